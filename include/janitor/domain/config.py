@@ -1,0 +1,322 @@
+"""The workers configuration: which repositories are validated, and under which limits.
+
+`parse_workers_config` turns YAML text into a frozen `WorkersConfig` or raises one `ConfigError` that lists everything
+that is wrong; `WorkersConfig.plan` resolves it into what a run does. Nothing here reads a file or the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import Self
+
+from janitor.domain.config_document import read_document
+from janitor.domain.config_fields import (
+    MAX_TIMEOUT_MINUTES,
+    DockerfilePath,
+    Dollars,
+    EmailAddresses,
+    GithubRepository,
+    GitRef,
+    InstanceType,
+    InstanceTypes,
+    Market,
+    NotificationEvent,
+    NotificationEvents,
+    Organization,
+    Prompt,
+    RepositoryName,
+    RepositoryUrl,
+    SecretName,
+    SettingValue,
+    SnsTopicArn,
+    TimeoutMinutes,
+    ValidationType,
+    VariableName,
+)
+from janitor.domain.config_findings import (
+    FLEET_ERROR,
+    as_problems,
+    fleet_findings,
+    model_findings,
+    substitute_in_urls,
+    variables_with_two_origins,
+)
+from janitor.domain.config_problems import nearest
+from janitor.domain.errors import ConfigError, NotFoundError
+
+__all__ = [
+    "MAX_TIMEOUT_MINUTES",
+    "Market",
+    "NotificationsConfig",
+    "RepositoryConfig",
+    "RepositoryPlan",
+    "ValidationType",
+    "WorkersConfig",
+    "parse_workers_config",
+    "workers_config_schema",
+]
+
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _StrictModel(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class RepositoryConfig(_StrictModel):
+    """One repository to validate."""
+
+    name: RepositoryName
+    """Name of the repository, without its organization."""
+    organization: Organization
+    """GitHub organization or user that the repository belongs to."""
+    prompt: Prompt
+    """What the validation agent is asked about this repository."""
+    gpu_required: bool = True
+    """Whether a validation without a working GPU counts as failed."""
+    timeout_minutes: TimeoutMinutes | None = None
+    """Hard limit in minutes, counted from launch. Default: default_timeout_minutes."""
+    instance_type: InstanceType | None = None
+    """EC2 instance type to try first. Default: default_instance_type."""
+    url: RepositoryUrl | None = None
+    """Where to clone from: https, ssh or file. `{state_dir}` stands for the local stack's folder. Default: GitHub."""
+    ref: GitRef | None = None
+    """Branch, tag or commit to validate. Default: the repository's default branch."""
+    dockerfile: DockerfilePath | None = None
+    """Path of the Dockerfile inside the repository. Default: the one that the repository's layout implies."""
+    build_args: dict[VariableName, SettingValue] = Field(default_factory=dict)
+    """Arguments of the image build. Text only: put numbers in quotes."""
+    env: dict[VariableName, SettingValue] = Field(default_factory=dict)
+    """Environment of the worker under test. Text only: put numbers in quotes."""
+    secrets: dict[VariableName, SecretName] = Field(default_factory=dict)
+    """Environment variables that come from AWS Secrets Manager: variable → NAME of the secret, never its value."""
+    market: Annotated[Market, Field(strict=False)] | None = None
+    """How the instance is bought. Default: default_market."""
+    validation_type: Annotated[ValidationType, Field(strict=False)] = ValidationType.FULL
+    """Which checks are made: all of them."""
+    enabled: bool = True
+    """false leaves the repository out of every run."""
+
+    @property
+    def timeout(self) -> timedelta | None:
+        """The repository's own hard limit, if it has one."""
+        return None if self.timeout_minutes is None else timedelta(minutes=self.timeout_minutes)
+
+    @property
+    def full_name(self) -> str:
+        """`organization/name`."""
+        return f"{self.organization}/{self.name}"
+
+    @property
+    def clone_url(self) -> str:
+        """The given URL, or the repository's on GitHub."""
+        return self.url or f"https://github.com/{self.organization}/{self.name}.git"
+
+    @model_validator(mode="after")
+    def _variables_have_one_origin(self) -> Self:
+        both = variables_with_two_origins(self.env, self.secrets)
+        if both:
+            message = "{names}: given under both env and secrets; keep one"
+            raise PydanticCustomError(FLEET_ERROR, message, {"names": ", ".join(both)})
+        return self
+
+
+class NotificationsConfig(_StrictModel):
+    """Who is told what is new."""
+
+    slack_webhook_secret: SecretName | None = None
+    """NAME of the secret in Secrets Manager that holds the Slack webhook URL."""
+    sns_topic_arn: SnsTopicArn | None = None
+    """ARN of the SNS topic that is published to."""
+    email: EmailAddresses = ()
+    """Addresses that are written to."""
+    github_issues: GithubRepository | None = None
+    """Repository (organization/name) in which issues are opened and closed."""
+    events: NotificationEvents = tuple(NotificationEvent)
+    """What is worth a message. Default: everything."""
+
+
+class WorkersConfig(_StrictModel):
+    """Which repositories Janitor validates, and under which limits."""
+
+    repositories: Annotated[tuple[RepositoryConfig, ...], Field(strict=False, json_schema_extra={"minItems": 1})]
+    """The fleet. Each organization/name stands once."""
+    default_timeout_minutes: TimeoutMinutes = 30.0
+    """Hard limit of a validation in minutes, counted from launch."""
+    max_concurrent_instances: Annotated[int, Field(ge=1, le=1_000)] = 10
+    """Most instances alive at once, over all runs of the deployment; the rest wait."""
+    default_instance_type: InstanceType = "g5.xlarge"
+    """EC2 instance type to try first."""
+    fallback_instance_types: InstanceTypes = ()
+    """Instance types to try in this order where the first has no capacity."""
+    default_market: Annotated[Market, Field(strict=False)] = Market.ON_DEMAND
+    """How instances are bought where a repository does not say."""
+    grace_minutes: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 2.0
+    """Time in minutes that a validation gets after its limit to hand over its report, before it is terminated."""
+    max_run_cost_usd: Dollars | None = None
+    """A run whose worst case costs more is refused. Default: no limit."""
+    daily_budget_usd: Dollars | None = None
+    """Runs are refused once the day's worst case would cost more (UTC). Default: no limit."""
+    notifications: NotificationsConfig = Field(default_factory=NotificationsConfig)
+    """Who is told what is new. Default: nobody."""
+
+    @property
+    def default_timeout(self) -> timedelta:
+        """Hard limit of a repository that names none."""
+        return timedelta(minutes=self.default_timeout_minutes)
+
+    @property
+    def grace(self) -> timedelta:
+        """Time between a validation's hard limit and its forced end."""
+        return timedelta(minutes=self.grace_minutes)
+
+    @model_validator(mode="after")
+    def _is_a_fleet(self) -> Self:
+        raw = [repository.model_dump(include={"name", "organization", "enabled"}) for repository in self.repositories]
+        for finding in fleet_findings({"repositories": raw}):
+            raise PydanticCustomError(FLEET_ERROR, "{message}", {"message": finding.message})
+        return self
+
+    def plan(self, *, default_timeout: timedelta | None = None, only: str | None = None) -> tuple[RepositoryPlan, ...]:
+        """What a run of this configuration does: its enabled repositories with every default resolved.
+
+        Args:
+            default_timeout: Takes the place of `default_timeout_minutes`; a repository's own limit stays.
+            only: One repository, as `name` or `organization/name`.
+
+        Raises:
+            NotFoundError: `only` names no repository, a disabled one, or one name in several organizations.
+        """
+        chosen = [repository for repository in self.repositories if repository.enabled]
+        if only is not None:
+            chosen = [self._named(only)]
+        return tuple(self._planned(repository, default_timeout or self.default_timeout) for repository in chosen)
+
+    def _planned(self, repository: RepositoryConfig, default_timeout: timedelta) -> RepositoryPlan:
+        first_type = repository.instance_type or self.default_instance_type
+        return RepositoryPlan(
+            name=repository.name,
+            organization=repository.organization,
+            url=repository.clone_url,
+            ref=repository.ref,
+            prompt=repository.prompt,
+            gpu_required=repository.gpu_required,
+            timeout=repository.timeout or default_timeout,
+            instance_types=(first_type, *(other for other in self.fallback_instance_types if other != first_type)),
+            market=repository.market or self.default_market,
+            dockerfile=repository.dockerfile,
+            build_args=repository.build_args,
+            env=repository.env,
+            secrets=repository.secrets,
+            validation_type=repository.validation_type,
+        )
+
+    def _named(self, wanted: str) -> RepositoryConfig:
+        folded = wanted.casefold()
+        found = [item for item in self.repositories if folded in (item.name.casefold(), item.full_name.casefold())]
+        if not found:
+            names = [item.name for item in self.repositories]
+            near = nearest(wanted, names)
+            hint = f"did you mean {near}?" if near else f"it lists {_listed(names)}"
+            raise NotFoundError(f"repository {wanted!r} is not in the configuration; {hint}")
+        if len(found) > 1:
+            raise NotFoundError(f"repository {wanted!r} could be {_listed([item.full_name for item in found])}")
+        if not found[0].enabled:
+            raise NotFoundError(f"repository {wanted!r} is switched off; set `enabled: true` to validate it")
+        return found[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepositoryPlan:
+    """One repository of a run, with every default resolved."""
+
+    name: str
+    organization: str
+    url: str
+    ref: str | None
+    prompt: str
+    gpu_required: bool
+    timeout: timedelta
+    """Hard limit, counted from launch."""
+    instance_types: tuple[str, ...]
+    """In the order in which they are tried; at least one."""
+    market: Market
+    dockerfile: str | None
+    build_args: Mapping[str, str]
+    env: Mapping[str, str]
+    secrets: Mapping[str, str]
+    """Variable → name of the secret in Secrets Manager."""
+    validation_type: ValidationType
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, in which the plan passes between tasks; `from_dict` reads it."""
+        plain = asdict(self)
+        plain["timeout_seconds"] = plain.pop("timeout").total_seconds()
+        plain["instance_types"] = list(self.instance_types)
+        plain["market"] = self.market.value
+        plain["validation_type"] = self.validation_type.value
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> RepositoryPlan:
+        """Read what `to_dict` wrote."""
+        fields = dict(plain)
+        fields["timeout"] = timedelta(seconds=fields.pop("timeout_seconds"))
+        fields["instance_types"] = tuple(fields["instance_types"])
+        fields["market"] = Market(fields["market"])
+        fields["validation_type"] = ValidationType(fields["validation_type"])
+        return cls(**fields)
+
+
+_KNOWN_KEYS: Mapping[str, tuple[str, ...]] = {
+    "": tuple(WorkersConfig.model_fields),
+    "repositories": tuple(RepositoryConfig.model_fields),
+    "notifications": tuple(NotificationsConfig.model_fields),
+}
+
+
+def parse_workers_config(
+    content: str | bytes, *, source: str, substitutions: Mapping[str, str] | None = None
+) -> WorkersConfig:
+    """Read a workers configuration.
+
+    Args:
+        content: The YAML document; bytes must be UTF-8.
+        source: The file as the user named it, for messages.
+        substitutions: What `{key}` in a repository's `url` stands for, for example `state_dir`.
+
+    Raises:
+        ConfigError: Anything is wrong; it lists every problem with file, line, repository and field.
+    """
+    document = read_document(content)
+    findings = list(document.findings)
+    config = None
+    if document.data is not None or not findings:
+        data, url_findings = substitute_in_urls(document.data, substitutions or {})
+        findings += url_findings
+        spoilt = {finding.path for finding in findings if finding.spoils_value}
+        findings += fleet_findings(data)
+        try:
+            config = WorkersConfig.model_validate(data)
+        except ValidationError as error:
+            findings += [each for each in model_findings(error, _KNOWN_KEYS) if each.path not in spoilt]
+    if findings or config is None:
+        raise ConfigError(as_problems(findings, document, source))
+    return config
+
+
+def workers_config_schema() -> dict[str, Any]:
+    """JSON Schema of the workers configuration, for editors."""
+    schema = WorkersConfig.model_json_schema()
+    return {"$schema": SCHEMA_DIALECT, **schema, "title": "Janitor workers configuration"}
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:10])
+    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"

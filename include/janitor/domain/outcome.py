@@ -1,0 +1,170 @@
+"""From what was seen to a final status: who is at fault, if anybody.
+
+Invariant: only a report that belongs to this validation, is whole, says success and came from a validator that ended
+with exit code 0 makes a success. Everything that is not the repository's doing ends as an error or a timeout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from janitor.domain.states import TerminationReason, ValidationStatus
+from janitor.domain.watching import CommandStatus, WatchOutcome
+from janitor.protocol.report import Report
+from janitor.protocol.statuses import ReportStatus
+
+_FROM_REPORT = {
+    ReportStatus.SUCCESS: ValidationStatus.SUCCESS,
+    ReportStatus.FAILED: ValidationStatus.FAILED,
+    ReportStatus.ERROR: ValidationStatus.ERROR,
+    ReportStatus.TIMED_OUT: ValidationStatus.TIMED_OUT,
+    ReportStatus.INCOMPLETE: ValidationStatus.INCOMPLETE,
+}
+
+_EXIT_SUCCESS, _EXIT_NOT_SUCCESSFUL, _EXIT_BAD_SPEC, _EXIT_UNDELIVERED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that `record` could find out about a validation.
+
+    Attributes:
+        outcome: How watching ended; None when it never ended (the task was killed for good, or nothing was launched).
+        command_status: SSM's last word on the command, if there was a command.
+        exit_code: The validator's exit code; None when it isn't known.
+        report: The validator's report, already parsed; None when there is none.
+        report_problem: Why a report that is there can't be used.
+        launch_failure: (reason code, summary) when no instance could be launched.
+        was_launched: Whether there ever was an instance.
+        run_cancelled: Whether a person stopped the whole run.
+    """
+
+    validation_id: UUID
+    outcome: WatchOutcome | None
+    command_status: CommandStatus | None
+    exit_code: int | None
+    report: Report | None
+    report_problem: str | None
+    launch_failure: tuple[str, str] | None
+    was_launched: bool
+    run_cancelled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """The final word on a validation."""
+
+    status: ValidationStatus
+    reason_code: str | None
+    summary: str
+    failing_check: str | None
+    timeout_enforced: bool
+    report: Report | None
+
+
+def conclude(evidence: Evidence) -> Conclusion:
+    """Decide the final status of a validation."""
+    report = evidence.report
+    if report is not None and report.validation_id != str(evidence.validation_id):
+        return _error("report_mismatch", f"the report names validation {report.validation_id}", None)
+    if report is None:
+        return _without_report(evidence)
+    status = _FROM_REPORT[report.status]
+    if status is ValidationStatus.SUCCESS and (report.partial or evidence.exit_code != _EXIT_SUCCESS):
+        # The report alone is the word of a machine that ran untrusted code: the exit code must agree.
+        return _error(
+            "report_unconfirmed",
+            f"the report says success, but its validator ended with {_ending(evidence)}"
+            + (" and marked it partial" if report.partial else ""),
+            report,
+        )
+    return Conclusion(
+        status=status,
+        reason_code=report.reason_code,
+        summary=report.summary,
+        failing_check=report.failing_check,
+        timeout_enforced=status is ValidationStatus.TIMED_OUT or evidence.outcome is WatchOutcome.TIME_UP,
+        report=report,
+    )
+
+
+def _without_report(evidence: Evidence) -> Conclusion:
+    if evidence.run_cancelled and evidence.outcome is not WatchOutcome.TIME_UP:
+        return Conclusion(
+            status=ValidationStatus.CANCELLED,
+            reason_code="run_cancelled",
+            summary="its run was stopped before it ended",
+            failing_check=None,
+            timeout_enforced=False,
+            report=None,
+        )
+    if evidence.launch_failure is not None and not evidence.was_launched:
+        return _error(*evidence.launch_failure, None)
+    if not evidence.was_launched:
+        return _error("not_launched", "no instance was launched for it: the run was stopped before that", None)
+    if evidence.outcome is WatchOutcome.TIME_UP:
+        return Conclusion(
+            status=ValidationStatus.TIMED_OUT,
+            reason_code="deadline",
+            summary="the hard limit passed and no report came within the grace; the instance was terminated",
+            failing_check=None,
+            timeout_enforced=True,
+            report=None,
+        )
+    if evidence.outcome is WatchOutcome.INSTANCE_LOST:
+        return _error("instance_lost", "the instance ended before its validation did", None)
+    if evidence.outcome is WatchOutcome.NEVER_ONLINE:
+        return _error("ssm_never_online", 'the instance never came online in SSM; see runbook "SSM not ready"', None)
+    if evidence.outcome is None:
+        return _error("interrupted", "nobody saw the validation end: its Airflow task was stopped", None)
+    if evidence.report_problem is not None:
+        return _error("report_unreadable", evidence.report_problem, None)
+    reason, what = {
+        _EXIT_SUCCESS: ("report_missing", "the validator ended well but its report is not in storage"),
+        _EXIT_NOT_SUCCESSFUL: ("report_missing", "the validator ended, but its report is not in storage"),
+        _EXIT_BAD_SPEC: ("spec_refused", "the validator refused its spec; see its log"),
+        _EXIT_UNDELIVERED: ("report_undelivered", "the validator could not upload its report; see its log"),
+    }.get(
+        evidence.exit_code if evidence.exit_code is not None else -1,
+        ("validator_crashed", f"the validator ended with {_ending(evidence)} and no report; see its log"),
+    )
+    return _error(reason, what, None)
+
+
+def _ending(evidence: Evidence) -> str:
+    status = evidence.command_status.value if evidence.command_status else "no status"
+    return f"exit code {evidence.exit_code} ({status})" if evidence.exit_code is not None else status
+
+
+def _error(reason_code: str, summary: str, report: Report | None) -> Conclusion:
+    return Conclusion(
+        status=ValidationStatus.ERROR,
+        reason_code=reason_code,
+        summary=summary,
+        failing_check=None,
+        timeout_enforced=False,
+        report=report,
+    )
+
+
+_WHY = {
+    WatchOutcome.COMMAND_FINISHED: TerminationReason.FINISHED,
+    WatchOutcome.TIME_UP: TerminationReason.TIMEOUT,
+    WatchOutcome.INSTANCE_LOST: TerminationReason.INSTANCE_LOST,
+    WatchOutcome.NEVER_ONLINE: TerminationReason.LAUNCH_FAILED,
+}
+
+
+def termination_reason_for(outcome: WatchOutcome | None, *, overdue: bool) -> TerminationReason:
+    """Why the group's terminate ends an instance.
+
+    Args:
+        outcome: How watching ended; None when it was cut off.
+        overdue: Whether the hard limit has passed: the validator ended by itself then, but because of the limit.
+    """
+    if outcome is None:
+        return TerminationReason.CANCELLED
+    if overdue and outcome is WatchOutcome.COMMAND_FINISHED:
+        return TerminationReason.TIMEOUT
+    return _WHY[outcome]

@@ -1,0 +1,128 @@
+"""States of runs, validations and instances, and which changes between them are allowed.
+
+The database holds the same names as Postgres enumerations; a test compares the two. Transition rules live here once
+and are handed to the database by the migration tests, so that code and constraint triggers can't drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+
+
+class RunStatus(str, Enum):
+    """State of a run. `running` → any of the others, which are final."""
+
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"  # at least one repository is not successful
+    ERROR = "error"  # the run itself could not be carried out
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing follows this state."""
+        return self is not RunStatus.RUNNING
+
+
+class ValidationStatus(str, Enum):
+    """State of one repository within a run.
+
+    `queued` → `launching` → `running` → a final state. Each of the first three may also go straight to a final state
+    (a launch that is refused, a run that is cancelled).
+    """
+
+    QUEUED = "queued"
+    LAUNCHING = "launching"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"  # the repository is at fault
+    ERROR = "error"  # could not tell: cloud, host, network
+    TIMED_OUT = "timed_out"
+    INCOMPLETE = "incomplete"  # a required check was skipped
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing follows this state."""
+        return not VALIDATION_TRANSITIONS[self]
+
+
+class InstanceState(str, Enum):
+    """State of a launch-ledger row: an EC2 state, or one of the two that only the ledger knows.
+
+    `intent` is committed before RunInstances; `not_launched` closes an intent for which EC2 holds no instance.
+    """
+
+    INTENT = "intent"
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+    NOT_LAUNCHED = "not_launched"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether this row holds one of the deployment's concurrent places."""
+        return self not in (InstanceState.TERMINATED, InstanceState.NOT_LAUNCHED)
+
+
+class TerminationReason(str, Enum):
+    """Why an instance ended. Closed: a new cause needs a new member and a migration."""
+
+    FINISHED = "finished"  # its validation came to an end
+    TIMEOUT = "timeout"  # the hard limit
+    LAUNCH_FAILED = "launch_failed"
+    INSTANCE_LOST = "instance_lost"  # ended by itself or by AWS before its validation did
+    RUN_TEARDOWN = "run_teardown"  # terminate_all found it
+    OPERATOR_KILL = "operator_kill"  # kill-all-workers
+    CANCELLED = "cancelled"  # a person stopped the Airflow task
+    ORPHAN = "orphan"  # the reaper found it
+
+
+_FINAL_VALIDATION = frozenset(
+    {
+        ValidationStatus.SUCCESS,
+        ValidationStatus.FAILED,
+        ValidationStatus.ERROR,
+        ValidationStatus.TIMED_OUT,
+        ValidationStatus.INCOMPLETE,
+        ValidationStatus.CANCELLED,
+    }
+)
+
+VALIDATION_TRANSITIONS: Mapping[ValidationStatus, frozenset[ValidationStatus]] = MappingProxyType(
+    {
+        ValidationStatus.QUEUED: frozenset({ValidationStatus.LAUNCHING}) | _FINAL_VALIDATION,
+        ValidationStatus.LAUNCHING: frozenset({ValidationStatus.RUNNING}) | _FINAL_VALIDATION,
+        ValidationStatus.RUNNING: frozenset({ValidationStatus.LAUNCHING}) | _FINAL_VALIDATION,
+        **{status: frozenset() for status in _FINAL_VALIDATION},
+    }
+)
+
+_EC2_END = frozenset({InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
+
+INSTANCE_TRANSITIONS: Mapping[InstanceState, frozenset[InstanceState]] = MappingProxyType(
+    {
+        InstanceState.INTENT: frozenset({InstanceState.PENDING, InstanceState.RUNNING, InstanceState.NOT_LAUNCHED})
+        | _EC2_END,
+        InstanceState.PENDING: frozenset({InstanceState.RUNNING, InstanceState.STOPPING, InstanceState.STOPPED})
+        | _EC2_END,
+        InstanceState.RUNNING: frozenset({InstanceState.STOPPING, InstanceState.STOPPED}) | _EC2_END,
+        InstanceState.STOPPING: frozenset({InstanceState.STOPPED}) | _EC2_END,
+        InstanceState.STOPPED: frozenset({InstanceState.PENDING, InstanceState.RUNNING}) | _EC2_END,
+        InstanceState.SHUTTING_DOWN: frozenset({InstanceState.TERMINATED}),
+        InstanceState.TERMINATED: frozenset(),
+        InstanceState.NOT_LAUNCHED: frozenset(),
+    }
+)
+
+RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
+    {
+        RunStatus.RUNNING: frozenset(status for status in RunStatus if status.is_final),
+        **{status: frozenset() for status in RunStatus if status.is_final},
+    }
+)

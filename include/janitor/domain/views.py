@@ -1,0 +1,110 @@
+"""What people are shown of runs and validations: frozen records, filled from the database, rendered by the commands.
+
+Invariant: instants are timezone-aware UTC, durations are `timedelta`, and None means "not known (yet)", never "no".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationView:
+    """One repository within a run."""
+
+    validation_id: UUID
+    run_id: UUID
+    repository_name: str
+    organization: str
+    prompt: str
+    status: ValidationStatus
+    instance_id: str | None = None
+    """The latest instance, if one was launched."""
+    instance_type: str | None = None
+    instance_state: InstanceState | None = None
+    commit_sha: str | None = None
+    engine: str | None = None
+    started_at: datetime | None = None
+    """When the validation was taken up, waiting for a free place included."""
+    launched_at: datetime | None = None
+    deadline_at: datetime | None = None
+    """The hard limit."""
+    finished_at: datetime | None = None
+    execution_time: timedelta | None = None
+    """From launch to end; None while it runs."""
+    timeout_enforced: bool = False
+    build_succeeded: bool | None = None
+    container_succeeded: bool | None = None
+    gpu_available: bool | None = None
+    cuda_detected: bool | None = None
+    failing_check: str | None = None
+    reason_code: str | None = None
+    summary: str | None = None
+    """One line for people."""
+    log_stream: str | None = None
+    cost_usd: Decimal | None = None
+
+    def elapsed(self, now: datetime) -> timedelta | None:
+        """Time since launch, or since the validation was taken up; None where it hasn't begun."""
+        begin = self.launched_at or self.started_at
+        if self.execution_time is not None or begin is None:
+            return self.execution_time
+        return max((self.finished_at or now) - begin, timedelta())
+
+    def remaining(self, now: datetime) -> timedelta | None:
+        """Time to the hard limit, at least zero; None where nothing runs against one."""
+        if self.deadline_at is None or self.status.is_final:
+            return None
+        return max(self.deadline_at - now, timedelta())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunView:
+    """One run with all of its validations, in the order of the configuration."""
+
+    run_id: UUID
+    airflow_run_id: str
+    config_path: str
+    trigger: str
+    started_at: datetime
+    completed_at: datetime | None = None
+    timeout: timedelta
+    """The run's default hard limit for a repository."""
+    timeout_enforced: bool = False
+    status: RunStatus
+    total_repositories: int
+    validations: Sequence[ValidationView] = ()
+    cost_usd: Decimal | None = None
+
+    @property
+    def successful(self) -> int:
+        """How many repositories are successful."""
+        return sum(each.status is ValidationStatus.SUCCESS for each in self.validations)
+
+    @property
+    def all_successful(self) -> bool:
+        """Whether the run is over and every repository that it was to validate is successful."""
+        return self.status is RunStatus.SUCCESS and self.successful == self.total_repositories
+
+    def duration(self, now: datetime) -> timedelta:
+        """From start to completion, or to now."""
+        return max((self.completed_at or now) - self.started_at, timedelta())
+
+    def remaining(self, now: datetime) -> timedelta | None:
+        """Time until the last unfinished validation meets its hard limit; None for a run that is over.
+
+        A validation that has no deadline yet, because it waits for a free place, counts with the run's own limit.
+        """
+        if self.status.is_final:
+            return None
+        left = [each.remaining(now) for each in self.validations if not each.status.is_final]
+        known = [each for each in left if each is not None]
+        if not known or len(known) < len(left) or len(self.validations) < self.total_repositories:
+            known.append(max(self.started_at + self.timeout - now, timedelta()))
+        return max(known)

@@ -1,0 +1,80 @@
+"""How the checks of a validation make its one status.
+
+Any required fail is `failed`; else the deadline is `timed_out`; else any required error is `error`; else any required
+skip is `incomplete`; else `success`. Invariant: never `success` without an executed handler test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
+
+REASON_DEADLINE = "deadline"
+"""Reason code of the check that was running when the deadline came."""
+
+REASON_HANDLER_NOT_TESTED = "handler_not_tested"
+"""Reason code of a validation in which no check is at fault but no handler test was executed either."""
+
+HANDLER_CHECKS = frozenset({CheckName.HANDLER_LOCAL.value, CheckName.HANDLER_API.value})
+"""The checks that execute the handler; one of them must pass for a success."""
+
+
+class CheckLike(Protocol):
+    """The part of a check that counts here."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def status(self) -> CheckStatus: ...
+
+    @property
+    def required(self) -> bool: ...
+
+    @property
+    def reason_code(self) -> str | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollUp:
+    """The status of a validation, and the check that decided it."""
+
+    status: ReportStatus
+    reason_code: str | None
+    """The deciding check's reason code; None for a success."""
+    failing_check: str | None
+    """The deciding check's name; None for a success, or where no single check decided."""
+
+
+def roll_up(checks: Iterable[CheckLike]) -> RollUp:
+    """The status that these checks make; the first check of the deciding kind is named.
+
+    Args:
+        checks: All checks of the validation, in the order in which they ran.
+    """
+    done = list(checks)
+    required = [check for check in done if check.required]
+
+    if failed := _first(required, CheckStatus.FAIL):
+        return _decided(ReportStatus.FAILED, failed)
+    for check in done:
+        if check.status is CheckStatus.ERROR and check.reason_code == REASON_DEADLINE:
+            return _decided(ReportStatus.TIMED_OUT, check)
+    if errored := _first(required, CheckStatus.ERROR):
+        return _decided(ReportStatus.ERROR, errored)
+    if skipped := _first(required, CheckStatus.SKIP):
+        return _decided(ReportStatus.INCOMPLETE, skipped)
+    if not any(check.name in HANDLER_CHECKS and check.status is CheckStatus.PASS for check in done):
+        return RollUp(status=ReportStatus.INCOMPLETE, reason_code=REASON_HANDLER_NOT_TESTED, failing_check=None)
+    return RollUp(status=ReportStatus.SUCCESS, reason_code=None, failing_check=None)
+
+
+def _first(checks: Iterable[CheckLike], status: CheckStatus) -> CheckLike | None:
+    return next((check for check in checks if check.status is status), None)
+
+
+def _decided(status: ReportStatus, check: CheckLike) -> RollUp:
+    return RollUp(status=status, reason_code=check.reason_code, failing_check=check.name)

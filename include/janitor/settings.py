@@ -1,0 +1,420 @@
+"""Settings: the one place where environment variables are read.
+
+Four sources, strongest first:
+
+1. `JANITOR_*` variables of the process;
+2. `<state_dir>/stack.env`, which the local stack writes when it starts (only where the environment has such a stack);
+3. `infra/env/<ENV>.env`;
+4. the vendor's own variables of the process (`AWS_REGION`, …), only for the settings that say so.
+
+The vendor's variables come last so that credentials or an endpoint exported in a shell can't make the local
+environment talk to real AWS, nor hand real keys to the local cloud. Within one source a setting's `JANITOR_` name comes
+before the vendor's. An empty value counts as not set.
+
+Environments differ in these values alone; no code asks which environment it runs in.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from janitor.domain.errors import SettingsError
+from janitor.protocol.statuses import EngineChoice
+
+DEFAULT_ENVIRONMENT = "local"
+STACK_ENV_NAME = "stack.env"
+
+# What the processes of the stack inherit from whoever starts it; everything else stays outside.
+INHERITED_NAMES = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"),
+        *("PIP_CERT", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
+        *("PIP_FIND_LINKS", "PIP_CONFIG_FILE", "PIP_DEFAULT_TIMEOUT", "UV_INDEX_URL", "UV_DEFAULT_INDEX"),
+        *("UV_INDEX", "UV_FIND_LINKS", "UV_CONFIG_FILE", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+        *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
+    }
+)
+INHERITED_PREFIXES = ("JANITOR_", "LC_")
+
+
+class StackKind(str, Enum):
+    """Who runs Airflow, the database and the cloud of an environment."""
+
+    EMBEDDED = "embedded"  # `make up` starts them on this machine
+    EXTERNAL = "external"  # they exist already; their addresses are settings
+
+
+@dataclass(frozen=True)
+class Variable:
+    """The environment variables that one setting is read from."""
+
+    name: str
+    """The product's own name (`JANITOR_…`)."""
+
+    vendor: tuple[str, ...] = ()
+    """Names that others use for the same thing; read from files."""
+
+    ambient: bool = False
+    """Whether the vendor's names are also read from the process, as the weakest source."""
+
+
+def _seconds(value: Any) -> Any:
+    """Turn a number of seconds, written as text, into a duration."""
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError("is not a number of seconds") from None
+        if not 0 < number < 86_400 * 366:
+            raise ValueError("must be more than 0 and less than a year, in seconds")
+        return timedelta(seconds=number)
+    return value
+
+
+def _words(value: Any) -> Any:
+    """Split text at commas and blanks."""
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _schedule(value: str) -> str:
+    """Accept a cron expression of five fields, or nothing (also written `off`)."""
+    if value in {"", "off"}:
+        return ""
+    if len(value.split()) != 5:
+        raise ValueError("is not a cron expression of five fields (or `off`)")
+    return " ".join(value.split())
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Settings(BaseModel):
+    """Settings of one environment, read once and handed to whoever needs them.
+
+    Build it with `load_settings`. Values that an environment may lack are None; `writer_url`, `reader_url` and
+    `airflow_login` raise a `SettingsError` that says where such a value belongs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    # Where everything is
+    environment: str
+    project_root: Path
+    state_dir: Annotated[Path, Variable("JANITOR_STATE_DIR")]
+    """Everything that the local stack writes; `.local` under the project's root."""
+    dags_folder: Annotated[Path, Variable("JANITOR_DAGS_FOLDER")]
+    plugins_folder: Annotated[Path, Variable("JANITOR_PLUGINS_FOLDER")]
+    examples_folder: Annotated[Path, Variable("JANITOR_EXAMPLES_FOLDER")]
+    """Example workers; each folder in it becomes a git repository when the local stack starts."""
+    inherited: Mapping[str, str] = Field(repr=False, exclude=True)
+    """The part of the process environment that child processes may see."""
+
+    # Identity
+    stack: Annotated[StackKind, Variable("JANITOR_STACK")] = StackKind.EXTERNAL
+    deployment: Annotated[str, Variable("JANITOR_DEPLOYMENT"), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    """Tag value that marks everything this deployment owns in the cloud."""
+
+    # Database
+    database_url: Annotated[SecretStr | None, Variable("JANITOR_DATABASE_URL")] = None
+    """Role that writes; see `writer_url`."""
+    reader_database_url: Annotated[SecretStr | None, Variable("JANITOR_READER_DATABASE_URL")] = None
+    """Role that only reads; see `reader_url`."""
+    owner_database_url: Annotated[SecretStr | None, Variable("JANITOR_OWNER_DATABASE_URL")] = None
+    """Role that migrates; see `owner_url`."""
+
+    # Cloud
+    region: Annotated[str, Variable("JANITOR_REGION", ("AWS_REGION", "AWS_DEFAULT_REGION"), ambient=True)] = "us-east-1"
+    aws_endpoint_url: Annotated[str | None, Variable("JANITOR_AWS_ENDPOINT_URL", ("AWS_ENDPOINT_URL",), True)] = None
+    aws_access_key_id: Annotated[str | None, Variable("JANITOR_AWS_ACCESS_KEY_ID", ("AWS_ACCESS_KEY_ID",))] = None
+    """None (as in dev and prod): boto3's default chain, which knows session tokens, profiles and roles."""
+    aws_secret_access_key: Annotated[
+        SecretStr | None, Variable("JANITOR_AWS_SECRET_ACCESS_KEY", ("AWS_SECRET_ACCESS_KEY",))
+    ] = None
+    bucket: Annotated[str, Variable("JANITOR_BUCKET")]
+    log_group: Annotated[str, Variable("JANITOR_LOG_GROUP")] = "/janitor-runner"
+    image_id: Annotated[str | None, Variable("JANITOR_IMAGE_ID")] = None
+    """AMI of the instances; None where the launch template names it."""
+    launch_template: Annotated[str | None, Variable("JANITOR_LAUNCH_TEMPLATE")] = None
+    instance_profile: Annotated[str | None, Variable("JANITOR_INSTANCE_PROFILE")] = None
+    subnet_ids: Annotated[Words, Variable("JANITOR_SUBNET_IDS")] = ()
+    security_group_ids: Annotated[Words, Variable("JANITOR_SECURITY_GROUP_IDS")] = ()
+
+    # Validation
+    engine: Annotated[EngineChoice, Variable("JANITOR_ENGINE")] = EngineChoice.AUTO
+    poll_interval: Annotated[Seconds, Variable("JANITOR_POLL_INTERVAL_SECONDS")] = timedelta(seconds=15)
+    """Pause between two looks at commands and instances."""
+    worker_wait: Annotated[Seconds, Variable("JANITOR_WORKER_WAIT_SECONDS")] = timedelta(seconds=20)
+    """How long `validate` waits in its worker before it defers."""
+    online_timeout: Annotated[Seconds, Variable("JANITOR_ONLINE_TIMEOUT_SECONDS")] = timedelta(seconds=300)
+    """How long an instance may take from launch until SSM reaches it."""
+
+    # Airflow
+    airflow_url: Annotated[str | None, Variable("JANITOR_AIRFLOW_URL")] = None
+    airflow_username: Annotated[str | None, Variable("JANITOR_AIRFLOW_USERNAME")] = None
+    airflow_password: Annotated[SecretStr | None, Variable("JANITOR_AIRFLOW_PASSWORD")] = None
+    airflow_dag_id: Annotated[str, Variable("JANITOR_AIRFLOW_DAG_ID")] = "validate_workers"
+    default_config: Annotated[str, Variable("JANITOR_DEFAULT_CONFIG")] = "infra/workers-config.yaml"
+    """Workers config of a run that names none."""
+    schedule: Annotated[str, AfterValidator(_schedule), Variable("JANITOR_SCHEDULE")] = ""
+    """Cron expression of the nightly run; empty: off."""
+
+    # Local stack: preferred ports until it runs, the real ones afterwards
+    web_port: Annotated[Port, Variable("JANITOR_WEB_PORT")] = 8080
+    postgres_port: Annotated[Port, Variable("JANITOR_POSTGRES_PORT")] = 25_432
+    cloud_port: Annotated[Port, Variable("JANITOR_CLOUD_PORT")] = 25_566
+    supervisor_port: Annotated[Port, Variable("JANITOR_SUPERVISOR_PORT")] = 25_567
+    start_timeout: Annotated[Seconds, Variable("JANITOR_START_TIMEOUT_SECONDS")] = timedelta(seconds=240)
+    """How long `up` may take until every component is healthy."""
+
+    @property
+    def env_file(self) -> Path:
+        """The file of this environment's settings."""
+        return env_file_path(self.project_root, self.environment)
+
+    @property
+    def stack_env_file(self) -> Path:
+        """The file that the local stack writes."""
+        return self.state_dir / STACK_ENV_NAME
+
+    @property
+    def writer_url(self) -> str:
+        """Database URL of the role that writes. Raises SettingsError when there is none."""
+        return self._secret("database_url")
+
+    @property
+    def reader_url(self) -> str:
+        """Database URL of the role that only reads. Raises SettingsError when there is none."""
+        return self._secret("reader_database_url")
+
+    @property
+    def owner_url(self) -> str:
+        """Database URL of the role that migrates. Raises SettingsError when there is none."""
+        return self._secret("owner_database_url")
+
+    @property
+    def airflow_login(self) -> tuple[str, str, str]:
+        """URL, user name and password of Airflow. Raises SettingsError when one is missing."""
+        for field in ("airflow_url", "airflow_username"):
+            if getattr(self, field) is None:
+                raise self._missing(field)
+        assert self.airflow_url is not None
+        assert self.airflow_username is not None
+        return self.airflow_url.rstrip("/"), self.airflow_username, self._secret("airflow_password")
+
+    def reload(self) -> Settings:
+        """Read the same environment again, for example after the stack has written its file."""
+        return load_settings(self.environment, environ=self.inherited, project_root=self.project_root)
+
+    def _secret(self, field: str) -> str:
+        value: SecretStr | None = getattr(self, field)
+        if value is None:
+            raise self._missing(field)
+        return value.get_secret_value()
+
+    def _missing(self, field: str) -> SettingsError:
+        name = _variables()[field].name
+        if self.stack is StackKind.EMBEDDED:
+            return SettingsError(f"{name} is not set: the local stack has never been started; run `make up`")
+        return SettingsError(f"{name} is not set; put it in {_shown(self.env_file, self.project_root)}")
+
+
+def project_root() -> Path:
+    """Return the folder that holds `infra/env`, above this file.
+
+    Raises:
+        SettingsError: the package isn't inside a checkout.
+    """
+    for parent in Path(__file__).resolve().parents:
+        if (parent / "infra" / "env").is_dir():
+            return parent
+    raise SettingsError(
+        "the project's folder (with infra/env) isn't above the installed package; install with `pip install -e .`"
+    )
+
+
+def env_file_path(root: Path, environment: str) -> Path:
+    """Return where the settings of an environment are kept."""
+    return root / "infra" / "env" / f"{environment}.env"
+
+
+def load_settings(
+    environment_name: str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    project_root: Path | None = None,
+) -> Settings:
+    """Read the settings of one environment.
+
+    Args:
+        environment_name: Name of the environment; default: JANITOR_ENV, then ENV, then `local`.
+        environ: Process environment; default: that of this process.
+        project_root: The checkout; default: the one that this package is in.
+
+    Raises:
+        SettingsError: the environment is unknown, or values are missing or wrong. All problems are named at once, each
+            with its variable and file.
+    """
+    process = dict(os.environ if environ is None else environ)
+    root = (project_root or _default_root()).resolve()
+    name = environment_name or process.get("JANITOR_ENV") or process.get("ENV") or DEFAULT_ENVIRONMENT
+    process["JANITOR_ENV"] = name
+    env_file = env_file_path(root, name)
+    file_values = _read_env_file(env_file, root)
+    own = _Source("process environment", {k: v for k, v in process.items() if k.startswith("JANITOR_")})
+    committed = _Source(_shown(env_file, root), file_values)
+
+    problems = list(_unknown_names(committed))
+    sources = [own, committed]
+    state_dir = root / _first_value("JANITOR_STATE_DIR", sources, ".local")
+    # Only an environment with an embedded stack reads the stack's file: it never leaks into dev or prod.
+    if _first_value("JANITOR_STACK", sources, "") == StackKind.EMBEDDED.value:
+        stack_env = state_dir / STACK_ENV_NAME
+        sources.insert(1, _Source(_shown(stack_env, root), _read_stack_env(stack_env)))
+    values, origins = _collect(sources, ambient=process)
+
+    values |= {"environment": name, "project_root": root, "state_dir": state_dir}
+    values["inherited"] = {k: v for k, v in process.items() if k in INHERITED_NAMES or k.startswith(INHERITED_PREFIXES)}
+    for field, default in (("dags_folder", "dags"), ("plugins_folder", "plugins"), ("examples_folder", _EXAMPLES)):
+        values[field] = root / values.get(field, default)
+    if values.get("stack") == StackKind.EMBEDDED.value:
+        values.setdefault("deployment", _deployment_of(state_dir))
+    try:
+        settings = Settings(**values)
+    except ValidationError as exc:
+        problems.extend(_describe(exc, origins, committed.label))
+    if problems:
+        raise SettingsError(f"settings of ENV={name} can't be used:\n" + "\n".join(f"  {p}" for p in problems))
+    return settings
+
+
+_EXAMPLES = "infra/local/workers"
+_default_root = project_root  # `load_settings` has a parameter of that name
+
+
+@dataclass(frozen=True)
+class _Source:
+    label: str
+    values: Mapping[str, str]
+
+
+def _variables() -> dict[str, Variable]:
+    """Return the environment variables of every setting."""
+    return {
+        field: variable
+        for field, info in Settings.model_fields.items()
+        for variable in info.metadata
+        if isinstance(variable, Variable)
+    }
+
+
+def _first_value(name: str, sources: list[_Source], default: str) -> str:
+    return next((s.values[name] for s in sources if s.values.get(name)), default)
+
+
+def _collect(sources: list[_Source], ambient: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return each setting's value, and the variable and source that it came from."""
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    weakest = _Source("process environment", ambient)
+    for field, variable in _variables().items():
+        candidates = [(source, name) for source in sources for name in (variable.name, *variable.vendor)]
+        if variable.ambient:
+            candidates += [(weakest, name) for name in variable.vendor]
+        for source, name in candidates:
+            value = source.values.get(name, "").strip()
+            if value:
+                values[field] = value
+                origins[field] = f"{name} ({source.label})"
+                break
+    return values, origins
+
+
+def _describe(exc: ValidationError, origins: Mapping[str, str], env_file: str) -> Iterator[str]:
+    for error in exc.errors(include_url=False, include_input=False):
+        field = str(error["loc"][0])
+        message = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "missing":
+            yield f"{_variables()[field].name}: not set; put it in {env_file}"
+        else:
+            yield f"{origins.get(field, field)}: {message[0].lower()}{message[1:]}"
+
+
+def _unknown_names(source: _Source) -> Iterator[str]:
+    """Name the variables of a settings file that no setting reads, each with the nearest known one."""
+    known = {name for v in _variables().values() for name in (v.name, *v.vendor)}
+    for name in source.values:
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield f"{name} ({source.label}): unknown variable{hint}"
+
+
+def _read_env_file(path: Path, root: Path) -> dict[str, str]:
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.env"))) or "none"
+        raise SettingsError(
+            f"ENV={path.stem}: {_shown(path, root)} doesn't exist; environments here: {known}. "
+            "Choose one of them, or write that file."
+        )
+    return _parse(path)
+
+
+def _read_stack_env(path: Path) -> dict[str, str]:
+    return _parse(path) if path.exists() else {}
+
+
+def _parse(path: Path) -> dict[str, str]:
+    try:
+        return {k: v or "" for k, v in dotenv_values(path, interpolate=False, encoding="utf-8").items()}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{path} can't be read: {exc}") from exc
+
+
+def _deployment_of(state_dir: Path) -> str:
+    """Name a checkout's deployment until the stack pins it in its file: the same each time, another elsewhere."""
+    return f"local-{hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:8]}"
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DagSettings:
+    """What must be known while a DAG file is parsed: from the process environment alone, so that parsing reads no file."""
+
+    default_config: str
+    schedule: str
+
+
+def load_dag_settings(environ: Mapping[str, str] | None = None) -> DagSettings:
+    """Read the settings of DAG parsing from the process environment (default: that of this process).
+
+    Raises:
+        SettingsError: The schedule is no cron expression.
+    """
+    process = os.environ if environ is None else environ
+    fields = Settings.model_fields
+    try:
+        schedule = _schedule(process.get("JANITOR_SCHEDULE", "").strip())
+    except ValueError as exc:
+        raise SettingsError(f"JANITOR_SCHEDULE (process environment): {exc}") from exc
+    return DagSettings(
+        default_config=process.get("JANITOR_DEFAULT_CONFIG", "").strip() or fields["default_config"].default,
+        schedule=schedule,
+    )
