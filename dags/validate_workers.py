@@ -1,0 +1,68 @@
+"""# validate_workers
+
+Validates every repository of a workers config, each on an instance of its own, and leaves none behind.
+
+| task | does |
+|---|---|
+| `plan` | reads and checks the config, writes the run |
+| `validate_repository.launch` | takes a place, launches the instance or adopts it |
+| `validate_repository.validate` | waits for the validation under its hard limit; fails if it isn't successful |
+| `validate_repository.record` | writes the verdict, the report and its checks |
+| `validate_repository.terminate` | ends the instance |
+| `terminate_all` | ends whatever is left of the run, always |
+| `verdict` | fails the run if a repository isn't successful, a row is missing or an instance is left |
+
+Trigger it with the button above (the form describes each choice), with `make validate-all-workers`, or with
+`airflow dags trigger validate_workers`. What to do about a red run is in runbook.md.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.sdk import dag, task_group
+
+from janitor.orchestration.launch_operator import LaunchValidationOperator
+from janitor.orchestration.params import run_params
+from janitor.orchestration.schedule import nightly
+from janitor.orchestration.tasks import plan, record, verdict
+from janitor.orchestration.terminate_operator import TerminateRunOperator, TerminateValidationOperator
+from janitor.orchestration.validate_operator import ValidateOperator
+from janitor.settings import load_dag_settings
+
+SETTINGS = load_dag_settings()
+RETRY = {"retries": 3, "retry_delay": timedelta(seconds=5), "execution_timeout": timedelta(minutes=10)}
+# Finishing goes before starting: an instance that is done should not wait behind launches.
+IN_GROUP = {**RETRY, "weight_rule": "upstream", "map_index_template": "{{ repository }}"}
+
+
+@task_group
+def validate_repository(planned: dict[str, str]) -> None:
+    """One repository, from launch to termination."""
+    launch = LaunchValidationOperator(task_id="launch", planned=planned, max_active_tis_per_dagrun=4, **IN_GROUP)
+    validate = ValidateOperator(task_id="validate", planned=planned, **IN_GROUP)
+    recorded = record.override(**IN_GROUP)(planned).as_teardown()
+    terminate = TerminateValidationOperator(task_id="terminate", planned=planned, **IN_GROUP).as_teardown()
+    launch >> validate >> [recorded, terminate]
+
+
+@dag(
+    schedule=nightly(SETTINGS.schedule),
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=8,
+    max_active_tasks=64,
+    params=run_params(SETTINGS.default_config),
+    doc_md=__doc__,
+    tags=["janitor"],
+)
+def validate_workers() -> None:
+    """Wire the tasks. There is no dagrun_timeout: it would skip every teardown."""
+    group = validate_repository.expand(planned=plan.override(**RETRY)())
+    terminate_all = TerminateRunOperator(task_id="terminate_all", **RETRY).as_teardown()
+    group >> terminate_all >> verdict.override(**RETRY)().as_teardown(on_failure_fail_dagrun=True)
+    # `group >> x` passes over the group's own teardowns.
+    [group.dag.get_task(f"validate_repository.{name}") for name in ("record", "terminate")] >> terminate_all
+
+
+validate_workers()

@@ -1,0 +1,24 @@
+"""AWS's failures in the domain's terms."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from janitor.domain.launching import LaunchFailure, classify_launch_failure
+
+_SERVER_ERROR = 500
+_CAPACITY_PREFIX = "Insufficient"
+
+
+def launch_failure_of(exc: BaseException) -> LaunchFailure | None:
+    """What a failed RunInstances means, or None when the failure isn't botocore's."""
+    if isinstance(exc, ClientError):
+        error = exc.response.get("Error", {})
+        code = error.get("Code", "Unknown")
+        status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        # A 5xx leaves it open whether an instance was made, except for the codes that say that none was.
+        answered = status < _SERVER_ERROR or code.startswith(_CAPACITY_PREFIX) or code == "RequestLimitExceeded"
+        return classify_launch_failure(code, error.get("Message", ""), answered=answered)
+    if isinstance(exc, BotoCoreError):
+        return classify_launch_failure(type(exc).__name__, str(exc), answered=False)
+    return None

@@ -1,0 +1,153 @@
+"""EC2 instances: find by tag, describe, terminate, and the parameters of a launch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
+from janitor.domain.errors import CloudError
+from janitor.domain.identity import TAG_DEPLOYMENT, TAG_RUN, TAG_VALIDATION
+from janitor.domain.states import InstanceState
+
+_LIVE_STATES = ("pending", "running", "stopping", "stopped", "shutting-down")
+_PAGE_SIZE = 1000
+"""Most results of one DescribeInstances page. Source: EC2 API, DescribeInstances, MaxResults."""
+_NOT_FOUND = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceSeen:
+    """An instance as EC2 describes it."""
+
+    instance_id: str
+    state: InstanceState
+    state_reason: str | None
+    availability_zone: str | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def validation_id(self) -> UUID | None:
+        """The validation that the tags name, if they do."""
+        try:
+            return UUID(self.tags[TAG_VALIDATION])
+        except (KeyError, ValueError):
+            return None
+
+
+def find_by_validation(access: CloudAccess, validation_id: UUID, *, live_only: bool = True) -> list[InstanceSeen]:
+    """Instances tagged with a validation.
+
+    Raises:
+        CloudError: EC2 can't be asked.
+    """
+    return _find(access, TAG_VALIDATION, str(validation_id), live_only)
+
+
+def find_by_run(access: CloudAccess, run_id: UUID) -> list[InstanceSeen]:
+    """Instances tagged with a run that are not terminated yet."""
+    return _find(access, TAG_RUN, str(run_id), True)
+
+
+def find_by_deployment(access: CloudAccess, deployment: str, *, live_only: bool = True) -> list[InstanceSeen]:
+    """Instances tagged with a deployment; terminated ones only if `live_only` is False."""
+    return _find(access, TAG_DEPLOYMENT, deployment, live_only)
+
+
+def describe(access: CloudAccess, instance_id: str) -> InstanceSeen | None:
+    """One instance, or None when EC2 doesn't know it (gone for good, or not visible yet).
+
+    Raises:
+        CloudError: EC2 can't be asked.
+    """
+    try:
+        answer = access.client("ec2").describe_instances(InstanceIds=[instance_id])
+    except CLIENT_ERRORS as exc:
+        if error_code(exc) in _NOT_FOUND:
+            return None
+        raise CloudError(f"DescribeInstances {instance_id}: {exc}") from exc
+    return next(iter(_seen(answer)), None)
+
+
+def terminate(access: CloudAccess, instance_ids: Iterable[str]) -> None:
+    """Ask EC2 to terminate; one that EC2 doesn't know is done already.
+
+    Raises:
+        CloudError: EC2 refused for another reason.
+    """
+    for instance_id in instance_ids:
+        try:
+            access.client("ec2").terminate_instances(InstanceIds=[instance_id])
+        except CLIENT_ERRORS as exc:
+            if error_code(exc) not in _NOT_FOUND:
+                raise CloudError(f'TerminateInstances {instance_id}: {exc}; see runbook "Instance left"') from exc
+
+
+def launch_parameters(
+    *,
+    client_token: str,
+    tags: Mapping[str, str],
+    instance_type: str,
+    user_data: str,
+    launch_template: str | None,
+    instance_profile: str | None,
+    subnet_id: str | None,
+    security_group_ids: tuple[str, ...],
+) -> dict[str, Any]:
+    """RunInstances' parameters beside the image and the count.
+
+    The same token must always come with the same parameters, so everything here derives from the intent and settings.
+    """
+    tag_list = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+    parameters: dict[str, Any] = {
+        "ClientToken": client_token,
+        "InstanceType": instance_type,
+        # EC2's default is `stop`, which goes on costing the volume.
+        "InstanceInitiatedShutdownBehavior": "terminate",
+        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+        "UserData": user_data,
+        "TagSpecifications": [
+            {"ResourceType": "instance", "Tags": tag_list},
+            {"ResourceType": "volume", "Tags": tag_list},
+        ],
+    }
+    if launch_template:
+        parameters["LaunchTemplate"] = {"LaunchTemplateName": launch_template, "Version": "$Default"}
+    if instance_profile:
+        parameters["IamInstanceProfile"] = {"Name": instance_profile}
+    if subnet_id:
+        parameters["SubnetId"] = subnet_id
+    if security_group_ids:
+        parameters["SecurityGroupIds"] = list(security_group_ids)
+    return parameters
+
+
+def _find(access: CloudAccess, tag: str, value: str, live_only: bool) -> list[InstanceSeen]:
+    filters = [{"Name": f"tag:{tag}", "Values": [value]}]
+    if live_only:
+        filters.append({"Name": "instance-state-name", "Values": list(_LIVE_STATES)})
+    try:
+        pages = (
+            access.client("ec2")
+            .get_paginator("describe_instances")
+            .paginate(Filters=filters, PaginationConfig={"PageSize": _PAGE_SIZE})
+        )
+        return [seen for page in pages for seen in _seen(page)]
+    except CLIENT_ERRORS as exc:
+        raise CloudError(f"DescribeInstances with {tag}={value}: {exc}") from exc
+
+
+def _seen(answer: Mapping[str, Any]) -> list[InstanceSeen]:
+    return [
+        InstanceSeen(
+            instance_id=instance["InstanceId"],
+            state=InstanceState(instance["State"]["Name"]),
+            state_reason=(instance.get("StateReason") or {}).get("Code"),
+            availability_zone=(instance.get("Placement") or {}).get("AvailabilityZone"),
+            tags={tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])},
+        )
+        for reservation in answer["Reservations"]
+        for instance in reservation["Instances"]
+    ]

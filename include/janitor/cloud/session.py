@@ -1,0 +1,90 @@
+"""Clients of AWS, made in one place so that every one has timeouts and bounded retries.
+
+botocore's default chain finds credentials, region and endpoint; explicit settings win. Clients are kept per process:
+making one costs more than most calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from janitor.settings import Settings
+
+CLIENT_ERRORS = (BotoCoreError, ClientError)
+"""Everything that botocore raises for a call."""
+
+_READS = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    signature_version="v4",
+)
+_LAUNCH = Config(
+    connect_timeout=5,
+    read_timeout=60,
+    # botocore would repeat InsufficientInstanceCapacity, which arrives as HTTP 500, on its own.
+    retries={"mode": "standard", "total_max_attempts": 1},
+)
+_STORAGE = Config(
+    connect_timeout=5,
+    read_timeout=60,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    signature_version="s3v4",
+    s3={"addressing_style": "path"},
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudAccess:
+    """Where AWS is and who calls it; None leaves a field to boto3's default chain."""
+
+    region: str
+    endpoint_url: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> CloudAccess:
+        """The access that an environment's settings describe."""
+        secret = settings.aws_secret_access_key
+        return cls(
+            region=settings.region,
+            endpoint_url=settings.aws_endpoint_url,
+            access_key_id=settings.aws_access_key_id,
+            secret_access_key=secret.get_secret_value() if secret else None,
+        )
+
+    def client(self, service: str) -> Any:
+        """A client for `service` ("ec2", "ssm", "s3", "logs"), shared within the process."""
+        return _client(self, service, False)
+
+    def launch_client(self) -> Any:
+        """An EC2 client that never repeats a call by itself, for RunInstances."""
+        return _client(self, "ec2", True)
+
+
+@cache
+def _client(access: CloudAccess, service: str, single_attempt: bool) -> Any:
+    config = _LAUNCH if single_attempt else _STORAGE if service == "s3" else _READS
+    session = boto3.session.Session(region_name=access.region)
+    return session.client(
+        service,
+        endpoint_url=access.endpoint_url,
+        aws_access_key_id=access.access_key_id,
+        aws_secret_access_key=access.secret_access_key,
+        config=config,
+    )
+
+
+def error_code(exc: BaseException) -> str:
+    """AWS's code of a failed call, or the exception's name where the call never got an answer."""
+    if isinstance(exc, ClientError):
+        code: str = exc.response.get("Error", {}).get("Code", "Unknown")
+        return code
+    return type(exc).__name__

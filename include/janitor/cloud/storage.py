@@ -1,0 +1,83 @@
+"""S3: reports, the validator artefact, and presigned addresses that let an instance reach one object each."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
+from janitor.domain.errors import CloudError
+
+_MISSING = ("NoSuchKey", "404", "NotFound", "NoSuchBucket")
+_LONGEST_SIGNATURE = timedelta(days=7)
+"""Longest life of a SigV4 presigned URL. Source: S3 documentation, "Sharing objects with presigned URLs"."""
+
+
+class TooLargeError(CloudError):
+    """An object has more bytes than its reader allows."""
+
+
+def exists(access: CloudAccess, bucket: str, key: str) -> bool:
+    """Whether an object is there.
+
+    Raises:
+        CloudError: S3 can't be asked.
+    """
+    try:
+        access.client("s3").head_object(Bucket=bucket, Key=key)
+    except CLIENT_ERRORS as exc:
+        if error_code(exc) in _MISSING:
+            return False
+        raise CloudError(f"HeadObject s3://{bucket}/{key}: {exc}") from exc
+    return True
+
+
+def put(access: CloudAccess, bucket: str, key: str, body: bytes) -> None:
+    """Write an object whole.
+
+    Raises:
+        CloudError: S3 refused.
+    """
+    try:
+        access.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    except CLIENT_ERRORS as exc:
+        raise CloudError(f"PutObject s3://{bucket}/{key}: {exc}; does the bucket exist?") from exc
+
+
+def get(access: CloudAccess, bucket: str, key: str, *, at_most_bytes: int) -> bytes | None:
+    """Read an object, or None when it isn't there.
+
+    Raises:
+        TooLargeError: The object is larger than `at_most_bytes`.
+        CloudError: S3 can't be asked.
+    """
+    try:
+        answer = access.client("s3").get_object(Bucket=bucket, Key=key)
+        if answer["ContentLength"] > at_most_bytes:
+            raise TooLargeError(
+                f"s3://{bucket}/{key} has {answer['ContentLength']} bytes, over the {at_most_bytes} allowed"
+            )
+        body: bytes = answer["Body"].read(at_most_bytes + 1)
+    except CLIENT_ERRORS as exc:
+        if error_code(exc) in _MISSING:
+            return None
+        raise CloudError(f"GetObject s3://{bucket}/{key}: {exc}") from exc
+    return body
+
+
+def presigned_get(access: CloudAccess, bucket: str, key: str, *, valid_for: timedelta) -> str:
+    """An address from which anyone who holds it may read one object for a while."""
+    return _presigned(access, "get_object", bucket, key, valid_for)
+
+
+def presigned_put(access: CloudAccess, bucket: str, key: str, *, valid_for: timedelta) -> str:
+    """An address to which anyone who holds it may write one object for a while."""
+    return _presigned(access, "put_object", bucket, key, valid_for)
+
+
+def _presigned(access: CloudAccess, operation: str, bucket: str, key: str, valid_for: timedelta) -> str:
+    url: str = access.client("s3").generate_presigned_url(
+        operation,
+        Params={"Bucket": bucket, "Key": key},
+        ExpiresIn=int(min(valid_for, _LONGEST_SIGNATURE).total_seconds()),
+    )
+    return url

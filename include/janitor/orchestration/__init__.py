@@ -1,0 +1,1 @@
+"""The Airflow face: operators, the trigger, and the wiring of settings."""

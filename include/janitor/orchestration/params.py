@@ -1,0 +1,40 @@
+"""What a person who triggers `validate_workers` may choose; the web UI makes a form of it."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+
+def run_params(default_config: str) -> dict[str, Param]:
+    """The DAG's params with their descriptions and defaults."""
+    return {
+        "config_path": Param(
+            default_config,
+            type="string",
+            minLength=1,
+            title="Configuration",
+            description="Workers config, relative to the project's root.",
+        ),
+        "repository": Param(
+            None,
+            type=["null", "string"],
+            title="Only this repository",
+            description="Name, or organization/name. Empty: every enabled repository of the configuration.",
+        ),
+        "timeout_minutes": Param(
+            None,
+            type=["null", "number"],
+            exclusiveMinimum=0,
+            maximum=2880,
+            title="Hard limit in minutes",
+            description="From launch, for repositories without a limit of their own. Empty: the configuration's.",
+        ),
+        "max_concurrent_instances": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=1000,
+            title="Most instances at once",
+            description="Over all runs of the deployment. Empty: the configuration's.",
+        ),
+    }

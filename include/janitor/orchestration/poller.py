@@ -1,0 +1,70 @@
+"""One poller for all validations that wait in this triggerer.
+
+AWS calls grow with pages, not with validations: a round asks once for the deployment's instances, once for its commands
+and, while somebody waits for an agent, once for the agents. Failed rounds delay and never drop a waiter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from functools import cache
+
+from janitor.domain.errors import CloudError
+from janitor.domain.watching import Decision, Step, Watched, decide
+from janitor.orchestration.wiring import current_settings
+from janitor.services.fleet_view import look_at_fleet
+from janitor.settings import Settings
+
+_JITTER = 0.2
+_LONGEST_BACKOFF_FACTOR = 8
+
+log = logging.getLogger(__name__)
+
+
+class BatchedPoller:
+    """Waiters and the one task that serves them while there are any."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._waiting: dict[asyncio.Future[Decision], Watched] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def wait(self, watched: Watched) -> Decision:
+        """Return the first decision that isn't WAIT."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Decision] = loop.create_future()
+        self._waiting[future] = watched
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._serve())
+        try:
+            return await future
+        finally:
+            self._waiting.pop(future, None)
+
+    async def _serve(self) -> None:
+        failures = 0
+        while self._waiting:
+            interval = self._settings.poll_interval.total_seconds() * min(2**failures, _LONGEST_BACKOFF_FACTOR)
+            await asyncio.sleep(interval * (1 + random.uniform(-_JITTER, _JITTER)))  # noqa: S311
+            try:
+                await self._round()
+                failures = 0
+            except CloudError as exc:
+                failures += 1
+                log.warning("AWS can't be asked, round %s delayed: %s", failures, exc)
+
+    async def _round(self) -> None:
+        waiting = dict(self._waiting)
+        view = await asyncio.to_thread(look_at_fleet, self._settings, tuple(waiting.values()))
+        for future, watched in waiting.items():
+            decision = decide(watched, view.observation_of(watched))
+            if decision.step is not Step.WAIT and not future.done():
+                future.set_result(decision)
+
+
+@cache
+def shared_poller() -> BatchedPoller:
+    """The poller of this process; a triggerer has one event loop."""
+    return BatchedPoller(current_settings())

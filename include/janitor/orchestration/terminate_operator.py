@@ -1,0 +1,108 @@
+"""`terminate` and `terminate_all`: the provider's EC2 operator, which finds its instances by tag and ledger.
+
+Nothing here trusts XCom: an instance whose launch task died before it could say its id is found all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from airflow.providers.amazon.aws.operators.ec2 import EC2TerminateInstanceOperator
+
+from janitor.domain.errors import CloudError, JanitorError
+from janitor.domain.identity import run_id_for
+from janitor.domain.states import TerminationReason
+from janitor.orchestration.wiring import as_airflow_failure, current_settings
+from janitor.services import terminate as terminating
+from janitor.services.record import reason_to_terminate
+from janitor.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_POLL = timedelta(seconds=1)
+
+
+class _TerminateScopeOperator(EC2TerminateInstanceOperator):
+    """Terminate what a scope holds, and wait until EC2 says terminated.
+
+    :param verify_for: How long to wait for EC2's word in this task.
+    :param must_be_gone: Whether to fail (and be retried) when something is left after `verify_for`.
+    """
+
+    template_fields: Sequence[str] = ()
+
+    def __init__(self, *, verify_for: timedelta, must_be_gone: bool, **kwargs: Any) -> None:
+        super().__init__(instance_ids=[], aws_conn_id=None, **kwargs)
+        self.verify_for = verify_for
+        self.must_be_gone = must_be_gone
+
+    def _terminate(
+        self, settings: Settings, scope: terminating.Scope, reason: TerminationReason, context: Context
+    ) -> list[str]:
+        self.region_name = settings.region
+        give_up_at = time.monotonic() + self.verify_for.total_seconds()
+        asked: set[str] = set()
+        while True:
+            self.instance_ids = terminating.to_terminate(settings, scope, reason)
+            if self.instance_ids:
+                super().execute(context)
+                asked.update(self.instance_ids)
+            left = terminating.remaining(settings, scope)
+            if not left:
+                self.log.info(
+                    "EC2 says that nothing is left of %s; terminated: %s", scope.name, sorted(asked) or "none"
+                )
+                return sorted(asked)
+            if time.monotonic() >= give_up_at:
+                break
+            time.sleep(_POLL.total_seconds())
+        message = f"{scope.name}: not terminated after {self.verify_for}: {', '.join(left)}"
+        if self.must_be_gone:
+            raise CloudError(f'{message}; see runbook "Instance left"')
+        self.log.info("%s; terminate_all looks again", message)
+        return sorted(asked)
+
+
+class TerminateValidationOperator(_TerminateScopeOperator):
+    """Terminate the instance of one validation. It doesn't hold its worker for as long as AWS takes to shut down.
+
+    :param planned: ``{"validation_id": …, "repository": …}``, an entry of what `plan` returned.
+    """
+
+    template_fields: Sequence[str] = ("planned",)
+
+    def __init__(self, *, planned: Any, **kwargs: Any) -> None:
+        super().__init__(verify_for=timedelta(seconds=15), must_be_gone=False, **kwargs)
+        self.planned = planned
+
+    def execute(self, context: Context) -> list[str]:
+        """Terminate by the validation's tag."""
+        context["repository"] = self.planned["repository"]
+        validation_id = UUID(self.planned["validation_id"])
+        try:
+            settings = current_settings()
+            reason = reason_to_terminate(settings, validation_id)
+            return self._terminate(settings, terminating.scope_of_validation(validation_id), reason, context)
+        except JanitorError as exc:
+            raise as_airflow_failure(exc) from exc
+
+
+class TerminateRunOperator(_TerminateScopeOperator):
+    """Terminate whatever is left of the run; fails, and is retried, until EC2 says that nothing is."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(verify_for=timedelta(minutes=5), must_be_gone=True, **kwargs)
+
+    def execute(self, context: Context) -> list[str]:
+        """Terminate by the run's tag."""
+        try:
+            settings = current_settings()
+            run_id = run_id_for(settings.deployment, context["dag_run"].run_id)
+            return self._terminate(settings, terminating.scope_of_run(run_id), TerminationReason.RUN_TEARDOWN, context)
+        except JanitorError as exc:
+            raise as_airflow_failure(exc) from exc

@@ -1,0 +1,89 @@
+"""`validate`: wait for the instance's validation to end, a little in the worker, then in the triggerer.
+
+`execution_timeout` bounds each stay in the worker; the validation's own limit is an absolute deadline in Postgres,
+which holds over deferrals, retries and restarts. Running the task again costs nothing: it goes on where the last try was.
+So there is no on_kill: a task that is stopped may be run again, and one that isn't is followed by `terminate`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from janitor.domain.errors import CloudError, DatabaseError, JanitorError
+from janitor.domain.states import ValidationStatus
+from janitor.domain.watching import WatchOutcome
+from janitor.orchestration.trigger import WatchTrigger
+from janitor.orchestration.wiring import as_airflow_failure, current_settings
+from janitor.services.record import conclude_validation
+from janitor.services.watch import Watch
+from janitor.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_FIRST_POLL = timedelta(milliseconds=300)
+_POLL_GROWTH = 1.5
+
+
+class ValidateOperator(BaseOperator):
+    """Wait for one validation; fails when the repository isn't successful.
+
+    :param planned: ``{"validation_id": …, "repository": …}``, an entry of what `plan` returned.
+    """
+
+    template_fields: Sequence[str] = ("planned",)
+
+    def __init__(self, *, planned: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.planned = planned
+
+    def execute(self, context: Context) -> str:
+        """Wait in the worker for a while, then defer."""
+        return self._go_on(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+        """The triggerer saw something to do."""
+        self.log.info("the triggerer reports: %s", event.get("reason"))
+        return self._go_on(context)
+
+    def _go_on(self, context: Context) -> str:
+        context["repository"] = self.planned["repository"]
+        try:
+            settings = current_settings()
+            outcome = self._wait_in_worker(settings)
+            self.log.info("watching ended: %s", outcome.value)
+            conclusion = conclude_validation(settings, UUID(self.planned["validation_id"]))
+        except JanitorError as exc:
+            raise as_airflow_failure(exc) from exc
+        if conclusion.status is not ValidationStatus.SUCCESS:
+            raise AirflowFailException(f"{self.planned['repository']}: {conclusion.status.value}: {conclusion.summary}")
+        return str(conclusion.status.value)
+
+    def _wait_in_worker(self, settings: Settings) -> WatchOutcome:
+        watch = Watch(settings, UUID(self.planned["validation_id"]))
+        defer_at = time.monotonic() + settings.worker_wait.total_seconds()
+        pause = min(_FIRST_POLL, settings.poll_interval)
+        while True:
+            try:
+                outcome = watch.step()
+            except (CloudError, DatabaseError) as exc:
+                if time.monotonic() >= defer_at:
+                    raise
+                self.log.warning("can't look right now, trying again: %s", exc)
+            else:
+                if outcome is not None:
+                    return outcome
+                if time.monotonic() >= defer_at:
+                    self.defer(
+                        trigger=WatchTrigger.of(watch.validation.validation_id, watch.watched),
+                        method_name="execute_complete",
+                    )
+            time.sleep(pause.total_seconds())
+            pause = min(pause * _POLL_GROWTH, settings.poll_interval)

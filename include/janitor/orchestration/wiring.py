@@ -1,0 +1,34 @@
+"""Where Airflow's processes get their settings from: once per process, at run time, never while a DAG is parsed."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from janitor.domain.errors import ConfigError, JanitorError, NotFoundError, SettingsError
+from janitor.settings import Settings, load_settings
+
+_PERMANENT = (ConfigError, NotFoundError, SettingsError)
+"""What another try can't mend."""
+
+
+@cache
+def current_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises:
+        SettingsError: A variable is missing or wrong.
+    """
+    return load_settings()
+
+
+def as_airflow_failure(exc: JanitorError) -> Exception:
+    """The exception to raise in a task: one that isn't retried where a retry can't help."""
+    return AirflowFailException(str(exc)) if isinstance(exc, _PERMANENT) else exc
+
+
+def botocore_single_attempt() -> dict[str, Any]:
+    """botocore settings for a provider operator whose calls Janitor repeats itself, with timeouts in seconds."""
+    return {"connect_timeout": 5, "read_timeout": 60, "retries": {"mode": "standard", "total_max_attempts": 1}}

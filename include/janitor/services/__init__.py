@@ -1,0 +1,1 @@
+"""Effects around the domain's decisions: plan, launch, watch, record, terminate, report."""

@@ -1,0 +1,61 @@
+"""One look at everything that waits: as many AWS calls as there are pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from janitor.cloud import commands as ssm
+from janitor.cloud import instances as ec2
+from janitor.cloud.session import CloudAccess
+from janitor.domain.states import InstanceState
+from janitor.domain.watching import CommandObservation, Observation, Watched
+from janitor.settings import Settings
+
+_CLOCK_SLACK = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetView:
+    """What AWS showed at one moment."""
+
+    at: datetime
+    states: Mapping[str, InstanceState]
+    online: frozenset[str]
+    commands: Mapping[str, CommandObservation]
+
+    def observation_of(self, watched: Watched) -> Observation:
+        """The part that concerns one validation."""
+        return Observation(
+            at=self.at,
+            instance_state=self.states.get(watched.instance_id),
+            agent_online=watched.instance_id in self.online,
+            command=self.commands.get(watched.command_id or ""),
+        )
+
+
+def look_at_fleet(settings: Settings, watched: Sequence[Watched]) -> FleetView:
+    """Ask AWS about all of `watched` at once.
+
+    Raises:
+        CloudError: AWS can't be asked.
+    """
+    access = CloudAccess.of(settings)
+    at = datetime.now(timezone.utc)
+    states = {
+        seen.instance_id: seen.state for seen in ec2.find_by_deployment(access, settings.deployment, live_only=False)
+    }
+    commands: dict[str, CommandObservation] = {}
+    if any(one.command_id for one in watched):
+        since = min(one.launched_at for one in watched) - _CLOCK_SLACK
+        commands = {
+            seen.command_id: seen.observation
+            for seen in ssm.list_invocations(
+                access, {"Filters": [{"key": "InvokedAfter", "value": since.strftime("%Y-%m-%dT%H:%M:%SZ")}]}
+            )
+        }
+    online: frozenset[str] = frozenset()
+    if any(one.command_id is None for one in watched):
+        online = ssm.online_agents(access)
+    return FleetView(at=at, states=states, online=online, commands=commands)

@@ -1,0 +1,58 @@
+"""The log of one validation, from CloudWatch Logs, while it runs or afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+from janitor.cloud.logs import read_page
+from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import NotFoundError
+from janitor.domain.views import ValidationView
+from janitor.services.reports import repository_history, run_view
+from janitor.settings import Settings
+
+_QUIET = timedelta(seconds=5)
+"""How long after a validation's end its stream may still grow: the agent sends what it has buffered."""
+
+
+def validation_log(settings: Settings, repo: str, run_id: str | None = None, follow: bool = False) -> Iterator[str]:
+    """Lines of a validation's log, oldest first.
+
+    Args:
+        repo: ``name`` or ``organization/name``.
+        run_id: As for `run_view`; None is the repository's latest validation.
+        follow: Go on until the validation has ended, or its hard limit and grace have passed.
+
+    Raises:
+        NotFoundError: There is no such validation, or nothing was run for it.
+        CloudError: CloudWatch Logs can't be asked.
+        DatabaseError: Postgres can't be used.
+    """
+    view = _find(settings, repo, run_id)
+    access, token, quiet_since = CloudAccess.of(settings), None, time.monotonic()
+    while True:
+        if view.log_stream is not None:
+            while (page := read_page(access, settings.log_group, view.log_stream, token)).lines:
+                yield from page.lines
+                token, quiet_since = page.next_token, time.monotonic()
+        elif view.status.is_final or not follow:
+            raise NotFoundError(f"nothing was run for {repo} in run {view.run_id}: {view.summary or view.status.value}")
+        ended = view.status.is_final and time.monotonic() - quiet_since >= _QUIET.total_seconds()
+        if not follow or ended:
+            return
+        time.sleep(settings.poll_interval.total_seconds())
+        view = _find(settings, repo, str(view.run_id))
+
+
+def _find(settings: Settings, repo: str, run_id: str | None) -> ValidationView:
+    if run_id is None:
+        return repository_history(settings, repo, 1)[0]
+    run = run_view(settings, run_id)
+    wanted = repo.casefold()
+    for view in run.validations:
+        if wanted in (view.repository_name.casefold(), f"{view.organization}/{view.repository_name}".casefold()):
+            return view
+    names = ", ".join(view.repository_name for view in run.validations)
+    raise NotFoundError(f"run {run.run_id} has no repository {repo!r}; it has: {names}")

@@ -1,0 +1,72 @@
+"""Starting a run through Airflow, and asking what Airflow makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from janitor.domain.identity import run_id_for
+from janitor.services.airflow_client import AirflowClient, AirflowRunState
+from janitor.services.plan import RunRequest, check_request
+from janitor.settings import Settings
+
+__all__ = ["AirflowRunState", "TriggeredRun", "airflow_run_state", "trigger_run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriggeredRun:
+    """A run that Airflow has accepted."""
+
+    run_id: UUID
+    airflow_run_id: str
+    total_repositories: int
+
+
+def trigger_run(
+    settings: Settings,
+    *,
+    config_path: str,
+    timeout_minutes: float | None = None,
+    repo: str | None = None,
+    max_concurrent_instances: int | None = None,
+) -> TriggeredRun:
+    """Check the config, then start a run.
+
+    Raises:
+        ConfigError, NotFoundError: The config or the repository is wrong; nothing was started.
+        AirflowError: Airflow can't be reached or refused.
+    """
+    airflow_run_id = f"janitor__{uuid4()}"
+    total = check_request(
+        settings,
+        RunRequest(
+            airflow_run_id=airflow_run_id,
+            trigger="manual",
+            config_path=config_path,
+            repository=repo,
+            timeout=timedelta(minutes=timeout_minutes) if timeout_minutes else None,
+        ),
+    )
+    conf = {
+        "config_path": config_path,
+        "repository": repo,
+        "timeout_minutes": timeout_minutes,
+        "max_concurrent_instances": max_concurrent_instances,
+    }
+    with AirflowClient(settings) as airflow:
+        airflow.trigger(airflow_run_id, {key: value for key, value in conf.items() if value is not None})
+    return TriggeredRun(
+        run_id=run_id_for(settings.deployment, airflow_run_id), airflow_run_id=airflow_run_id, total_repositories=total
+    )
+
+
+def airflow_run_state(settings: Settings, airflow_run_id: str) -> AirflowRunState:
+    """What Airflow says of a run.
+
+    Raises:
+        AirflowError: Airflow can't be reached.
+        NotFoundError: Airflow doesn't know the run.
+    """
+    with AirflowClient(settings) as airflow:
+        return airflow.state(airflow_run_id)

@@ -1,0 +1,78 @@
+"""The last word on a run: is every repository successful, is every row there, is nothing left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from janitor.domain.states import RunStatus, ValidationStatus
+from janitor.services import record as recording
+from janitor.services import terminate as terminating
+from janitor.settings import Settings
+from janitor.stores import validations as store
+from janitor.stores.database import transaction
+from janitor.stores.queries import named_queries
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A run's end: its status, and in words what is wrong, if anything."""
+
+    status: RunStatus
+    successful: int
+    total: int
+    problems: tuple[str, ...]
+
+
+def close_run(settings: Settings, run_id: UUID) -> Verdict | None:
+    """Conclude what is still open, judge the run and write its status.
+
+    Returns:
+        The verdict, or None when the run was never planned.
+
+    Raises:
+        CloudError: AWS can't be asked.
+        DatabaseError: Postgres can't be used.
+    """
+    with transaction(settings.writer_url) as connection:
+        if store.planned_config_sha256(connection, run_id) is None:
+            return None
+        unfinished = store.unfinished_validations(connection, run_id)
+    for validation_id, _ in unfinished:
+        # Its `record` never ran to its end: the row must not stay open for good.
+        recording.record_validation(settings, validation_id)
+    left = terminating.remaining(settings, terminating.scope_of_run(run_id))
+    with transaction(settings.writer_url) as connection:
+        summary = named_queries().run_summary(connection, run_id=run_id)
+        rows = list(named_queries().overviews_of_run(connection, run_id=run_id))
+        verdict = _judge(summary["total_repositories"], rows, left)
+        if summary["status"] == RunStatus.CANCELLED.value:
+            return Verdict(
+                status=RunStatus.CANCELLED,
+                successful=verdict.successful,
+                total=verdict.total,
+                problems=("the run was cancelled", *verdict.problems),
+            )
+        store.finish_run(connection, run_id, verdict.status, "; ".join(verdict.problems)[:2000] or None)
+    return verdict
+
+
+def _judge(total: int, rows: list[dict[str, object]], left: list[str]) -> Verdict:
+    problems = [
+        f"{row['repository_name']}: {row['status']}: {row['status_summary']}"
+        for row in rows
+        if row["status"] != ValidationStatus.SUCCESS.value
+    ]
+    structural = []
+    if len(rows) != total:
+        structural.append(f"{len(rows)} of {total} repositories have a row")
+    if left:
+        structural.append(f'left in EC2 or in the ledger: {", ".join(left)}; see runbook "Instance left"')
+    if structural:
+        status = RunStatus.ERROR
+    elif problems:
+        status = RunStatus.FAILED
+    else:
+        status = RunStatus.SUCCESS
+    successful = sum(row["status"] == ValidationStatus.SUCCESS.value for row in rows)
+    return Verdict(status=status, successful=successful, total=total, problems=tuple(structural + problems))

@@ -1,0 +1,184 @@
+"""Watching one validation: observe, decide, send the command, keep how it ended.
+
+Every step can be repeated at no cost: a command is found again by its comment, an outcome that was kept stays.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from uuid import UUID
+
+from janitor.cloud import commands as ssm
+from janitor.cloud import instances as ec2
+from janitor.cloud import storage
+from janitor.cloud.session import CloudAccess
+from janitor.domain.config import RepositoryPlan
+from janitor.domain.deadlines import address_lifetime, execution_timeout_for
+from janitor.domain.errors import CloudError
+from janitor.domain.identity import command_comment_for, report_key_for
+from janitor.domain.states import InstanceState
+from janitor.domain.watching import (
+    CommandObservation,
+    Decision,
+    Observation,
+    Step,
+    Watched,
+    WatchOutcome,
+    decide,
+)
+from janitor.protocol.spec import RepositorySpec, ValidationSpec
+from janitor.services.artefact import ensure_artefact
+from janitor.services.instance_script import instance_script
+from janitor.settings import Settings
+from janitor.stores import ledger
+from janitor.stores import validations as store
+from janitor.stores.database import transaction
+from janitor.stores.records import InstanceRecord, ValidationRecord
+
+
+class Watch:
+    """One validation's wait on its instance.
+
+    Raises (every method):
+        CloudError: AWS can't be asked; the caller asks again.
+        DatabaseError: Postgres can't be used.
+    """
+
+    def __init__(self, settings: Settings, validation_id: UUID) -> None:
+        self._settings = settings
+        self._access = CloudAccess.of(settings)
+        self._artefact_ready = False
+        with transaction(settings.writer_url) as connection:
+            self._validation = store.get_validation(connection, validation_id)
+            instance = ledger.latest_of_validation(connection, validation_id)
+        if instance is None or instance.instance_id is None:
+            raise CloudError(f"validation {validation_id} has no instance to watch; run its launch task again")
+        self._instance: InstanceRecord = instance
+        self._instance_id: str = instance.instance_id
+        self._command_id = self._validation.command_id
+
+    @property
+    def validation(self) -> ValidationRecord:
+        """The validation as it was when the watch began."""
+        return self._validation
+
+    @property
+    def watched(self) -> Watched:
+        """What the trigger needs to go on watching."""
+        return Watched(
+            instance_id=self._instance_id,
+            launched_at=self._instance.launched_at or self._instance.intent_at,
+            deadline_at=self._instance.deadline_at,
+            grace=self._validation.grace,
+            online_timeout=self._settings.online_timeout,
+            command_id=self._command_id,
+        )
+
+    def step(self) -> WatchOutcome | None:
+        """Look once and do what is due.
+
+        Returns:
+            How it ended, or None while it goes on.
+        """
+        if self._validation.watch_outcome is not None:
+            return self._validation.watch_outcome  # an earlier try of the task saw the end
+        decision = decide(self.watched, self._observe())
+        if decision.step is Step.SEND_COMMAND:
+            self._send()
+        elif decision.step is Step.FINISH:
+            return self._keep(decision)
+        elif not self._artefact_ready:
+            # The instance is still booting: time to have the artefact in place before it is asked for.
+            ensure_artefact(self._settings)
+            self._artefact_ready = True
+        return None
+
+    def _observe(self) -> Observation:
+        instance = ec2.describe(self._access, self._instance_id)
+        state = instance.state if instance else None
+        if state is not None and state is not self._instance.state:
+            with transaction(self._settings.writer_url) as connection:
+                ledger.observe_state(connection, self._instance.ledger_id, state)
+                self._instance = ledger.latest_of_validation(connection, self._instance.validation_id) or self._instance
+        command: CommandObservation | None = None
+        online = False
+        if self._command_id is not None:
+            seen = ssm.look(self._access, self._instance_id, self._command_id)
+            command = seen.observation if seen else None
+        elif state is InstanceState.RUNNING:
+            online = ssm.agent_online(self._access, self._instance_id)
+        return Observation(at=_now(), instance_state=state, agent_online=online, command=command)
+
+    def _send(self) -> None:
+        validation, instance, settings = self._validation, self._instance, self._settings
+        comment = command_comment_for(validation.validation_id, instance.generation)
+        earlier = ssm.find_by_comment(self._access, self._instance_id, comment)
+        command_id = earlier.command_id if earlier else self._send_new(comment)
+        if command_id is None:
+            return
+        with transaction(settings.writer_url) as connection:
+            store.mark_running(
+                connection,
+                validation.validation_id,
+                command_id,
+                ssm.log_stream_name(command_id, self._instance_id),
+            )
+        self._command_id = command_id
+
+    def _send_new(self, comment: str) -> str | None:
+        validation, instance, settings, now = self._validation, self._instance, self._settings, _now()
+        artefact = ensure_artefact(settings)
+        lifetime = address_lifetime(now, instance.deadline_at, validation.grace)
+        key = report_key_for(validation.run_id, validation.validation_id, instance.generation)
+        plan = RepositoryPlan.from_dict(validation.plan)
+        spec = ValidationSpec(
+            validation_id=str(validation.validation_id),
+            run_id=str(validation.run_id),
+            repository=RepositorySpec(
+                name=plan.name,
+                organization=plan.organization,
+                url=plan.url,
+                ref=plan.ref,
+                dockerfile=plan.dockerfile,
+                build_args=plan.build_args,
+                env=plan.env,
+            ),
+            prompt=validation.prompt,
+            gpu_required=validation.gpu_required,
+            engine=settings.engine,
+            deadline=instance.deadline_at,
+            grace=validation.grace,
+            report_url=storage.presigned_put(self._access, settings.bucket, key, valid_for=lifetime),
+        )
+        return ssm.send(
+            self._access,
+            instance_id=self._instance_id,
+            script=instance_script(
+                artefact_url=storage.presigned_get(self._access, settings.bucket, artefact.key, valid_for=lifetime),
+                artefact_sha256=artefact.sha256,
+                spec_json=spec.to_json(),
+            ),
+            comment=comment,
+            execution_timeout=execution_timeout_for(now, instance.deadline_at, validation.grace),
+            log_group=settings.log_group,
+        )
+
+    def _keep(self, decision: Decision) -> WatchOutcome:
+        outcome = decision.outcome
+        assert outcome is not None
+        command = decision.command
+        with transaction(self._settings.writer_url) as connection:
+            store.keep_watch_outcome(
+                connection,
+                self._validation.validation_id,
+                outcome,
+                command.status.value if command else None,
+                command.exit_code if command else None,
+            )
+        if outcome is WatchOutcome.TIME_UP and command is not None:
+            ssm.cancel(self._access, self._instance_id, command.command_id)
+        return outcome
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

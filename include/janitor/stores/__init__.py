@@ -1,0 +1,1 @@
+"""Postgres: connections, migrations, named queries and the records that they return."""

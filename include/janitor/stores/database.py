@@ -1,0 +1,65 @@
+"""Connections to Postgres.
+
+Invariant: a transaction spans statements only, never a call to AWS, git or Airflow. `transaction` is the one way to
+open one, and it sets a statement timeout so that a lock held by somebody else can't stop a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from janitor.domain.errors import DatabaseError
+
+CONNECT_TIMEOUT = timedelta(seconds=10)
+STATEMENT_TIMEOUT = timedelta(seconds=30)
+
+Connection = psycopg.Connection[DictRow]
+
+
+@contextmanager
+def transaction(database_url: str, *, application_name: str = "janitor") -> Iterator[Connection]:
+    """Open a connection, run one transaction on it, close it.
+
+    Args:
+        database_url: ``postgresql://…`` URL.
+        application_name: Shown in ``pg_stat_activity``.
+
+    Raises:
+        DatabaseError: The server can't be reached, or a statement failed; the cause is chained.
+    """
+    milliseconds = int(STATEMENT_TIMEOUT.total_seconds() * 1000)
+    try:
+        with psycopg.connect(
+            database_url,
+            row_factory=dict_row,
+            connect_timeout=int(CONNECT_TIMEOUT.total_seconds()),
+            application_name=application_name,
+            options=f"-c search_path=janitor,pg_catalog -c statement_timeout={milliseconds} -c timezone=UTC",
+        ) as connection:
+            yield connection
+    except psycopg.OperationalError as exc:
+        raise DatabaseError(f"Postgres can't be used: {_first_line(exc)}; is the stack up? Try `make status`") from exc
+    except psycopg.errors.UndefinedTable as exc:
+        raise DatabaseError(f"the database has no Janitor tables ({_first_line(exc)}); run `make db-migrate`") from exc
+
+
+def _first_line(exc: BaseException) -> str:
+    lines = str(exc).strip().splitlines()
+    return lines[0] if lines else type(exc).__name__
+
+
+def one(row: Any | None, *, what: str) -> Any:
+    """Return `row`, or say which record is missing.
+
+    Raises:
+        DatabaseError: `row` is None.
+    """
+    if row is None:
+        raise DatabaseError(f"{what} is not in the database; was its run planned on this deployment?")
+    return row

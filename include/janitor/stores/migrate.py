@@ -1,0 +1,106 @@
+"""Numbered migrations: `migrations/NNNN_subject.sql`, one transaction each, safe to run twice and at once.
+
+The text of an applied migration may not change: its hash is kept and compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib import resources
+
+import psycopg
+
+from janitor.domain.errors import DatabaseError
+from janitor.stores.database import CONNECT_TIMEOUT
+
+_FILE_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
+_LOCK_KEY = 0x6A616E69746F72  # "janitor": one migrator at a time in this database
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One numbered file."""
+
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the text as shipped."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def available_migrations() -> tuple[Migration, ...]:
+    """The shipped migrations in order.
+
+    Raises:
+        DatabaseError: A file name is malformed, or a number is missing or double.
+    """
+    folder = resources.files("janitor.stores") / "migrations"
+    found = sorted(
+        (
+            Migration(entry.name, entry.read_text(encoding="utf-8"))
+            for entry in folder.iterdir()
+            if entry.name != "__pycache__"
+        ),
+        key=lambda migration: migration.name,
+    )
+    for number, migration in enumerate(found, start=1):
+        match = _FILE_NAME.match(migration.name)
+        if match is None or int(match[1]) != number:
+            raise DatabaseError(f"migration {migration.name}: expected a name that starts with {number:04d}_")
+    return tuple(found)
+
+
+def migrate(database_url: str) -> list[str]:
+    """Apply what is missing, as the schema's owner.
+
+    Args:
+        database_url: A role that may create the schema `janitor`, and roles if they don't exist yet.
+
+    Returns:
+        Names of the migrations that this call applied, in order.
+
+    Raises:
+        DatabaseError: The server can't be reached, a migration failed (nothing of it remains), or an applied one was
+            edited.
+    """
+    applied: list[str] = []
+    try:
+        with psycopg.connect(
+            database_url,
+            autocommit=True,
+            connect_timeout=int(CONNECT_TIMEOUT.total_seconds()),
+            application_name="janitor-migrate",
+        ) as connection:
+            connection.execute("select pg_advisory_lock(%s)", (_LOCK_KEY,))
+            connection.execute("create schema if not exists janitor")
+            connection.execute(
+                "create table if not exists janitor.schema_migrations"
+                " (name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
+            )
+            known: dict[str, str] = dict(
+                connection.execute("select name, sha256 from janitor.schema_migrations").fetchall()
+            )
+            for migration in available_migrations():
+                if migration.name in known:
+                    if known[migration.name] != migration.sha256:
+                        raise DatabaseError(
+                            f"migration {migration.name} was changed after it was applied;"
+                            " restore it and put the change into a new migration"
+                        )
+                    continue
+                with connection.transaction():
+                    connection.execute(migration.sql.encode())
+                    connection.execute(
+                        "insert into janitor.schema_migrations (name, sha256) values (%s, %s)",
+                        (migration.name, migration.sha256),
+                    )
+                applied.append(migration.name)
+    except psycopg.OperationalError as exc:
+        raise DatabaseError(f"Postgres can't be used: {exc}") from exc
+    except psycopg.Error as exc:
+        raise DatabaseError(f"migration failed, nothing of it remains: {exc}") from exc
+    return applied

@@ -1,0 +1,55 @@
+-- name: lock_places(deployment)^
+-- One launch decision at a time in a deployment; the lock ends with the transaction.
+select pg_advisory_xact_lock(hashtextextended('janitor-places/' || :deployment, 0));
+
+-- name: count_live(deployment)$
+select count(*) from instances where deployment = :deployment and state not in ('terminated', 'not_launched');
+
+-- name: live_of_validation(validation_id)^
+select * from instances where validation_id = :validation_id and state not in ('terminated', 'not_launched');
+
+-- name: latest_of_validation(validation_id)^
+select * from instances where validation_id = :validation_id order by generation desc limit 1;
+
+-- name: insert_intent(validation_id, run_id, deployment, generation, client_token, tags, instance_type, market, intent_at, deadline_at)<!
+insert into instances (validation_id, run_id, deployment, generation, client_token, tags, instance_type, market,
+                       intent_at, deadline_at)
+values (:validation_id, :run_id, :deployment, :generation, :client_token, :tags, :instance_type, :market,
+        :intent_at, :deadline_at)
+returning *;
+
+-- name: keep_launched(ledger_id, instance_id, availability_zone)!
+update instances
+set instance_id = :instance_id, availability_zone = :availability_zone,
+    state = case when state = 'intent' then 'pending'::instance_state else state end,
+    launched_at = coalesce(launched_at, clock_timestamp())
+where ledger_id = :ledger_id;
+
+-- name: observe_state(ledger_id, state)!
+-- Observations may arrive late or twice: only a change that the rules allow is kept.
+update instances i
+set state = :state::instance_state,
+    ended_at = case when :state::instance_state in ('terminated', 'not_launched') then clock_timestamp() end,
+    termination_reason = case when :state::instance_state in ('terminated', 'not_launched')
+                              then coalesce(i.termination_reason, 'instance_lost') else i.termination_reason end
+where i.ledger_id = :ledger_id and i.state <> :state::instance_state and exists (
+  select from allowed_transitions t
+  where t.machine = 'instance' and t.from_state = i.state::text and t.to_state = :state::instance_state::text);
+
+-- name: intend_termination(ledger_id, termination_reason, termination_detail)!
+-- The first reason is the true one; what comes after it only finds the instance ending.
+update instances
+set termination_reason = :termination_reason, termination_detail = :termination_detail
+where ledger_id = :ledger_id and termination_reason is null;
+
+-- name: live_of_run(run_id)
+select * from instances where run_id = :run_id and state not in ('terminated', 'not_launched');
+
+-- name: live_of_deployment(deployment)
+select * from instances where deployment = :deployment and state not in ('terminated', 'not_launched');
+
+-- name: by_instance_id(instance_id)^
+select * from instances where instance_id = :instance_id;
+
+-- name: state_changes(ledger_id)
+select from_state, to_state, observed_at from instance_state_changes where ledger_id = :ledger_id order by observed_at;

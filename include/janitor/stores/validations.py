@@ -1,0 +1,217 @@
+"""Reading and writing `validation_runs`, `repository_validations` and their reports, inside a caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from janitor.domain.outcome import Conclusion
+from janitor.domain.states import RunStatus
+from janitor.domain.watching import WatchOutcome
+from janitor.protocol.report import REPORT_FORMAT, Report
+from janitor.stores.database import Connection, one
+from janitor.stores.queries import named_queries
+from janitor.stores.records import ValidationRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """What is known of a run when it is planned."""
+
+    run_id: UUID
+    deployment: str
+    airflow_run_id: str
+    trigger: str
+    config_file_path: str
+    config_sha256: str
+    total_repositories: int
+    timeout: timedelta
+    max_concurrent_instances: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewValidation:
+    """What is known of a validation when its run is planned."""
+
+    validation_id: UUID
+    repository_index: int
+    repository_name: str
+    organization: str
+    url: str
+    ref: str | None
+    prompt: str
+    gpu_required: bool
+    timeout: timedelta
+    grace: timedelta
+    plan: Mapping[str, Any]
+
+
+def insert_plan(connection: Connection, run: NewRun, validations: Sequence[NewValidation]) -> None:
+    """Write a run and all its validations; what is there already stays as it is."""
+    queries = named_queries()
+    queries.insert_run(
+        connection,
+        run_id=run.run_id,
+        deployment=run.deployment,
+        airflow_run_id=run.airflow_run_id,
+        trigger=run.trigger,
+        config_file_path=run.config_file_path,
+        config_sha256=run.config_sha256,
+        total_repositories=run.total_repositories,
+        timeout_minutes=run.timeout.total_seconds() / 60,
+        max_concurrent_instances=run.max_concurrent_instances,
+    )
+    for validation in validations:
+        queries.insert_validation(
+            connection,
+            validation_id=validation.validation_id,
+            run_id=run.run_id,
+            repository_index=validation.repository_index,
+            repository_name=validation.repository_name,
+            organization=validation.organization,
+            url=validation.url,
+            ref=validation.ref,
+            custom_prompt=validation.prompt,
+            gpu_required=validation.gpu_required,
+            timeout_minutes=validation.timeout.total_seconds() / 60,
+            grace_minutes=validation.grace.total_seconds() / 60,
+            plan=Jsonb(dict(validation.plan)),
+        )
+
+
+def planned_config_sha256(connection: Connection, run_id: UUID) -> str | None:
+    """The hash of the config that a run was planned from, or None when it isn't planned."""
+    row = named_queries().planned_run(connection, run_id=run_id)
+    return row["config_sha256"] if row else None
+
+
+def get_validation(connection: Connection, validation_id: UUID) -> ValidationRecord:
+    """Read one validation.
+
+    Raises:
+        DatabaseError: There is none of this id.
+    """
+    row = named_queries().validation(connection, validation_id=validation_id)
+    return ValidationRecord.from_row(one(row, what=f"validation {validation_id}"))
+
+
+def mark_launching(connection: Connection, validation_id: UUID) -> None:
+    """Queued, or running on an instance that is gone → launching."""
+    named_queries().mark_launching(connection, validation_id=validation_id)
+
+
+def keep_deadline(connection: Connection, validation_id: UUID, deadline_at: datetime) -> datetime:
+    """Set the hard limit at the first launch and return the one in force."""
+    row = named_queries().set_deadline(connection, validation_id=validation_id, deadline_at=deadline_at)
+    deadline: datetime = row["deadline_at"]
+    return deadline
+
+
+def mark_launched(connection: Connection, validation_id: UUID, instance_id: str) -> None:
+    """Keep which instance works for the validation."""
+    named_queries().mark_launched(connection, validation_id=validation_id, instance_id=instance_id)
+
+
+def mark_running(connection: Connection, validation_id: UUID, command_id: str, log_stream: str) -> None:
+    """Keep which SSM command works for the validation."""
+    named_queries().mark_running(connection, validation_id=validation_id, command_id=command_id, log_stream=log_stream)
+
+
+def keep_watch_outcome(
+    connection: Connection,
+    validation_id: UUID,
+    outcome: WatchOutcome,
+    command_status: str | None,
+    exit_code: int | None,
+) -> None:
+    """Keep how watching ended, for `record` to conclude from."""
+    named_queries().keep_watch_outcome(
+        connection,
+        validation_id=validation_id,
+        watch_outcome=outcome.value,
+        command_status=command_status,
+        command_exit_code=exit_code,
+    )
+
+
+def clear_watch_outcome(connection: Connection, validation_id: UUID) -> None:
+    """Forget what an earlier generation did."""
+    named_queries().clear_watch_outcome(connection, validation_id=validation_id)
+
+
+def keep_launch_failure(connection: Connection, validation_id: UUID, reason_code: str, summary: str) -> None:
+    """Keep why no instance could be launched, for `record` to conclude from."""
+    named_queries().keep_launch_failure(
+        connection, validation_id=validation_id, reason_code=reason_code, summary=summary
+    )
+
+
+def finish_validation(connection: Connection, validation_id: UUID, conclusion: Conclusion) -> bool:
+    """Write the final state; a validation that is final already stays as it is.
+
+    Returns:
+        Whether this call was the one that finished it.
+    """
+    report = conclusion.report
+    changed = named_queries().finish_validation(
+        connection,
+        validation_id=validation_id,
+        status=conclusion.status.value,
+        status_reason_code=conclusion.reason_code,
+        status_summary=conclusion.summary,
+        failing_check=conclusion.failing_check,
+        timeout_enforced=conclusion.timeout_enforced,
+        commit_sha=report.repository.commit_sha if report else None,
+        engine=report.engine.value if report and report.engine else None,
+        build_succeeded=report.build_succeeded if report else None,
+        container_succeeded=report.container_succeeded if report else None,
+        gpu_available=report.gpu_available if report else None,
+        cuda_detected=report.cuda_detected if report else None,
+    )
+    return bool(changed)
+
+
+def insert_report(
+    connection: Connection, validation_id: UUID, report: Report, *, storage_key: str, sha256: str
+) -> None:
+    """Keep a report and its checks."""
+    queries = named_queries()
+    queries.insert_report(
+        connection,
+        validation_id=validation_id,
+        format=REPORT_FORMAT,
+        storage_key=storage_key,
+        sha256=sha256,
+        partial=report.partial,
+        report=Jsonb(report.to_dict()),
+    )
+    for position, check in enumerate(report.checks):
+        queries.insert_check(
+            connection,
+            validation_id=validation_id,
+            position=position,
+            name=check.name,
+            status=check.status.value,
+            required=check.required,
+            reason_code=check.reason_code,
+            reason=check.reason,
+            started_at=check.started_at,
+            duration_seconds=check.duration_seconds,
+            exit_code=check.exit_code,
+        )
+
+
+def unfinished_validations(connection: Connection, run_id: UUID) -> list[tuple[UUID, str]]:
+    """Ids and repository names of a run's validations without a final state."""
+    rows = named_queries().unfinished_validations(connection, run_id=run_id)
+    return [(row["validation_id"], row["repository_name"]) for row in rows]
+
+
+def finish_run(connection: Connection, run_id: UUID, status: RunStatus, reason: str | None) -> None:
+    """Give a running run its final state; a final one stays as it is."""
+    named_queries().finish_run(connection, run_id=run_id, status=status.value, status_reason=reason)
