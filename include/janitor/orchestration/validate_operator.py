@@ -1,8 +1,8 @@
 """`validate`: wait for the instance's validation to end, a little in the worker, then in the triggerer.
 
 `execution_timeout` bounds each stay in the worker; the validation's own limit is an absolute deadline in Postgres,
-which holds over deferrals, retries and restarts. Running the task again costs nothing: it goes on where the last try was.
-So there is no on_kill: a task that is stopped may be run again, and one that isn't is followed by `terminate`.
+which holds over deferrals, retries and restarts. Running the task again costs nothing: it goes on where the last try
+was. So there is no on_kill: a task that is stopped may be run again, and one that isn't is followed by `terminate`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,127 @@
+"""The launch ledger's invariants hold in the database, whoever writes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from janitor.domain.identity import LaunchIdentity
+from janitor.domain.states import InstanceState, TerminationReason
+from janitor.stores import ledger
+from janitor.stores import validations as store
+from janitor.stores.database import Connection, transaction
+from janitor.stores.records import InstanceRecord
+from tests.support.postgres import TestDatabase
+from tests.support.rows import insert_run
+
+
+def _intend(
+    connection: Connection, run_id: UUID, validation_id: UUID, generation: int = 1, deployment: str = "test"
+) -> InstanceRecord:
+    now = datetime.now(timezone.utc)
+    identity = LaunchIdentity(
+        deployment=deployment,
+        run_id=run_id,
+        validation_id=validation_id,
+        generation=generation,
+        repository_name="worker-a",
+        deadline_at=now + timedelta(minutes=30),
+        intent_at=now,
+    )
+    return ledger.insert_intent(connection, identity, instance_type="g5.xlarge", market="on-demand")
+
+
+def test_a_validation_has_one_live_instance(database: TestDatabase) -> None:
+    run_id, (first, _) = insert_run(database.writer_url)
+    with transaction(database.writer_url) as connection:
+        record = _intend(connection, run_id, first)
+    with pytest.raises(ledger.UniqueViolation), transaction(database.writer_url) as connection:
+        _intend(connection, run_id, first, generation=2)
+    with transaction(database.writer_url) as connection:
+        ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED)
+        assert _intend(connection, run_id, first, generation=2).generation == 2
+
+
+def test_every_observed_state_is_kept_and_none_goes_backwards(database: TestDatabase) -> None:
+    run_id, (first, _) = insert_run(database.writer_url)
+    with transaction(database.writer_url) as connection:
+        record = _intend(connection, run_id, first)
+    for state in (
+        InstanceState.PENDING,
+        InstanceState.RUNNING,
+        InstanceState.PENDING,  # late news
+        InstanceState.RUNNING,  # said twice
+        InstanceState.SHUTTING_DOWN,
+        InstanceState.RUNNING,  # late news
+        InstanceState.TERMINATED,
+        InstanceState.PENDING,  # late news
+    ):
+        with transaction(database.writer_url) as connection:
+            if state is InstanceState.PENDING:
+                ledger.keep_launched(connection, record.ledger_id, f"i-{uuid4().hex[:17]}", None)
+            ledger.observe_state(connection, record.ledger_id, state)
+    with transaction(database.writer_url) as connection:
+        states = [state for state, _ in ledger.state_changes(connection, record.ledger_id)]
+        latest = ledger.latest_of_validation(connection, first)
+    assert [state.value for state in states] == ["intent", "pending", "running", "shutting-down", "terminated"]
+    assert latest is not None
+    assert latest.termination_reason is TerminationReason.INSTANCE_LOST
+
+
+def test_the_first_termination_reason_stays(database: TestDatabase) -> None:
+    run_id, (first, _) = insert_run(database.writer_url)
+    with transaction(database.writer_url) as connection:
+        record = _intend(connection, run_id, first)
+        ledger.intend_termination(connection, record.ledger_id, TerminationReason.TIMEOUT)
+        ledger.intend_termination(connection, record.ledger_id, TerminationReason.RUN_TEARDOWN)
+        ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED)
+        latest = ledger.latest_of_validation(connection, first)
+    assert latest is not None
+    assert latest.termination_reason is TerminationReason.TIMEOUT
+
+
+def test_the_database_refuses_a_wrong_transition(database: TestDatabase) -> None:
+    run_id, (first, _) = insert_run(database.writer_url)
+    with transaction(database.writer_url) as connection:
+        record = _intend(connection, run_id, first)
+        ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED)
+    with (
+        pytest.raises(psycopg.errors.CheckViolation, match="may not go from not_launched to running"),
+        transaction(database.writer_url) as connection,
+    ):
+        connection.execute("update instances set state = 'running' where ledger_id = %s", (record.ledger_id,))
+
+
+def test_places_are_never_overdrawn(database: TestDatabase) -> None:
+    deployment, places = f"places-{uuid4().hex[:8]}", 3
+    runs = [insert_run(database.writer_url, deployment=deployment, max_concurrent_instances=places) for _ in range(6)]
+    wanted = [(run_id, validation_id) for run_id, validations in runs for validation_id in validations]
+
+    def take(pair: tuple[UUID, UUID]) -> bool:
+        with transaction(database.writer_url) as connection:
+            ledger.lock_places(connection, deployment)
+            if ledger.count_live(connection, deployment) >= places:
+                return False
+            _intend(connection, *pair, deployment=deployment)
+            return True
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(take, wanted))
+    assert sum(taken) == places
+    with transaction(database.writer_url) as connection:
+        assert ledger.count_live(connection, deployment) == places
+
+
+def test_a_run_planned_twice_is_one_run_and_a_final_validation_stays(database: TestDatabase) -> None:
+    run_id, (first, _) = insert_run(database.writer_url)
+    with transaction(database.writer_url) as connection:
+        connection.execute(
+            "update repository_validations set status = 'error', finished_at = now() where validation_id = %s", (first,)
+        )
+        store.mark_launching(connection, first)
+        assert store.get_validation(connection, first).status.value == "error"
+        assert [pair[0] for pair in store.unfinished_validations(connection, run_id)] != [first]

@@ -1,0 +1,89 @@
+"""Migrations: once, twice, at once, from nothing; roles that may do what they are for and no more."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from janitor.domain import states
+from janitor.domain.errors import DatabaseError
+from janitor.domain.watching import WatchOutcome
+from janitor.protocol.statuses import CheckStatus
+from janitor.stores.migrate import available_migrations, migrate
+from tests.support.postgres import TestDatabase, running_postgres
+
+ENUMERATIONS = {
+    "run_status": states.RunStatus,
+    "validation_status": states.ValidationStatus,
+    "instance_state": states.InstanceState,
+    "termination_reason": states.TerminationReason,
+    "watch_outcome": WatchOutcome,
+    "check_status": CheckStatus,
+}
+MACHINES = {
+    "run": states.RUN_TRANSITIONS,
+    "validation": states.VALIDATION_TRANSITIONS,
+    "instance": states.INSTANCE_TRANSITIONS,
+}
+
+
+def test_a_second_migration_changes_nothing(database: TestDatabase) -> None:
+    assert migrate(database.owner_url) == []
+
+
+def test_migrating_at_once_applies_each_migration_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("postgres")
+    with running_postgres(folder) as fresh, ThreadPoolExecutor(4) as pool:
+        applied = list(pool.map(lambda _: migrate(fresh.owner_url), range(4)))
+        assert sorted(name for names in applied for name in names) == [
+            migration.name for migration in available_migrations()
+        ]
+
+        # An edited migration is refused rather than ignored.
+        with psycopg.connect(fresh.owner_url) as connection:
+            connection.execute("update janitor.schema_migrations set sha256 = 'x' where name like '0001%'")
+        with pytest.raises(DatabaseError, match="was changed after it was applied"):
+            migrate(fresh.owner_url)
+
+
+@pytest.mark.parametrize(("name", "enumeration"), ENUMERATIONS.items())
+def test_enumerations_match_the_code(database: TestDatabase, name: str, enumeration: type) -> None:
+    with psycopg.connect(database.reader_url) as connection:
+        rows = connection.execute(f"select unnest(enum_range(null::janitor.{name}))::text").fetchall()
+    assert {row[0] for row in rows} == {member.value for member in enumeration}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_transition_rules_match_the_code(database: TestDatabase, machine: str) -> None:
+    with psycopg.connect(database.writer_url) as connection:
+        rows = connection.execute(
+            "select from_state, to_state from janitor.allowed_transitions where machine = %s", (machine,)
+        ).fetchall()
+    assert set(rows) == {
+        (before.value, after.value) for before, allowed in MACHINES[machine].items() for after in allowed
+    }
+
+
+def test_the_reader_reads_and_cannot_write(database: TestDatabase) -> None:
+    with psycopg.connect(database.reader_url) as connection:
+        connection.execute("select * from janitor.validation_overview")
+        connection.execute("select * from janitor.repository_health")
+        connection.execute("select * from janitor.live_instances")
+    with psycopg.connect(database.reader_url) as connection:
+        connection.execute("set transaction read write")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("delete from janitor.validation_runs")
+
+
+def test_the_writer_cannot_change_the_ledger_s_history(database: TestDatabase) -> None:
+    for statement in (
+        "delete from janitor.instances",
+        "update janitor.instance_state_changes set to_state = 'terminated'",
+        "delete from janitor.instance_state_changes",
+        "insert into janitor.allowed_transitions values ('run', 'success', 'running')",
+        "drop table janitor.checks",
+    ):
+        with psycopg.connect(database.writer_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)

@@ -1,0 +1,59 @@
+"""A real PostgreSQL for tests: the embedded one, on a free port, with the roles of the product."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from janitor.stack.layout import Layout
+from janitor.stack.ports import Ports, reserve
+from janitor.stack.postgres import EmbeddedPostgres
+from janitor.stack.secrets import StackSecrets, ensure_secrets
+from janitor.stack.stack_env import JANITOR_DATABASE, OWNER_ROLE, READER_ROLE, WRITER_ROLE, database_url
+
+_PREFERRED = Ports(web=28080, postgres=28432, cloud=28566, supervisor=28567)
+_READY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """URLs of one server, by role."""
+
+    __test__ = False
+
+    owner_url: str
+    writer_url: str
+    reader_url: str
+
+
+@contextmanager
+def running_postgres(folder: Path) -> Iterator[TestDatabase]:
+    """Start a server whose data lives in `folder`; it is stopped afterwards."""
+    layout = Layout(folder)
+    layout.create()
+    secrets: StackSecrets = ensure_secrets(layout)
+    server = EmbeddedPostgres(layout)
+    with reserve(_PREFERRED, {}) as ports:
+        server.prepare(ports)
+    process = subprocess.Popen(
+        server.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert server.wait_ready(ports, secrets, time.monotonic() + _READY_SECONDS), "PostgreSQL did not start"
+        server.ensure_databases(ports, secrets)
+
+        def url(role: str, password: str) -> str:
+            return database_url(role, password, JANITOR_DATABASE, ports)
+
+        yield TestDatabase(
+            owner_url=url(OWNER_ROLE, secrets.postgres_owner),
+            writer_url=url(WRITER_ROLE, secrets.postgres_writer),
+            reader_url=url(READER_ROLE, secrets.postgres_reader),
+        )
+    finally:
+        process.send_signal(2)
+        process.wait(30)

@@ -1,0 +1,181 @@
+"""Who is at fault: a success needs everything to agree, and trouble that is not the repository's is an error."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from janitor.domain.outcome import Evidence, conclude, termination_reason_for
+from janitor.domain.states import TerminationReason, ValidationStatus
+from janitor.domain.watching import CommandStatus, WatchOutcome
+from janitor.protocol.report import Check, Host, Report, RepositoryIdentity
+from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
+
+ID = UUID("00000000-0000-4000-8000-000000000001")
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def report(status: ReportStatus, *, partial: bool = False, validation_id: UUID = ID) -> Report:
+    return Report(
+        validator_version="1",
+        validation_id=str(validation_id),
+        run_id=str(UUID(int=2)),
+        repository=RepositoryIdentity(
+            name="worker", organization="acme", url="https://example.org/w", ref=None, commit_sha="a" * 40
+        ),
+        prompt="look",
+        engine=Engine.VENV,
+        status=status,
+        reason_code=None if status is ReportStatus.SUCCESS else "handler_raised",
+        summary="what happened",
+        failing_check=None,
+        partial=partial,
+        started_at=NOW,
+        finished_at=NOW,
+        duration_seconds=1.0,
+        build_succeeded=True,
+        container_succeeded=None,
+        gpu_available=None,
+        cuda_detected=None,
+        host=Host(python="3.11", cpus=2, memory_bytes=1, disk_free_bytes=1),
+        phases={},
+        checks=(
+            Check(
+                name="handler_local",
+                status=CheckStatus.PASS,
+                required=True,
+                reason_code=None,
+                reason=None,
+                started_at=NOW,
+                duration_seconds=1.0,
+            ),
+        ),
+    )
+
+
+FINISHED = Evidence(
+    validation_id=ID,
+    outcome=WatchOutcome.COMMAND_FINISHED,
+    command_status=CommandStatus.SUCCESS,
+    exit_code=0,
+    report=report(ReportStatus.SUCCESS),
+    report_problem=None,
+    launch_failure=None,
+    was_launched=True,
+    run_cancelled=False,
+)
+NO_REPORT = replace(FINISHED, report=None)
+
+
+def test_success_needs_a_report_and_exit_code_0() -> None:
+    assert conclude(FINISHED).status is ValidationStatus.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("evidence", "reason_code"),
+    [
+        (replace(FINISHED, exit_code=1), "report_unconfirmed"),
+        (replace(FINISHED, exit_code=None, command_status=None), "report_unconfirmed"),
+        (replace(FINISHED, report=report(ReportStatus.SUCCESS, partial=True)), "report_unconfirmed"),
+        (replace(FINISHED, report=report(ReportStatus.SUCCESS, validation_id=UUID(int=9))), "report_mismatch"),
+        (NO_REPORT, "report_missing"),
+        (replace(NO_REPORT, exit_code=1), "report_missing"),
+        (replace(NO_REPORT, exit_code=2), "spec_refused"),
+        (replace(NO_REPORT, exit_code=3), "report_undelivered"),
+        (replace(NO_REPORT, exit_code=137), "validator_crashed"),
+        (replace(NO_REPORT, exit_code=None), "validator_crashed"),
+        (replace(NO_REPORT, report_problem="not JSON"), "report_unreadable"),
+        (replace(NO_REPORT, outcome=WatchOutcome.INSTANCE_LOST), "instance_lost"),
+        (replace(NO_REPORT, outcome=WatchOutcome.NEVER_ONLINE), "ssm_never_online"),
+        (replace(NO_REPORT, outcome=None), "interrupted"),
+        (replace(NO_REPORT, outcome=None, was_launched=False), "not_launched"),
+        (replace(NO_REPORT, outcome=None, was_launched=False, launch_failure=("quota", "no room")), "quota"),
+    ],
+)
+def test_trouble_that_is_not_the_repository_s_is_an_error(evidence: Evidence, reason_code: str) -> None:
+    conclusion = conclude(evidence)
+    assert (conclusion.status, conclusion.reason_code) == (ValidationStatus.ERROR, reason_code)
+    assert conclusion.summary
+
+
+def test_a_failed_report_counts_however_its_validator_ended() -> None:
+    for exit_code in (1, 137, None):
+        failed = conclude(replace(FINISHED, report=report(ReportStatus.FAILED), exit_code=exit_code))
+        assert (failed.status, failed.reason_code) == (ValidationStatus.FAILED, "handler_raised")
+
+
+def test_time_up_without_a_report_is_an_enforced_timeout() -> None:
+    conclusion = conclude(replace(NO_REPORT, outcome=WatchOutcome.TIME_UP, exit_code=None))
+    assert conclusion.status is ValidationStatus.TIMED_OUT
+    assert conclusion.timeout_enforced
+
+
+def test_a_partial_report_of_a_timeout_is_kept() -> None:
+    partial = report(ReportStatus.TIMED_OUT, partial=True)
+    conclusion = conclude(replace(FINISHED, report=partial, exit_code=1))
+    assert conclusion.status is ValidationStatus.TIMED_OUT
+    assert conclusion.timeout_enforced
+    assert conclusion.report is partial
+
+
+def test_what_a_person_stopped_is_cancelled_unless_it_had_ended() -> None:
+    assert conclude(replace(NO_REPORT, outcome=None, run_cancelled=True)).status is ValidationStatus.CANCELLED
+    assert conclude(replace(FINISHED, run_cancelled=True)).status is ValidationStatus.SUCCESS
+
+
+@given(
+    outcome=st.sampled_from([None, *WatchOutcome]),
+    command_status=st.sampled_from([None, *CommandStatus]),
+    exit_code=st.sampled_from([None, 0, 1, 2, 3, 127, 137]),
+    status=st.sampled_from([None, *ReportStatus]),
+    partial=st.booleans(),
+    launched=st.booleans(),
+    cancelled=st.booleans(),
+)
+def test_no_false_green(
+    outcome: WatchOutcome | None,
+    command_status: CommandStatus | None,
+    exit_code: int | None,
+    status: ReportStatus | None,
+    partial: bool,
+    launched: bool,
+    cancelled: bool,
+) -> None:
+    given_report = report(status, partial=partial) if status else None
+    evidence = replace(
+        FINISHED,
+        outcome=outcome,
+        command_status=command_status,
+        exit_code=exit_code,
+        report=given_report,
+        was_launched=launched,
+        run_cancelled=cancelled,
+    )
+    conclusion = conclude(evidence)
+    assert conclusion.status.is_final
+    if conclusion.status is ValidationStatus.SUCCESS:
+        assert status is ReportStatus.SUCCESS
+        assert exit_code == 0
+        assert not partial
+    if conclusion.status is ValidationStatus.FAILED:
+        assert status is ReportStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    ("outcome", "overdue", "reason"),
+    [
+        (WatchOutcome.COMMAND_FINISHED, False, TerminationReason.FINISHED),
+        (WatchOutcome.COMMAND_FINISHED, True, TerminationReason.TIMEOUT),
+        (WatchOutcome.TIME_UP, True, TerminationReason.TIMEOUT),
+        (WatchOutcome.INSTANCE_LOST, True, TerminationReason.INSTANCE_LOST),
+        (WatchOutcome.NEVER_ONLINE, False, TerminationReason.LAUNCH_FAILED),
+        (None, False, TerminationReason.CANCELLED),
+    ],
+)
+def test_why_an_instance_is_terminated(outcome: WatchOutcome | None, overdue: bool, reason: TerminationReason) -> None:
+    assert termination_reason_for(outcome, overdue=overdue) is reason
