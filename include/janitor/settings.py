@@ -40,14 +40,12 @@ INHERITED_NAMES = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"),
-        *("PIP_CERT", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
-        *("PIP_FIND_LINKS", "PIP_CONFIG_FILE", "PIP_DEFAULT_TIMEOUT", "UV_INDEX_URL", "UV_DEFAULT_INDEX"),
-        *("UV_INDEX", "UV_FIND_LINKS", "UV_CONFIG_FILE", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS"),
+        *("GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"),
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
         *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
     }
 )
-INHERITED_PREFIXES = ("JANITOR_", "LC_")
+INHERITED_PREFIXES = ("JANITOR_", "LC_", "PIP_", "UV_")
 
 
 class StackKind(str, Enum):
@@ -396,7 +394,7 @@ def _shown(path: Path, root: Path) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class DagSettings:
-    """What must be known while a DAG file is parsed: from the process environment alone, so that parsing reads no file."""
+    """What is known while a DAG file is parsed: from the process environment alone, so that parsing reads no file."""
 
     default_config: str
     schedule: str

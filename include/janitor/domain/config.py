@@ -17,7 +17,6 @@ from typing_extensions import Self
 
 from janitor.domain.config_document import read_document
 from janitor.domain.config_fields import (
-    MAX_TIMEOUT_MINUTES,
     DockerfilePath,
     Dollars,
     EmailAddresses,
@@ -51,7 +50,6 @@ from janitor.domain.config_problems import nearest
 from janitor.domain.errors import ConfigError, NotFoundError
 
 __all__ = [
-    "MAX_TIMEOUT_MINUTES",
     "Market",
     "NotificationsConfig",
     "RepositoryConfig",

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from janitor.domain.config_limits import MAX_TIMEOUT_MINUTES
+
 MAX_PROMPT_CHARACTERS = 8_000
 """Room for a page of instructions; the rest of the agent's context belongs to the check results."""
-MAX_TIMEOUT_MINUTES = 2_880
-"""48 hours: SSM lets a command run at most 172,800 s. Source: AWS-RunShellScript, `executionTimeout`."""
 
 
 class Market(str, Enum):

@@ -66,9 +66,18 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
             else:
                 instance_id = self._launch(settings, order, context)
             launching.keep_launched(settings, order.record, instance_id)
-        except JanitorError as exc:
+        except (AirflowRescheduleException, AirflowFailException):
+            raise
+        except Exception as exc:
+            self._keep_problem(exc)
             raise as_airflow_failure(exc) from exc
         return [instance_id]
+
+    def _keep_problem(self, exc: Exception) -> None:
+        try:
+            launching.keep_problem(current_settings(), UUID(self.planned["validation_id"]), str(exc))
+        except JanitorError as second:
+            self.log.warning("the problem can't be kept: %s", second)
 
     def _take_place(self, settings: Settings) -> launching.LaunchOrder:
         validation_id = UUID(self.planned["validation_id"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from janitor.domain.errors import ConfigError, JanitorError, NotFoundError, SettingsError
+from janitor.domain.errors import ConfigError, NotFoundError, SettingsError
 from janitor.settings import Settings, load_settings
 
 _PERMANENT = (ConfigError, NotFoundError, SettingsError)
@@ -24,7 +24,7 @@ def current_settings() -> Settings:
     return load_settings()
 
 
-def as_airflow_failure(exc: JanitorError) -> Exception:
+def as_airflow_failure(exc: Exception) -> Exception:
     """The exception to raise in a task: one that isn't retried where a retry can't help."""
     return AirflowFailException(str(exc)) if isinstance(exc, _PERMANENT) else exc
 

@@ -82,6 +82,12 @@ def keep_refusal(settings: Settings, record: InstanceRecord, failure: LaunchFail
         store.keep_launch_failure(connection, record.validation_id, failure.reason_code, failure.summary)
 
 
+def keep_problem(settings: Settings, validation_id: UUID, summary: str) -> None:
+    """Keep why a try of the launch ended without AWS's word, in case that none follows."""
+    with transaction(settings.writer_url) as connection:
+        store.keep_launch_failure(connection, validation_id, "launch_error", summary[:500])
+
+
 def _insert_intent(connection: Connection, settings: Settings, validation: ValidationRecord) -> InstanceRecord:
     earlier = ledger.latest_of_validation(connection, validation.validation_id)
     now = datetime.now(timezone.utc)

@@ -72,6 +72,14 @@ def test_every_observed_state_is_kept_and_none_goes_backwards(database: TestData
     assert latest.termination_reason is TerminationReason.INSTANCE_LOST
 
 
+def test_the_hard_limit_holds_over_launches(database: TestDatabase) -> None:
+    _, (first, _) = insert_run(database.writer_url)
+    limit = datetime.now(timezone.utc) + timedelta(minutes=30)
+    with transaction(database.writer_url) as connection:
+        assert store.keep_deadline(connection, first, limit) == limit
+        assert store.keep_deadline(connection, first, limit + timedelta(hours=1)) == limit
+
+
 def test_the_first_termination_reason_stays(database: TestDatabase) -> None:
     run_id, (first, _) = insert_run(database.writer_url)
     with transaction(database.writer_url) as connection:

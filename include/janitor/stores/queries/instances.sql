@@ -11,7 +11,7 @@ select * from instances where validation_id = :validation_id and state not in ('
 -- name: latest_of_validation(validation_id)^
 select * from instances where validation_id = :validation_id order by generation desc limit 1;
 
--- name: insert_intent(validation_id, run_id, deployment, generation, client_token, tags, instance_type, market, intent_at, deadline_at)<!
+-- name: insert_intent(validation_id, run_id, deployment, generation, client_token, tags, instance_type, market, intent_at, deadline_at)^
 insert into instances (validation_id, run_id, deployment, generation, client_token, tags, instance_type, market,
                        intent_at, deadline_at)
 values (:validation_id, :run_id, :deployment, :generation, :client_token, :tags, :instance_type, :market,

@@ -28,7 +28,7 @@ update repository_validations
 set instance_id = :instance_id, launched_at = coalesce(launched_at, clock_timestamp())
 where validation_id = :validation_id and finished_at is null;
 
--- name: set_deadline(validation_id, deadline_at)<!
+-- name: set_deadline(validation_id, deadline_at)^
 -- The hard limit counts from the first launch and holds over retries.
 update repository_validations set deadline_at = coalesce(deadline_at, :deadline_at)
 where validation_id = :validation_id

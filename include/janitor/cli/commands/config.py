@@ -1,0 +1,59 @@
+"""Checking a configuration without launching anything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from janitor.cli.console import Console
+from janitor.cli.exit_codes import ExitCode
+from janitor.cli.registry import ExampleCommand
+from janitor.cli.render.config import config_text
+from janitor.cli.render.json_views import as_json
+from janitor.cli.runs import config_path
+from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.domain.config import workers_config_schema
+from janitor.domain.errors import ConfigError
+from janitor.services.config_files import load_config
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        "janitor check-config infra/workers-config.yaml",
+        "janitor check-config --json | jq '.problems[].message'",
+        "janitor check-config --schema > infra/workers-config.schema.json",
+    ),
+)
+@click.argument("config", required=False)
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of the configuration instead.")
+@json_option
+@shared_options
+@pass_session
+def check_config(session: Session, config: str | None, schema: bool, as_json_text: bool) -> ExitCode:
+    """Check a workers configuration; launch nothing.
+
+    Every problem is listed with its file, line, repository and field. CONFIG defaults to the environment's own. Needs
+    neither the stack nor the cloud.
+    """
+    console = Console()
+    if schema:
+        console.result(as_json(workers_config_schema()))
+        return ExitCode.OK
+    settings = session.settings()
+    path = config_path(settings, config)
+    try:
+        loaded = load_config(settings, path)
+    except ConfigError as error:
+        if not as_json_text:
+            raise
+        problems = [asdict(problem) for problem in error.problems]
+        console.result(as_json({"source": path, "valid": False, "problems": problems}))
+        return ExitCode.USAGE
+    if as_json_text:
+        plans = [plan.to_dict() for plan in loaded.config.plan()]
+        console.result(as_json({"source": path, "valid": True, "problems": [], "repositories": plans}))
+    else:
+        console.result(config_text(path, loaded.config))
+    return ExitCode.OK

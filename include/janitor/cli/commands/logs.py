@@ -1,0 +1,34 @@
+"""The log of a validation."""
+
+from __future__ import annotations
+
+import click
+
+from janitor.cli.console import Console
+from janitor.cli.exit_codes import ExitCode
+from janitor.cli.registry import ExampleCommand
+from janitor.cli.render.marks import printable
+from janitor.cli.session import Session, pass_session, shared_options
+from janitor.services.logs import validation_log
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=("janitor logs worker-basic --follow", "janitor logs worker-basic --run-id 550e8400 > worker-basic.log"),
+)
+@click.argument("repo")
+@click.option("--run-id", help="Of this run. Default: the repository's latest validation.")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the validation has ended.")
+@shared_options
+@pass_session
+def logs(session: Session, repo: str, run_id: str | None, follow: bool) -> ExitCode:
+    """Print the log of a validation.
+
+    REPO is the repository's name, or organization/name. Terminal control sequences are left out: what a repository
+    prints is not to be trusted.
+    """
+    console = Console()
+    session.on_interrupt = "The validation goes on; only its log is no longer shown."
+    for line in validation_log(session.settings(), repo, run_id, follow):
+        console.result(printable(line))
+    return ExitCode.OK

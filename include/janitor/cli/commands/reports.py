@@ -1,0 +1,88 @@
+"""Questions about runs: what is going on, one run in full, a repository's history."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import click
+
+from janitor.cli.console import Console
+from janitor.cli.exit_codes import ExitCode
+from janitor.cli.registry import ExampleCommand
+from janitor.cli.render.history import history_text
+from janitor.cli.render.json_views import as_json, run_dict, validation_dicts
+from janitor.cli.render.runs import run_text, running_text
+from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.services.reports import repository_history, run_view, running_runs
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        "janitor check-parallel-status",
+        "janitor check-parallel-status --env dev --json | jq '.runs[].remaining_seconds'",
+    ),
+)
+@json_option
+@shared_options
+@pass_session
+def check_parallel_status(session: Session, as_json_text: bool) -> ExitCode:
+    """Show the runs that are going on.
+
+    For each run: its id, when it started, its timeout and the time that remains, and every repository's state with the
+    time elapsed.
+    """
+    runs = running_runs(session.settings())
+    now = datetime.now(timezone.utc)
+    console = Console()
+    console.result(as_json({"runs": [run_dict(run, now) for run in runs]}) if as_json_text else running_text(runs, now))
+    return ExitCode.OK
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        "janitor query-parallel-run 550e8400-e29b-41d4-a716-446655440000",
+        "janitor query-parallel-run 550e84 --json",
+        "janitor query-parallel-run scheduled__2026-01-01T03:00:00+00:00",
+    ),
+)
+@click.argument("run_id")
+@json_option
+@shared_options
+@pass_session
+def query_parallel_run(session: Session, run_id: str, as_json_text: bool) -> ExitCode:
+    """Show one run with all of its results.
+
+    RUN_ID is the run's id, its first six characters or more, or the id that Airflow gave it.
+    """
+    run = run_view(session.settings(), run_id)
+    now = datetime.now(timezone.utc)
+    Console().result(as_json(run_dict(run, now)) if as_json_text else run_text(run, now))
+    return ExitCode.OK
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=("janitor query-db worker-basic", "janitor query-db runpod-workers/worker-basic --limit 20 --json"),
+)
+@click.argument("repo")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=5, show_default=True, help="How many validations.")
+@json_option
+@shared_options
+@pass_session
+def query_db(session: Session, repo: str, limit: int, as_json_text: bool) -> ExitCode:
+    """Show a repository's last validations.
+
+    Prompt, time, status, instance, execution time, build, container and GPU of the latest one, then one line for each
+    earlier one.
+    """
+    validations = repository_history(session.settings(), repo, limit)
+    now = datetime.now(timezone.utc)
+    answer = (
+        as_json({"repository": repo, "validations": validation_dicts(validations, now)})
+        if as_json_text
+        else history_text(validations, now)
+    )
+    Console().result(answer)
+    return ExitCode.OK

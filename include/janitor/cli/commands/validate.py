@@ -1,0 +1,58 @@
+"""A parallel run in any environment."""
+
+from __future__ import annotations
+
+import click
+
+from janitor.cli.console import Console
+from janitor.cli.exit_codes import ExitCode
+from janitor.cli.options import repository_option, timeout_option
+from janitor.cli.registry import ExampleCommand
+from janitor.cli.render.json_views import as_json
+from janitor.cli.runs import announce, check_order, exit_code_of, print_results, see_through, start
+from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.stack.stack import require_up
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        "janitor validate-all-workers --env dev --config infra/workers-config.yaml",
+        "janitor validate-all-workers --timeout-minutes 45 --no-follow",
+        "janitor validate-all-workers --repo worker-basic --json | jq .successful",
+    ),
+)
+@click.option("--config", metavar="FILE", help="Workers configuration. Default: the environment's own.")
+@repository_option
+@timeout_option
+@click.option("--follow/--no-follow", default=True, show_default=True, help="Stay until the run has ended.")
+@json_option
+@shared_options
+@pass_session
+def validate_all_workers(
+    session: Session,
+    *,
+    config: str | None,
+    repository: str | None,
+    timeout_minutes: float | None,
+    follow: bool,
+    as_json_text: bool,
+) -> ExitCode:
+    """Start a parallel run and follow it.
+
+    One instance for each repository: a line as each is launched, then live progress, at the end the result of each
+    repository and of the whole. The configuration is checked before anything starts.
+    """
+    console = Console(quiet=as_json_text)
+    settings = session.settings()
+    order = check_order(settings, config=config, repository=repository, timeout_minutes=timeout_minutes)
+    require_up(settings)
+    started = start(settings, order)
+    announce(console, settings, order, started, followed=follow)
+    if not follow:
+        if as_json_text:
+            console.result(as_json({"run_id": str(started.run_id), "airflow_run_id": started.airflow_run_id}))
+        return ExitCode.OK
+    ended = see_through(session, console, settings, order, started)
+    print_results(console, ended, as_json_text=as_json_text)
+    return exit_code_of(ended)

@@ -1,0 +1,96 @@
+"""Printing: results to standard output, everything else to standard error, colour only where a terminal shows it."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING
+from janitor.cli.terminal_settings import TerminalSettings
+
+_COLOURS = {GOOD: "\x1b[32m", BAD: "\x1b[31m", WAITING: "\x1b[33m"}
+_RESET = "\x1b[0m"
+_WITHOUT_UNICODE = {GOOD: "[ok]", BAD: "[x]", WAITING: "[..]", UNKNOWN: "-", "…": "...", "→": "->"}
+
+
+def _plain_mark(error: UnicodeError) -> tuple[str, int]:
+    """What stands for a character that the output's encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_WITHOUT_UNICODE.get(each, "?") for each in text), error.end
+
+
+def accept_any_text() -> None:
+    """Make standard output and error take every character, whatever the locale: `✓` becomes `[ok]` in ASCII."""
+    codecs.register_error("janitor-marks", _plain_mark)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="janitor-marks")
+
+
+@dataclass(frozen=True)
+class Console:
+    """One command's output."""
+
+    quiet: bool = False
+    """Only results: for --json, so that standard output is one JSON document."""
+    terminal: TerminalSettings = field(default_factory=TerminalSettings.of)
+    errors: TerminalSettings = field(default_factory=lambda: TerminalSettings.of(sys.stderr))
+
+    def result(self, text: str) -> None:
+        """Print an answer."""
+        _write(sys.stdout, _coloured(text) if self.terminal.colour else text)
+
+    def progress(self, text: str) -> None:
+        """Print what is going on, unless only results are wanted."""
+        if not self.quiet:
+            self.result(text)
+
+    @contextmanager
+    def working(self, doing: str) -> Iterator[Callable[[str], None]]:
+        """Show that something goes on: a spinner on a terminal, else the line itself.
+
+        Yields:
+            What prints one step, with the time since the beginning; it may be called from several threads.
+        """
+        began = time.monotonic()
+
+        def step(text: str) -> None:
+            self.progress(f"{time.monotonic() - began:6.1f} s  {text}")
+
+        if self.quiet or not self.terminal.interactive:
+            self.progress(doing)
+            yield step
+            return
+        from rich.console import Console as RichConsole
+
+        with RichConsole(no_color=not self.terminal.colour, highlight=False).status(doing):
+            yield step
+
+    def notice(self, text: str) -> None:
+        """Print something beside the answer, to standard error."""
+        _write(sys.stderr, _coloured(text) if self.errors.colour else text)
+
+    def error(self, text: str) -> None:
+        """Print `error: …` to standard error."""
+        label = "\x1b[1;31merror:\x1b[0m" if self.errors.colour else "error:"
+        _write(sys.stderr, f"{label} {text}")
+
+
+def _coloured(text: str) -> str:
+    for mark, colour in _COLOURS.items():
+        text = text.replace(mark, f"{colour}{mark}{_RESET}")
+    return text
+
+
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(text + "\n")
+    # Each line counts at once for whoever follows through a pipe.
+    stream.flush()

@@ -1,0 +1,107 @@
+"""Entry of the `janitor` command, and the one place where errors become messages and exit codes.
+
+Invariant: nothing beyond click and the standard library is imported here, so that `janitor --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from janitor.cli.console import Console, accept_any_text
+from janitor.cli.exit_codes import ExitCode
+from janitor.cli.registry import LazyGroup
+from janitor.cli.session import Session, shared_options
+from janitor.domain.errors import ConfigError, JanitorError, NotFoundError, SettingsError
+
+_USAGE_ERRORS = (ConfigError, SettingsError, NotFoundError)
+
+EPILOG = """\
+Examples:
+  janitor run                                      validate the bundled example workers on the local stack
+  janitor validate-all-workers --env dev           validate infra/workers-config.yaml on AWS
+  janitor check-parallel-status --json             what is running, for a script
+
+Exit codes:
+  0  all well                      2  bad usage or configuration, nothing was launched
+  1  a validation isn't successful 3  the stack, the cloud or the database is in trouble"""
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    no_args_is_help=True,
+)
+@shared_options
+@click.version_option(package_name="janitor", prog_name="janitor")
+def cli() -> None:
+    """Keep a fleet of GPU container repositories working."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: Words after `janitor`; default: those of the process.
+
+    Returns:
+        The exit status, an `ExitCode`.
+    """
+    accept_any_text()
+    session = Session()
+    console = Console()
+    try:
+        status = cli.main(args=arguments, prog_name="janitor", standalone_mode=False, obj=session)
+        # A closed pipe shows only when the last of the output is written.
+        sys.stdout.flush()
+        return int(status) if isinstance(status, int) else ExitCode.OK
+    except (KeyboardInterrupt, click.Abort):
+        console.notice(f"Interrupted. {session.on_interrupt or 'Nothing was left behind.'}")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return ExitCode.PIPE_CLOSED
+    except Exception as error:
+        if session.debug:
+            traceback.print_exc()
+        return _explain(error, console)
+
+
+def _explain(error: Exception, console: Console) -> ExitCode:
+    """Print what happened and give the exit code that it stands for."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show(sys.stderr)
+        return ExitCode.USAGE
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        console.error(f"{error.format_message()}\n{error.ctx.get_usage()}\nSee `{error.ctx.command_path} --help`.")
+        return ExitCode.USAGE
+    if isinstance(error, click.ClickException):
+        console.error(error.format_message())
+        return ExitCode.USAGE
+    if isinstance(error, JanitorError):
+        console.error(str(error))
+        return exit_code_for(error)
+    console.error(
+        f"unexpected {type(error).__name__}: {error}\nThis is a defect. Run the command with --debug for the traceback."
+    )
+    return ExitCode.INFRASTRUCTURE
+
+
+def exit_code_for(error: JanitorError) -> ExitCode:
+    """Exit code of an error: the user's to correct, or the infrastructure's."""
+    return ExitCode.USAGE if isinstance(error, _USAGE_ERRORS) else ExitCode.INFRASTRUCTURE
+
+
+def _discard_output() -> None:
+    """Keep Python's own flush at exit from failing on the closed pipe again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""The commands by name. `janitor --help` shows this table and imports none of them.
+
+Invariant: the summary is the first line of the command's own help (a test compares them).
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+
+@dataclass(frozen=True)
+class CommandEntry:
+    """Where a command is, and what it does in one line."""
+
+    module: str
+    attribute: str
+    summary: str
+
+    def load(self) -> click.Command:
+        """Import the command."""
+        command: click.Command = getattr(importlib.import_module(f"janitor.cli.commands.{self.module}"), self.attribute)
+        return command
+
+
+COMMANDS: dict[str, CommandEntry] = {
+    "run": CommandEntry("run", "run", "Validate a fleet on the local stack, follow it and print the results."),
+    "up": CommandEntry("stack", "up", "Start the local stack in the background."),
+    "down": CommandEntry("stack", "down", "Stop the local stack; its data stays."),
+    "status": CommandEntry("stack", "status", "Show the local stack: processes, ports, web UI and login."),
+    "validate-all-workers": CommandEntry("validate", "validate_all_workers", "Start a parallel run and follow it."),
+    "check-parallel-status": CommandEntry("reports", "check_parallel_status", "Show the runs that are going on."),
+    "query-parallel-run": CommandEntry("reports", "query_parallel_run", "Show one run with all of its results."),
+    "query-db": CommandEntry("reports", "query_db", "Show a repository's last validations."),
+    "kill-all-workers": CommandEntry("kill", "kill_all_workers", "Emergency: terminate every instance and verify it."),
+    "logs": CommandEntry("logs", "logs", "Print the log of a validation."),
+    "check-config": CommandEntry("config", "check_config", "Check a workers configuration; launch nothing."),
+    "db-migrate": CommandEntry("database", "db_migrate", "Bring the database schema up to date."),
+    "doctor": CommandEntry("doctor", "doctor", "Say what is missing on this machine, in plain words."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the table, which is the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command of this name."""
+        entry = COMMANDS.get(cmd_name)
+        return entry.load() if entry else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; an unknown one is answered with the nearest."""
+        name = args[0] if args else ""
+        if args and name not in COMMANDS and not name.startswith("-"):
+            from janitor.domain.config_problems import nearest
+
+            near = nearest(name, COMMANDS)
+            ctx.fail(f"no such command {name!r}; " + (f"did you mean {near}?" if near else "see janitor --help"))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Keep the lines of the epilog as they are written."""
+        write_verbatim(self.epilog, formatter)
+
+
+class ExampleCommand(click.Command):
+    """A command whose epilog is a block of examples, kept as written."""
+
+    def __init__(self, *args: Any, examples: tuple[str, ...], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples below the options."""
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write(f"  {example}\n")
+
+
+def write_verbatim(text: str | None, formatter: click.HelpFormatter) -> None:
+    """Write a text without wrapping it."""
+    if text:
+        formatter.write(f"\n{text}\n")

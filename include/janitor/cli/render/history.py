@@ -1,0 +1,79 @@
+"""A repository's validations as text: the answer of `query-db`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line, words_of
+from janitor.cli.render.runs import dollars, reason_of
+from janitor.cli.render.times import compactly, exactly, instant
+from janitor.domain.views import ValidationView
+
+_NOT_REACHED = f"{UNKNOWN} not reached"
+
+
+def history_text(validations: Sequence[ValidationView], now: datetime) -> str:
+    """The latest validation in full, then one line for each earlier one.
+
+    Args:
+        validations: Newest first; at least one.
+        now: For the duration of one that still runs.
+    """
+    latest, *earlier = validations
+    text = validation_text(latest, now)
+    if not earlier:
+        return text
+    return "\n".join([text, "", "Earlier:", *(_earlier_line(each, now) for each in earlier)])
+
+
+def validation_text(validation: ValidationView, now: datetime) -> str:
+    """One validation in full."""
+    at = validation.finished_at or validation.started_at
+    elapsed = validation.elapsed(now)
+    lines = [
+        f"Repository: {validation.repository_name}",
+        f'Custom Prompt: "{one_line(validation.prompt, limit=8_000)}"',
+        f"Last Validation: {instant(at) if at else 'not begun'}",
+        f"Status: {words_of(validation.status)}{' (timeout enforced)' if validation.timeout_enforced else ''}",
+    ]
+    reason = reason_of(validation)
+    if reason:
+        lines.append(f"Reason: {reason}")
+    lines += [
+        f"Instance: {validation.instance_id or 'none launched'}",
+        f"Execution Time: {exactly(elapsed) if elapsed is not None else 'not begun'}",
+        f"Build: {_outcome(validation.build_succeeded, 'succeeded', 'failed')}",
+        f"Container: {_outcome(validation.container_succeeded, 'executed successfully', 'failed')}",
+        f"GPU Available: {_gpu(validation)}",
+    ]
+    if validation.cost_usd is not None:
+        lines.append(f"Cost: {dollars(validation.cost_usd)}")
+    return "\n".join(lines)
+
+
+def _outcome(succeeded: bool | None, good: str, bad: str) -> str:
+    if succeeded is None:
+        return _NOT_REACHED
+    return f"{GOOD} {good}" if succeeded else f"{BAD} {bad}"
+
+
+def _gpu(validation: ValidationView) -> str:
+    if validation.gpu_available is None:
+        return _NOT_REACHED
+    if not validation.gpu_available:
+        return f"{BAD} CUDA detected, but no GPU available" if validation.cuda_detected else f"{BAD} no GPU available"
+    if validation.cuda_detected is None:
+        return f"{GOOD} GPU available, CUDA not reached"
+    return f"{GOOD} CUDA detected and GPU available" if validation.cuda_detected else f"{GOOD} GPU available, no CUDA"
+
+
+def _earlier_line(validation: ValidationView, now: datetime) -> str:
+    at = validation.finished_at or validation.started_at
+    elapsed = validation.elapsed(now)
+    text = f"{mark_of(validation.status)} {instant(at) if at else WAITING} {words_of(validation.status)}"
+    if elapsed is not None:
+        text += f" ({compactly(elapsed)})"
+    text += f" run {validation.run_id}"
+    reason = reason_of(validation)
+    return f"{text}: {reason}" if reason else text

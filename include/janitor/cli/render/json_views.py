@@ -1,0 +1,84 @@
+"""Views as JSON: the stable form that scripts read. Instants are ISO 8601 in UTC, durations seconds, money text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from janitor.domain.views import RunView, ValidationView
+
+
+def as_json(plain: Any) -> str:
+    """The text of a JSON answer."""
+    return json.dumps(plain, indent=2, ensure_ascii=False)
+
+
+def run_dict(run: RunView, now: datetime) -> dict[str, Any]:
+    """One run with its validations."""
+    return {
+        "run_id": str(run.run_id),
+        "airflow_run_id": run.airflow_run_id,
+        "config_path": run.config_path,
+        "trigger": run.trigger,
+        "status": run.status.value,
+        "started_at": _instant(run.started_at),
+        "completed_at": _instant(run.completed_at),
+        "duration_seconds": _seconds(run.duration(now)),
+        "timeout_seconds": _seconds(run.timeout),
+        "timeout_enforced": run.timeout_enforced,
+        "remaining_seconds": _seconds(run.remaining(now)),
+        "total_repositories": run.total_repositories,
+        "successful": run.successful,
+        "cost_usd": _money(run.cost_usd),
+        "validations": validation_dicts(run.validations, now),
+    }
+
+
+def validation_dicts(validations: Sequence[ValidationView], now: datetime) -> list[dict[str, Any]]:
+    """Validations, in the order given."""
+    return [_validation_dict(each, now) for each in validations]
+
+
+def _validation_dict(validation: ValidationView, now: datetime) -> dict[str, Any]:
+    return {
+        "validation_id": str(validation.validation_id),
+        "run_id": str(validation.run_id),
+        "repository": validation.repository_name,
+        "organization": validation.organization,
+        "prompt": validation.prompt,
+        "status": validation.status.value,
+        "reason_code": validation.reason_code,
+        "failing_check": validation.failing_check,
+        "summary": validation.summary,
+        "instance_id": validation.instance_id,
+        "instance_type": validation.instance_type,
+        "instance_state": validation.instance_state.value if validation.instance_state else None,
+        "commit_sha": validation.commit_sha,
+        "engine": validation.engine,
+        "started_at": _instant(validation.started_at),
+        "launched_at": _instant(validation.launched_at),
+        "deadline_at": _instant(validation.deadline_at),
+        "finished_at": _instant(validation.finished_at),
+        "execution_seconds": _seconds(validation.elapsed(now)),
+        "timeout_enforced": validation.timeout_enforced,
+        "build_succeeded": validation.build_succeeded,
+        "container_succeeded": validation.container_succeeded,
+        "gpu_available": validation.gpu_available,
+        "cuda_detected": validation.cuda_detected,
+        "log_stream": validation.log_stream,
+        "cost_usd": _money(validation.cost_usd),
+    }
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(timezone.utc).isoformat()
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else round(duration.total_seconds(), 3)
+
+
+def _money(amount: object | None) -> str | None:
+    return None if amount is None else str(amount)

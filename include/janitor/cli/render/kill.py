@@ -1,0 +1,23 @@
+"""The emergency stop's outcome as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from janitor.cli.render.marks import BAD, GOOD
+
+
+def kill_text(terminated: Sequence[str], remaining: Sequence[str], cancelled_runs: Sequence[str]) -> str:
+    """The answer of `kill-all-workers`: instances counted, and what EC2 still shows."""
+    lines = [f"{GOOD} {run}: cancelled" for run in cancelled_runs]
+    lines += [f"{GOOD} {instance}: terminated" for instance in terminated]
+    lines += [f"{BAD} {instance}: still there" for instance in remaining]
+    lines.append(f"{len(terminated)} {'instance' if len(terminated) == 1 else 'instances'} terminated.")
+    if remaining:
+        lines.append(
+            f"{len(remaining)} could not be terminated: run `make kill-all-workers` again,"
+            " or end them in the EC2 console."
+        )
+    else:
+        lines.append("EC2 shows no live instance of this deployment.")
+    return "\n".join(lines)

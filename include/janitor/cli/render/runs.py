@@ -1,0 +1,142 @@
+"""Runs as text: one in full, those that are running, and the lines of a run that is being followed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from janitor.cli.render.marks import BAD, GOOD, mark_of, one_line, words_of
+from janitor.cli.render.times import compactly, exactly, instant, roughly
+from janitor.domain.states import ValidationStatus
+from janitor.domain.views import RunView, ValidationView
+
+
+def run_text(run: RunView, now: datetime) -> str:
+    """One run whole: the answer of `query-parallel-run`."""
+    lines = [
+        f"Run ID: {run.run_id}",
+        f"Configuration: {one_line(run.config_path)}",
+        f"Started: {instant(run.started_at)}",
+        f"Completed: {instant(run.completed_at)}" if run.completed_at else "Completed: not yet",
+        f"Total Duration: {exactly(run.duration(now))}{'' if run.completed_at else ' so far'}",
+        f"Timeout: {exactly(run.timeout)} ({'enforced' if run.timeout_enforced else 'not enforced'})",
+    ]
+    if run.cost_usd is not None:
+        lines.append(f"Cost: {dollars(run.cost_usd)}")
+    return "\n".join([*lines, "", results_text(run, now)])
+
+
+def results_text(run: RunView, now: datetime) -> str:
+    """Result per repository, and the overall one."""
+    lines = ["Results:", *(result_line(each, now) for each in run.validations)]
+    missing = run.total_repositories - len(run.validations)
+    if missing > 0:
+        lines.append(f"{BAD} {missing} of {run.total_repositories} repositories have no result")
+    return "\n".join([*lines, "", overall_line(run)])
+
+
+def overall_line(run: RunView) -> str:
+    """`Overall Status: 3/3 repositories successful`, with the run's state where it isn't a matter of repositories."""
+    text = f"Overall Status: {run.successful}/{run.total_repositories} repositories successful"
+    if not run.status.is_final or run.status.value in ("error", "cancelled"):
+        text += f" ({words_of(run.status)})"
+    return text
+
+
+def result_line(validation: ValidationView, now: datetime) -> str:
+    """`✓ worker-basic: success (4m32s)`, with the reason of anything else."""
+    details = []
+    elapsed = validation.elapsed(now)
+    if elapsed is not None:
+        details.append(compactly(elapsed))
+    if validation.cost_usd is not None:
+        details.append(dollars(validation.cost_usd))
+    text = f"{mark_of(validation.status)} {validation.repository_name}: {words_of(validation.status)}"
+    if details:
+        text += f" ({', '.join(details)})"
+    reason = reason_of(validation)
+    return f"{text}: {reason}" if reason else text
+
+
+def reason_of(validation: ValidationView) -> str | None:
+    """Why a validation isn't successful, in one line: the failing check and its summary."""
+    if not validation.status.is_final or validation.status is ValidationStatus.SUCCESS:
+        return None
+    summary = one_line(validation.summary) if validation.summary else validation.reason_code
+    check = validation.failing_check
+    if check and summary and not summary.startswith(check):
+        return f"{check}: {summary}"
+    return summary or check
+
+
+def running_text(runs: Sequence[RunView], now: datetime) -> str:
+    """The answer of `check-parallel-status`."""
+    if not runs:
+        return "No parallel run is active."
+    return "\n\n".join(_running_run(run, now) for run in runs)
+
+
+def _running_run(run: RunView, now: datetime) -> str:
+    remaining = run.remaining(now)
+    left = "" if remaining is None else f" ({roughly(remaining)} remaining)"
+    lines = [
+        f"Parallel Run: {run.run_id}",
+        f"Started: {instant(run.started_at)}",
+        f"Timeout: {exactly(run.timeout)}{left}",
+        "",
+        *(status_line(each, now) for each in run.validations),
+    ]
+    return "\n".join(lines)
+
+
+def status_line(validation: ValidationView, now: datetime) -> str:
+    """`worker-sdxl: ⏳ running (15 minutes elapsed)` or `worker-basic: ✓ completed (5 minutes ago)`."""
+    status = validation.status
+    word = "completed" if status is ValidationStatus.SUCCESS else words_of(status)
+    text = f"{validation.repository_name}: {mark_of(status)} {word}"
+    if status.is_final and validation.finished_at is not None:
+        return f"{text} ({roughly(now - validation.finished_at)} ago)"
+    elapsed = validation.elapsed(now)
+    return f"{text} ({roughly(elapsed)} elapsed)" if elapsed is not None else text
+
+
+def launched_line(validation: ValidationView) -> str:
+    """`✓ worker-basic: Instance i-1234567890abcdef0 launched`."""
+    return f"{GOOD} {validation.repository_name}: Instance {validation.instance_id} launched"
+
+
+def launching_line(total: int) -> str:
+    """The first line of a run."""
+    return f"Launching parallel validation for {total} {'repository' if total == 1 else 'repositories'}..."
+
+
+def advice_text(timeout: timedelta, environment: str) -> str:
+    """The limit, and how to watch or end the run from elsewhere."""
+    return "\n".join(
+        [
+            f"Timeout: {exactly(timeout)}",
+            f"Use 'make check-parallel-status ENV={environment}' to monitor progress",
+            f"Use 'make kill-all-workers ENV={environment}' for emergency termination",
+        ]
+    )
+
+
+def progress_line(run: RunView, now: datetime) -> str:
+    """`⏳ 2 running, 1 queued, 3 finished (5m0s elapsed, 25m0s remaining)`: for a log without a terminal."""
+    counts: dict[str, int] = {}
+    for each in run.validations:
+        word = "finished" if each.status.is_final else each.status.value
+        counts[word] = counts.get(word, 0) + 1
+    order = ("running", "launching", "queued", "finished")
+    said = ", ".join(f"{counts[word]} {word}" for word in order if word in counts) or "planning"
+    times = f"{compactly(run.duration(now))} elapsed"
+    remaining = run.remaining(now)
+    if remaining is not None:
+        times += f", {compactly(remaining)} remaining"
+    return f"{mark_of(run.status)} {said} ({times})"
+
+
+def dollars(amount: Decimal) -> str:
+    """`$0.08`; four places below a cent."""
+    return f"${amount:.2f}" if amount == 0 or amount >= Decimal("0.01") else f"${amount:.4f}"

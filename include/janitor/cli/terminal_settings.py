@@ -1,0 +1,27 @@
+"""What the user's terminal can show: beside janitor.settings the one place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+
+@dataclass(frozen=True, kw_only=True)
+class TerminalSettings:
+    """Abilities of an output stream."""
+
+    interactive: bool
+    """A person watches: lines may be redrawn."""
+    colour: bool
+
+    @classmethod
+    def of(cls, stream: TextIO | None = None, environ: Mapping[str, str] | None = None) -> TerminalSettings:
+        """Abilities of a stream (default: standard output)."""
+        stream = sys.stdout if stream is None else stream
+        environ = os.environ if environ is None else environ
+        interactive = stream.isatty() and environ.get("TERM") != "dumb"
+        # Any non-empty value counts. Source: no-color.org
+        return cls(interactive=interactive, colour=interactive and not environ.get("NO_COLOR"))

@@ -1,0 +1,4 @@
+"""Limits of the configuration that other code needs without loading its models."""
+
+MAX_TIMEOUT_MINUTES = 2_880
+"""48 hours: SSM lets a command run at most 172,800 s. Source: AWS-RunShellScript, `executionTimeout`."""

@@ -1,0 +1,107 @@
+"""Whether each component of a stack does its work, and not only runs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from janitor.stack.components import Component
+from janitor.stack.ports import LOOPBACK, Ports
+from janitor.stack.postgres import SUPERUSER, answers
+from janitor.stack.secrets import StackSecrets
+from janitor.stack.stack_env import database_url
+from janitor.stack.supervisor import ProgramInfo, ProgramState
+
+_SKIP = "not asked for"
+_HTTP_TIMEOUT = timedelta(seconds=10)
+_MONITOR_NAMES = {
+    Component.SCHEDULER: "scheduler",
+    Component.DAG_PROCESSOR: "dag_processor",
+    Component.TRIGGERER: "triggerer",
+}
+
+
+def problems(
+    ports: Ports,
+    secrets: StackSecrets,
+    programs: Mapping[str, ProgramInfo],
+    only: Iterable[Component] = tuple(Component),
+) -> dict[Component, str | None]:
+    """Return per component why it isn't healthy, or None where it is.
+
+    Args:
+        ports: The stack's ports.
+        secrets: The stack's passwords.
+        programs: What supervisord says.
+        only: The components to look at; Airflow's are looked at together with its API server.
+
+    Raises:
+        StackError: PostgreSQL refuses the stack's password.
+    """
+    found: dict[Component, str | None] = {}
+    for component in only:
+        info = programs.get(component.value)
+        if info is None:
+            found[component] = "not known to the supervisor"
+        elif info.state not in (ProgramState.RUNNING, ProgramState.STARTING):
+            found[component] = f"{info.state.value.lower()}{f' ({info.problem})' if info.problem else ''}"
+        else:
+            found[component] = None
+    if found.get(Component.POSTGRES, _SKIP) is None:
+        url = database_url(SUPERUSER, secrets.postgres_superuser, "postgres", ports)
+        found[Component.POSTGRES] = None if answers(url) else "doesn't answer"
+    if found.get(Component.CLOUD, _SKIP) is None:
+        found[Component.CLOUD] = None if cloud_answers(ports) else "doesn't answer"
+    if found.get(Component.API_SERVER, _SKIP) is None:
+        found |= _airflow_problems(ports, programs, found)
+    return found
+
+
+def cloud_answers(ports: Ports) -> bool:
+    """Tell whether the local cloud is ready."""
+    answer = _get_json(ports.cloud, "/_localcloud/health")
+    return answer is not None and answer.get("status") == "ok"
+
+
+def _airflow_problems(
+    ports: Ports, programs: Mapping[str, ProgramInfo], found: Mapping[Component, str | None]
+) -> dict[Component, str | None]:
+    """Return what Airflow's own monitor says; it sees heartbeats in the database."""
+    monitor = _get_json(ports.web, "/api/v2/monitor/health")
+    # The part that tasks talk to is built on its first request, which takes seconds: better now than in the first task.
+    if monitor is None or _get_json(ports.web, "/execution/health") is None:
+        return {Component.API_SERVER: "doesn't answer"}
+    result: dict[Component, str | None] = {}
+    if monitor.get("metadatabase", {}).get("status") != "healthy":
+        result[Component.API_SERVER] = "can't reach its database"
+    for component, name in _MONITOR_NAMES.items():
+        if found.get(component, _SKIP) is None:
+            result[component] = _heartbeat_problem(monitor.get(name) or {}, name, programs[component.value])
+    return result
+
+
+def _heartbeat_problem(state: Mapping[str, Any], name: str, info: ProgramInfo) -> str | None:
+    heartbeat = state.get(f"latest_{name}_heartbeat")
+    if state.get("status") != "healthy" or not heartbeat:
+        return "no heartbeat yet" if not heartbeat else f"last heartbeat {heartbeat}"
+    # A heartbeat from before a restart is another process's.
+    if info.started_at and datetime.fromisoformat(heartbeat.replace("Z", "+00:00")) < info.started_at:
+        return "no heartbeat yet"
+    return None
+
+
+def _get_json(port: int, path: str) -> dict[str, Any] | None:
+    """Return the JSON object that a component answers, or None when it doesn't."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_HTTP_TIMEOUT.total_seconds())
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        value = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return value if response.status == http.client.OK and isinstance(value, dict) else None

@@ -1,0 +1,109 @@
+"""The local stack as others use it: `up`, `down`, `status`, `is_up`, `require_up`.
+
+Only environments whose settings say `JANITOR_STACK=embedded` have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from janitor.domain.errors import StackDownError, StackError
+from janitor.settings import Settings, StackKind
+from janitor.stack.components import Component
+from janitor.stack.layout import Layout
+from janitor.stack.lock import exclusive
+from janitor.stack.start import start
+from janitor.stack.status import StackStatus, read_programs, read_status
+from janitor.stack.stop import DownReport, stop
+from janitor.stack.supervisor import ProgramState
+
+_DOWN_LOCK_WAIT = timedelta(seconds=60)
+
+
+def up(settings: Settings, *, progress: Callable[[str], None]) -> Settings:
+    """Start the local stack, or what is missing of it, and wait until all of it is healthy.
+
+    Args:
+        settings: Settings of an environment with an embedded stack.
+        progress: Told one line for each thing that is ready; called from several threads.
+
+    Returns:
+        The settings with what the stack found out: ports, passwords, keys.
+
+    Raises:
+        StackError: a component failed (nothing that this call started is left running), or another `up` or `down`
+            didn't end in time.
+    """
+    layout = _layout(settings)
+    layout.create()
+    with exclusive(layout.lock_file, wait=settings.start_timeout, progress=progress):
+        start(settings, layout, progress)
+    return settings.reload()
+
+
+def down(settings: Settings, *, progress: Callable[[str], None]) -> DownReport:
+    """End every process of the local stack, also those that an earlier kill left behind; the data stays.
+
+    Raises:
+        StackError: a process can't be ended, or another `up` or `down` didn't end in time.
+    """
+    layout = _layout(settings)
+    if not layout.state_dir.is_dir():
+        progress("the local stack was never started")
+        return DownReport(())
+    with exclusive(layout.lock_file, wait=_DOWN_LOCK_WAIT, progress=progress):
+        return stop(layout, progress)
+
+
+def status(settings: Settings) -> StackStatus:
+    """Look at every component of the local stack.
+
+    Raises:
+        StackError: the environment has no local stack, or its secrets are damaged.
+    """
+    return read_status(_layout(settings))
+
+
+def is_up(settings: Settings) -> bool:
+    """Tell whether every component runs. Cheap: asks the supervisor alone; `status` asks the components.
+
+    Raises:
+        StackError: the environment has no local stack, or its secrets are damaged.
+    """
+    return not _not_running(settings)
+
+
+def require_up(settings: Settings) -> None:
+    """Make sure that the local stack runs; environments without one pass, as theirs is somebody else's concern.
+
+    Raises:
+        StackDownError: it doesn't; the message says what to do.
+    """
+    if settings.stack is StackKind.EXTERNAL:
+        return
+    missing = _not_running(settings)
+    if len(missing) == len(Component):
+        raise StackDownError("the local stack isn't running; start it with `make up`")
+    if missing:
+        names = ", ".join(component.label for component in missing)
+        logs = Layout.of(settings).logs
+        raise StackDownError(f"the local stack runs without {names}; see {logs}, then `make up` starts what is missing")
+
+
+def _not_running(settings: Settings) -> list[Component]:
+    programs = read_programs(_layout(settings))
+    return [
+        component
+        for component in Component
+        if component.value not in programs or programs[component.value].state is not ProgramState.RUNNING
+    ]
+
+
+def _layout(settings: Settings) -> Layout:
+    if settings.stack is not StackKind.EMBEDDED:
+        raise StackError(
+            f"ENV={settings.environment} has no local stack: Airflow, the database and the cloud run elsewhere "
+            f"(JANITOR_STACK={settings.stack.value}); use ENV=local for one"
+        )
+    return Layout.of(settings)

@@ -1,0 +1,197 @@
+"""Bringing a stack up: what can happen at the same time does, and what needs another thing waits for it.
+
+    supervisord ─┬─ PostgreSQL ── roles ─┬─ Airflow's schema ─┐
+                 │                       └─ our migrations ───┤
+                 ├─ local cloud ── bucket, log group ─────────┼─ Airflow's four programs ── all healthy
+                 └─ example repositories ─────────────────────┘
+
+The same steps run whether nothing, part or all of it is there already; each does only what is missing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+
+from janitor.domain.errors import StackError
+from janitor.settings import Settings
+from janitor.stack import health
+from janitor.stack.airflow_database import migrate_airflow
+from janitor.stack.components import AIRFLOW, Component, write_configuration
+from janitor.stack.environment import airflow_environment, base_environment
+from janitor.stack.example_repositories import ensure_example_repositories
+from janitor.stack.layout import Layout
+from janitor.stack.ports import Ports, reserve
+from janitor.stack.postgres import EmbeddedPostgres
+from janitor.stack.processes import end_processes
+from janitor.stack.secrets import StackSecrets, ensure_secrets
+from janitor.stack.stack_env import (
+    AIRFLOW_DATABASE,
+    AIRFLOW_ROLE,
+    current_ports,
+    database_url,
+    kept_ports,
+    web_url,
+    write_stack_env,
+)
+from janitor.stack.stop import stop
+from janitor.stack.supervisor import ProgramState, Supervisor, launch_supervisord
+from janitor.stores.migrate import migrate
+
+Progress = Callable[[str], None]
+
+_POLL_SECONDS = 0.2
+_LOG_TAIL_LINES = 15
+_LEFTOVER_GRACE = timedelta(seconds=3)
+"""Leftovers of a killed stack have nobody to report to; their data survives SIGKILL."""
+
+
+def start(settings: Settings, layout: Layout, progress: Progress) -> None:
+    """Start what isn't running, and wait until all of it is healthy. The caller holds the stack's lock.
+
+    Raises:
+        StackError: a component failed; its last log lines are in the message. What this call started is ended again.
+    """
+    secrets = ensure_secrets(layout)
+    ports = current_ports(layout)
+    if ports is not None:
+        supervisor = _supervisor(layout, ports, secrets)
+        if supervisor.is_alive():
+            _Start(settings, layout, ports, secrets, progress).run()
+            return
+    for leftover in end_processes(layout, grace=_LEFTOVER_GRACE):
+        progress(f"ended a process that an earlier stack left behind: {leftover.pid} ({leftover.title})")
+    preferred = Ports(
+        web=settings.web_port,
+        postgres=settings.postgres_port,
+        cloud=settings.cloud_port,
+        supervisor=settings.supervisor_port,
+    )
+    kept = kept_ports(layout)
+    with ExitStack() as undo:
+        ports = undo.enter_context(reserve(preferred, kept))
+        for name, port in ports.as_dict().items():
+            wanted = kept.get(name, preferred.as_dict()[name])
+            if port != wanted:
+                progress(f"port {wanted} is taken; {name} uses {port}")
+        write_stack_env(layout, settings, ports, secrets)
+        beginning = _Start(settings.reload(), layout, ports, secrets, progress)
+        try:
+            beginning.launch()
+            beginning.run()
+        except BaseException:
+            stop(layout, progress)
+            raise
+
+
+def _supervisor(layout: Layout, ports: Ports, secrets: StackSecrets) -> Supervisor:
+    return Supervisor(identifier=layout.stack_id, port=ports.supervisor, password=secrets.supervisor_password)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """One start of one stack."""
+
+    settings: Settings
+    layout: Layout
+    ports: Ports
+    secrets: StackSecrets
+    progress: Progress
+
+    def launch(self) -> None:
+        """Write the configuration and start supervisord, which starts nothing by itself."""
+        write_configuration(self.settings, self.layout, self.ports, self.secrets, EmbeddedPostgres(self.layout))
+        launch_supervisord(
+            self.layout.supervisor / "supervisord.conf",
+            base_environment(self.settings, self.layout),
+            self.layout.log_of("supervisord-start"),
+        )
+
+    def run(self) -> None:
+        """Start the programs in their order, and make what they need."""
+        deadline = time.monotonic() + self.settings.start_timeout.total_seconds()
+        self._together((lambda: self._database(deadline), lambda: self._cloud(deadline), self._examples))
+        supervisor = _supervisor(self.layout, self.ports, self.secrets)
+        for component in AIRFLOW:
+            supervisor.start(component.value)
+        self._await_healthy(AIRFLOW, deadline)
+        self.progress(f"Airflow is ready: {web_url(self.ports)}")
+
+    def _together(self, steps: Iterable[Callable[[], None]]) -> None:
+        """Run steps at the same time; the first failure is raised when all have ended."""
+        with ThreadPoolExecutor(thread_name_prefix="up") as pool:
+            futures = [pool.submit(step) for step in steps]
+            failures = [error for future in as_completed(futures) if (error := future.exception()) is not None]
+        if failures:
+            raise failures[0]
+
+    def _database(self, deadline: float) -> None:
+        postgres = EmbeddedPostgres(self.layout)
+        supervisor = _supervisor(self.layout, self.ports, self.secrets)
+        if not supervisor.programs()[Component.POSTGRES.value].state.is_alive:
+            postgres.prepare(self.ports)
+            supervisor.start(Component.POSTGRES.value)
+        self._await_healthy((Component.POSTGRES,), deadline)
+        postgres.ensure_databases(self.ports, self.secrets)
+        self.progress(f"PostgreSQL is ready on port {self.ports.postgres}")
+        self._together((self._migrate_airflow, self._migrate_janitor))
+
+    def _migrate_airflow(self) -> None:
+        url = database_url(AIRFLOW_ROLE, self.secrets.postgres_airflow, AIRFLOW_DATABASE, self.ports)
+        environment = base_environment(self.settings, self.layout) | airflow_environment(
+            self.settings, self.layout, self.ports, self.secrets
+        )
+        if migrate_airflow(self.layout, url, environment):
+            self.progress("Airflow's database is migrated")
+
+    def _migrate_janitor(self) -> None:
+        if names := migrate(self.settings.owner_url):
+            self.progress(f"Janitor's database is migrated: {', '.join(names)}")
+
+    def _cloud(self, deadline: float) -> None:
+        # Here, because boto3 takes long to import: now it does so while other things start.
+        from janitor.cloud.provision import ensure_foundation  # noqa: PLC0415
+
+        _supervisor(self.layout, self.ports, self.secrets).start(Component.CLOUD.value)
+        self._await_healthy((Component.CLOUD,), deadline)
+        ensure_foundation(self.settings)
+        self.progress(f"local cloud is ready on port {self.ports.cloud}")
+
+    def _examples(self) -> None:
+        made = ensure_example_repositories(
+            self.settings.examples_folder, self.layout.repositories, self.settings.inherited
+        )
+        if made:
+            self.progress(f"{len(made)} example repositories are in {self.layout.repositories}")
+
+    def _await_healthy(self, components: tuple[Component, ...], deadline: float) -> None:
+        supervisor = _supervisor(self.layout, self.ports, self.secrets)
+        while True:
+            programs = supervisor.programs()
+            found = health.problems(self.ports, self.secrets, programs, only=components)
+            for component in components:
+                if programs[component.value].state is ProgramState.FATAL:
+                    raise self._failure(component, "can't be started")
+            unhealthy = [component for component in components if found[component]]
+            if not unhealthy:
+                return
+            if time.monotonic() >= deadline:
+                worst = unhealthy[0]
+                seconds = self.settings.start_timeout.total_seconds()
+                raise self._failure(worst, f"isn't healthy after {seconds:.0f} s: {found[worst]}")
+            time.sleep(_POLL_SECONDS)
+
+    def _failure(self, component: Component, problem: str) -> StackError:
+        log = self.layout.log_of(component.value)
+        try:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:])
+        except OSError:
+            tail = "(no log)"
+        return StackError(
+            f"{component.label} {problem}. Its last lines ({log}):\n{tail}\n"
+            "Run `make doctor` to see what this machine lacks, then `make up` again"
+        )

@@ -1,0 +1,136 @@
+"""What a stack is doing, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from janitor.domain.errors import StackError
+from janitor.stack import health
+from janitor.stack.airflow_database import airflow_version
+from janitor.stack.components import Component
+from janitor.stack.layout import Layout
+from janitor.stack.ports import Ports
+from janitor.stack.postgres import MAJOR_VERSION
+from janitor.stack.secrets import AIRFLOW_USER, StackSecrets, read_secrets
+from janitor.stack.stack_env import current_ports, web_url
+from janitor.stack.supervisor import ProgramInfo, ProgramState, Supervisor
+
+
+@dataclass(frozen=True)
+class ComponentStatus:
+    """One component."""
+
+    component: Component
+    state: ProgramState
+    problem: str | None
+    """Why it isn't healthy; None: it is."""
+    pid: int | None
+    uptime: timedelta | None
+    port: int | None
+    log: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "name": self.component.value,
+            "title": self.component.label,
+            "state": self.state.value,
+            "healthy": self.problem is None,
+            "problem": self.problem,
+            "pid": self.pid,
+            "uptime_seconds": round(self.uptime.total_seconds(), 1) if self.uptime is not None else None,
+            "port": self.port,
+            "log": str(self.log),
+        }
+
+
+@dataclass(frozen=True)
+class StackStatus:
+    """A whole stack."""
+
+    running: bool
+    """Whether every component runs and is healthy."""
+    state_dir: Path
+    components: tuple[ComponentStatus, ...]
+    web_url: str | None
+    username: str | None
+    password: str | None
+    versions: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; the login is part of it, as it is of the printed status."""
+        return {
+            "running": self.running,
+            "state_dir": str(self.state_dir),
+            "web_url": self.web_url,
+            "username": self.username,
+            "password": self.password,
+            "versions": dict(self.versions),
+            "components": [component.to_dict() for component in self.components],
+        }
+
+
+def read_programs(layout: Layout) -> dict[str, ProgramInfo]:
+    """Return what supervisord says about the programs; empty where no supervisord of this stack runs.
+
+    Raises:
+        StackError: the stack's secrets are damaged.
+    """
+    secrets, ports = read_secrets(layout), current_ports(layout)
+    if secrets is None or ports is None:
+        return {}
+    supervisor = Supervisor(identifier=layout.stack_id, port=ports.supervisor, password=secrets.supervisor_password)
+    if not supervisor.is_alive():
+        return {}
+    return supervisor.programs()
+
+
+def read_status(layout: Layout) -> StackStatus:
+    """Look at every component. A stack that is down has a status, too.
+
+    Raises:
+        StackError: the stack's secrets are damaged.
+    """
+    secrets, ports, programs = read_secrets(layout), current_ports(layout), read_programs(layout)
+    problems: Mapping[Component, str | None] = dict.fromkeys(Component, "not running")
+    if programs and secrets is not None and ports is not None:
+        problems = _problems(ports, secrets, programs)
+    components = tuple(
+        _component_status(component, programs.get(component.value), problems[component], ports, layout)
+        for component in Component
+    )
+    return StackStatus(
+        running=all(component.problem is None for component in components),
+        state_dir=layout.state_dir,
+        components=components,
+        web_url=web_url(ports) if ports else None,
+        username=AIRFLOW_USER if secrets else None,
+        password=secrets.airflow_password if secrets else None,
+        versions={"airflow": airflow_version(), "postgresql": str(MAJOR_VERSION)},
+    )
+
+
+def _problems(ports: Ports, secrets: StackSecrets, programs: Mapping[str, ProgramInfo]) -> dict[Component, str | None]:
+    try:
+        return health.problems(ports, secrets, programs)
+    except StackError as exc:
+        return {component: str(exc) for component in Component}
+
+
+def _component_status(
+    component: Component, info: ProgramInfo | None, problem: str | None, ports: Ports | None, layout: Layout
+) -> ComponentStatus:
+    started = info.started_at if info else None
+    return ComponentStatus(
+        component=component,
+        state=info.state if info else ProgramState.STOPPED,
+        problem=problem,
+        pid=info.pid if info else None,
+        uptime=max(datetime.now(timezone.utc) - started, timedelta()) if started else None,
+        port=component.port(ports) if ports else None,
+        log=layout.log_of(component.value),
+    )

@@ -1,0 +1,92 @@
+"""Where the repository's files end up in the image, as COPY and ADD put them; RUN is not followed.
+
+The venv engine makes these files real, and the static checks ask whether the command's target is among them.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from pathlib import PurePosixPath
+
+from janitor.validator.dockerfile.patterns import has_wildcard
+from janitor.validator.dockerfile.sources import BuildContext, is_remote
+from janitor.validator.dockerfile.stages import Copy, Dockerfile, Stage
+
+ImageFiles = dict[str, PurePosixPath]
+"""Absolute path in the image → path in the repository."""
+
+
+def image_files(dockerfile: Dockerfile, context: BuildContext) -> ImageFiles:
+    """The repository's files in the image of the final stage."""
+    made: dict[int, ImageFiles] = {}
+    for stage in dockerfile.stages:
+        files: ImageFiles = dict(made[stage.parent.index]) if stage.parent is not None else {}
+        for step in stage.steps:
+            if isinstance(step, Copy):
+                _apply(step, files, context, dockerfile, made)
+        made[stage.index] = files
+    return made[dockerfile.final.index]
+
+
+def copies_from_elsewhere(dockerfile: Dockerfile) -> list[Copy]:
+    """The copies of the final image's lineage that bring in what the repository doesn't hold."""
+    names = {stage.name for stage in dockerfile.stages} | {str(stage.index) for stage in dockerfile.stages}
+    return [
+        step
+        for stage in dockerfile.final.lineage()
+        for step in stage.steps
+        if isinstance(step, Copy)
+        and (
+            step.unknown
+            or (step.from_ is not None and step.from_.lower() not in names)
+            or any(is_remote(source) or _is_archive(step, source) for source in step.sources)
+        )
+    ]
+
+
+def _apply(
+    copy: Copy, files: ImageFiles, context: BuildContext, dockerfile: Dockerfile, made: dict[int, ImageFiles]
+) -> None:
+    if copy.from_ is None:
+        for source in copy.sources:
+            for path in () if is_remote(source) else context.resolve(source):
+                below = {posixpath.relpath(str(file), str(path)): file for file in context.files_below(path)}
+                _place(copy, below, path.name, several=len(copy.sources) > 1 or has_wildcard(source), files=files)
+        return
+    stage = _stage(dockerfile, copy.from_)
+    origin = made.get(stage.index, {}) if stage is not None else {}
+    for source in copy.sources:
+        wanted = posixpath.normpath("/" + source)
+        below = {
+            posixpath.relpath(name, wanted): file
+            for name, file in origin.items()
+            if name == wanted or name.startswith(wanted.rstrip("/") + "/")
+        }
+        _place(copy, below, posixpath.basename(wanted), several=len(copy.sources) > 1, files=files)
+
+
+def _place(copy: Copy, below: ImageFiles, name: str, *, several: bool, files: ImageFiles) -> None:
+    """Put one source, a file (`.` alone) or a folder's content, where the copy says."""
+    destination = copy.destination.rstrip("/") or "/"
+    if set(below) == {"."}:
+        into_folder = (
+            several
+            or copy.destination.endswith("/")
+            or any(existing.startswith(destination.rstrip("/") + "/") for existing in files)
+        )
+        target = posixpath.join(destination, name) if into_folder else destination
+        files[target] = below["."]
+        return
+    for relative, file in below.items():
+        files[posixpath.normpath(posixpath.join(destination, relative))] = file
+
+
+def _stage(dockerfile: Dockerfile, name: str) -> Stage | None:
+    for stage in dockerfile.stages:
+        if name.lower() == stage.name or name == str(stage.index):
+            return stage
+    return None
+
+
+def _is_archive(copy: Copy, source: str) -> bool:
+    return copy.keyword == "ADD" and source.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz"))

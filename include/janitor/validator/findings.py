@@ -1,0 +1,125 @@
+"""What a check concludes, before the runner gives it a name and a time; and the evidence that goes with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
+from janitor.protocol.statuses import CheckStatus, EvidenceKind
+from janitor.validator.processes.supervisor import Outcome
+from janitor.validator.redaction import Redactor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """The conclusion of one check."""
+
+    status: CheckStatus
+    reason_code: str | None = None
+    reason: str | None = None
+    required: bool = True
+    argv: tuple[str, ...] | None = None
+    exit_code: int | None = None
+    evidence: tuple[Evidence, ...] = field(default=())
+
+
+def passed(*evidence: Evidence, outcome: Outcome | None = None, required: bool = True) -> Finding:
+    """The check's assertion holds, as the evidence shows."""
+    return _finding(CheckStatus.PASS, evidence=evidence, outcome=outcome, required=required)
+
+
+def failed(
+    code: str, reason: str, *evidence: Evidence, outcome: Outcome | None = None, required: bool = True
+) -> Finding:
+    """The repository is at fault."""
+    return _finding(CheckStatus.FAIL, code, reason, evidence=evidence, outcome=outcome, required=required)
+
+
+def errored(
+    code: str, reason: str, *evidence: Evidence, outcome: Outcome | None = None, required: bool = True
+) -> Finding:
+    """It could not be told; the repository isn't blamed."""
+    return _finding(CheckStatus.ERROR, code, reason, evidence=evidence, outcome=outcome, required=required)
+
+
+def skipped(code: str, reason: str, *evidence: Evidence, required: bool = False) -> Finding:
+    """Not applicable, or a prerequisite failed."""
+    return _finding(CheckStatus.SKIP, code, reason, evidence=evidence, outcome=None, required=required)
+
+
+def _finding(
+    status: CheckStatus,
+    code: str | None = None,
+    reason: str | None = None,
+    *,
+    evidence: Sequence[Evidence],
+    outcome: Outcome | None,
+    required: bool,
+) -> Finding:
+    return Finding(
+        status=status,
+        reason_code=code,
+        reason=reason,
+        required=required,
+        argv=None if outcome is None else outcome.argv,
+        exit_code=None if outcome is None else outcome.exit_code,
+        evidence=tuple(evidence),
+    )
+
+
+class EvidenceMaker:
+    """Makes evidence whose text has passed the redactor.
+
+    Args:
+        redactor: Knows the secrets of this validation.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def value(self, name: str, text: str) -> Evidence:
+        """Something measured or concluded, in words."""
+        return self._make(EvidenceKind.VALUE, name, text.encode("utf-8", errors="replace"), text)
+
+    def file(self, name: str, content: bytes) -> Evidence:
+        """A file of the repository."""
+        return self._make(EvidenceKind.FILE, name, content, _decoded_end(content))
+
+    def http(self, name: str, body: bytes) -> Evidence:
+        """The body of an HTTP response."""
+        return self._make(EvidenceKind.HTTP, name, body, _decoded_end(body))
+
+    def log(self, name: str, outcome: Outcome) -> Evidence:
+        """The output of a process."""
+        output = outcome.output
+        return Evidence(
+            kind=EvidenceKind.LOG,
+            name=name,
+            sha256=output.sha256,
+            size_bytes=output.size_bytes,
+            tail=self.tail(_decoded_end(output.content)),
+        )
+
+    def tail(self, text: str) -> str:
+        """The redacted end of a text, as long as a report may carry."""
+        return self._redactor.clean(text)[-MAX_TAIL_CHARACTERS:]
+
+    def _make(self, kind: EvidenceKind, name: str, content: bytes, text: str) -> Evidence:
+        return Evidence(
+            kind=kind,
+            name=name[:200],
+            sha256=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
+            tail=self.tail(text),
+        )
+
+
+def _decoded_end(content: bytes) -> str:
+    """Enough of the end to fill a tail, starting at a line, so that no secret is cut from its telling beginning."""
+    window = 8 * MAX_TAIL_CHARACTERS
+    if len(content) > window:
+        content = content[-window:]
+        content = content[content.find(b"\n") + 1 :]
+    return content.decode("utf-8", errors="replace")

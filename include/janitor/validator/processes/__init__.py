@@ -1,0 +1,1 @@
+"""Starting, watching, bounding and completely ending the processes of an untrusted repository."""

@@ -1,0 +1,63 @@
+"""Takes from a child process, between fork and exec, what an untrusted program has no need of.
+
+This is no sandbox: a confined process still runs as the validator's user. It closes the cheap ways out, namely
+capabilities (reading another process's memory and environment as root), set-uid programs and core dumps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_CAPBSET_DROP = 24
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_SIGKILL = 9
+_CAPABILITIES = range(64)
+
+# Loaded once, before any fork: loading a library between fork and exec is not safe.
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def become_subreaper() -> bool:
+    """Have orphaned descendants handed to this process instead of to init, so that none escapes by setsid.
+
+    Returns:
+        False where the system has no such thing (anything but Linux).
+    """
+    return _libc is not None and _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+def hide_memory() -> None:
+    """Close this process's memory and environment in /proc to all but processes with CAP_SYS_PTRACE."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def confine() -> None:
+    """For `preexec_fn`: no capabilities after exec, no gain by set-uid, no core dump, no life after the validator."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if _libc is None:
+        return
+    _libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    for capability in _CAPABILITIES:
+        # Refused where we are not root, and beyond the kernel's last capability: nothing to take there.
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def proc_is_ours() -> bool:
+    """Whether /proc speaks of this process's own PID namespace, so that descendants can be found in it."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False

@@ -1,0 +1,118 @@
+"""Reads the JSON files of a worker repository and collects every problem in them, not only the first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from janitor.protocol.fields import type_name
+from janitor.validator.repository.tree import RepositoryTree, UnreadableError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Something wrong in a document."""
+
+    code: str
+    """Closed vocabulary, as a check's reason code."""
+    text: str
+    """Where and what, for people."""
+
+
+@dataclass
+class Problems:
+    """Collects what is wrong, and what is only odd."""
+
+    found: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, code: str, text: str) -> None:
+        """Something that breaks the documented form."""
+        self.found.append(Problem(code=code, text=text))
+
+    def warn(self, text: str) -> None:
+        """Something that doesn't."""
+        self.warnings.append(text)
+
+    def summary(self) -> str:
+        """The problems in one line."""
+        shown = "; ".join(problem.text for problem in self.found[:5])
+        more = len(self.found) - 5
+        return f"{shown}; and {more} more" if more > 0 else shown
+
+
+class _DuplicateKeyError(ValueError):
+    """A key stands twice in one object."""
+
+
+def load_json(tree: RepositoryTree, path: PurePosixPath) -> Any:
+    """Decode a JSON file of the repository.
+
+    Raises:
+        UnreadableError: It can't be read, is not UTF-8, not JSON, or holds a key twice.
+    """
+    text = tree.read_text(path)
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as exc:
+        raise UnreadableError(f"{path} is not valid JSON: {exc}") from exc
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _DuplicateKeyError(f"key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def expect_object(problems: Problems, value: Any, where: str, code: str) -> Mapping[str, Any] | None:
+    """The value if it is an object; else a problem."""
+    if isinstance(value, dict):
+        return value
+    problems.add(code, f"{where} must be an object, not {type_name(value)}")
+    return None
+
+
+def expect_text(problems: Problems, holder: Mapping[str, Any], key: str, where: str, code: str) -> str | None:
+    """A required, non-empty string; else a problem."""
+    value = holder.get(key)
+    if isinstance(value, str) and value.strip():
+        return value
+    problem = "is missing" if key not in holder else f"must be a non-empty string, not {type_name(value)}"
+    problems.add(code, f"{where}{key} {problem}")
+    return None
+
+
+def expect_count(problems: Problems, holder: Mapping[str, Any], key: str, where: str, code: str) -> None:
+    """If the key is there, a whole number of at least 1; else a problem."""
+    if key in holder:
+        value = holder[key]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            problems.add(code, f"{where}{key} must be a whole number of at least 1, not {value!r}")
+
+
+def expect_cuda_versions(problems: Problems, holder: Mapping[str, Any], where: str, code: str) -> None:
+    """If `allowedCudaVersions` is there, a list of versions such as "12.4"; else a problem."""
+    versions = holder.get("allowedCudaVersions")
+    if versions is None:
+        return
+    if not isinstance(versions, list):
+        problems.add(code, f"{where}allowedCudaVersions must be a list, not {type_name(versions)}")
+        return
+    for version in versions:
+        parts = version.split(".") if isinstance(version, str) else []
+        if len(parts) != 2 or not all(part.isdigit() for part in parts):
+            problems.add(code, f'{where}allowedCudaVersions: {version!r} is no version such as "12.4"')
+
+
+def one_of(values: Iterable[str]) -> str:
+    """An enumeration for a message."""
+    return ", ".join(sorted(values))

@@ -1,0 +1,145 @@
+"""Reads a checkout without being led out of it.
+
+Invariant: no read follows a symlink to anything outside the checkout, blocks on a pipe or a device, or takes more
+memory than its limit.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+MAX_ENTRIES = 200_000
+"""Entries of a tree that are looked at; what lies beyond is not."""
+MAX_READ_BYTES = 4 * 1024 * 1024
+"""Largest file that is read as text or JSON."""
+
+
+class UnreadableError(Exception):
+    """A file of the repository can't be read as what it should be; the message says why, for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A file or a symlink of the tree."""
+
+    path: PurePosixPath
+    """Relative to the tree's root."""
+    size_bytes: int
+    is_symlink: bool
+
+
+class RepositoryTree:
+    """A checkout's files.
+
+    Args:
+        root: The checkout's folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """All files and symlinks, sorted by path, without those of git itself; at most `MAX_ENTRIES`."""
+        found: list[Entry] = []
+        for folder, folders, files in os.walk(self.root):
+            base = Path(folder)
+            if base == self.root and ".git" in folders:
+                folders.remove(".git")
+            folders.sort()
+            # A symlink to a folder is listed among the folders, though it is not walked into.
+            links = [name for name in folders if (base / name).is_symlink()]
+            for name in sorted(files + links):
+                path = base / name
+                info = path.lstat()
+                if stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):
+                    found.append(
+                        Entry(
+                            path=PurePosixPath(path.relative_to(self.root).as_posix()),
+                            size_bytes=info.st_size,
+                            is_symlink=stat.S_ISLNK(info.st_mode),
+                        )
+                    )
+            if len(found) >= MAX_ENTRIES:
+                break
+        return tuple(found[:MAX_ENTRIES])
+
+    @cached_property
+    def escaping_symlinks(self) -> tuple[tuple[PurePosixPath, str], ...]:
+        """The symlinks that lead out of the tree, each with its target."""
+        return tuple(
+            (entry.path, os.readlink(self.root / entry.path))
+            for entry in self.entries
+            if entry.is_symlink and not self._is_inside(self.root / entry.path)
+        )
+
+    def is_file(self, path: PurePosixPath | str) -> bool:
+        """Whether there is a regular file, itself or behind a symlink within the tree."""
+        target = self._resolve(path)
+        return target is not None and target.is_file()
+
+    def is_folder(self, path: PurePosixPath | str) -> bool:
+        """Whether there is a folder, itself or behind a symlink within the tree."""
+        target = self._resolve(path)
+        return target is not None and target.is_dir()
+
+    def names(self, folder: PurePosixPath | str) -> tuple[str, ...]:
+        """The names in a folder, sorted; empty if it isn't there."""
+        target = self._resolve(folder)
+        if target is None or not target.is_dir():
+            return ()
+        return tuple(sorted(os.listdir(target)))
+
+    def read(self, path: PurePosixPath | str, *, most: int = MAX_READ_BYTES) -> bytes:
+        """The content of a file.
+
+        Args:
+            path: Relative to the root.
+            most: Largest size that is read, in bytes.
+
+        Raises:
+            UnreadableError: It isn't there, no regular file, larger than `most`, or a symlink out of the tree.
+        """
+        target = self._resolve(path)
+        if target is None:
+            raise UnreadableError(f"{path} leads out of the repository")
+        try:
+            handle = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as exc:
+            raise UnreadableError(f"{path}: {exc.strerror}") from exc
+        with os.fdopen(handle, "rb") as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise UnreadableError(f"{path} is no regular file")
+            if info.st_size > most:
+                raise UnreadableError(f"{path} has {info.st_size} bytes; at most {most} are read")
+            return file.read(most + 1)[:most]
+
+    def read_text(self, path: PurePosixPath | str) -> str:
+        """The content of a UTF-8 file, without its byte order mark.
+
+        Raises:
+            UnreadableError: As for `read`, or it is not UTF-8.
+        """
+        try:
+            return self.read(path).decode("utf-8-sig")
+        except UnicodeDecodeError as exc:
+            raise UnreadableError(f"{path} is not UTF-8: {exc.reason} at byte {exc.start}") from exc
+
+    def _resolve(self, path: PurePosixPath | str) -> Path | None:
+        target = self.root / PurePosixPath(path)
+        try:
+            resolved = target.resolve()
+        except (OSError, RuntimeError, ValueError):
+            return None  # a loop of symlinks, or a name with a NUL
+        return resolved if resolved == self.root or self.root in resolved.parents else None
+
+    def _is_inside(self, path: Path) -> bool:
+        # An absolute link is an escape even if it happens to point at this very checkout.
+        if os.path.isabs(os.readlink(path)):
+            return False
+        return self._resolve(PurePosixPath(path.relative_to(self.root).as_posix())) is not None

@@ -1,0 +1,67 @@
+"""The one place where the validator reads its environment.
+
+What untrusted processes get is chosen here by name; everything else that the validator's own environment holds stays
+with the validator.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO")
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "all_proxy", "ALL_PROXY")
+_INSTALLER_PREFIXES = ("UV_", "PIP_")
+_DOCKER = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the validator takes from the machine that it runs on."""
+
+    path: str
+    """Search path for programs."""
+    home: Path
+    """The validator's own home; processes of the repository get another."""
+    temporary: Path
+    """Where the workspace is made."""
+    uv_cache: Path
+    """Packages that uv keeps between validations."""
+    uv_pythons: Path
+    """Interpreters that uv has installed."""
+    certificates: Mapping[str, str]
+    """Names of certificate bundles, for every process that uses TLS."""
+    proxies: Mapping[str, str]
+    """Proxy settings, for git, the package installer and Docker; they can hold a password, so no handler gets them."""
+    installer: Mapping[str, str]
+    """UV_* and PIP_* settings such as the package index; for the package installer."""
+    docker: Mapping[str, str]
+    """How to reach the Docker engine; for the docker command."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings.
+
+        Args:
+            environ: Instead of the process's environment.
+        """
+        env = os.environ if environ is None else environ
+        home = Path(env.get("HOME") or "/")
+        return cls(
+            path=env.get("PATH") or _DEFAULT_PATH,
+            home=home,
+            temporary=Path(env.get("TMPDIR") or "/tmp"),  # noqa: S108  # a folder of our own is made in it
+            uv_cache=Path(env.get("UV_CACHE_DIR") or home / ".cache" / "uv"),
+            uv_pythons=Path(env.get("UV_PYTHON_INSTALL_DIR") or home / ".local" / "share" / "uv" / "python"),
+            certificates=_named(env, _CERTIFICATES),
+            proxies=_named(env, _PROXIES),
+            installer={name: value for name, value in env.items() if name.startswith(_INSTALLER_PREFIXES)},
+            docker=_named(env, _DOCKER),
+        )
+
+
+def _named(env: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    return {name: env[name] for name in names if name in env}

@@ -1,0 +1,79 @@
+"""The folder in which one validation does everything, made for it and removed with it."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """Where things lie during one validation; everything below `root`."""
+
+    root: Path
+
+    @classmethod
+    def make(cls, parent: Path) -> Workspace:
+        """Make a private workspace in `parent`.
+
+        Raises:
+            OSError: It can't be made.
+        """
+        workspace = cls(root=Path(tempfile.mkdtemp(prefix="janitor-", dir=parent)).resolve())
+        for folder in (workspace.home, workspace.temporary, workspace.neutral):
+            folder.mkdir()
+        return workspace
+
+    @property
+    def checkout(self) -> Path:
+        """The repository at the commit under validation."""
+        return self.root / "repository"
+
+    @property
+    def image_root(self) -> Path:
+        """What stands for the image's file system in the venv engine."""
+        return self.root / "image"
+
+    @property
+    def venv(self) -> Path:
+        """The worker's Python environment in the venv engine."""
+        return self.root / "venv"
+
+    @property
+    def home(self) -> Path:
+        """The home of the repository's processes."""
+        return self.root / "home"
+
+    @property
+    def temporary(self) -> Path:
+        """The temporary folder of the repository's processes."""
+        return self.root / "tmp"
+
+    @property
+    def neutral(self) -> Path:
+        """An empty folder, for programs that would read settings from where they start."""
+        return self.root / "neutral"
+
+    def remove(self) -> bool:
+        """Remove the workspace; returns whether it is gone."""
+
+        def open_up(function: object, path: str, _error: object) -> None:
+            # A worker may have taken its own folders' write permission away.
+            try:
+                Path(path).parent.chmod(stat.S_IRWXU)
+                target = Path(path)
+                if target.is_dir() and not target.is_symlink():
+                    target.chmod(stat.S_IRWXU)
+                    shutil.rmtree(target, ignore_errors=True)
+                else:
+                    target.unlink(missing_ok=True)
+            except OSError:
+                pass
+
+        shutil.rmtree(self.root, onerror=open_up)
+        if self.root.exists():
+            shutil.rmtree(self.root, ignore_errors=True)
+        return not self.root.exists()
