@@ -1,0 +1,54 @@
+"""A real PostgreSQL and a real local cloud for the services, without Airflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from janitor.cloud.provision import ensure_foundation
+from janitor.settings import Settings, load_settings
+from janitor.stores.migrate import migrate
+from tests.support.localcloud_server import LocalCloudServer
+from tests.support.postgres import running_postgres
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloudServer]:
+    """One local cloud whose instances boot at once."""
+    with LocalCloudServer(tmp_path_factory.mktemp("cloud") / "home", boot_delay=0.1, agent_delay=0.1) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def services_settings(cloud: LocalCloudServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings that point to both."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as database:
+        migrate(database.owner_url)
+        values = {
+            "PATH": os.environ["PATH"],
+            "JANITOR_STACK": "external",
+            "JANITOR_STATE_DIR": str(tmp_path_factory.mktemp("state")),
+            "JANITOR_DEPLOYMENT": "services-test",
+            "JANITOR_DATABASE_URL": database.writer_url,
+            "JANITOR_READER_DATABASE_URL": database.reader_url,
+            "JANITOR_AWS_ENDPOINT_URL": cloud.endpoint_url,
+            "JANITOR_AWS_ACCESS_KEY_ID": cloud.access_key_id,
+            "JANITOR_AWS_SECRET_ACCESS_KEY": cloud.secret_access_key,
+            "JANITOR_BUCKET": "services-test",
+            "JANITOR_ONLINE_TIMEOUT_SECONDS": "20",
+        }
+        settings = load_settings("local", environ=values, project_root=ROOT)
+        ensure_foundation(settings)
+        yield settings
+
+
+@pytest.fixture
+def settings(services_settings: Settings) -> Settings:
+    """The same services, as a deployment of its own: tests don't see each other's instances."""
+    return services_settings.model_copy(update={"deployment": f"test-{uuid4().hex[:8]}"})
