@@ -132,7 +132,7 @@ def test_a_refusal_closes_the_intent_and_says_why(
 ) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     taken = order(settings, first)
-    cloud.set_faults({"action": "RunInstances", "code": code, "times": 1})
+    cloud.set_faults({"api": "RunInstances", "code": code, "times": 1})
     with pytest.raises(Exception, match=code) as raised:
         run_instances(settings, taken)
     failure = launch_failure_of(raised.value)

@@ -1,0 +1,93 @@
+"""Killing parts of Airflow in the middle of a run: it ends with the right verdict, and no instance is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from janitor.domain.states import RunStatus, ValidationStatus
+from janitor.settings import Settings
+from janitor.stack.layout import Layout
+from janitor.stack.processes import stack_processes
+from janitor.stores.database import transaction
+from tests.support.runs import Runs, by_name, eventually
+from tests.support.workers import WorkerRepository, write_config
+
+SOON = timedelta(seconds=60)
+ENDS_WITHIN = timedelta(seconds=240)
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _kill(settings: Settings, wanted: Callable[[str], bool]) -> list[int]:
+    """SIGKILL the stack's processes whose title is wanted; returns their pids."""
+    found = [process for process in stack_processes(Layout.of(settings)) if wanted(_title(process))]
+    for process in found:
+        try:
+            os.kill(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    return [process.pid for process in found]
+
+
+def _kill_scheduler(settings: Settings) -> None:
+    assert _kill(settings, lambda title: "airflow scheduler" in title)
+
+
+def _kill_triggerer(settings: Settings) -> None:
+    assert _kill(settings, lambda title: "airflow triggerer" in title)
+
+
+def _kill_tasks(settings: Settings) -> None:
+    # LocalExecutor's workers and the task processes that they fork.
+    assert _kill(settings, lambda title: "airflow worker" in title or "airflow task" in title)
+
+
+def _in_state(runs: Runs, airflow_run_id: str, task: str, states: set[str]) -> bool | None:
+    return runs.task_state(airflow_run_id, f"validate_repository.{task}", 0) in states or None
+
+
+KILLERS = {"scheduler": _kill_scheduler, "triggerer": _kill_triggerer, "tasks": _kill_tasks}
+MOMENTS = [
+    ("tasks", "launch", {"running"}),
+    ("tasks", "validate", {"running"}),
+    ("scheduler", "validate", {"running"}),
+    ("triggerer", "validate", {"deferred"}),
+]
+
+
+@pytest.mark.parametrize(("killer", "task", "states"), MOMENTS, ids=[f"{who}-{when}" for who, when, _ in MOMENTS])
+def test_killed_in_the_middle_the_run_ends_right(
+    runs: Runs,
+    workers: dict[str, WorkerRepository],
+    tmp_path: Path,
+    killer: str,
+    task: str,
+    states: set[str],
+) -> None:
+    config = write_config(tmp_path / "workers.yaml", [workers["slow"].entry(), workers["failing"].entry()])
+    run = runs.start(config)
+    eventually(lambda: _in_state(runs, run.airflow_run_id, task, states), within=SOON)
+    KILLERS[killer](runs.settings)
+    view = runs.finished(run, within=ENDS_WITHIN)
+    assert {name: row.status for name, row in by_name(view).items()} == {
+        "slow-worker": ValidationStatus.SUCCESS,
+        "failing-worker": ValidationStatus.FAILED,
+    }
+    assert view.status is RunStatus.FAILED
+    with transaction(runs.settings.writer_url) as connection:
+        # One launch for each attempt: what was there was adopted.
+        rows = connection.execute("select generation from instances where run_id = %s", (view.run_id,)).fetchall()
+    assert [row["generation"] for row in rows] == [1, 1]
+    runs.assert_nothing_left()

@@ -1,0 +1,153 @@
+"""Runs on a real Airflow: verdicts, isolation, limits, and every way of triggering."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from janitor.domain.identity import run_id_for
+from janitor.domain.states import InstanceState, RunStatus, TerminationReason, ValidationStatus
+from janitor.services.airflow_client import AirflowClient, AirflowRunState
+from janitor.settings import Settings
+from janitor.stores import ledger
+from janitor.stores.database import transaction
+from tests.support.runs import Runs, by_name, eventually
+from tests.support.workers import WorkerRepository, write_config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_each_repository_gets_its_own_verdict(runs: Runs, workers: dict[str, WorkerRepository], tmp_path: Path) -> None:
+    """A failing, a crashing and an endless repository change nothing for the healthy one."""
+    config = write_config(
+        tmp_path / "workers.yaml",
+        [
+            workers["healthy"].entry(),
+            workers["failing"].entry(),
+            workers["crashing"].entry(),
+            workers["endless"].entry(timeout_minutes=0.6),
+        ],
+        default_timeout_minutes=5,
+        grace_minutes=0.2,
+    )
+    run = runs.start(config)
+    view = runs.finished(run)
+    assert {name: row.status for name, row in by_name(view).items()} == {
+        "healthy-worker": ValidationStatus.SUCCESS,
+        "failing-worker": ValidationStatus.FAILED,
+        "crashing-worker": ValidationStatus.FAILED,
+        "endless-worker": ValidationStatus.TIMED_OUT,
+    }
+    assert (view.status, view.timeout_enforced) == (RunStatus.FAILED, True)
+    assert runs.state(run.airflow_run_id) is AirflowRunState.FAILED
+    healthy, endless = by_name(view)["healthy-worker"], by_name(view)["endless-worker"]
+    assert healthy.build_succeeded is True
+    assert healthy.commit_sha is not None
+    assert healthy.prompt == "validate the repo and see if its still working"
+    assert endless.timeout_enforced
+    with transaction(runs.settings.writer_url) as connection:
+        record = ledger.latest_of_validation(connection, endless.validation_id)
+        assert record is not None
+        assert (record.state, record.termination_reason) == (InstanceState.TERMINATED, TerminationReason.TIMEOUT)
+        # The partial report is kept.
+        row = connection.execute(
+            "select partial from validation_reports where validation_id = %s", (endless.validation_id,)
+        ).fetchone()
+        assert row is not None
+        assert row["partial"] is True
+    runs.assert_nothing_left()
+
+
+def test_two_runs_at_once_do_not_mix_and_share_the_limit(
+    runs: Runs, workers: dict[str, WorkerRepository], tmp_path: Path
+) -> None:
+    limit = 2
+    repositories = [workers["slow"].entry(name=f"slow-{index}") for index in range(3)]
+    config = write_config(tmp_path / "workers.yaml", repositories, max_concurrent_instances=limit)
+    most, stop = 0, threading.Event()
+
+    def count() -> None:
+        nonlocal most
+        while not stop.wait(0.2):
+            with transaction(runs.settings.writer_url) as connection:
+                most = max(most, ledger.count_live(connection, runs.settings.deployment))
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    try:
+        first, second = runs.start(config), runs.start(config, repo="slow-1")
+        views = [runs.finished(first), runs.finished(second)]
+    finally:
+        stop.set()
+        counter.join()
+    assert [view.status for view in views] == [RunStatus.SUCCESS, RunStatus.SUCCESS]
+    assert sorted(by_name(views[0])) == ["slow-0", "slow-1", "slow-2"]
+    assert sorted(by_name(views[1])) == ["slow-1"]
+    instances = [row.instance_id for view in views for row in view.validations]
+    assert len(set(instances)) == 4
+    assert most == limit
+    runs.assert_nothing_left()
+
+
+def test_a_wrong_config_fails_the_run_and_writes_nothing(runs: Runs, tmp_path: Path) -> None:
+    config = tmp_path / "workers.yaml"
+    config.write_text("repositories: []\n")
+    airflow_run_id = f"test__{uuid4()}"
+    with AirflowClient(runs.settings) as airflow:
+        airflow.trigger(airflow_run_id, {"config_path": str(config)})
+    eventually(lambda: runs.state(airflow_run_id).is_final or None, within=timedelta(seconds=90))
+    assert runs.state(airflow_run_id) is AirflowRunState.FAILED
+    assert runs.view(airflow_run_id) is None
+    assert runs.task_state(airflow_run_id, "terminate_all") == "success"
+
+
+def test_airflow_dags_trigger_runs_the_same_dag(
+    runs: Runs, stack: Settings, workers: dict[str, WorkerRepository], tmp_path: Path
+) -> None:
+    config = write_config(tmp_path / "workers.yaml", [workers["healthy"].entry()])
+    airflow_run_id = f"cli__{uuid4()}"
+    command = [sys.executable, "-m", "janitor.cli.main", "airflow", "--", "dags", "trigger", "validate_workers"]
+    answer = subprocess.run(
+        [*command, "--run-id", airflow_run_id, "--conf", json.dumps({"config_path": str(config)})],
+        cwd=ROOT,
+        env={**stack.inherited, "PYTHONPATH": str(ROOT / "include")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    eventually(lambda: runs.state(airflow_run_id).is_final or None, within=timedelta(seconds=120))
+    view = runs.view(airflow_run_id)
+    assert view is not None
+    assert view.run_id == run_id_for(stack.deployment, airflow_run_id)
+    assert view.status is RunStatus.SUCCESS
+
+
+def test_marking_a_run_failed_still_ends_its_instances(
+    runs: Runs, workers: dict[str, WorkerRepository], tmp_path: Path
+) -> None:
+    config = write_config(tmp_path / "workers.yaml", [workers["slow"].entry()])
+    run = runs.start(config)
+
+    def is_running() -> bool | None:
+        view = runs.view(run.airflow_run_id)
+        return (view is not None and view.validations[0].status is ValidationStatus.RUNNING) or None
+
+    eventually(is_running, within=timedelta(seconds=60))
+    with AirflowClient(runs.settings) as airflow:
+        airflow.mark_failed(run.airflow_run_id)
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            runs.assert_nothing_left()
+            break
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)

@@ -1,0 +1,177 @@
+"""Watching on real instances: faults of the cloud are never the repository's, and a repeated step changes nothing.
+
+The validator is the real one; the repository doesn't exist, so that it ends at once with an honest failure.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from janitor.cloud import commands as ssm
+from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import CloudError
+from janitor.domain.states import TerminationReason, ValidationStatus
+from janitor.domain.watching import Step, WatchOutcome, decide
+from janitor.services import launch as launching
+from janitor.services import terminate as terminating
+from janitor.services.fleet_view import look_at_fleet
+from janitor.services.kill import kill_all
+from janitor.services.record import conclude_validation, record_validation
+from janitor.services.reports import repository_history, run_view
+from janitor.services.verdict import close_run
+from janitor.services.watch import Watch
+from janitor.settings import Settings
+from tests.integration.services.test_launching import order, run_instances
+from tests.support.localcloud_server import LocalCloudServer
+from tests.support.rows import insert_run
+
+ENDS_WITHIN = timedelta(seconds=60)
+
+
+def launch(settings: Settings, validation_id: UUID) -> str:
+    taken = order(settings, validation_id)
+    instance_id = run_instances(settings, taken)
+    launching.keep_launched(settings, taken.record, instance_id)
+    return instance_id
+
+
+def wait_for_outcome(watch: Watch) -> WatchOutcome:
+    deadline = time.monotonic() + ENDS_WITHIN.total_seconds()
+    while (outcome := watch.step()) is None:
+        assert time.monotonic() < deadline, "the watch did not end"
+        time.sleep(0.1)
+    return outcome
+
+
+def wait_for_command(watch: Watch) -> str:
+    deadline = time.monotonic() + ENDS_WITHIN.total_seconds()
+    while watch.watched.command_id is None:
+        assert watch.step() is None
+        assert time.monotonic() < deadline, "no command was sent"
+        time.sleep(0.1)
+    return watch.watched.command_id
+
+
+@pytest.fixture
+def _no_faults_afterwards(cloud: LocalCloudServer):  # type: ignore[no-untyped-def]
+    yield
+    cloud.set_faults()
+
+
+def test_a_validation_from_launch_to_verdict(settings: Settings) -> None:
+    run_id, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
+    launch(settings, first)
+    assert wait_for_outcome(Watch(settings, first)) is WatchOutcome.COMMAND_FINISHED
+    conclusion = record_validation(settings, first)
+    assert conclusion.status is ValidationStatus.FAILED  # example.org has no such repository, or can't be reached
+    assert conclusion.report is not None
+    assert conclusion.report.prompt == "look at it"
+    assert record_validation(settings, first).status is conclusion.status
+
+    terminating.terminate_and_verify(
+        settings, terminating.scope_of_run(run_id), TerminationReason.FINISHED, timeout=ENDS_WITHIN
+    )
+    verdict = close_run(settings, run_id)
+    assert verdict is not None
+    view = run_view(settings, str(run_id)[:8])
+    by_name = {row.repository_name: row for row in view.validations}
+    assert by_name["worker-a"].status is ValidationStatus.FAILED
+    assert by_name["worker-b"].reason_code == "not_launched"
+    assert not view.all_successful
+    assert repository_history(settings, "acme/worker-a", 5)[0].run_id == run_id
+    assert second is not None
+
+
+def test_a_killed_task_finds_its_command_again(settings: Settings) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    instance_id = launch(settings, first)
+    watch = Watch(settings, first)
+    while not ssm.agent_online(CloudAccess.of(settings), instance_id):
+        time.sleep(0.1)
+    # Two tries at once, both before either has kept an id: the second finds the first one's command by its comment.
+    again = Watch(settings, first)
+    command_id = wait_for_command(watch)
+    assert wait_for_command(again) == command_id
+    assert len(ssm.list_invocations(CloudAccess.of(settings), {"InstanceId": instance_id})) == 1
+    assert wait_for_outcome(Watch(settings, first)) is WatchOutcome.COMMAND_FINISHED
+
+
+@pytest.mark.usefixtures("_no_faults_afterwards")
+def test_an_instance_that_dies_is_an_error(settings: Settings, cloud: LocalCloudServer) -> None:
+    cloud.set_faults({"box": "hang"})
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    instance_id = launch(settings, first)
+    watch = Watch(settings, first)
+    wait_for_command(watch)
+    CloudAccess.of(settings).client("ec2").terminate_instances(InstanceIds=[instance_id])
+    assert wait_for_outcome(watch) is WatchOutcome.INSTANCE_LOST
+    conclusion = conclude_validation(settings, first)
+    assert (conclusion.status, conclusion.reason_code) == (ValidationStatus.ERROR, "instance_lost")
+
+
+@pytest.mark.usefixtures("_no_faults_afterwards")
+def test_an_agent_that_never_answers_is_an_error(settings: Settings, cloud: LocalCloudServer) -> None:
+    cloud.set_faults({"box": "no-agent"})
+    impatient = settings.model_copy(update={"online_timeout": timedelta(seconds=3)})
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    launch(settings, first)
+    assert wait_for_outcome(Watch(impatient, first)) is WatchOutcome.NEVER_ONLINE
+    assert conclude_validation(settings, first).reason_code == "ssm_never_online"
+
+
+@pytest.mark.usefixtures("_no_faults_afterwards")
+def test_an_api_outage_delays_and_loses_nothing(settings: Settings, cloud: LocalCloudServer) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    launch(settings, first)
+    watch = Watch(settings, first)
+    command_id = wait_for_command(watch)
+    cloud.set_faults({"api": "DescribeInstances", "code": "AccessDenied"})
+    with pytest.raises(CloudError, match="AccessDenied"):
+        watch.step()
+    cloud.set_faults()
+    assert wait_for_outcome(watch) is WatchOutcome.COMMAND_FINISHED
+    assert watch.watched.command_id == command_id
+
+
+@pytest.mark.usefixtures("_no_faults_afterwards")
+def test_the_fleet_s_view_decides_as_the_worker_does(settings: Settings, cloud: LocalCloudServer) -> None:
+    cloud.set_faults({"box": "hang", "times": 1})
+    _, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
+    launch(settings, first)
+    launch(settings, second)
+    hanging, ending = Watch(settings, first), Watch(settings, second)
+    wait_for_command(hanging)
+    wait_for_command(ending)
+    deadline = time.monotonic() + ENDS_WITHIN.total_seconds()
+    while True:
+        watched = (hanging.watched, ending.watched)
+        view = look_at_fleet(settings, watched)
+        decisions = [decide(one, view.observation_of(one)) for one in watched]
+        if decisions[1].step is Step.FINISH:
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert decisions[0].step is Step.WAIT
+    assert decisions[1].outcome is WatchOutcome.COMMAND_FINISHED
+
+
+def test_kill_all_ends_everything_even_without_airflow(settings: Settings) -> None:
+    unreachable = settings.model_copy(
+        update={"airflow_url": "http://127.0.0.1:9", "airflow_username": "x", "airflow_password": _secret()}
+    )
+    _, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
+    ids = sorted([launch(settings, first), launch(settings, second)])
+    lines: list[str] = []
+    report = kill_all(unreachable, progress=lines.append)
+    assert (list(report.terminated), report.remaining) == (ids, ())
+    assert any("can't be reached" in line for line in lines)
+
+
+def _secret():  # type: ignore[no-untyped-def]
+    from pydantic import SecretStr
+
+    return SecretStr("x")

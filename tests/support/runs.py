@@ -1,0 +1,85 @@
+"""Starting runs on a stack, awaiting them, and asking what is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from janitor.cloud import instances as ec2
+from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import AirflowError, DatabaseError
+from janitor.domain.views import RunView, ValidationView
+from janitor.services.airflow_client import AirflowClient, AirflowRunState
+from janitor.services.reports import find_run_view
+from janitor.services.trigger import TriggeredRun, trigger_run
+from janitor.settings import Settings
+from janitor.stores import ledger
+from janitor.stores.database import transaction
+
+Found = TypeVar("Found")
+RUN_LIMIT = timedelta(seconds=240)
+
+
+class Runs:
+    """Runs on one stack."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def start(
+        self, config: Path, *, repo: str | None = None, max_concurrent_instances: int | None = None
+    ) -> TriggeredRun:
+        """Trigger a run, as the command does."""
+        return trigger_run(
+            self.settings, config_path=str(config), repo=repo, max_concurrent_instances=max_concurrent_instances
+        )
+
+    def view(self, airflow_run_id: str) -> RunView | None:
+        """The run as recorded; None as long as it isn't planned."""
+        return find_run_view(self.settings, airflow_run_id)
+
+    def state(self, airflow_run_id: str) -> AirflowRunState:
+        """Airflow's own word on the run."""
+        with AirflowClient(self.settings) as airflow:
+            return airflow.state(airflow_run_id)
+
+    def task_state(self, airflow_run_id: str, task_id: str, map_index: int = -1) -> str | None:
+        """Airflow's state of one task."""
+        with AirflowClient(self.settings) as airflow:
+            states = airflow.task_states(airflow_run_id)
+        return next((state for task, index, state in states if (task, index) == (task_id, map_index)), None)
+
+    def finished(self, run: TriggeredRun, *, within: timedelta = RUN_LIMIT) -> RunView:
+        """Wait until Airflow says that the run has ended, and return what is recorded."""
+        eventually(lambda: self.state(run.airflow_run_id).is_final or None, within=within)
+        view = self.view(run.airflow_run_id)
+        assert view is not None
+        return view
+
+    def assert_nothing_left(self) -> None:
+        """Neither EC2 nor the ledger knows a live instance of the deployment."""
+        assert ec2.find_by_deployment(CloudAccess.of(self.settings), self.settings.deployment) == []
+        with transaction(self.settings.writer_url) as connection:
+            assert ledger.live_of_deployment(connection, self.settings.deployment) == []
+
+
+def by_name(view: RunView) -> dict[str, ValidationView]:
+    """A run's validations by repository."""
+    return {validation.repository_name: validation for validation in view.validations}
+
+
+def eventually(look: Callable[[], Found | None], *, within: timedelta) -> Found:
+    """Look until there is something; a component that is being restarted is no answer yet."""
+    deadline = time.monotonic() + within.total_seconds()
+    while True:
+        try:
+            found = look()
+        except (AirflowError, DatabaseError):
+            found = None
+        if found is not None:
+            return found
+        assert time.monotonic() < deadline, f"it did not come to pass within {within}"
+        time.sleep(0.5)
