@@ -56,11 +56,11 @@ arguments=(--no-follow --json --max-concurrent-instances "$PARALLEL_LIMIT")
 triggered=$("$janitor" validate-all-workers "${arguments[@]}")
 code=$?
 ((code == 0)) || die "$code" "the run could not be triggered"
-run_id=$(field run_id <<<"$triggered") || die 3 "the answer of validate-all-workers can't be read: $triggered"
+run_id=$(field run_id <<<"$triggered") && airflow_run_id=$(field airflow_run_id <<<"$triggered") || die 3 "the answer of validate-all-workers can't be read: $triggered"
 success "Run $run_id is triggered"
 
 info "Waiting for the run to end"
-"$janitor" follow "$run_id"
+"$janitor" follow "$airflow_run_id"
 followed=$?
 ((followed <= 1)) || die "$followed" "the run can't be followed; see 'make status ENV=$ENV'"
 

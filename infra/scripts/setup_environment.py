@@ -76,7 +76,7 @@ def _is_current() -> bool:
 
 def _make() -> None:
     began = time.monotonic()
-    uv = shutil.which("uv")
+    uv = _uv()
     packages = sum(1 for line in LOCK.read_text(encoding="utf-8").splitlines() if line[:1].isalnum())
     version = ".".join(map(str, sys.version_info[:3]))
     _say(f"Setting up .venv once: Python {version}, up to {packages} packages, with {'uv' if uv else 'pip'}")
@@ -87,6 +87,17 @@ def _make() -> None:
         _with_pip()
     STAMP.touch()
     _say(f"Set up in {time.monotonic() - began:.0f} s")
+
+
+def _uv() -> str | None:
+    """The uv on PATH, if it runs: a version manager's stand-in may not."""
+    found = shutil.which("uv")
+    try:
+        if found is not None:
+            subprocess.run([found, "--version"], capture_output=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found
 
 
 def _with_uv(uv: str) -> None:
@@ -139,7 +150,8 @@ def _run(doing: str, command: Sequence[str]) -> None:
     if status != 0:
         raise SetupError(
             f"could not {doing}: {Path(command[0]).name} ended with {status}; its own message is above.\n"
-            "Where packages come from is up to your pip or uv settings (index, proxy, certificates). Then run make again."
+            "Where packages come from is up to your pip or uv settings (index, proxy, certificates)."
+            " Then run make again."
         )
 
 

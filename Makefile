@@ -1,0 +1,124 @@
+# A thin layer on the `janitor` command; `make` alone lists the targets.
+#
+# Values reach the commands as environment variables and are never pasted into a shell line, so that no character in
+# them means anything to make or to the shell. Give them as `make query-db REPO=worker-basic`.
+#
+# make itself ends with 2 whenever a command fails; it prints the command's own exit code (`Error 1`).
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+ifneq (,$(and $(findstring environment,$(origin ENV)),$(findstring /,$(value ENV))))
+# Some shells keep the path of a start-up file in ENV.
+unexport ENV
+else
+override ENV := $(value ENV)
+export ENV
+endif
+override CONFIG := $(value CONFIG)
+override REPO := $(value REPO)
+override RUN_ID := $(value RUN_ID)
+override TIMEOUT_MINUTES := $(value TIMEOUT_MINUTES)
+override FOLLOW := $(value FOLLOW)
+override PYTHON := $(value PYTHON)
+export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW PYTHON
+
+STAMP := .venv/.stamp
+BIN := .venv/bin
+JANITOR := @$(BIN)/janitor
+
+# Options from values; nothing where the value is empty.
+CONFIG_ARGUMENT := $${CONFIG:+"$$CONFIG"}
+CONFIG_OPTION := $${CONFIG:+"--config=$$CONFIG"}
+REPO_OPTION := $${REPO:+"--repo=$$REPO"}
+RUN_ID_OPTION := $${RUN_ID:+"--run-id=$$RUN_ID"}
+TIMEOUT_OPTION := $${TIMEOUT_MINUTES:+"--timeout-minutes=$$TIMEOUT_MINUTES"}
+FOLLOW_OPTION := $$(case "$$FOLLOW" in 0|no|false) echo --no-follow;; esac)
+LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; esac)
+
+# need <variable> <example>: ends with 2 and the usage where the value is missing.
+need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
+
+.PHONY: help run test up down status validate-all-workers follow check-parallel-status query-parallel-run query-db \
+	instances kill-all-workers logs check-config db-migrate doctor setup lint format lock bench
+
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "ENV chooses the environment (default: local). The same commands, with more options: .venv/bin/janitor --help"
+
+$(STAMP): requirements.lock pyproject.toml
+	@infra/scripts/setup.sh
+
+setup: $(STAMP) ## make the virtual environment; every other target does so by itself
+	@:
+
+run: $(STAMP) ## validate the example workers, from nothing to results [CONFIG= REPO= TIMEOUT_MINUTES=]
+	$(JANITOR) run $(REPO_OPTION) $(TIMEOUT_OPTION) -- $(CONFIG_ARGUMENT)
+
+test: $(STAMP) ## run all tests
+	@$(BIN)/python -m pytest
+
+up: $(STAMP) ## start the local stack in the background
+	$(JANITOR) up
+
+down: $(STAMP) ## stop the local stack; its data stays
+	$(JANITOR) down
+
+status: $(STAMP) ## what runs and answers, web UI, login [ENV=]
+	$(JANITOR) status
+
+validate-all-workers: $(STAMP) ## start a parallel run and follow it [ENV= CONFIG= TIMEOUT_MINUTES= REPO= FOLLOW=0]
+	$(JANITOR) validate-all-workers $(CONFIG_OPTION) $(REPO_OPTION) $(TIMEOUT_OPTION) $(FOLLOW_OPTION)
+
+follow: $(STAMP) ## follow a run that was started before: RUN_ID= [ENV=]
+	$(call need,RUN_ID,550e8400-e29b-41d4-a716-446655440000)
+	$(JANITOR) follow -- "$$RUN_ID"
+
+check-parallel-status: $(STAMP) ## what is running, and the time that remains [ENV=]
+	$(JANITOR) check-parallel-status
+
+query-parallel-run: $(STAMP) ## one run with all of its results: RUN_ID= [ENV=]
+	$(call need,RUN_ID,550e8400-e29b-41d4-a716-446655440000)
+	$(JANITOR) query-parallel-run -- "$$RUN_ID"
+
+query-db: $(STAMP) ## a repository's last validations: REPO= [ENV=]
+	$(call need,REPO,worker-basic)
+	$(JANITOR) query-db -- "$$REPO"
+
+instances: $(STAMP) ## what is alive in the cloud [ENV=]
+	$(JANITOR) instances
+
+kill-all-workers: $(STAMP) ## emergency: terminate every instance of the deployment [ENV=]
+	$(JANITOR) kill-all-workers
+
+logs: $(STAMP) ## a validation's log: REPO= [RUN_ID= FOLLOW=1 ENV=]
+	$(call need,REPO,worker-basic)
+	$(JANITOR) logs $(RUN_ID_OPTION) $(LOG_FOLLOW_OPTION) -- "$$REPO"
+
+check-config: $(STAMP) ## check a configuration, launch nothing [CONFIG= ENV=]
+	$(JANITOR) check-config -- $(CONFIG_ARGUMENT)
+
+db-migrate: $(STAMP) ## bring the database schema up to date [ENV=]
+	$(JANITOR) db-migrate
+
+doctor: $(STAMP) ## what is missing on this machine, in plain words
+	$(JANITOR) doctor
+
+lint: $(STAMP) ## style, types and the import contract
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## format the code
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+lock: $(STAMP) ## pin anew what requirements.txt names
+	@PATH="$(BIN):$$PATH" uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
+		--no-emit-index-url --quiet requirements.txt -o requirements.lock
+
+bench: $(STAMP) ## measure what the orchestration costs
+	@$(BIN)/python -m bench

@@ -1,0 +1,51 @@
+"""The import contract of pyproject.toml holds, and each of its rules can fail."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT_READERS = {"settings.py", "terminal_settings.py"}
+
+
+def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"],
+        cwd=folder,
+        env={"PYTHONPATH": str(folder / "include"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def test_layers_depend_downward_only() -> None:
+    answer = _lint(ROOT)
+    assert answer.returncode == 0, answer.stdout
+    assert "0 broken" in answer.stdout
+
+
+def test_an_upward_import_is_noticed(tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(ROOT / "include", tmp_path / "include", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    guilty = tmp_path / "include" / "janitor" / "domain" / "states.py"
+    guilty.write_text(guilty.read_text() + "\nimport janitor.services.plan\nimport boto3\n")
+    answer = _lint(tmp_path)
+    assert answer.returncode == 1, answer.stdout
+    assert "2 broken" in answer.stdout or "3 broken" in answer.stdout
+
+
+def test_the_environment_is_read_in_settings_alone() -> None:
+    pattern = re.compile(r"os\.(environ|getenv|environb)\b")
+    readers = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "include").rglob("*.py")
+        if path.name not in ENVIRONMENT_READERS and pattern.search(path.read_text(encoding="utf-8"))
+    }
+    assert readers == set()

@@ -1,0 +1,79 @@
+"""What the documents say is there: every command, target, file and decision that they name, and each one named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from janitor.cli.registry import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RUNBOOK = (ROOT / "runbook.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = re.findall(r"^([a-z][a-z-]*):.*## ", MAKEFILE, flags=re.MULTILINE)
+DOCUMENTS = {
+    "README.md": README,
+    "runbook.md": RUNBOOK,
+    **{f"docs/adr/{path.name}": path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "adr").glob("*.md")},
+}
+_FILE = re.compile(
+    r"`((?:\.ci|dags|include|infra|tests|docs|bench|domain|services)/[\w./-]+|[\w-]+\.(?:md|sh|toml|lock))`"
+)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_make_target_is_documented(target: str) -> None:
+    assert f"`make {target}" in README
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_documented(command: str) -> None:
+    assert f"`janitor {command}" in README or f"`make {command}" in README
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_documents_name_only_what_is_there(document: str) -> None:
+    text = DOCUMENTS[document]
+    for target in re.findall(r"`make ([a-z][a-z-]+)", text):
+        assert target in TARGETS, f"{document} names make {target}"
+    for command in re.findall(r"`(?:\.venv/bin/)?janitor ([a-z][a-z-]+)", text):
+        assert command in COMMANDS, f"{document} names janitor {command}"
+    for name in _FILE.findall(text):
+        places = (ROOT / name, ROOT / "include" / "janitor" / name)
+        assert any(place.exists() for place in places), f"{document} names {name}"
+
+
+def test_every_runbook_entry_is_whole() -> None:
+    entries = RUNBOOK.split("\n## ")[1:]
+    assert len(entries) >= 5
+    for entry in entries:
+        for part in ("Symptom", "Severity", "Query", "Action", "False positives"):
+            assert f"- **{part}**" in entry, f"{entry.splitlines()[0]} has no {part}"
+
+
+def test_every_runbook_entry_that_a_message_names_exists() -> None:
+    titles = set(re.findall(r"^## (.+)$", RUNBOOK, flags=re.MULTILINE))
+    named = {
+        title
+        for path in (ROOT / "include").rglob("*.py")
+        for title in re.findall(r'runbook \\?"([^"\\]+)', path.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert named <= titles
+
+
+def test_decisions_are_numbered_and_whole() -> None:
+    decisions = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert [path.name[:4] for path in decisions] == [f"{number:04d}" for number in range(1, len(decisions) + 1)]
+    for path in decisions:
+        text = path.read_text(encoding="utf-8")
+        for part in ("Status:", "## Context", "## Decision", "## Rejected", "## Consequences"):
+            assert part in text or (part == "## Rejected" and "rather than" in text), f"{path.name} has no {part}"
+
+
+def test_the_readme_has_two_commands_for_a_newcomer() -> None:
+    start = README.split("## Start", 1)[1].split("\n## ", 1)[0]
+    assert re.findall(r"^(make \S+)", start, flags=re.MULTILINE) == ["make run", "make test"]
