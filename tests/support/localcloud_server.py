@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import socket
@@ -32,6 +33,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@functools.cache
+def shared_session() -> boto3.Session:
+    """One session for all servers: it caches the service models, which take long to load."""
+    return boto3.Session(region_name="us-east-1")
 
 
 class LocalCloudServer:
@@ -90,14 +97,17 @@ class LocalCloudServer:
             *("--port", str(self.port), "--key-file", str(self._key_file), *options),
         ]
 
+    def process_environment(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, [str(INCLUDE), os.environ.get("PYTHONPATH")]))
+        return {**os.environ, **self._environment, "PYTHONPATH": path}
+
     def start(self) -> None:
         """Start and wait until it answers."""
         self.home.parent.mkdir(parents=True, exist_ok=True)
-        path = os.pathsep.join(filter(None, [str(INCLUDE), os.environ.get("PYTHONPATH")]))
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(),
-                env={**os.environ, **self._environment, "PYTHONPATH": path},
+                env=self.process_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -147,8 +157,12 @@ class LocalCloudServer:
             "signature_version": "s3v4" if service == "s3" else None,
             **config,
         }
-        return boto3.Session(self.access_key_id, self.secret_access_key, region_name="us-east-1").client(
-            service, endpoint_url=self.endpoint_url, config=Config(**{k: v for k, v in settings.items() if v})
+        return shared_session().client(
+            service,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+            config=Config(**{name: value for name, value in settings.items() if value}),
         )
 
     def environment(self) -> dict[str, str]:

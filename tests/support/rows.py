@@ -12,8 +12,8 @@ from janitor.stores.database import transaction
 
 CONFIG = """
 repositories:
-  - {name: worker-a, organization: acme, prompt: look at it, url: "https://example.org/acme/worker-a"}
-  - {name: worker-b, organization: acme, prompt: look at it, url: "https://example.org/acme/worker-b"}
+  - {name: worker-a, organization: acme, prompt: look at it, url: "file:///does-not-exist/worker-a"}
+  - {name: worker-b, organization: acme, prompt: look at it, url: "file:///does-not-exist/worker-b"}
 """
 
 

@@ -35,6 +35,10 @@ def accept_any_text() -> None:
             reconfigure(errors="janitor-marks")
 
 
+class OutputClosedError(Exception):
+    """Whoever read the output went away. No OSError, which click would turn into an exit code of its own."""
+
+
 @dataclass(frozen=True)
 class Console:
     """One command's output."""
@@ -91,6 +95,9 @@ def _coloured(text: str) -> str:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    stream.write(text + "\n")
-    # Each line counts at once for whoever follows through a pipe.
-    stream.flush()
+    try:
+        stream.write(text + "\n")
+        # Each line counts at once for whoever follows through a pipe.
+        stream.flush()
+    except BrokenPipeError as error:
+        raise OutputClosedError from error

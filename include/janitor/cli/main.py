@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from janitor.cli.console import Console, accept_any_text
+from janitor.cli.console import Console, OutputClosedError, accept_any_text
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import LazyGroup
 from janitor.cli.session import Session, shared_options
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         console.notice(f"Interrupted. {session.on_interrupt or 'Nothing was left behind.'}")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except (OutputClosedError, BrokenPipeError):
         _discard_output()
         return ExitCode.PIPE_CLOSED
     except Exception as error:

@@ -30,15 +30,20 @@ COMMANDS: dict[str, CommandEntry] = {
     "run": CommandEntry("run", "run", "Validate a fleet on the local stack, follow it and print the results."),
     "up": CommandEntry("stack", "up", "Start the local stack in the background."),
     "down": CommandEntry("stack", "down", "Stop the local stack; its data stays."),
-    "status": CommandEntry("stack", "status", "Show the local stack: processes, ports, web UI and login."),
+    "status": CommandEntry("stack", "status", "Show the stack: what runs and answers, web UI and login."),
     "validate-all-workers": CommandEntry("validate", "validate_all_workers", "Start a parallel run and follow it."),
+    "follow": CommandEntry("follow", "follow", "Follow a run that was started before."),
     "check-parallel-status": CommandEntry("reports", "check_parallel_status", "Show the runs that are going on."),
     "query-parallel-run": CommandEntry("reports", "query_parallel_run", "Show one run with all of its results."),
     "query-db": CommandEntry("reports", "query_db", "Show a repository's last validations."),
+    "instances": CommandEntry(
+        "instances", "instances", "List the live instances of this deployment, as EC2 shows them."
+    ),
     "kill-all-workers": CommandEntry("kill", "kill_all_workers", "Emergency: terminate every instance and verify it."),
     "logs": CommandEntry("logs", "logs", "Print the log of a validation."),
     "check-config": CommandEntry("config", "check_config", "Check a workers configuration; launch nothing."),
     "db-migrate": CommandEntry("database", "db_migrate", "Bring the database schema up to date."),
+    "airflow": CommandEntry("airflow", "airflow", "Run Airflow's own command on the local stack."),
     "doctor": CommandEntry("doctor", "doctor", "Say what is missing on this machine, in plain words."),
 }
 

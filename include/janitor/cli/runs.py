@@ -13,10 +13,12 @@ from janitor.cli.follow import RECORD_MARGIN, Pace, RunSource, follow
 from janitor.cli.render.json_views import as_json, run_dict
 from janitor.cli.render.runs import advice_text, launching_line, results_text
 from janitor.cli.session import Session
+from janitor.domain.errors import NotFoundError
 from janitor.domain.states import RunStatus
 from janitor.domain.views import RunView
 from janitor.services.config_files import load_config
-from janitor.services.reports import find_run_view
+from janitor.services.deployment import find_running
+from janitor.services.reports import find_run_view, run_view
 from janitor.services.trigger import TriggeredRun, airflow_run_state, trigger_run
 from janitor.settings import Settings
 
@@ -30,12 +32,18 @@ class RunOrder:
     config_path: str
     repository: str | None
     timeout_minutes: float | None
+    max_concurrent_instances: int | None
     timeout: timedelta
     grace: timedelta
 
 
 def check_order(
-    settings: Settings, *, config: str | None, repository: str | None, timeout_minutes: float | None
+    settings: Settings,
+    *,
+    config: str | None,
+    repository: str | None,
+    timeout_minutes: float | None,
+    max_concurrent_instances: int | None = None,
 ) -> RunOrder:
     """Check everything that can be checked before anything starts.
 
@@ -44,6 +52,7 @@ def check_order(
         config: As the user gave it, seen from the current folder; None is the environment's default.
         repository: The only one to validate, or None.
         timeout_minutes: Takes the place of the configuration's default.
+        max_concurrent_instances: Takes the place of the configuration's limit.
 
     Raises:
         ConfigError: The configuration is wrong; it lists every problem.
@@ -57,6 +66,7 @@ def check_order(
         config_path=path,
         repository=repository,
         timeout_minutes=timeout_minutes,
+        max_concurrent_instances=max_concurrent_instances,
         timeout=default or loaded.default_timeout,
         grace=loaded.grace,
     )
@@ -87,6 +97,7 @@ def start(settings: Settings, order: RunOrder) -> TriggeredRun:
         config_path=order.config_path,
         timeout_minutes=order.timeout_minutes,
         repo=order.repository,
+        max_concurrent_instances=order.max_concurrent_instances,
     )
 
 
@@ -98,9 +109,16 @@ def announce(console: Console, settings: Settings, order: RunOrder, started: Tri
 
 
 def see_through(
-    session: Session, console: Console, settings: Settings, order: RunOrder, started: TriggeredRun
+    session: Session, console: Console, settings: Settings, started: TriggeredRun, *, grace: timedelta
 ) -> RunView:
-    """Follow the run to its end.
+    """Follow a run to its end.
+
+    Args:
+        session: Learns what Ctrl-C leaves behind.
+        console: Where the run is shown.
+        settings: Of the environment.
+        started: The run.
+        grace: What a validation gets after its hard limit.
 
     Raises:
         AirflowError: The run can't be followed to an end.
@@ -113,13 +131,41 @@ def see_through(
     source = RunSource(
         airflow_run_id=started.airflow_run_id,
         look=lambda: find_run_view(settings, started.airflow_run_id),
-        airflow_ended=lambda: airflow_run_state(settings, started.airflow_run_id).is_final,
+        airflow_ended=lambda: _ended_in_airflow(settings, started.airflow_run_id),
     )
-    pace = Pace(interval=min(settings.poll_interval / 2, _LONGEST_INTERVAL), margin=order.grace + RECORD_MARGIN)
+    pace = Pace(interval=min(settings.poll_interval / 2, _LONGEST_INTERVAL), margin=grace + RECORD_MARGIN)
     with display_for(console, settings.environment) as display:
         run = follow(source, display, pace)
     session.on_interrupt = None
     return run
+
+
+def find_started(settings: Settings, run_id: str) -> TriggeredRun:
+    """A run that was started before, planned or not.
+
+    Args:
+        settings: Of the environment.
+        run_id: As for `run_view`.
+
+    Raises:
+        NotFoundError: Neither the records nor Airflow know it.
+    """
+    try:
+        run = run_view(settings, run_id)
+    except NotFoundError:
+        # Not planned yet: until then only Airflow knows it, by its own id.
+        started = find_running(settings, run_id)
+        if started is None:
+            raise
+        return started
+    return TriggeredRun(run_id=run.run_id, airflow_run_id=run.airflow_run_id, total_repositories=run.total_repositories)
+
+
+def _ended_in_airflow(settings: Settings, airflow_run_id: str) -> bool:
+    try:
+        return airflow_run_state(settings, airflow_run_id).is_final
+    except NotFoundError:
+        return True  # deleted there
 
 
 def print_results(console: Console, run: RunView, *, as_json_text: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from janitor.cloud.session import CLIENT_ERRORS
 from janitor.domain.launching import LaunchFailure, classify_launch_failure
 
 _SERVER_ERROR = 500
@@ -19,6 +20,6 @@ def launch_failure_of(exc: BaseException) -> LaunchFailure | None:
         # A 5xx leaves it open whether an instance was made, except for the codes that say that none was.
         answered = status < _SERVER_ERROR or code.startswith(_CAPACITY_PREFIX) or code == "RequestLimitExceeded"
         return classify_launch_failure(code, error.get("Message", ""), answered=answered)
-    if isinstance(exc, BotoCoreError):
+    if isinstance(exc, CLIENT_ERRORS):
         return classify_launch_failure(type(exc).__name__, str(exc), answered=False)
     return None

@@ -13,11 +13,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from janitor.settings import Settings
 
-CLIENT_ERRORS = (BotoCoreError, ClientError)
-"""Everything that botocore raises for a call."""
+CLIENT_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
+"""Everything that botocore raises for a call; the last one when a proxy answers in place of AWS, for example."""
 
 _READS = Config(
     connect_timeout=5,

@@ -46,6 +46,7 @@ from janitor.domain.config_findings import (
     substitute_in_urls,
     variables_with_two_origins,
 )
+from janitor.domain.config_limits import MAX_CONCURRENT_INSTANCES, MAX_GRACE_MINUTES
 from janitor.domain.config_problems import nearest
 from janitor.domain.errors import ConfigError, NotFoundError
 
@@ -147,7 +148,7 @@ class WorkersConfig(_StrictModel):
     """The fleet. Each organization/name stands once."""
     default_timeout_minutes: TimeoutMinutes = 30.0
     """Hard limit of a validation in minutes, counted from launch."""
-    max_concurrent_instances: Annotated[int, Field(ge=1, le=1_000)] = 10
+    max_concurrent_instances: Annotated[int, Field(ge=1, le=MAX_CONCURRENT_INSTANCES)] = 10
     """Most instances alive at once, over all runs of the deployment; the rest wait."""
     default_instance_type: InstanceType = "g5.xlarge"
     """EC2 instance type to try first."""
@@ -155,7 +156,7 @@ class WorkersConfig(_StrictModel):
     """Instance types to try in this order where the first has no capacity."""
     default_market: Annotated[Market, Field(strict=False)] = Market.ON_DEMAND
     """How instances are bought where a repository does not say."""
-    grace_minutes: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 2.0
+    grace_minutes: Annotated[float, Field(ge=0, le=MAX_GRACE_MINUTES, allow_inf_nan=False)] = 2.0
     """Time in minutes that a validation gets after its limit to hand over its report, before it is terminated."""
     max_run_cost_usd: Dollars | None = None
     """A run whose worst case costs more is refused. Default: no limit."""

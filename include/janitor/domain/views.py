@@ -97,13 +97,15 @@ class RunView:
         return max((self.completed_at or now) - self.started_at, timedelta())
 
     def remaining(self, now: datetime) -> timedelta | None:
-        """Time until the last unfinished validation meets its hard limit; None for a run that is over.
+        """Time until the last unfinished validation meets its hard limit; None where none is unfinished.
 
         A validation that has no deadline yet, because it waits for a free place, counts with the run's own limit.
         """
         if self.status.is_final:
             return None
         left = [each.remaining(now) for each in self.validations if not each.status.is_final]
+        if not left and len(self.validations) >= self.total_repositories:
+            return None
         known = [each for each in left if each is not None]
         if not known or len(known) < len(left) or len(self.validations) < self.total_repositories:
             known.append(max(self.started_at + self.timeout - now, timedelta()))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.utils.types import DagRunType
 
 from janitor.domain.errors import JanitorError
 from janitor.domain.identity import run_id_for
@@ -24,14 +25,15 @@ def plan() -> list[dict[str, str]]:
     """Read and check the config, write the run, return one entry for each repository."""
     context = get_current_context()
     dag_run, params = context["dag_run"], context["params"]
+    trigger = DagRunType(dag_run.run_type)
     due = dag_run.data_interval_end or dag_run.logical_date
-    if str(dag_run.run_type) == "scheduled" and due and is_stale(due, datetime.now(timezone.utc)):
+    if trigger is DagRunType.SCHEDULED and due and is_stale(due, datetime.now(timezone.utc)):
         context["ti"].xcom_push(key=STALE_KEY, value=True)
         raise AirflowSkipException(f"the run was due at {due}, too long ago to be worth anything")
     minutes = params["timeout_minutes"]
     request = RunRequest(
         airflow_run_id=dag_run.run_id,
-        trigger=str(dag_run.run_type),
+        trigger=trigger.value,
         config_path=params["config_path"],
         repository=params["repository"] or None,
         timeout=timedelta(minutes=minutes) if minutes else None,

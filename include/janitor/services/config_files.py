@@ -32,6 +32,8 @@ def load_config(settings: Settings, path: str) -> LoadedConfig:
         ConfigError: The file is missing, unreadable or wrong; every problem is listed.
     """
     file = (settings.project_root / path).resolve()
+    if file.exists() and not file.is_file():
+        raise _unreadable(path, "is not a file", None)
     try:
         with file.open("rb") as stream:
             content = stream.read(_LARGEST_BYTES + 1)

@@ -30,20 +30,21 @@ class KillReport:
 def kill_all(settings: Settings, *, progress: Callable[[str], None]) -> KillReport:
     """Stop all runs, then terminate all instances.
 
-    A dead Airflow is no reason to leave instances: it is said, and the instances are ended all the same.
+    A dead Airflow or a dead Postgres is no reason to leave instances: it is said, and they are ended all the same.
 
     Raises:
         CloudError: EC2 can't be asked.
-        DatabaseError: Postgres can't be used.
     """
     cancelled = _cancel_runs(settings, progress)
     progress("Terminating every instance of this deployment…")
-    terminated, remaining = terminating.terminate_and_verify(
-        settings,
-        terminating.scope_of_deployment(settings.deployment),
-        TerminationReason.OPERATOR_KILL,
-        timeout=_VERIFY_FOR,
-    )
+    scope = terminating.scope_of_deployment(settings.deployment)
+    try:
+        terminated, remaining = terminating.terminate_and_verify(
+            settings, scope, TerminationReason.OPERATOR_KILL, timeout=_VERIFY_FOR
+        )
+    except DatabaseError as exc:
+        progress(f"The ledger can't be used; going by EC2's tags alone: {exc}")
+        terminated, remaining = terminating.terminate_by_tag(settings, scope, timeout=_VERIFY_FOR)
     return KillReport(terminated=tuple(terminated), remaining=tuple(remaining), cancelled_runs=tuple(cancelled))
 
 

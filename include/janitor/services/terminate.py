@@ -112,3 +112,21 @@ def terminate_and_verify(
         if not left or time.monotonic() >= give_up_at:
             return sorted(asked - set(left)), left
         time.sleep(_POLL.total_seconds())
+
+
+def terminate_by_tag(settings: Settings, scope: Scope, *, timeout: timedelta) -> tuple[list[str], list[str]]:
+    """Terminate what EC2 shows in scope without a word from the ledger, for when Postgres is gone.
+
+    Returns:
+        (terminated ids, what EC2 still shows after `timeout`). The ledger learns of it when it is reconciled.
+    """
+    access = CloudAccess.of(settings)
+    give_up_at = time.monotonic() + timeout.total_seconds()
+    asked: set[str] = set()
+    while True:
+        found = {instance.instance_id for instance in scope.in_ec2(access)}
+        if not found or time.monotonic() >= give_up_at:
+            return sorted(asked - found), sorted(found)
+        ec2.terminate(access, found)
+        asked |= found
+        time.sleep(_POLL.total_seconds())

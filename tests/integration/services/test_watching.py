@@ -10,6 +10,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from janitor.cloud import commands as ssm
 from janitor.cloud.session import CloudAccess
@@ -20,11 +21,14 @@ from janitor.services import launch as launching
 from janitor.services import terminate as terminating
 from janitor.services.fleet_view import look_at_fleet
 from janitor.services.kill import kill_all
+from janitor.services.reconcile import observe_deployment
 from janitor.services.record import conclude_validation, record_validation
 from janitor.services.reports import repository_history, run_view
 from janitor.services.verdict import close_run
 from janitor.services.watch import Watch
 from janitor.settings import Settings
+from janitor.stores import ledger
+from janitor.stores.database import transaction
 from tests.integration.services.test_launching import order, run_instances
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
@@ -67,7 +71,7 @@ def test_a_validation_from_launch_to_verdict(settings: Settings) -> None:
     launch(settings, first)
     assert wait_for_outcome(Watch(settings, first)) is WatchOutcome.COMMAND_FINISHED
     conclusion = record_validation(settings, first)
-    assert conclusion.status is ValidationStatus.FAILED  # example.org has no such repository, or can't be reached
+    assert conclusion.status is ValidationStatus.FAILED  # there is no such repository
     assert conclusion.report is not None
     assert conclusion.report.prompt == "look at it"
     assert record_validation(settings, first).status is conclusion.status
@@ -161,7 +165,7 @@ def test_the_fleet_s_view_decides_as_the_worker_does(settings: Settings, cloud: 
 
 def test_kill_all_ends_everything_even_without_airflow(settings: Settings) -> None:
     unreachable = settings.model_copy(
-        update={"airflow_url": "http://127.0.0.1:9", "airflow_username": "x", "airflow_password": _secret()}
+        update={"airflow_url": "http://127.0.0.1:9", "airflow_username": "x", "airflow_password": SecretStr("x")}
     )
     _, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
     ids = sorted([launch(settings, first), launch(settings, second)])
@@ -171,7 +175,21 @@ def test_kill_all_ends_everything_even_without_airflow(settings: Settings) -> No
     assert any("can't be reached" in line for line in lines)
 
 
-def _secret():  # type: ignore[no-untyped-def]
-    from pydantic import SecretStr
-
-    return SecretStr("x")
+def test_kill_all_ends_everything_even_without_postgres(settings: Settings) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    instance_id = launch(settings, first)
+    nowhere = SecretStr("postgresql://nobody:x@127.0.0.1:9/none")
+    blind = settings.model_copy(
+        update={
+            "airflow_url": "http://127.0.0.1:9",
+            "airflow_username": "x",
+            "airflow_password": nowhere,
+            "database_url": nowhere,
+        }
+    )
+    report = kill_all(blind, progress=lambda line: None)
+    assert (report.terminated, report.remaining) == ((instance_id,), ())
+    # The ledger learns of it when somebody looks.
+    observe_deployment(settings)
+    with transaction(settings.writer_url) as connection:
+        assert ledger.live_of_deployment(connection, settings.deployment) == []

@@ -29,6 +29,10 @@ def logs(session: Session, repo: str, run_id: str | None, follow: bool) -> ExitC
     """
     console = Console()
     session.on_interrupt = "The validation goes on; only its log is no longer shown."
+    printed = False
     for line in validation_log(session.settings(), repo, run_id, follow):
         console.result(printable(line))
+        printed = True
+    if not printed:
+        console.notice(f"The log of {repo} is empty.")
     return ExitCode.OK

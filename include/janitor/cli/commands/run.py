@@ -44,7 +44,7 @@ def run(
     settings = _with_stack(session, console, settings)
     started = start(settings, order)
     announce(console, settings, order, started, followed=True)
-    ended = see_through(session, console, settings, order, started)
+    ended = see_through(session, console, settings, started, grace=order.grace)
     print_results(console, ended, as_json_text=as_json_text)
     if settings.airflow_url:
         page = f"{settings.airflow_url.rstrip('/')}/dags/{settings.airflow_dag_id}/runs/{quote(ended.airflow_run_id)}"

@@ -1,6 +1,8 @@
-"""The local stack: up, down, status."""
+"""The local stack: up and down; status of any deployment."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
 
 import click
 
@@ -8,8 +10,10 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.json_views import as_json
-from janitor.cli.render.stack import login_text, stack_text
+from janitor.cli.render.stack import deployment_text, login_text, stack_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.services.deployment import look_at_deployment
+from janitor.settings import StackKind
 from janitor.stack import stack
 
 _PARTLY_UP = "The local stack may be partly up; `make status` shows it, `make down` ends it."
@@ -49,15 +53,26 @@ def down(session: Session) -> ExitCode:
     return ExitCode.OK
 
 
-@click.command(cls=ExampleCommand, examples=("janitor status", "janitor status --json | jq -r .web_url"))
+@click.command(
+    cls=ExampleCommand,
+    examples=("janitor status", "janitor status --json | jq -r .web_url", "janitor status --env dev"),
+)
 @json_option
 @shared_options
 @pass_session
 def status(session: Session, as_json_text: bool) -> ExitCode:
-    """Show the local stack: processes, ports, web UI and login.
+    """Show the stack: what runs and answers, web UI and login.
 
-    The exit code is 3 unless all of it is healthy.
+    Where Airflow, database and cloud run elsewhere, whether each answers. The exit code is 3 unless all is well.
     """
-    found = stack.status(session.settings())
-    Console().result(as_json(found.to_dict()) if as_json_text else stack_text(found))
-    return ExitCode.OK if found.running else ExitCode.INFRASTRUCTURE
+    settings = session.settings()
+    if settings.stack is StackKind.EXTERNAL:
+        services = look_at_deployment(settings)
+        running = all(service.problem is None for service in services)
+        plain = {"running": running, "web_url": settings.airflow_url, "services": [asdict(each) for each in services]}
+        text = deployment_text(settings.environment, settings.airflow_url, services)
+    else:
+        found = stack.status(settings)
+        running, plain, text = found.running, found.to_dict(), stack_text(found)
+    Console().result(as_json(plain) if as_json_text else text)
+    return ExitCode.OK if running else ExitCode.INFRASTRUCTURE

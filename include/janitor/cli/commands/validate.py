@@ -11,6 +11,7 @@ from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.json_views import as_json
 from janitor.cli.runs import announce, check_order, exit_code_of, print_results, see_through, start
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.domain.config_limits import MAX_CONCURRENT_INSTANCES
 from janitor.stack.stack import require_up
 
 
@@ -25,6 +26,11 @@ from janitor.stack.stack import require_up
 @click.option("--config", metavar="FILE", help="Workers configuration. Default: the environment's own.")
 @repository_option
 @timeout_option
+@click.option(
+    "--max-concurrent-instances",
+    type=click.IntRange(1, MAX_CONCURRENT_INSTANCES),
+    help="Most instances at once, over all runs. Default: the configuration's.",
+)
 @click.option("--follow/--no-follow", default=True, show_default=True, help="Stay until the run has ended.")
 @json_option
 @shared_options
@@ -35,6 +41,7 @@ def validate_all_workers(
     config: str | None,
     repository: str | None,
     timeout_minutes: float | None,
+    max_concurrent_instances: int | None,
     follow: bool,
     as_json_text: bool,
 ) -> ExitCode:
@@ -45,7 +52,13 @@ def validate_all_workers(
     """
     console = Console(quiet=as_json_text)
     settings = session.settings()
-    order = check_order(settings, config=config, repository=repository, timeout_minutes=timeout_minutes)
+    order = check_order(
+        settings,
+        config=config,
+        repository=repository,
+        timeout_minutes=timeout_minutes,
+        max_concurrent_instances=max_concurrent_instances,
+    )
     require_up(settings)
     started = start(settings, order)
     announce(console, settings, order, started, followed=follow)
@@ -53,6 +66,6 @@ def validate_all_workers(
         if as_json_text:
             console.result(as_json({"run_id": str(started.run_id), "airflow_run_id": started.airflow_run_id}))
         return ExitCode.OK
-    ended = see_through(session, console, settings, order, started)
+    ended = see_through(session, console, settings, started, grace=order.grace)
     print_results(console, ended, as_json_text=as_json_text)
     return exit_code_of(ended)

@@ -1,9 +1,12 @@
-"""The local stack as text."""
+"""A stack as text."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from janitor.cli.render.marks import BAD, GOOD, one_line
 from janitor.cli.render.times import compactly
+from janitor.services.deployment import ServiceAnswer
 from janitor.stack.status import ComponentStatus, StackStatus
 
 
@@ -22,6 +25,16 @@ def stack_text(status: StackStatus) -> str:
     if not status.running:
         lines.append("Start it with: make up")
     return "\n".join(lines)
+
+
+def deployment_text(environment: str, web_url: str | None, services: Sequence[ServiceAnswer]) -> str:
+    """The answer of `status` where the parts run elsewhere."""
+    width = max(len(service.name) for service in services)
+    lines = [f"Deployment of ENV={environment}"]
+    for service in services:
+        mark, said = (GOOD, "answers") if service.problem is None else (BAD, one_line(service.problem))
+        lines.append(f"  {mark} {service.name.ljust(width)}  {said}")
+    return "\n".join([*lines, "", f"Web UI: {web_url or 'JANITOR_AIRFLOW_URL is not set'}"])
 
 
 def login_text(status: StackStatus) -> str:

@@ -34,5 +34,5 @@ select run_id, airflow_run_id from validation_runs where deployment = :deploymen
 -- name: find_run(deployment, wanted, prefix)
 -- The uuid, its beginning, or Airflow's own id.
 select run_id, airflow_run_id from validation_runs
-where deployment = :deployment and (airflow_run_id = :wanted or run_id::text like :prefix || '%')
+where deployment = :deployment and (airflow_run_id = :wanted or run_id::text like :prefix || '%%')
 order by started_at desc limit 3;

@@ -1,0 +1,19 @@
+"""Live instances as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from janitor.cli.render.marks import one_line
+from janitor.services.deployment import LiveInstance
+
+
+def instances_text(instances: Sequence[LiveInstance]) -> str:
+    """The answer of `instances`: one line each, then the count."""
+    lines = [
+        f"{each.instance_id}  {each.state}  {one_line(each.repository or 'unknown repository')}"
+        f"  run {one_line(each.run_id or 'unknown')}  deadline {one_line(each.deadline_at or 'unknown')}"
+        for each in instances
+    ]
+    counted = f"{len(instances)} {'instance' if len(instances) == 1 else 'instances'}" if instances else "No instance"
+    return "\n".join([*lines, f"{counted} of this deployment {'is' if len(instances) <= 1 else 'are'} alive."])

@@ -1,0 +1,64 @@
+"""A whole local stack for tests: in a folder of its own, on free ports, ended afterwards."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from janitor.settings import Settings, load_settings
+from janitor.stack import stack
+
+ROOT = Path(__file__).resolve().parents[2]
+_PORT_NAMES = ("WEB", "POSTGRES", "CLOUD", "SUPERVISOR")
+_HTTP_TIMEOUT_SECONDS = 30
+
+
+def stack_environ(state_dir: Path, overrides: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The process environment of a stack of its own: none of the caller's JANITOR_* variables, ports at random.
+
+    A port that is taken is replaced when the stack starts.
+    """
+    # Below the range from which the system takes ports for outgoing connections.
+    ports = random.sample(range(20_000, 32_000, 10), k=len(_PORT_NAMES))
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("JANITOR_") and name != "ENV"},
+        "JANITOR_STATE_DIR": str(state_dir),
+        **{f"JANITOR_{name}_PORT": str(port) for name, port in zip(_PORT_NAMES, ports, strict=True)},
+        **(overrides or {}),
+    }
+
+
+def stack_settings(state_dir: Path, overrides: Mapping[str, str] | None = None) -> Settings:
+    """Settings of a stack that isn't started yet.
+
+    Args:
+        state_dir: Where everything of it goes.
+        overrides: JANITOR_* variables, for example `JANITOR_DAGS_FOLDER`.
+    """
+    return load_settings("local", environ=stack_environ(state_dir, overrides), project_root=ROOT)
+
+
+@contextmanager
+def running_stack(state_dir: Path, overrides: Mapping[str, str] | None = None) -> Iterator[Settings]:
+    """Start a whole stack, hand out its settings, and end it; takes 10 to 30 seconds, so share it among tests."""
+    settings = stack_settings(state_dir, overrides)
+    try:
+        yield stack.up(settings, progress=print)
+    finally:
+        stack.down(settings, progress=print)
+
+
+@contextmanager
+def airflow_client(settings: Settings) -> Iterator[httpx.Client]:
+    """A client of the stack's Airflow REST API, logged in."""
+    url, username, password = settings.airflow_login
+    with httpx.Client(base_url=url, trust_env=False, timeout=_HTTP_TIMEOUT_SECONDS) as client:
+        answer = client.post("/auth/token", json={"username": username, "password": password})
+        answer.raise_for_status()
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        yield client

@@ -1,0 +1,262 @@
+"""Following a run: what is printed, when it ends, and when it gives up. A clock that doesn't wait, recorded looks."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sample_views import START, after, ended, run_of, validation
+
+from janitor.cli.changes import ChangeKind, all_launched, changes_between, stalled_at
+from janitor.cli.console import Console
+from janitor.cli.displays import LineDisplay, SilentDisplay, display_for, progress_table
+from janitor.cli.exit_codes import ExitCode
+from janitor.cli.follow import Pace, RunSource, follow
+from janitor.cli.runs import exit_code_of
+from janitor.cli.terminal_settings import TerminalSettings
+from janitor.domain.errors import AirflowError, DatabaseError
+from janitor.domain.views import RunView
+
+MARGIN = timedelta(minutes=12)
+
+
+@dataclass
+class Clock:
+    """Time passes only by sleeping."""
+
+    now: datetime = START
+    sleeps: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+    def pace(self, interval: float = 1.0) -> Pace:
+        return Pace(interval=timedelta(seconds=interval), margin=MARGIN, now=lambda: self.now, sleep=self.sleep)
+
+
+def source(look: Callable[[], RunView | None], airflow_ended: Callable[[], bool] = lambda: False) -> RunSource:
+    return RunSource(airflow_run_id="manual__1", look=look, airflow_ended=airflow_ended)
+
+
+def recorded(*looks: RunView | None) -> Callable[[], RunView | None]:
+    """One look after the other; the last one stays."""
+    remaining: Iterator[RunView | None] = iter(looks)
+    last: list[RunView | None] = [None]
+
+    def look() -> RunView | None:
+        last[0] = next(remaining, last[0])
+        return last[0]
+
+    return look
+
+
+PLAIN = TerminalSettings(interactive=False, colour=False)
+
+
+def printed(*looks: RunView | None, interval: float = 1.0) -> str:
+    """What following these looks prints without a terminal."""
+    clock = Clock()
+    out = io.StringIO()
+    with redirect_stdout(out):
+        follow(source(recorded(*looks)), LineDisplay(Console(terminal=PLAIN), "dev"), clock.pace(interval))
+    return out.getvalue()
+
+
+def test_a_good_run_is_printed_as_it_goes():
+    text = printed(
+        None,
+        run_of(validation("worker-basic", "queued"), validation("worker-sdxl", "launching")),
+        run_of(validation("worker-basic", "running"), validation("worker-sdxl", "launching")),
+        run_of(validation("worker-basic", "running"), validation("worker-sdxl", "running")),
+        run_of(ended("worker-basic", "success", 4, 32), validation("worker-sdxl", "running")),
+        run_of(ended("worker-basic", "success", 4, 32), ended("worker-sdxl", "success", 5), status="success"),
+    )
+
+    assert text == (
+        "✓ worker-basic: Instance i-worker-basic launched\n"
+        "✓ worker-sdxl: Instance i-worker-sdxl launched\n"
+        "\n"
+        "Timeout: 30 minutes\n"
+        "Use 'make check-parallel-status ENV=dev' to monitor progress\n"
+        "Use 'make kill-all-workers ENV=dev' for emergency termination\n"
+        "\n"
+        "✓ worker-basic: success (4m32s)\n"
+        "✓ worker-sdxl: success (5m0s)\n"
+    )
+
+
+def test_the_advice_comes_before_the_first_result_also_where_one_still_waits():
+    text = printed(
+        run_of(validation("a", "running"), validation("b", "queued")),
+        run_of(ended("a", "failed", 1, summary="no handler"), validation("b", "queued")),
+        run_of(ended("a", "failed", 1), ended("b", "success", 2), status="failed"),
+    )
+    lines = text.splitlines()
+    assert lines[0] == "✓ a: Instance i-a launched"
+    assert lines[2] == "Timeout: 30 minutes"
+    assert lines[6:] == ["✗ a: failed (1m0s): no handler", "✓ b: Instance i-b launched", "✓ b: success (2m0s)"]
+
+
+def test_a_run_that_is_over_at_the_first_look_is_printed_in_full():
+    text = printed(run_of(ended("a", "success", 1), status="success"))
+    assert text.startswith("✓ a: Instance i-a launched\n\nTimeout: 30 minutes\n")
+    assert text.endswith("\n✓ a: success (1m0s)\n")
+
+
+def test_a_log_is_told_every_minute_that_the_run_goes_on():
+    running = run_of(validation("a", "running"))
+    text = printed(*[running] * 130, run_of(ended("a", "success", 3), status="success"))
+    assert text.count("⏳ 1 running") == 2
+    assert "⏳ 1 running (1m0s elapsed, 29m0s remaining)" in text
+
+
+def test_a_second_instance_of_a_validation_is_news():
+    first, second = validation("a", "running"), validation("a", "running", instance_id="i-other")
+    assert [change.kind for change in changes_between(run_of(first), run_of(second))] == [ChangeKind.LAUNCHED]
+
+
+def test_all_launched():
+    assert all_launched(run_of(validation("a", "running"), validation("b", "error", instance_id=None)))
+    assert not all_launched(run_of(validation("a", "running"), validation("b", "queued")))
+    assert not all_launched(run_of(validation("a", "running"), total_repositories=2))
+
+
+def test_the_ended_run_is_returned():
+    final = run_of(ended("a", "failed", 1), status="failed")
+    assert follow(source(recorded(None, final)), SilentDisplay(), Clock().pace()) is final
+
+
+def test_a_run_that_airflow_ended_without_planning_it():
+    clock = Clock()
+    with pytest.raises(AirflowError, match=r"manual__1 ended before it was planned; .* `plan`"):
+        follow(source(lambda: None, lambda: True), SilentDisplay(), clock.pace())
+    assert clock.now - START < timedelta(minutes=1)
+
+
+def test_a_run_that_airflow_ended_without_ending_its_records():
+    clock = Clock()
+    with pytest.raises(AirflowError, match=r"run 550e8400-\S+ is still recorded as running.*kill-all-workers"):
+        follow(source(lambda: run_of(validation("a", "running")), lambda: True), SilentDisplay(), clock.pace())
+    assert clock.now - START < timedelta(minutes=1)
+
+
+def test_records_may_lag_behind_airflow():
+    clock = Clock()
+    final = run_of(ended("a", "success", 1), status="success")
+
+    def look() -> RunView:
+        return final if clock.now > START + timedelta(seconds=10) else run_of(validation("a", "running"))
+
+    assert follow(source(look, lambda: True), SilentDisplay(), clock.pace()) is final
+
+
+def test_a_run_that_is_never_planned():
+    clock = Clock()
+    with pytest.raises(AirflowError, match="was not planned"):
+        follow(source(lambda: None), SilentDisplay(), clock.pace())
+    assert clock.now - START < timedelta(minutes=6)
+
+
+def test_a_run_past_its_limits_is_given_up():
+    clock = Clock()
+    with pytest.raises(AirflowError, match="past its limits and nothing changes any more"):
+        follow(source(lambda: run_of(validation("a", "running"))), SilentDisplay(), clock.pace(30))
+    assert timedelta(minutes=42) < clock.now - START < timedelta(minutes=44)
+
+
+def test_what_waits_for_a_place_gets_a_whole_timeout_after_each_change():
+    waiting = run_of(ended("a", "success", 25), validation("b", "queued"))
+    assert stalled_at(waiting, after(25), MARGIN) == after(25 + 30 + 12)
+
+
+def test_a_short_failure_of_the_database_is_ridden_out():
+    clock = Clock()
+    final = run_of(ended("a", "success", 1), status="success")
+
+    def look() -> RunView:
+        if clock.now < START + timedelta(seconds=90):
+            raise DatabaseError("Postgres can't be used")
+        return final
+
+    assert follow(source(look), SilentDisplay(), clock.pace()) is final
+
+
+def test_a_long_failure_of_the_database_is_raised():
+    def look() -> RunView:
+        raise DatabaseError("Postgres can't be used")
+
+    clock = Clock()
+    with pytest.raises(DatabaseError, match="Postgres can't be used"):
+        follow(source(look), SilentDisplay(), clock.pace())
+    assert clock.now - START < timedelta(minutes=3)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "run_status", "code"),
+    [
+        (("success", "success"), "success", ExitCode.OK),
+        (("success", "failed"), "failed", ExitCode.NOT_SUCCESSFUL),
+        (("success", "timed_out"), "failed", ExitCode.NOT_SUCCESSFUL),
+        (("success", "success"), "failed", ExitCode.NOT_SUCCESSFUL),
+        (("success", "cancelled"), "cancelled", ExitCode.NOT_SUCCESSFUL),
+        (("success", "success"), "error", ExitCode.INFRASTRUCTURE),
+    ],
+)
+def test_exit_code_of_a_run(statuses, run_status, code):
+    views = [ended(f"w{number}", status, 1) for number, status in enumerate(statuses)]
+    assert exit_code_of(run_of(*views, status=run_status)) is code
+
+
+def test_a_missing_row_is_no_success():
+    assert exit_code_of(run_of(ended("a", "success", 1), status="success", total_repositories=2)) is (
+        ExitCode.NOT_SUCCESSFUL
+    )
+
+
+def _drawn(run: RunView, minutes: float) -> str:
+    from rich.console import Console as RichConsole
+
+    out = io.StringIO()
+    RichConsole(file=out, width=110, no_color=True).print(progress_table(run, after(minutes)))
+    return out.getvalue()
+
+
+def test_the_table_shows_what_has_not_ended():
+    text = _drawn(
+        run_of(ended("gone", "success", 1), validation("worker-sdxl", "running"), validation("b", "queued")), 5
+    )
+
+    rows = [line.split() for line in text.splitlines()]
+    assert rows[0] == ["repository", "state", "instance", "elapsed", "remaining", "last", "check"]
+    assert rows[1] == ["⏳", "worker-sdxl", "running", "i-worker-sdxl", "5m0s", "25m0s"]
+    assert rows[2] == ["⏳", "b", "queued", "5m0s"]
+    assert rows[3][:4] == ["⏳", "1", "running,", "1"]
+    assert "gone" not in text
+
+
+def test_markup_in_names_is_text():
+    odd = validation("[red]x[/red]", "running", validation_id=UUID(int=1))
+    assert "[red]x[/red]" in _drawn(run_of(odd), 1)
+
+
+def test_display_on_a_terminal_prints_lines_above_the_table():
+    out = io.StringIO()
+    terminal = TerminalSettings(interactive=True, colour=False)
+    with redirect_stdout(out), display_for(Console(terminal=terminal), "local") as display:
+        display.update(None, START)
+        display.update(run_of(validation("a", "running")), after(1))
+    assert "✓ a: Instance i-a launched" in out.getvalue()
+
+
+def test_nothing_is_printed_for_json(capsys):
+    with display_for(Console(quiet=True), "local") as display:
+        display.update(run_of(validation("a", "running")), after(1))
+    assert capsys.readouterr() == ("", "")
+    assert sys.stdout is not None

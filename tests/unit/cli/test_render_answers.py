@@ -1,0 +1,218 @@
+"""The other printed answers: a repository's history, the emergency stop, the stack, a configuration."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sample_views import after, ended, validation
+
+from janitor.cli.render.config import config_text
+from janitor.cli.render.doctor import doctor_text
+from janitor.cli.render.history import history_text
+from janitor.cli.render.instances import instances_text
+from janitor.cli.render.kill import kill_text
+from janitor.cli.render.marks import one_line, printable
+from janitor.cli.render.stack import deployment_text, stack_text
+from janitor.domain.config import parse_workers_config
+from janitor.services.deployment import LiveInstance, ServiceAnswer
+from janitor.stack.components import Component
+from janitor.stack.doctor import Finding, FindingLevel
+from janitor.stack.status import ComponentStatus, StackStatus
+from janitor.stack.supervisor import ProgramState
+
+
+def test_query_db():
+    view = ended(
+        "worker-basic",
+        "success",
+        4,
+        32,
+        instance_id="i-1234567890abcdef0",
+        finished_at=after(5) + timedelta(seconds=22),
+        build_succeeded=True,
+        container_succeeded=True,
+        gpu_available=True,
+        cuda_detected=True,
+    )
+
+    assert history_text([view], after(60)) == (
+        "Repository: worker-basic\n"
+        'Custom Prompt: "validate the repo and see if its still working"\n'
+        "Last Validation: 2024-01-15 14:35:22 UTC\n"
+        "Status: success\n"
+        "Instance: i-1234567890abcdef0\n"
+        "Execution Time: 4 minutes 32 seconds\n"
+        "Build: ✓ succeeded\n"
+        "Container: ✓ executed successfully\n"
+        "GPU Available: ✓ CUDA detected and GPU available"
+    )
+
+
+def test_query_db_of_a_failure_with_earlier_validations():
+    latest = ended(
+        "worker-basic",
+        "timed_out",
+        30,
+        timeout_enforced=True,
+        build_succeeded=False,
+        gpu_available=False,
+        failing_check="build",
+        summary="still building at the limit",
+    )
+    earlier = ended("worker-basic", "success", 4, run_id=UUID(int=7))
+
+    text = history_text([latest, earlier], after(60))
+
+    assert "Status: timed out (timeout enforced)\nReason: build: still building at the limit\n" in text
+    assert "Build: ✗ failed\nContainer: – not reached\nGPU Available: ✗ no GPU available\n" in text  # noqa: RUF001
+    assert text.endswith(
+        "\n\nEarlier:\n✓ 2024-01-15 14:34:00 UTC success (4m0s) run 00000000-0000-0000-0000-000000000007"
+    )
+
+
+@pytest.mark.parametrize(
+    ("gpu", "cuda", "said"),
+    [
+        (True, True, "✓ CUDA detected and GPU available"),
+        (True, False, "✓ GPU available, no CUDA"),
+        (True, None, "✓ GPU available, CUDA not reached"),
+        (False, True, "✗ CUDA detected, but no GPU available"),
+        (False, None, "✗ no GPU available"),
+        (None, True, "– not reached"),  # noqa: RUF001
+    ],
+)
+def test_gpu_in_words(gpu, cuda, said):
+    view = ended("w", "failed", 1, gpu_available=gpu, cuda_detected=cuda)
+    assert f"GPU Available: {said}" in history_text([view], after(60))
+
+
+def test_query_db_of_one_that_has_only_begun():
+    text = history_text([validation("w", "queued", started_at=None)], after(1))
+    assert "Last Validation: not begun\nStatus: queued\nInstance: none launched\nExecution Time: not begun\n" in text
+
+
+def test_kill_counts_and_says_what_is_left():
+    assert kill_text((), (), ()) == "0 instances terminated.\nEC2 shows no live instance of this deployment."
+    assert kill_text(("i-1",), (), ("manual__1",)).startswith("✓ manual__1: cancelled\n✓ i-1: terminated\n1 instance t")
+    left = kill_text(("i-1", "i-2"), ("i-3",), ())
+    assert "✗ i-3: still there\n2 instances terminated.\n1 could not be terminated: run `make kill-all-workers`" in left
+
+
+def _stack(*problems: str | None) -> StackStatus:
+    components = tuple(
+        ComponentStatus(
+            component=component,
+            state=ProgramState.STOPPED if problem else ProgramState.RUNNING,
+            problem=problem,
+            pid=None if problem else 100,
+            uptime=None if problem else timedelta(minutes=5),
+            port=25432,
+            log=Path("/srv/.local/logs/x.log"),
+        )
+        for component, problem in zip(Component, problems, strict=False)
+    )
+    return StackStatus(
+        running=not any(problems),
+        state_dir=Path("/srv/.local"),
+        components=components,
+        web_url="http://127.0.0.1:8080",
+        username="admin",
+        password="pass-word",
+        versions={},
+    )
+
+
+def test_status_of_a_stack():
+    assert stack_text(_stack(None)) == (
+        "Local stack: up\n"
+        "  ✓ PostgreSQL  pid 100, port 25432, up 5m0s\n"
+        "\n"
+        "Web UI: http://127.0.0.1:8080\n"
+        "Login: admin / pass-word\n"
+        "\n"
+        "Data and logs: /srv/.local"
+    )
+    partly = stack_text(_stack(None, "no answer"))
+    assert partly.startswith("Local stack: 1 of 2 components healthy\n")
+    assert "✗ local cloud  no answer (log: /srv/.local/logs/x.log)" in partly
+    down = stack_text(_stack("not running"))
+    assert down.startswith("Local stack: down\n")
+    assert down.endswith("Start it with: make up")
+    assert "pass-word" not in down
+
+
+def test_status_of_a_deployment_elsewhere():
+    services = (ServiceAnswer(name="database", problem=None), ServiceAnswer(name="Airflow", problem="no\nanswer"))
+    assert deployment_text("dev", "https://airflow.acme.example", services) == (
+        "Deployment of ENV=dev\n  ✓ database  answers\n  ✗ Airflow   no answer\n\nWeb UI: https://airflow.acme.example"
+    )
+
+
+def test_doctor_in_words():
+    findings = [
+        Finding(FindingLevel.OK, "git", "git 2.39"),
+        Finding(FindingLevel.PROBLEM, "memory", "1.0 GiB", "give the machine more memory"),
+    ]
+    assert doctor_text(findings) == (
+        "✓ git     git 2.39\n✗ memory  1.0 GiB\n          → give the machine more memory\n\n1 problem found."
+    )
+    assert doctor_text(findings[:1]).endswith("Everything that is needed is here.")
+
+
+def test_instances_in_words():
+    one = LiveInstance(
+        instance_id="i-1",
+        state="running",
+        run_id="550e8400",
+        validation_id=None,
+        repository="worker-basic",
+        deadline_at="2024-01-15T15:00:00+00:00",
+    )
+    unknown = LiveInstance(
+        instance_id="i-2", state="pending", run_id=None, validation_id=None, repository=None, deadline_at=None
+    )
+    assert instances_text([]) == "No instance of this deployment is alive."
+    assert instances_text([one, unknown]) == (
+        "i-1  running  worker-basic  run 550e8400  deadline 2024-01-15T15:00:00+00:00\n"
+        "i-2  pending  unknown repository  run unknown  deadline unknown\n"
+        "2 instances of this deployment are alive."
+    )
+
+
+def test_check_config_in_words():
+    config = parse_workers_config(
+        "repositories:\n"
+        "  - {name: one, organization: acme, prompt: go, timeout_minutes: 0.5, ref: v1, gpu_required: false}\n"
+        "  - {name: second, organization: acme, prompt: go}\n"
+        "  - {name: third, organization: acme, prompt: go, enabled: false}\n"
+        "fallback_instance_types: [g6.xlarge]\n",
+        source="w.yaml",
+    )
+
+    assert config_text("w.yaml", config) == (
+        "w.yaml: 2 repositories (1 more switched off), at most 10 at once, 2 minutes of grace\n"
+        "  one     30 seconds, g5.xlarge or g6.xlarge on-demand, no GPU, https://github.com/acme/one.git at v1\n"
+        "  second  30 minutes, g5.xlarge or g6.xlarge on-demand, GPU, https://github.com/acme/second.git"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("a\x1b[2Jb", "ab"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;http://x\x1b\\link", "link"),
+        ("a\rb\bc\x9b31m", "abc31m"),
+        ("tab\tstays\nand lines", "tab\tstays\nand lines"),
+    ],
+)
+def test_terminal_control_sequences_are_not_printed(hostile, shown):
+    assert printable(hostile) == shown
+
+
+def test_one_line_is_short_and_flat():
+    assert one_line("a\n\n b\tc") == "a b c"
+    assert len(one_line("x" * 1_000)) == 300

@@ -1,0 +1,213 @@
+"""The printed answers about runs, word for word as they were asked for."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sample_views import RUN_ID, START, after, ended, run_of, validation
+
+from janitor.cli.render.json_views import as_json, run_dict
+from janitor.cli.render.runs import (
+    advice_text,
+    dollars,
+    launched_line,
+    launching_line,
+    progress_line,
+    result_line,
+    run_text,
+    running_text,
+)
+from janitor.cli.render.times import compactly, exactly, instant, roughly
+
+
+def test_query_parallel_run():
+    run = run_of(
+        ended("worker-basic", "success", 4, 32),
+        ended("worker-sdxl", "success", 18, 45),
+        ended("worker-faster_whisper", "success", 16, 22),
+        status="success",
+        completed_at=START + timedelta(minutes=22, seconds=15),
+    )
+
+    assert run_text(run, after(60)) == (
+        "Run ID: 550e8400-e29b-41d4-a716-446655440000\n"
+        "Configuration: infra/workers-config.yaml\n"
+        "Started: 2024-01-15 14:30:00 UTC\n"
+        "Completed: 2024-01-15 14:52:15 UTC\n"
+        "Total Duration: 22 minutes 15 seconds\n"
+        "Timeout: 30 minutes (not enforced)\n"
+        "\n"
+        "Results:\n"
+        "✓ worker-basic: success (4m32s)\n"
+        "✓ worker-sdxl: success (18m45s)\n"
+        "✓ worker-faster_whisper: success (16m22s)\n"
+        "\n"
+        "Overall Status: 3/3 repositories successful"
+    )
+
+
+def test_query_parallel_run_of_a_bad_run():
+    run = run_of(
+        ended(
+            "worker-basic",
+            "failed",
+            1,
+            2,
+            failing_check="handler_local",
+            summary="the handler\nraised \x1b[31mKeyError\x1b[0m",
+        ),
+        ended("worker-sdxl", "timed_out", 30, 0, timeout_enforced=True, summary="cut short in build"),
+        validation("worker-odd", "cancelled", instance_id=None, started_at=None, launched_at=None),
+        status="failed",
+        timeout_enforced=True,
+        total_repositories=4,
+        completed_at=after(32),
+        cost_usd=Decimal("1.234"),
+    )
+
+    text = run_text(run, after(60))
+
+    assert "Timeout: 30 minutes (enforced)\nCost: $1.23\n" in text
+    assert text.endswith(
+        "Results:\n"
+        "✗ worker-basic: failed (1m2s): handler_local: the handler raised KeyError\n"
+        "✗ worker-sdxl: timed out (30m0s): cut short in build\n"
+        "✗ worker-odd: cancelled\n"
+        "✗ 1 of 4 repositories have no result\n"
+        "\n"
+        "Overall Status: 0/4 repositories successful"
+    )
+
+
+def test_query_parallel_run_while_it_runs():
+    run = run_of(ended("worker-basic", "success", 4), validation("worker-sdxl", "running"))
+
+    text = run_text(run, after(5.5))
+
+    assert "Completed: not yet\nTotal Duration: 5 minutes 30 seconds so far\n" in text
+    assert "⏳ worker-sdxl: running (5m30s)\n" in text
+    assert text.endswith("Overall Status: 1/2 repositories successful (running)")
+
+
+def test_check_parallel_status():
+    run = run_of(
+        ended("worker-basic", "success", 10),
+        validation("worker-sdxl", "running", deadline_at=after(33)),
+        validation("worker-faster_whisper", "running", deadline_at=after(33)),
+    )
+
+    assert running_text([run], after(15)) == (
+        "Parallel Run: 550e8400-e29b-41d4-a716-446655440000\n"
+        "Started: 2024-01-15 14:30:00 UTC\n"
+        "Timeout: 30 minutes (18 minutes remaining)\n"
+        "\n"
+        "worker-basic: ✓ completed (5 minutes ago)\n"
+        "worker-sdxl: ⏳ running (15 minutes elapsed)\n"
+        "worker-faster_whisper: ⏳ running (15 minutes elapsed)"
+    )
+
+
+def test_check_parallel_status_of_what_waits_and_what_failed():
+    run = run_of(
+        ended("a", "failed", 1),
+        validation("b", "queued"),
+        validation("c", "launching", started_at=after(2)),
+        validation("d", "queued", started_at=None),
+    )
+
+    assert running_text([run], after(2.5)).splitlines()[4:] == [
+        "a: ✗ failed (1 minute ago)",
+        "b: ⏳ queued (2 minutes elapsed)",
+        "c: ⏳ launching (30 seconds elapsed)",
+        "d: ⏳ queued",
+    ]
+
+
+def test_check_parallel_status_with_no_run_and_with_two():
+    run = run_of(validation("a", "running"))
+
+    assert running_text([], START) == "No parallel run is active."
+    assert running_text([run, run], START).count("Parallel Run: ") == 2
+
+
+def test_lines_of_a_start():
+    assert launching_line(3) == "Launching parallel validation for 3 repositories..."
+    assert launching_line(1) == "Launching parallel validation for 1 repository..."
+    assert (
+        launched_line(validation("worker-basic", "running", instance_id="i-1234567890abcdef0"))
+        == "✓ worker-basic: Instance i-1234567890abcdef0 launched"
+    )
+    assert advice_text(timedelta(minutes=30), "dev") == (
+        "Timeout: 30 minutes\n"
+        "Use 'make check-parallel-status ENV=dev' to monitor progress\n"
+        "Use 'make kill-all-workers ENV=dev' for emergency termination"
+    )
+
+
+def test_progress_line():
+    run = run_of(ended("a", "failed", 1), validation("b", "running"), validation("c", "queued"))
+
+    assert progress_line(run, after(5)) == "⏳ 1 running, 1 queued, 1 finished (5m0s elapsed, 25m0s remaining)"
+    assert progress_line(run_of(total_repositories=2), after(5)).startswith("⏳ planning (5m0s elapsed, 25m0s")
+    assert progress_line(run_of(ended("a", "failed", 1)), after(5)) == "⏳ 1 finished (5m0s elapsed)"
+
+
+def test_a_result_names_its_cost_where_it_is_known():
+    view = ended("a", "success", 4, 32, cost_usd=Decimal("0.0762"))
+    assert result_line(view, after(60)) == "✓ a: success (4m32s, $0.08)"
+
+
+def test_json_of_a_run():
+    run = run_of(
+        ended("a", "success", 4, 32, cost_usd=Decimal("0.08"), gpu_available=True),
+        validation("b", "running"),
+        trigger="schedule",
+    )
+
+    answer = json.loads(as_json(run_dict(run, after(10))))
+
+    assert answer["run_id"] == str(RUN_ID)
+    assert (answer["status"], answer["started_at"], answer["completed_at"]) == (
+        "running",
+        "2024-01-15T14:30:00+00:00",
+        None,
+    )
+    assert (answer["timeout_seconds"], answer["remaining_seconds"], answer["duration_seconds"]) == (1800, 1200, 600)
+    first, second = answer["validations"]
+    assert (first["repository"], first["status"], first["execution_seconds"]) == ("a", "success", 272)
+    assert (first["gpu_available"], first["cuda_detected"], first["cost_usd"]) == (True, None, "0.08")
+    assert second["execution_seconds"] == 600
+
+
+@pytest.mark.parametrize(
+    ("seconds", "exact", "rough", "compact"),
+    [
+        (0, "0 seconds", "0 seconds", "0s"),
+        (-5, "0 seconds", "0 seconds", "0s"),
+        (1, "1 second", "1 second", "1s"),
+        (59.9, "59 seconds", "59 seconds", "59s"),
+        (60, "1 minute", "1 minute", "1m0s"),
+        (272, "4 minutes 32 seconds", "4 minutes", "4m32s"),
+        (1800, "30 minutes", "30 minutes", "30m0s"),
+        (3725, "1 hour 2 minutes 5 seconds", "1 hour 2 minutes", "1h2m5s"),
+        (172800, "48 hours", "48 hours", "48h0m0s"),
+    ],
+)
+def test_durations_in_words(seconds, exact, rough, compact):
+    duration = timedelta(seconds=seconds)
+    assert (exactly(duration), roughly(duration), compactly(duration)) == (exact, rough, compact)
+
+
+def test_instants_are_shown_in_utc():
+    from datetime import timezone
+
+    at = START.astimezone(timezone(timedelta(hours=9)))
+    assert instant(at) == "2024-01-15 14:30:00 UTC"
+
+
+@pytest.mark.parametrize(("amount", "text"), [("0", "$0.00"), ("12.345", "$12.34"), ("0.0042", "$0.0042")])
+def test_money(amount, text):
+    assert dollars(Decimal(amount)) == text
