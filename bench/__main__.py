@@ -107,7 +107,7 @@ def _measure(settings: Settings, dag_id: str, size: int, conf: dict[str, object]
             time.sleep(0.25)
         duration = timedelta(seconds=time.monotonic() - began)
         tasks = airflow.task_states(run_id)
-    print(f"{dag_id} × {size}: {duration.total_seconds():.1f} s", file=sys.stderr, flush=True)
+    print(f"{dag_id} with {size}: {duration.total_seconds():.1f} s", file=sys.stderr, flush=True)
     return Measurement(
         dag_id=dag_id,
         repositories=size,

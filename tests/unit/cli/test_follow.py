@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sample_views import START, after, ended, run_of, validation
 
 from janitor.cli.changes import ChangeKind, all_launched, changes_between, stalled_at
 from janitor.cli.console import Console
@@ -22,6 +21,7 @@ from janitor.cli.runs import exit_code_of
 from janitor.cli.terminal_settings import TerminalSettings
 from janitor.domain.errors import AirflowError, DatabaseError
 from janitor.domain.views import RunView
+from tests.unit.cli.sample_views import START, after, ended, run_of, validation
 
 MARGIN = timedelta(minutes=12)
 

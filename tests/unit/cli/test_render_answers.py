@@ -7,7 +7,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sample_views import after, ended, validation
 
 from janitor.cli.render.config import config_text
 from janitor.cli.render.doctor import doctor_text
@@ -22,6 +21,7 @@ from janitor.stack.components import Component
 from janitor.stack.doctor import Finding, FindingLevel
 from janitor.stack.status import ComponentStatus, StackStatus
 from janitor.stack.supervisor import ProgramState
+from tests.unit.cli.sample_views import after, ended, validation
 
 
 def test_query_db():

@@ -7,7 +7,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sample_views import RUN_ID, START, after, ended, run_of, validation
 
 from janitor.cli.render.json_views import as_json, run_dict
 from janitor.cli.render.runs import (
@@ -21,6 +20,7 @@ from janitor.cli.render.runs import (
     running_text,
 )
 from janitor.cli.render.times import compactly, exactly, instant, roughly
+from tests.unit.cli.sample_views import RUN_ID, START, after, ended, run_of, validation
 
 
 def test_query_parallel_run():
