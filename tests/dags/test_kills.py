@@ -49,19 +49,29 @@ def _kill_triggerer(settings: Settings) -> None:
     assert _kill(settings, lambda title: "airflow triggerer" in title)
 
 
-def _kill_tasks(settings: Settings) -> None:
-    # LocalExecutor's workers and the task processes that they fork.
-    assert _kill(settings, lambda title: "airflow worker" in title or "airflow task" in title)
+def _kill_task_processes(settings: Settings) -> None:
+    # The processes that run the operators' code: "airflow worker -- <task instance id>".
+    assert _kill(settings, lambda title: "airflow worker -- " in title and "LocalExecutor" not in title)
+
+
+def _kill_busy_workers(settings: Settings) -> None:
+    # The executor's processes that look after a task, and with them the task.
+    assert _kill(settings, lambda title: "airflow worker -- " in title and "<idle>" not in title)
 
 
 def _in_state(runs: Runs, airflow_run_id: str, task: str, states: set[str]) -> bool | None:
     return runs.task_state(airflow_run_id, f"validate_repository.{task}", 0) in states or None
 
 
-KILLERS = {"scheduler": _kill_scheduler, "triggerer": _kill_triggerer, "tasks": _kill_tasks}
+KILLERS = {
+    "scheduler": _kill_scheduler,
+    "triggerer": _kill_triggerer,
+    "task": _kill_task_processes,
+    "worker": _kill_busy_workers,
+}
 MOMENTS = [
-    ("tasks", "launch", {"running"}),
-    ("tasks", "validate", {"running"}),
+    ("task", "launch", {"running"}),
+    ("worker", "validate", {"running"}),
     ("scheduler", "validate", {"running"}),
     ("triggerer", "validate", {"deferred"}),
 ]

@@ -41,8 +41,11 @@ if {"scheduler", "dag-processor", "triggerer"}.intersection(sys.argv):
         "airflow.providers.amazon.aws.operators.ssm",
         "boto3",
         "psycopg",
-        "pydantic_settings",
         "yaml",
+        "janitor.orchestration.launch_operator",
+        "janitor.orchestration.validate_operator",
+        "janitor.orchestration.terminate_operator",
+        "janitor.orchestration.tasks",
     ):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
@@ -134,7 +137,7 @@ def _options(
         },
         "logging": {
             "base_log_folder": str(layout.logs / "tasks"),
-            "dag_processor_child_process_log_directory": str(layout.logs / "dag-files"),
+            "dag_processor_child_process_log_directory": str(layout.dag_file_logs),
             "colored_console_log": "False",
             # Nothing serves logs: the API server reads the files. Port 9 (discard) refuses at once where 8793 might be
             # another Airflow's.

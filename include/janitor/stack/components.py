@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -75,7 +75,7 @@ def write_configuration(
         password=secrets.supervisor_password,
         folder=layout.supervisor,
         log=layout.log_of("supervisord"),
-        user=getpass.getuser(),
+        as_root=os.geteuid() == 0,
     )
     programs = _programs(settings, layout, ports, secrets, postgres)
     write_private(layout.supervisor / "supervisord.conf", render_supervisor_config(options, programs))
@@ -117,7 +117,7 @@ def _programs(
             directory=layout.airflow_home,
             log=layout.log_of(component.value),
             environment=airflow,
-            # A scheduler with running tasks would wait for their end. Tasks can be run again, and are after the next start.
+            # A scheduler with running tasks would wait for their end. Tasks can be run again, and will be.
             stop_wait=timedelta(seconds=4),
             # Airflow forks; each child ends on its own SIGTERM, and none waits for its parent's word.
             stop_as_group=True,

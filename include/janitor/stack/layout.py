@@ -13,8 +13,8 @@ from janitor.settings import STACK_ENV_NAME, Settings
 STACK_ID_VARIABLE = "JANITOR_STACK_ID"
 """Environment variable that marks the processes of a stack."""
 
-# supervisord's configuration has no way to quote these inside a quoted value.
-_UNQUOTABLE = frozenset("\"';#\\\n\r")
+# supervisord's configuration has no way to quote these everywhere.
+_UNQUOTABLE = frozenset("\"';#%\\\n\r")
 _PRIVATE = stat.S_IRWXU
 
 
@@ -71,6 +71,11 @@ class Layout:
     def logs(self) -> Path:
         """One log per program, and below it those of tasks and DAG files."""
         return self.state_dir / "logs"
+
+    @property
+    def dag_file_logs(self) -> Path:
+        """What parsing said: a folder a day."""
+        return self.logs / "dag-files"
 
     @property
     def secrets(self) -> Path:

@@ -11,15 +11,19 @@ import fcntl
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from janitor.domain.errors import StackError
 
 LOOPBACK = "127.0.0.1"
 _ATTEMPTS = 500
+_PATIENCE = timedelta(seconds=2)
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -50,18 +54,34 @@ def reserve(preferred: Ports, kept: Mapping[str, int]) -> Iterator[Ports]:
     with ExitStack() as locks:
         chosen: dict[str, int] = {}
         for name, start in preferred.as_dict().items():
-            candidates = [kept[name]] if name in kept else []
-            candidates += range(start, min(start + _ATTEMPTS, 65_536))
-            for port in candidates:
-                if port not in chosen.values() and is_free(port) and _lock(port, locks):
-                    chosen[name] = port
-                    break
-            else:
+            port = _choose(start, kept.get(name), set(chosen.values()), locks)
+            if port is None:
                 raise StackError(
                     f"no free port for {name} from {start} on; end what listens there, "
                     f"or set JANITOR_{name.upper()}_PORT"
                 )
+            chosen[name] = port
         yield Ports(**chosen)
+
+
+def _choose(start: int, kept: int | None, used: set[int], locks: ExitStack) -> int | None:
+    """Return the kept port, else the first free one from `start` on; None when there is none."""
+    if kept is not None and kept not in used and _becomes_free(kept) and _lock(kept, locks):
+        return kept
+    for port in range(start, min(start + _ATTEMPTS, 65_536)):
+        if port not in used and is_free(port) and _lock(port, locks):
+            return port
+    return None
+
+
+def _becomes_free(port: int) -> bool:
+    """Tell whether a port is free now or in a moment: a killed process keeps its sockets until it has ended."""
+    deadline = time.monotonic() + _PATIENCE.total_seconds()
+    while not is_free(port):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
 
 
 def is_free(port: int) -> bool:

@@ -102,17 +102,16 @@ def _belongs(process: psutil.Process, layout: Layout) -> bool:
 
 
 def _terminate(process: psutil.Process) -> None:
-    if process.name() != "postgres":
-        _signal(process, signal.SIGTERM)
-    elif not _is_backend(process):
-        _signal(process, signal.SIGINT)  # "fast shutdown"; SIGTERM would wait for every client
+    with contextlib.suppress(psutil.Error):
+        if process.name() != "postgres":
+            _signal(process, signal.SIGTERM)
+        elif not _is_backend(process):
+            _signal(process, signal.SIGINT)  # "fast shutdown"; SIGTERM would wait for every client
 
 
 def _is_backend(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.Error):
-        parent = process.parent()
-        return parent is not None and parent.name() == "postgres"
-    return True
+    parent = process.parent()
+    return parent is not None and parent.name() == "postgres"
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

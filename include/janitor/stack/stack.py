@@ -5,14 +5,20 @@ Only environments whose settings say `JANITOR_STACK=embedded` have one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import NoReturn
 
 from janitor.domain.errors import StackDownError, StackError
 from janitor.settings import Settings, StackKind
 from janitor.stack.components import Component
-from janitor.stack.layout import Layout
+from janitor.stack.environment import airflow_environment, base_environment
+from janitor.stack.layout import STACK_ID_VARIABLE, Layout
 from janitor.stack.lock import exclusive
+from janitor.stack.secrets import read_secrets
+from janitor.stack.stack_env import current_ports
 from janitor.stack.start import start
 from janitor.stack.status import StackStatus, read_programs, read_status
 from janitor.stack.stop import DownReport, stop
@@ -89,6 +95,24 @@ def require_up(settings: Settings) -> None:
         names = ", ".join(component.label for component in missing)
         logs = Layout.of(settings).logs
         raise StackDownError(f"the local stack runs without {names}; see {logs}, then `make up` starts what is missing")
+
+
+def exec_airflow(settings: Settings, arguments: Sequence[str]) -> NoReturn:
+    """Become Airflow's own command, with the home, database and keys of this stack.
+
+    Raises:
+        StackDownError: the stack isn't running.
+        StackError: the environment has no local stack.
+    """
+    layout = _layout(settings)
+    require_up(settings)
+    ports, secrets = current_ports(layout), read_secrets(layout)
+    if ports is None or secrets is None:
+        raise StackDownError("the local stack was never started; start it with `make up`")
+    environment = base_environment(settings, layout) | airflow_environment(settings, layout, ports, secrets)
+    # The mark is for what the stack runs; this process is its user's.
+    environment.pop(STACK_ID_VARIABLE, None)
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], environment)  # noqa: S606
 
 
 def _not_running(settings: Settings) -> list[Component]:

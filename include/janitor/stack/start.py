@@ -10,12 +10,13 @@ The same steps run whether nothing, part or all of it is there already; each doe
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 
 from janitor.domain.errors import StackError
 from janitor.settings import Settings
@@ -25,6 +26,7 @@ from janitor.stack.components import AIRFLOW, Component, write_configuration
 from janitor.stack.environment import airflow_environment, base_environment
 from janitor.stack.example_repositories import ensure_example_repositories
 from janitor.stack.layout import Layout
+from janitor.stack.log_retention import remove_old_logs
 from janitor.stack.ports import Ports, reserve
 from janitor.stack.postgres import EmbeddedPostgres
 from janitor.stack.processes import end_processes
@@ -57,12 +59,16 @@ def start(settings: Settings, layout: Layout, progress: Progress) -> None:
         StackError: a component failed; its last log lines are in the message. What this call started is ended again.
     """
     secrets = ensure_secrets(layout)
+    remove_old_logs(layout.dag_file_logs, datetime.now(timezone.utc).date())
     ports = current_ports(layout)
     if ports is not None:
         supervisor = _supervisor(layout, ports, secrets)
         if supervisor.is_alive():
-            _Start(settings, layout, ports, secrets, progress).run()
-            return
+            if supervisor.programs().keys() >= {component.value for component in Component}:
+                _Start(settings.reload(), layout, ports, secrets, progress).run()
+                return
+            progress("the running stack is of another version; it is started anew")
+            stop(layout, progress)
     for leftover in end_processes(layout, grace=_LEFTOVER_GRACE):
         progress(f"ended a process that an earlier stack left behind: {leftover.pid} ({leftover.title})")
     preferred = Ports(
@@ -84,7 +90,10 @@ def start(settings: Settings, layout: Layout, progress: Progress) -> None:
             beginning.launch()
             beginning.run()
         except BaseException:
-            stop(layout, progress)
+            try:
+                stop(layout, progress)
+            except StackError as exc:
+                progress(f"what was started can't be ended: {exc}")  # told, and the cause is still raised
             raise
 
 
@@ -101,6 +110,8 @@ class _Start:
     ports: Ports
     secrets: StackSecrets
     progress: Progress
+    abandoned: threading.Event = field(default_factory=threading.Event)
+    """Set when one step has failed or somebody has interrupted: the other steps give up waiting."""
 
     def launch(self) -> None:
         """Write the configuration and start supervisord, which starts nothing by itself."""
@@ -123,9 +134,16 @@ class _Start:
 
     def _together(self, steps: Iterable[Callable[[], None]]) -> None:
         """Run steps at the same time; the first failure is raised when all have ended."""
+        failures: list[BaseException] = []
         with ThreadPoolExecutor(thread_name_prefix="up") as pool:
-            futures = [pool.submit(step) for step in steps]
-            failures = [error for future in as_completed(futures) if (error := future.exception()) is not None]
+            try:
+                for future in as_completed([pool.submit(step) for step in steps]):
+                    if (error := future.exception()) is not None:
+                        failures.append(error)
+                        self.abandoned.set()
+            except BaseException:
+                self.abandoned.set()
+                raise
         if failures:
             raise failures[0]
 
@@ -183,7 +201,8 @@ class _Start:
                 worst = unhealthy[0]
                 seconds = self.settings.start_timeout.total_seconds()
                 raise self._failure(worst, f"isn't healthy after {seconds:.0f} s: {found[worst]}")
-            time.sleep(_POLL_SECONDS)
+            if self.abandoned.wait(_POLL_SECONDS):
+                raise StackError(f"gave up waiting for {unhealthy[0].label}, because something else failed")
 
     def _failure(self, component: Component, problem: str) -> StackError:
         log = self.layout.log_of(component.value)

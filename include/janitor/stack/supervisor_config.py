@@ -41,8 +41,8 @@ class SupervisorOptions:
     password: str
     folder: Path
     log: Path
-    user: str
-    """Name of the user who runs it; said explicitly, because it warns root otherwise."""
+    as_root: bool
+    """Whether root runs it; said explicitly, because it warns otherwise."""
 
 
 def render_supervisor_config(options: SupervisorOptions, programs: Iterable[Program]) -> str:
@@ -64,7 +64,7 @@ def render_supervisor_config(options: SupervisorOptions, programs: Iterable[Prog
                 "pidfile": str(options.folder / "supervisord.pid"),
                 "childlogdir": str(options.folder),
                 "directory": str(options.folder),
-                "user": options.user,
+                **({"user": "root"} if options.as_root else {}),
                 # Half of the usual limits: a machine that allows less would be refused.
                 "minfds": "512",
                 "minprocs": "100",
@@ -93,7 +93,7 @@ def _program(program: Program) -> str:
             "autostart": "false",
             "autorestart": "true",
             "startsecs": "1",
-            "startretries": "5",
+            "startretries": "3",
             "stopsignal": program.stop_signal,
             "stopwaitsecs": f"{program.stop_wait.total_seconds():.0f}",
             "stopasgroup": str(program.stop_as_group).lower(),

@@ -56,9 +56,10 @@ def choose_identity(postgres: Path, data: Path) -> Identity:
             f"{data} belongs to uid {data.stat().st_uid}, not to you; was the stack started with sudo? "
             f"Give it back: sudo chown -R $(id -u):$(id -g) {data.parent.parent}"
         )
+    folder = next(parent for parent in data.parents if parent.exists())
     tried: list[str] = []
     for identity in _candidates(data):
-        problem = _problem(identity, postgres, data.parent)
+        problem = _problem(identity, postgres, folder)
         if problem is None:
             return identity
         tried.append(f"  {identity.kind.value}: {problem}")

