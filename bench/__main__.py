@@ -22,7 +22,7 @@ from bench.measurements import Measurement, table
 from bench.memory import PeakMemory
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import EngineChoice
-from janitor.services.airflow_client import AirflowClient
+from janitor.services.airflow_client import AirflowClient, AirflowRunState
 from janitor.settings import Settings, load_settings
 from janitor.stack.layout import Layout
 from janitor.stack.processes import stack_processes
@@ -107,6 +107,7 @@ def _measure(settings: Settings, dag_id: str, size: int, conf: dict[str, object]
             time.sleep(0.25)
         duration = timedelta(seconds=time.monotonic() - began)
         tasks = airflow.task_states(run_id)
+        _check_ended_as_meant(dag_id, airflow.state(run_id), tasks)
     print(f"{dag_id} with {size}: {duration.total_seconds():.1f} s", file=sys.stderr, flush=True)
     return Measurement(
         dag_id=dag_id,
@@ -116,6 +117,18 @@ def _measure(settings: Settings, dag_id: str, size: int, conf: dict[str, object]
         aws_calls=_calls(settings) - before,
         peak_memory_bytes=memory.peak_bytes,
     )
+
+
+def _check_ended_as_meant(dag_id: str, state: AirflowRunState, tasks: list[tuple[str, int, str | None]]) -> None:
+    """A run that broke is not a fast one: the plain DAG passes, Janitor's verdict is that the repositories fail."""
+    broken = [
+        (task, index, state)
+        for task, index, state in tasks
+        if state != "success" and not (dag_id == "validate_workers" and task.endswith(("validate", "verdict")))
+    ]
+    expected = AirflowRunState.FAILED if dag_id == "validate_workers" else AirflowRunState.SUCCESS
+    if broken or state is not expected:
+        raise SystemExit(f"{dag_id} ended as {state.value}, not {expected.value}: {broken}")
 
 
 def _calls(settings: Settings) -> int:

@@ -16,7 +16,16 @@ from janitor.cli.console import Console, OutputClosedError, accept_any_text
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import LazyGroup
 from janitor.cli.session import Session, shared_options
-from janitor.domain.errors import ConfigError, JanitorError, NotFoundError, SettingsError
+from janitor.domain.errors import (
+    AirflowError,
+    CloudError,
+    ConfigError,
+    DatabaseError,
+    JanitorError,
+    NotFoundError,
+    SettingsError,
+    StackDownError,
+)
 
 _USAGE_ERRORS = (ConfigError, SettingsError, NotFoundError)
 
@@ -69,7 +78,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if session.debug:
             traceback.print_exc()
-        return _explain(error, console)
+        return _explain(_cause_of(error, session), console)
+
+
+def _cause_of(error: Exception, session: Session) -> Exception:
+    """Where Postgres, the cloud or Airflow don't answer because the local stack is down, that is what to say."""
+    if not isinstance(error, (DatabaseError, CloudError, AirflowError)):
+        return error
+    from janitor.stack.stack import require_up
+
+    try:
+        require_up(session.settings())
+    except StackDownError as down:
+        return down
+    except JanitorError:
+        pass
+    return error
 
 
 def _explain(error: Exception, console: Console) -> ExitCode:

@@ -1,0 +1,78 @@
+"""Command line of the local cloud: `python -m localcloud serve …`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from localcloud.settings import ContainmentChoice, Settings, prepare_own_environment
+
+EXIT_TROUBLE = 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a local cloud. Returns the exit code: 0 after SIGTERM, 2 bad usage, 3 it could not start."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    prepare_own_environment()
+    settings = Settings(
+        home=options.home.resolve(),
+        port=options.port,
+        key_file=options.key_file.resolve(),
+        region=options.region,
+        boot_delay=timedelta(seconds=options.boot_delay),
+        agent_delay=timedelta(seconds=options.agent_delay),
+        cache_dir=options.cache_dir.resolve() if options.cache_dir else None,
+        containment=ContainmentChoice(options.containment),
+        terminated_retention=timedelta(seconds=options.terminated_retention),
+        prune_interval=timedelta(seconds=options.prune_interval),
+    )
+    # moto reads its settings when it is imported, so that comes after they are set.
+    from localcloud.key_file import KeyFileError  # noqa: PLC0415
+    from localcloud.moto_pin import MotoMismatchError  # noqa: PLC0415
+    from localcloud.server import serve  # noqa: PLC0415
+
+    try:
+        serve(settings)
+    except (MotoMismatchError, KeyFileError, OSError) as exc:
+        logging.getLogger("localcloud").error("the local cloud can't start: %s", exc)
+        return EXIT_TROUBLE
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(prog="python -m localcloud", description="AWS on this machine, with real machines")
+    serve = top.add_subparsers(required=True).add_parser(
+        "serve",
+        help="run in the foreground until SIGTERM",
+        epilog="example: python -m localcloud serve --home .local/cloud --port 4566 --key-file .local/cloud/key.json",
+    )
+    serve.add_argument("--home", type=Path, required=True, help="folder for objects, logs and boxes")
+    serve.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
+    serve.add_argument("--key-file", type=Path, required=True, help="JSON with the access key; made when missing")
+    serve.add_argument("--region", default="us-east-1", help="region that is loaded at the start (default %(default)s)")
+    serve.add_argument("--boot-delay", type=float, default=0.5, help="seconds from pending to running")
+    serve.add_argument("--agent-delay", type=float, default=0.5, help="seconds from running to the agent online")
+    serve.add_argument("--cache-dir", type=Path, help="package download cache that all boxes share")
+    serve.add_argument(
+        "--containment",
+        choices=[choice.value for choice in ContainmentChoice],
+        default=ContainmentChoice.AUTO.value,
+        help="how a box's processes are held together (default: the best that works here)",
+    )
+    serve.add_argument(
+        "--terminated-retention", type=float, default=3600, help="seconds that terminated instances are described"
+    )
+    serve.add_argument(
+        "--prune-interval", type=float, default=60, help="seconds between looks for what may leave memory"
+    )
+    return top
+
+
+if __name__ == "__main__":
+    sys.exit(main())

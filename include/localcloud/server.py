@@ -1,0 +1,143 @@
+"""One local cloud: everything put together, from start to end."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from moto.core.utils import get_service_model
+from moto.ec2.models import ec2_backends
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import make_server
+
+from localcloud import ec2_describe, ec2_instances, ec2_launch, key_file, logs_disk, moto_memory, s3_disk, ssm_api
+from localcloud.box.containment import Containment, best_containment
+from localcloud.box.process import ProcessRuntime
+from localcloud.dispatch import Application
+from localcloud.faults import FaultBook
+from localcloud.guard import Guard
+from localcloud.moto_pin import check_version
+from localcloud.settings import ACCOUNT_ID, ContainmentChoice, Settings
+
+log = logging.getLogger(__name__)
+
+END_TIMEOUT = timedelta(seconds=20)
+LOOPBACK = "127.0.0.1"
+BACKLOG = 128
+POLL_SECONDS = 0.2
+"""How soon SIGTERM is noticed."""
+
+
+class QuietRequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is untyped
+    """Requests are too many to be logged; what they cause is logged where it happens."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+def serve(settings: Settings) -> None:
+    """Run a local cloud in the foreground until SIGTERM or SIGINT.
+
+    Raises MotoMismatchError, KeyFileError or OSError (the port is taken) before anything is started.
+    """
+    check_version()
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _home_lock = lock_home(settings.home)  # held until this process ends
+    key = key_file.load_or_create(settings.key_file)
+    for folder in ("boxes", "records"):  # of an earlier run: its boxes died with it
+        shutil.rmtree(settings.home / folder, ignore_errors=True)
+    containment = choose_containment(settings.containment)
+    faults = FaultBook()
+    runtime = ProcessRuntime(containment)
+    fleet = ec2_instances.InstanceFleet(settings, runtime, faults)
+    logs = install_patches(settings.home, fleet)
+    application = Application(faults, lambda: health(runtime.name, fleet))
+    listening = socket.create_server((LOOPBACK, settings.port), backlog=BACKLOG)
+    server = make_server(
+        LOOPBACK,
+        settings.port,
+        Guard(application, key),
+        threaded=True,
+        request_handler=QuietRequestHandler,
+        fd=listening.fileno(),  # werkzeug would end the process by itself where the port is taken
+    )
+    server.daemon_threads = True  # an open keep-alive connection must not delay the end
+
+    def stop(*_: Any) -> None:
+        threading.Thread(target=server.shutdown, daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    idle = settings.prune_interval
+    housework = (settings.prune_interval, fleet.prune, lambda: logs.release_idle(idle))
+    threading.Thread(target=keep_house, args=housework, name="house", daemon=True).start()
+    threading.Thread(target=load_models, args=(settings.region,), name="load", daemon=True).start()
+    log.info("local cloud on http://%s:%s, boxes: %s", LOOPBACK, settings.port, runtime.name)
+    server.serve_forever(poll_interval=POLL_SECONDS)
+    log.info("stopping")
+    fleet.end_all(END_TIMEOUT)
+
+
+def lock_home(home: Path) -> IO[bytes]:
+    """Make sure that no other local cloud uses this folder. Raises OSError where one does."""
+    file = (home / "lock").open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        file.close()
+        raise OSError(f"another local cloud uses {home}; stop it, or choose another --home") from exc
+    return file
+
+
+def keep_house(interval: timedelta, *chores: Callable[[], None]) -> None:
+    """Do the chores now and then for as long as the process lives."""
+    while True:
+        time.sleep(interval.total_seconds())
+        for chore in chores:
+            try:
+                chore()
+            except Exception:
+                log.exception("housekeeping failed")
+
+
+def install_patches(home: Path, fleet: ec2_instances.InstanceFleet) -> logs_disk.LogsDisk:
+    """Apply every patch to moto, and load what is on disk. Raises MotoMismatchError."""
+    moto_memory.install()
+    ec2_instances.install(fleet)
+    ec2_launch.install(fleet)
+    ec2_describe.install()
+    ssm_api.install(fleet)
+    s3_disk.install(home / "s3")
+    return logs_disk.install(home / "logs")
+
+
+def load_models(region: str) -> None:
+    """Load what the first requests would otherwise wait for."""
+    for service in ("ec2", "ssm", "s3", "logs", "iam"):
+        get_service_model(service)
+    _ = ec2_backends[ACCOUNT_ID][region]
+
+
+def choose_containment(choice: ContainmentChoice) -> Containment:
+    """The containment that was asked for, or the best one here. Raises OSError where the asked one is impossible."""
+    if choice is ContainmentChoice.AUTO:
+        return best_containment()
+    containment = Containment(choice.value)
+    if not containment.available:
+        raise OSError(f"containment {containment.value} does not work on this machine; use auto")
+    return containment
+
+
+def health(runtime: str, fleet: ec2_instances.InstanceFleet) -> dict[str, Any]:
+    """What the health endpoint tells."""
+    return {"status": "ok", "pid": os.getpid(), "runtime": runtime, "instances": sum(1 for _ in fleet)}

@@ -1,0 +1,84 @@
+"""The patches on moto fail loudly, and their pure parts do what EC2 and CloudWatch say."""
+
+from __future__ import annotations
+
+import pytest
+
+from localcloud import moto_pin
+from localcloud.ec2_describe import _pattern
+from localcloud.ssm_output import BATCH_BYTES, EVENT_OVERHEAD_BYTES, batches
+from localcloud.ssm_request import CommandRequest, SsmError
+
+
+def test_installed_moto_is_the_supported_one() -> None:
+    moto_pin.check_version()
+
+
+def test_other_moto_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moto_pin, "SUPPORTED", "4.0.")
+    with pytest.raises(moto_pin.MotoMismatchError, match=r"install the pinned release"):
+        moto_pin.check_version()
+
+
+def test_patch_of_something_that_is_gone_is_refused() -> None:
+    class Owner:
+        known = 1
+
+    assert moto_pin.replace_attribute(Owner, "known", 2) == 1
+    assert Owner.known == 2
+    with pytest.raises(moto_pin.MotoMismatchError, match=r"has no Owner\.gone"):
+        moto_pin.replace_attribute(Owner, "gone", 1)
+    with pytest.raises(moto_pin.MotoMismatchError, match=r"now has Owner\.known"):
+        moto_pin.add_attribute(Owner, "known", 1)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        ("g5.*", "g5.xlarge", True),
+        ("g5.*", "g52xlarge", False),
+        ("g?.xlarge", "g5.xlarge", True),
+        ("*", "", True),
+        (r"a\*b", "a*b", True),
+        (r"a\*b", "axb", False),
+        ("[a]", "a", False),
+        ("two\nlines*", "two\nlines\nmore", True),
+    ],
+)
+def test_filter_wildcards(pattern: str, text: str, matches: bool) -> None:
+    assert bool(_pattern(pattern).fullmatch(text)) is matches
+
+
+def test_batches_stay_within_what_one_call_takes() -> None:
+    big = "x" * 200_000
+    sizes = [sum(len(m) + EVENT_OVERHEAD_BYTES for m in batch) for batch in batches([big] * 12)]
+    assert max(sizes) <= BATCH_BYTES
+    assert len(sizes) == 3
+    assert [len(batch) for batch in batches(["y"] * 25_000)] == [10_000, 10_000, 5_000]
+    assert list(batches([])) == []
+
+
+@pytest.mark.parametrize("seconds", ["1", "99999", "169999", "172800"])
+def test_execution_timeout_up_to_two_days(seconds: str) -> None:
+    request = CommandRequest.parse(
+        {
+            "DocumentName": "AWS-RunShellScript",
+            "InstanceIds": ["i-1"],
+            "Parameters": {"commands": ["a", "b"], "executionTimeout": [seconds]},
+        }
+    )
+    assert request.execution_timeout.total_seconds() == int(seconds)
+    assert request.script == "a\nb\n"
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "172801", "1.5", "007"])
+def test_other_execution_timeouts_are_refused(seconds: str) -> None:
+    with pytest.raises(SsmError) as info:
+        CommandRequest.parse(
+            {
+                "DocumentName": "AWS-RunShellScript",
+                "InstanceIds": ["i-1"],
+                "Parameters": {"commands": ["a"], "executionTimeout": [seconds]},
+            }
+        )
+    assert info.value.code == "InvalidParameters"
