@@ -73,14 +73,35 @@ class CloudAccess:
 @cache
 def _client(access: CloudAccess, service: str, single_attempt: bool) -> Any:
     config = _LAUNCH if single_attempt else _STORAGE if service == "s3" else _READS
-    session = boto3.session.Session(region_name=access.region)
-    return session.client(
+    return _session().client(
         service,
+        region_name=access.region,
         endpoint_url=access.endpoint_url,
         aws_access_key_id=access.access_key_id,
         aws_secret_access_key=access.secret_access_key,
         config=config,
     )
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """One session: it keeps the service models that its clients have in common."""
+    return boto3.session.Session()
+
+
+def load_service_models() -> None:
+    """Load the models of the services in use, so that processes forked from this one find them loaded.
+
+    Reads botocore's own files; neither credentials nor network.
+    """
+    nowhere = CloudAccess(
+        region="us-east-1",
+        endpoint_url="http://127.0.0.1:9",
+        access_key_id="none",
+        secret_access_key="none",  # noqa: S106
+    )
+    for service in ("ec2", "ssm", "s3", "logs"):
+        nowhere.client(service)
 
 
 def error_code(exc: BaseException) -> str:

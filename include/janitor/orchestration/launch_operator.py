@@ -18,7 +18,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleExcept
 from janitor.cloud.failures import launch_failure_of
 from janitor.domain.errors import CloudError, JanitorError
 from janitor.domain.launching import LaunchVerdict
-from janitor.orchestration.wiring import as_airflow_failure, botocore_single_attempt, current_settings
+from janitor.orchestration.ec2_hook import SharedEc2Hook
+from janitor.orchestration.wiring import as_airflow_failure, current_settings
 from janitor.services import launch as launching
 from janitor.services.reconcile import observe_deployment
 from janitor.settings import Settings
@@ -38,13 +39,13 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
     """
 
     template_fields: Sequence[str] = ("planned",)
+    aws_hook_class = SharedEc2Hook
 
     def __init__(self, *, planned: Any, **kwargs: Any) -> None:
         super().__init__(
             image_id="",
             aws_conn_id=None,
             wait_for_completion=False,
-            botocore_config=botocore_single_attempt(),
             **kwargs,
         )
         self.planned = planned
@@ -95,7 +96,6 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
 
     def _launch(self, settings: Settings, order: launching.LaunchOrder, context: Context) -> str:
         self.image_id, self.config = order.image_id, order.parameters
-        self.region_name = settings.region
         try:
             instance_id: str = super().execute(context)[0]
         except Exception as exc:

@@ -16,6 +16,7 @@ from airflow.providers.amazon.aws.operators.ec2 import EC2TerminateInstanceOpera
 from janitor.domain.errors import CloudError, JanitorError
 from janitor.domain.identity import run_id_for
 from janitor.domain.states import TerminationReason
+from janitor.orchestration.ec2_hook import SharedEc2Hook
 from janitor.orchestration.wiring import as_airflow_failure, current_settings
 from janitor.services import terminate as terminating
 from janitor.services.record import reason_to_terminate
@@ -24,7 +25,8 @@ from janitor.settings import Settings
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_POLL = timedelta(seconds=1)
+_FIRST_POLL = timedelta(milliseconds=200)
+_POLL_GROWTH = 1.5
 
 
 class _TerminateScopeOperator(EC2TerminateInstanceOperator):
@@ -35,6 +37,7 @@ class _TerminateScopeOperator(EC2TerminateInstanceOperator):
     """
 
     template_fields: Sequence[str] = ()
+    aws_hook_class = SharedEc2Hook
 
     def __init__(self, *, verify_for: timedelta, must_be_gone: bool, **kwargs: Any) -> None:
         super().__init__(instance_ids=[], aws_conn_id=None, **kwargs)
@@ -44,9 +47,9 @@ class _TerminateScopeOperator(EC2TerminateInstanceOperator):
     def _terminate(
         self, settings: Settings, scope: terminating.Scope, reason: TerminationReason, context: Context
     ) -> list[str]:
-        self.region_name = settings.region
         give_up_at = time.monotonic() + self.verify_for.total_seconds()
         asked: set[str] = set()
+        pause = min(_FIRST_POLL, settings.poll_interval)
         while True:
             self.instance_ids = terminating.to_terminate(settings, scope, reason)
             if self.instance_ids:
@@ -60,7 +63,8 @@ class _TerminateScopeOperator(EC2TerminateInstanceOperator):
                 return sorted(asked)
             if time.monotonic() >= give_up_at:
                 break
-            time.sleep(_POLL.total_seconds())
+            time.sleep(pause.total_seconds())
+            pause = min(pause * _POLL_GROWTH, settings.poll_interval)
         message = f"{scope.name}: not terminated after {self.verify_for}: {', '.join(left)}"
         if self.must_be_gone:
             raise CloudError(f'{message}; see runbook "Instance left"')

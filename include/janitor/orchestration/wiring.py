@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -27,8 +26,3 @@ def current_settings() -> Settings:
 def as_airflow_failure(exc: Exception) -> Exception:
     """The exception to raise in a task: one that isn't retried where a retry can't help."""
     return AirflowFailException(str(exc)) if isinstance(exc, _PERMANENT) else exc
-
-
-def botocore_single_attempt() -> dict[str, Any]:
-    """botocore settings for a provider operator whose calls Janitor repeats itself, with timeouts in seconds."""
-    return {"connect_timeout": 5, "read_timeout": 60, "retries": {"mode": "standard", "total_max_attempts": 1}}

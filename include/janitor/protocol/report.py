@@ -34,9 +34,10 @@ MAX_SECONDS = 7 * 24 * 3600.0
 
 NAME_PATTERN = r"[a-z][a-z0-9_]{0,63}"
 """Form of check names, reason codes and phases."""
-_SHA256_PATTERN = r"[0-9a-f]{64}"
-_SHA_PATTERN = r"[0-9a-f]{40}|[0-9a-f]{64}"
-_BYTES = 2**53
+SHA256_PATTERN = r"[0-9a-f]{64}"
+SHA_PATTERN = r"[0-9a-f]{40}|[0-9a-f]{64}"
+MAX_SIZE_BYTES = 2**53
+MAX_DISK_BYTES = 2**63 - 1
 
 
 class ReportError(ValueError):
@@ -70,8 +71,8 @@ class Evidence:
         evidence = cls(
             kind=reader.member("kind", EvidenceKind),
             name=reader.text("name", longest=200),
-            sha256=reader.text("sha256", longest=64, pattern=_SHA256_PATTERN),
-            size_bytes=reader.integer("size_bytes", least=0, most=_BYTES),
+            sha256=reader.text("sha256", longest=64, pattern=SHA256_PATTERN),
+            size_bytes=reader.integer("size_bytes", least=0, most=MAX_SIZE_BYTES),
             tail=reader.text("tail", longest=MAX_TAIL_CHARACTERS, empty=True),
         )
         reader.finish()
@@ -163,7 +164,7 @@ class RepositoryIdentity:
             organization=reader.text("organization", longest=200),
             url=reader.text("url", longest=2_000),
             ref=reader.optional_text("ref", longest=250),
-            commit_sha=reader.optional_text("commit_sha", longest=64, pattern=_SHA_PATTERN),
+            commit_sha=reader.optional_text("commit_sha", longest=64, pattern=SHA_PATTERN),
         )
         reader.finish()
         return identity
@@ -199,8 +200,8 @@ class Host:
             driver_version=reader.optional_text("driver_version", longest=100),
             python=reader.text("python", longest=50),
             cpus=reader.integer("cpus", least=0, most=100_000),
-            memory_bytes=reader.integer("memory_bytes", least=0, most=_BYTES),
-            disk_free_bytes=reader.integer("disk_free_bytes", least=0, most=2**63 - 1),
+            memory_bytes=reader.integer("memory_bytes", least=0, most=MAX_SIZE_BYTES),
+            disk_free_bytes=reader.integer("disk_free_bytes", least=0, most=MAX_DISK_BYTES),
         )
         reader.finish()
         return host

@@ -18,6 +18,8 @@ from janitor.settings import Settings
 
 _TIMEOUT = timedelta(seconds=30)
 _NOT_FOUND, _CONFLICT = 404, 409
+_PAGE_SIZE = 100
+"""Most entries of one page. Source: Airflow configuration, [api] maximum_page_limit."""
 
 
 class AirflowRunState(str, Enum):
@@ -65,8 +67,13 @@ class AirflowClient:
 
     def task_states(self, airflow_run_id: str) -> list[tuple[str, int, str | None]]:
         """(task id, map index, state) of a run's tasks."""
-        answer = self._call("GET", f"{self._run(airflow_run_id)}/taskInstances?limit=1000")
-        return [(one["task_id"], one["map_index"], one["state"]) for one in answer["task_instances"]]
+        found: list[tuple[str, int, str | None]] = []
+        while True:
+            page = f"limit={_PAGE_SIZE}&offset={len(found)}&order_by=id"
+            answer = self._call("GET", f"{self._run(airflow_run_id)}/taskInstances?{page}")
+            found += [(one["task_id"], one["map_index"], one["state"]) for one in answer["task_instances"]]
+            if not answer["task_instances"] or len(found) >= answer["total_entries"]:
+                return found
 
     def running(self) -> list[str]:
         """Airflow ids of the runs that haven't ended."""

@@ -46,9 +46,10 @@ def order_launch(settings: Settings, validation_id: UUID) -> LaunchOrder | None:
         DatabaseError: Postgres can't be used.
         CloudError: EC2 can't be asked.
     """
-    seen = ec2.find_by_validation(CloudAccess.of(settings), validation_id)
     with transaction(settings.writer_url) as connection:
         known = ledger.live_of_validation(connection, validation_id)
+    # Without an intent nothing was ever launched, so there is nothing to ask EC2.
+    seen = ec2.find_by_validation(CloudAccess.of(settings), validation_id) if known is not None else []
     if known is not None and known.instance_id is not None:
         # A row whose instance has ended meanwhile must not be adopted, nor hold the validation's one place.
         observe_rows(settings, [known], seen)

@@ -94,18 +94,21 @@ class Watch:
         return None
 
     def _observe(self) -> Observation:
+        command: CommandObservation | None = None
+        if self._command_id is not None:
+            seen = ssm.look(self._access, self._instance_id, self._command_id)
+            command = seen.observation if seen else None
+            if command is not None and command.status.is_final:
+                # What becomes of the instance now is for `terminate` to see.
+                return Observation(at=_now(), instance_state=self._instance.state, agent_online=False, command=command)
         instance = ec2.describe(self._access, self._instance_id)
         state = instance.state if instance else None
         if state is not None and state is not self._instance.state:
             with transaction(self._settings.writer_url) as connection:
                 ledger.observe_state(connection, self._instance.ledger_id, state)
                 self._instance = ledger.latest_of_validation(connection, self._instance.validation_id) or self._instance
-        command: CommandObservation | None = None
         online = False
-        if self._command_id is not None:
-            seen = ssm.look(self._access, self._instance_id, self._command_id)
-            command = seen.observation if seen else None
-        elif state is InstanceState.RUNNING:
+        if self._command_id is None and state is InstanceState.RUNNING:
             online = ssm.agent_online(self._access, self._instance_id)
         return Observation(at=_now(), instance_state=state, agent_online=online, command=command)
 

@@ -49,6 +49,9 @@ if {"scheduler", "dag-processor", "triggerer"}.intersection(sys.argv):
     ):
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    with contextlib.suppress(Exception):
+        importlib.import_module("janitor.cloud.session").load_service_models()
+        importlib.import_module("janitor.stores.queries").named_queries()
 '''
 
 
@@ -120,6 +123,8 @@ def _options(
             # Tasks sit out a restart of the API server.
             "execution_api_retries": 12,
             "max_failed_heartbeats": 30,
+            # A task's supervisor that misses the moment of its end looks again only after this long (5 s by default).
+            "min_heartbeat_interval": 1,
         },
         "scheduler": {
             "task_instance_heartbeat_timeout": int(HEARTBEAT_TIMEOUT.total_seconds()),

@@ -70,8 +70,9 @@ class Interrupts:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             for sign in (signal.SIGTERM, signal.SIGINT):
-                # A second SIGTERM must not cost the report; the delivery has a time limit of its own.
-                signal.signal(sign, signal.SIG_IGN)
+                # A second SIGTERM must not cost the report; the delivery has a time limit of its own. SIG_IGN would be
+                # inherited by programs that are started from here on.
+                signal.signal(sign, _do_nothing)
             signal.signal(signal.SIGALRM, previous[signal.SIGALRM])
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
@@ -84,6 +85,10 @@ class Interrupts:
         if kind not in self._spent:
             self._spent.add(kind)
             raise kind
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """A signal handler for signals that come too late."""
 
 
 @contextmanager

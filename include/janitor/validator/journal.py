@@ -12,7 +12,7 @@ from typing import TextIO
 from janitor.validator.redaction import Redactor
 
 _LONGEST_LINE = 300
-_STREAMED_LINES = 80
+STREAMED_LINES = 80
 """How much of one process's output is streamed; the end of it is in the report anyway."""
 
 
@@ -36,20 +36,20 @@ class Journal:
             self._stream.write(f"{datetime.now(timezone.utc):%H:%M:%S} {line}\n")
             self._stream.flush()
 
-    def streamer(self) -> Callable[[bytes], None]:
+    def streamer(self, most_lines: int = STREAMED_LINES) -> Callable[[bytes], None]:
         """A sink that writes the first lines of a process's output as they come, then one note, then nothing."""
         pending = b""
         written = 0
 
         def sink(piece: bytes) -> None:
             nonlocal pending, written
-            if written > _STREAMED_LINES:
+            if written > most_lines:
                 return
             *lines, pending = (pending + piece).split(b"\n")
             pending = pending[-_LONGEST_LINE * 4 :]
-            for line in lines[: _STREAMED_LINES + 1]:
+            for line in lines[: most_lines + 1]:
                 written += 1
-                if written > _STREAMED_LINES:
+                if written > most_lines:
                     self.say("  | … more output; its end is in the report")
                     return
                 if text := line[: _LONGEST_LINE * 4].decode("utf-8", errors="replace").rstrip():

@@ -30,6 +30,8 @@ class Settings:
     """Where the workspace is made."""
     uv_cache: Path
     """Packages that uv keeps between validations."""
+    pip_cache: Path
+    """The same for pip."""
     uv_pythons: Path
     """Interpreters that uv has installed."""
     certificates: Mapping[str, str]
@@ -54,7 +56,9 @@ class Settings:
             path=env.get("PATH") or _DEFAULT_PATH,
             home=home,
             temporary=Path(env.get("TMPDIR") or "/tmp"),  # noqa: S108  # a folder of our own is made in it
-            uv_cache=Path(env.get("UV_CACHE_DIR") or home / ".cache" / "uv"),
+            # Not the user's own cache: packages that an untrusted worker has used stay out of it.
+            uv_cache=Path(env.get("UV_CACHE_DIR") or home / ".cache" / "janitor" / "uv"),
+            pip_cache=Path(env.get("PIP_CACHE_DIR") or home / ".cache" / "janitor" / "pip"),
             uv_pythons=Path(env.get("UV_PYTHON_INSTALL_DIR") or home / ".local" / "share" / "uv" / "python"),
             certificates=_named(env, _CERTIFICATES),
             proxies=_named(env, _PROXIES),

@@ -44,8 +44,10 @@ class Command:
 
     words: tuple[str, ...]
     """ENTRYPOINT and CMD as one argument list; empty if the base image decides."""
-    shell_form: bool
-    """Whether the last of them is a shell command, to which no argument can be appended."""
+    appendable: tuple[str, ...] | None
+    """CMD's own words, if arguments behind them reach the Python program; None if a shell stands between."""
+    shell_text: str | None
+    """CMD in shell form, if it is one single command behind which arguments can be written."""
     target: PythonTarget | None
     """The Python program, if one could be found."""
     files: tuple[str, ...]
@@ -68,9 +70,12 @@ def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: 
     words = entrypoint if entry_shell else [*entrypoint, *command]
     finder = _Finder(stage.environment, read)
     target = finder.find(words, stage.workdir, _DEPTH)
+    direct = target is not None and bool(command) and not finder.through_shell
+    single = command_shell and not entrypoint and not _SEPARATORS.search(command[-1])
     return Command(
         words=tuple(words),
-        shell_form=entry_shell or (command_shell and bool(command)),
+        appendable=tuple(command) if direct and not entry_shell else None,
+        shell_text=command[-1] if single and target is not None else None,
         target=target,
         files=tuple(finder.files),
     )
@@ -90,6 +95,7 @@ class _Finder:
         self._environment = environment
         self._read = read
         self.files: list[str] = []
+        self.through_shell = False
 
     def find(self, words: list[str], workdir: str, depth: int) -> PythonTarget | None:
         """The Python program that these words lead to; the last one of a script, which is what it ends up as."""
@@ -167,6 +173,7 @@ class _Finder:
 
     def _text(self, text: str, workdir: str, depth: int) -> PythonTarget | None:
         """Follow a shell text command by command; only `cd` is understood beside starting programs."""
+        self.through_shell = True
         found: PythonTarget | None = None
         lines = re.sub(r"\\\n", " ", text).split("\n")
         joined = "\n".join(line for line in lines if not line.lstrip().startswith("#"))

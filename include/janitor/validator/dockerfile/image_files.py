@@ -56,7 +56,7 @@ def _apply(
     stage = _stage(dockerfile, copy.from_)
     origin = made.get(stage.index, {}) if stage is not None else {}
     for source in copy.sources:
-        wanted = posixpath.normpath("/" + source)
+        wanted = posixpath.normpath("/" + source.lstrip("/"))
         below = {
             posixpath.relpath(name, wanted): file
             for name, file in origin.items()

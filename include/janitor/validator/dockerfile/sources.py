@@ -53,10 +53,9 @@ class BuildContext:
         """Whether a file or folder is in the context."""
         if path in self._folders or path in self._file_set:
             return True
-        # A folder behind a symlink within the tree has no entries of its own.
-        return any(parent in self._file_set for parent in path.parents) and (
-            self._tree.is_file(path) or self._tree.is_folder(path)
-        )
+        # A folder behind a symlink within the tree has no entries of its own; nor has what a huge tree left out.
+        unlisted = self._tree.is_cut or any(parent in self._file_set for parent in path.parents)
+        return unlisted and (self._tree.is_file(path) or self._tree.is_folder(path))
 
     def files_below(self, path: PurePosixPath) -> Iterator[PurePosixPath]:
         """The files of a folder, or the file itself."""

@@ -67,7 +67,7 @@ class Capture:
                 self._kept += line
 
     def finish(self) -> Captured:
-        """What was taken, bounded."""
+        """What was taken so far, bounded; more may be added."""
         if len(self._tail) > TAIL_BYTES:
             self._drop(len(self._tail) - TAIL_BYTES)
         content = bytes(self._head)

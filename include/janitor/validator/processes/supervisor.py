@@ -1,7 +1,8 @@
-"""Runs one process at a time for the validator and owns it to its end.
+"""Starts processes for the validator and owns them to their end.
 
-Invariant: when `Running.end` has returned, neither the process nor anything that it started is alive (where /proc
-shows the validator's own processes), and its output is in a bounded `Captured`.
+Invariant: when the last `Running.end` has returned, no process and nothing that one had started is alive (where /proc
+shows the validator's own processes), and every output is in a bounded `Captured`. While another process runs, ending
+one takes its process group alone: whose an orphan was can't be told.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ KILL_LIMIT = timedelta(seconds=10)
 _PIECE_BYTES = 64 * 1024
 _LAST_WORDS_SECONDS = 0.3
 _PUMP_WAKE_SECONDS = 0.1
+
+_alive: set[Running] = set()
+"""What was started and has not been ended."""
 
 LineSink = Callable[[bytes], None]
 """Takes pieces of output as they come, in another thread."""
@@ -68,6 +72,7 @@ class Running:
         self._outcome: Outcome | None = None
         self._pump = threading.Thread(target=self._drain, name="output", daemon=True)
         self._pump.start()
+        _alive.add(self)
 
     @property
     def exit_code(self) -> int | None:
@@ -82,6 +87,11 @@ class Running:
         outcome = self.end(graceful=error is None)
         if isinstance(error, Interrupted):
             error.outcome = outcome
+
+    def output_so_far(self) -> str:
+        """What it has printed, bounded."""
+        with self._lock:
+            return self._capture.finish().text
 
     def wait(self, limit: timedelta) -> bool:
         """Wait for the process itself to end.
@@ -115,10 +125,13 @@ class Running:
         if self._process.poll() is not None:
             # What it wrote last is in the pipe; a child that holds the pipe open must not keep us.
             self._pump.join(_LAST_WORDS_SECONDS)
-        left_behind = len(descendants()) if proc_is_ours() and self._process.poll() is not None else 0
+        _alive.discard(self)
+        alone = not _alive
+        left_behind = len(descendants()) if alone and proc_is_ours() and self._process.poll() is not None else 0
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        kill_descendants(within_seconds=KILL_LIMIT.total_seconds(), waited_for=frozenset({self._process.pid}))
+        if alone:
+            kill_descendants(within_seconds=KILL_LIMIT.total_seconds(), waited_for=frozenset({self._process.pid}))
         self.wait(KILL_LIMIT)
         self._stopping.set()
         self._pump.join(KILL_LIMIT.total_seconds())

@@ -100,8 +100,8 @@ def _env(problems: Problems, env: Any) -> None:
         if entry is None:
             continue
         expect_text(problems, entry, "key", f"{where}.", _CODE)
-        if ("value" in entry) == ("input" in entry):
-            problems.add(_CODE, f"{where} must have either a value or an input")
+        if "value" not in entry and "input" not in entry:
+            problems.add(_CODE, f"{where} must have a value or an input")
         if "input" in entry and (form := expect_object(problems, entry["input"], f"{where}.input", _CODE)) is not None:
             _input(problems, form, f"{where}.input")
 

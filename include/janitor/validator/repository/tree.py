@@ -48,12 +48,11 @@ class RepositoryTree:
         found: list[Entry] = []
         for folder, folders, files in os.walk(self.root):
             base = Path(folder)
-            if base == self.root and ".git" in folders:
-                folders.remove(".git")
-            folders.sort()
+            # A submodule's .git is a file.
+            folders[:] = sorted(name for name in folders if name != ".git")
             # A symlink to a folder is listed among the folders, though it is not walked into.
             links = [name for name in folders if (base / name).is_symlink()]
-            for name in sorted(files + links):
+            for name in sorted({*files, *links} - {".git"}):
                 path = base / name
                 info = path.lstat()
                 if stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):
@@ -67,6 +66,11 @@ class RepositoryTree:
             if len(found) >= MAX_ENTRIES:
                 break
         return tuple(found[:MAX_ENTRIES])
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the tree has more entries than `entries` holds."""
+        return len(self.entries) >= MAX_ENTRIES
 
     @cached_property
     def escaping_symlinks(self) -> tuple[tuple[PurePosixPath, str], ...]:

@@ -1,0 +1,77 @@
+"""What the checks of one validation share: the means, and what is known so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+
+from janitor.protocol.report import Host
+from janitor.protocol.spec import ValidationSpec
+from janitor.validator.dockerfile.command import Command
+from janitor.validator.dockerfile.image_files import ImageFiles
+from janitor.validator.dockerfile.sources import BuildContext
+from janitor.validator.dockerfile.stages import Dockerfile
+from janitor.validator.engines.base import WorkerEngine
+from janitor.validator.findings import EvidenceMaker
+from janitor.validator.handler.verdict import Verdict
+from janitor.validator.interrupts import Interrupts
+from janitor.validator.journal import Journal
+from janitor.validator.processes.capture import Captured
+from janitor.validator.repository.layout import Layout
+from janitor.validator.repository.python_source import HandlerKind
+from janitor.validator.repository.tests_file import TestPlan
+from janitor.validator.repository.tree import RepositoryTree
+from janitor.validator.settings import Settings
+from janitor.validator.workspace import Workspace
+
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class Known:
+    """What the checks have found out, each field by the check that its comment names."""
+
+    commit_sha: str | None = None  # checkout
+    tree: RepositoryTree | None = None  # checkout
+    unfetched_files: tuple[str, ...] = ()  # checkout: Git LFS pointers
+    layout: Layout | None = None  # layout
+    dockerfile: Dockerfile | None = None  # dockerfile_parse
+    context: BuildContext | None = None  # dockerfile_parse
+    image_files: ImageFiles = field(default_factory=dict)  # dockerfile_parse
+    command: Command | None = None  # dockerfile_parse
+    disk_gigabytes: int | None = None  # hub_schema: containerDiskInGb
+    load_balancer: bool = False  # hub_schema: endpointType LB, a worker without a handler
+    plan: TestPlan | None = None  # tests_schema
+    test_input: Mapping[str, Any] | None = None  # test_input
+    entry: PurePosixPath | None = None  # python_static: the file with the start call, in the repository
+    handler_kind: HandlerKind = HandlerKind.UNKNOWN  # python_static
+    host: Host | None = None  # host
+    gpu_available: bool | None = None  # host
+    engine: WorkerEngine | None = None  # host
+    build_succeeded: bool | None = None  # build
+    container_succeeded: bool | None = None  # container_start
+    cuda_detected: bool | None = None  # gpu_in_container
+    local_verdict: Verdict | None = None  # handler_local
+    handler_logs: list[tuple[str, Captured]] = field(default_factory=list)  # handler_local, handler_api
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """One validation's means and knowledge."""
+
+    spec: ValidationSpec
+    settings: Settings
+    workspace: Workspace
+    journal: Journal
+    evidence: EvidenceMaker
+    interrupts: Interrupts
+    known: Known = field(default_factory=Known)
+
+
+def given(value: T | None) -> T:
+    """A value that a prerequisite of this check has set; its absence is a mistake in the order of the checks."""
+    if value is None:
+        raise RuntimeError("a check ran before the one that it builds on")
+    return value

@@ -1,0 +1,1 @@
+"""One module per check: it asserts one thing about the repository, with evidence."""

@@ -1,0 +1,24 @@
+"""`cleanup`: nothing of the worker is left: no process, no container, no file."""
+
+from __future__ import annotations
+
+from janitor.validator.bench import Bench
+from janitor.validator.findings import Finding, errored, passed
+from janitor.validator.processes.confinement import proc_is_ours
+from janitor.validator.processes.supervisor import end_everything
+
+
+def check_cleanup(bench: Bench) -> Finding:
+    """End and remove everything, then look whether it is gone."""
+    left = bench.known.engine.clean_up() if bench.known.engine is not None else []
+    living = end_everything()
+    if living:
+        left.append(f"processes {', '.join(str(pid) for pid in living[:10])}")
+    if not bench.workspace.remove():
+        left.append(f"the folder {bench.workspace.root}")
+    if left:
+        return errored("left_behind", f"still there: {'; '.join(left)}")
+    seen = (
+        "processes, containers and files are gone" if proc_is_ours() else "files are gone; /proc is not this system's"
+    )
+    return passed(bench.evidence.value("verified", seen))

@@ -1,0 +1,125 @@
+"""`dockerfile_parse`: the Dockerfile can be built from what the repository holds, and starts what it copies in.
+
+Fails only for what `docker build` or the container's start would surely trip over; the rest is noted.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from janitor.validator.bench import Bench, given
+from janitor.validator.dockerfile.command import Command, stage_command
+from janitor.validator.dockerfile.image_files import ImageFiles, copies_from_elsewhere, image_files
+from janitor.validator.dockerfile.lexer import DockerfileSyntaxError
+from janitor.validator.dockerfile.sources import missing_sources, read_context
+from janitor.validator.dockerfile.stages import Dockerfile, Run, floating_tag, parse_dockerfile
+from janitor.validator.findings import Finding, failed, passed
+from janitor.validator.redaction import looks_secret
+from janitor.validator.repository.tree import UnreadableError
+
+# Bases that hold no worker of their own, so that a missing program can't come from them.
+_BARE_BASE = re.compile(
+    r"(?:docker\.io/)?(?:library/)?(?:python|ubuntu|debian|alpine|nvidia/cuda|nvcr\.io/nvidia/cuda|pytorch/pytorch"
+    r"|continuumio/\w+|runpod/base|runpod/pytorch|scratch|fedora|rockylinux)(?:[:@].*)?"
+)
+_MAKES_FILES = re.compile(
+    r"\bgit\s+clone|\b(?:wget|curl|aria2c|unzip|tar)\s+[-h\"'$]|\b(?:cp|mv|ln|sed|tee)\s|\binstall\s+-[mDod]"
+    r"|\bpython[\d.]*\s+(?!-m\s+pip)"
+)
+_BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.yaml", "compose.yaml")
+_PLACEHOLDER = re.compile(r"(?i)^$|^\$|your|change|example|placeholder|xxx|none|null|dummy|<.*>|^\*+$")
+
+
+def check_dockerfile_parse(bench: Bench) -> Finding:
+    """Parse the Dockerfile and compare it with the repository."""
+    tree, layout = given(bench.known.tree), given(bench.known.layout)
+    wanted = bench.spec.repository.dockerfile
+    if layout.dockerfile is None:
+        return failed("dockerfile_missing", f"the repository has no {wanted or 'Dockerfile'}")
+    try:
+        text = tree.read_text(layout.dockerfile)
+        dockerfile = parse_dockerfile(text, build_args=bench.spec.repository.build_args)
+        context = read_context(tree, layout.dockerfile)
+    except UnreadableError as exc:
+        return failed("dockerfile_unreadable", str(exc))
+    except DockerfileSyntaxError as exc:
+        return failed(
+            "dockerfile_syntax", f"{layout.dockerfile}: {exc}", bench.evidence.file("Dockerfile", text.encode())
+        )
+    files = image_files(dockerfile, context)
+    bench.known.dockerfile, bench.known.context, bench.known.image_files = dockerfile, context, files
+
+    def read(path: str) -> str | None:
+        try:
+            return tree.read_text(files[path]) if path in files else None
+        except UnreadableError:
+            return None
+
+    command = stage_command(dockerfile.final, read=read)
+    bench.known.command = command
+    evidence = [
+        bench.evidence.file(str(layout.dockerfile), text.encode()),
+        bench.evidence.value("reading", "\n".join(_reading(dockerfile, command))),
+    ]
+    if warnings := _warnings(dockerfile):
+        evidence.append(bench.evidence.value("warnings", "\n".join(warnings)))
+
+    if (blank := _blank_base(dockerfile)) and not any(tree.is_file(name) for name in _BAKE_FILES):
+        return failed("base_unresolved", blank, *evidence)
+    if missing := missing_sources(dockerfile, context, tree):
+        listed = "; ".join(
+            f"line {each.line}: {each.source}" + (" (kept out by .dockerignore)" if each.ignored else "")
+            for each in missing
+        )
+        return failed("copy_source_missing", f"COPY or ADD of what the build context doesn't hold: {listed}", *evidence)
+    if target := _missing_target(dockerfile, command, files):
+        return failed("command_target_missing", f"the container starts {target}, which is not copied in", *evidence)
+    return passed(*evidence)
+
+
+def _reading(dockerfile: Dockerfile, command: Command) -> list[str]:
+    lines = [
+        f"stage {stage.name or stage.index}: FROM {stage.base}" + (f" on {stage.platform}" if stage.platform else "")
+        for stage in dockerfile.stages
+    ]
+    target = command.target
+    lines.append(f"starts: {' '.join(command.words) or 'what the base image says'}")
+    lines.append(f"Python program: {(target.script or target.module) if target else 'not found'}")
+    return lines
+
+
+def _blank_base(dockerfile: Dockerfile) -> str | None:
+    for stage in dockerfile.stages:
+        if not stage.base or (stage.base_unknown and not re.match(r"[a-z0-9]", stage.base)):
+            names = ", ".join(stage.base_unknown) or "it"
+            return f"line {stage.line}: FROM has no image: {names} has no value"
+    return None
+
+
+def _warnings(dockerfile: Dockerfile) -> list[str]:
+    found = []
+    for stage in dockerfile.stages:
+        if stage.parent is None and stage.base != "scratch" and (why := floating_tag(stage.base)):
+            found.append(f"floating base: {stage.base} ({why}) means another image from day to day")
+    found += [
+        f"secret in the image: {name} has a value in the Dockerfile"
+        for name, value in dockerfile.arguments.items()
+        if looks_secret(name) and not _PLACEHOLDER.search(value.strip("\"'"))
+    ]
+    return found
+
+
+def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles) -> str | None:
+    """A program that the container starts and that surely isn't in the image."""
+    if not _BARE_BASE.fullmatch(dockerfile.final.base_image) or copies_from_elsewhere(dockerfile):
+        return None
+    runs = [step.command for stage in dockerfile.stages for step in stage.steps if isinstance(step, Run)]
+    script = command.target.script if command.target else None
+    for path in [*command.files[:1], *([script] if script else [])]:
+        name = posixpath.basename(path)
+        if path in files or not name.endswith((".py", ".sh")):
+            continue
+        if not any(name in run or _MAKES_FILES.search(run) for run in runs):
+            return path
+    return None

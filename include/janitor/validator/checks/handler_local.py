@@ -1,0 +1,60 @@
+"""`handler_local`: the handler does its work on test_input.json in the SDK's local mode.
+
+Passes only by what the run shows: exit code 0, the completed line, a whole result without generator, error or void.
+"""
+
+from __future__ import annotations
+
+from janitor.validator.bench import Bench, given
+from janitor.validator.engines.base import EngineError, HandlerRun
+from janitor.validator.engines.excuses import excuse
+from janitor.validator.findings import Finding, errored, failed, passed, skipped
+from janitor.validator.handler.log_judge import judge_local_run
+from janitor.validator.handler.verdict import Outcome
+
+LOG_NAME = "handler, local mode"
+_EXCUSE_CHARACTERS = 12_000
+
+
+def check_handler_local(bench: Bench) -> Finding:
+    """Run the worker on its test input."""
+    known = bench.known
+    if known.load_balancer and known.handler_kind.value == "unknown":
+        return skipped("load_balancer", "a load-balanced worker has no handler to test", required=True)
+    if known.test_input is None:
+        if known.plan is not None:
+            return skipped("no_test_input", "there is no test_input.json; tests.json is run through the API")
+        return skipped("no_test_input", "there is neither test_input.json nor tests.json to test with", required=True)
+    if known.handler_kind.is_generator:
+        return skipped("generator_needs_api", "the local mode never iterates a generator; the API does")
+    environment = known.plan.environment if known.plan else {}
+    try:
+        handler_run = given(known.engine).run_local(known.test_input, environment)
+    except EngineError as exc:
+        return errored("engine_trouble", str(exc))
+    known.handler_logs.append((LOG_NAME, handler_run.outcome.output))
+    return _conclude(bench, handler_run)
+
+
+def _conclude(bench: Bench, handler_run: HandlerRun) -> Finding:
+    outcome = handler_run.outcome
+    log = bench.evidence.log(LOG_NAME, outcome)
+    if handler_run.out_of_memory:
+        return errored("out_of_memory", "the kernel killed the worker for want of memory", log, outcome=outcome)
+    if outcome.exit_code is None:
+        return errored("handler_stopped", "the worker was stopped before it ended", log, outcome=outcome)
+    verdict = judge_local_run(outcome.output.text, outcome.exit_code)
+    bench.known.local_verdict = verdict
+    if verdict.outcome is Outcome.PASS:
+        left = f"processes that outlived the worker and were ended: {outcome.left_behind}"
+        return passed(
+            log, *([bench.evidence.value("left behind", left)] if outcome.left_behind else []), outcome=outcome
+        )
+    code, reason = verdict.code or "unknown", verdict.reason or "unknown"
+    if verdict.outcome is Outcome.INCONCLUSIVE:
+        return skipped(code, reason, log)
+    if verdict.outcome is Outcome.ERROR:
+        return errored(code, reason, log, outcome=outcome)
+    if trouble := excuse(outcome.output.text[-_EXCUSE_CHARACTERS:], given(bench.known.engine).place):
+        return errored(trouble.code, trouble.reason, log, outcome=outcome)
+    return failed(code, reason, log, outcome=outcome)

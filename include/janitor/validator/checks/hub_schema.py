@@ -1,0 +1,30 @@
+"""`hub_schema`: hub.json has its documented form."""
+
+from __future__ import annotations
+
+from janitor.validator.bench import Bench, given
+from janitor.validator.findings import Finding, failed, passed, skipped
+from janitor.validator.repository.documents import load_json
+from janitor.validator.repository.hub_file import hub_problems
+from janitor.validator.repository.tree import UnreadableError
+
+
+def check_hub_schema(bench: Bench) -> Finding:
+    """Read hub.json, if there is one."""
+    tree, path = given(bench.known.tree), given(bench.known.layout).hub
+    if path is None:
+        return skipped("absent", "the repository has no hub.json")
+    try:
+        content = tree.read(path)
+        document = load_json(tree, path)
+    except UnreadableError as exc:
+        return failed("hub_unreadable", str(exc))
+    problems = hub_problems(document)
+    evidence = [bench.evidence.file(str(path), content)]
+    if problems.warnings:
+        evidence.append(bench.evidence.value("warnings", "\n".join(problems.warnings)))
+    if problems.found:
+        return failed(problems.found[0].code, f"{path}: {problems.summary()}", *evidence)
+    bench.known.disk_gigabytes = document["config"]["containerDiskInGb"]
+    bench.known.load_balancer = document["config"].get("endpointType") == "LB"
+    return passed(*evidence)

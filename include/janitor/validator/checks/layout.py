@@ -1,0 +1,35 @@
+"""`layout`: where the worker keeps its parts, and that none of it leads out of the repository."""
+
+from __future__ import annotations
+
+from janitor.validator.bench import Bench, given
+from janitor.validator.findings import Finding, failed, passed
+from janitor.validator.repository.layout import read_layout
+
+_SHOWN = 5
+
+
+def check_layout(bench: Bench) -> Finding:
+    """Find the parts of the worker."""
+    tree = given(bench.known.tree)
+    layout = read_layout(tree, dockerfile=bench.spec.repository.dockerfile)
+    bench.known.layout = layout
+    found = {
+        "Dockerfile": layout.dockerfile,
+        "hub.json": layout.hub,
+        "tests.json": layout.tests or layout.github_tests,
+        "deactivated tests": layout.deactivated_tests,
+        "test_input.json": layout.test_input,
+        "README": layout.readme,
+        "handler": ", ".join(str(path) for path in layout.handlers) or None,
+    }
+    listing = bench.evidence.value("parts", "\n".join(f"{name}: {path or 'none'}" for name, path in found.items()))
+    if escapes := tree.escaping_symlinks:
+        shown = ", ".join(f"{path} → {target}" for path, target in escapes[:_SHOWN])
+        return failed(
+            "symlink_escape",
+            f"{len(escapes)} symlink(s) lead out of the repository: {shown}",
+            bench.evidence.value("symlinks", "\n".join(f"{path} -> {target}" for path, target in escapes)),
+            listing,
+        )
+    return passed(listing)

@@ -1,0 +1,55 @@
+"""`log_scan`: what the worker logged while its tests passed or failed, searched for errors that they don't show.
+
+A GPU that doesn't work fails a worker that needs one, however well it answered; other errors are noted.
+"""
+
+from __future__ import annotations
+
+import re
+
+from janitor.validator.bench import Bench
+from janitor.validator.findings import Finding, errored, failed, passed, skipped
+
+_GPU_BROKEN = re.compile(
+    r"(?i)no kernel image is available|CUDA error|CUDNN_STATUS_\w+|CUBLAS_STATUS_\w+|cuda capability sm_\d+ is not"
+    r"|could not load library libcudnn"
+)
+_DRIVER = re.compile(r"(?i)failed to initialize NVML|driver/library version mismatch")
+_ERROR = re.compile(r"(?m)^(?:.*\bERROR\b|Traceback \(most recent call last\)|.*\bCRITICAL\b).*$")
+# Lines that say ERROR and mean nothing.
+_ALLOWED = re.compile(
+    r"Unable to register cu(?:FFT|DNN|BLAS) factory|computation_placer|TF-TRT Warning|ERROR=|LOG_LEVEL|--log-level"
+    r"|Invalid HTTP request received"
+)
+_SHOWN = 30
+
+
+def check_log_scan(bench: Bench) -> Finding:
+    """Search the logs of the handler's runs."""
+    logs = bench.known.handler_logs
+    if not logs:
+        return skipped("no_log", "no handler was run")
+    lines = [(name, line) for name, log in logs for line in _suspicious(log.text)]
+    evidence = [bench.evidence.value("lines", "\n".join(f"{name}: {line}" for name, line in lines[:_SHOWN]))]
+    evidence = evidence if lines else []
+    if driver := next((line for _, line in lines if _DRIVER.search(line)), None):
+        return errored("host_driver", f"the instance's GPU driver is at fault: {driver}", *evidence)
+    if broken := next((line for _, line in lines if _GPU_BROKEN.search(line)), None):
+        if bench.spec.gpu_required:
+            return failed("gpu_error", f"the worker logged a GPU error: {broken}", *evidence)
+        return failed("gpu_error", f"the worker logged a GPU error: {broken}", *evidence, required=False)
+    if lines:
+        return failed("errors_logged", f"{len(lines)} error lines; first: {lines[0][1]}", *evidence, required=False)
+    return passed(required=False)
+
+
+def _suspicious(text: str) -> list[str]:
+    found = []
+    for pattern in (_DRIVER, _GPU_BROKEN, _ERROR):
+        for match in pattern.finditer(text):
+            start = text.rfind("\n", 0, match.start()) + 1
+            end = text.find("\n", match.end())
+            line = " ".join(text[start : end if end >= 0 else len(text)].split())[:300]
+            if line and not _ALLOWED.search(line) and line not in found:
+                found.append(line)
+    return found

@@ -1,0 +1,133 @@
+"""The command line of the validator.
+
+Exit codes: 0 report delivered and status success; 1 report delivered, any other status; 2 bad spec or usage; 3 the
+report could not be delivered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from janitor.protocol.report import Report
+from janitor.protocol.spec import SPEC_MAX_BYTES, SpecError, ValidationSpec
+from janitor.protocol.statuses import ReportStatus
+from janitor.validator import VERSION
+from janitor.validator.delivery import LEAST_TIME, DeliveryError, deliver
+from janitor.validator.interrupts import Interrupts
+from janitor.validator.journal import Journal
+from janitor.validator.processes.confinement import become_subreaper, hide_memory
+from janitor.validator.redaction import Redactor, looks_secret
+from janitor.validator.runner import Runner
+from janitor.validator.settings import Settings
+
+EXIT_SUCCESS, EXIT_OTHER, EXIT_USAGE, EXIT_UNDELIVERED = 0, 1, 2, 3
+
+_EXAMPLES = """\
+examples:
+  python3 janitor-validator.pyz run --spec spec.json
+  python3 janitor-validator.pyz run --spec - < spec.json
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code.
+
+    Args:
+        argv: Arguments, without the program's name; by default those of the process.
+    """
+    parser = argparse.ArgumentParser(
+        prog="janitor-validator",
+        description="Validates one worker repository and hands in a report.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"janitor-validator {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="validate what a spec names", description="Validate what a spec names.")
+    run.add_argument("--spec", required=True, metavar="FILE", help="the spec as JSON; - reads standard input")
+    options = parser.parse_args(argv)
+    try:
+        spec = ValidationSpec.from_json(_read_spec(options.spec))
+    except (SpecError, OSError) as exc:
+        print(f"janitor-validator: {exc}", file=sys.stderr)
+        return EXIT_USAGE
+    return run_spec(spec)
+
+
+def run_spec(spec: ValidationSpec) -> int:
+    """Validate, deliver the report, and return the exit code."""
+    become_subreaper()
+    hide_memory()
+    redactor = Redactor(_secrets(spec))
+    journal = Journal(redactor)
+    interrupts = Interrupts(spec.deadline)
+    delivered = False
+
+    def flush(report: Report) -> None:
+        """Get the partial report out before anything else; it is delivered again, whole, after the cleanup."""
+        nonlocal delivered
+        try:
+            deliver(report, spec, limit=spec.grace / 2, journal=journal)
+            delivered = True
+        except DeliveryError as exc:
+            journal.say(f"partial report not delivered yet: {exc}")
+
+    try:
+        runner = Runner(
+            spec=spec,
+            settings=Settings.from_environment(),
+            journal=journal,
+            redactor=redactor,
+            interrupts=interrupts,
+            flush=flush,
+        )
+    except OSError as exc:
+        print(f"janitor-validator: no workspace can be made: {exc}; set TMPDIR to a writable folder", file=sys.stderr)
+        return EXIT_USAGE
+    report = runner.validate()
+    journal.say(f"result: {report.status.value} in {report.duration_seconds:.1f} s: {report.summary}")
+    try:
+        deliver(report, spec, limit=_delivery_time(report, spec, interrupts), journal=journal)
+    except DeliveryError as exc:
+        journal.say(f"report not delivered: {exc}")
+        return EXIT_OTHER if delivered else EXIT_UNDELIVERED
+    journal.say("report delivered")
+    return EXIT_SUCCESS if report.status is ReportStatus.SUCCESS else EXIT_OTHER
+
+
+def _delivery_time(report: Report, spec: ValidationSpec, interrupts: Interrupts) -> timedelta:
+    """Until the end of the grace period, which is counted from the deadline; less for one who is told to end."""
+    until_end = max(interrupts.remaining() + spec.grace, LEAST_TIME)
+    return min(until_end, spec.grace) if report.partial and interrupts.remaining() else until_end
+
+
+def run_and_exit() -> NoReturn:
+    """`main` as a program, ending the process at once: no thread or buffer of a validation keeps it."""
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        pass
+    os._exit(code)
+
+
+def _read_spec(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read(SPEC_MAX_BYTES + 1)
+    with Path(name).open("rb") as file:
+        return file.read(SPEC_MAX_BYTES + 1)
+
+
+def _secrets(spec: ValidationSpec) -> Iterable[str]:
+    """What in a spec must not show anywhere."""
+    if spec.report_url is not None:
+        yield spec.report_url
+    for values in (spec.repository.env, spec.repository.build_args):
+        yield from (value for name, value in values.items() if looks_secret(name))

@@ -1,0 +1,92 @@
+"""Delivers the report: to a file, and to a presigned URL. The URL is a secret and appears nowhere."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from datetime import timedelta
+from pathlib import Path
+
+from janitor.protocol.report import Report
+from janitor.protocol.spec import ValidationSpec
+from janitor.validator.interrupts import DeliveryTimeOver, delivery_limit
+from janitor.validator.journal import Journal
+
+LEAST_TIME = timedelta(seconds=3)
+"""What a report may take when the grace period is over: better late than never."""
+_ATTEMPT_SECONDS = 30.0
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 10.0
+_FINAL_STATUSES = frozenset({400, 401, 403, 404, 405})
+"""S3 will not change its mind about these: the URL is wrong or has expired. A redirect is as final."""
+
+
+class DeliveryError(Exception):
+    """The report could not be delivered; the message doesn't name the URL."""
+
+
+def deliver(report: Report, spec: ValidationSpec, *, limit: timedelta, journal: Journal) -> None:
+    """Write the report wherever the spec wants it.
+
+    Args:
+        report: The report.
+        spec: Names the destinations.
+        limit: Time for all attempts together.
+        journal: Where attempts that failed are told.
+
+    Raises:
+        DeliveryError: A destination did not take it.
+    """
+    content = report.to_json()
+    if spec.report_path is not None:
+        _write(Path(spec.report_path), content)
+    if spec.report_url is not None:
+        try:
+            with delivery_limit(limit):
+                _upload(spec.report_url, content, journal)
+        except DeliveryTimeOver as exc:
+            raise DeliveryError(f"the report was not uploaded within {limit.total_seconds():.0f} s") from exc
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except OSError as exc:
+        raise DeliveryError(f"the report could not be written to {path}: {exc.strerror}") from exc
+
+
+def _upload(url: str, content: bytes, journal: Journal) -> None:
+    """PUT until it is taken or refused for good; `delivery_limit` ends the attempts."""
+    pause = _FIRST_PAUSE_SECONDS
+    opener = urllib.request.build_opener(_NoRedirect)
+    while True:
+        try:
+            request = urllib.request.Request(url, data=content, method="PUT")  # noqa: S310  # the spec allows http(s)
+            with opener.open(request, timeout=_ATTEMPT_SECONDS) as response:
+                if 200 <= response.status < 300:
+                    return
+                problem = f"HTTP {response.status}"
+        except urllib.error.HTTPError as exc:
+            problem = f"HTTP {exc.code}"
+            if exc.code in _FINAL_STATUSES or exc.code < 400:
+                raise DeliveryError(f"the report was refused with {problem}; the upload URL may have expired") from None
+        except (OSError, ValueError) as exc:
+            # The text of these errors can hold the URL; their kind doesn't.
+            problem = type(getattr(exc, "reason", exc)).__name__
+        journal.say(f"report upload failed ({problem}); trying again in {pause:.1f} s")
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A presigned URL is not redirected; following one would send the report elsewhere."""
+
+    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
+        return None

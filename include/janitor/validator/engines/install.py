@@ -1,0 +1,260 @@
+"""Finds, in a Dockerfile's RUN instructions, which Python packages the image gets, so that an environment can be made
+of them without building the image.
+
+What is not understood is reported as a gap rather than passed over: a handler that fails for want of it is then no
+fault of the repository.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from janitor.validator.dockerfile.expand import expand
+from janitor.validator.dockerfile.lexer import split_words
+from janitor.validator.dockerfile.stages import Copy, Dockerfile, Run
+
+_SEPARATORS = re.compile(r"&&|\|\||;|\n|(?<!&)&(?!&)")
+_PIP = re.compile(r"(?:.*/)?pip(?:\d+(?:\.\d+)?)?")
+_PYTHON = re.compile(r"(?:.*/)?python(?:\d+(?:\.\d+)*)?")
+_PREFIXES = frozenset({"sudo", "exec", "env", "time", "set", "then", "do", "else", "-H", "-E"})
+_VALUE_OPTIONS = {
+    "-r": "-r",
+    "--requirement": "-r",
+    "--requirements": "-r",
+    "-c": "-c",
+    "--constraint": "-c",
+    "--constraints": "-c",
+    "-e": "-e",
+    "--editable": "-e",
+    "-i": "--index-url",
+    "--index-url": "--index-url",
+    "--default-index": "--index-url",
+    "--extra-index-url": "--extra-index-url",
+    "--index": "--extra-index-url",
+    "-f": "--find-links",
+    "--find-links": "--find-links",
+    "--no-binary": "--no-binary",
+    "--only-binary": "--only-binary",
+}
+_PATH_OPTIONS = frozenset({"-r", "-c", "-e"})
+# Options with a value that has no meaning here.
+_IGNORED_WITH_VALUE = frozenset(
+    {
+        *("--timeout", "--retries", "--trusted-host", "--progress-bar", "--target", "-t", "--prefix", "--root"),
+        *("--cache-dir", "--python", "-p", "--index-strategy", "--platform", "--use-feature", "--use-deprecated"),
+        *("--upgrade-strategy", "--log", "--proxy", "--cert", "--link-mode", "--prerelease", "--torch-backend"),
+        *("--config-settings", "-C", "--global-option", "--install-option"),
+    }
+)
+_KEPT_FLAGS = {"--pre": "--prerelease=allow", "--no-deps": "--no-deps", "--no-build-isolation": "--no-build-isolation"}
+_INSTALLERS = frozenset({"pip", "uv"})
+_HARMLESS = frozenset(
+    {
+        *(
+            "rm",
+            "mkdir",
+            "chmod",
+            "chown",
+            "echo",
+            "cd",
+            "ls",
+            "true",
+            "set",
+            "export",
+            "touch",
+            "cat",
+            "printf",
+            "find",
+        ),
+        *("useradd", "adduser", "groupadd", "addgroup", "fi", "test", "[", "[[", "locale-gen", "ldconfig", "which"),
+    }
+)
+# Commands that bring in something of their own; the words say what the venv engine then lacks.
+_BRINGERS = (
+    (re.compile(r"(?:.*/)?(?:apt-get|apt|apk|yum|dnf|microdnf|zypper)"), "system packages"),
+    (re.compile(r"(?:.*/)?(?:conda|mamba|micromamba)"), "conda packages"),
+    (re.compile(r"(?:.*/)?(?:poetry|pipenv|pdm|hatch)"), "packages of a project manager"),
+    (re.compile(r"(?:.*/)?(?:git|wget|curl|aria2c|huggingface-cli|hf|aws|gsutil)"), "downloads"),
+    (_PYTHON, "what a Python program does at build time"),
+    (re.compile(r"(?:.*/)?(?:ba|da|z)?sh|.*\.sh"), "what a script does at build time"),
+    (re.compile(r"(?:.*/)?(?:make|cmake|gcc|g\+\+|cargo|npm|ninja|nvcc)"), "what is compiled at build time"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Install:
+    """One installation command, in uv's and pip's common vocabulary."""
+
+    arguments: tuple[str, ...]
+    """Packages and options; paths are absolute paths in the image, led by `image:`."""
+    workdir: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstallPlan:
+    """What the RUN instructions install, and what else they do that can't be done without the image."""
+
+    installs: tuple[Install, ...]
+    gaps: tuple[str, ...]
+    """What the image has that an environment made of this plan lacks, for people."""
+
+
+IMAGE_PATH = "image:"
+"""Leads an argument that is a path in the image."""
+
+
+def plan_installs(dockerfile: Dockerfile, is_image_path: Callable[[str], bool]) -> InstallPlan:
+    """Read the RUN instructions of the final image's lineage.
+
+    Args:
+        dockerfile: The Dockerfile.
+        is_image_path: Whether the repository puts a file or folder at this absolute path of the image.
+    """
+    installs: list[Install] = []
+    gaps: dict[str, None] = {}
+    # A stage that the final one copies from may have made its environment.
+    used = {stage.index for stage in dockerfile.final.lineage()} | _copied_stages(dockerfile)
+    for stage in dockerfile.stages:
+        if stage.index not in used:
+            continue
+        for step in stage.steps:
+            if isinstance(step, Run):
+                reader = _RunReader(step, is_image_path)
+                installs += reader.installs
+                gaps.update(dict.fromkeys(reader.gaps))
+    return InstallPlan(installs=tuple(installs), gaps=tuple(gaps))
+
+
+def _copied_stages(dockerfile: Dockerfile) -> set[int]:
+    names = {stage.name: stage.index for stage in dockerfile.stages if stage.name}
+    found: set[int] = set()
+    for stage in dockerfile.final.lineage():
+        for step in stage.steps:
+            if isinstance(step, Copy) and step.from_ is not None:
+                name = step.from_.lower()
+                if name in names:
+                    found.add(names[name])
+                elif name.isdigit() and int(name) < len(dockerfile.stages):
+                    found.add(int(name))
+    return found
+
+
+class _RunReader:
+    def __init__(self, run: Run, is_image_path: Callable[[str], bool]) -> None:
+        self._is_image_path = is_image_path
+        self._environment: Mapping[str, str] = run.environment
+        self._workdir = run.workdir
+        self._line = run.line
+        self.installs: list[Install] = []
+        self.gaps: list[str] = []
+        for piece in _SEPARATORS.split(re.sub(r"\\\n", " ", run.command)):
+            if not piece.lstrip().startswith("#"):
+                self._command(split_words(expand(piece.strip(), self._environment).text))
+
+    def _command(self, words: list[str]) -> None:
+        while words and (words[0] in _PREFIXES or re.fullmatch(r"[A-Za-z_]\w*=.*", words[0])):
+            words = words[1:]
+        if not words:
+            return
+        if words[0] == "cd" and len(words) == 2:
+            self._workdir = posixpath.normpath(posixpath.join(self._workdir, words[1]))
+            return
+        rest = self._pip_arguments(words)
+        if rest is not None:
+            self._pip(rest)
+            return
+        program = posixpath.basename(words[0])
+        if program == "uv":
+            self._uv(words[1:])
+            return
+        if program in _HARMLESS or (_PIP.fullmatch(words[0])):
+            return
+        for pattern, lacks in _BRINGERS:
+            if pattern.fullmatch(words[0]):
+                if not (pattern is _BRINGERS[0][0] and self._is_only_upkeep(words)):
+                    self._gap(lacks, words)
+                return
+        self._gap("what a command does at build time", words)
+
+    @staticmethod
+    def _is_only_upkeep(words: list[str]) -> bool:
+        return not any(word in ("install", "add", "-S", "groupinstall") for word in words)
+
+    def _gap(self, lacks: str, words: list[str]) -> None:
+        self.gaps.append(f"{lacks} (line {self._line}: {' '.join(words)[:80]})")
+
+    @staticmethod
+    def _pip_arguments(words: list[str]) -> list[str] | None:
+        """What follows `pip install`, in any of its spellings; None for another command."""
+        if _PYTHON.fullmatch(words[0]):
+            words = [word for word in words[1:] if word not in ("-u", "-I", "-s", "-E")]
+            if words[:2] != ["-m", "pip"]:
+                return None
+            words = words[1:]
+        elif posixpath.basename(words[0]) == "uv":
+            words = words[1:]
+        if not words or not _PIP.fullmatch(words[0]):
+            return None
+        words = words[1:]
+        while words and words[0].startswith("-") and words[0] != "install":
+            words = words[1:]
+        return words[1:] if words[:1] == ["install"] else None
+
+    def _uv(self, words: list[str]) -> None:
+        words = [word for word in words if not word.startswith("--")]
+        project = posixpath.join(self._workdir, "pyproject.toml")
+        if words[:1] == ["sync"] and self._is_image_path(project):
+            self._add(["-r", IMAGE_PATH + project])
+            self.gaps.append(f"the exact versions of uv.lock (line {self._line})")
+        elif words[:1] not in ([], ["venv"], ["pip"], ["cache"], ["python"], ["--version"]):
+            self._gap("packages of a project manager", ["uv", *words])
+
+    def _pip(self, words: list[str]) -> None:
+        arguments: list[str] = []
+        wanted = False
+        index = 0
+        while index < len(words):
+            word = words[index]
+            index += 1
+            name, has_value, value = word.partition("=") if word.startswith("--") else (word, "", "")
+            if name in _VALUE_OPTIONS or name in _IGNORED_WITH_VALUE:
+                if not has_value:
+                    if index >= len(words):
+                        break
+                    value = words[index]
+                    index += 1
+                if name in _IGNORED_WITH_VALUE:
+                    continue
+                option = _VALUE_OPTIONS[name]
+                wanted = wanted or option in ("-r", "-e")
+                arguments += [option, self._path(value) if option in _PATH_OPTIONS else value]
+            elif re.match(r"-[rce].", word) and not word.startswith("--"):
+                wanted = wanted or word[1] in "re"
+                arguments += [word[:2], self._path(word[2:])]
+            elif word.startswith("-"):
+                if word in _KEPT_FLAGS:
+                    arguments.append(_KEPT_FLAGS[word])
+            elif re.split(r"[<>=!~\[; ]", word)[0].lower() not in _INSTALLERS:
+                wanted = True
+                arguments.append(self._path(word) if self._looks_like_path(word) else word)
+        if wanted:
+            self._add(arguments)
+
+    def _looks_like_path(self, word: str) -> bool:
+        if "://" in word or " @ " in word:
+            return False
+        return word.startswith((".", "/")) or word.endswith((".whl", ".tar.gz", ".zip"))
+
+    def _path(self, word: str) -> str:
+        if "://" in word:
+            return word
+        base, bracket, extras = word.partition("[")
+        path = posixpath.normpath(posixpath.join(self._workdir, base.strip("\"'")))
+        return f"{IMAGE_PATH}{path}{bracket}{extras}"
+
+    def _add(self, arguments: list[str]) -> None:
+        self.installs.append(Install(arguments=tuple(arguments), workdir=self._workdir, line=self._line))

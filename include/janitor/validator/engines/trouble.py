@@ -1,0 +1,154 @@
+"""Tells whose fault a failed build is from what the tools said: the repository's, or that of the world around it.
+
+Trouble of the world goes first: a registry that is down makes pip say that there is no matching distribution.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FLAGS = re.IGNORECASE | re.MULTILINE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """A cause that was recognised."""
+
+    repository_at_fault: bool
+    code: str
+    reason: str
+    """With the line that shows it."""
+
+
+def _rules(*rules: tuple[str, str, str]) -> tuple[tuple[re.Pattern[str], str, str], ...]:
+    return tuple((re.compile(pattern, _FLAGS), code, reason) for pattern, code, reason in rules)
+
+
+_WORLD = _rules(
+    (r"no space left on device|ENOSPC|disk quota exceeded", "disk_full", "the instance's disk is full"),
+    (
+        r"cannot allocate memory|signal: killed|OOMKilled|out of memory: killed",
+        "out_of_memory",
+        "the instance ran out of memory",
+    ),
+    (
+        r"toomanyrequests|too many requests|(?:status|error|code)\D{0,12}429\b|pull rate limit|rate.?limit exceeded",
+        "rate_limited",
+        "a registry refused further requests for now",
+    ),
+    (
+        r"(?:status|error|code|HTTP)\D{0,16}\b50[0234]\b|HTTP status server error|bad gateway|service unavailable"
+        r"|gateway time-?out|internal server error",
+        "server_trouble",
+        "a server answered with an error of its own",
+    ),
+    (
+        r"could not resolve host|name or service not known|temporary failure in name resolution|no such host"
+        r"|failed to lookup address|dns error|nodename nor servname|getaddrinfo|name resolution"
+        r"|temporary failure resolving",
+        "name_resolution",
+        "a host name could not be resolved",
+    ),
+    (
+        r"connection (?:refused|reset|timed out|aborted)|network is unreachable|no route to host|connect timeout"
+        r"|read timed out|timed? ?out after|i/o timeout|TLS handshake timeout|operation timed out"
+        r"|client error \(Connect\)|failed to connect to|couldn't connect to server|broken pipe|unexpected EOF"
+        r"|early EOF|RPC failed|remote end hung up|incompleteread|connection broken|max retries exceeded"
+        r"|context deadline exceeded|request failed after \d+ retr|error sending request|network was disabled"
+        r"|connection error",
+        "network",
+        "the network failed",
+    ),
+    (
+        r"(?:status|error|code|HTTP)\D{0,16}\b40[13]\b|unauthorized|authentication required|access (?:is )?denied"
+        r"|no basic auth credentials|certificate verify failed|unknown certificate authority|UnknownIssuer",
+        "registry_denied",
+        "a registry or server refused access",
+    ),
+    (
+        r"cannot connect to the docker daemon|docker daemon.*not running|error during connect|failed to dial gRPC",
+        "engine_trouble",
+        "the Docker engine does not answer",
+    ),
+    (r"nvidia-container-cli|could not select device driver|failed to initialize NVML", "host_driver", "the GPU driver"),
+)
+
+_REPOSITORY = _rules(
+    (
+        r"404 \(?not found|HTTP error 404|returned error: 404|manifest (?:for .* )?(?:not found|unknown)"
+        r"|: not found$|pull access denied|repository does not exist",
+        "not_found",
+        "something that the build downloads does not exist",
+    ),
+    (
+        r"was not found in the package registry|no matching distribution found|could not find a version that satisfies"
+        r"|there is no version of|no versions of",
+        "dependency_not_found",
+        "a required package, or this version of it, does not exist",
+    ),
+    (
+        r"requires a different python|current Python version .* does not satisfy|has no wheels with a matching",
+        "dependency_python",
+        "a required package does not support this Python",
+    ),
+    (
+        r"no solution found when resolving|ResolutionImpossible|conflicting dependencies"
+        r"|cannot install .* because these",
+        "dependency_conflict",
+        "the required packages contradict each other",
+    ),
+    (
+        r"failed to parse:|couldn't parse requirement|invalid requirement|invalid URL|wheel filename .* is invalid"
+        r"|unsupported requirement",
+        "requirements_invalid",
+        "a requirement is not well-formed",
+    ),
+    (
+        r"failed to build|failed building wheel|subprocess-exited-with-error|build backend (?:failed|returned)"
+        r"|could not build wheels|fatal error: .*: no such file",
+        "dependency_build",
+        "a required package does not build",
+    ),
+    (r"unable to locate package|has no installation candidate", "system_package", "a system package does not exist"),
+)
+
+
+def world_trouble(text: str) -> Trouble | None:
+    """Trouble that no repository is to blame for; None if there is no sign of any."""
+    return _first(text, _WORLD, repository_at_fault=False)
+
+
+def build_trouble(text: str, exit_code: int | None) -> Trouble | None:
+    """Why a build failed; None if its output gives no known reason.
+
+    Args:
+        text: What the build printed.
+        exit_code: Of the build; -9 and 137 are the kernel's way to say that memory ran out.
+    """
+    if trouble := world_trouble(text):
+        return trouble
+    if trouble := _first(text, _REPOSITORY, repository_at_fault=True):
+        return trouble
+    if exit_code in (-9, 137):
+        return Trouble(
+            repository_at_fault=False, code="out_of_memory", reason="the build was killed, as by lack of memory"
+        )
+    return None
+
+
+def _first(
+    text: str, rules: tuple[tuple[re.Pattern[str], str, str], ...], *, repository_at_fault: bool
+) -> Trouble | None:
+    for pattern, code, reason in rules:
+        if match := pattern.search(text):
+            return Trouble(
+                repository_at_fault=repository_at_fault, code=code, reason=f"{reason}: {_line(text, match.start())}"
+            )
+    return None
+
+
+def _line(text: str, position: int) -> str:
+    start = text.rfind("\n", 0, position) + 1
+    end = text.find("\n", position)
+    return " ".join(text[start : end if end >= 0 else len(text)].split())[:300]

@@ -1,0 +1,179 @@
+"""Judges a run of the SDK's local mode by its log and exit code.
+
+The exit code alone is worthless: the SDK ends with 0 when a generator was never iterated, when an error hides below
+the top of the result, and when the handler returned None. Source: runpod-python, serverless/modules/rp_local.py and
+rp_job.py, versions 1.7.7 and 1.12.0, and logs of both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from janitor.validator.handler.output_judge import UNFINISHED, judge_output
+from janitor.validator.handler.python_repr import error_in_tokens, parse_repr
+from janitor.validator.handler.verdict import PASSED, Outcome, Verdict, clipped, failing, inconclusive
+
+_BANNER = "--- Starting Serverless Worker |"
+_LINE = re.compile(r"(TRACE|DEBUG|INFO|WARN|ERROR|TIP)\s*\| (.*)")
+_BATCH = re.compile(r"\[batchId=[^\]]*\] ")
+_STARTED = re.compile(r"(?:\S+ \| )?Started\.")
+_COMPLETED = re.compile(r"Job \S+ completed successfully\.")
+_FAILED = re.compile(r"Job \S+ failed with error: (.*)", re.DOTALL)
+_RESULT = "Job result: "
+_CAPTURED = re.compile(r"(?:\S+ \| )?Captured Handler Exception")
+_TRUNCATED = re.compile(r"\.\.\.TRUNCATED \d+ CHARACTERS\.\.\.")
+_EXCEPTION_LINE = re.compile(
+    r"^(?:[A-Za-z_][\w.]*\.)?[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt|Warning)\b.*$", re.M
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogEntry:
+    """One message of the SDK's logger."""
+
+    level: str
+    message: str
+    """With the lines that follow it up to the next message."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SdkLog:
+    """What the SDK said in a log."""
+
+    started_sdk: bool
+    """Whether the SDK's first line is there."""
+    entries: tuple[LogEntry, ...]
+
+
+def read_sdk_log(text: str) -> SdkLog:
+    """Take a log apart, in the plain form or in that of JSON lines, which the SDK uses under an endpoint's id."""
+    started = False
+    entries: list[LogEntry] = []
+    pending: list[str] | None = None
+    level = ""
+
+    def flush() -> None:
+        if pending is not None:
+            entries.append(LogEntry(level=level, message=_BATCH.sub("", "\n".join(pending), count=1)))
+
+    for line in text.splitlines():
+        if line.startswith(_BANNER):
+            started = True
+        elif (parsed := _json_entry(line)) is not None:
+            flush()
+            pending = None
+            entries.append(parsed)
+        elif match := _LINE.match(line):
+            flush()
+            level, pending = match.group(1), [match.group(2)]
+        elif pending is not None:
+            pending.append(line)
+    flush()
+    return SdkLog(started_sdk=started, entries=tuple(entries))
+
+
+def judge_local_run(text: str, exit_code: int) -> Verdict:
+    """Whether a run of the local mode shows that the handler works.
+
+    Args:
+        text: Everything that the process printed.
+        exit_code: Its exit code; negative for a signal.
+
+    Returns:
+        `PASS` only for an exit code of 0, the completed line, and a whole result without generator, error or void.
+        `INCONCLUSIVE` where the API could tell; `ERROR` where the test's own input was refused.
+    """
+    log = read_sdk_log(text)
+    messages = [entry.message for entry in log.entries]
+    if not log.started_sdk:
+        if exit_code == 0:
+            return failing("sdk_not_started", "the program ended without starting the runpod SDK")
+        return failing("start_failed", f"the program {ended(exit_code)} before the runpod SDK started: {cause(text)}")
+    if any(message.startswith("test_input.json not found") for message in messages):
+        return inconclusive("test_input_not_found", "the worker left its folder: the SDK found no test_input.json")
+    if any(message.startswith("Job has no input parameter") for message in messages):
+        return failing("no_input", "the SDK refused test_input.json: it has no `input`")
+    if failure := _failure(messages):
+        return failure
+    if exit_code != 0:
+        started = any(_STARTED.match(message) for message in messages)
+        if not started and "JSONDecodeError" in text:
+            return Verdict(outcome=Outcome.ERROR, code="input_rejected", reason="the SDK could not read the test input")
+        return failing("handler_exited", f"the worker {ended(exit_code)} in its handler: {cause(text)}")
+    if not any(_COMPLETED.match(message) for message in messages):
+        return failing("not_completed", "the worker ended with exit code 0, but its job was never completed")
+    return _judge_result(messages)
+
+
+def _failure(messages: list[str]) -> Verdict | None:
+    for index, message in enumerate(messages):
+        if _CAPTURED.match(message):
+            details = messages[index + 1] if index + 1 < len(messages) else ""
+            return failing("handler_raised", f"the handler raised {_exception(details)}")
+    for message in messages:
+        if match := _FAILED.match(message):
+            return failing("handler_error", f"the handler returned an error: {clipped(match.group(1))}")
+    return None
+
+
+def _judge_result(messages: list[str]) -> Verdict:
+    results = [message for message in messages if message.startswith(_RESULT)]
+    if not results:
+        return inconclusive("result_missing", "the job was completed, but its result is not in the log")
+    text = results[-1][len(_RESULT) :]
+    truncated = _TRUNCATED.search(text) is not None
+    # Lines after the result are the worker's own; a result is one line unless it was cut.
+    parsed = parse_repr(text if truncated else text.split("\n", 1)[0])
+    if truncated:
+        if error := error_in_tokens(parsed.tokens):
+            return failing("nested_error", f"the result holds {error}: {clipped(text)}")
+        return inconclusive("result_truncated", "the result is too long for the log, which shows only a part of it")
+    if parsed.is_literal and isinstance(parsed.value, dict):
+        output = parsed.value.get("output")
+        if isinstance(output, str) and output in parsed.objects and UNFINISHED.fullmatch(output):
+            if output.startswith("<coroutine"):
+                return failing("unfinished_object", f"the handler returned {output}, which nobody awaited")
+            return inconclusive("generator_not_iterated", f"the local mode never iterated {clipped(output, 80)}")
+        return judge_output(output)
+    for item in parsed.objects:
+        if UNFINISHED.fullmatch(item):
+            return failing(
+                "unfinished_object", f"the result holds {clipped(item, 80)}, which nobody iterated or awaited"
+            )
+    if error := error_in_tokens(parsed.tokens):
+        return failing("nested_error", f"the result holds {error}: {clipped(text)}")
+    return PASSED
+
+
+def ended(exit_code: int) -> str:
+    """How a process ended, in words."""
+    return f"was ended by signal {-exit_code}" if exit_code < 0 else f"ended with exit code {exit_code}"
+
+
+def cause(text: str) -> str:
+    """The last line of a log that names an exception, else its last line."""
+    if found := _EXCEPTION_LINE.findall(text):
+        return clipped(found[-1])
+    lines = [line for line in text.splitlines() if line.strip()]
+    return clipped(lines[-1]) if lines else "it printed nothing"
+
+
+def _exception(details: str) -> str:
+    try:
+        info = json.loads(details)
+        kind = str(info["error_type"]).removeprefix("<class '").removesuffix("'>")
+        return f"{kind}: {clipped(str(info['error_message']))}"
+    except (ValueError, KeyError, TypeError):
+        return clipped(details) or "an exception"
+
+
+def _json_entry(line: str) -> LogEntry | None:
+    if not line.startswith('{"requestId"'):
+        return None
+    try:
+        entry = json.loads(line)
+        return LogEntry(level=str(entry["level"]), message=_BATCH.sub("", str(entry["message"]), count=1))
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,44 @@
+"""What a handler's run shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Outcome(str, Enum):
+    """How far a run decides."""
+
+    PASS = "pass"  # noqa: S105  # the handler did its work
+    FAIL = "fail"  # the handler is at fault
+    ERROR = "error"  # the test itself went wrong
+    INCONCLUSIVE = "inconclusive"  # this way of running it can't tell; another can
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The judgement of one run, with a reason unless it passed."""
+
+    outcome: Outcome
+    code: str | None = None
+    reason: str | None = None
+
+
+PASSED = Verdict(outcome=Outcome.PASS)
+
+
+def failing(code: str, reason: str) -> Verdict:
+    """The handler is at fault."""
+    return Verdict(outcome=Outcome.FAIL, code=code, reason=reason)
+
+
+def inconclusive(code: str, reason: str) -> Verdict:
+    """This run can't tell."""
+    return Verdict(outcome=Outcome.INCONCLUSIVE, code=code, reason=reason)
+
+
+def clipped(value: object, length: int = 300) -> str:
+    """A short form of a value for a reason."""
+    text = value if isinstance(value, str) else repr(value)
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"
