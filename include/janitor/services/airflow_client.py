@@ -77,7 +77,14 @@ class AirflowClient:
 
     def running(self) -> list[str]:
         """Airflow ids of the runs that haven't ended."""
-        answer = self._call("GET", f"/api/v2/dags/{self._dag_id}/dagRuns?state=running&state=queued&limit=100")
+        return self._run_ids("state=running&state=queued&")
+
+    def latest_runs(self) -> list[str]:
+        """Airflow ids of the latest runs, newest first."""
+        return self._run_ids("order_by=-run_after&")
+
+    def _run_ids(self, query: str) -> list[str]:
+        answer = self._call("GET", f"/api/v2/dags/{self._dag_id}/dagRuns?{query}limit={_PAGE_SIZE}")
         return [run["dag_run_id"] for run in answer["dag_runs"]]
 
     def mark_failed(self, airflow_run_id: str) -> None:
