@@ -9,6 +9,7 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give every test the group of its folder; the slowest folders come first, so that they don't end alone."""
     for item in items:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PLACE_POLL = timedelta(seconds=2)
 PLACE_WAIT_IN_WORKER = timedelta(seconds=30)
 PLACE_PAUSE = timedelta(seconds=15)
+PLACE_WAIT_LIMIT = timedelta(hours=48)
+"""From the run's start; as long as the longest hard limit, after which every place was free once."""
 
 
 class LaunchValidationOperator(EC2CreateInstanceOperator):
@@ -60,7 +62,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         context["repository"] = self.planned["repository"]
         try:
             settings = current_settings()
-            order = self._take_place(settings)
+            order = self._take_place(settings, context["dag_run"].start_date)
             if order.adopted_instance_id is not None:
                 self.log.info("adopting %s", order.adopted_instance_id)
                 instance_id = order.adopted_instance_id
@@ -80,7 +82,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         except JanitorError as second:
             self.log.warning("the problem can't be kept: %s", second)
 
-    def _take_place(self, settings: Settings) -> launching.LaunchOrder:
+    def _take_place(self, settings: Settings, started_at: datetime) -> launching.LaunchOrder:
         validation_id = UUID(self.planned["validation_id"])
         give_up_at = time.monotonic() + PLACE_WAIT_IN_WORKER.total_seconds()
         while True:
@@ -88,6 +90,10 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
             if order is not None:
                 return order
             if time.monotonic() >= give_up_at:
+                if datetime.now(timezone.utc) >= started_at + PLACE_WAIT_LIMIT:
+                    raise CloudError(
+                        f"no place became free within {PLACE_WAIT_LIMIT}; see `make check-parallel-status`"
+                    )
                 self.log.info("every place is held; asking again in %s", PLACE_PAUSE)
                 raise AirflowRescheduleException(datetime.now(timezone.utc) + PLACE_PAUSE)
             self.log.info("every place is held; waiting")

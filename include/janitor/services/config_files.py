@@ -11,6 +11,7 @@ from janitor.domain.errors import ConfigError
 from janitor.settings import Settings
 
 _LARGEST_BYTES = 1_000_000
+_LONGEST_PATH = 255
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ def load_config(settings: Settings, path: str) -> LoadedConfig:
     Raises:
         ConfigError: The file is missing, unreadable or wrong; every problem is listed.
     """
+    if len(path) > _LONGEST_PATH:
+        raise _unreadable(path, f"the path has {len(path)} characters; at most {_LONGEST_PATH} are recorded", None)
     file = (settings.project_root / path).resolve()
     if file.exists() and not file.is_file():
         raise _unreadable(path, "is not a file", None)

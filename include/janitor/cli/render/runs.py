@@ -65,7 +65,7 @@ def reason_of(validation: ValidationView) -> str | None:
         return None
     summary = one_line(validation.summary) if validation.summary else validation.reason_code
     check = validation.failing_check
-    if check and summary and not summary.startswith(check):
+    if check and summary and f"{check}: " not in summary:
         return f"{check}: {summary}"
     return summary or check
 
