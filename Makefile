@@ -58,7 +58,7 @@ run: $(STAMP) ## validate the example workers, from nothing to results [CONFIG= 
 	$(JANITOR) run $(REPO_OPTION) $(TIMEOUT_OPTION) -- $(CONFIG_ARGUMENT)
 
 test: $(STAMP) ## run all tests
-	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadgroup
+	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadscope
 
 up: $(STAMP) ## start the local stack in the background
 	$(JANITOR) up

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePosixPath
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-TESTS = Path(__file__).resolve().parent
+SLOWEST_FIRST = ("dags", "acceptance", "integration/stack", "integration/validator", "integration/localcloud")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+def group_of(nodeid: str) -> str:
+    """The folder that shares what is expensive, for example `integration/stack` or `unit`."""
+    parts = PurePosixPath(nodeid.split("::", 1)[0]).parts[1:-1]
+    return "/".join(parts[:2] if parts[:1] == ("integration",) else parts[:1])
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test the group of its folder; the slowest folders come first, so that they don't end alone."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.path)))
-    items.sort(key=lambda item: _ORDER.get(_group(item.path), len(_ORDER)))
+    """Put the slowest folders first, so that they don't end alone."""
+    rank = {group: position for position, group in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: rank.get(group_of(item.nodeid), len(rank)))
 
 
-_ORDER = {"dags": 0, "acceptance": 1, "integration/stack": 2, "integration/validator": 3, "integration/localcloud": 4}
+class FolderScheduling(LoadScopeScheduling):
+    """Gives a process one folder after another."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        # In the order above, not by the number of tests.
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
 
 
-def _group(path: Path) -> str:
-    parts = path.relative_to(TESTS).parts[:-1]
-    return "/".join(parts[:2] if parts and parts[0] == "integration" else parts[:1]) or "unit"
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderScheduling | None:
+    """Take the place of `--dist=loadscope`."""
+    return FolderScheduling(config, log) if config.getvalue("dist") == "loadscope" else None

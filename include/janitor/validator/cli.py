@@ -7,6 +7,7 @@ report could not be delivered.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -52,6 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = commands.add_parser("run", help="validate what a spec names", description="Validate what a spec names.")
     run.add_argument("--spec", required=True, metavar="FILE", help="the spec as JSON; - reads standard input")
     options = parser.parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Whatever locale the instance's agent has: a line that can't be encoded would be lost.
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     try:
         spec = ValidationSpec.from_json(_read_spec(options.spec))
     except (SpecError, OSError) as exc:
@@ -89,7 +93,7 @@ def run_spec(spec: ValidationSpec) -> int:
         )
     except OSError as exc:
         print(f"janitor-validator: no workspace can be made: {exc}; set TMPDIR to a writable folder", file=sys.stderr)
-        return EXIT_USAGE
+        return EXIT_UNDELIVERED
     report = runner.validate()
     journal.say(f"result: {report.status.value} in {report.duration_seconds:.1f} s: {report.summary}")
     try:

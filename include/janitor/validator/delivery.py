@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from janitor.protocol.report import Report
 from janitor.protocol.spec import ValidationSpec
@@ -20,6 +21,8 @@ LEAST_TIME = timedelta(seconds=3)
 _ATTEMPT_SECONDS = 30.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+"""No proxy leads there."""
 _FINAL_STATUSES = frozenset({400, 401, 403, 404, 405})
 """S3 will not change its mind about these: the URL is wrong or has expired. A redirect is as final."""
 
@@ -65,7 +68,10 @@ def _write(path: Path, content: bytes) -> None:
 def _upload(url: str, content: bytes, journal: Journal) -> None:
     """PUT until it is taken or refused for good; `delivery_limit` ends the attempts."""
     pause = _FIRST_PAUSE_SECONDS
-    opener = urllib.request.build_opener(_NoRedirect)
+    handlers: list[type[urllib.request.BaseHandler] | urllib.request.BaseHandler] = [_NoRedirect]
+    if urlsplit(url).hostname in _LOOPBACK:
+        handlers.append(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(*handlers)
     while True:
         try:
             request = urllib.request.Request(url, data=content, method="PUT")  # noqa: S310  # the spec allows http(s)

@@ -15,7 +15,7 @@ _SHORTEST_LITERAL = 6
 # Bounded on both sides, so that a long run of letters costs linear time.
 _NAME = (
     r"[\w.-]{0,60}"
-    r"(?:token|secret|passwd|password|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth[_-]?key)"
+    r"(?:token(?!i[sz])|secret|passwd|password|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth[_-]?key)"
     r"[\w.-]{0,60}"
 )
 _WHOLE_NAME = rf"(?<![\w.-]){_NAME}"

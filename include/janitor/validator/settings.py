@@ -51,7 +51,8 @@ class Settings:
             environ: Instead of the process's environment.
         """
         env = os.environ if environ is None else environ
-        home = Path(env.get("HOME") or "/")
+        # A command of an instance agent may have no HOME; the user database knows it.
+        home = Path(env.get("HOME") or os.path.expanduser("~"))
         return cls(
             path=env.get("PATH") or _DEFAULT_PATH,
             home=home,

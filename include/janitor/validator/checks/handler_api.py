@@ -29,6 +29,7 @@ from janitor.validator.handler.api_judge import generator_was_iterated, judge_an
 from janitor.validator.handler.log_judge import cause, ended
 from janitor.validator.handler.verdict import PASSED, Outcome, Verdict, failing
 from janitor.validator.processes.supervisor import Outcome as ProcessOutcome
+from janitor.validator.repository.python_source import HandlerKind
 from janitor.validator.repository.tests_file import TestCase
 
 READY_LIMIT = timedelta(minutes=20)
@@ -72,6 +73,8 @@ def check_handler_api(bench: Bench) -> Finding:
     """Run the test cases through the API, if the local mode doesn't suffice."""
     known = bench.known
     local_passed = known.local_verdict is not None and known.local_verdict.outcome is Outcome.PASS
+    if known.load_balancer and known.handler_kind is HandlerKind.UNKNOWN:
+        return skipped("load_balancer", "a load-balanced worker has no handler to test", required=True)
     cases = _cases(bench, local_passed)
     if not cases:
         if local_passed:
@@ -218,9 +221,9 @@ def _conclude(
     reason = f"{name}: {verdict.reason}"
     if verdict.outcome is Outcome.ERROR:
         return errored(verdict.code or "unknown", reason, summary, *evidence, outcome=outcome)
-    text = outcome.output.text[-_EXCUSE_CHARACTERS:]
-    judged_by_body = verdict.code in ("output_mismatch", "empty_output", "nested_error", "test_timeout")
-    trouble = None if judged_by_body else excuse(text, given(bench.known.engine).place)
+    # Another output than expected has nothing to do with what is in the log.
+    text = "" if verdict.code == "output_mismatch" else outcome.output.text[-_EXCUSE_CHARACTERS:]
+    trouble = excuse(text, given(bench.known.engine).place)
     if trouble is not None:
         return errored(trouble.code, f"{reason}; {trouble.reason}", summary, *evidence, outcome=outcome)
     return failed(verdict.code or "unknown", reason, summary, *evidence, outcome=outcome)

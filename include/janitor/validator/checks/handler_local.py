@@ -11,6 +11,7 @@ from janitor.validator.engines.excuses import excuse
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 from janitor.validator.handler.log_judge import judge_local_run
 from janitor.validator.handler.verdict import Outcome
+from janitor.validator.repository.python_source import HandlerKind
 
 LOG_NAME = "handler, local mode"
 _EXCUSE_CHARACTERS = 12_000
@@ -19,7 +20,7 @@ _EXCUSE_CHARACTERS = 12_000
 def check_handler_local(bench: Bench) -> Finding:
     """Run the worker on its test input."""
     known = bench.known
-    if known.load_balancer and known.handler_kind.value == "unknown":
+    if known.load_balancer and known.handler_kind is HandlerKind.UNKNOWN:
         return skipped("load_balancer", "a load-balanced worker has no handler to test", required=True)
     if known.test_input is None:
         if known.plan is not None:

@@ -17,14 +17,15 @@ def choose_engine(bench: Bench) -> WorkerEngine:
     Raises:
         EngineError: The spec asks for docker and no Docker engine answers.
     """
-    from janitor.validator.engines.docker import DockerEngine, docker_answers  # noqa: PLC0415  # not needed by most
+    from janitor.validator.engines.docker import DockerEngine  # noqa: PLC0415  # not needed by most
+    from janitor.validator.engines.docker_client import DockerClient  # noqa: PLC0415
     from janitor.validator.engines.venv import VenvEngine  # noqa: PLC0415
 
     choice = bench.spec.engine
     if choice is EngineChoice.VENV:
         return VenvEngine(bench)
-    if why_not := docker_answers(bench.settings, bench.workspace.neutral):
+    if why_not := DockerClient(bench.settings).why_not():
         if choice is EngineChoice.DOCKER:
-            raise EngineError(f"the Docker engine does not answer: {why_not}")
+            raise EngineError(f"no Docker engine can be used: {why_not}")
         return VenvEngine(bench)
     return DockerEngine(bench)

@@ -10,10 +10,8 @@ import contextlib
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from janitor.protocol.statuses import Engine
@@ -22,72 +20,27 @@ from janitor.validator.dockerfile.command import Command
 from janitor.validator.dockerfile.lexer import split_words
 from janitor.validator.engines.base import API_PORT, EngineError, HandlerRun, Server
 from janitor.validator.engines.build_log import failing_step
+from janitor.validator.engines.docker_client import DockerClient
 from janitor.validator.engines.excuses import Place
+from janitor.validator.engines.gpu_probe import TORCH_PROBE, judge_gpu
 from janitor.validator.engines.trouble import build_trouble
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 from janitor.validator.interrupts import Interrupted
-from janitor.validator.processes.supervisor import Outcome, ProcessStartError, run, start
-from janitor.validator.settings import Settings
 
+LABEL = "janitor.validation"
+"""What containers and images of a validation carry, with its id."""
 _NO_LIMIT = timedelta(days=1)
 """The spec's deadline bounds what has no limit of its own."""
-_QUICK_LIMIT = timedelta(seconds=60)
 _PROBE_LIMIT = timedelta(minutes=10)
 """A probe's container may have to load a large framework."""
-_ANSWER_LIMIT = timedelta(seconds=15)
-_CLIENT_WITHOUT_BUILDKIT = 23
-"""From this major version on the command builds through its buildx plugin. Source: Docker Engine 23.0 release notes."""
-LABEL = "janitor.validation"
 _PIDS = 4_096
 _MEMORY_SHARE = 0.9
+_SHARED_MEMORY_BYTES = 8 * 1024**3
 _NOT_LOCAL = ("RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT")
 _SHORT_TAIL = 16_000
-_NOT_STARTED = frozenset({125, 126, 127})
-"""Source: `docker run` reference, "Exit status": 125 the engine, 126 not executable, 127 not found."""
-
-_TORCH_PROBE = """\
-import json
-try:
-    import torch
-except ImportError:
-    print(json.dumps({"torch": None}))
-    raise SystemExit
-facts = {"torch": torch.__version__, "cuda": torch.version.cuda, "available": torch.cuda.is_available()}
-if facts["available"]:
-    facts["arch"] = torch.cuda.get_arch_list()
-    facts["sum"] = float((torch.ones(64, device="cuda") * 2).sum().item())
-print(json.dumps(facts))
-"""
-
-
-def docker_answers(settings: Settings, cwd: Path) -> str | None:
-    """Why no Docker engine can be used; None if one answers and can build with BuildKit."""
-
-    def ask(*arguments: str) -> Outcome:
-        env = _client_environment(settings)
-        return run(["docker", *arguments], cwd=cwd, env=env, limit=_ANSWER_LIMIT, confined=False)
-
-    try:
-        versions = ask("version", "--format", "{{.Client.Version}} {{.Server.Version}}")
-        # Older clients print their trouble and end with 0.
-        match = re.match(r"(\d+)\.\S* \d+\.", versions.output.text.strip())
-        if versions.exit_code != 0 or match is None:
-            return " ".join(versions.output.text.split())[-300:] or "no answer"
-        if int(match.group(1)) >= _CLIENT_WITHOUT_BUILDKIT and ask("buildx", "version").exit_code != 0:
-            return "the docker command lacks its buildx component, without which it can't build"
-    except ProcessStartError as exc:
-        return str(exc)
-    return None
-
-
-def _client_environment(settings: Settings) -> dict[str, str]:
-    return {"PATH": settings.path, "HOME": str(settings.home), **settings.docker, **settings.proxies}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _ContainerState:
-    exit_code: int | None
-    out_of_memory: bool
+_ENGINE_REFUSED = 125
+_NOT_STARTED = frozenset({126, 127})
+"""Not executable, not found. Source: `docker run` reference, "Exit status"; 125 is the engine's own."""
 
 
 class DockerEngine:
@@ -102,8 +55,9 @@ class DockerEngine:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._tag = f"janitor/{bench.spec.validation_id}"
+        self._docker = DockerClient(bench.settings)
         self._containers = 0
-        self._built = False
+        self._workdir: str | None = None
         self._local_run: HandlerRun | None = None
 
     @property
@@ -126,37 +80,21 @@ class DockerEngine:
         repository = bench.spec.repository
         # A build argument without a value is taken from the client's environment, so that it stays out of our argv.
         arguments = [part for name in repository.build_args for part in ("--build-arg", name)]
-        argv = [
-            *(
-                "docker",
-                "build",
-                "--progress",
-                "plain",
-                "--tag",
-                self._tag,
-                "--label",
-                f"{LABEL}={bench.spec.validation_id}",
-            ),
-            *arguments,
-            *("--file", str(bench.workspace.checkout / given(given(bench.known.layout).dockerfile))),
-            str(bench.workspace.checkout),
-        ]
-        env = {**_client_environment(bench.settings), **repository.build_args, "DOCKER_BUILDKIT": "1"}
-        try:
-            outcome = run(
-                argv,
-                cwd=bench.workspace.neutral,
-                env=env,
-                limit=_NO_LIMIT,
-                confined=False,
-                sink=bench.journal.streamer(),
-            )
-        except ProcessStartError as exc:
-            raise EngineError(f"docker can't be started: {exc}") from exc
+        outcome = self._docker.run(
+            [
+                *("build", "--progress", "plain", "--tag", self._tag),
+                *("--label", f"{LABEL}={bench.spec.validation_id}"),
+                *arguments,
+                *("--file", str(bench.workspace.checkout / given(given(bench.known.layout).dockerfile))),
+                str(bench.workspace.checkout),
+            ],
+            limit=_NO_LIMIT,
+            sink=bench.journal.streamer(),
+            variables={**repository.build_args, "DOCKER_BUILDKIT": "1"},
+        )
         log = bench.evidence.log("docker build", outcome)
         cached = len(re.findall(r"^#\d+ CACHED$", outcome.output.text, re.MULTILINE))
         if outcome.exit_code == 0:
-            self._built = True
             return passed(log, bench.evidence.value("cache", f"{cached} steps came from the cache"), outcome=outcome)
         step = failing_step(outcome.output.text)
         # The step's own output decides; what other steps printed on the way does not.
@@ -173,10 +111,11 @@ class DockerEngine:
 
     def image(self) -> Finding:
         """Describe the image: size, layers, digest."""
-        outcome = self._docker("image", "inspect", self._tag)
+        outcome = self._docker.command("image", "inspect", self._tag)
         if outcome.exit_code != 0:
             return errored("engine_trouble", "the image that was built can't be inspected", outcome=outcome)
         details = json.loads(outcome.output.text)[0]
+        self._workdir = details.get("Config", {}).get("WorkingDir") or "/"
         size = int(details.get("Size", 0))
         facts = [
             f"id: {details.get('Id')}",
@@ -193,30 +132,14 @@ class DockerEngine:
         bench = self._bench
         if not bench.known.gpu_available:
             return skipped("gpu_missing", "this instance has no GPU, and none is required")
-        required = bench.spec.gpu_required
         smi = self._run_container(["--entrypoint", "nvidia-smi"], ["-L"], limit=_PROBE_LIMIT).outcome
-        evidence = [bench.evidence.log("nvidia-smi", smi)]
-        if smi.exit_code == 127:
-            bench.known.cuda_detected = False
-            return skipped(
-                "image_without_cuda", "the image was given no nvidia-smi: it is not made for CUDA", *evidence
-            )
-        if smi.exit_code != 0:
-            return errored("host_driver", "a container does not see the GPU", *evidence, outcome=smi, required=required)
-        probe = self._run_container(["--entrypoint", "python3"], ["-c", _TORCH_PROBE], limit=_PROBE_LIMIT).outcome
-        evidence.append(bench.evidence.log("torch", probe))
-        facts = _json_line(probe.output.text)
-        if facts is None or facts.get("torch") is None:
-            bench.known.cuda_detected = None
-            return passed(*evidence, outcome=smi, required=required)
-        bench.known.cuda_detected = bool(facts.get("available"))
-        if facts.get("available") and facts.get("sum") == 128.0:
-            return passed(*evidence, outcome=probe, required=required)
-        if facts.get("cuda") is None:
-            reason = f"the image has a torch without CUDA ({facts.get('torch')})"
-            return failed("torch_without_cuda", reason, *evidence, outcome=probe, required=required)
-        reason = f"torch {facts.get('torch')} for CUDA {facts.get('cuda')} can't use the GPU"
-        return errored("host_driver", reason, *evidence, outcome=probe, required=required)
+        torch = None
+        if smi.exit_code == 0:
+            words = ["-c", TORCH_PROBE]
+            torch = self._run_container(["--entrypoint", "python3"], words, limit=_PROBE_LIMIT).outcome
+        shown = judge_gpu(smi, torch, evidence=bench.evidence, required=bench.spec.gpu_required)
+        bench.known.cuda_detected = shown.cuda_detected
+        return shown.finding
 
     # -- run
 
@@ -231,7 +154,7 @@ class DockerEngine:
         log = self._bench.evidence.log("container", outcome)
         if self._local_run.out_of_memory:
             return errored("out_of_memory", "the container was killed for want of memory", log, outcome=outcome)
-        if outcome.exit_code == 125:
+        if outcome.exit_code == _ENGINE_REFUSED:
             last = " ".join(outcome.output.text.split())[-300:]
             return errored("engine_trouble", f"docker could not run the container: {last}", log, outcome=outcome)
         if outcome.exit_code in _NOT_STARTED:
@@ -254,31 +177,14 @@ class DockerEngine:
         if by_environment or not words:
             variables["RUNPOD_REALTIME_PORT"] = str(API_PORT)
             options, words = [], split_words(command) if command is not None else []
-        argv = self._run_argv(name, variables, [*options, "--publish", f"127.0.0.1::{API_PORT}"], words)
-        try:
-            running = start(
-                argv,
-                cwd=self._bench.workspace.neutral,
-                env=_client_environment(self._bench.settings),
-                confined=False,
-                sink=self._bench.journal.streamer(),
+        arguments = self._run_arguments(name, variables, [*options, "--publish", f"127.0.0.1::{API_PORT}"], words)
+        with self._removing(name), self._docker.start(arguments, sink=self._bench.journal.streamer()) as running:
+            port = self._docker.published_port(name, API_PORT, alive=lambda: running.exit_code is None)
+            yield Server(
+                url=f"http://127.0.0.1:{port}",
+                running=running,
+                out_of_memory=lambda: self._docker.state(name).out_of_memory,
             )
-        except ProcessStartError as exc:
-            raise EngineError(f"docker can't be started: {exc}") from exc
-        try:
-            with running:
-                port = self._published_port(name, lambda: running.exit_code is None)
-                yield Server(
-                    url=f"http://127.0.0.1:{port}",
-                    running=running,
-                    out_of_memory=lambda: self._state(name).out_of_memory,
-                )
-        except Interrupted:
-            raise
-        except BaseException:
-            self._remove(name)
-            raise
-        self._remove(name)
 
     def clean_up(self) -> list[str]:
         """Remove the containers and the image of this validation, and look whether they are gone."""
@@ -289,10 +195,10 @@ class DockerEngine:
             (("images", "--quiet", "--filter", label), ("rmi", "--force"), "images"),
         ):
             try:
-                found = sorted(set(self._docker(*listing).output.text.split()))
+                found = sorted(set(self._docker.command(*listing).output.text.split()))
                 if found:
-                    self._docker(*removal, *found)
-                    found = self._docker(*listing).output.text.split()
+                    self._docker.command(*removal, *found)
+                    found = self._docker.command(*listing).output.text.split()
             except EngineError as exc:
                 found = [str(exc)]
             if found:
@@ -300,8 +206,7 @@ class DockerEngine:
         return left
 
     def _run_worker(self, test_input: Mapping[str, Any], environment: Mapping[str, str]) -> HandlerRun:
-        command = given(self._bench.known.command)
-        workdir = command.target.workdir if command.target else given(self._bench.known.dockerfile).final.workdir
+        workdir = self._start_folder()
         source = self._bench.workspace.temporary / "test_input.json"
         source.write_text(json.dumps(test_input))
         source.chmod(0o644)
@@ -319,28 +224,33 @@ class DockerEngine:
     ) -> HandlerRun:
         """Run a container to its end and remove it."""
         name = self._next_name()
-        argv = self._run_argv(name, variables or {}, options, words)
-        try:
-            outcome = run(
-                argv,
-                cwd=self._bench.workspace.neutral,
-                env=_client_environment(self._bench.settings),
-                limit=limit,
-                confined=False,
-                sink=self._bench.journal.streamer(),
-            )
-            state = self._state(name)
-        except Interrupted:
-            raise  # there is a report to flush first; the cleanup removes the container
-        except ProcessStartError as exc:
-            raise EngineError(f"docker can't be started: {exc}") from exc
-        except BaseException:
-            self._remove(name)
-            raise
-        self._remove(name)
-        return HandlerRun(outcome=outcome, out_of_memory=state.out_of_memory)
+        arguments = self._run_arguments(name, variables or {}, options, words)
+        with self._removing(name):
+            outcome = self._docker.run(arguments, limit=limit, sink=self._bench.journal.streamer())
+            return HandlerRun(outcome=outcome, out_of_memory=self._docker.state(name).out_of_memory)
 
-    def _run_argv(
+    @contextlib.contextmanager
+    def _removing(self, name: str) -> Iterator[None]:
+        """Remove the container when the block ends; after an interrupt the cleanup does it, the report goes first."""
+        try:
+            yield
+        except Interrupted:
+            raise
+        except BaseException:
+            self._docker.remove(name)
+            raise
+        self._docker.remove(name)
+
+    def _start_folder(self) -> str:
+        """Where the worker's program starts: the SDK looks for its test input there."""
+        known = self._bench.known
+        target, stated = given(known.command).target, given(known.dockerfile).final.workdir
+        if target is not None and target.workdir != stated:
+            return target.workdir  # a script goes there first
+        # A base image can have a folder of its own, which the Dockerfile doesn't tell.
+        return self._workdir or stated
+
+    def _run_arguments(
         self, name: str, variables: Mapping[str, str], options: Sequence[str], words: Sequence[str]
     ) -> list[str]:
         bench = self._bench
@@ -354,11 +264,18 @@ class DockerEngine:
         memory = int(given(bench.known.host).memory_bytes * _MEMORY_SHARE)
         gpus = ["--gpus", "all"] if bench.known.gpu_available else []
         return [
-            *("docker", "run", "--name", name, "--label", f"{LABEL}={bench.spec.validation_id}"),
+            *("run", "--name", name, "--label", f"{LABEL}={bench.spec.validation_id}"),
             *("--network", "bridge", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
             *("--memory", str(memory), "--memory-swap", str(memory), "--pids-limit", str(_PIDS)),
             # What is printed is taken from the client; a copy on the host's disk would have no bound.
-            *("--log-driver", "none", "--env-file", str(env_file), "--shm-size", str(min(memory // 2, 8 * 1024**3))),
+            *(
+                "--log-driver",
+                "none",
+                "--env-file",
+                str(env_file),
+                "--shm-size",
+                str(min(memory // 2, _SHARED_MEMORY_BYTES)),
+            ),
             *others,
             *gpus,
             *options,
@@ -372,40 +289,9 @@ class DockerEngine:
             variables.pop(name, None)
         return {**variables, "PYTHONUNBUFFERED": "1", "RUNPOD_LOG_LEVEL": "DEBUG", "RUNPOD_DEBUG_LEVEL": "DEBUG"}
 
-    def _published_port(self, name: str, alive: Callable[[], bool]) -> int:
-        """The port of the loopback interface; 0 if the container never got there."""
-        while alive():
-            outcome = self._docker("port", name, str(API_PORT))
-            if match := re.search(r"127\.0\.0\.1:(\d+)", outcome.output.text):
-                return int(match.group(1))
-        return 0
-
-    def _state(self, name: str) -> _ContainerState:
-        outcome = self._docker("inspect", "--format", "{{json .State}}", name)
-        state = _json_line(outcome.output.text) or {}
-        return _ContainerState(exit_code=state.get("ExitCode"), out_of_memory=bool(state.get("OOMKilled")))
-
-    def _remove(self, name: str) -> None:
-        with contextlib.suppress(EngineError):
-            self._docker("rm", "--force", "--volumes", name)
-
     def _next_name(self) -> str:
         self._containers += 1
         return f"janitor-{self._bench.spec.validation_id}-{self._containers}"
-
-    def _docker(self, *arguments: str) -> Outcome:
-        settings = self._bench.settings
-        try:
-            return run(
-                ["docker", *arguments],
-                # The workspace may be gone when the cleanup looks once more.
-                cwd=settings.temporary,
-                env=_client_environment(settings),
-                limit=_QUICK_LIMIT,
-                confined=False,
-            )
-        except ProcessStartError as exc:
-            raise EngineError(f"docker can't be started: {exc}") from exc
 
 
 def _with_api(known: Command, override: str | None) -> tuple[list[str], list[str]]:
@@ -418,14 +304,3 @@ def _with_api(known: Command, override: str | None) -> tuple[list[str], list[str
     if known.shell_text is not None:
         return ["--entrypoint", "/bin/sh"], ["-c", f"exec {known.shell_text} {' '.join(arguments)}"]
     return [], []
-
-
-def _json_line(text: str) -> dict[str, Any] | None:
-    for line in reversed(text.splitlines()):
-        if line.startswith("{"):
-            try:
-                value = json.loads(line)
-            except ValueError:
-                continue
-            return value if isinstance(value, dict) else None
-    return None

@@ -7,9 +7,10 @@ Only failures are excused, never turned into a pass: the result is `error`, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from janitor.validator.engines.gaps import Gap, listed
 from janitor.validator.engines.trouble import Trouble
 
 _NO_GPU = re.compile(
@@ -27,12 +28,14 @@ _MEMORY = re.compile(
 )
 _DISK = re.compile(r"(?i)no space left on device|disk quota exceeded")
 _NETWORK = re.compile(
-    r"(?i)temporary failure in name resolution|network is unreachable|no route to host"
-    r"|(?:status|error|code|HTTP)\D{0,16}\b(?:429|50[0234])\b|too many requests|bad gateway|service unavailable"
-    r"|(?:connect|read) ?timeout|connection timed out"
+    r"(?i)temporary failure in name resolution|name or service not known|nodename nor servname|failed to resolve"
+    r"|network is unreachable|no route to host|max retries exceeded|too many requests|bad gateway|service unavailable"
+    r"|(?:status|error|code|HTTP)\D{0,16}\b(?:429|50[0234])\b|(?:connect|read) ?timeout|connection timed out"
+    r"|outgoing traffic has been disabled"
 )
 _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'|ImportError: .*")
 _MISSING_LIBRARY = re.compile(r"cannot open shared object file|OSError: .*lib\S+\.so")
+_REFUSED = re.compile(r"(?i)connection ?refused|ECONNREFUSED|failed to establish a new connection")
 _MISSING_FILE = re.compile(
     r"(?:FileNotFoundError|PermissionError|NotADirectoryError|OSError): .*?['\"]([^'\"\n]+)['\"]"
 )
@@ -43,7 +46,7 @@ class Place:
     """Where a handler ran."""
 
     has_gpu: bool
-    gaps: tuple[str, ...]
+    gaps: tuple[Gap, ...]
     """What the image has and this place lacks; empty in a container of the image."""
     in_image: Callable[[str], bool]
     """Whether the repository puts something at this absolute path of the image."""
@@ -57,7 +60,7 @@ def excuse(text: str, place: Place) -> Trouble | None:
     """What in the place made the handler fail; None if nothing did, so far as can be told.
 
     Args:
-        text: What the worker printed, its exception included.
+        text: What the worker printed, its exception included; empty to go by the place alone.
         place: Where it ran.
     """
     for pattern, code, reason in _rules(place):
@@ -89,18 +92,13 @@ def _not_the_image(text: str, place: Place) -> Trouble | None:
             return _trouble("engine_limit", f"{path} is in the image, but the venv engine has no such absolute path")
     if not place.gaps:
         return None
-    lacks = _listed(place.gaps)
-    for pattern in (_MISSING_LIBRARY, _MISSING_MODULE, _MISSING_FILE):
+    lacks = f"the venv engine lacks what the image has ({listed(place.gaps)})"
+    for pattern in (_MISSING_LIBRARY, _MISSING_MODULE, _MISSING_FILE, _REFUSED):
         if match := pattern.search(text):
-            return _trouble(
-                "engine_limit", f"the venv engine lacks what the image has ({lacks}): {_around(text, match)}"
-            )
+            return _trouble("engine_limit", f"{lacks}: {_around(text, match)}")
+    if any(gap.is_deep for gap in place.gaps):
+        return _trouble("engine_limit", f"{lacks}, of which this failure may come")
     return None
-
-
-def _listed(gaps: Sequence[str]) -> str:
-    shown = ", ".join(gaps[:3])
-    return f"{shown} and {len(gaps) - 3} more" if len(gaps) > 3 else shown
 
 
 def _trouble(code: str, reason: str) -> Trouble:

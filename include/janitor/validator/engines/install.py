@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from janitor.validator.dockerfile.expand import expand
 from janitor.validator.dockerfile.lexer import split_words
 from janitor.validator.dockerfile.stages import Copy, Dockerfile, Run
+from janitor.validator.engines.gaps import Gap
 
 _SEPARATORS = re.compile(r"&&|\|\||;|\n|(?<!&)&(?!&)")
 _PIP = re.compile(r"(?:.*/)?pip(?:\d+(?:\.\d+)?)?")
@@ -69,18 +70,32 @@ _HARMLESS = frozenset(
             "printf",
             "find",
         ),
-        *("useradd", "adduser", "groupadd", "addgroup", "fi", "test", "[", "[[", "locale-gen", "ldconfig", "which"),
+        *(
+            "useradd",
+            "adduser",
+            "groupadd",
+            "addgroup",
+            "fi",
+            "test",
+            "[",
+            "[[",
+            "locale-gen",
+            "ldconfig",
+            "which",
+            "ln",
+        ),
+        *("add-apt-repository", "update-alternatives", "groupmod", "usermod", "sleep", "exit", "done", "for"),
     }
 )
-# Commands that bring in something of their own; the words say what the venv engine then lacks.
+# Commands that bring in something of their own: what the venv engine then lacks, and whether that gap is deep.
 _BRINGERS = (
-    (re.compile(r"(?:.*/)?(?:apt-get|apt|apk|yum|dnf|microdnf|zypper)"), "system packages"),
-    (re.compile(r"(?:.*/)?(?:conda|mamba|micromamba)"), "conda packages"),
-    (re.compile(r"(?:.*/)?(?:poetry|pipenv|pdm|hatch)"), "packages of a project manager"),
-    (re.compile(r"(?:.*/)?(?:git|wget|curl|aria2c|huggingface-cli|hf|aws|gsutil)"), "downloads"),
-    (_PYTHON, "what a Python program does at build time"),
-    (re.compile(r"(?:.*/)?(?:ba|da|z)?sh|.*\.sh"), "what a script does at build time"),
-    (re.compile(r"(?:.*/)?(?:make|cmake|gcc|g\+\+|cargo|npm|ninja|nvcc)"), "what is compiled at build time"),
+    (re.compile(r"(?:.*/)?(?:apt-get|apt|apk|yum|dnf|microdnf|zypper)"), "system packages", False),
+    (re.compile(r"(?:.*/)?(?:conda|mamba|micromamba)"), "conda packages", False),
+    (re.compile(r"(?:.*/)?(?:poetry|pipenv|pdm|hatch)"), "packages of a project manager", False),
+    (re.compile(r"(?:.*/)?(?:git|wget|curl|aria2c|huggingface-cli|hf|aws|gsutil)"), "downloads", True),
+    (_PYTHON, "what a Python program does at build time", True),
+    (re.compile(r"(?:.*/)?(?:ba|da|z)?sh|.*\.sh"), "what a script does at build time", True),
+    (re.compile(r"(?:.*/)?(?:make|cmake|gcc|g\+\+|cargo|npm|ninja|nvcc)"), "what is compiled at build time", True),
 )
 
 
@@ -99,8 +114,8 @@ class InstallPlan:
     """What the RUN instructions install, and what else they do that can't be done without the image."""
 
     installs: tuple[Install, ...]
-    gaps: tuple[str, ...]
-    """What the image has that an environment made of this plan lacks, for people."""
+    gaps: tuple[Gap, ...]
+    """What the image has that an environment made of this plan lacks."""
 
 
 IMAGE_PATH = "image:"
@@ -115,7 +130,7 @@ def plan_installs(dockerfile: Dockerfile, is_image_path: Callable[[str], bool]) 
         is_image_path: Whether the repository puts a file or folder at this absolute path of the image.
     """
     installs: list[Install] = []
-    gaps: dict[str, None] = {}
+    gaps: dict[Gap, None] = {}
     # A stage that the final one copies from may have made its environment.
     used = {stage.index for stage in dockerfile.final.lineage()} | _copied_stages(dockerfile)
     for stage in dockerfile.stages:
@@ -150,7 +165,7 @@ class _RunReader:
         self._workdir = run.workdir
         self._line = run.line
         self.installs: list[Install] = []
-        self.gaps: list[str] = []
+        self.gaps: list[Gap] = []
         for piece in _SEPARATORS.split(re.sub(r"\\\n", " ", run.command)):
             if not piece.lstrip().startswith("#"):
                 self._command(split_words(expand(piece.strip(), self._environment).text))
@@ -173,19 +188,19 @@ class _RunReader:
             return
         if program in _HARMLESS or (_PIP.fullmatch(words[0])):
             return
-        for pattern, lacks in _BRINGERS:
+        for pattern, lacks, is_deep in _BRINGERS:
             if pattern.fullmatch(words[0]):
                 if not (pattern is _BRINGERS[0][0] and self._is_only_upkeep(words)):
-                    self._gap(lacks, words)
+                    self._gap(lacks, words, is_deep=is_deep)
                 return
-        self._gap("what a command does at build time", words)
+        self._gap("what a command does at build time", words, is_deep=True)
 
     @staticmethod
     def _is_only_upkeep(words: list[str]) -> bool:
         return not any(word in ("install", "add", "-S", "groupinstall") for word in words)
 
-    def _gap(self, lacks: str, words: list[str]) -> None:
-        self.gaps.append(f"{lacks} (line {self._line}: {' '.join(words)[:80]})")
+    def _gap(self, lacks: str, words: list[str], *, is_deep: bool) -> None:
+        self.gaps.append(Gap(text=f"{lacks} (line {self._line}: {' '.join(words)[:80]})", is_deep=is_deep))
 
     @staticmethod
     def _pip_arguments(words: list[str]) -> list[str] | None:
@@ -209,9 +224,9 @@ class _RunReader:
         project = posixpath.join(self._workdir, "pyproject.toml")
         if words[:1] == ["sync"] and self._is_image_path(project):
             self._add(["-r", IMAGE_PATH + project])
-            self.gaps.append(f"the exact versions of uv.lock (line {self._line})")
+            self.gaps.append(Gap(text=f"the exact versions of uv.lock (line {self._line})", is_deep=False))
         elif words[:1] not in ([], ["venv"], ["pip"], ["cache"], ["python"], ["--version"]):
-            self._gap("packages of a project manager", ["uv", *words])
+            self._gap("packages of a project manager", ["uv", *words], is_deep=False)
 
     def _pip(self, words: list[str]) -> None:
         arguments: list[str] = []

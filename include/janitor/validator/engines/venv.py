@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import posixpath
+import re
 import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +25,16 @@ from janitor.validator.dockerfile.image_files import copies_from_elsewhere
 from janitor.validator.dockerfile.python_version import python_version
 from janitor.validator.engines.base import EngineError, HandlerRun, Server
 from janitor.validator.engines.excuses import Place
+from janitor.validator.engines.gaps import Gap, listed
 from janitor.validator.engines.install import IMAGE_PATH, Install, plan_installs
 from janitor.validator.engines.python_environment import NO_LIMIT, PythonEnvironment
 from janitor.validator.engines.trouble import build_trouble
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 from janitor.validator.processes.supervisor import Outcome, ProcessStartError, run, start
 
-_BARE_BASES = ("python", "ubuntu", "debian", "docker.io/python", "library/python", "docker.io/library/python")
+_BARE_BASES = frozenset({"python", "ubuntu", "debian", "alpine", "scratch"})
+_SYSTEM_BASES = frozenset({"nvidia/cuda", "nvcr.io/nvidia/cuda", "runpod/base"})
+"""Bases that bring libraries of the system, but nothing that a worker would miss in another way."""
 _KEPT_FROM_US = frozenset({"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR"})
 # With one of these the SDK would look for work on the platform instead of running locally.
 _NOT_LOCAL = frozenset({"RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT"})
@@ -51,7 +55,7 @@ class VenvEngine:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._environment = PythonEnvironment(bench.settings, bench.workspace)
-        self._gaps: tuple[str, ...] = ()
+        self._gaps: tuple[Gap, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -83,7 +87,8 @@ class VenvEngine:
         version = self._environment.make(wanted)
         gaps = [*self._image_gaps(), *plan.gaps]
         if wanted is not None and version != f"{wanted[0]}.{wanted[1]}":
-            gaps.append(f"Python {wanted[0]}.{wanted[1]} (this is Python {version})")
+            text = f"Python {wanted[0]}.{wanted[1]} (this is Python {version})"
+            gaps.append(Gap(text=text, is_deep=False))
         self._gaps = tuple(gaps)
         evidence = [bench.evidence.value("plan", self._describe(installs, version))]
         outcome = None
@@ -117,7 +122,7 @@ class VenvEngine:
         if not trouble.repository_at_fault:
             return errored(trouble.code, trouble.reason, *evidence, outcome=outcome)
         if self._gaps and trouble.code in ("dependency_build", "dependency_python", "dependency_not_found"):
-            reason = f"the venv engine lacks what the image has ({'; '.join(self._gaps[:3])}): {trouble.reason}"
+            reason = f"the venv engine lacks what the image has ({listed(self._gaps)}): {trouble.reason}"
             return errored("engine_limit", reason, *evidence, outcome=outcome)
         return failed(trouble.code, trouble.reason, *evidence, outcome=outcome)
 
@@ -131,18 +136,25 @@ class VenvEngine:
                 return (Install(arguments=("-r", f"{IMAGE_PATH}/{target.name}"), workdir="/", line=0),)
         return ()
 
-    def _image_gaps(self) -> list[str]:
-        dockerfile = given(self._bench.known.dockerfile)
+    def _image_gaps(self) -> list[Gap]:
+        dockerfile, command = given(self._bench.known.dockerfile), given(self._bench.known.command)
         base = dockerfile.final.base_image
-        gaps = [f"{copy.keyword} of {' '.join(copy.sources)[:80]}" for copy in copies_from_elsewhere(dockerfile)]
-        if base.split("@")[0].rpartition(":")[0] not in _BARE_BASES and base not in _BARE_BASES:
-            gaps.insert(0, f"the base image {base}")
+        name = re.split(r"[:@]", base)[0].removeprefix("docker.io/").removeprefix("library/")
+        gaps = []
+        if name not in _BARE_BASES:
+            gaps.append(Gap(text=f"the base image {base}", is_deep=name not in _SYSTEM_BASES))
+        gaps += [
+            Gap(text=f"{copy.keyword} of {' '.join(copy.sources)[:80]} (line {copy.line})", is_deep=True)
+            for copy in copies_from_elsewhere(dockerfile)
+        ]
+        if command.files and command.files[0].endswith(".sh"):
+            gaps.append(Gap(text=f"what {command.files[0]} starts beside the program", is_deep=False))
         return gaps
 
     def _describe(self, installs: Sequence[Install], version: str) -> str:
         lines = [f"Python {version}, installed by {self._environment.installer}"]
         lines += [f"line {install.line}: install {' '.join(install.arguments)}" for install in installs]
-        lines += [f"not reproduced: {gap}" for gap in self._gaps]
+        lines += [f"not reproduced: {gap.text}" for gap in self._gaps]
         return "\n".join(lines)
 
     # -- what only an image has

@@ -23,6 +23,8 @@ _COMPLETED = re.compile(r"Job \S+ completed successfully\.")
 _FAILED = re.compile(r"Job \S+ failed with error: (.*)", re.DOTALL)
 _RESULT = "Job result: "
 _CAPTURED = re.compile(r"(?:\S+ \| )?Captured Handler Exception")
+_ERROR_TYPE = re.compile(r"""\"error_type\": \"<class '([^']+)'>\"""")
+_ERROR_MESSAGE = re.compile(r"""\"error_message\": \"((?:[^\"\\]|\\.)*)\"""")
 _TRUNCATED = re.compile(r"\.\.\.TRUNCATED \d+ CHARACTERS\.\.\.")
 _EXCEPTION_LINE = re.compile(
     r"^(?:[A-Za-z_][\w.]*\.)?[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt|Warning)\b.*$", re.M
@@ -161,12 +163,15 @@ def cause(text: str) -> str:
 
 
 def _exception(details: str) -> str:
-    try:
-        info = json.loads(details)
-        kind = str(info["error_type"]).removeprefix("<class '").removesuffix("'>")
-        return f"{kind}: {clipped(str(info['error_message']))}"
-    except (ValueError, KeyError, TypeError):
+    # Not by json.loads: the SDK cuts long messages in the middle.
+    kind, message = _ERROR_TYPE.search(details), _ERROR_MESSAGE.search(details)
+    if kind is None or message is None:
         return clipped(details) or "an exception"
+    try:
+        text = str(json.loads(f'"{message.group(1)}"'))
+    except ValueError:
+        text = message.group(1)
+    return f"{kind.group(1)}: {clipped(text)}"
 
 
 def _json_entry(line: str) -> LogEntry | None:

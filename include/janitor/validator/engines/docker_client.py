@@ -1,0 +1,152 @@
+"""Talks to the Docker engine through the docker command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from janitor.validator.engines.base import EngineError
+from janitor.validator.processes.supervisor import LineSink, Outcome, ProcessStartError, Running, run, start
+from janitor.validator.settings import Settings
+
+_QUICK_LIMIT = timedelta(seconds=60)
+_ANSWER_LIMIT = timedelta(seconds=15)
+_CLIENT_WITHOUT_BUILDKIT = 23
+"""From this major version on the command builds through its buildx plugin. Source: Docker Engine 23.0 release notes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerState:
+    """How a container ended."""
+
+    exit_code: int | None
+    out_of_memory: bool
+
+
+class DockerClient:
+    """The docker command.
+
+    Args:
+        settings: Of the validator; they say how to reach the engine.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The command's whole environment."""
+        settings = self._settings
+        return {"PATH": settings.path, "HOME": str(settings.home), **settings.docker, **settings.proxies}
+
+    def why_not(self) -> str | None:
+        """Why no Docker engine can be used; None if one answers and can build with BuildKit."""
+        try:
+            versions = self._run(["version", "--format", "{{.Client.Version}} {{.Server.Version}}"], _ANSWER_LIMIT)
+            # Older clients print their trouble and end with 0.
+            match = re.match(r"(\d+)\.\S* \d+\.", versions.output.text.strip())
+            if versions.exit_code != 0 or match is None:
+                return " ".join(versions.output.text.split())[-300:] or "no answer"
+            needs_plugin = int(match.group(1)) >= _CLIENT_WITHOUT_BUILDKIT
+            if needs_plugin and self._run(["buildx", "version"], _ANSWER_LIMIT).exit_code != 0:
+                return "the docker command lacks its buildx component, without which it can't build"
+        except EngineError as exc:
+            return str(exc)
+        return None
+
+    def command(self, *arguments: str) -> Outcome:
+        """Run a quick command of the engine.
+
+        Raises:
+            EngineError: docker can't be started.
+        """
+        return self._run(arguments, _QUICK_LIMIT)
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        limit: timedelta,
+        sink: LineSink,
+        variables: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Run a long command.
+
+        Args:
+            arguments: What follows `docker`.
+            limit: How long it may take.
+            sink: Gets its output as it comes.
+            variables: For the command's own environment.
+
+        Raises:
+            EngineError: docker can't be started.
+        """
+        return self._run(arguments, limit, sink, variables)
+
+    def start(self, arguments: Sequence[str], *, sink: LineSink) -> Running:
+        """Start a command that the caller ends.
+
+        Raises:
+            EngineError: docker can't be started.
+        """
+        try:
+            # The workspace may be gone when the cleanup looks once more; the folder above it is not.
+            return start(
+                ["docker", *arguments], cwd=self._settings.temporary, env=self.environment, confined=False, sink=sink
+            )
+        except ProcessStartError as exc:
+            raise EngineError(f"docker can't be started: {exc}") from exc
+
+    def _run(
+        self,
+        arguments: Sequence[str],
+        limit: timedelta,
+        sink: LineSink | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        try:
+            return run(
+                ["docker", *arguments],
+                cwd=self._settings.temporary,
+                env={**self.environment, **(variables or {})},
+                limit=limit,
+                confined=False,
+                sink=sink,
+            )
+        except ProcessStartError as exc:
+            raise EngineError(f"docker can't be started: {exc}") from exc
+
+    def published_port(self, name: str, port: int, *, alive: Callable[[], bool]) -> int:
+        """The port of the loopback interface that stands for a container's port; 0 if the container never got there."""
+        while alive():
+            outcome = self.command("port", name, str(port))
+            if match := re.search(r"127\.0\.0\.1:(\d+)", outcome.output.text):
+                return int(match.group(1))
+        return 0
+
+    def state(self, name: str) -> ContainerState:
+        """How a container ended, or that it still runs."""
+        state = json_line(self.command("inspect", "--format", "{{json .State}}", name).output.text) or {}
+        return ContainerState(exit_code=state.get("ExitCode"), out_of_memory=bool(state.get("OOMKilled")))
+
+    def remove(self, name: str) -> None:
+        """Remove a container, running or not; one that isn't there is no trouble."""
+        with contextlib.suppress(EngineError):
+            self.command("rm", "--force", "--volumes", name)
+
+
+def json_line(text: str) -> dict[str, Any] | None:
+    """The last line of a text that is a JSON object."""
+    for line in reversed(text.splitlines()):
+        if line.startswith("{"):
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            return value if isinstance(value, dict) else None
+    return None

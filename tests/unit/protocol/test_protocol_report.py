@@ -1,0 +1,203 @@
+"""The report's format: its golden file, its limits, and what it refuses from an instance that nobody trusts."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from janitor.protocol import report as module
+from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
+from janitor.protocol.report_schema import report_schema, schema_text
+from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
+
+GOLDEN = Path(__file__).parent / "report_v1.golden.json"
+PUBLISHED = Path(module.__file__).parent / "report-v1.schema.json"
+
+
+def changed(document: dict, path: str, value: object) -> dict:
+    """The document with one field set; the path's parts are keys and indexes."""
+    document = copy.deepcopy(document)
+    *parents, last = (int(part) if part.isdigit() else part for part in path.split("/"))
+    holder = document
+    for part in parents:
+        holder = holder[part]
+    holder[last] = value
+    return document
+
+
+def test_golden_report_is_read_and_written_unchanged():
+    content = GOLDEN.read_bytes()
+    report = Report.from_json(content)
+    assert report.to_json() == content
+    assert report.status is ReportStatus.FAILED
+    assert report.engine is Engine.VENV
+    assert [check.status for check in report.checks] == [
+        CheckStatus.PASS,
+        CheckStatus.SKIP,
+        CheckStatus.FAIL,
+        CheckStatus.ERROR,
+    ]
+    assert report.checks[2].evidence[0].size_bytes == 104857600
+
+
+def test_published_schema_is_current():
+    assert PUBLISHED.read_text() == schema_text(), (
+        "run: python -m janitor.protocol.report_schema > report-v1.schema.json"
+    )
+
+
+def test_golden_report_fits_the_schema(golden):
+    jsonschema.Draft202012Validator.check_schema(report_schema())
+    jsonschema.validate(golden, report_schema())
+
+
+BAD_FIELDS = [
+    ("format", "janitor-report/2", "format"),
+    ("validation_id", "not-a-uuid", "validation_id"),
+    ("repository/commit_sha", "0123", "repository.commit_sha"),
+    ("repository/url", "x" * 2_001, "repository.url"),
+    ("prompt", "", "prompt"),
+    ("prompt", "x" * 20_001, "prompt"),
+    ("engine", "podman", "engine"),
+    ("status", "passed", "status"),
+    ("reason_code", "Has Blanks", "reason_code"),
+    ("summary", "x" * 501, "summary"),
+    ("partial", 1, "partial"),
+    ("started_at", "2026-01-01T00:00:00", "started_at"),
+    ("started_at", "yesterday", "started_at"),
+    ("duration_seconds", -1, "duration_seconds"),
+    ("duration_seconds", "12", "duration_seconds"),
+    ("duration_seconds", True, "duration_seconds"),
+    ("gpu_available", "no", "gpu_available"),
+    ("host/cpus", -1, "host.cpus"),
+    ("host/cpus", 1.5, "host.cpus"),
+    ("host/python", None, "host.python"),
+    ("phases", {"checkout": -1}, "phases.checkout"),
+    ("phases", {f"p{number}": 0 for number in range(21)}, "phases"),
+    ("checks", {}, "checks"),
+    ("checks/0/name", "Check Out", "checks[0].name"),
+    ("checks/0/status", "ok", "checks[0].status"),
+    ("checks/0/required", None, "checks[0].required"),
+    ("checks/0/argv", ["x"] * 201, "checks[0].argv"),
+    ("checks/0/argv", ["x" * 2_001], "checks[0].argv[0]"),
+    ("checks/0/argv", "git fetch", "checks[0].argv"),
+    ("checks/0/exit_code", 2**40, "checks[0].exit_code"),
+    ("checks/0/evidence/0/kind", "picture", "checks[0].evidence[0].kind"),
+    ("checks/0/evidence/0/sha256", "A" * 64, "checks[0].evidence[0].sha256"),
+    ("checks/0/evidence/0/size_bytes", -1, "checks[0].evidence[0].size_bytes"),
+    ("checks/0/evidence/0/tail", "x" * 4_001, "checks[0].evidence[0].tail"),
+    ("checks/1/reason", None, "checks[1].reason"),
+    ("checks/1/reason_code", None, "checks[1].reason"),
+    ("checks/1/reason", "x" * 2_001, "checks[1].reason"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"), BAD_FIELDS, ids=[f"{path}={str(v)[:20]}" for path, v, _ in BAD_FIELDS]
+)
+def test_bad_field_is_refused_by_name_and_by_the_schema(golden, path, value, named):
+    document = changed(golden, path, value)
+    with pytest.raises(ReportError) as caught:
+        Report.from_dict(document)
+    assert str(caught.value).startswith(named)
+    checker = jsonschema.FormatChecker()
+    if not path.startswith("started_at"):  # the date-time format needs a library that isn't installed
+        assert not jsonschema.Draft202012Validator(report_schema(), format_checker=checker).is_valid(document)
+
+
+@pytest.mark.parametrize("field", ["format", "checks", "host", "failing_check", "cuda_detected"])
+def test_missing_field_is_refused(golden, field):
+    del golden[field]
+    with pytest.raises(ReportError, match=f"^{field}: is missing"):
+        Report.from_dict(golden)
+
+
+def test_unknown_field_is_refused_wherever_it_is(golden):
+    with pytest.raises(ReportError, match=r"^document: unknown field 'extra'"):
+        Report.from_dict({**golden, "extra": 1})
+    golden["checks"][0]["evidence"][0]["more"] = 1
+    with pytest.raises(ReportError, match=r"checks\[0\]\.evidence\[0\]: unknown field 'more'"):
+        Report.from_dict(golden)
+
+
+def test_too_many_checks_and_too_much_evidence_are_refused(golden):
+    evidence = golden["checks"][0]["evidence"][0]
+    with pytest.raises(ReportError, match=r"checks\[0\]\.evidence: has 41 entries"):
+        Report.from_dict(changed(golden, "checks/0/evidence", [evidence] * 41))
+    with pytest.raises(ReportError, match=r"^checks: has 101 entries"):
+        Report.from_dict(changed(golden, "checks", [golden["checks"][0]] * 101))
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "half a pair \ud800"])
+def test_text_that_no_database_can_hold_is_refused(golden, text):
+    with pytest.raises(ReportError, match=r"tail: holds a NUL"):
+        Report.from_dict(changed(golden, "checks/0/evidence/0/tail", text))
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "123456789012345678901234567890"])
+def test_number_that_is_no_duration_is_refused(golden, number):
+    text = json.dumps(golden).replace('"duration_seconds": 12.5', f'"duration_seconds": {number}')
+    with pytest.raises(ReportError, match=r"^duration_seconds"):
+        Report.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not JSON"),
+        (b"[]", "must be an object"),
+        (b"null", "must be an object"),
+        (b"\xff\xfe\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b" " * (REPORT_MAX_BYTES + 1), "at most"),
+    ],
+    ids=["empty", "list", "null", "not text", "deep", "huge"],
+)
+def test_what_is_no_report_at_all_is_refused(content, message):
+    with pytest.raises(ReportError, match=message):
+        Report.from_json(content)
+
+
+class TestContradictions:
+    def test_success_without_a_handler_test_is_refused(self, golden):
+        golden["checks"] = golden["checks"][:1]
+        golden.update(status="success", reason_code=None, failing_check=None)
+        with pytest.raises(ReportError, match=r"^status: says success, but the checks make it incomplete"):
+            Report.from_dict(golden)
+
+    def test_success_over_a_failed_check_is_refused(self, golden):
+        golden.update(status="success", reason_code=None, failing_check=None)
+        with pytest.raises(ReportError, match=r"^status: says success, but the checks make it failed"):
+            Report.from_dict(golden)
+
+    def test_the_same_check_twice_is_refused(self, golden):
+        golden["checks"].append(golden["checks"][0])
+        with pytest.raises(ReportError, match=r"^checks: 'checkout' is there more than once"):
+            Report.from_dict(golden)
+
+    def test_failing_check_that_is_no_check_is_refused(self, golden):
+        golden["failing_check"] = "astrology"
+        with pytest.raises(ReportError, match=r"^failing_check"):
+            Report.from_dict(golden)
+
+    def test_failure_without_a_reason_code_is_refused(self, golden):
+        golden["reason_code"] = None
+        with pytest.raises(ReportError, match=r"^reason_code"):
+            Report.from_dict(golden)
+
+    def test_end_before_start_is_refused(self, golden):
+        golden["finished_at"] = "2025-12-31T00:00:00+00:00"
+        with pytest.raises(ReportError, match=r"^finished_at"):
+            Report.from_dict(golden)
+
+
+def test_instants_are_read_in_any_offset_and_kept_in_utc(golden):
+    golden["started_at"] = "2026-01-01T02:00:00+02:00"
+    golden["finished_at"] = "2026-01-01T00:00:12Z"
+    report = Report.from_dict(golden)
+    assert report.started_at.isoformat() == "2026-01-01T00:00:00+00:00"
+    assert report.finished_at.isoformat() == "2026-01-01T00:00:12+00:00"

@@ -1,0 +1,70 @@
+"""The judgement of an API's answer: by its body, never by the HTTP status alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from janitor.validator.handler.api_judge import MAX_ANSWER_BYTES, generator_was_iterated, judge_answer
+from janitor.validator.handler.verdict import Outcome
+from janitor.validator.repository.tests_file import TestCase
+
+CASE = TestCase(name="basic", input={"a": 1}, limit=None)
+
+
+def answer(**fields: object) -> bytes:
+    return json.dumps({"id": "test-1", **fields}).encode()
+
+
+@pytest.mark.parametrize("output", [{"ok": 1}, ["a", "b"], "text", 0, False, [{"token": "a"}, {"token": ""}]])
+def test_completed_answer_with_output_passes(output):
+    assert judge_answer(CASE, 200, answer(status="COMPLETED", output=output), "").outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, answer(status="FAILED", error="boom"), "handler_error"),
+        (200, answer(status="COMPLETED", output={"ok": 1}, error="boom"), "handler_error"),
+        (200, answer(status="IN_PROGRESS"), "not_completed"),
+        (200, answer(status="COMPLETED"), "empty_output"),
+        (200, answer(status="COMPLETED", output=None), "empty_output"),
+        (200, answer(status="COMPLETED", output=[]), "empty_output"),
+        (200, answer(status="COMPLETED", output=[{"ok": 1}, {"error": "boom"}]), "nested_error"),
+        (200, answer(status="COMPLETED", output={"deep": {"er": [{"error": "boom"}]}}), "nested_error"),
+        (200, answer(status="COMPLETED", output="<generator object f at 0x7f00>"), "unfinished_object"),
+        (200, b"<html>", "answer_invalid"),
+        (200, b"[]", "handler_error"),
+        (500, b"Internal Server Error", "handler_raised"),
+        (404, b"not here", "handler_raised"),
+        (422, b'{"detail": []}', "input_refused"),
+        (200, b"x" * (MAX_ANSWER_BYTES + 1), "output_too_large"),
+    ],
+)
+def test_anything_else_fails(status, body, code):
+    verdict = judge_answer(CASE, status, body, "")
+    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, code)
+
+
+def test_reason_of_a_server_error_is_the_workers_own_last_error():
+    log = "INFO   | test-1 | Started.\nERROR  | test-1 | CUDA error: no kernel image\n"
+    assert "no kernel image" in (judge_answer(CASE, 500, b"Internal Server Error", log).reason or "")
+
+
+def test_expected_output_is_compared():
+    case = TestCase(name="expected", input={}, limit=None, has_expected=True, expected="Hello, Dolly!")
+    assert judge_answer(case, 200, answer(status="COMPLETED", output="Hello, Dolly!"), "").outcome is Outcome.PASS
+    verdict = judge_answer(case, 200, answer(status="COMPLETED", output="Hello!"), "")
+    assert verdict.code == "output_mismatch"
+    assert "Hello, Dolly!" in (verdict.reason or "")
+
+
+def test_generator_counts_as_iterated_only_if_the_sdk_did_it():
+    assert generator_was_iterated("DEBUG  | test-1 | Using Standard Generator\n")
+    assert not generator_was_iterated("DEBUG  | test-1 | Handler output: <generator object f at 0x7f>\n")
+
+
+def test_exception_within_the_error_is_shown_as_such():
+    error = json.dumps({"error_type": "<class 'ValueError'>", "error_message": "bad"})
+    assert judge_answer(CASE, 200, answer(status="FAILED", error=error), "").reason == "the job failed: ValueError: bad"

@@ -1,0 +1,115 @@
+"""What the RUN instructions install, and what they do that can't be done without the image."""
+
+from __future__ import annotations
+
+import pytest
+
+from janitor.validator.dockerfile.stages import parse_dockerfile
+from janitor.validator.engines.install import plan_installs
+
+
+def plan(text: str, *, paths: tuple[str, ...] = ()):
+    return plan_installs(parse_dockerfile(text, build_args={}), lambda path: path in paths)
+
+
+def installs(run: str, *, workdir: str = "/app") -> list[tuple[str, ...]]:
+    return [each.arguments for each in plan(f"FROM python:3.11\nWORKDIR {workdir}\n{run}").installs]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "RUN pip install -r requirements.txt",
+        "RUN pip3 install --no-cache-dir --upgrade -r requirements.txt",
+        "RUN python -m pip install --requirement=requirements.txt",
+        "RUN python3.11 -m pip install -rrequirements.txt",
+        "RUN uv pip install --system -r requirements.txt",
+        "RUN --mount=type=cache,target=/root/.cache pip install -r /app/requirements.txt",
+        "RUN apt-get update && pip install -U pip && pip install -r requirements.txt --no-cache-dir && rm -rf /x",
+        "RUN cd /tmp; cd /app && /opt/venv/bin/pip install -r requirements.txt",
+        'RUN ["pip", "install", "-r", "requirements.txt"]',
+        "RUN <<EOF\npip install -r requirements.txt\nEOF",
+        "RUN sudo -H pip install --timeout 100 -r requirements.txt",
+    ],
+)
+def test_requirements_file_is_found_however_it_is_written(run):
+    assert installs(run) == [("-r", "image:/app/requirements.txt")]
+
+
+def test_packages_and_indexes_are_kept():
+    run = (
+        "RUN pip install --pre torch==2.4.0 'runpod>=1.7,<2' --extra-index-url https://download.pytorch.org/whl/cu121 "
+        "-i https://example.com/simple https://example.com/a-1-py3-none-any.whl git+https://github.com/a/b.git"
+    )
+    assert installs(run) == [
+        (
+            "--prerelease=allow",
+            "torch==2.4.0",
+            "runpod>=1.7,<2",
+            "--extra-index-url",
+            "https://download.pytorch.org/whl/cu121",
+            "--index-url",
+            "https://example.com/simple",
+            "https://example.com/a-1-py3-none-any.whl",
+            "git+https://github.com/a/b.git",
+        )
+    ]
+
+
+def test_variables_are_replaced():
+    text = "FROM python:3.11\nARG V=1.2\nENV P=runpod\nRUN pip install ${P}==$V"
+    assert plan(text).installs[0].arguments == ("runpod==1.2",)
+
+
+def test_project_in_a_folder_and_constraints_are_paths_of_the_image():
+    assert installs("RUN pip install -e .[dev] -c ../c.txt ./wheels/a-1-py3-none-any.whl") == [
+        ("-e", "image:/app[dev]", "-c", "image:/c.txt", "image:/app/wheels/a-1-py3-none-any.whl")
+    ]
+
+
+@pytest.mark.parametrize("run", ["RUN pip install --upgrade pip", "RUN pip --version", "RUN pip cache purge"])
+def test_nothing_to_install_is_nothing(run):
+    found = plan(f"FROM python:3.11\n{run}")
+    assert (found.installs, found.gaps) == ((), ())
+
+
+def test_installs_of_a_stage_that_is_copied_from_count_and_of_others_do_not():
+    text = (
+        "FROM python:3.11 AS build\nRUN pip install built\n"
+        "FROM python:3.11 AS unused\nRUN pip install unused\n"
+        "FROM python:3.11\nCOPY --from=build /venv /venv\nRUN pip install final\n"
+    )
+    assert [each.arguments for each in plan(text).installs] == [("built",), ("final",)]
+
+
+@pytest.mark.parametrize(
+    ("run", "word"),
+    [
+        ("RUN apt-get update && apt-get install -y ffmpeg", "system packages"),
+        ("RUN conda install -y numpy", "conda packages"),
+        ("RUN poetry install", "project manager"),
+        ("RUN python download_weights.py", "a Python program does"),
+        ("RUN wget https://example.com/m.bin", "downloads"),
+        ("RUN git clone https://github.com/a/b", "downloads"),
+        ("RUN bash /setup.sh", "a script does"),
+        ("RUN make -j4", "compiled"),
+        ("RUN something-unknown --now", "a command does"),
+    ],
+)
+def test_what_only_the_image_has_is_a_gap(run, word):
+    gaps = plan(f"FROM python:3.11\n{run}").gaps
+    assert len(gaps) == 1
+    assert word in gaps[0]
+
+
+@pytest.mark.parametrize(
+    "run", ["RUN apt-get update && apt-get clean", "RUN mkdir -p /a && chmod +x /a", "RUN echo hi > /x"]
+)
+def test_upkeep_is_no_gap(run):
+    assert plan(f"FROM python:3.11\n{run}").gaps == ()
+
+
+def test_uv_sync_installs_the_project_and_says_what_is_lost():
+    found = plan("FROM python:3.11\nWORKDIR /app\nRUN uv sync --frozen", paths=("/app/pyproject.toml",))
+    assert found.installs[0].arguments == ("-r", "image:/app/pyproject.toml")
+    assert "uv.lock" in found.gaps[0]

@@ -1,0 +1,198 @@
+"""The judgement of a local run, on every real SDK log and on the false passes that they stand for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from janitor.validator.handler.log_judge import judge_local_run, read_sdk_log
+from janitor.validator.handler.verdict import Outcome
+
+BANNER = "--- Starting Serverless Worker |  Version 1.12.0 ---"
+EXPECTED_OF_TRUTH = {
+    "pass": Outcome.PASS,
+    "fail": Outcome.FAIL,
+    # A generator that works leaves the very same log: only the API can tell.
+    "FALSE PASS": Outcome.INCONCLUSIVE,
+    "not a handler failure: no input found": Outcome.INCONCLUSIVE,
+    "harness error": Outcome.ERROR,
+}
+
+
+def run_of(result: str, *, more: str = "") -> str:
+    """The log of a run that the SDK calls completed, with this repr of its result."""
+    return "\n".join(
+        (
+            BANNER,
+            "INFO   | Using test_input.json as job input.",
+            "DEBUG  | Retrieved local job: {'input': {'a': 1}, 'id': 'local_test'}",
+            "INFO   | local_test | Started.",
+            more or "DEBUG  | local_test | Handler output: ...",
+            "INFO   | Job local_test completed successfully.",
+            f"INFO   | Job result: {result}",
+            "INFO   | Local testing complete, exiting.",
+            "",
+        )
+    )
+
+
+def as_json_lines(text: str) -> str:
+    """The same log in the form that the SDK uses under an endpoint's id."""
+    lines = []
+    for line in text.splitlines():
+        level, separator, message = line.partition("| ")
+        is_message = separator and not line.startswith("---")
+        entry = {"requestId": None, "message": message, "level": level.strip()}
+        lines.append(json.dumps(entry) if is_message else line)
+    return "\n".join(lines)
+
+
+def test_every_real_log_is_judged_by_what_was_true(real_workers):
+    manifest = json.loads((real_workers / "sdk_logs" / "manifest.json").read_text())
+    assert manifest
+    judged = {
+        entry["file"]: judge_local_run((real_workers / "sdk_logs" / entry["file"]).read_text(), entry["exit_code"])
+        for entry in manifest
+    }
+    expected = {entry["file"]: EXPECTED_OF_TRUTH[entry["truth"]] for entry in manifest}
+    assert {name: verdict.outcome for name, verdict in judged.items()} == expected
+    assert all(verdict.reason for verdict in judged.values() if verdict.outcome is not Outcome.PASS)
+
+
+def test_every_real_log_is_judged_the_same_as_json_lines(real_workers):
+    for path in sorted((real_workers / "sdk_logs").glob("*-ok.log")) + sorted(
+        (real_workers / "sdk_logs").glob("*-generator_raises.log")
+    ):
+        text = path.read_text()
+        assert judge_local_run(as_json_lines(text), 0) == judge_local_run(text, 0)
+
+
+@pytest.mark.parametrize("form", [str, as_json_lines], ids=["plain", "JSON lines"])
+class TestCompletedRuns:
+    @pytest.mark.parametrize(
+        "result",
+        [
+            "{'output': {'ok': {'a': 1}}}",
+            "{'output': 'a text'}",
+            "{'output': False}",
+            "{'output': 0}",
+            "{'output': [1, 2, 3], 'stopPod': True}",
+            "{'output': {'error': None, 'text': 'x'}}",
+            "{'output': {'error': '', 'items': [{'error': False}]}}",
+            "{'output': {'errors': 3, 'accuracy': 0.5}}",
+            "{'output': \"it said '<generator object handler at 0x7f>' in the text\"}",
+            "{'output': {'note': \"'error': is only a word here\"}}",
+            "{'output': {'image': array([[1, 2], [3, nan]]), 'made': datetime.datetime(2026, 1, 1, 0, 0)}}",
+            "{'output': <PIL.Image.Image image mode=RGB size=1x1 at 0x7F3A>}",
+            "{'output': {'error': None, 'image': array([1, 2])}}",
+        ],
+    )
+    def test_real_output_passes(self, form, result):
+        assert judge_local_run(form(run_of(result)), 0).outcome is Outcome.PASS
+
+    @pytest.mark.parametrize(
+        ("result", "code"),
+        [
+            ("{'output': None}", "empty_output"),
+            ("{}", "empty_output"),
+            ("{'output': ''}", "empty_output"),
+            ("{'output': []}", "empty_output"),
+            ("{'output': [None, '']}", "empty_output"),
+            ("{'output': {'results': {'error': 'boom'}}}", "nested_error"),
+            ("{'output': {'results': [1, {'error': {'code': 3}}]}}", "nested_error"),
+            ("{'output': [{'ok': 1}, {'error': 'boom'}]}", "nested_error"),
+            ("{'output': {'Error': 'boom'}}", "nested_error"),
+            ("{'output': {'errors': ['boom']}}", "nested_error"),
+            ("{'output': {'status': 'error', 'message': 'boom'}}", "nested_error"),
+            ("{'output': [ValueError('boom')]}", "nested_error"),
+            ("{'output': {'x': RuntimeError('boom')}}", "nested_error"),
+            ("{'output': {'image': array([1]), 'error': 'boom'}}", "nested_error"),
+            ("{'output': '{\"error\": \"boom\"}'}", "nested_error"),
+            ("{'output': {'tokens': <generator object stream at 0x7feb5ab7dff0>}}", "unfinished_object"),
+            ("{'output': [<async_generator object f at 0x7feb5ab7dff0>]}", "unfinished_object"),
+            ("{'output': <coroutine object handler at 0x7feb5ab7dff0>}", "unfinished_object"),
+        ],
+    )
+    def test_false_pass_fails(self, form, result, code):
+        verdict = judge_local_run(form(run_of(result)), 0)
+        assert (verdict.outcome, verdict.code) == (Outcome.FAIL, code)
+
+    @pytest.mark.parametrize(
+        "result",
+        [
+            "{'output': <generator object handler at 0x7feb5ab7dff0>}",
+            "{'output': <async_generator object handler at 0x7feb5ab7dff0>}",
+            "{'output': <generator object Model.run.<locals>.stream at 0x7feb5ab7dff0>}",
+        ],
+    )
+    def test_generator_is_left_to_the_api(self, form, result):
+        verdict = judge_local_run(form(run_of(result)), 0)
+        assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "generator_not_iterated")
+
+
+def test_result_that_the_sdk_cut_is_left_to_the_api():
+    result = "{'output': {'image': 'aaaa" + "\n...TRUNCATED 90000 CHARACTERS...\n" + "aaaa'}}"
+    verdict = judge_local_run(run_of(result), 0)
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "result_truncated")
+
+
+def test_error_in_what_is_left_of_a_cut_result_fails():
+    result = "{'output': {'error': 'boom', 'image': 'aaaa" + "\n...TRUNCATED 90000 CHARACTERS...\n" + "aaaa'}}"
+    verdict = judge_local_run(run_of(result), 0)
+    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "nested_error")
+
+
+def test_exit_code_0_without_the_completed_line_fails():
+    text = f"{BANNER}\nINFO   | Using test_input.json as job input.\nINFO   | local_test | Started.\n"
+    assert judge_local_run(text, 0).code == "not_completed"
+
+
+def test_completed_line_with_another_exit_code_fails():
+    verdict = judge_local_run(run_of("{'output': {'ok': 1}}"), 139)
+    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "handler_exited")
+
+
+def test_program_that_never_starts_the_sdk_fails_even_with_exit_code_0():
+    assert judge_local_run("hello\n", 0).code == "sdk_not_started"
+    verdict = judge_local_run(
+        "Traceback (most recent call last):\n  ...\nModuleNotFoundError: No module named 'x'\n", 1
+    )
+    assert verdict.code == "start_failed"
+    assert "ModuleNotFoundError: No module named 'x'" in (verdict.reason or "")
+
+
+def test_killed_worker_fails_with_the_signal():
+    verdict = judge_local_run(f"{BANNER}\nINFO   | local_test | Started.\n", -11)
+    assert verdict.code == "handler_exited"
+    assert "signal 11" in (verdict.reason or "")
+
+
+def test_test_input_not_found_is_never_a_pass_whatever_the_exit_code():
+    text = f"{BANNER}\nWARN   | test_input.json not found, exiting.\n"
+    for exit_code in (0, 1):
+        assert judge_local_run(text, exit_code).outcome is Outcome.INCONCLUSIVE
+
+
+def test_job_without_input_fails():
+    text = f"{BANNER}\nERROR  | Job has no input parameter. Unable to run.\n"
+    assert judge_local_run(text, 1).code == "no_input"
+
+
+def test_reason_names_the_exception():
+    text = (
+        f"{BANNER}\nINFO   | local_test | Started.\nERROR  | local_test | Captured Handler Exception\n"
+        'ERROR  | {\n    "error_type": "<class \'KeyError\'>",\n    "error_message": "large"\n}\n'
+    )
+    assert judge_local_run(text, 1).reason == "the handler raised KeyError: large"
+
+
+def test_job_with_an_id_of_its_own_is_recognised():
+    text = run_of("{'output': {'ok': 1}}").replace("Job local_test", "Job my-own-id")
+    assert judge_local_run(text, 0).outcome is Outcome.PASS
+
+
+def test_what_the_worker_prints_does_not_break_the_reading():
+    text = run_of("{'output': {'ok': 1}}", more="loading | model | 50%\n{'error': 'only printed'}\nINFO: a log line")
+    assert judge_local_run(text, 0).outcome is Outcome.PASS
+    assert read_sdk_log(text).started_sdk
