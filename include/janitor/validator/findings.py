@@ -11,6 +11,8 @@ from janitor.protocol.statuses import CheckStatus, EvidenceKind
 from janitor.validator.processes.supervisor import Outcome
 from janitor.validator.redaction import Redactor
 
+_LONGEST_NAME = 200
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -96,7 +98,7 @@ class EvidenceMaker:
         output = outcome.output
         return Evidence(
             kind=EvidenceKind.LOG,
-            name=name,
+            name=self._name(name),
             sha256=output.sha256,
             size_bytes=output.size_bytes,
             tail=self.tail(_decoded_end(output.content)),
@@ -106,10 +108,14 @@ class EvidenceMaker:
         """The redacted end of a text, as long as a report may carry."""
         return self._redactor.clean(text)[-MAX_TAIL_CHARACTERS:]
 
+    def _name(self, name: str) -> str:
+        """A repository may name its test cases as it likes; a report may not carry everything."""
+        return " ".join(self._redactor.clean(name).split())[:_LONGEST_NAME] or "unnamed"
+
     def _make(self, kind: EvidenceKind, name: str, content: bytes, text: str) -> Evidence:
         return Evidence(
             kind=kind,
-            name=name[:200],
+            name=self._name(name),
             sha256=hashlib.sha256(content).hexdigest(),
             size_bytes=len(content),
             tail=self.tail(text),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import threading
 
 import pytest
@@ -187,6 +188,16 @@ class TestContent:
         assert commit_of(result)
         assert "big.bin: 209715200 bytes" in result.evidence("checkout")
         assert result.reason == ("dockerfile_parse", "dockerfile_missing")
+
+    def test_names_that_are_no_text_make_a_report_all_the_same(self, validate, make_repository):
+        tests = '{"tests": [{"name": "a\\u0000b\\ud800", "input": {"x\\u0000": 1}, "timeout": 5}]}'
+        folder = make_repository({**FILES, ".runpod/tests.json": tests}, commit=False)
+        (folder / os.fsdecode(b"bad-\xff\xfe.py")).write_text("x = (\n")
+        (folder / os.fsdecode(b"link-\xff")).symlink_to("/etc/passwd")
+        commit_all(folder)
+        result = validate(folder)
+        assert result.check("layout").reason_code == "symlink_escape"
+        assert result.check("tests_schema").reason_code == "timeout_in_seconds"
 
     @pytest.mark.parametrize("target", ["/etc/passwd", "../../../../../etc/passwd", "/"])
     def test_symlink_out_of_the_tree_fails_and_is_not_read(self, validate, make_repository, target):

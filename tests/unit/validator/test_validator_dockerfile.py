@@ -281,9 +281,10 @@ class TestContext:
     def test_copies_from_elsewhere_are_known(self):
         text = (
             "FROM a AS b\nFROM c\nCOPY --from=b /x /x\nCOPY --from=ghcr.io/astral-sh/uv:0.5 /uv /bin/uv\n"
+            "COPY --from=busybox:1 /bin/sh /x\n"
             "ADD x.tar.gz /x\n"
         )
-        assert [copy.line for copy in copies_from_elsewhere(parse(text))] == [4, 5]
+        assert [copy.line for copy in copies_from_elsewhere(parse(text))] == [5, 6]
 
 
 class TestCommand:

@@ -185,6 +185,10 @@ def test_reason_names_the_exception():
         'ERROR  | {\n    "error_type": "<class \'KeyError\'>",\n    "error_message": "large"\n}\n'
     )
     assert judge_local_run(text, 1).reason == "the handler raised KeyError: large"
+    cut = text.replace('"error_message"', '"error_message": "large",\n...TRUNCATED 900 CHARACTERS...\n"x"').replace(
+        "}", ""
+    )
+    assert judge_local_run(cut, 1).reason == "the handler raised KeyError: large"
 
 
 def test_job_with_an_id_of_its_own_is_recognised():

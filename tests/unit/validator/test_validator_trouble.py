@@ -6,6 +6,7 @@ import pytest
 
 from janitor.validator.engines.build_log import failing_step
 from janitor.validator.engines.excuses import Place, excuse
+from janitor.validator.engines.gaps import Gap
 from janitor.validator.engines.trouble import build_trouble
 
 WORLD = [
@@ -78,6 +79,10 @@ def place(**changes: object) -> Place:
     return Place(**{**values, **changes})
 
 
+SHALLOW = Gap(text="system packages (line 2)", is_deep=False)
+DEEP = Gap(text="downloads (line 3)", is_deep=True)
+
+
 class TestExcuses:
     @pytest.mark.parametrize(
         "text",
@@ -105,6 +110,7 @@ class TestExcuses:
             ("OSError: [Errno 28] No space left on device", "disk_full"),
             ("socket.gaierror: [Errno -3] Temporary failure in name resolution", "network"),
             ("requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url", "network"),
+            ("ConnectError: [Errno -2] Name or service not known", "network"),
         ],
     )
     def test_resources_and_network_are_the_hosts(self, text, code):
@@ -133,13 +139,19 @@ class TestExcuses:
         ],
     )
     def test_what_the_image_would_have_brought_is_excused(self, text):
-        found = excuse(text, place(gaps=("system packages (line 2)",)))
+        found = excuse(text, place(gaps=(SHALLOW,)))
         assert found is not None
         assert found.code == "engine_limit"
         assert "system packages" in found.reason
 
     def test_gap_does_not_excuse_an_error_that_has_nothing_to_do_with_it(self):
-        assert excuse("ValueError: bad shape", place(gaps=("system packages (line 2)",))) is None
+        assert excuse("ValueError: bad shape", place(gaps=(SHALLOW,))) is None
+
+    def test_any_failure_may_come_of_a_deep_gap(self):
+        found = excuse("ValueError: bad shape", place(gaps=(SHALLOW, DEEP)))
+        assert found is not None
+        assert found.code == "engine_limit"
+        assert "downloads (line 3)" in found.reason
 
     def test_absolute_path_of_the_image_is_excused_where_there_is_no_image(self):
         text = "FileNotFoundError: [Errno 2] No such file or directory: '/app/config.json'"

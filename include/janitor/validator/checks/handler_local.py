@@ -57,5 +57,5 @@ def _conclude(bench: Bench, handler_run: HandlerRun) -> Finding:
     if verdict.outcome is Outcome.ERROR:
         return errored(code, reason, log, outcome=outcome)
     if trouble := excuse(outcome.output.text[-_EXCUSE_CHARACTERS:], given(bench.known.engine).place):
-        return errored(trouble.code, trouble.reason, log, outcome=outcome)
+        return errored(trouble.code, f"{reason}; {trouble.reason}", log, outcome=outcome)
     return failed(code, reason, log, outcome=outcome)

@@ -6,11 +6,15 @@ The venv engine makes these files real, and the static checks ask whether the co
 from __future__ import annotations
 
 import posixpath
+import re
 from pathlib import PurePosixPath
 
 from janitor.validator.dockerfile.patterns import has_wildcard
 from janitor.validator.dockerfile.sources import BuildContext, is_remote
 from janitor.validator.dockerfile.stages import Copy, Dockerfile, Stage
+
+_UV_IMAGE = re.compile(r"(?:^|/)astral-sh/uv(?:[:@]|$)")
+"""Brings an installer, which is no part of the worker."""
 
 ImageFiles = dict[str, PurePosixPath]
 """Absolute path in the image → path in the repository."""
@@ -38,7 +42,7 @@ def copies_from_elsewhere(dockerfile: Dockerfile) -> list[Copy]:
         if isinstance(step, Copy)
         and (
             step.unknown
-            or (step.from_ is not None and step.from_.lower() not in names)
+            or (step.from_ is not None and step.from_.lower() not in names and not _UV_IMAGE.search(step.from_))
             or any(is_remote(source) or _is_archive(step, source) for source in step.sources)
         )
     ]

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from janitor.validator.engines.gaps import Gap, listed
 from janitor.validator.engines.trouble import Trouble
 
+_AROUND = 120
+"""Characters shown on either side of what was recognised."""
 _NO_GPU = re.compile(
     r"(?i)found no nvidia driver|no cuda gpus are available|cuda driver version is insufficient|no nvidia gpu"
     r"|torch not compiled with cuda enabled|cuda(?: is|_is)? not available|cudaErrorNoDevice|no cuda-capable device"
@@ -106,6 +108,8 @@ def _trouble(code: str, reason: str) -> Trouble:
 
 
 def _around(text: str, match: re.Match[str]) -> str:
-    start = text.rfind("\n", 0, match.start()) + 1
+    """The line of a match, or the part of it around the match where the line is long."""
+    start = max(text.rfind("\n", 0, match.start()) + 1, match.start() - _AROUND)
     end = text.find("\n", match.end())
-    return " ".join(text[start : end if end >= 0 else len(text)].split())[:240]
+    stop = min(end if end >= 0 else len(text), match.end() + _AROUND)
+    return " ".join(text[start:stop].split())
