@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -122,6 +123,30 @@ def launch_parameters(
     if security_group_ids:
         parameters["SecurityGroupIds"] = list(security_group_ids)
     return parameters
+
+
+@cache
+def template_image(access: CloudAccess, launch_template: str) -> str:
+    """The image that a launch template's default version names, asked once per process.
+
+    The provider's operator always sends an image, so one that the template alone knows must be looked up.
+
+    Raises:
+        CloudError: EC2 can't be asked, or the template names no image.
+    """
+    try:
+        answer = access.client("ec2").describe_launch_template_versions(
+            LaunchTemplateName=launch_template, Versions=["$Default"], ResolveAlias=True
+        )
+    except CLIENT_ERRORS as exc:
+        raise CloudError(
+            f"launch template {launch_template} can't be read: {exc}; check JANITOR_LAUNCH_TEMPLATE"
+        ) from exc
+    versions = answer["LaunchTemplateVersions"]
+    image: str = versions[0]["LaunchTemplateData"].get("ImageId", "") if versions else ""
+    if not image:
+        raise CloudError(f"launch template {launch_template} names no image; set JANITOR_IMAGE_ID")
+    return image
 
 
 def _find(access: CloudAccess, tag: str, value: str, live_only: bool) -> list[InstanceSeen]:

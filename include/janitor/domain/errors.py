@@ -4,6 +4,7 @@
     ├── ConfigError        the workers configuration is wrong; lists every problem
     ├── SettingsError      the deployment's settings (environment, env file) are wrong
     ├── NotFoundError      a run, a repository or a log that was asked for doesn't exist
+    ├── ConflictError      what was asked for contradicts what is recorded
     ├── StackError         the local stack could not be started, stopped or asked
     │   └── StackDownError the command needs the local stack, and it is down
     ├── CloudError         AWS (or the local cloud) refused or didn't answer
@@ -45,6 +46,10 @@ class SettingsError(JanitorError):
 
 class NotFoundError(JanitorError):
     """What was asked for doesn't exist; the message names what is near."""
+
+
+class ConflictError(JanitorError):
+    """What was asked for contradicts what is recorded, and will as long as that stands."""
 
 
 class StackError(JanitorError):

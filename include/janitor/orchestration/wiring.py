@@ -6,10 +6,10 @@ from functools import cache
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from janitor.domain.errors import ConfigError, NotFoundError, SettingsError
+from janitor.domain.errors import ConfigError, ConflictError, NotFoundError, SettingsError
 from janitor.settings import Settings, load_settings
 
-_PERMANENT = (ConfigError, NotFoundError, SettingsError)
+_PERMANENT = (ConfigError, ConflictError, NotFoundError, SettingsError)
 """What another try can't mend."""
 
 

@@ -15,6 +15,7 @@ from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.config import RepositoryPlan
 from janitor.domain.deadlines import deadline_for, guest_timer_minutes
+from janitor.domain.errors import ConflictError, SettingsError
 from janitor.domain.identity import LaunchIdentity
 from janitor.domain.launching import LaunchFailure
 from janitor.domain.states import InstanceState, TerminationReason
@@ -45,7 +46,10 @@ def order_launch(settings: Settings, validation_id: UUID) -> LaunchOrder | None:
     Raises:
         DatabaseError: Postgres can't be used.
         CloudError: EC2 can't be asked.
+        ConflictError: The validation has ended.
+        SettingsError: Neither an image nor a launch template is set.
     """
+    image_id = _image(settings)  # before an intent takes a place
     with transaction(settings.writer_url) as connection:
         known = ledger.live_of_validation(connection, validation_id)
     # Without an intent nothing was ever launched, so there is nothing to ask EC2.
@@ -55,6 +59,11 @@ def order_launch(settings: Settings, validation_id: UUID) -> LaunchOrder | None:
         observe_rows(settings, [known], seen)
     with transaction(settings.writer_url) as connection:
         validation = store.get_validation(connection, validation_id)
+        if validation.status.is_final:
+            raise ConflictError(
+                f"validation {validation_id} has ended ({validation.status.value}); start a new run for"
+                f" {validation.repository_name} instead: `make validate-all-workers REPO={validation.repository_name}`"
+            )
         ledger.lock_places(connection, settings.deployment)
         record = ledger.live_of_validation(connection, validation_id)
         if record is None:
@@ -63,7 +72,7 @@ def order_launch(settings: Settings, validation_id: UUID) -> LaunchOrder | None:
             record = _insert_intent(connection, settings, validation)
     # A launch template or AWS itself may add tags of its own.
     adopted = next((one.instance_id for one in seen if record.tags.items() <= one.tags.items()), None)
-    return _order(settings, validation, record, adopted or record.instance_id)
+    return _order(settings, validation, record, image_id, adopted or record.instance_id)
 
 
 def keep_launched(settings: Settings, record: InstanceRecord, instance_id: str) -> None:
@@ -108,15 +117,27 @@ def _insert_intent(connection: Connection, settings: Settings, validation: Valid
     return ledger.insert_intent(connection, identity, instance_type=plan.instance_types[0], market=plan.market.value)
 
 
+def _image(settings: Settings) -> str:
+    if settings.image_id:
+        return settings.image_id
+    if settings.launch_template:
+        return ec2.template_image(CloudAccess.of(settings), settings.launch_template)
+    raise SettingsError(f"set JANITOR_IMAGE_ID or JANITOR_LAUNCH_TEMPLATE in {settings.env_file.name}")
+
+
 def _order(
-    settings: Settings, validation: ValidationRecord, record: InstanceRecord, adopted_instance_id: str | None
+    settings: Settings,
+    validation: ValidationRecord,
+    record: InstanceRecord,
+    image_id: str,
+    adopted_instance_id: str | None,
 ) -> LaunchOrder:
     minutes = guest_timer_minutes(validation.timeout, validation.grace)
     subnets = settings.subnet_ids
     return LaunchOrder(
         record=record,
         adopted_instance_id=adopted_instance_id,
-        image_id=settings.image_id or "",
+        image_id=image_id,
         parameters=ec2.launch_parameters(
             client_token=record.client_token,
             tags=record.tags,

@@ -12,11 +12,13 @@ import pytest
 from janitor.cloud import instances as ec2
 from janitor.cloud.failures import launch_failure_of
 from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import ConflictError, SettingsError
 from janitor.domain.launching import LaunchVerdict
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.services import launch as launching
 from janitor.services import terminate as terminating
 from janitor.services.reconcile import observe_deployment
+from janitor.services.record import record_validation
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
@@ -153,3 +155,29 @@ def test_teardown_finds_an_instance_whose_id_nobody_kept(settings: Settings) -> 
     assert (ended, left) == ([instance_id], [])
     record = latest(settings, first)
     assert (record.instance_id, record.state) == (instance_id, InstanceState.TERMINATED)
+
+
+def test_a_launch_template_may_name_the_image(settings: Settings) -> None:
+    name = f"template-{settings.deployment}"
+    CloudAccess.of(settings).client("ec2").create_launch_template(
+        LaunchTemplateName=name,
+        LaunchTemplateData={"ImageId": "ami-0123456789abcdef0", "MetadataOptions": {"HttpTokens": "required"}},
+    )
+    with_template = settings.model_copy(update={"image_id": None, "launch_template": name})
+    _, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
+    instance_id = run_instances(with_template, order(with_template, first))
+    described = CloudAccess.of(settings).client("ec2").describe_instances(InstanceIds=[instance_id])
+    assert described["Reservations"][0]["Instances"][0]["ImageId"] == "ami-0123456789abcdef0"
+
+    nothing = settings.model_copy(update={"image_id": None, "launch_template": None})
+    with pytest.raises(SettingsError, match="JANITOR_IMAGE_ID or JANITOR_LAUNCH_TEMPLATE"):
+        launching.order_launch(nothing, second)
+
+
+def test_a_validation_that_has_ended_launches_nothing(settings: Settings) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    record_validation(settings, first)
+    with pytest.raises(ConflictError, match="has ended"):
+        launching.order_launch(settings, first)
+    with transaction(settings.writer_url) as connection:
+        assert ledger.latest_of_validation(connection, first) is None
