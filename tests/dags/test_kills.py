@@ -87,9 +87,14 @@ def test_killed_in_the_middle_the_run_ends_right(
     states: set[str],
 ) -> None:
     config = write_config(tmp_path / "workers.yaml", [workers["slow"].entry(), workers["failing"].entry()])
+    # RunInstances takes its time, so that a kill of `launch` comes in the middle of the call.
+    runs.set_faults({"api": "RunInstances", "latency_seconds": 6, "times": 2})
     run = runs.start(config)
-    eventually(lambda: _in_state(runs, run.airflow_run_id, task, states), within=SOON)
-    KILLERS[killer](runs.settings)
+    try:
+        eventually(lambda: _in_state(runs, run.airflow_run_id, task, states), within=SOON)
+        KILLERS[killer](runs.settings)
+    finally:
+        runs.set_faults()
     view = runs.finished(run, within=ENDS_WITHIN)
     assert {name: row.status for name, row in by_name(view).items()} == {
         "slow-worker": ValidationStatus.SUCCESS,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import httpx
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
@@ -58,6 +64,23 @@ class Runs:
         view = self.view(run.airflow_run_id)
         assert view is not None
         return view
+
+    def set_faults(self, *rules: dict[str, Any]) -> None:
+        """Put these faults of the local cloud in force instead of all others; none clears them."""
+        secret = self.settings.aws_secret_access_key
+        assert self.settings.aws_access_key_id is not None
+        assert secret is not None
+        request = AWSRequest(
+            method="POST",
+            url=f"{self.settings.aws_endpoint_url}/_localcloud/faults",
+            data=json.dumps(rules).encode(),
+        )
+        credentials = Credentials(self.settings.aws_access_key_id, secret.get_secret_value())
+        SigV4Auth(credentials, "localcloud", self.settings.region).add_auth(request)
+        answer = httpx.post(
+            request.url, content=request.data, headers=dict(request.headers), timeout=30, trust_env=False
+        )
+        answer.raise_for_status()
 
     def assert_nothing_left(self) -> None:
         """Neither EC2 nor the ledger knows a live instance of the deployment."""
