@@ -20,6 +20,7 @@ from janitor.domain.errors import (
     AirflowError,
     CloudError,
     ConfigError,
+    ConflictError,
     DatabaseError,
     JanitorError,
     NotFoundError,
@@ -27,7 +28,7 @@ from janitor.domain.errors import (
     StackDownError,
 )
 
-_USAGE_ERRORS = (ConfigError, SettingsError, NotFoundError)
+_USAGE_ERRORS = (ConfigError, ConflictError, SettingsError, NotFoundError)
 
 EPILOG = """\
 Examples:

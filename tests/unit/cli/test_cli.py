@@ -129,6 +129,7 @@ def test_group_knows_the_commands():
     ("error", "code"),
     [
         (errors.ConfigError(()), ExitCode.USAGE),
+        (errors.ConflictError("x"), ExitCode.USAGE),
         (errors.SettingsError("x"), ExitCode.USAGE),
         (errors.NotFoundError("x"), ExitCode.USAGE),
         (errors.StackError("x"), ExitCode.INFRASTRUCTURE),
