@@ -20,7 +20,7 @@ WORLD = [
     ("toomanyrequests: You have reached your pull rate limit", "rate_limited"),
     ("HTTP status client error (429 Too Many Requests)", "rate_limited"),
     ("received unexpected HTTP status: 503 Service Unavailable", "server_trouble"),
-    ("HTTP status server error (502 Bad Gateway) for url (https://pypi.org/simple/x/)", "server_trouble"),
+    ("HTTP status server error (502 Bad Gateway) for url (https://index.example.org/simple/x/)", "server_trouble"),
     ("OSError: [Errno 28] No space left on device", "disk_full"),
     ("write /var/lib/docker/tmp: no space left on device", "disk_full"),
     ("unexpected status from HEAD request: 401 Unauthorized", "registry_denied"),
