@@ -27,7 +27,7 @@ WORLD = [
     ("net/http: TLS handshake timeout", "network"),
     ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock", "engine_trouble"),
     ("c++: fatal error: Killed signal terminated\nsignal: killed", "out_of_memory"),
-    ("Temporary failure resolving 'deb.debian.org'", "name_resolution"),
+    ("Temporary failure resolving 'packages.example.org'", "name_resolution"),
 ]
 REPOSITORY = [
     ("Because nope was not found in the package registry and you require nope", "dependency_not_found"),
