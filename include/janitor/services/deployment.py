@@ -11,11 +11,9 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import JanitorError
 from janitor.domain.identity import TAG_DEADLINE, TAG_REPOSITORY, TAG_RUN, run_id_for
 from janitor.services.airflow_client import AirflowClient
-from janitor.services.reports import running_runs
+from janitor.services.reports import SHORTEST_PREFIX, running_runs
 from janitor.services.trigger import TriggeredRun
 from janitor.settings import Settings
-
-_SHORTEST_PREFIX = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +78,7 @@ def find_running(settings: Settings, run_id: str) -> TriggeredRun | None:
     """
     wanted = run_id.strip()
     for airflow_run_id, derived in _running_in_airflow(settings):
-        is_prefix = len(wanted) >= _SHORTEST_PREFIX and str(derived).startswith(wanted.lower())
+        is_prefix = len(wanted) >= SHORTEST_PREFIX and str(derived).startswith(wanted.lower())
         if is_prefix or wanted == airflow_run_id:
             return TriggeredRun(run_id=derived, airflow_run_id=airflow_run_id, total_repositories=0)
     return None

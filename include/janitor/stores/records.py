@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from janitor.domain.identity import LaunchIdentity
 from janitor.domain.states import InstanceState, RunStatus, TerminationReason, ValidationStatus
 from janitor.domain.watching import WatchOutcome
 
@@ -113,16 +112,3 @@ class InstanceRecord:
             deadline_at=row["deadline_at"],
             launched_at=row["launched_at"],
         )
-
-
-def identity_of(record: InstanceRecord, repository_name: str) -> LaunchIdentity:
-    """The launch identity that an intent row fixed."""
-    return LaunchIdentity(
-        deployment=record.deployment,
-        run_id=record.run_id,
-        validation_id=record.validation_id,
-        generation=record.generation,
-        repository_name=repository_name,
-        deadline_at=record.deadline_at,
-        intent_at=record.intent_at,
-    )

@@ -48,8 +48,5 @@ select * from instances where run_id = :run_id and state not in ('terminated', '
 -- name: live_of_deployment(deployment)
 select * from instances where deployment = :deployment and state not in ('terminated', 'not_launched');
 
--- name: by_instance_id(instance_id)^
-select * from instances where instance_id = :instance_id;
-
 -- name: state_changes(ledger_id)
 select from_state, to_state, observed_at from instance_state_changes where ledger_id = :ledger_id order by observed_at;

@@ -3,9 +3,6 @@ select v.*, r.deployment, r.airflow_run_id, r.max_concurrent_instances, r.status
 from repository_validations v join validation_runs r using (run_id)
 where v.validation_id = :validation_id;
 
--- name: validation_at(run_id, repository_index)^
-select validation_id from repository_validations where run_id = :run_id and repository_index = :repository_index;
-
 -- name: overviews_of_run(run_id)
 select * from validation_overview where run_id = :run_id order by repository_index;
 
