@@ -1,4 +1,4 @@
-"""Command line of the local cloud: `python -m localcloud serve …`."""
+"""Command line of the local cloud: `python -m localcloud serve …` and `python -m localcloud faults …`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from localcloud import fault_command
 from localcloud.settings import ContainmentChoice, Settings, prepare_own_environment
 
 EXIT_TROUBLE = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a local cloud. Returns the exit code: 0 after SIGTERM, 2 bad usage, 3 it could not start."""
+    """Run a command. Returns the exit code: 0 all well, 2 bad usage, 3 trouble."""
     options = parser().parse_args(arguments)
+    code: int = options.run(options)
+    return code
+
+
+def run_server(options: argparse.Namespace) -> int:
+    """Run a local cloud until SIGTERM. Returns 0 then, 3 where it could not start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     prepare_own_environment()
@@ -47,11 +54,14 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="python -m localcloud", description="AWS on this machine, with real machines")
-    serve = top.add_subparsers(required=True).add_parser(
+    commands = top.add_subparsers(required=True)
+    fault_command.add_parser(commands)
+    serve = commands.add_parser(
         "serve",
         help="run in the foreground until SIGTERM",
         epilog="example: python -m localcloud serve --home .local/cloud --port 4566 --key-file .local/cloud/key.json",
     )
+    serve.set_defaults(run=run_server)
     serve.add_argument("--home", type=Path, required=True, help="folder for objects, logs and boxes")
     serve.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     serve.add_argument("--key-file", type=Path, required=True, help="JSON with the access key; made when missing")

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-import itertools
-import json
+import contextlib
 import logging
-import re
+import socket
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from localcloud.api_actions import action_of, is_form
 from localcloud.aws_errors import StartResponse, respond_error
-from localcloud.faults import FaultBook, FaultError
-from localcloud.guard import CLAIM, HEALTH_PATH, OWN_PATH
+from localcloud.fault_rules import Rule
+from localcloud.faults import FaultBook
+from localcloud.guard import CLAIM
+from localcloud.launch_ask import read_launch
+from localcloud.own_endpoints import HEALTH_PATH, OWN_PATH, OwnEndpoints, respond_json
 from localcloud.s3_disk import flush_changes
 from localcloud.sigv4 import Claim
 
 log = logging.getLogger(__name__)
 
-FAULTS_PATH = "/_localcloud/faults"
-FORM_PREFIX_BYTES = 65536
-ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
-JSON_HEADERS = [("Content-Type", "application/json")]
 FORBIDDEN_PATHS = ("/moto-api", "/latest/")
 """moto's own control API (it could reset everything) and its metadata imitation."""
+
+Hook = Callable[[str, str], None]
+"""Called with a service's signing name and an action."""
+
+
+class ConnectionDroppedError(ConnectionAbortedError):
+    """The connection is closed without an answer, on purpose."""
 
 
 class VerifiedDispatcher(DomainDispatcherApplication):  # type: ignore[misc]  # moto is untyped
@@ -41,37 +48,76 @@ class VerifiedDispatcher(DomainDispatcherApplication):  # type: ignore[misc]  # 
 
 
 class Application:
-    """The WSGI application behind the guard."""
+    """The WSGI application behind the guard.
 
-    def __init__(self, faults: FaultBook, health: Callable[[], dict[str, Any]]) -> None:
+    Args:
+        faults: the faults in force.
+        health: what the health endpoint tells, besides the numbers of calls.
+        own: the endpoints that are no API of AWS.
+        before, after: called around each call that reaches moto; `after` before the answer is sent.
+    """
+
+    def __init__(
+        self, faults: FaultBook, health: Callable[[], dict[str, Any]], own: OwnEndpoints, *, before: Hook, after: Hook
+    ) -> None:
         self._faults = faults
         self._health = health
+        self._own = own
+        self._before = before
+        self._after = after
         self._moto = VerifiedDispatcher(create_backend_app)
-        self._calls = itertools.count()
-        self._answered = 0
+        self._calls: Counter[str] = Counter()
+        self._calls_lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == HEALTH_PATH:
-            return _json(start_response, "200 OK", {**self._health(), "calls": self._answered})
+            return respond_json(start_response, "200 OK", {**self._health(), **self._counts()})
         if path.startswith(OWN_PATH):
             return self._own(environ, start_response)
         claim: Claim = environ[CLAIM]
-        self._answered = next(self._calls) + 1
-        action = action_of(environ)
+        action = action_of(environ, claim.service)
+        with self._calls_lock:
+            self._calls[f"{claim.service}:{action}"] += 1
         if path.startswith(FORBIDDEN_PATHS):
             return respond_error(
                 environ, start_response, service=claim.service, code="AccessDenied", message=path, status=403
             )
-        rule = self._faults.take_api(action)
-        if rule and rule.latency_seconds > 0:
-            time.sleep(rule.latency_seconds)
-        if rule and rule.code:
-            log.info("fault: %s answered with %s", action, rule.code)
+        rule = self._faults.take_api(action, claim.service, lambda: read_launch(environ, claim.region))
+        if rule is None:
+            return self._ask_moto(environ, start_response, action)
+        return self._with_fault(rule, environ, start_response, action)
+
+    def _counts(self) -> dict[str, Any]:
+        with self._calls_lock:
+            return {"calls": self._calls.total(), "calls_by_action": dict(self._calls)}
+
+    def _with_fault(
+        self, rule: Rule, environ: dict[str, Any], start_response: StartResponse, action: str
+    ) -> Iterable[bytes]:
+        service = environ[CLAIM].service
+        code = rule.code_for(service)
+        effect = code or ("a dropped connection" if rule.drop else "latency")
+        log.info("fault: %s %s %s with %s", service, action, "carried out, then met" if rule.after else "met", effect)
+        time.sleep(rule.latency_seconds)
+        answered: list[Any] = []
+        body: Iterable[bytes] = []
+        if rule.after or not (code or rule.drop):
+            body = self._ask_moto(environ, lambda *arguments: answered.append(arguments), action)
+        time.sleep(rule.latency_after_seconds)
+        if rule.drop:
+            drop_connection(environ)
+        if code:
             return respond_error(
-                environ, start_response, service=claim.service, code=rule.code, message=rule.message, status=rule.status
+                environ,
+                start_response,
+                service=service,
+                code=code,
+                message=rule.text,
+                status=rule.status_for(service),
             )
-        return self._ask_moto(environ, start_response, action)
+        start_response(*answered[-1])
+        return body
 
     def _ask_moto(self, environ: dict[str, Any], start_response: StartResponse, action: str) -> Iterable[bytes]:
         service = environ[CLAIM].service
@@ -80,10 +126,12 @@ class Application:
             environ["CONTENT_TYPE"] = "binary/octet-stream"
         started: list[Any] = []
         try:
+            self._before(service, action)
             try:
                 body = list(self._moto(environ, lambda *arguments: started.append(arguments)))
-            finally:
-                flush_changes()  # what the answer confirms is on disk before it is sent
+            finally:  # what the answer confirms is on disk before it is sent
+                flush_changes()
+                self._after(service, action)
             start_response(*started[-1])
             return body
         except NotImplementedError as exc:
@@ -95,49 +143,11 @@ class Application:
             code, status = "InternalError", 500
         return respond_error(environ, start_response, service=service, code=code, message=message, status=status)
 
-    def _own(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != FAULTS_PATH:
-            return _json(start_response, "404 Not Found", {"error": f"known: {HEALTH_PATH}, {FAULTS_PATH}"})
-        if environ["REQUEST_METHOD"] == "POST":
-            try:
-                self._faults.replace(json.loads(environ["wsgi.input"].read() or b"[]"))
-            except (ValueError, FaultError, TypeError) as exc:
-                return _json(start_response, "400 Bad Request", {"error": str(exc)})
-        return _json(start_response, "200 OK", self._faults.list())
 
-
-def is_form(environ: dict[str, Any]) -> bool:
-    """Whether the request says that its body is a form."""
-    return str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded")
-
-
-def action_of(environ: dict[str, Any]) -> str:
-    """The API action of a request: from the target header, the form, or, for S3, from method and path."""
-    if target := environ.get("HTTP_X_AMZ_TARGET"):
-        return str(target).rpartition(".")[2]
-    if is_form(environ) and environ[CLAIM].service != "s3":
-        stream = environ["wsgi.input"]
-        match = ACTION.search(stream.read(FORM_PREFIX_BYTES))
-        stream.seek(0)
-        return match[1].decode() if match else ""
-    return s3_action(environ) if environ[CLAIM].service == "s3" else ""
-
-
-def s3_action(environ: dict[str, Any]) -> str:
-    """The common actions of S3."""
-    _, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
-    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
-    method = environ["REQUEST_METHOD"]
-    if key:
-        if "uploadId" in query or "uploads" in query:
-            return {"PUT": "UploadPart", "POST": "CompleteMultipartUpload"}.get(method, "ListParts")
-        return {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}.get(method, "")
-    if method == "GET":
-        return "ListObjectsV2" if "list-type" in query else "ListObjects"
-    return {"PUT": "CreateBucket", "HEAD": "HeadBucket", "DELETE": "DeleteBucket"}.get(method, "")
-
-
-def _json(start_response: StartResponse, status: str, data: Any) -> Iterable[bytes]:
-    body = json.dumps(data).encode()
-    start_response(status, [*JSON_HEADERS, ("Content-Length", str(len(body)))])
-    return [body]
+def drop_connection(environ: dict[str, Any]) -> None:
+    """Close the client's connection without an answer. Always raises ConnectionDroppedError."""
+    client = environ.get("werkzeug.socket")
+    if client is not None:
+        with contextlib.suppress(OSError):  # the client may have gone first
+            client.shutdown(socket.SHUT_RDWR)
+    raise ConnectionDroppedError("dropped by a fault")

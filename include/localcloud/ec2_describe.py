@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2 import utils as ec2_utils
-from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.exceptions import EC2ClientError, InvalidInstanceIdError
 from moto.ec2.models import instances as moto_instances
 from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
+from localcloud.ec2_instances import as_it_was
+from localcloud.fault_rules import Lagging
+from localcloud.faults import FaultBook
 from localcloud.moto_pin import replace_attribute
 
 MAX_RESULTS = range(5, 1001)
@@ -105,7 +109,29 @@ def page(
     return reservations[:size], reservations[size - 1].id if more else None
 
 
-def install() -> None:
+def known(backend: Any, ids: list[str], lag: timedelta) -> list[Reservation]:
+    """The reservations of these instances, or of all, as they were `lag` ago.
+
+    Raises InvalidInstanceID.NotFound for an id that was not known then.
+    """
+    if ids:
+        reservations = backend.get_reservations_by_instance_ids(list(dict.fromkeys(ids)))
+    else:
+        reservations = backend.describe_instances()
+    if not lag:
+        return list(reservations)
+    seen = []
+    for reservation in reservations:
+        past = [(instance.id, as_it_was(instance, lag)) for instance in reservation.instances]
+        if ids and (young := [instance_id for instance_id, was in past if was is None]):
+            raise InvalidInstanceIdError(young[0])
+        reservation.instances = [was for _, was in past if was is not None]
+        if reservation.instances:
+            seen.append(reservation)
+    return seen
+
+
+def install(faults: FaultBook) -> None:
     """Patch moto's DescribeInstances."""
     replace_attribute(moto_instances, "filter_reservations", filter_reservations)
 
@@ -123,10 +149,9 @@ def install() -> None:
             )
         backend, filters = self.ec2_backend, self._filters_from_querystring()
         order = list(backend.reservations)
-        if ids:
-            found = backend.get_reservations_by_instance_ids(list(dict.fromkeys(ids)), filters=filters)
-        else:
-            found = backend.describe_instances(filters=filters)
+        found = known(backend, ids, faults.lag(Lagging.INSTANCES))
+        if filters is not None:
+            found = filter_reservations(found, filters)
         found, next_token = page(found, order, self._get_param("NextToken"), int(size) if size else len(found) or 1)
         return ActionResult({"Reservations": found, "NextToken": next_token})
 

@@ -6,11 +6,12 @@ moto keeps the instance records; this module puts a machine behind each and move
 from __future__ import annotations
 
 import base64
+import copy
 import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ from moto.ec2.responses.instances import InstanceResponse
 from localcloud.box.layout import BoxFiles
 from localcloud.box.runtime import BoxRuntime
 from localcloud.faults import FaultBook
-from localcloud.machines import BoxFaults, EndCause, Machine, MachineOptions, MachineState
+from localcloud.machine_states import BoxFaults, EndCause, MachineState
+from localcloud.machines import Machine, MachineOptions
 from localcloud.moto_pin import replace_attribute
+from localcloud.own_endpoints import InterruptError
 from localcloud.settings import Settings, box_environment
 
 log = logging.getLogger(__name__)
@@ -41,7 +44,19 @@ REASONS = {
     EndCause.USER: ("Client.UserInitiatedShutdown", "User initiated shutdown"),
     EndCause.GUEST: ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown"),
     EndCause.FAILURE: ("Server.InternalError", "The machine ended by itself"),
+    EndCause.SPOT: ("Server.SpotInstanceTermination", "Spot instance termination"),
 }
+TRANSITION_REASONS = {EndCause.USER: "User initiated", EndCause.SPOT: "Service initiated"}
+STATE_CHANGE = "EC2 Instance State-change Notification"
+SPOT_WARNING = "EC2 Spot Instance Interruption Warning"
+"""Source: EC2 user guide, "Spot Instance interruption notices"."""
+SPOT = "spot"
+PAST = "localcloud_past"
+"""Attribute of a moto instance: the states that it was in, for describing it as it was a moment ago."""
+PAST_LIMIT = 32
+
+Announce = Callable[[Instance, str, dict[str, Any]], None]
+"""Called with an instance, a detail type of EventBridge and the detail."""
 
 
 class InstanceFleet:
@@ -55,6 +70,8 @@ class InstanceFleet:
         self._lock = threading.Lock()
         self._machines: dict[str, tuple[Machine, Instance]] = {}
         self._stopping = False
+        self.announce: Announce = lambda *_: None
+        """Tells what happens to instances; nobody, unless somebody is put here."""
 
     def machine(self, instance_id: str) -> Machine | None:
         """The machine behind an instance, while the instance is described."""
@@ -67,19 +84,37 @@ class InstanceFleet:
 
     def launch(self, instance: Instance) -> None:
         """Put a machine behind a new instance and power it on."""
-        faults = self._faults.take_box({tag["key"]: tag["value"] for tag in instance.get_tags()})
+        spot = instance.lifecycle == SPOT
+        faults = self._faults.take_box({tag["key"]: tag["value"] for tag in instance.get_tags()}, spot=spot)
         machine = Machine(
             instance.id,
             self._options(instance, faults),
             self._runtime,
-            on_state=lambda state, cause: record_state(instance, state, cause),
-            terminates_on_shutdown=lambda: instance.instance_initiated_shutdown_behavior == "terminate",
+            on_state=lambda state, cause: self._changed(instance, state, cause),
+            # A one-time spot instance can't be stopped: what shuts it down ends it.
+            terminates_on_shutdown=lambda: spot or instance.instance_initiated_shutdown_behavior == "terminate",
+            on_warning=lambda: self.announce(
+                instance, SPOT_WARNING, {"instance-id": instance.id, "instance-action": "terminate"}
+            ),
         )
         with self._lock:
             if self._stopping:
                 raise EC2ClientError("Unavailable", "the local cloud is stopping")
             self._machines[instance.id] = (machine, instance)
         machine.power_on()
+
+    def _changed(self, instance: Instance, state: MachineState, cause: EndCause | None) -> None:
+        record_state(instance, state, cause)
+        self.announce(instance, STATE_CHANGE, {"instance-id": instance.id, "state": state.value[0]})
+
+    def interrupt(self, instance_id: str, warning: timedelta) -> None:
+        """Take a spot instance back, as the spot market does. Raises InterruptError where that can't be."""
+        machine, instance = self._machines.get(instance_id) or (None, None)
+        if machine is None or instance is None:
+            raise InterruptError(f"there is no instance {instance_id}")
+        if instance.lifecycle != SPOT:
+            raise InterruptError(f"{instance_id} is no spot instance; launch it with InstanceMarketOptions")
+        machine.interrupt(warning)
 
     def _options(self, instance: Instance, faults: BoxFaults) -> MachineOptions:
         home: Path = self._settings.home
@@ -141,9 +176,23 @@ def record_state(instance: Instance, state: MachineState, cause: EndCause | None
         code, message = REASONS[cause]
         instance.state_reason = StateReason(f"{code}: {message}", code)
         when = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S GMT")
-        instance._reason = f"User initiated ({when})" if cause is EndCause.USER else ""
+        instance._reason = f"{TRANSITION_REASONS[cause]} ({when})" if cause in TRANSITION_REASONS else ""
     name, number = state.value
     instance._state = InstanceState(name, number)
+    past = vars(instance).setdefault(PAST, [])
+    past.append((time.monotonic(), instance._state, instance.state_reason, instance._reason))
+    del past[:-PAST_LIMIT]
+
+
+def as_it_was(instance: Instance, lag: timedelta) -> Instance | None:
+    """The instance as it was `lag` ago; None where it did not exist yet."""
+    moment = time.monotonic() - lag.total_seconds()
+    known = [entry for entry in vars(instance).get(PAST, []) if entry[0] <= moment]
+    if not known:
+        return None
+    was = copy.copy(instance)
+    _, was._state, was.state_reason, was._reason = known[-1]
+    return was
 
 
 def forget(instance: Instance) -> None:
@@ -185,6 +234,12 @@ def install(fleet: InstanceFleet) -> None:
     def stop(self: Instance) -> InstanceState:
         previous = copy_of_state(self)
         _refuse_unless(self, ("pending", "running", "stopping", "stopped"))
+        if self.lifecycle == SPOT:
+            raise EC2ClientError(
+                "UnsupportedOperation",
+                f"You can't stop the Spot Instance '{self.id}' because it is associated with a one-time Spot Instance "
+                "request. You can only stop Spot Instances associated with persistent Spot Instance requests.",
+            )
         machine_of(self).stop()
         return previous
 

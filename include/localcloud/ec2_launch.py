@@ -21,7 +21,8 @@ from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.utils import convert_tag_spec, filter_iam_instance_profiles
 from moto.iam.exceptions import NotFoundException as ProfileNotFound
 
-from localcloud.ec2_instances import MOTO_LOCK, InstanceFleet
+from localcloud.ec2_instances import MOTO_LOCK, SPOT, InstanceFleet
+from localcloud.ec2_spot import check_market, mark_spot
 from localcloud.moto_pin import MotoMismatchError, replace_attribute
 
 USER_DATA_LIMIT_BYTES = 16384
@@ -122,6 +123,8 @@ def install(fleet: InstanceFleet) -> None:
         for instance in reservation.instances:
             if instance.client_token == MOTO_DEFAULT_TOKEN:
                 instance.client_token = ""
+            if instance.lifecycle == SPOT:
+                mark_spot(instance)
             fleet.launch(instance)
         return reservation
 
@@ -153,6 +156,13 @@ def _check_request(response: InstanceResponse) -> None:
         raise EC2ClientError("InvalidParameterValue", f"Invalid MinCount {least} and MaxCount {most}")
     # moto launches MinCount; EC2 launches as many as it can up to MaxCount.
     response.params["MinCount"] = most
+    template = _template(response.ec2_backend, response._get_param("LaunchTemplate"))
+    placement = response._get_param("Placement") or template.get("Placement") or {}
+    check_market(
+        response._get_param("InstanceMarketOptions") or template.get("InstanceMarketOptions") or {},
+        response._get_param("InstanceType") or template.get("InstanceType") or "",
+        placement.get("AvailabilityZone") or f"{response.region}a",
+    )
 
 
 def _check_image(image_id: str | None) -> None:

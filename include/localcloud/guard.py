@@ -17,6 +17,7 @@ from typing import IO, Any
 from werkzeug.wsgi import get_input_stream
 
 from localcloud.aws_errors import StartResponse, respond_error
+from localcloud.own_endpoints import HEALTH_PATH
 from localcloud.sigv4 import (
     STREAMING_PREFIX,
     UNSIGNED_PAYLOAD,
@@ -36,8 +37,6 @@ WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 CLAIM = "localcloud.claim"
 """Environ key of the verified claim."""
-HEALTH_PATH = "/_localcloud/health"
-OWN_PATH = "/_localcloud/"
 LOCAL_HOSTS = {"127.0.0.1", "localhost"}
 MEMORY_BYTES = 8 << 20
 READ_BYTES = 1 << 20

@@ -19,7 +19,8 @@ from enum import Enum
 from functools import partial
 from typing import Protocol
 
-from localcloud.box.layout import BoxFiles
+from localcloud import user_data
+from localcloud.box.layout import BoxFiles, one_after_the_other
 from localcloud.box.runtime import (
     USER_DATA_ID,
     Box,
@@ -34,6 +35,7 @@ from localcloud.box.runtime import (
     PoweredOff,
     Ready,
 )
+from localcloud.machine_states import AgentStatus, BoxFaults, EndCause, MachineState
 
 log = logging.getLogger(__name__)
 
@@ -43,47 +45,10 @@ CONSOLE_LIMIT_BYTES = 1 << 20
 """What is kept of a boot's user-data output."""
 
 
-class MachineState(Enum):
-    """Name and code are EC2's. Source: API reference, InstanceState."""
-
-    PENDING = ("pending", 0)
-    RUNNING = ("running", 16)
-    SHUTTING_DOWN = ("shutting-down", 32)
-    TERMINATED = ("terminated", 48)
-    STOPPING = ("stopping", 64)
-    STOPPED = ("stopped", 80)
-
-
-class EndCause(Enum):
-    """Who ended a machine."""
-
-    USER = "user"
-    GUEST = "guest"
-    FAILURE = "failure"
-
-
-class AgentStatus(Enum):
-    """What Systems Manager sees of the machine's agent."""
-
-    NEVER = "never"
-    ONLINE = "online"
-    LOST = "lost"
-
-
 class _Request(Enum):
     TERMINATE = "terminate"
     STOP = "stop"
     REBOOT = "reboot"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoxFaults:
-    """What goes wrong with a machine on purpose."""
-
-    no_agent: bool = False
-    hang: bool = False
-    die_after: timedelta | None = None
-    slow_boot: timedelta = timedelta(0)
 
 
 class CommandSink(Protocol):
@@ -115,6 +80,10 @@ def _tell_end(event: CommandEnded, sink: CommandSink) -> None:
 StateListener = Callable[[MachineState, EndCause | None], None]
 
 
+def _nobody() -> None:
+    """Nobody wants to know."""
+
+
 class Machine:
     """One machine. Its box's events are handled in one thread per power-on; every method may be called from any."""
 
@@ -126,6 +95,7 @@ class Machine:
         *,
         on_state: StateListener,
         terminates_on_shutdown: Callable[[], bool],
+        on_warning: Callable[[], None] = _nobody,
     ) -> None:
         self.instance_id = instance_id
         self.options = options
@@ -136,10 +106,12 @@ class Machine:
         self._runtime = runtime
         self._on_state = on_state
         self._terminates_on_shutdown = terminates_on_shutdown
+        self._on_warning = on_warning
         self._lock = threading.RLock()
         self._interrupt = threading.Event()
         self._settled = threading.Condition(self._lock)
         self._request: _Request | None = None
+        self._request_cause = EndCause.USER
         self._box: Box | None = None
         self._sinks: dict[str, CommandSink] = {}
         self._has_booted = False
@@ -147,21 +119,31 @@ class Machine:
     # What the APIs ask for
 
     def power_on(self) -> None:
-        """Boot in the background. User data runs on the first boot only."""
+        """Boot in the background. Scripts of the user data run on the first boot only, its boothooks on every boot."""
         with self._lock:
             self._request = None
             self._interrupt.clear()
             self._set(MachineState.PENDING)
         threading.Thread(target=self._live, name=f"box-{self.instance_id}", daemon=True).start()
 
-    def terminate(self) -> None:
+    def terminate(self, cause: EndCause = EndCause.USER) -> None:
         """End the machine for good. Does nothing where that has begun."""
         with self._lock:
             if self.state is MachineState.STOPPED:
-                self._set(MachineState.TERMINATED, EndCause.USER)
+                self._set(MachineState.TERMINATED, cause)
                 threading.Thread(target=self.options.files.remove_disk, daemon=True).start()
             elif self.state not in (MachineState.SHUTTING_DOWN, MachineState.TERMINATED):
-                self._end(_Request.TERMINATE, MachineState.SHUTTING_DOWN)
+                self._end(_Request.TERMINATE, MachineState.SHUTTING_DOWN, cause)
+
+    def interrupt(self, warning: timedelta) -> None:
+        """Take a spot machine back: warn at once, and end it when `warning` has passed."""
+        if self.state in (MachineState.SHUTTING_DOWN, MachineState.TERMINATED):
+            return
+        log.info("instance %s: spot interruption in %s", self.instance_id, warning)
+        self._on_warning()
+        end = threading.Timer(warning.total_seconds(), self.terminate, [EndCause.SPOT])
+        end.daemon = True
+        end.start()
 
     def stop(self) -> None:
         """End the machine and keep its disk."""
@@ -205,11 +187,11 @@ class Machine:
 
     # Its life
 
-    def _end(self, request: _Request, state: MachineState) -> None:
-        self._request = request
+    def _end(self, request: _Request, state: MachineState, cause: EndCause = EndCause.USER) -> None:
+        self._request, self._request_cause = request, cause
         self._agent_lost()
         if state is not self.state:
-            self._set(state, EndCause.USER)
+            self._set(state, cause)
         self._interrupt.set()
         if self._box:
             self._box.end(END_GRACE)
@@ -241,7 +223,7 @@ class Machine:
         if self._request is None and cause is EndCause.GUEST:
             keeps_disk = not self._terminates_on_shutdown()
         if self._request is not None:
-            cause = EndCause.USER
+            cause = self._request_cause
         self._set(MachineState.STOPPED if keeps_disk else MachineState.TERMINATED, cause)
 
     def _one_boot(self) -> EndCause:
@@ -302,9 +284,8 @@ class Machine:
         with self._lock:
             if self.state is MachineState.PENDING:
                 self._set(MachineState.RUNNING)
-        if not self._has_booted:
-            self._has_booted = True
-            self._run_user_data(box)
+        first_boot, self._has_booted = not self._has_booted, True
+        self._run_user_data(box, first_boot=first_boot)
         faults = self.options.faults
         now = time.monotonic()
         agenda: list[tuple[float, Callable[[], None]]] = []
@@ -312,26 +293,26 @@ class Machine:
             agenda.append((now + self.options.agent_delay.total_seconds(), self._agent_online))
         if faults.die_after is not None:
             agenda.append((now + faults.die_after.total_seconds(), lambda: box.end(timedelta(0))))
+        if faults.spot_interruption is not None:
+            after, warning = faults.spot_interruption
+            agenda.append((now + after.total_seconds(), lambda: self.interrupt(warning)))
         return agenda
 
-    def _run_user_data(self, box: Box) -> None:
-        files, text = self.options.files, self.options.user_data
-        if not text.strip():
-            return
-        if not text.startswith(b"#!"):
-            files.console.write_text("cloud-init: user data that doesn't start with '#!' is not executed\n")
-            return
-        files.user_data.write_bytes(text)
-        files.user_data.chmod(0o700)
-        box.run(
-            BoxCommand(
-                command_id=USER_DATA_ID,
-                argv=[str(files.user_data)],
-                directory=files.home,
-                outputs=[files.console],
-                output_limit_bytes=CONSOLE_LIMIT_BYTES,
+    def _run_user_data(self, box: Box, *, first_boot: bool) -> None:
+        parts = user_data.read(self.options.user_data)
+        if first_boot:
+            complaints = "".join(f"cloud-init: {complaint}\n" for complaint in parts.complaints)
+            self.options.files.console.write_text(complaints)
+        if paths := self.options.files.write_user_data(parts.programs(first_boot=first_boot)):
+            box.run(
+                BoxCommand(
+                    command_id=USER_DATA_ID,
+                    argv=one_after_the_other(paths),
+                    directory=self.options.files.home,
+                    outputs=[self.options.files.console],
+                    output_limit_bytes=CONSOLE_LIMIT_BYTES,
+                )
             )
-        )
 
     def _on_powered_off(self) -> None:
         with self._lock:

@@ -17,16 +17,30 @@ from typing import IO, Any
 
 from moto.core.utils import get_service_model
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.instances import Instance
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from localcloud import ec2_describe, ec2_instances, ec2_launch, key_file, logs_disk, moto_memory, s3_disk, ssm_api
+from localcloud import (
+    ec2_describe,
+    ec2_instances,
+    ec2_launch,
+    ec2_spot,
+    key_file,
+    logs_disk,
+    moto_memory,
+    s3_disk,
+    ssm_api,
+)
 from localcloud.box.containment import Containment, best_containment
 from localcloud.box.process import ProcessRuntime
 from localcloud.dispatch import Application
 from localcloud.faults import FaultBook
 from localcloud.guard import Guard
+from localcloud.internal_api import InternalApi
+from localcloud.managed_services import ManagedServices
 from localcloud.moto_pin import check_version
+from localcloud.own_endpoints import OwnEndpoints
 from localcloud.settings import ACCOUNT_ID, ContainmentChoice, Settings
 
 log = logging.getLogger(__name__)
@@ -60,8 +74,12 @@ def serve(settings: Settings) -> None:
     faults = FaultBook()
     runtime = ProcessRuntime(containment)
     fleet = ec2_instances.InstanceFleet(settings, runtime, faults)
-    logs = install_patches(settings.home, fleet)
-    application = Application(faults, lambda: health(runtime.name, fleet))
+    logs = install_patches(settings.home, fleet, faults)
+    services = ManagedServices(settings.home, key, f"http://{LOOPBACK}:{settings.port}")
+    own = OwnEndpoints(faults, fleet.interrupt)
+    application = Application(
+        faults, lambda: health(runtime.name, fleet), own, before=services.prepare, after=services.keep
+    )
     listening = socket.create_server((LOOPBACK, settings.port), backlog=BACKLOG)
     server = make_server(
         LOOPBACK,
@@ -71,6 +89,8 @@ def serve(settings: Settings) -> None:
         request_handler=QuietRequestHandler,
         fd=listening.fileno(),  # werkzeug would end the process by itself where the port is taken
     )
+    fleet.announce = announce_to(services)
+    services.start(InternalApi(application, key.access_key_id))
     server.daemon_threads = True  # an open keep-alive connection must not delay the end
 
     def stop(*_: Any) -> None:
@@ -86,6 +106,17 @@ def serve(settings: Settings) -> None:
     server.serve_forever(poll_interval=POLL_SECONDS)
     log.info("stopping")
     fleet.end_all(END_TIMEOUT)
+
+
+def announce_to(services: ManagedServices) -> ec2_instances.Announce:
+    """Tells EventBridge what happens to instances. Source: EC2 user guide, "Automate using EventBridge"."""
+
+    def announce(instance: Instance, detail_type: str, detail: dict[str, Any]) -> None:
+        region = str(instance.region_name)
+        arn = f"arn:aws:ec2:{region}:{ACCOUNT_ID}:instance/{instance.id}"
+        services.announce(region, "aws.ec2", detail_type, detail, [arn])
+
+    return announce
 
 
 def lock_home(home: Path) -> IO[bytes]:
@@ -110,13 +141,14 @@ def keep_house(interval: timedelta, *chores: Callable[[], None]) -> None:
                 log.exception("housekeeping failed")
 
 
-def install_patches(home: Path, fleet: ec2_instances.InstanceFleet) -> logs_disk.LogsDisk:
+def install_patches(home: Path, fleet: ec2_instances.InstanceFleet, faults: FaultBook) -> logs_disk.LogsDisk:
     """Apply every patch to moto, and load what is on disk. Raises MotoMismatchError."""
     moto_memory.install()
     ec2_instances.install(fleet)
     ec2_launch.install(fleet)
-    ec2_describe.install()
-    ssm_api.install(fleet)
+    ec2_describe.install(faults)
+    ec2_spot.install()
+    ssm_api.install(fleet, faults)
     s3_disk.install(home / "s3")
     return logs_disk.install(home / "logs")
 

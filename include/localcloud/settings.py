@@ -98,6 +98,17 @@ def box_environment(cache_dir: Path | None) -> dict[str, str]:
     return select_for_box(os.environ, Path(sys.executable).parent, cache_dir)
 
 
+def function_environment(endpoint_url: str, access_key_id: str, secret_access_key: str) -> dict[str, str]:
+    """The part of a function's environment that is the same for all: the way to this local cloud, and PATH."""
+    return {
+        "PATH": os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": access_key_id,
+        "AWS_SECRET_ACCESS_KEY": secret_access_key,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
 def select_for_box(environment: Mapping[str, str], own_programs: Path, cache_dir: Path | None) -> dict[str, str]:
     """Pure part of `box_environment`: `own_programs`, the local cloud's own bin folder, is taken out of PATH."""
     selected = {

@@ -15,7 +15,10 @@ from moto.ec2.models.instances import Instance
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from localcloud.ec2_instances import InstanceFleet
-from localcloud.machines import AgentStatus, Machine, MachineState
+from localcloud.fault_rules import Lagging
+from localcloud.faults import FaultBook
+from localcloud.machine_states import AgentStatus, MachineState
+from localcloud.machines import Machine
 from localcloud.moto_pin import add_attribute, replace_attribute
 from localcloud.settings import ACCOUNT_ID
 from localcloud.ssm_commands import PLUGIN, Command, CommandBook, Invocation, now
@@ -30,8 +33,9 @@ PING = {AgentStatus.ONLINE: "Online", AgentStatus.LOST: "ConnectionLost"}
 class RunCommand:
     """The actions, over the fleet's machines."""
 
-    def __init__(self, fleet: InstanceFleet) -> None:
+    def __init__(self, fleet: InstanceFleet, faults: FaultBook) -> None:
         self._fleet = fleet
+        self._faults = faults
         self._book = CommandBook()
 
     def send_command(self, body: Mapping[str, Any], region: str) -> dict[str, Any]:
@@ -46,6 +50,11 @@ class RunCommand:
     def get_command_invocation(self, body: Mapping[str, Any], region: str) -> dict[str, Any]:
         command = self._book.get(body.get("CommandId") or "")
         invocation = command.invocations.get(body.get("InstanceId") or "") if command else None
+        lag = self._faults.lag(Lagging.COMMAND)
+        if invocation is not None and invocation.as_it_was(self._faults.lag(Lagging.COMMAND_LIST)) is None:
+            invocation = None  # so young that the list doesn't show it either
+        if invocation is not None:
+            invocation = invocation.as_it_was(lag)
         if command is None or invocation is None or command.region != region:
             raise SsmError("InvocationDoesNotExist", "")
         if body.get("PluginName") not in (None, PLUGIN):
@@ -63,10 +72,11 @@ class RunCommand:
         return _page("Commands", wanted, body)
 
     def list_command_invocations(self, body: Mapping[str, Any], region: str) -> dict[str, Any]:
+        lag = self._faults.lag(Lagging.COMMAND_LIST)
         wanted = [
             _invocation(invocation, details=bool(body.get("Details")))
             for command in self._book.newest_first(region)
-            for invocation in command.invocations.values()
+            for invocation in filter(None, (latest.as_it_was(lag) for latest in command.invocations.values()))
             if body.get("CommandId") in (None, command.command_id)
             and body.get("InstanceId") in (None, invocation.instance_id)
             and _passes(body.get("Filters"), invocation.requested_at, invocation.status.value)
@@ -260,9 +270,9 @@ def _page(name: str, entries: list[dict[str, Any]], body: Mapping[str, Any]) -> 
     return answer
 
 
-def install(fleet: InstanceFleet) -> None:
+def install(fleet: InstanceFleet, faults: FaultBook) -> None:
     """Patch moto's Systems Manager."""
-    service = RunCommand(fleet)
+    service = RunCommand(fleet, faults)
     for name, patch in (
         ("send_command", replace_attribute),
         ("get_command_invocation", replace_attribute),

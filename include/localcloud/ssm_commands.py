@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
@@ -68,6 +70,7 @@ class Invocation:
         self.requested_at = now()
         self.ended_at: datetime | None = None
         self._status = CommandStatus.IN_PROGRESS
+        self._past = [(time.monotonic(), self._status)]
         self._machine = machine
         self._lock = threading.Lock()
         self.stdout, self.stderr = machine.options.files.command_output(command_id)
@@ -119,7 +122,7 @@ class Invocation:
         with self._lock:
             if self._status is not CommandStatus.IN_PROGRESS:
                 return
-            self._status = CommandStatus.CANCELLING
+            self._enter(CommandStatus.CANCELLING)
         self._machine.kill(self.command_id)
 
     def output_grew(self) -> None:
@@ -138,11 +141,30 @@ class Invocation:
             self.ended_at = now()
             self.exit_code = KILLED_EXIT_CODE if ending is not Ending.EXITED else exit_code
             if ending is Ending.TIMED_OUT:
-                self._status = CommandStatus.TIMED_OUT
+                self._enter(CommandStatus.TIMED_OUT)
             elif ending is Ending.KILLED:
-                self._status = CommandStatus.CANCELLED
+                self._enter(CommandStatus.CANCELLED)
             else:
-                self._status = CommandStatus.SUCCESS if exit_code == 0 else CommandStatus.FAILED
+                self._enter(CommandStatus.SUCCESS if exit_code == 0 else CommandStatus.FAILED)
+
+    def _enter(self, status: CommandStatus) -> None:
+        self._status = status
+        self._past.append((time.monotonic(), status))
+
+    def as_it_was(self, lag: timedelta) -> Invocation | None:
+        """The invocation as it was `lag` ago; None where it did not exist yet."""
+        if not lag:
+            return self
+        moment = time.monotonic() - lag.total_seconds()
+        with self._lock:
+            known = [status for at, status in self._past if at <= moment]
+            was = copy.copy(self)
+        if not known:
+            return None
+        was._status = known[-1]
+        if not was._status.final:
+            was.ended_at, was.exit_code = None, -1
+        return was
 
     def output_key(self, name: str) -> str:
         """The S3 key of an output. Source: Systems Manager user guide, "Command output in S3"."""

@@ -184,6 +184,11 @@ class LocalCloudServer:
         """The fault rules in force."""
         return self.signed("GET", "/_localcloud/faults")
 
+    def interrupt(self, instance_id: str, warning_seconds: float = 120) -> None:
+        """Take a spot instance back: EventBridge is told at once, and it ends after the warning time."""
+        order = {"instance_id": instance_id, "warning_seconds": warning_seconds}
+        self.signed("POST", "/_localcloud/interrupt", json.dumps(order).encode())
+
     def signed(self, method: str, path: str, body: bytes = b"") -> Any:
         """A signed request to the local cloud's own endpoints; returns the JSON answer."""
         request = AWSRequest(method=method, url=self.endpoint_url + path, data=body)

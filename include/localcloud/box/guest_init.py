@@ -33,7 +33,7 @@ DRAIN_SECONDS = 0.5
 KILL_DEADLINE_SECONDS = 10.0
 PR_SET_CHILD_SUBREAPER = 36
 FOREVER = "exec sleep 2147483647"
-POWER_PROGRAMS = ("systemctl", "shutdown", "poweroff", "halt", "reboot")
+COVERED_PROGRAMS = ("systemctl", "shutdown", "poweroff", "halt", "reboot", "systemd-run")
 
 
 class Capture:
@@ -357,15 +357,15 @@ def _process_table() -> list[tuple[int, int, int]]:
     return rows
 
 
-def cover_power_programs(programs: Path) -> None:
-    """Put the box's power commands over the system's, inside this mount namespace.
+def cover_system_programs(programs: Path) -> None:
+    """Put the box's programs over the system's of the same name, inside this mount namespace.
 
     A script in a box may call /sbin/shutdown by its path, and run by root that would end the real machine.
     """
-    for name in POWER_PROGRAMS:
+    for name in COVERED_PROGRAMS:
         system = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
         target = os.path.realpath(system) if system else ""
-        if Path(target).name in POWER_PROGRAMS:  # not where one program (busybox) is behind everything
+        if Path(target).name in COVERED_PROGRAMS:  # not where one program (busybox) is behind everything
             subprocess.run(
                 ["mount", "--bind", str(programs / name), target], timeout=10, check=False, stderr=subprocess.DEVNULL
             )
@@ -390,7 +390,7 @@ def main() -> None:
     if options.containment == "subreaper":
         become_subreaper()
     if options.containment == "pid-namespace":
-        cover_power_programs(options.programs)
+        cover_system_programs(options.programs)
     control = socket.socket(fileno=options.control_fd)
     control.set_inheritable(False)
     control.setblocking(True)

@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,13 @@ done
 echo "$verb $seconds" >"$power"
 """
 
+UNAVAILABLE = """\
+#!/bin/sh
+# What would reach the service manager of the machine that the box runs on.
+echo "${0##*/}: not available in a box" >&2
+exit 1
+"""
+UNAVAILABLE_PROGRAMS = ("systemd-run",)
 POWER_PROGRAMS = ("shutdown", "poweroff", "halt", "reboot", "systemctl")
 
 
@@ -80,6 +88,7 @@ class BoxFiles:
 
     @property
     def user_data(self) -> Path:
+        """The folder with the programs that user data is made of."""
         return self.root / "var/user-data"
 
     @property
@@ -106,14 +115,32 @@ class BoxFiles:
         for name in POWER_PROGRAMS:
             # The path is written into the program: it must work for processes with an empty environment, too.
             write_program(self.programs / name, POWER.replace("@POWER@", shlex.quote(str(self.power))))
+        for name in UNAVAILABLE_PROGRAMS:
+            write_program(self.programs / name, UNAVAILABLE)
         for name, target in interpreters().items():
             link = self.programs / name
             link.unlink(missing_ok=True)
             link.symlink_to(target)
 
+    def write_user_data(self, programs: Sequence[tuple[str, bytes]]) -> list[Path]:
+        """Write the programs of a boot, given with their kinds, and return their paths."""
+        paths = [self.user_data / f"{number:02}-{kind}" for number, (kind, _) in enumerate(programs, 1)]
+        self.user_data.mkdir(parents=True, exist_ok=True)
+        for path, (_, text) in zip(paths, programs, strict=True):
+            path.write_bytes(text)
+            path.chmod(0o700)
+        return paths
+
     def remove_disk(self) -> None:
         """Remove what goes with the machine."""
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def one_after_the_other(programs: Sequence[Path]) -> list[str]:
+    """The command line that runs programs in their order, whatever becomes of each."""
+    if len(programs) == 1:
+        return [str(programs[0])]
+    return ["/bin/sh", "-c", "; ".join(shlex.quote(str(program)) for program in programs)]
 
 
 def write_program(path: Path, text: str) -> None:

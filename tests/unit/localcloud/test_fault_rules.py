@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
+from localcloud.fault_names import NAMED_FAULTS
+from localcloud.fault_rules import Lagging, LaunchAsk
 from localcloud.faults import FaultBook, FaultError
 
 
@@ -63,3 +66,87 @@ def test_box_faults_add_up_and_match_tags() -> None:
 def test_wrong_rule_says_what_is_wrong(rule: dict, message: str) -> None:
     with pytest.raises(FaultError, match=message):
         book(rule)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (
+            {"fault": "capacity", "instance_type": "g5.*", "market": "spot", "times": 2},
+            {"api": "RunInstances", "match": {"InstanceType": "g5.*", "market": "spot"}, "times": 2},
+        ),
+        ({"fault": "spot-price"}, {"code": "SpotMaxPriceTooLow", "match": {"market": "spot"}}),
+        ({"fault": "throttling", "service": "cloudwatch", "rate": 0.5}, {"service": "monitoring", "rate": 0.5}),
+        ({"fault": "outage"}, {"api": "*", "code": "ServiceUnavailable"}),
+        ({"fault": "slow-boot", "seconds": 20, "tags": {"Name": "a"}}, {"box": "slow-boot:20", "tags": {"Name": "a"}}),
+        ({"fault": "no-agent"}, {"box": "no-agent"}),
+        ({"fault": "spot-interruption", "seconds": 5}, {"box": "spot-interruption:5"}),
+        ({"fault": "spot-interruption", "seconds": 5, "warning_seconds": 1}, {"box": "spot-interruption:5+1"}),
+        ({"fault": "describe-lag"}, {"lag": "DescribeInstances", "seconds": 5}),
+        ({"fault": "command-lag", "seconds": 1}, {"lag": "ListCommandInvocations", "seconds": 1}),
+    ],
+)
+def test_named_faults_are_shorthand(rule: dict, expected: dict) -> None:
+    (listed,) = book(rule).list()
+    assert {key: listed[key] for key in expected} == expected
+    assert book(listed).list() == [listed]  # what is listed can be set again
+
+
+@pytest.mark.parametrize("name", sorted(NAMED_FAULTS))
+def test_every_named_fault_can_be_set(name: str) -> None:
+    fault = NAMED_FAULTS[name]
+    book({"fault": name, **({"seconds": 1} if fault.box else {})})
+    assert fault.summary
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"fault": "earthquake"}, "known: capacity, spot-capacity"),
+        ({"fault": "capacity", "seconds": 3}, "makes no sense"),
+        ({"fault": "slow-boot"}, "needs seconds"),
+        ({"fault": "no-agent", "message": "x"}, "has no message"),
+        ({"api": "SendCommand", "code": "X", "match": {"market": "spot"}}, "narrow RunInstances"),
+        ({"api": "RunInstances", "code": "X", "match": {"Size": "big"}}, "unknown key"),
+        ({"api": "A", "drop": True, "code": "X"}, "either a code or drop"),
+        ({"api": "A", "drop": "yes"}, "true or false"),
+        ({"api": "A", "code": "X", "when": "later"}, "'before' or 'after'"),
+        ({"api": "A", "code": "X", "times": -1}, "isn't negative"),
+        ({"api": "A", "code": 5}, "is a text"),
+        ({"lag": "DescribeInstances"}, "and seconds"),
+        ({"lag": "RunInstances", "seconds": 1}, "names one of"),
+        ({"lag": "DescribeInstances", "seconds": 1, "code": "X"}, "makes no sense"),
+        ({"box": "hang", "service": "ec2"}, "makes no sense"),
+    ],
+)
+def test_wrong_new_rule_says_what_is_wrong(rule: dict, message: str) -> None:
+    with pytest.raises(FaultError, match=message):
+        book(rule)
+
+
+def test_launches_are_matched_by_what_they_ask_for() -> None:
+    faults = book(
+        {"api": "RunInstances", "code": "X", "match": {"InstanceType": "g5.*", "availability_zone": "us-east-1a"}}
+    )
+    ask = LaunchAsk(instance_type="g5.xlarge", availability_zone="us-east-1a")
+
+    def fires(asked: LaunchAsk) -> bool:
+        return faults.take_api("RunInstances", "ec2", lambda: asked) is not None
+
+    assert fires(ask)
+    assert not fires(dataclasses.replace(ask, instance_type="g6.xlarge"))
+    assert not fires(dataclasses.replace(ask, availability_zone=""))
+
+
+def test_spot_interruptions_spare_on_demand_instances() -> None:
+    faults = book({"fault": "spot-interruption", "seconds": 5, "times": 1})
+    assert faults.take_box({}).spot_interruption is None
+    assert faults.take_box({}, spot=True).spot_interruption == (timedelta(seconds=5), timedelta(seconds=120))
+    assert faults.take_box({}, spot=True).spot_interruption is None
+
+
+def test_the_longest_lag_counts() -> None:
+    faults = book({"fault": "describe-lag", "seconds": 2}, {"fault": "describe-lag", "seconds": 4, "times": 1})
+    lags = [faults.lag(Lagging.INSTANCES) for _ in range(2)]
+    assert lags == [timedelta(seconds=4), timedelta(seconds=2)]
+    assert faults.lag(Lagging.COMMAND_LIST) == timedelta(0)
