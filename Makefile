@@ -21,8 +21,18 @@ override REPO := $(value REPO)
 override RUN_ID := $(value RUN_ID)
 override TIMEOUT_MINUTES := $(value TIMEOUT_MINUTES)
 override FOLLOW := $(value FOLLOW)
+override FOR := $(value FOR)
+override END := $(value END)
+override DRY_RUN := $(value DRY_RUN)
+override CLOSE := $(value CLOSE)
+override SCOPE := $(value SCOPE)
+override JOBS := $(value JOBS)
+override ONLY := $(value ONLY)
+override REPORT := $(value REPORT)
+override DAYS := $(value DAYS)
 override PYTHON := $(value PYTHON)
-export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW PYTHON
+export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
+export FOR END DRY_RUN CLOSE SCOPE
 
 STAMP := .venv/.stamp
 BIN := .venv/bin
@@ -35,13 +45,20 @@ REPO_OPTION := $${REPO:+"--repo=$$REPO"}
 RUN_ID_OPTION := $${RUN_ID:+"--run-id=$$RUN_ID"}
 TIMEOUT_OPTION := $${TIMEOUT_MINUTES:+"--timeout-minutes=$$TIMEOUT_MINUTES"}
 FOLLOW_OPTION := $$(case "$$FOLLOW" in 0|no|false) echo --no-follow;; esac)
+FOR_OPTION := $${FOR:+"--for=$$FOR"}
+SCOPE_OPTION := $${SCOPE:+"--scope=$$SCOPE"}
+END_OPTION := $$(case "$$END" in ''|0|no|false) ;; *) echo --end;; esac)
+DRY_RUN_OPTION := $$(case "$$DRY_RUN" in ''|0|no|false) ;; *) echo --dry-run;; esac)
+CLOSE_OPTION := $$(case "$$CLOSE" in ''|0|no|false) ;; *) echo --close;; esac)
+DAYS_OPTION := $${DAYS:+"--days=$$DAYS"}
 LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; esac)
 
 # need <variable> <example>: ends with 2 and the usage where the value is missing.
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test up down status validate-all-workers follow check-parallel-status query-parallel-run query-db \
-	instances kill-all-workers logs check-config db-migrate doctor setup lint format lock bench
+	instances kill-all-workers reap keep breaker logs check-config estimate waste db-migrate doctor setup lint format lock bench crash-matrix \
+	lambda
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
@@ -93,12 +110,28 @@ instances: $(STAMP) ## what is alive in the cloud [ENV=]
 kill-all-workers: $(STAMP) ## emergency: terminate every instance of the deployment [ENV=]
 	$(JANITOR) kill-all-workers
 
+reap: $(STAMP) ## end instances that nobody works on, as the reaper does [DRY_RUN=1 ENV=]
+	$(JANITOR) reap $(DRY_RUN_OPTION)
+
+keep: $(STAMP) ## keep a repository's instance for debugging: REPO= FOR=30m [RUN_ID= END=1 ENV=]
+	$(call need,REPO,worker-basic FOR=30m)
+	$(JANITOR) keep $(REPO_OPTION) $(FOR_OPTION) $(RUN_ID_OPTION) $(END_OPTION)
+
+breaker: $(STAMP) ## whether launches are paused [CLOSE=1 SCOPE= ENV=]
+	$(JANITOR) breaker $(CLOSE_OPTION) $(SCOPE_OPTION)
+
 logs: $(STAMP) ## a validation's log: REPO= [RUN_ID= FOLLOW=1 ENV=]
 	$(call need,REPO,worker-basic)
 	$(JANITOR) logs $(RUN_ID_OPTION) $(LOG_FOLLOW_OPTION) -- "$$REPO"
 
 check-config: $(STAMP) ## check a configuration, launch nothing [CONFIG= ENV=]
 	$(JANITOR) check-config -- $(CONFIG_ARGUMENT)
+
+estimate: $(STAMP) ## what a run would cost at the worst, launch nothing [CONFIG= REPO= TIMEOUT_MINUTES= ENV=]
+	$(JANITOR) estimate $(REPO_OPTION) $(TIMEOUT_OPTION) -- $(CONFIG_ARGUMENT)
+
+waste: $(STAMP) ## what every instance-second went into, and what is unexplained [DAYS= ENV=]
+	$(JANITOR) waste $(DAYS_OPTION)
 
 db-migrate: $(STAMP) ## bring the database schema up to date [ENV=]
 	$(JANITOR) db-migrate
@@ -120,5 +153,11 @@ lock: $(STAMP) ## pin anew what requirements.txt names
 	@PATH="$(BIN):$$PATH" uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
 		--no-emit-index-url --quiet requirements.txt -o requirements.lock
 
+lambda: $(STAMP) ## pack the reaper's Lambda function: infra/lambda/dist/reaper.zip
+	@$(BIN)/python infra/lambda/build.py
+
 bench: $(STAMP) ## measure what the orchestration costs
 	@$(BIN)/python -m bench
+
+crash-matrix: $(STAMP) ## kill every component at every edge, say what is left [JOBS= ONLY= REPORT=]
+	@$(BIN)/python -m tests.crash $${JOBS:+"--jobs=$$JOBS"} $${ONLY:+"--only=$$ONLY"} $${REPORT:+"--report=$$REPORT"}

@@ -1,7 +1,8 @@
 """`make bench`: the cost of orchestration, against a plain DAG of the providers' own operators, in one run.
 
 Both DAGs validate the same repositories with the same validator program on the same local cloud, one after the other on
-one stack. A repository without a Dockerfile is used, so that the validation itself is over at once.
+one stack. First repositories without a Dockerfile, so that the validation itself is over at once; then many whose
+handlers wait at the same time, polled every 15 s by both.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import argparse
 import base64
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +20,8 @@ from uuid import UUID, uuid4
 
 from bench.measurements import Measurement, table
 from bench.memory import PeakMemory
+from bench.repositories import Gate, instant_repository, waiting_repository
+from bench.waiting import WaitingMeasurement, measure_waiting, waiting_table
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import EngineChoice
 from janitor.services.airflow_client import AirflowClient, AirflowRunState
@@ -32,56 +34,103 @@ from janitor.validator.packaging import build_artefact
 ROOT = Path(__file__).resolve().parent.parent
 RUN_LIMIT = timedelta(minutes=10)
 SIZES = (3, 10, 30)
+_WAITING_DAGS = {
+    "plain_waiting": ("bench/dags/plain_waiting.py",),
+    # With its reaper: that is part of what Janitor costs.
+    "validate_workers": ("dags/validate_workers.py", "dags/reap_instances.py"),
+}
 
 
 def main() -> int:
     """Start a stack of its own, measure, print the table, remove everything."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="repositories per run")
+    parser.add_argument("--sizes", type=int, nargs="*", default=list(SIZES), help="repositories per run")
+    parser.add_argument("--waiting", type=int, default=100, help="validations that wait at once; 0 leaves that out")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="janitor-bench-") as folder:
-        settings = _settings(Path(folder))
-        try:
-            settings = up(settings, progress=lambda line: print(line, file=sys.stderr, flush=True))
-            pairs = [_pair(settings, Path(folder), size) for size in arguments.sizes]
-        finally:
-            down(settings, progress=lambda line: None)
-    print(table(pairs))
+    if arguments.sizes:
+        print(table(_instant(arguments.sizes)), flush=True)
+    if arguments.waiting:
+        print("\n" + _waiting(arguments.waiting))
     return 0
 
 
-def _settings(folder: Path) -> Settings:
+def _instant(sizes: list[int]) -> list[tuple[Measurement, Measurement]]:
+    """Both DAGs on one stack, one after the other, for each size."""
+    with tempfile.TemporaryDirectory(prefix="janitor-bench-") as folder:
+        settings = _settings(Path(folder), ("dags/validate_workers.py", "bench/dags/plain_validate.py"))
+        try:
+            settings = up(settings, progress=lambda line: print(line, file=sys.stderr, flush=True))
+            return [_pair(settings, Path(folder), size) for size in sizes]
+        finally:
+            down(settings, progress=lambda line: None)
+
+
+def _waiting(size: int) -> str:
+    """Each DAG on a stack of its own: what the one leaves in memory must not count for the other."""
+    return waiting_table(*(_one_waiting(dag_id, size) for dag_id in _WAITING_DAGS))
+
+
+def _one_waiting(dag_id: str, size: int) -> WaitingMeasurement:
+    with tempfile.TemporaryDirectory(prefix="janitor-bench-") as name:
+        folder = Path(name)
+        settings = _settings(
+            folder, _WAITING_DAGS[dag_id], {"JANITOR_POLL_INTERVAL_SECONDS": "15", "JANITOR_WORKER_WAIT_SECONDS": "4"}
+        )
+        gate = Gate(folder)
+        repository = waiting_repository(folder / "repository", gate)
+        try:
+            settings = up(settings, progress=lambda line: print(line, file=sys.stderr, flush=True))
+            plain, ours = _configurations(folder, repository, size)
+            conf = ours if dag_id == "validate_workers" else plain
+            return measure_waiting(settings, dag_id, size, conf, gate)
+        finally:
+            gate.open()
+            down(settings, progress=lambda line: None)
+
+
+def _settings(folder: Path, dag_files: tuple[str, ...], overrides: dict[str, str] | None = None) -> Settings:
     dags = folder / "dags"
     dags.mkdir()
-    shutil.copy(ROOT / "dags" / "validate_workers.py", dags)
-    shutil.copy(ROOT / "bench" / "dags" / "plain_validate.py", dags)
+    for file in dag_files:
+        shutil.copy(ROOT / file, dags)
     return load_settings(
         "local",
-        environ={**os.environ, "JANITOR_STATE_DIR": str(folder / "state"), "JANITOR_DAGS_FOLDER": str(dags)},
+        environ={
+            **os.environ,
+            "JANITOR_STATE_DIR": str(folder / "state"),
+            "JANITOR_DAGS_FOLDER": str(dags),
+            **(overrides or {}),
+        },
         project_root=ROOT,
     )
 
 
 def _pair(settings: Settings, folder: Path, size: int) -> tuple[Measurement, Measurement]:
-    repository = _repository(folder / "repository")
+    plain, ours = _configurations(folder, instant_repository(folder / "repository"), size)
+    return (
+        _measure(settings, "plain_validate", size, plain),
+        _measure(settings, "validate_workers", size, ours),
+    )
+
+
+def _configurations(folder: Path, repository: Path, size: int) -> tuple[dict[str, object], dict[str, object]]:
+    """What the plain DAG and Janitor's are triggered with: `size` validations of one repository."""
     config = folder / f"bench-{size}.yaml"
     entries = "".join(
-        f'  - {{name: instant-{index}, organization: bench, prompt: look, gpu_required: false, url: "file://{repository}"}}\n'
+        f'  - {{name: bench-{index}, organization: bench, prompt: look, gpu_required: false, url: "file://{repository}"}}\n'
         for index in range(size)
     )
-    config.write_text(f"repositories:\n{entries}max_concurrent_instances: {size}\ndefault_timeout_minutes: 5\n")
+    config.write_text(f"repositories:\n{entries}max_concurrent_instances: {size}\ndefault_timeout_minutes: 30\n")
     artefact = build_artefact(folder / "validator.pyz").path
     commands = [[_command(artefact, repository, index)] for index in range(size)]
-    plain = _measure(settings, "plain_validate", size, {"commands": commands})
-    ours = _measure(settings, "validate_workers", size, {"config_path": str(config)})
-    return plain, ours
+    return {"commands": commands}, {"config_path": str(config)}
 
 
 def _command(artefact: Path, repository: Path, index: int) -> str:
     spec = ValidationSpec(
         validation_id=str(UUID(int=index + 1)),
         run_id=str(UUID(int=1)),
-        repository=RepositorySpec(name=f"instant-{index}", organization="bench", url=f"file://{repository}"),
+        repository=RepositorySpec(name=f"bench-{index}", organization="bench", url=f"file://{repository}"),
         prompt="look",
         gpu_required=False,
         engine=EngineChoice.VENV,
@@ -136,17 +185,6 @@ def _calls(settings: Settings) -> int:
 
     answer = httpx.get(f"{settings.aws_endpoint_url}/_localcloud/health", timeout=10, trust_env=False)
     return int(answer.json()["calls"])
-
-
-def _repository(path: Path) -> Path:
-    if not path.exists():
-        environment = {"PATH": os.environ["PATH"], "HOME": str(path.parent), "GIT_CONFIG_GLOBAL": os.devnull}
-        subprocess.run(["git", "init", "-q", "-b", "main", str(path)], check=True, env=environment, timeout=30)
-        (path / "README.md").write_text("# instant\n")
-        identity = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
-        for step in (["add", "-A"], [*identity, "commit", "-q", "-m", "instant"]):
-            subprocess.run(["git", "-C", str(path), *step], check=True, env=environment, timeout=30)
-    return path
 
 
 if __name__ == "__main__":

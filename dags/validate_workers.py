@@ -31,7 +31,14 @@ from janitor.orchestration.validate_operator import ValidateOperator
 from janitor.settings import load_dag_settings
 
 SETTINGS = load_dag_settings()
-RETRY = {"retries": 3, "retry_delay": timedelta(seconds=5), "execution_timeout": timedelta(minutes=10)}
+# Two minutes of an AWS or a database that can't be asked are got over.
+RETRY = {
+    "retries": 5,
+    "retry_delay": timedelta(seconds=5),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=1),
+    "execution_timeout": timedelta(minutes=10),
+}
 # Finishing goes before starting: an instance that is done should not wait behind launches.
 IN_GROUP = {**RETRY, "weight_rule": "upstream", "map_index_template": "{{ repository }}"}
 

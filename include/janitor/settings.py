@@ -151,6 +151,29 @@ class Settings(BaseModel):
     instance_profile: Annotated[str | None, Variable("JANITOR_INSTANCE_PROFILE")] = None
     subnet_ids: Annotated[Words, Variable("JANITOR_SUBNET_IDS")] = ()
     security_group_ids: Annotated[Words, Variable("JANITOR_SECURITY_GROUP_IDS")] = ()
+    consistency: Annotated[Seconds, Variable("JANITOR_CONSISTENCY_SECONDS")] = timedelta(seconds=60)
+    """How long EC2 and SSM may not show yet what was made.
+    Source: EC2 API, "Eventual consistency": describe calls may lag behind for a while."""
+
+    # Cost safety
+    reap_interval: Annotated[Seconds, Variable("JANITOR_REAP_INTERVAL_SECONDS")] = timedelta(minutes=5)
+    """Pause between two passes of the reaper; no instance outlives its expiry by more."""
+    schedule_group: Annotated[str | None, Variable("JANITOR_SCHEDULE_GROUP")] = None
+    """EventBridge Scheduler group of the external timers; None: there are none."""
+    scheduler_role_arn: Annotated[str | None, Variable("JANITOR_SCHEDULER_ROLE_ARN")] = None
+    """Role with which EventBridge Scheduler terminates instances."""
+    reaper_function: Annotated[str | None, Variable("JANITOR_REAPER_FUNCTION")] = None
+    """Name of the reaper's Lambda function; None: there is none."""
+    prices_file: Annotated[Path, Variable("JANITOR_PRICES_FILE")]
+    """Prices of instance types and volumes, in USD."""
+    volume_gib: Annotated[int, Field(ge=1, le=16_384), Variable("JANITOR_VOLUME_GIB")] = 100
+    """Size of an instance's root volume, for its cost."""
+    breaker_repository_failures: Annotated[int, Field(ge=1), Variable("JANITOR_BREAKER_REPOSITORY_FAILURES")] = 3
+    """After how many failed launches in a row of one repository its launches pause."""
+    breaker_deployment_failures: Annotated[int, Field(ge=1), Variable("JANITOR_BREAKER_DEPLOYMENT_FAILURES")] = 10
+    """After how many failed launches in a row of the whole deployment all launches pause."""
+    breaker_pause: Annotated[Seconds, Variable("JANITOR_BREAKER_PAUSE_SECONDS")] = timedelta(minutes=15)
+    """How long launches pause after the last failure."""
 
     # Validation
     engine: Annotated[EngineChoice, Variable("JANITOR_ENGINE")] = EngineChoice.AUTO
@@ -158,6 +181,8 @@ class Settings(BaseModel):
     """Pause between two looks at commands and instances."""
     worker_wait: Annotated[Seconds, Variable("JANITOR_WORKER_WAIT_SECONDS")] = timedelta(seconds=20)
     """How long `validate` waits in its worker before it defers."""
+    place_wait: Annotated[Seconds, Variable("JANITOR_PLACE_WAIT_SECONDS")] = timedelta(seconds=5)
+    """How long `launch` waits in its worker for a free place before it defers."""
     online_timeout: Annotated[Seconds, Variable("JANITOR_ONLINE_TIMEOUT_SECONDS")] = timedelta(seconds=300)
     """How long an instance may take from launch until SSM reaches it."""
 
@@ -287,7 +312,7 @@ def load_settings(
 
     values |= {"environment": name, "project_root": root, "state_dir": state_dir}
     values["inherited"] = {k: v for k, v in process.items() if k in INHERITED_NAMES or k.startswith(INHERITED_PREFIXES)}
-    for field, default in (("dags_folder", "dags"), ("plugins_folder", "plugins"), ("examples_folder", _EXAMPLES)):
+    for field, default in _PATHS.items():
         values[field] = root / values.get(field, default)
     if values.get("stack") == StackKind.EMBEDDED.value:
         values.setdefault("deployment", _deployment_of(state_dir))
@@ -300,7 +325,13 @@ def load_settings(
     return settings
 
 
-_EXAMPLES = "infra/local/workers"
+_PATHS = {
+    "dags_folder": "dags",
+    "plugins_folder": "plugins",
+    "examples_folder": "infra/local/workers",
+    "prices_file": "infra/prices.yaml",
+}
+"""Relative to the project's root."""
 _default_root = project_root  # `load_settings` has a parameter of that name
 
 
@@ -398,13 +429,14 @@ class DagSettings:
 
     default_config: str
     schedule: str
+    reap_interval: timedelta
 
 
 def load_dag_settings(environ: Mapping[str, str] | None = None) -> DagSettings:
     """Read the settings of DAG parsing from the process environment (default: that of this process).
 
     Raises:
-        SettingsError: The schedule is no cron expression.
+        SettingsError: The schedule is no cron expression, or the reaper's interval no number of seconds.
     """
     process = os.environ if environ is None else environ
     fields = Settings.model_fields
@@ -412,7 +444,13 @@ def load_dag_settings(environ: Mapping[str, str] | None = None) -> DagSettings:
         schedule = _schedule(process.get("JANITOR_SCHEDULE", "").strip())
     except ValueError as exc:
         raise SettingsError(f"JANITOR_SCHEDULE (process environment): {exc}") from exc
+    interval = process.get("JANITOR_REAP_INTERVAL_SECONDS", "").strip()
+    try:
+        reap_interval: timedelta = _seconds(interval) if interval else fields["reap_interval"].default
+    except ValueError as exc:
+        raise SettingsError(f"JANITOR_REAP_INTERVAL_SECONDS (process environment): {exc}") from exc
     return DagSettings(
         default_config=process.get("JANITOR_DEFAULT_CONFIG", "").strip() or fields["default_config"].default,
         schedule=schedule,
+        reap_interval=reap_interval,
     )

@@ -18,12 +18,12 @@ repositories:
 
 
 def insert_run(
-    writer_url: str, *, deployment: str = "test", max_concurrent_instances: int = 10
+    writer_url: str, *, deployment: str = "test", max_concurrent_instances: int = 10, config: str = CONFIG
 ) -> tuple[UUID, list[UUID]]:
-    """Write a run of two repositories; returns its id and those of its validations."""
+    """Write a run, by default of two repositories; returns its id and those of its validations."""
     airflow_run_id = f"test__{uuid4()}"
     run_id = run_id_for(deployment, airflow_run_id)
-    plans = parse_workers_config(CONFIG, source="test.yaml").plan()
+    plans = parse_workers_config(config, source="test.yaml").plan()
     run = store.NewRun(
         run_id=run_id,
         deployment=deployment,

@@ -18,6 +18,7 @@ from janitor.cli.registry import LazyGroup
 from janitor.cli.session import Session, shared_options
 from janitor.domain.errors import (
     AirflowError,
+    BudgetRefusedError,
     CloudError,
     ConfigError,
     ConflictError,
@@ -28,7 +29,7 @@ from janitor.domain.errors import (
     StackDownError,
 )
 
-_USAGE_ERRORS = (ConfigError, ConflictError, SettingsError, NotFoundError)
+_USAGE_ERRORS = (BudgetRefusedError, ConfigError, ConflictError, SettingsError, NotFoundError)
 
 EPILOG = """\
 Examples:

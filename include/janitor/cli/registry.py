@@ -40,8 +40,13 @@ COMMANDS: dict[str, CommandEntry] = {
         "instances", "instances", "List the live instances of this deployment, as EC2 shows them."
     ),
     "kill-all-workers": CommandEntry("kill", "kill_all_workers", "Emergency: terminate every instance and verify it."),
+    "reap": CommandEntry("reap", "reap", "End instances that nobody works on, as the reaper does."),
+    "keep": CommandEntry("keep", "keep", "Keep a repository's instance alive for debugging."),
+    "breaker": CommandEntry("breaker", "breaker", "Show whether launches are paused; --close lets them go on."),
     "logs": CommandEntry("logs", "logs", "Print the log of a validation."),
     "check-config": CommandEntry("config", "check_config", "Check a workers configuration; launch nothing."),
+    "estimate": CommandEntry("estimate", "estimate", "Say what a run would cost at the worst; launch nothing."),
+    "waste": CommandEntry("waste", "waste", "Say what every instance-second went into, and what is unexplained."),
     "db-migrate": CommandEntry("database", "db_migrate", "Bring the database schema up to date."),
     "airflow": CommandEntry("airflow", "airflow", "Run Airflow's own command on the local stack."),
     "doctor": CommandEntry("doctor", "doctor", "Say what is missing on this machine, in plain words."),

@@ -11,13 +11,15 @@ from janitor.cli.displays import display_for
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.follow import RECORD_MARGIN, Pace, RunSource, follow
 from janitor.cli.render.json_views import as_json, run_dict
-from janitor.cli.render.runs import advice_text, launching_line, results_text
+from janitor.cli.render.runs import advice_text, dollars, launching_line, results_text
 from janitor.cli.session import Session
-from janitor.domain.errors import NotFoundError
+from janitor.domain.errors import AirflowError, BudgetRefusedError, NotFoundError
 from janitor.domain.states import RunStatus
 from janitor.domain.views import RunView
+from janitor.services.budget import refusal_of
 from janitor.services.config_files import load_config
 from janitor.services.deployment import find_running
+from janitor.services.estimate import estimate_request
 from janitor.services.reports import find_run_view, run_view
 from janitor.services.trigger import TriggeredRun, airflow_run_state, trigger_run
 from janitor.settings import Settings
@@ -57,11 +59,14 @@ def check_order(
     Raises:
         ConfigError: The configuration is wrong; it lists every problem.
         NotFoundError: The repository isn't in it.
+        BudgetRefusedError: Its worst case is above the run's limit; the day's is asked when the run is triggered.
     """
     path = config_path(settings, config)
     loaded = load_config(settings, path).config
     default = timedelta(minutes=timeout_minutes) if timeout_minutes is not None else None
-    loaded.plan(default_timeout=default, only=repository)
+    checked = estimate_request(settings, config_path=path, repository=repository, timeout=default, ask_for_day=False)
+    if checked.refusal is not None:
+        raise BudgetRefusedError(checked.refusal.message, checked.refusal)
     return RunOrder(
         config_path=path,
         repository=repository,
@@ -91,6 +96,7 @@ def start(settings: Settings, order: RunOrder) -> TriggeredRun:
 
     Raises:
         AirflowError: Airflow can't be reached or refused.
+        BudgetRefusedError: The budget doesn't allow the run.
     """
     return trigger_run(
         settings,
@@ -122,6 +128,7 @@ def see_through(
 
     Raises:
         AirflowError: The run can't be followed to an end.
+        BudgetRefusedError: The budget didn't allow it any more when it was planned.
         DatabaseError: The records can't be read.
     """
     session.on_interrupt = (
@@ -135,7 +142,13 @@ def see_through(
     )
     pace = Pace(interval=min(settings.poll_interval / 2, _LONGEST_INTERVAL), margin=grace + RECORD_MARGIN)
     with display_for(console, settings.environment) as display:
-        run = follow(source, display, pace)
+        try:
+            run = follow(source, display, pace)
+        except AirflowError:
+            refused = refusal_of(settings, started.airflow_run_id)
+            if refused is None:
+                raise
+            raise BudgetRefusedError(refused) from None
     session.on_interrupt = None
     return run
 
@@ -171,7 +184,9 @@ def _ended_in_airflow(settings: Settings, airflow_run_id: str) -> bool:
 def print_results(console: Console, run: RunView, *, as_json_text: bool) -> None:
     """Print how the run ended."""
     now = datetime.now(timezone.utc)
-    console.result(as_json(run_dict(run, now)) if as_json_text else f"\nRun ID: {run.run_id}\n{results_text(run, now)}")
+    cost = f"Cost: {dollars(run.cost_usd)}\n" if run.cost_usd is not None else ""
+    text = f"\nRun ID: {run.run_id}\n{cost}{results_text(run, now)}"
+    console.result(as_json(run_dict(run, now)) if as_json_text else text)
 
 
 def exit_code_of(run: RunView) -> ExitCode:

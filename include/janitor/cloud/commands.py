@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
@@ -31,11 +31,14 @@ class CommandSeen:
     comment: str
     status: CommandStatus
     exit_code: int | None
+    ended_at: datetime | None
 
     @property
     def observation(self) -> CommandObservation:
         """The part that the domain decides from."""
-        return CommandObservation(command_id=self.command_id, status=self.status, exit_code=self.exit_code)
+        return CommandObservation(
+            command_id=self.command_id, status=self.status, exit_code=self.exit_code, ended_at=self.ended_at
+        )
 
 
 def agent_online(access: CloudAccess, instance_id: str) -> bool:
@@ -177,4 +180,5 @@ def _seen(invocation: Mapping[str, Any]) -> CommandSeen:
         comment=invocation.get("Comment", ""),
         status=status,
         exit_code=code if status.is_final else None,
+        ended_at=plugins[0].get("ResponseFinishDateTime") if plugins and status.is_final else None,
     )

@@ -9,6 +9,8 @@ from janitor.domain.launching import LaunchFailure, classify_launch_failure
 
 _SERVER_ERROR = 500
 _CAPACITY_PREFIX = "Insufficient"
+_THROTTLED = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled")
+"""AWS answers these with a 5xx as well, and they say that nothing was done."""
 
 
 def launch_failure_of(exc: BaseException) -> LaunchFailure | None:
@@ -18,8 +20,13 @@ def launch_failure_of(exc: BaseException) -> LaunchFailure | None:
         code = error.get("Code", "Unknown")
         status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         # A 5xx leaves it open whether an instance was made, except for the codes that say that none was.
-        answered = status < _SERVER_ERROR or code.startswith(_CAPACITY_PREFIX) or code == "RequestLimitExceeded"
+        answered = status < _SERVER_ERROR or code.startswith(_CAPACITY_PREFIX) or code in _THROTTLED
         return classify_launch_failure(code, error.get("Message", ""), answered=answered)
     if isinstance(exc, CLIENT_ERRORS):
         return classify_launch_failure(type(exc).__name__, str(exc), answered=False)
     return None
+
+
+def is_cloud_failure(exc: BaseException) -> bool:
+    """Whether a failure is botocore's: AWS refused, or didn't answer."""
+    return isinstance(exc, CLIENT_ERRORS)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
+from janitor.domain.config_fields import Market
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import TAG_DEPLOYMENT, TAG_RUN, TAG_VALIDATION
 from janitor.domain.states import InstanceState
@@ -26,7 +29,11 @@ class InstanceSeen:
     instance_id: str
     state: InstanceState
     state_reason: str | None
+    """EC2's own code for the state, for example Client.UserInitiatedShutdown."""
     availability_zone: str | None
+    instance_type: str
+    is_spot: bool
+    launched_at: datetime
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -86,11 +93,78 @@ def terminate(access: CloudAccess, instance_ids: Iterable[str]) -> None:
                 raise CloudError(f'TerminateInstances {instance_id}: {exc}; see runbook "Instance left"') from exc
 
 
+def terminate_together(access: CloudAccess, instance_ids: Sequence[str]) -> dict[str, str]:
+    """Ask EC2 to terminate many in one call; where that is refused, one by one, so that one can't save the others.
+
+    Returns:
+        What failed: id → EC2's word. Never raises for a refusal.
+    """
+    if not instance_ids:
+        return {}
+    try:
+        access.client("ec2").terminate_instances(InstanceIds=list(instance_ids))
+    except CLIENT_ERRORS:
+        failed: dict[str, str] = {}
+        for instance_id in instance_ids:
+            try:
+                terminate(access, [instance_id])
+            except CloudError as exc:
+                failed[instance_id] = str(exc)
+        return failed
+    return {}
+
+
+def add_tags(access: CloudAccess, instance_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags of a live instance.
+
+    Raises:
+        CloudError: EC2 refused.
+    """
+    try:
+        access.client("ec2").create_tags(
+            Resources=[instance_id], Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+        )
+    except CLIENT_ERRORS as exc:
+        raise CloudError(f"CreateTags {instance_id}: {exc}") from exc
+
+
+def run_instance(access: CloudAccess, image_id: str, parameters: Mapping[str, Any]) -> str:
+    """Launch one instance with `launch_parameters`; botocore's own exceptions pass, for `launch_failure_of`.
+
+    Returns:
+        The instance id.
+    """
+    answer = access.launch_client().run_instances(ImageId=image_id, MinCount=1, MaxCount=1, **parameters)
+    instance_id: str = answer["Instances"][0]["InstanceId"]
+    return instance_id
+
+
+def spot_price(access: CloudAccess, instance_type: str, availability_zone: str, at: datetime) -> Decimal | None:
+    """What a Linux spot instance costs by the hour in USD, or None where EC2 doesn't say.
+
+    Raises:
+        CloudError: EC2 can't be asked.
+    """
+    try:
+        answer = access.client("ec2").describe_spot_price_history(
+            InstanceTypes=[instance_type],
+            AvailabilityZone=availability_zone,
+            ProductDescriptions=["Linux/UNIX"],
+            StartTime=at,
+            MaxResults=1,
+        )
+    except CLIENT_ERRORS as exc:
+        raise CloudError(f"DescribeSpotPriceHistory {instance_type} in {availability_zone}: {exc}") from exc
+    prices = answer["SpotPriceHistory"]
+    return Decimal(prices[0]["SpotPrice"]) if prices else None
+
+
 def launch_parameters(
     *,
     client_token: str,
     tags: Mapping[str, str],
     instance_type: str,
+    market: Market,
     user_data: str,
     launch_template: str | None,
     instance_profile: str | None,
@@ -99,10 +173,11 @@ def launch_parameters(
 ) -> dict[str, Any]:
     """RunInstances' parameters beside the image and the count.
 
-    The same token must always come with the same parameters, so everything here derives from the intent and settings.
+    The same token must always come with the same parameters, so they are kept with the intent.
     """
     tag_list = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
     parameters: dict[str, Any] = {
+        # The token makes a repeated call return the same instance.
         "ClientToken": client_token,
         "InstanceType": instance_type,
         # EC2's default is `stop`, which goes on costing the volume.
@@ -114,6 +189,12 @@ def launch_parameters(
             {"ResourceType": "volume", "Tags": tag_list},
         ],
     }
+    if market is Market.SPOT:
+        # Without a highest price it is the on-demand one; a spot instance is never stopped, always terminated.
+        parameters["InstanceMarketOptions"] = {
+            "MarketType": "spot",
+            "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
+        }
     if launch_template:
         parameters["LaunchTemplate"] = {"LaunchTemplateName": launch_template, "Version": "$Default"}
     if instance_profile:
@@ -171,6 +252,9 @@ def _seen(answer: Mapping[str, Any]) -> list[InstanceSeen]:
             state=InstanceState(instance["State"]["Name"]),
             state_reason=(instance.get("StateReason") or {}).get("Code"),
             availability_zone=(instance.get("Placement") or {}).get("AvailabilityZone"),
+            instance_type=instance["InstanceType"],
+            is_spot=instance.get("InstanceLifecycle") == "spot",
+            launched_at=instance["LaunchTime"],
             tags={tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])},
         )
         for reservation in answer["Reservations"]

@@ -7,6 +7,7 @@ making one costs more than most calls.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -26,9 +27,12 @@ _READS = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
     signature_version="v4",
 )
+LAUNCH_CALL_TIMEOUT = timedelta(seconds=35)
+"""After this nobody waits for RunInstances' answer any more."""
+
 _LAUNCH = Config(
     connect_timeout=5,
-    read_timeout=60,
+    read_timeout=30,
     # botocore would repeat InsufficientInstanceCapacity, which arrives as HTTP 500, on its own.
     retries={"mode": "standard", "total_max_attempts": 1},
 )
@@ -62,7 +66,7 @@ class CloudAccess:
         )
 
     def client(self, service: str) -> Any:
-        """A client for `service` ("ec2", "ssm", "s3", "logs"), shared within the process."""
+        """A client for `service` ("ec2", "ssm", "s3", "logs", "scheduler"), shared within the process."""
         return _client(self, service, False)
 
     def launch_client(self) -> Any:
@@ -100,7 +104,7 @@ def load_service_models() -> None:
         access_key_id="none",
         secret_access_key="none",  # noqa: S106
     )
-    for service in ("ec2", "ssm", "s3", "logs"):
+    for service in ("ec2", "ssm", "s3", "logs", "scheduler"):
         nowhere.client(service)
 
 

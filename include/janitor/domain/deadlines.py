@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timedelta
-
-GUEST_TIMER_MARGIN = timedelta(minutes=5)
-"""How much later than deadline and grace the instance switches itself off, when everything else has failed."""
 
 _ADDRESS_MARGIN = timedelta(minutes=10)
 
@@ -16,12 +12,19 @@ def deadline_for(intent_at: datetime, timeout: timedelta) -> datetime:
     return intent_at + timeout
 
 
-def guest_timer_minutes(timeout: timedelta, grace: timedelta) -> int:
-    """Whole minutes after boot at which the guest powers itself off.
+def expires_at(deadline_at: datetime, grace: timedelta) -> datetime:
+    """When the instance's time is over: every killer may end it from then on."""
+    return deadline_at + grace
 
-    Derived from the plan alone, not from a clock: RunInstances repeated with the same token needs the same user-data.
-    """
-    return math.ceil((timeout + grace + GUEST_TIMER_MARGIN).total_seconds() / 60)
+
+def external_timer_at(expiry: datetime, reap_interval: timedelta) -> datetime:
+    """When the timer in AWS terminates the instance: a little later, so that the run's own end comes first."""
+    return expiry + reap_interval / 5
+
+
+def guest_timer_at(expiry: datetime, reap_interval: timedelta) -> datetime:
+    """When the guest powers itself off: last of the timers, and still within one period of the reaper."""
+    return expiry + reap_interval * 2 / 5
 
 
 def execution_timeout_for(now: datetime, deadline_at: datetime, grace: timedelta) -> timedelta:

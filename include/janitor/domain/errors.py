@@ -4,7 +4,9 @@
     ├── ConfigError        the workers configuration is wrong; lists every problem
     ├── SettingsError      the deployment's settings (environment, env file) are wrong
     ├── NotFoundError      a run, a repository or a log that was asked for doesn't exist
+    ├── LaunchRefusedError nothing more is tried to launch an instance
     ├── ConflictError      what was asked for contradicts what is recorded
+    ├── BudgetRefusedError what was asked for could cost more than the budget allows
     ├── StackError         the local stack could not be started, stopped or asked
     │   └── StackDownError the command needs the local stack, and it is down
     ├── CloudError         AWS (or the local cloud) refused or didn't answer
@@ -17,8 +19,12 @@ Every message says what happened, to what, and the next action.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from janitor.domain.config_problems import ConfigProblem, in_file_order
+
+if TYPE_CHECKING:
+    from janitor.domain.budget import BudgetRefusal
 
 
 class JanitorError(Exception):
@@ -50,6 +56,32 @@ class NotFoundError(JanitorError):
 
 class ConflictError(JanitorError):
     """What was asked for contradicts what is recorded, and will as long as that stands."""
+
+
+class LaunchRefusedError(JanitorError):
+    """An instance can't be launched, and trying again won't help before somebody changes something."""
+
+    def __init__(self, reason_code: str, summary: str) -> None:
+        self.reason_code = reason_code
+        super().__init__(summary)
+
+    def __reduce__(self) -> tuple[type[LaunchRefusedError], tuple[str, str]]:
+        return type(self), (self.reason_code, str(self))
+
+
+class BudgetRefusedError(JanitorError):
+    """What was asked for could cost more than the budget allows; nothing was launched.
+
+    The message says what was wanted, the limits, what is left, and what would fit.
+    """
+
+    def __init__(self, message: str, refusal: BudgetRefusal | None = None) -> None:
+        super().__init__(message, refusal)
+        self.refusal = refusal
+        """The figures; None where only the recorded words are left."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class StackError(JanitorError):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
+from janitor.domain.states import NoticeKind
+
 _NAMESPACE = UUID("6f0f2a52-7a7c-5d7c-9c59-0a6f9f6f6a11")
 
 TAG_DEPLOYMENT = "janitor:deployment"
@@ -19,6 +21,13 @@ TAG_RUN = "janitor:run"
 TAG_VALIDATION = "janitor:validation"
 TAG_REPOSITORY = "janitor:repository"
 TAG_DEADLINE = "janitor:deadline"
+TAG_EXPIRES = "janitor:expires"
+"""Deadline and grace, in ISO 8601: what is alive later is ended by whoever sees it."""
+TAG_KEEP_UNTIL = "janitor:keep-until"
+"""A debug lease, in ISO 8601; it counts where it is later than the expiry."""
+
+NOTICE_PREFIX = "janitor-notices"
+"""Where in the bucket the killers outside Airflow leave word: `<prefix>/<deployment>/<kind>/<instance id>.json`."""
 
 _TAG_VALUE_LENGTH = 256
 """Longest tag value. Source: EC2 API, "Tag restrictions"."""
@@ -54,6 +63,21 @@ def instance_name_for(repository_name: str, at: datetime) -> str:
     return f"janitor-{repository_name}-{at:%Y%m%d%H%M%S}"
 
 
+def notice_prefix_for(deployment: str) -> str:
+    """S3 prefix of a deployment's notices, with the final slash."""
+    return f"{NOTICE_PREFIX}/{deployment}/"
+
+
+def notice_key_for(deployment: str, kind: NoticeKind, instance_id: str) -> str:
+    """S3 key of one notice."""
+    return f"{notice_prefix_for(deployment)}{kind.value}/{instance_id}.json"
+
+
+def external_timer_name_for(deployment: str, instance_id: str) -> str:
+    """The name of an instance's one-shot schedule; at most 64 characters, EventBridge Scheduler's limit."""
+    return f"{hashlib.sha256(deployment.encode()).hexdigest()[:12]}-{instance_id}"
+
+
 def report_key_for(run_id: UUID, validation_id: UUID, generation: int) -> str:
     """S3 key of a validation's report; each generation writes its own, so a late one can't overwrite a newer."""
     return f"janitor-reports/{run_id}/{validation_id}/{generation}.json"
@@ -69,6 +93,7 @@ class LaunchIdentity:
     generation: int
     repository_name: str
     deadline_at: datetime
+    expires_at: datetime
     intent_at: datetime
 
     @property
@@ -89,5 +114,6 @@ class LaunchIdentity:
             TAG_VALIDATION: str(self.validation_id),
             TAG_REPOSITORY: self.repository_name,
             TAG_DEADLINE: self.deadline_at.isoformat(),
+            TAG_EXPIRES: self.expires_at.isoformat(),
         }
         return {key: re.sub(r"[^\w .:/=+\-@]", "_", value)[:_TAG_VALUE_LENGTH] for key, value in tags.items()}

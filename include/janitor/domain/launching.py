@@ -1,38 +1,93 @@
-"""What a failed RunInstances means: try again with the same token, with a new one, or stop."""
+"""What a failed RunInstances means: which class it is of, and what may be done next."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
+from janitor.domain.states import PlacementResult
+
 
 class LaunchVerdict(str, Enum):
     """What may be done after a failed launch call."""
 
-    UNKNOWN = "unknown"  # no answer came: there may be an instance; the same token must be used again
-    TRY_AGAIN = "try_again"  # AWS said no for now: a new attempt, with a new token, may succeed
+    SAME_ATTEMPT = "same_attempt"  # no answer came: there may be an instance, so only the same token is safe
+    SAME_CANDIDATE = "same_candidate"  # AWS asked to slow down: the same again, a little later
+    NEXT_CANDIDATE = "next_candidate"  # not here and now: elsewhere it may be possible
     STOP = "stop"  # AWS will say no again until somebody changes something
+
+
+_VERDICTS = {
+    PlacementResult.UNKNOWN: LaunchVerdict.SAME_ATTEMPT,
+    PlacementResult.THROTTLED: LaunchVerdict.SAME_CANDIDATE,
+    PlacementResult.CAPACITY: LaunchVerdict.NEXT_CANDIDATE,
+    PlacementResult.PRICE: LaunchVerdict.NEXT_CANDIDATE,
+    PlacementResult.QUOTA: LaunchVerdict.STOP,
+    PlacementResult.PERMISSION: LaunchVerdict.STOP,
+    PlacementResult.CONFIG: LaunchVerdict.STOP,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchFailure:
-    """A failed launch call in words for people, with AWS's raw code."""
+    """A failed launch call: its class, AWS's raw code and text, and words for people with what to do."""
 
-    verdict: LaunchVerdict
+    result: PlacementResult
     aws_code: str
+    aws_message: str
     reason_code: str
     summary: str
 
+    @property
+    def verdict(self) -> LaunchVerdict:
+        """What may be done next."""
+        return _VERDICTS[self.result]
 
-_CAPACITY = frozenset(
-    {"InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientReservedInstanceCapacity", "Unsupported"}
-)
-_QUOTA = frozenset({"VcpuLimitExceeded", "InstanceLimitExceeded", "MaxSpotInstanceCountExceeded"})
-_THROTTLED = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled"})
-_PERMISSION = frozenset(
-    {"UnauthorizedOperation", "AuthFailure", "AccessDenied", "OptInRequired", "InvalidClientTokenId"}
-)
-_NO_ANSWER = frozenset({"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"})
+
+# Source of the codes: EC2 API, "Error codes for the Amazon EC2 API", and the messages of Spot requests.
+_CLASSES: dict[PlacementResult, frozenset[str]] = {
+    PlacementResult.CAPACITY: frozenset(
+        {
+            "InsufficientInstanceCapacity",
+            "InsufficientHostCapacity",
+            "InsufficientReservedInstanceCapacity",
+            "InsufficientCapacity",
+            "InsufficientFreeAddressesInSubnet",  # another subnet may have some
+            "Unsupported",  # this type isn't offered in this zone
+        }
+    ),
+    PlacementResult.PRICE: frozenset({"SpotMaxPriceTooLow", "InvalidSpotMaxPrice"}),
+    PlacementResult.QUOTA: frozenset(
+        {"VcpuLimitExceeded", "InstanceLimitExceeded", "MaxSpotInstanceCountExceeded", "VolumeLimitExceeded"}
+    ),
+    PlacementResult.THROTTLED: frozenset(
+        {"RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled", "EC2ThrottledException"}
+    ),
+    PlacementResult.PERMISSION: frozenset(
+        {
+            "UnauthorizedOperation",
+            "AuthFailure",
+            "AccessDenied",
+            "AccessDeniedException",
+            "OptInRequired",
+            "InvalidClientTokenId",
+            "SignatureDoesNotMatch",
+            "ExpiredToken",
+            "RequestExpired",
+            "Blocked",
+            "PendingVerification",
+        }
+    ),
+    # The last: the token was used with other parameters, so there may be an instance; only a look by tag can tell.
+    PlacementResult.UNKNOWN: frozenset(
+        {"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable", "IdempotentParameterMismatch"}
+    ),
+}
+
+_QUOTA_NAMES = {
+    "VcpuLimitExceeded": 'quota L-DB2E81BA ("Running On-Demand G and VT instances", in vCPUs)',
+    "MaxSpotInstanceCountExceeded": 'quota L-3819A6DF ("All G and VT Spot Instance Requests", in vCPUs)',
+}
 
 
 def classify_launch_failure(aws_code: str, message: str, *, answered: bool) -> LaunchFailure:
@@ -43,30 +98,28 @@ def classify_launch_failure(aws_code: str, message: str, *, answered: bool) -> L
         message: AWS's text.
         answered: Whether AWS answered at all.
     """
-    if not answered or aws_code in _NO_ANSWER:
-        return LaunchFailure(
-            verdict=LaunchVerdict.UNKNOWN,
-            aws_code=aws_code,
-            reason_code="launch_unanswered",
-            summary=f"EC2 did not say whether the instance was launched ({aws_code})",
-        )
-    if aws_code in _CAPACITY:
-        return _failure(LaunchVerdict.TRY_AGAIN, aws_code, "capacity", f"EC2 has no capacity: {message}")
-    if aws_code in _THROTTLED:
-        return _failure(LaunchVerdict.TRY_AGAIN, aws_code, "throttled", f"EC2 throttled the launch: {message}")
-    if aws_code in _QUOTA:
-        return _failure(
-            LaunchVerdict.STOP,
-            aws_code,
+    result = next((each for each, codes in _CLASSES.items() if aws_code in codes), PlacementResult.CONFIG)
+    if not answered:
+        result = PlacementResult.UNKNOWN
+    reason_code, summary = {
+        PlacementResult.UNKNOWN: (
+            "launch_unanswered",
+            f"EC2 did not say whether the instance was launched ({aws_code})",
+        ),
+        PlacementResult.CAPACITY: ("capacity", f"EC2 has no capacity: {message}"),
+        PlacementResult.PRICE: ("price", f"the spot price is above the limit: {message}"),
+        PlacementResult.THROTTLED: ("throttled", f"EC2 throttled the launch: {message}"),
+        PlacementResult.QUOTA: (
             "quota",
-            f"the account's quota is used up: {message}; ask AWS for a higher one",
-        )
-    if aws_code in _PERMISSION:
-        return _failure(LaunchVerdict.STOP, aws_code, "permission", f"EC2 refused: {message}; check the role's policy")
-    return _failure(
-        LaunchVerdict.STOP, aws_code, "launch_config", f"EC2 refused the launch ({aws_code}): {message}; check settings"
+            f"the account's quota is used up: {message}; ask AWS for a higher"
+            f" {_QUOTA_NAMES.get(aws_code, 'one')}, or lower max_concurrent_instances",
+        ),
+        PlacementResult.PERMISSION: ("permission", f"EC2 refused: {message}; check the role's policy"),
+        PlacementResult.CONFIG: (
+            "launch_config",
+            f"EC2 refused the launch ({aws_code}): {message}; check image, subnets and instance types in the settings",
+        ),
+    }[result]
+    return LaunchFailure(
+        result=result, aws_code=aws_code, aws_message=message, reason_code=reason_code, summary=summary
     )
-
-
-def _failure(verdict: LaunchVerdict, aws_code: str, reason_code: str, summary: str) -> LaunchFailure:
-    return LaunchFailure(verdict=verdict, aws_code=aws_code, reason_code=reason_code, summary=summary)

@@ -112,6 +112,8 @@ def _without_report(evidence: Evidence) -> Conclusion:
             timeout_enforced=True,
             report=None,
         )
+    if evidence.outcome is WatchOutcome.SPOT_INTERRUPTED:
+        return _error("spot_interrupted", "AWS took the spot instance back before the validation ended", None)
     if evidence.outcome is WatchOutcome.INSTANCE_LOST:
         return _error("instance_lost", "the instance ended before its validation did", None)
     if evidence.outcome is WatchOutcome.NEVER_ONLINE:
@@ -153,6 +155,7 @@ _WHY = {
     WatchOutcome.TIME_UP: TerminationReason.TIMEOUT,
     WatchOutcome.INSTANCE_LOST: TerminationReason.INSTANCE_LOST,
     WatchOutcome.NEVER_ONLINE: TerminationReason.LAUNCH_FAILED,
+    WatchOutcome.SPOT_INTERRUPTED: TerminationReason.SPOT_INTERRUPTED,
 }
 
 

@@ -80,7 +80,13 @@ class TerminationReason(str, Enum):
     RUN_TEARDOWN = "run_teardown"  # terminate_all found it
     OPERATOR_KILL = "operator_kill"  # kill-all-workers
     CANCELLED = "cancelled"  # a person stopped the Airflow task
-    ORPHAN = "orphan"  # the reaper found it
+    ORPHAN = "orphan"  # the reaper found it: nobody works on it any more
+    OVERDUE = "overdue"  # the reaper found it alive past its expiry
+    LEASE_EXPIRED = "lease_expired"  # a debug lease ran out
+    SPOT_INTERRUPTED = "spot_interrupted"  # AWS took it back
+    GUEST_TIMER = "guest_timer"  # it switched itself off at its expiry
+    EXTERNAL_TIMER = "external_timer"  # its one-shot schedule in AWS
+    EXTERNAL_REAPER = "external_reaper"  # the reaper's Lambda function
 
 
 _FINAL_VALIDATION = frozenset(
@@ -126,3 +132,62 @@ RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(
         **{status: frozenset() for status in RunStatus if status.is_final},
     }
 )
+
+
+class PlacementResult(str, Enum):
+    """What became of one attempt to launch: launched, or a closed class of refusal."""
+
+    PENDING = "pending"
+    LAUNCHED = "launched"
+    CAPACITY = "capacity"
+    QUOTA = "quota"
+    PRICE = "price"
+    THROTTLED = "throttled"
+    PERMISSION = "permission"
+    CONFIG = "config"
+    UNKNOWN = "unknown"
+
+
+class InstanceOrigin(str, Enum):
+    """How an instance came into the ledger."""
+
+    LAUNCHED = "launched"  # by an intent of ours
+    ADOPTED = "adopted"  # found in EC2 with this deployment's tag
+
+
+class ReapEvidence(str, Enum):
+    """Why an instance should not live. Closed; kept with each mark."""
+
+    OVERDUE = "overdue"  # past its expiry
+    LEASE_EXPIRED = "lease_expired"
+    VALIDATION_OVER = "validation_over"  # its validation has ended, and nobody kept it
+    UNKNOWN_OWNER = "unknown_owner"  # our tag, but no validation of ours
+    STOPPED = "stopped"  # we never stop instances
+
+
+class ReaperAction(str, Enum):
+    """What a pass of the reaper did."""
+
+    MARKED = "marked"
+    CLEARED = "cleared"
+    ADOPTED = "adopted"
+    TERMINATED = "terminated"
+    WOULD_TERMINATE = "would_terminate"
+    VALIDATION_SETTLED = "validation_settled"
+    RUN_CLOSED = "run_closed"
+    TIMER_ARMED = "timer_armed"
+    NOTICE_TAKEN = "notice_taken"
+
+
+class NoticeKind(str, Enum):
+    """What a killer outside Airflow reports."""
+
+    TERMINATED = "terminated"  # the reaper's Lambda function ended the instance
+    SPOT_WARNING = "spot_warning"  # AWS is about to take it back
+
+
+class ReservationKind(str, Enum):
+    """What money is set aside for."""
+
+    VALIDATION = "validation"
+    LEASE = "lease"

@@ -49,6 +49,7 @@ class ValidationView:
     """One line for people."""
     log_stream: str | None = None
     cost_usd: Decimal | None = None
+    """Of all its instances, so far; None where none was launched, or where a price isn't known."""
 
     def elapsed(self, now: datetime) -> timedelta | None:
         """Time since launch, or since the validation was taken up; None where it hasn't begun."""
@@ -81,6 +82,7 @@ class RunView:
     total_repositories: int
     validations: Sequence[ValidationView] = ()
     cost_usd: Decimal | None = None
+    """As for a validation."""
 
     @property
     def successful(self) -> int:

@@ -12,10 +12,6 @@ from enum import Enum
 
 from janitor.domain.states import InstanceState
 
-DESCRIBE_CONSISTENCY = timedelta(seconds=60)
-"""How long after RunInstances a missing instance is taken for "not visible yet".
-Source: EC2 API, "Eventual consistency": describe calls may lag behind for a while after the launch."""
-
 
 class CommandStatus(str, Enum):
     """SSM command invocation statuses. Source: SSM API, CommandInvocation.Status."""
@@ -42,6 +38,7 @@ class WatchOutcome(str, Enum):
     TIME_UP = "time_up"  # deadline and grace have passed
     INSTANCE_LOST = "instance_lost"  # it ended before its command did
     NEVER_ONLINE = "never_online"  # the SSM agent didn't answer in time
+    SPOT_INTERRUPTED = "spot_interrupted"  # AWS took the instance back, or has said that it will
 
 
 class Step(str, Enum):
@@ -59,6 +56,8 @@ class CommandObservation:
     command_id: str
     status: CommandStatus
     exit_code: int | None
+    ended_at: datetime | None = None
+    """By SSM's clock; None while it runs, and where SSM doesn't say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +69,9 @@ class Watched:
     deadline_at: datetime
     grace: timedelta
     online_timeout: timedelta
+    is_spot: bool
+    consistency: timedelta
+    """How long after the launch a missing instance is taken for "not visible yet"."""
     command_id: str | None
 
 
@@ -85,6 +87,8 @@ class Observation:
     instance_state: InstanceState | None
     agent_online: bool
     command: CommandObservation | None
+    spot_interrupted: bool = False
+    """Whether AWS has taken the instance back, or has given its two-minute warning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +108,8 @@ def decide(watched: Watched, seen: Observation) -> Decision:
     """
     if seen.command is not None and seen.command.status.is_final:
         return Decision(step=Step.FINISH, outcome=WatchOutcome.COMMAND_FINISHED, command=seen.command)
+    if seen.spot_interrupted:
+        return Decision(step=Step.FINISH, outcome=WatchOutcome.SPOT_INTERRUPTED, command=seen.command)
     if _is_gone(watched, seen):
         return Decision(step=Step.FINISH, outcome=WatchOutcome.INSTANCE_LOST, command=seen.command)
     # Without a command there is nothing that could use the grace to flush a report.
@@ -121,5 +127,5 @@ def decide(watched: Watched, seen: Observation) -> Decision:
 
 def _is_gone(watched: Watched, seen: Observation) -> bool:
     if seen.instance_state is None:
-        return seen.at >= watched.launched_at + DESCRIBE_CONSISTENCY
+        return seen.at >= watched.launched_at + watched.consistency
     return seen.instance_state not in (InstanceState.INTENT, InstanceState.PENDING, InstanceState.RUNNING)

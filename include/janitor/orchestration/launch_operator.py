@@ -7,20 +7,19 @@ kind of error alone. Here the intent is committed first, the token derives from 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from airflow.providers.amazon.aws.operators.ec2 import EC2CreateInstanceOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
-from janitor.cloud.failures import launch_failure_of
-from janitor.domain.errors import CloudError, JanitorError
-from janitor.domain.launching import LaunchVerdict
+from janitor.domain.errors import CloudError, JanitorError, LaunchRefusedError
 from janitor.orchestration.ec2_hook import SharedEc2Hook
+from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.wiring import as_airflow_failure, current_settings
 from janitor.services import launch as launching
+from janitor.services.launch import Launched, NoPlace, NotYet
 from janitor.services.reconcile import observe_deployment
 from janitor.settings import Settings
 
@@ -28,10 +27,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 PLACE_POLL = timedelta(seconds=2)
-PLACE_WAIT_IN_WORKER = timedelta(seconds=30)
-PLACE_PAUSE = timedelta(seconds=15)
 PLACE_WAIT_LIMIT = timedelta(hours=48)
 """From the run's start; as long as the longest hard limit, after which every place was free once."""
+_SAME_TOKEN_PAUSE = timedelta(seconds=2)
+_SAME_TOKEN_TRIES = 4
 
 
 class LaunchValidationOperator(EC2CreateInstanceOperator):
@@ -53,68 +52,86 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         self.planned = planned
 
     def execute(self, context: Context) -> list[str]:
-        """Take a place, launch or adopt.
+        """Take a place, launch or adopt; defers while every place is held or launches are paced.
 
         Raises:
-            AirflowRescheduleException: Every place is held; asked again later, holding no worker slot meanwhile.
             AirflowFailException: AWS refused in a way that another try can't mend.
         """
         context["repository"] = self.planned["repository"]
         try:
-            settings = current_settings()
-            order = self._take_place(settings, context["dag_run"].start_date)
-            if order.adopted_instance_id is not None:
-                self.log.info("adopting %s", order.adopted_instance_id)
-                instance_id = order.adopted_instance_id
-            else:
-                instance_id = self._launch(settings, order, context)
-            launching.keep_launched(settings, order.record, instance_id)
-        except (AirflowRescheduleException, AirflowFailException):
-            raise
+            return [self._launch(current_settings(), context)]
         except Exception as exc:
             self._keep_problem(exc)
             raise as_airflow_failure(exc) from exc
-        return [instance_id]
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> list[str]:
+        """There may be a place now."""
+        self.log.info("asking again: %s", event.get("reason"))
+        return self.execute(context)
+
+    def _launch(self, settings: Settings, context: Context) -> str:
+        validation_id = UUID(self.planned["validation_id"])
+        defer_at = time.monotonic() + settings.place_wait.total_seconds()
+        unanswered = 0
+        while True:
+            try:
+                step = launching.advance_launch(
+                    settings, validation_id, lambda image_id, given: self._ask_provider(image_id, given, context)
+                )
+            except CloudError as exc:
+                unanswered += 1
+                if unanswered >= _SAME_TOKEN_TRIES:
+                    raise
+                self.log.warning("%s", exc)
+                time.sleep(_SAME_TOKEN_PAUSE.total_seconds() * unanswered)
+                continue
+            if isinstance(step, Launched):
+                self.log.info("%s %s", "adopting" if step.adopted else "launched", step.instance_id)
+                return step.instance_id
+            self._wait(settings, step, defer_at, context["dag_run"].start_date, validation_id)
+
+    def _wait(
+        self,
+        settings: Settings,
+        step: NoPlace | NotYet,
+        defer_at: float,
+        started_at: datetime,
+        validation_id: UUID,
+    ) -> None:
+        """Wait a little here, or defer, which holds no worker slot."""
+        now = datetime.now(timezone.utc)
+        left_here = defer_at - time.monotonic()
+        if isinstance(step, NotYet):
+            pause = (step.until - now).total_seconds()
+            self.log.info("%s; going on in %.1f s", step.why, max(pause, 0))
+            if pause <= max(left_here, 0):
+                time.sleep(max(pause, 0))
+                return
+            self.defer(trigger=PlaceTrigger.at(step.until), method_name="execute_complete")
+            return
+        if now >= started_at + PLACE_WAIT_LIMIT:
+            raise CloudError(f"no place became free within {PLACE_WAIT_LIMIT}; see `make check-parallel-status`")
+        if left_here <= 0:
+            self.log.info("every place is held; waiting without holding a worker")
+            self.defer(
+                trigger=PlaceTrigger.free(validation_id, step.limit, not_after=started_at + PLACE_WAIT_LIMIT),
+                method_name="execute_complete",
+            )
+        self.log.info("every place is held; waiting")
+        time.sleep(min(PLACE_POLL.total_seconds(), left_here))
+        observe_deployment(settings)
+
+    def _ask_provider(self, image_id: str, parameters: Mapping[str, Any], context: Context) -> str:
+        self.image_id, self.config = image_id, dict(parameters)
+        instance_id: str = super().execute(context)[0]
+        return instance_id
 
     def _keep_problem(self, exc: Exception) -> None:
+        reason_code = exc.reason_code if isinstance(exc, LaunchRefusedError) else "launch_error"
         try:
-            launching.keep_problem(current_settings(), UUID(self.planned["validation_id"]), str(exc))
+            launching.keep_problem(current_settings(), UUID(self.planned["validation_id"]), reason_code, str(exc))
         except JanitorError as second:
             self.log.warning("the problem can't be kept: %s", second)
-
-    def _take_place(self, settings: Settings, started_at: datetime) -> launching.LaunchOrder:
-        validation_id = UUID(self.planned["validation_id"])
-        give_up_at = time.monotonic() + PLACE_WAIT_IN_WORKER.total_seconds()
-        while True:
-            order = launching.order_launch(settings, validation_id)
-            if order is not None:
-                return order
-            if time.monotonic() >= give_up_at:
-                if datetime.now(timezone.utc) >= started_at + PLACE_WAIT_LIMIT:
-                    raise CloudError(
-                        f"no place became free within {PLACE_WAIT_LIMIT}; see `make check-parallel-status`"
-                    )
-                self.log.info("every place is held; asking again in %s", PLACE_PAUSE)
-                raise AirflowRescheduleException(datetime.now(timezone.utc) + PLACE_PAUSE)
-            self.log.info("every place is held; waiting")
-            time.sleep(PLACE_POLL.total_seconds())
-            observe_deployment(settings)
-
-    def _launch(self, settings: Settings, order: launching.LaunchOrder, context: Context) -> str:
-        self.image_id, self.config = order.image_id, order.parameters
-        try:
-            instance_id: str = super().execute(context)[0]
-        except Exception as exc:
-            failure = launch_failure_of(exc)
-            if failure is None:
-                raise  # not a word of AWS's: the intent stays, and the next try adopts what there may be
-            if failure.verdict is LaunchVerdict.UNKNOWN:
-                raise CloudError(f"{failure.summary}; trying again with the same token") from exc
-            launching.keep_refusal(settings, order.record, failure)
-            if failure.verdict is LaunchVerdict.STOP:
-                raise AirflowFailException(failure.summary) from exc
-            raise CloudError(failure.summary) from exc
-        return instance_id
 
     def on_kill(self) -> None:
         """Leave the instance to `terminate`, which finds it by tag and keeps the reason in the ledger."""

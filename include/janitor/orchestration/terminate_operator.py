@@ -5,7 +5,6 @@ Nothing here trusts XCom: an instance whose launch task died before it could say
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from uuid import UUID
 
 from airflow.providers.amazon.aws.operators.ec2 import EC2TerminateInstanceOperator
 
+from janitor.cloud.failures import is_cloud_failure
 from janitor.domain.errors import CloudError, JanitorError
 from janitor.domain.identity import run_id_for
 from janitor.domain.states import TerminationReason
@@ -24,9 +24,6 @@ from janitor.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_FIRST_POLL = timedelta(milliseconds=200)
-_POLL_GROWTH = 1.5
 
 
 class _TerminateScopeOperator(EC2TerminateInstanceOperator):
@@ -47,29 +44,34 @@ class _TerminateScopeOperator(EC2TerminateInstanceOperator):
     def _terminate(
         self, settings: Settings, scope: terminating.Scope, reason: TerminationReason, context: Context
     ) -> list[str]:
-        give_up_at = time.monotonic() + self.verify_for.total_seconds()
-        asked: set[str] = set()
-        pause = min(_FIRST_POLL, settings.poll_interval)
-        while True:
-            self.instance_ids = terminating.to_terminate(settings, scope, reason)
-            if self.instance_ids:
-                super().execute(context)
-                asked.update(self.instance_ids)
-            left = terminating.remaining(settings, scope)
-            if not left:
-                self.log.info(
-                    "EC2 says that nothing is left of %s; terminated: %s", scope.name, sorted(asked) or "none"
-                )
-                return sorted(asked)
-            if time.monotonic() >= give_up_at:
-                break
-            time.sleep(pause.total_seconds())
-            pause = min(pause * _POLL_GROWTH, settings.poll_interval)
-        message = f"{scope.name}: not terminated after {self.verify_for}: {', '.join(left)}"
+        ending = terminating.end_scope(
+            settings,
+            scope,
+            reason,
+            timeout=self.verify_for,
+            terminate=lambda instance_ids: self._ask_provider(instance_ids, context),
+        )
+        if ending.kept:
+            self.log.info("a debug lease keeps %s", ", ".join(ending.kept))
+        if not ending.left:
+            self.log.info("EC2 says that nothing is left of %s; terminated: %s", scope.name, ending.terminated)
+            return list(ending.terminated)
+        message = f"{scope.name}: not terminated after {self.verify_for}: {', '.join(ending.left)}"
         if self.must_be_gone:
             raise CloudError(f'{message}; see runbook "Instance left"')
         self.log.info("%s; terminate_all looks again", message)
-        return sorted(asked)
+        return list(ending.terminated)
+
+    def _ask_provider(self, instance_ids: Sequence[str], context: Context) -> None:
+        self.instance_ids = list(instance_ids)
+        if not self.instance_ids:
+            return
+        try:
+            super().execute(context)
+        except Exception as exc:
+            if is_cloud_failure(exc):
+                raise CloudError(f"TerminateInstances {', '.join(instance_ids)}: {exc}") from exc
+            raise
 
 
 class TerminateValidationOperator(_TerminateScopeOperator):

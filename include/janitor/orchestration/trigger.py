@@ -44,6 +44,8 @@ class WatchTrigger(BaseTrigger):
                 "deadline_at": watched.deadline_at.isoformat(),
                 "grace_seconds": watched.grace.total_seconds(),
                 "online_timeout_seconds": watched.online_timeout.total_seconds(),
+                "is_spot": watched.is_spot,
+                "consistency_seconds": watched.consistency.total_seconds(),
                 "command_id": watched.command_id,
             },
         )
@@ -63,6 +65,8 @@ class WatchTrigger(BaseTrigger):
             deadline_at=datetime.fromisoformat(self.watched["deadline_at"]),
             grace=timedelta(seconds=self.watched["grace_seconds"]),
             online_timeout=timedelta(seconds=self.watched["online_timeout_seconds"]),
+            is_spot=self.watched["is_spot"],
+            consistency=timedelta(seconds=self.watched["consistency_seconds"]),
             command_id=self.watched["command_id"],
         )
         limit = watched.deadline_at + watched.grace + _LAST_LOOK

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from janitor.domain.errors import CloudError, DatabaseError, JanitorError
+from janitor.domain.errors import CloudError, DatabaseError, JanitorError, LaunchRefusedError
 from janitor.domain.states import ValidationStatus
 from janitor.domain.watching import WatchOutcome
+from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.trigger import WatchTrigger
 from janitor.orchestration.wiring import as_airflow_failure, current_settings
+from janitor.services.launch import Launched, NotYet, keep_problem
 from janitor.services.record import conclude_validation
+from janitor.services.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
 from janitor.services.watch import Watch
 from janitor.settings import Settings
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 _FIRST_POLL = timedelta(milliseconds=300)
 _POLL_GROWTH = 1.5
+_LONGEST_PAUSE_HERE = timedelta(seconds=20)
+"""A longer pause of the placement is spent deferred."""
 
 
 class ValidateOperator(BaseOperator):
@@ -57,7 +62,7 @@ class ValidateOperator(BaseOperator):
         context["repository"] = self.planned["repository"]
         try:
             settings = current_settings()
-            outcome = self._wait_in_worker(settings)
+            outcome = self._wait_in_worker(settings, UUID(self.planned["validation_id"]))
             self.log.info("watching ended: %s", outcome.value)
             conclusion = conclude_validation(settings, UUID(self.planned["validation_id"]))
         except JanitorError as exc:
@@ -66,24 +71,45 @@ class ValidateOperator(BaseOperator):
             raise AirflowFailException(f"{self.planned['repository']}: {conclusion.status.value}: {conclusion.summary}")
         return str(conclusion.status.value)
 
-    def _wait_in_worker(self, settings: Settings) -> WatchOutcome:
-        watch = Watch(settings, UUID(self.planned["validation_id"]))
+    def _wait_in_worker(self, settings: Settings, validation_id: UUID) -> WatchOutcome:
+        watch = self._watch(settings, validation_id)
         defer_at = time.monotonic() + settings.worker_wait.total_seconds()
         pause = min(_FIRST_POLL, settings.poll_interval)
         while True:
             try:
                 outcome = watch.step()
-            except (CloudError, DatabaseError) as exc:
-                if time.monotonic() >= defer_at:
-                    raise
-                self.log.warning("can't look right now, trying again: %s", exc)
-            else:
                 if outcome is not None:
-                    return outcome
-                if time.monotonic() >= defer_at:
-                    self.defer(
-                        trigger=WatchTrigger.of(watch.validation.validation_id, watch.watched),
-                        method_name="execute_complete",
-                    )
+                    if not is_replaceable(settings, validation_id, outcome):
+                        watch.keep()
+                        return outcome
+                    self.log.warning("%s: %s; launching again", watch.watched.instance_id, outcome.value)
+                    begin_replacement(settings, validation_id, outcome)
+                    watch = self._watch(settings, validation_id)
+                    defer_at = time.monotonic() + settings.worker_wait.total_seconds()
+                    continue
+            except (CloudError, DatabaseError) as exc:
+                self.log.warning("can't look right now, trying again: %s", exc)
+            if time.monotonic() >= defer_at:
+                # Also while AWS can't be asked: the triggerer goes on asking and never drops a validation.
+                self.defer(trigger=WatchTrigger.of(validation_id, watch.watched), method_name="execute_complete")
             time.sleep(pause.total_seconds())
             pause = min(pause * _POLL_GROWTH, settings.poll_interval)
+
+    def _watch(self, settings: Settings, validation_id: UUID) -> Watch:
+        """Watch the validation's instance; where a lost one is being replaced, see that through first."""
+        while is_being_replaced(settings, validation_id):
+            try:
+                step = advance_replacement(settings, validation_id)
+            except LaunchRefusedError as exc:
+                keep_problem(settings, validation_id, exc.reason_code, str(exc))
+                raise
+            if isinstance(step, Launched):
+                self.log.info("%s takes over", step.instance_id)
+                break
+            until = step.until if isinstance(step, NotYet) else datetime.now(timezone.utc) + settings.poll_interval
+            pause = max((until - datetime.now(timezone.utc)).total_seconds(), 0)
+            self.log.info("%s", step.why if isinstance(step, NotYet) else "every place is held")
+            if pause > _LONGEST_PAUSE_HERE.total_seconds():
+                self.defer(trigger=PlaceTrigger.at(until), method_name="execute_complete")
+            time.sleep(pause)
+        return Watch(settings, validation_id)

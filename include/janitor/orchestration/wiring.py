@@ -6,10 +6,17 @@ from functools import cache
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from janitor.domain.errors import ConfigError, ConflictError, NotFoundError, SettingsError
+from janitor.domain.errors import (
+    BudgetRefusedError,
+    ConfigError,
+    ConflictError,
+    LaunchRefusedError,
+    NotFoundError,
+    SettingsError,
+)
 from janitor.settings import Settings, load_settings
 
-_PERMANENT = (ConfigError, ConflictError, NotFoundError, SettingsError)
+_PERMANENT = (BudgetRefusedError, ConfigError, ConflictError, LaunchRefusedError, NotFoundError, SettingsError)
 """What another try can't mend."""
 
 

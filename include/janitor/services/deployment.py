@@ -9,7 +9,7 @@ from uuid import UUID
 from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import JanitorError
-from janitor.domain.identity import TAG_DEADLINE, TAG_REPOSITORY, TAG_RUN, run_id_for
+from janitor.domain.identity import TAG_DEADLINE, TAG_KEEP_UNTIL, TAG_REPOSITORY, TAG_RUN, run_id_for
 from janitor.services.airflow_client import AirflowClient
 from janitor.services.reports import SHORTEST_PREFIX, running_runs
 from janitor.services.trigger import TriggeredRun
@@ -35,6 +35,8 @@ class LiveInstance:
     validation_id: str | None
     repository: str | None
     deadline_at: str | None
+    keep_until: str | None = None
+    """End of a debug lease, where it has or had one."""
 
 
 def look_at_deployment(settings: Settings) -> tuple[ServiceAnswer, ...]:
@@ -61,6 +63,7 @@ def live_instances(settings: Settings) -> list[LiveInstance]:
             validation_id=str(seen.validation_id) if seen.validation_id else None,
             repository=seen.tags.get(TAG_REPOSITORY),
             deadline_at=seen.tags.get(TAG_DEADLINE),
+            keep_until=seen.tags.get(TAG_KEEP_UNTIL),
         )
         for seen in ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)
     ]

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta, timezone
 
 from janitor.cloud import commands as ssm
 from janitor.cloud import instances as ec2
+from janitor.cloud.notices import spot_warnings
 from janitor.cloud.session import CloudAccess
+from janitor.domain.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState
 from janitor.domain.watching import CommandObservation, Observation, Watched
 from janitor.settings import Settings
@@ -24,6 +26,8 @@ class FleetView:
     states: Mapping[str, InstanceState]
     online: frozenset[str]
     commands: Mapping[str, CommandObservation]
+    interrupted: frozenset[str]
+    """Instances that AWS has taken back, or has said that it will."""
 
     def observation_of(self, watched: Watched) -> Observation:
         """The part that concerns one validation."""
@@ -32,6 +36,7 @@ class FleetView:
             instance_state=self.states.get(watched.instance_id),
             agent_online=watched.instance_id in self.online,
             command=self.commands.get(watched.command_id or ""),
+            spot_interrupted=watched.instance_id in self.interrupted,
         )
 
 
@@ -43,9 +48,10 @@ def look_at_fleet(settings: Settings, watched: Sequence[Watched]) -> FleetView:
     """
     access = CloudAccess.of(settings)
     at = datetime.now(timezone.utc)
-    states = {
-        seen.instance_id: seen.state for seen in ec2.find_by_deployment(access, settings.deployment, live_only=False)
-    }
+    instances = ec2.find_by_deployment(access, settings.deployment, live_only=False)
+    interrupted = frozenset(one.instance_id for one in instances if one.state_reason == SPOT_TERMINATION)
+    if any(one.is_spot for one in watched):
+        interrupted |= spot_warnings(access, settings.bucket, settings.deployment)
     commands: dict[str, CommandObservation] = {}
     if any(one.command_id for one in watched):
         since = min(one.launched_at for one in watched) - _CLOCK_SLACK
@@ -58,4 +64,10 @@ def look_at_fleet(settings: Settings, watched: Sequence[Watched]) -> FleetView:
     online: frozenset[str] = frozenset()
     if any(one.command_id is None for one in watched):
         online = ssm.online_agents(access)
-    return FleetView(at=at, states=states, online=online, commands=commands)
+    return FleetView(
+        at=at,
+        states={one.instance_id: one.state for one in instances},
+        online=online,
+        commands=commands,
+        interrupted=interrupted,
+    )

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from uuid import UUID
 
-from janitor.domain.errors import AirflowError, DatabaseError, NotFoundError
-from janitor.domain.identity import run_id_for
-from janitor.domain.states import RunStatus, TerminationReason
+from janitor.cloud import instances as ec2
+from janitor.cloud.instances import InstanceSeen
+from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import AirflowError, CloudError, DatabaseError, NotFoundError, SettingsError
+from janitor.domain.identity import TAG_KEEP_UNTIL, TAG_REPOSITORY, run_id_for
+from janitor.domain.reaping import instant_of
+from janitor.domain.states import InstanceOrigin, RunStatus, TerminationReason
 from janitor.services import terminate as terminating
 from janitor.services.airflow_client import AirflowClient
+from janitor.services.budget import settle_reservations
+from janitor.services.record import record_validation
 from janitor.settings import Settings
+from janitor.stores import ledger, reaping
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
+from janitor.stores.records import InstanceRecord
 
 _VERIFY_FOR = timedelta(minutes=5)
 
@@ -25,10 +34,13 @@ class KillReport:
     terminated: tuple[str, ...]
     remaining: tuple[str, ...]
     cancelled_runs: tuple[str, ...]
+    """Airflow's ids."""
+    was: Mapping[str, str] = field(default_factory=dict)
+    """What each instance was, in words: its repository, and whether it was kept, adopted or unknown."""
 
 
 def kill_all(settings: Settings, *, progress: Callable[[str], None]) -> KillReport:
-    """Stop all runs, then terminate all instances.
+    """Stop all runs, then terminate all instances, those that a debug lease keeps too.
 
     A dead Airflow or a dead Postgres is no reason to leave instances: it is said, and they are ended all the same.
 
@@ -37,28 +49,76 @@ def kill_all(settings: Settings, *, progress: Callable[[str], None]) -> KillRepo
     """
     cancelled = _cancel_runs(settings, progress)
     progress("Terminating every instance of this deployment…")
+    was = _describe(settings)
     scope = terminating.scope_of_deployment(settings.deployment)
     try:
-        terminated, remaining = terminating.terminate_and_verify(
-            settings, scope, TerminationReason.OPERATOR_KILL, timeout=_VERIFY_FOR
+        ending = terminating.end_scope(
+            settings, scope, TerminationReason.OPERATOR_KILL, timeout=_VERIFY_FOR, spare_kept=False
         )
+        terminated, remaining = ending.terminated, ending.left
     except DatabaseError as exc:
         progress(f"The ledger can't be used; going by EC2's tags alone: {exc}")
-        terminated, remaining = terminating.terminate_by_tag(settings, scope, timeout=_VERIFY_FOR)
-    return KillReport(terminated=tuple(terminated), remaining=tuple(remaining), cancelled_runs=tuple(cancelled))
+        ended, left = terminating.terminate_by_tag(settings, scope, timeout=_VERIFY_FOR)
+        terminated, remaining = tuple(ended), tuple(left)
+    _settle(settings, list(cancelled.values()), progress)
+    return KillReport(terminated=terminated, remaining=remaining, cancelled_runs=tuple(cancelled), was=was)
 
 
-def _cancel_runs(settings: Settings, progress: Callable[[str], None]) -> list[str]:
-    cancelled: list[str] = []
+def _cancel_runs(settings: Settings, progress: Callable[[str], None]) -> dict[str, UUID]:
+    """Cancel the runs that either Airflow or the ledger holds for running: Airflow's id → ours."""
+    cancelled: dict[str, UUID] = {}
+    try:
+        with transaction(settings.writer_url) as connection:
+            for run in reaping.open_runs(connection, settings.deployment):
+                if run.status is RunStatus.RUNNING:
+                    cancelled[run.airflow_run_id] = run.run_id
+                    store.finish_run(connection, run.run_id, RunStatus.CANCELLED, "kill-all-workers")
+    except DatabaseError as exc:
+        progress(f"Runs could not be cancelled in the database: {exc}")
     try:
         with AirflowClient(settings) as airflow:
             for airflow_run_id in airflow.running():
                 progress(f"Stopping run {airflow_run_id}")
-                with transaction(settings.writer_url) as connection:
-                    run_id = run_id_for(settings.deployment, airflow_run_id)
-                    store.finish_run(connection, run_id, RunStatus.CANCELLED, "kill-all-workers")
+                cancelled[airflow_run_id] = run_id_for(settings.deployment, airflow_run_id)
                 airflow.mark_failed(airflow_run_id)
-                cancelled.append(airflow_run_id)
-    except (AirflowError, NotFoundError, DatabaseError) as exc:
-        progress(f"Runs could not be stopped, they may launch again: {exc}")
+    except (AirflowError, NotFoundError, SettingsError) as exc:
+        progress(f"Runs could not be stopped in Airflow, they may launch again: {exc}")
     return cancelled
+
+
+def _describe(settings: Settings) -> dict[str, str]:
+    """What each live instance is, in words."""
+    seen = ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)
+    rows: dict[str | None, InstanceRecord] | None
+    try:
+        with transaction(settings.writer_url) as connection:
+            rows = {row.instance_id: row for row in ledger.live_of_deployment(connection, settings.deployment)}
+    except DatabaseError:
+        rows = None
+    return {one.instance_id: _words(one, rows) for one in seen}
+
+
+def _words(seen: InstanceSeen, rows: Mapping[str | None, InstanceRecord] | None) -> str:
+    words = [seen.tags.get(TAG_REPOSITORY, "unknown repository")]
+    row = rows.get(seen.instance_id) if rows is not None else None
+    keep_until = row.keep_until if row else instant_of(seen.tags, TAG_KEEP_UNTIL)
+    if keep_until is not None and keep_until > datetime.now(timezone.utc):
+        words.append(f"kept until {keep_until:%Y-%m-%d %H:%M:%S} UTC")
+    if row is not None and row.origin is InstanceOrigin.ADOPTED:
+        words.append("adopted")
+    if rows is not None and row is None:
+        words.append("not in the ledger")
+    return ", ".join(words)
+
+
+def _settle(settings: Settings, runs: list[UUID], progress: Callable[[str], None]) -> None:
+    """Conclude the cancelled runs' validations, which also keeps them from launching again, and release the money."""
+    try:
+        for run_id in runs:
+            with transaction(settings.writer_url) as connection:
+                unfinished = store.unfinished_validations(connection, run_id)
+            for validation_id, _ in unfinished:
+                record_validation(settings, validation_id)
+        settle_reservations(settings)
+    except (CloudError, DatabaseError) as exc:
+        progress(f"What was cancelled is not recorded in full, the next pass of the reaper does it: {exc}")

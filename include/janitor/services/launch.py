@@ -1,4 +1,4 @@
-"""Launching: take a place, commit the intent, and keep what RunInstances answered.
+"""Launching: take a place, commit the intent, call RunInstances, keep what it answered.
 
 The order is the invariant: intent (committed) → RunInstances with the intent's token → id kept. Whoever repeats any
 part arrives at the same instance.
@@ -6,50 +6,105 @@ part arrives at the same instance.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import Any
+from datetime import datetime, timedelta, timezone
+from typing import Any, Union
 from uuid import UUID
 
 from janitor.cloud import instances as ec2
+from janitor.cloud.failures import launch_failure_of
 from janitor.cloud.session import CloudAccess
-from janitor.domain.config import RepositoryPlan
-from janitor.domain.deadlines import deadline_for, guest_timer_minutes
-from janitor.domain.errors import ConflictError, SettingsError
-from janitor.domain.identity import LaunchIdentity
-from janitor.domain.launching import LaunchFailure
-from janitor.domain.states import InstanceState, TerminationReason
+from janitor.domain.errors import CloudError, ConflictError, LaunchRefusedError
+from janitor.domain.launching import LaunchFailure, LaunchVerdict
+from janitor.domain.placement import Pause
+from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
+from janitor.services.external_timer import arm_external_timer
+from janitor.services.launch_terms import insert_intent, launch_image, next_place
 from janitor.services.reconcile import observe_rows
 from janitor.settings import Settings
 from janitor.stores import ledger
+from janitor.stores import placement as attempts
 from janitor.stores import validations as store
-from janitor.stores.database import Connection, transaction
-from janitor.stores.records import InstanceRecord, ValidationRecord
+from janitor.stores.database import transaction
+from janitor.stores.records import InstanceRecord
+
+RunInstance = Callable[[str, Mapping[str, Any]], str]
+"""Image and RunInstances' parameters → instance id; botocore's exceptions pass."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LaunchOrder:
-    """What to call RunInstances with, or the instance that is there already."""
+class Launched:
+    """There is an instance."""
 
+    instance_id: str
+    adopted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoPlace:
+    """Every place of the deployment is held."""
+
+    limit: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotYet:
+    """Ask again at `until`: another candidate at once, or the same after a pause."""
+
+    until: datetime
+    why: str
+
+
+LaunchStep = Union[Launched, NoPlace, NotYet]  # noqa: UP007  (evaluated at import, also by Python 3.10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
     record: InstanceRecord
     adopted_instance_id: str | None
-    image_id: str
-    parameters: dict[str, Any]
 
 
-def order_launch(settings: Settings, validation_id: UUID) -> LaunchOrder | None:
-    """Adopt what is there, or commit an intent if a place is free.
-
-    Returns:
-        The order, or None when every place of the deployment is held: ask again later.
+def advance_launch(settings: Settings, validation_id: UUID, run_instance: RunInstance) -> LaunchStep:
+    """Adopt what is there, or commit an intent if a place is free and carry it out.
 
     Raises:
         DatabaseError: Postgres can't be used.
-        CloudError: EC2 can't be asked.
+        CloudError: EC2 can't be asked, or didn't say whether it launched; the same token is used again next time.
         ConflictError: The validation has ended.
+        LaunchRefusedError: Nothing more is to be tried.
         SettingsError: Neither an image nor a launch template is set.
     """
-    image_id = _image(settings)  # before an intent takes a place
+    order = _order(settings, validation_id)
+    if not isinstance(order, _Order):
+        return order
+    record = order.record
+    if order.adopted_instance_id is not None:
+        _keep_launched(settings, record, validation_id, order.adopted_instance_id)
+        return Launched(instance_id=order.adopted_instance_id, adopted=True)
+    parameters = dict(record.launch_parameters)
+    try:
+        instance_id = run_instance(parameters.pop("ImageId"), parameters)
+    except Exception as exc:
+        failure = launch_failure_of(exc)
+        if failure is None:
+            raise  # not a word of AWS's: the intent stays, and the next try adopts what there may be
+        return _after_failure(settings, record, validation_id, failure, exc)
+    _keep_launched(settings, record, validation_id, instance_id)
+    return Launched(instance_id=instance_id, adopted=False)
+
+
+def keep_problem(settings: Settings, validation_id: UUID, reason_code: str, summary: str) -> None:
+    """Keep why a launch ended, for `record` to conclude from in case that none follows."""
+    with transaction(settings.writer_url) as connection:
+        store.keep_launch_failure(connection, validation_id, reason_code, summary[:500])
+
+
+def _order(settings: Settings, validation_id: UUID) -> _Order | NoPlace | NotYet:
+    image_id = launch_image(settings)  # before an intent takes a place
     with transaction(settings.writer_url) as connection:
         known = ledger.live_of_validation(connection, validation_id)
     # Without an intent nothing was ever launched, so there is nothing to ask EC2.
@@ -57,6 +112,7 @@ def order_launch(settings: Settings, validation_id: UUID) -> LaunchOrder | None:
     if known is not None and known.instance_id is not None:
         # A row whose instance has ended meanwhile must not be adopted, nor hold the validation's one place.
         observe_rows(settings, [known], seen)
+    now = datetime.now(timezone.utc)
     with transaction(settings.writer_url) as connection:
         validation = store.get_validation(connection, validation_id)
         if validation.status.is_final:
@@ -64,89 +120,62 @@ def order_launch(settings: Settings, validation_id: UUID) -> LaunchOrder | None:
                 f"validation {validation_id} has ended ({validation.status.value}); start a new run for"
                 f" {validation.repository_name} instead: `make validate-all-workers REPO={validation.repository_name}`"
             )
+        if validation.run_status.is_final:
+            raise ConflictError(
+                f"the run of validation {validation_id} has ended ({validation.run_status.value}): nothing is launched"
+            )
         ledger.lock_places(connection, settings.deployment)
         record = ledger.live_of_validation(connection, validation_id)
         if record is None:
+            if validation.launched_at is not None and validation.deadline_at and validation.deadline_at <= now:
+                raise LaunchRefusedError("deadline", "the hard limit has passed; nothing is launched any more")
             if ledger.count_live(connection, settings.deployment) >= validation.max_concurrent_instances:
-                return None
-            record = _insert_intent(connection, settings, validation)
-    # A launch template or AWS itself may add tags of its own.
+                return NoPlace(limit=validation.max_concurrent_instances)
+            place = next_place(connection, settings, validation, now)
+            if isinstance(place, Pause):
+                return NotYet(until=place.until, why="launches are paced")
+            record = insert_intent(connection, settings, validation, place, image_id=image_id, now=now)
+    # A launch template, a lease or AWS itself may add tags of its own.
     adopted = next((one.instance_id for one in seen if record.tags.items() <= one.tags.items()), None)
-    return _order(settings, validation, record, image_id, adopted or record.instance_id)
+    return _Order(record=record, adopted_instance_id=adopted or record.instance_id)
 
 
-def keep_launched(settings: Settings, record: InstanceRecord, instance_id: str) -> None:
-    """Keep which instance came of an intent."""
+def _keep_launched(settings: Settings, record: InstanceRecord, validation_id: UUID, instance_id: str) -> None:
     with transaction(settings.writer_url) as connection:
-        ledger.keep_launched(connection, record.ledger_id, instance_id, None)
-        store.mark_launched(connection, record.validation_id, instance_id)
+        if not ledger.keep_launched(connection, record.ledger_id, instance_id, None):
+            raise ConflictError(f"{instance_id} came after its intent was given up; it is terminated by its tag")
+        attempts.finish_attempt(connection, record.ledger_id, PlacementResult.LAUNCHED)
+        store.mark_launched(connection, validation_id, instance_id)
+    try:
+        arm_external_timer(settings, instance_id, record.may_live_until)
+    except CloudError as exc:
+        # Four other killers stand ready, and the reaper sets what is missing.
+        log.warning("the external timer of %s can't be set now: %s", instance_id, exc)
 
 
-def keep_refusal(settings: Settings, record: InstanceRecord, failure: LaunchFailure) -> None:
-    """Close an intent for which EC2 said no, so that its place is free again."""
+def _after_failure(
+    settings: Settings, record: InstanceRecord, validation_id: UUID, failure: LaunchFailure, cause: Exception
+) -> NotYet:
     with transaction(settings.writer_url) as connection:
-        ledger.intend_termination(
-            connection, record.ledger_id, TerminationReason.LAUNCH_FAILED, f"{failure.aws_code}: {failure.summary}"
+        attempts.finish_attempt(
+            connection,
+            record.ledger_id,
+            failure.result,
+            aws_code=failure.aws_code,
+            aws_message=failure.aws_message,
         )
-        ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED)
-        store.keep_launch_failure(connection, record.validation_id, failure.reason_code, failure.summary)
-
-
-def keep_problem(settings: Settings, validation_id: UUID, summary: str) -> None:
-    """Keep why a try of the launch ended without AWS's word, in case that none follows."""
-    with transaction(settings.writer_url) as connection:
-        store.keep_launch_failure(connection, validation_id, "launch_error", summary[:500])
-
-
-def _insert_intent(connection: Connection, settings: Settings, validation: ValidationRecord) -> InstanceRecord:
-    earlier = ledger.latest_of_validation(connection, validation.validation_id)
-    now = datetime.now(timezone.utc)
-    deadline_at = store.keep_deadline(connection, validation.validation_id, deadline_for(now, validation.timeout))
-    identity = LaunchIdentity(
-        deployment=settings.deployment,
-        run_id=validation.run_id,
-        validation_id=validation.validation_id,
-        generation=(earlier.generation if earlier else 0) + 1,
-        repository_name=validation.repository_name,
-        deadline_at=deadline_at,
-        intent_at=now,
-    )
-    plan = RepositoryPlan.from_dict(validation.plan)
-    store.clear_watch_outcome(connection, validation.validation_id)
-    store.mark_launching(connection, validation.validation_id)
-    return ledger.insert_intent(connection, identity, instance_type=plan.instance_types[0], market=plan.market.value)
-
-
-def _image(settings: Settings) -> str:
-    if settings.image_id:
-        return settings.image_id
-    if settings.launch_template:
-        return ec2.template_image(CloudAccess.of(settings), settings.launch_template)
-    raise SettingsError(f"set JANITOR_IMAGE_ID or JANITOR_LAUNCH_TEMPLATE in {settings.env_file.name}")
-
-
-def _order(
-    settings: Settings,
-    validation: ValidationRecord,
-    record: InstanceRecord,
-    image_id: str,
-    adopted_instance_id: str | None,
-) -> LaunchOrder:
-    minutes = guest_timer_minutes(validation.timeout, validation.grace)
-    subnets = settings.subnet_ids
-    return LaunchOrder(
-        record=record,
-        adopted_instance_id=adopted_instance_id,
-        image_id=image_id,
-        parameters=ec2.launch_parameters(
-            client_token=record.client_token,
-            tags=record.tags,
-            instance_type=record.instance_type,
-            user_data=f"#!/bin/sh\nshutdown -P +{minutes}\n",
-            launch_template=settings.launch_template,
-            instance_profile=settings.instance_profile,
-            # Neighbours in a run are spread over the subnets, and a repeated call arrives at the same one.
-            subnet_id=subnets[validation.repository_index % len(subnets)] if subnets else None,
-            security_group_ids=settings.security_group_ids,
-        ),
-    )
+        store.keep_launch_failure(connection, validation_id, failure.reason_code, failure.summary[:500])
+        if failure.verdict is not LaunchVerdict.SAME_ATTEMPT:
+            # EC2 said no: the intent is over, and its place is free again.
+            ledger.intend_termination(
+                connection,
+                record.ledger_id,
+                TerminationReason.LAUNCH_FAILED,
+                f"{failure.aws_code}: {failure.summary}",
+            )
+            ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED)
+    if failure.verdict is LaunchVerdict.SAME_ATTEMPT:
+        raise CloudError(f"{failure.summary}; trying again with the same token") from cause
+    if failure.verdict is LaunchVerdict.STOP:
+        raise LaunchRefusedError(failure.reason_code, failure.summary) from cause
+    return NotYet(until=datetime.now(timezone.utc) + timedelta(milliseconds=1), why=failure.summary)

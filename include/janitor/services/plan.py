@@ -1,4 +1,4 @@
-"""Plan a run: read and check the config, then write the run and its validations in one transaction.
+"""Plan a run: read and check the config, then write the run, its validations and what they may cost in one transaction.
 
 Planning again (a retried task) finds what was planned first, even if the file has changed since.
 """
@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from janitor.domain.budget import BudgetLimits
+from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.identity import run_id_for, validation_id_for
+from janitor.services.budget import keep_refusal, reserve_run
 from janitor.services.config_files import load_config
+from janitor.services.estimate import estimate_plans, estimate_request
 from janitor.settings import Settings
+from janitor.stores import budget
 from janitor.stores import validations as store
 from janitor.stores.database import Connection, transaction
 from janitor.stores.queries import named_queries
@@ -51,6 +56,8 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
     Raises:
         ConfigError: The config is wrong; nothing was written.
         NotFoundError: The one repository that was asked for isn't in the config; nothing was written.
+        SettingsError: The prices can't be used; nothing was written.
+        BudgetRefusedError: The budget doesn't allow the run; only the refusal was written.
         DatabaseError: Postgres can't be used.
     """
     run_id = run_id_for(settings.deployment, request.airflow_run_id)
@@ -87,13 +94,30 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
         )
         for index, plan in enumerate(plans)
     ]
-    with transaction(settings.writer_url) as connection:
-        store.insert_plan(connection, run, validations)
-        return _planned(connection, run_id)
+    estimate = estimate_plans(settings, config, plans)
+    try:
+        with transaction(settings.writer_url) as connection:
+            # Under the lock, so that a second planner of this run finds the first one's reservations, not none.
+            budget.lock_budget(connection, settings.deployment)
+            if store.planned_config_sha256(connection, run_id) is not None:
+                return _planned(connection, run_id)
+            store.insert_plan(connection, run, validations)
+            reserve_run(
+                connection,
+                deployment=settings.deployment,
+                run_id=run_id,
+                estimate=estimate,
+                limits=BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd),
+                validation_ids=[validation.validation_id for validation in validations],
+            )
+            return _planned(connection, run_id)
+    except BudgetRefusedError as refused:
+        keep_refusal(settings, request.airflow_run_id, refused)
+        raise
 
 
 def check_request(settings: Settings, request: RunRequest) -> int:
-    """Check what `plan_run` would check, without a database.
+    """Check what `plan_run` would check, and write nothing. Needs the database only where there is a daily budget.
 
     Returns:
         How many repositories the run would validate.
@@ -101,9 +125,18 @@ def check_request(settings: Settings, request: RunRequest) -> int:
     Raises:
         ConfigError: The config is wrong.
         NotFoundError: The one repository that was asked for isn't in it.
+        SettingsError: The prices can't be used.
+        BudgetRefusedError: The budget doesn't allow it.
+        DatabaseError: There is a daily budget, and Postgres can't be used.
     """
-    config = load_config(settings, request.config_path).config
-    return len(config.plan(default_timeout=request.timeout, only=request.repository))
+    checked = estimate_request(
+        settings, config_path=request.config_path, repository=request.repository, timeout=request.timeout
+    )
+    if checked.refusal is not None:
+        raise BudgetRefusedError(checked.refusal.message, checked.refusal)
+    if checked.day_trouble is not None:
+        raise checked.day_trouble
+    return len(checked.estimate.repositories)
 
 
 def _planned(connection: Connection, run_id: UUID) -> list[PlannedValidation]:

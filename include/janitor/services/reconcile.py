@@ -6,18 +6,27 @@ not show it yet.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from uuid import UUID
 
 from janitor.cloud import instances as ec2
+from janitor.cloud import storage
 from janitor.cloud.instances import InstanceSeen
-from janitor.cloud.session import CloudAccess
-from janitor.domain.states import InstanceState, TerminationReason
-from janitor.domain.watching import DESCRIBE_CONSISTENCY
+from janitor.cloud.session import LAUNCH_CALL_TIMEOUT, CloudAccess
+from janitor.domain.ending import infer_termination_reason
+from janitor.domain.errors import CloudError
+from janitor.domain.identity import notice_key_for
+from janitor.domain.states import InstanceState, NoticeKind, PlacementResult, TerminationReason
 from janitor.settings import Settings
 from janitor.stores import ledger
-from janitor.stores.database import transaction
+from janitor.stores import placement as attempts
+from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
+
+log = logging.getLogger(__name__)
 
 
 def observe_deployment(settings: Settings) -> None:
@@ -41,32 +50,92 @@ def observe_rows(settings: Settings, rows: Sequence[InstanceRecord], seen: Seque
         seen: Live instances by a tag that all of `rows` carry. A row that isn't among them is looked at by its id.
     """
     by_id = {instance.instance_id: instance for instance in seen}
-    by_validation = {(one.validation_id, one.tags.get("Name")): one for one in seen}
-    found: list[tuple[InstanceRecord, str | None, InstanceState]] = []
+    by_name: dict[tuple[UUID | None, str | None], InstanceSeen] = {
+        (one.validation_id, one.tags.get("Name")): one for one in seen if one.validation_id is not None
+    }
+    found: list[_Found] = []
     for row in rows:
-        instance = by_id.get(row.instance_id or "") or by_validation.get((row.validation_id, row.tags.get("Name")))
-        if instance is not None:
-            found.append((row, instance.instance_id, instance.state))
-        elif (state := _state_of_missing(settings, row)) is not None:
-            found.append((row, row.instance_id, state))
+        instance = by_id.get(row.instance_id or "") or by_name.get((row.validation_id, row.tags.get("Name")))
+        if instance is None:
+            observed = _look_again(settings, row)
+        else:
+            observed = _Found(
+                row=row, state=instance.state, instance=instance, inferred=TerminationReason.INSTANCE_LOST
+            )
+        if observed is not None:
+            found.append(observed)
     with transaction(settings.writer_url) as connection:
-        for row, instance_id, state in found:
-            if row.instance_id is None and instance_id is not None:
-                ledger.keep_launched(connection, row.ledger_id, instance_id, None)
-            if state is InstanceState.NOT_LAUNCHED:
-                ledger.intend_termination(
-                    connection, row.ledger_id, TerminationReason.LAUNCH_FAILED, "EC2 shows no instance for this intent"
-                )
-            ledger.observe_state(connection, row.ledger_id, state)
+        for one in found:
+            _keep(connection, one)
 
 
-def _state_of_missing(settings: Settings, row: InstanceRecord) -> InstanceState | None:
-    """The state of a row that no listing shows; None while that may still change."""
-    may_be_hidden = datetime.now(timezone.utc) - row.intent_at < DESCRIBE_CONSISTENCY
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    row: InstanceRecord
+    state: InstanceState
+    instance: InstanceSeen | None
+    inferred: TerminationReason
+
+
+def _keep(connection: Connection, found: _Found) -> None:
+    row, instance = found.row, found.instance
+    if instance is not None and row.instance_id is None:
+        ledger.keep_launched(connection, row.ledger_id, instance.instance_id, instance.availability_zone)
+        attempts.finish_attempt(connection, row.ledger_id, PlacementResult.LAUNCHED)
+    if found.state is InstanceState.NOT_LAUNCHED:
+        detail = "EC2 shows no instance for this intent"
+        ledger.intend_termination(connection, row.ledger_id, TerminationReason.LAUNCH_FAILED, detail)
+        attempts.finish_attempt(
+            connection, row.ledger_id, PlacementResult.UNKNOWN, aws_code="NoInstance", aws_message=detail
+        )
+    ledger.observe_state(
+        connection,
+        row.ledger_id,
+        found.state,
+        state_reason=instance.state_reason if instance else None,
+        inferred=found.inferred,
+    )
+
+
+def _look_again(settings: Settings, row: InstanceRecord) -> _Found | None:
+    """The state of a row that no listing of live instances shows; None while that may still change."""
+    now = datetime.now(timezone.utc)
     if row.instance_id is None:
-        # RunInstances may still be under way somewhere, or be repeated by a retried task.
-        return None if may_be_hidden else InstanceState.NOT_LAUNCHED
+        # RunInstances may still be under way somewhere, and its instance may not show at once.
+        if now - row.intent_at < LAUNCH_CALL_TIMEOUT + settings.consistency:
+            return None
+        return _Found(
+            row=row, state=InstanceState.NOT_LAUNCHED, instance=None, inferred=TerminationReason.LAUNCH_FAILED
+        )
     instance = ec2.describe(CloudAccess.of(settings), row.instance_id)
-    if instance is not None:
-        return instance.state
-    return None if may_be_hidden else InstanceState.TERMINATED
+    if instance is None and now - (row.launched_at or row.intent_at) < settings.consistency:
+        return None
+    state = instance.state if instance else InstanceState.TERMINATED
+    return _Found(row=row, state=state, instance=instance, inferred=_reason(settings, row, instance, now))
+
+
+def _reason(settings: Settings, row: InstanceRecord, instance: InstanceSeen | None, now: datetime) -> TerminationReason:
+    """Why an instance ended, in case that nobody has said so before."""
+    if row.termination_reason is not None or row.instance_id is None:
+        return row.termination_reason or TerminationReason.INSTANCE_LOST
+    code = instance.state_reason if instance else None
+    return infer_termination_reason(
+        code,
+        seen_at=now,
+        may_live_until=row.may_live_until,
+        reap_interval=settings.reap_interval,
+        has_notice=now >= row.expires_at and _has_notice(settings, row.instance_id),
+    )
+
+
+def _has_notice(settings: Settings, instance_id: str) -> bool:
+    """Whether the reaper's function left word; its notice may have been taken into the database already."""
+    with transaction(settings.writer_url) as connection:
+        if ledger.has_terminated_notice(connection, instance_id):
+            return True
+    key = notice_key_for(settings.deployment, NoticeKind.TERMINATED, instance_id)
+    try:
+        return storage.exists(CloudAccess.of(settings), settings.bucket, key)
+    except CloudError as exc:
+        log.warning("whether the reaper's function ended %s can't be asked: %s", instance_id, exc)
+        return False

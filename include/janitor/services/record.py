@@ -56,7 +56,12 @@ def record_validation(settings: Settings, validation_id: UUID) -> Conclusion:
         finished = store.finish_validation(connection, validation_id, conclusion)
         if finished and stored is not None and conclusion.report is not None:
             store.insert_report(
-                connection, validation_id, conclusion.report, storage_key=stored.key, sha256=stored.sha256
+                connection,
+                validation_id,
+                conclusion.report,
+                ledger_id=instance.ledger_id if instance else None,
+                storage_key=stored.key,
+                sha256=stored.sha256,
             )
     return conclusion
 

@@ -117,7 +117,7 @@ def _run_view(connection: Connection, summary: Mapping[str, Any]) -> RunView:
         status=RunStatus(summary["status"]),
         total_repositories=summary["total_repositories"],
         validations=tuple(_validation_view(row) for row in rows),
-        cost_usd=None,
+        cost_usd=summary["cost_usd"],
     )
 
 
@@ -149,5 +149,5 @@ def _validation_view(row: Mapping[str, Any]) -> ValidationView:
         reason_code=row["status_reason_code"],
         summary=row["status_summary"],
         log_stream=row["log_stream"],
-        cost_usd=None,
+        cost_usd=row["cost_usd"],
     )

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 from janitor.cloud import instances as ec2
 from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import CloudError
 from janitor.domain.states import TerminationReason
+from janitor.services.external_timer import disarm_external_timer
 from janitor.services.reconcile import observe_rows
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import Connection, transaction
+from janitor.stores.reaping import claim_for_end
 from janitor.stores.records import InstanceRecord
 
-_POLL = timedelta(seconds=1)
+_FIRST_POLL = timedelta(milliseconds=200)
+_POLL_GROWTH = 1.5
+_INTENT = "intent "
+
+log = logging.getLogger(__name__)
+
+Terminate = Callable[[Sequence[str]], None]
+"""Asks EC2 to terminate; raises CloudError where it refuses."""
 
 FindInstances = Callable[[CloudAccess], Sequence[InstanceSeen]]
 FindRows = Callable[[Connection], Sequence[InstanceRecord]]
@@ -60,58 +71,75 @@ def scope_of_deployment(deployment: str) -> Scope:
     )
 
 
-def to_terminate(settings: Settings, scope: Scope, reason: TerminationReason) -> list[str]:
-    """Bring the ledger up to date, keep the reason, and say which instances are to be terminated.
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """What became of a scope's instances."""
 
-    Returns:
-        Ids of the instances that EC2 doesn't call terminated, also those that are shutting down already.
+    terminated: tuple[str, ...]
+    left: tuple[str, ...]
+    """Still there by EC2 or by the ledger; an intent shows as its token."""
+    kept: tuple[str, ...]
+    """Left alone because of a debug lease."""
+
+
+def end_scope(
+    settings: Settings,
+    scope: Scope,
+    reason: TerminationReason,
+    *,
+    timeout: timedelta,
+    terminate: Terminate | None = None,
+    spare_kept: bool = True,
+) -> Ending:
+    """Terminate everything in scope and wait until EC2 says terminated. An AWS that can't be asked is asked again.
+
+    Args:
+        reason: Kept in the ledger first.
+        timeout: How long to go on.
+        terminate: Asks EC2 to terminate ids; default: one call for each.
+        spare_kept: Whether a debug lease protects an instance.
+
+    Raises:
+        CloudError: EC2 could not be asked until the end.
+        DatabaseError: Postgres can't be used.
+    """
+    access = CloudAccess.of(settings)
+    ask = terminate or (lambda ids: ec2.terminate(access, ids))
+    give_up_at = time.monotonic() + timeout.total_seconds()
+    asked: set[str] = set()
+    pause = min(_FIRST_POLL, settings.poll_interval)
+    while True:
+        problem: CloudError | None = None
+        look = _Look(gone=[], left=[], kept=[])
+        try:
+            look = _look(settings, scope, reason, spare_kept=spare_kept)
+            if look.left:
+                ask([name for name in look.left if not name.startswith(_INTENT)])
+                asked.update(name for name in look.left if not name.startswith(_INTENT))
+        except CloudError as exc:
+            problem = exc
+        if problem is None and not look.left:
+            break
+        if time.monotonic() >= give_up_at:
+            if problem is not None:
+                raise problem
+            break
+        time.sleep(pause.total_seconds())
+        pause = min(pause * _POLL_GROWTH, max(settings.poll_interval, _FIRST_POLL))
+    ended = asked - set(look.left)
+    for instance_id in sorted(ended | set(look.gone)):
+        _disarm(settings, instance_id)
+    return Ending(terminated=tuple(sorted(ended)), left=tuple(look.left), kept=tuple(look.kept))
+
+
+def remaining(settings: Settings, scope: Scope) -> list[str]:
+    """What is still there by EC2 or by the updated ledger and no debug lease protects.
 
     Raises:
         CloudError: EC2 can't be asked.
         DatabaseError: Postgres can't be used.
     """
-    seen = scope.in_ec2(CloudAccess.of(settings))
-    with transaction(settings.writer_url) as connection:
-        rows = scope.in_ledger(connection)
-        for row in rows:
-            if row.instance_id is not None:
-                ledger.intend_termination(connection, row.ledger_id, reason)
-    if rows:
-        observe_rows(settings, rows, seen)
-    return sorted({instance.instance_id for instance in seen})
-
-
-def remaining(settings: Settings, scope: Scope) -> list[str]:
-    """What is still there by EC2 or by the updated ledger; an intent shows as its token."""
-    seen = scope.in_ec2(CloudAccess.of(settings))
-    with transaction(settings.writer_url) as connection:
-        rows = scope.in_ledger(connection)
-    if rows:
-        observe_rows(settings, rows, seen)
-        with transaction(settings.writer_url) as connection:
-            rows = scope.in_ledger(connection)
-    names = {instance.instance_id for instance in seen}
-    return sorted(names | {row.instance_id or f"intent {row.client_token[:12]}" for row in rows})
-
-
-def terminate_and_verify(
-    settings: Settings, scope: Scope, reason: TerminationReason, *, timeout: timedelta
-) -> tuple[list[str], list[str]]:
-    """Terminate everything in scope and wait until EC2 says terminated.
-
-    Returns:
-        (terminated ids, what remains after `timeout`).
-    """
-    give_up_at = time.monotonic() + timeout.total_seconds()
-    asked: set[str] = set()
-    while True:
-        found = to_terminate(settings, scope, reason)
-        ec2.terminate(CloudAccess.of(settings), found)
-        asked.update(found)
-        left = remaining(settings, scope)
-        if not left or time.monotonic() >= give_up_at:
-            return sorted(asked - set(left)), left
-        time.sleep(_POLL.total_seconds())
+    return _look(settings, scope, None, spare_kept=True).left
 
 
 def terminate_by_tag(settings: Settings, scope: Scope, *, timeout: timedelta) -> tuple[list[str], list[str]]:
@@ -119,14 +147,55 @@ def terminate_by_tag(settings: Settings, scope: Scope, *, timeout: timedelta) ->
 
     Returns:
         (terminated ids, what EC2 still shows after `timeout`). The ledger learns of it when it is reconciled.
+
+    Raises:
+        CloudError: EC2 can't be asked.
     """
     access = CloudAccess.of(settings)
     give_up_at = time.monotonic() + timeout.total_seconds()
     asked: set[str] = set()
     while True:
-        found = {instance.instance_id for instance in scope.in_ec2(access)}
+        found = sorted({instance.instance_id for instance in scope.in_ec2(access)})
         if not found or time.monotonic() >= give_up_at:
-            return sorted(asked - found), sorted(found)
+            return sorted(asked - set(found)), found
         ec2.terminate(access, found)
-        asked |= found
-        time.sleep(_POLL.total_seconds())
+        asked.update(found)
+        time.sleep(settings.poll_interval.total_seconds())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    gone: list[str]
+    left: list[str]
+    kept: list[str]
+
+
+def _look(settings: Settings, scope: Scope, reason: TerminationReason | None, *, spare_kept: bool) -> _Look:
+    """Bring the ledger up to date, keep the reason, and say what is there."""
+    seen = scope.in_ec2(CloudAccess.of(settings))
+    now = datetime.now(timezone.utc)
+    with transaction(settings.writer_url) as connection:
+        rows = list(scope.in_ledger(connection))
+        kept = set()
+        for row in rows:
+            if row.instance_id is None:
+                continue
+            if spare_kept and not claim_for_end(connection, row.ledger_id, now):
+                kept.add(row.instance_id)
+            elif reason is not None:
+                ledger.intend_termination(connection, row.ledger_id, reason)
+    before = {row.instance_id for row in rows if row.instance_id}
+    if rows:
+        observe_rows(settings, rows, seen)
+        with transaction(settings.writer_url) as connection:
+            rows = list(scope.in_ledger(connection))
+    there = {one.instance_id for one in seen} | {row.instance_id or f"{_INTENT}{row.client_token[:12]}" for row in rows}
+    return _Look(gone=sorted(before - there), left=sorted(there - kept), kept=sorted(there & kept))
+
+
+def _disarm(settings: Settings, instance_id: str) -> None:
+    try:
+        disarm_external_timer(settings, instance_id)
+    except CloudError as exc:
+        # It fires at an instance that is gone, which does nothing, and deletes itself.
+        log.warning("the external timer of %s stays: %s", instance_id, exc)

@@ -35,6 +35,7 @@ def trigger_run(
 
     Raises:
         ConfigError, NotFoundError: The config or the repository is wrong; nothing was started.
+        BudgetRefusedError: The budget doesn't allow the run; nothing was started.
         AirflowError: Airflow can't be reached or refused.
     """
     airflow_run_id = f"janitor__{uuid4()}"

@@ -8,6 +8,7 @@ from uuid import UUID
 from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.services import record as recording
 from janitor.services import terminate as terminating
+from janitor.services.budget import settle_reservations
 from janitor.settings import Settings
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
@@ -54,6 +55,7 @@ def close_run(settings: Settings, run_id: UUID) -> Verdict | None:
                 problems=("the run was cancelled", *verdict.problems),
             )
         store.finish_run(connection, run_id, verdict.status, "; ".join(verdict.problems)[:2000] or None)
+    settle_reservations(settings)
     return verdict
 
 

@@ -11,12 +11,15 @@ from uuid import UUID
 from janitor.cloud import commands as ssm
 from janitor.cloud import instances as ec2
 from janitor.cloud import storage
+from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
 from janitor.domain.config import RepositoryPlan
+from janitor.domain.config_fields import Market
 from janitor.domain.deadlines import address_lifetime, execution_timeout_for
-from janitor.domain.errors import CloudError
-from janitor.domain.identity import command_comment_for, report_key_for
-from janitor.domain.states import InstanceState
+from janitor.domain.ending import SPOT_TERMINATION
+from janitor.domain.errors import ConflictError
+from janitor.domain.identity import command_comment_for, notice_key_for, report_key_for
+from janitor.domain.states import InstanceState, NoticeKind
 from janitor.domain.watching import (
     CommandObservation,
     Decision,
@@ -29,11 +32,16 @@ from janitor.domain.watching import (
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.services.artefact import ensure_artefact
 from janitor.services.instance_script import instance_script
+from janitor.services.seen import keep_seen
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord, ValidationRecord
+
+
+class NoInstanceError(ConflictError):
+    """There is nothing to watch (yet)."""
 
 
 class Watch:
@@ -48,11 +56,12 @@ class Watch:
         self._settings = settings
         self._access = CloudAccess.of(settings)
         self._artefact_ready = False
+        self._end: Decision | None = None
         with transaction(settings.writer_url) as connection:
             self._validation = store.get_validation(connection, validation_id)
             instance = ledger.latest_of_validation(connection, validation_id)
         if instance is None or instance.instance_id is None:
-            raise CloudError(f"validation {validation_id} has no instance to watch; run its launch task again")
+            raise NoInstanceError(f"validation {validation_id} has no instance to watch; run its launch task again")
         self._instance: InstanceRecord = instance
         self._instance_id: str = instance.instance_id
         self._command_id = self._validation.command_id
@@ -71,6 +80,8 @@ class Watch:
             deadline_at=self._instance.deadline_at,
             grace=self._validation.grace,
             online_timeout=self._settings.online_timeout,
+            is_spot=self._instance.market == Market.SPOT.value,
+            consistency=self._settings.consistency,
             command_id=self._command_id,
         )
 
@@ -78,7 +89,7 @@ class Watch:
         """Look once and do what is due.
 
         Returns:
-            How it ended, or None while it goes on.
+            How it ended, or None while it goes on; `keep` writes it.
         """
         if self._validation.watch_outcome is not None:
             return self._validation.watch_outcome  # an earlier try of the task saw the end
@@ -86,12 +97,31 @@ class Watch:
         if decision.step is Step.SEND_COMMAND:
             self._send()
         elif decision.step is Step.FINISH:
-            return self._keep(decision)
+            self._end = decision
+            return decision.outcome
         elif not self._artefact_ready:
             # The instance is still booting: time to have the artefact in place before it is asked for.
             ensure_artefact(self._settings)
             self._artefact_ready = True
         return None
+
+    def keep(self) -> None:
+        """Write how it ended, for `record` to conclude from; the first time counts."""
+        if self._end is None or self._end.outcome is None:
+            return
+        command = self._end.command
+        with transaction(self._settings.writer_url) as connection:
+            store.keep_watch_outcome(
+                connection,
+                self._validation.validation_id,
+                self._end.outcome,
+                command.status.value if command else None,
+                command.exit_code if command else None,
+            )
+            if command is not None and command.status.is_final:
+                ledger.keep_command_end(connection, self._instance.ledger_id, command.ended_at or _now())
+        if self._end.outcome is WatchOutcome.TIME_UP and command is not None:
+            ssm.cancel(self._access, self._instance_id, command.command_id)
 
     def _observe(self) -> Observation:
         command: CommandObservation | None = None
@@ -103,14 +133,27 @@ class Watch:
                 return Observation(at=_now(), instance_state=self._instance.state, agent_online=False, command=command)
         instance = ec2.describe(self._access, self._instance_id)
         state = instance.state if instance else None
-        if state is not None and state is not self._instance.state:
-            with transaction(self._settings.writer_url) as connection:
-                ledger.observe_state(connection, self._instance.ledger_id, state)
-                self._instance = ledger.latest_of_validation(connection, self._instance.validation_id) or self._instance
+        if instance is not None and state is not self._instance.state:
+            self._instance = keep_seen(self._settings, self._instance, instance)
         online = False
         if self._command_id is None and state is InstanceState.RUNNING:
             online = ssm.agent_online(self._access, self._instance_id)
-        return Observation(at=_now(), instance_state=state, agent_online=online, command=command)
+        return Observation(
+            at=_now(),
+            instance_state=state,
+            agent_online=online,
+            command=command,
+            spot_interrupted=instance is not None and self._is_interrupted(instance),
+        )
+
+    def _is_interrupted(self, instance: InstanceSeen) -> bool:
+        """Whether AWS has taken the instance back, or has left its warning."""
+        if instance.state_reason == SPOT_TERMINATION:
+            return True
+        if not instance.is_spot or instance.state is not InstanceState.RUNNING:
+            return False
+        key = notice_key_for(self._settings.deployment, NoticeKind.SPOT_WARNING, self._instance_id)
+        return storage.exists(self._access, self._settings.bucket, key)
 
     def _send(self) -> None:
         validation, instance, settings = self._validation, self._instance, self._settings
@@ -126,6 +169,7 @@ class Watch:
                 command_id,
                 ssm.log_stream_name(command_id, self._instance_id),
             )
+            ledger.keep_command_start(connection, instance.ledger_id, _now())
         self._command_id = command_id
 
     def _send_new(self, comment: str) -> str | None:
@@ -165,22 +209,6 @@ class Watch:
             execution_timeout=execution_timeout_for(now, instance.deadline_at, validation.grace),
             log_group=settings.log_group,
         )
-
-    def _keep(self, decision: Decision) -> WatchOutcome:
-        outcome = decision.outcome
-        assert outcome is not None
-        command = decision.command
-        with transaction(self._settings.writer_url) as connection:
-            store.keep_watch_outcome(
-                connection,
-                self._validation.validation_id,
-                outcome,
-                command.status.value if command else None,
-                command.exit_code if command else None,
-            )
-        if outcome is WatchOutcome.TIME_UP and command is not None:
-            ssm.cancel(self._access, self._instance_id, command.command_id)
-        return outcome
 
 
 def _now() -> datetime:

@@ -46,6 +46,7 @@ if {"scheduler", "dag-processor", "triggerer"}.intersection(sys.argv):
         "janitor.orchestration.validate_operator",
         "janitor.orchestration.terminate_operator",
         "janitor.orchestration.tasks",
+        "janitor.orchestration.reap_tasks",
     ):
         with contextlib.suppress(Exception):
             importlib.import_module(name)

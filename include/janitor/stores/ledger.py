@@ -6,12 +6,17 @@ counts everything that may exist.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from janitor.domain.config_fields import Market
 from janitor.domain.identity import LaunchIdentity
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.stores.database import Connection, one
@@ -30,6 +35,16 @@ def count_live(connection: Connection, deployment: str) -> int:
     return count
 
 
+def row(connection: Connection, ledger_id: int) -> InstanceRecord:
+    """One row.
+
+    Raises:
+        DatabaseError: There is none of this id.
+    """
+    found = named_queries().ledger_row(connection, ledger_id=ledger_id)
+    return InstanceRecord.from_row(one(found, what=f"ledger row {ledger_id}"))
+
+
 def live_of_validation(connection: Connection, validation_id: UUID) -> InstanceRecord | None:
     """The one live row of a validation, if there is one."""
     row = named_queries().live_of_validation(connection, validation_id=validation_id)
@@ -42,9 +57,21 @@ def latest_of_validation(connection: Connection, validation_id: UUID) -> Instanc
     return InstanceRecord.from_row(row) if row else None
 
 
-def insert_intent(
-    connection: Connection, identity: LaunchIdentity, *, instance_type: str, market: str
-) -> InstanceRecord:
+@dataclass(frozen=True, kw_only=True)
+class LaunchTerms:
+    """What an intent is to be launched with, and what that costs; None: no price is known."""
+
+    instance_type: str
+    market: Market
+    subnet_id: str | None
+    parameters: Mapping[str, Any]
+    """RunInstances' own: the same token must always come with the same ones."""
+    price_usd_hour: Decimal | None
+    volume_gib: int
+    volume_usd_gib_month: Decimal | None
+
+
+def insert_intent(connection: Connection, identity: LaunchIdentity, terms: LaunchTerms) -> InstanceRecord:
     """Write the intent to launch.
 
     Raises:
@@ -58,24 +85,68 @@ def insert_intent(
         generation=identity.generation,
         client_token=identity.client_token,
         tags=Jsonb(identity.tags),
-        instance_type=instance_type,
-        market=market,
+        instance_type=terms.instance_type,
+        market=terms.market.value,
+        subnet_id=terms.subnet_id,
+        launch_parameters=Jsonb(dict(terms.parameters)),
+        price_usd_hour=terms.price_usd_hour,
+        volume_gib=terms.volume_gib,
+        volume_usd_gib_month=terms.volume_usd_gib_month,
         intent_at=identity.intent_at,
         deadline_at=identity.deadline_at,
+        expires_at=identity.expires_at,
     )
     return InstanceRecord.from_row(one(row, what=f"the intent of validation {identity.validation_id}"))
 
 
-def keep_launched(connection: Connection, ledger_id: int, instance_id: str, availability_zone: str | None) -> None:
-    """Keep the id that RunInstances gave."""
-    named_queries().keep_launched(
+def keep_launched(connection: Connection, ledger_id: int, instance_id: str, availability_zone: str | None) -> bool:
+    """Keep the id that RunInstances gave.
+
+    Returns:
+        False when the intent was closed meanwhile, because nothing had shown for too long.
+    """
+    changed = named_queries().keep_launched(
         connection, ledger_id=ledger_id, instance_id=instance_id, availability_zone=availability_zone
     )
+    return bool(changed)
 
 
-def observe_state(connection: Connection, ledger_id: int, state: InstanceState) -> None:
-    """Keep a state that EC2 showed; a late or repeated observation changes nothing."""
-    named_queries().observe_state(connection, ledger_id=ledger_id, state=state.value)
+def keep_price(connection: Connection, ledger_id: int, price_usd_hour: Decimal) -> None:
+    """Keep what the instance really costs by the hour."""
+    named_queries().keep_price(connection, ledger_id=ledger_id, price_usd_hour=price_usd_hour)
+
+
+def keep_command_start(connection: Connection, ledger_id: int, started_at: datetime) -> None:
+    """Keep when the instance got its command; the first time stays."""
+    named_queries().keep_command_start(connection, ledger_id=ledger_id, started_at=started_at)
+
+
+def keep_command_end(connection: Connection, ledger_id: int, ended_at: datetime) -> None:
+    """Keep when the instance's command ended; the first time stays."""
+    named_queries().keep_command_end(connection, ledger_id=ledger_id, ended_at=ended_at)
+
+
+def observe_state(
+    connection: Connection,
+    ledger_id: int,
+    state: InstanceState,
+    *,
+    state_reason: str | None = None,
+    inferred: TerminationReason = TerminationReason.INSTANCE_LOST,
+) -> None:
+    """Keep a state that EC2 showed; a late or repeated observation changes nothing.
+
+    Args:
+        state_reason: EC2's own code for it.
+        inferred: The reason of an end that has none yet.
+    """
+    named_queries().observe_state(
+        connection,
+        ledger_id=ledger_id,
+        state=state.value,
+        state_reason=state_reason,
+        inferred_reason=inferred.value,
+    )
 
 
 def intend_termination(
@@ -85,6 +156,22 @@ def intend_termination(
     named_queries().intend_termination(
         connection, ledger_id=ledger_id, termination_reason=reason.value, termination_detail=detail
     )
+
+
+def generations_of_validation(connection: Connection, validation_id: UUID) -> list[InstanceRecord]:
+    """Every row of a validation, oldest first."""
+    rows = named_queries().generations_of_validation(connection, validation_id=validation_id)
+    return [InstanceRecord.from_row(row) for row in rows]
+
+
+def has_terminated_notice(connection: Connection, instance_id: str) -> bool:
+    """Whether the reaper's Lambda function left word that it ended the instance."""
+    return bool(named_queries().has_terminated_notice(connection, instance_id=instance_id))
+
+
+def give_up(connection: Connection, ledger_id: int) -> None:
+    """Keep that the validation goes on with another instance."""
+    named_queries().give_up(connection, ledger_id=ledger_id)
 
 
 def live_of_run(connection: Connection, run_id: UUID) -> list[InstanceRecord]:

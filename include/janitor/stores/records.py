@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from janitor.domain.states import InstanceState, RunStatus, TerminationReason, ValidationStatus
+from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, TerminationReason, ValidationStatus
 from janitor.domain.watching import WatchOutcome
 
 
@@ -77,8 +77,10 @@ class InstanceRecord:
     """One row of the launch ledger."""
 
     ledger_id: int
-    validation_id: UUID
-    run_id: UUID
+    origin: InstanceOrigin
+    validation_id: UUID | None
+    """None for an adopted instance."""
+    run_id: UUID | None
     deployment: str
     generation: int
     client_token: str
@@ -90,13 +92,32 @@ class InstanceRecord:
     termination_reason: TerminationReason | None
     intent_at: datetime
     deadline_at: datetime
+    expires_at: datetime
+    keep_until: datetime | None
+    """End of the last debug lease, if there was one; it may be over."""
     launched_at: datetime | None
+    ended_at: datetime | None
+    given_up_at: datetime | None
+    """When its validation turned to another instance."""
+    subnet_id: str | None
+    launch_parameters: Mapping[str, Any]
+    """RunInstances' parameters; empty for rows of before they were kept."""
+
+    @property
+    def may_live_until(self) -> datetime:
+        """The expiry, put off by a debug lease."""
+        return max(self.expires_at, self.keep_until or self.expires_at)
+
+    def is_kept(self, now: datetime) -> bool:
+        """Whether a debug lease holds it now."""
+        return self.keep_until is not None and now < self.keep_until
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> InstanceRecord:
         """Make a record of a row of `instances`."""
         return cls(
             ledger_id=row["ledger_id"],
+            origin=InstanceOrigin(row["origin"]),
             validation_id=row["validation_id"],
             run_id=row["run_id"],
             deployment=row["deployment"],
@@ -110,5 +131,11 @@ class InstanceRecord:
             termination_reason=TerminationReason(row["termination_reason"]) if row["termination_reason"] else None,
             intent_at=row["intent_at"],
             deadline_at=row["deadline_at"],
+            expires_at=row["expires_at"],
+            keep_until=row["keep_until"],
             launched_at=row["launched_at"],
+            ended_at=row["ended_at"],
+            given_up_at=row["given_up_at"],
+            subnet_id=row["subnet_id"],
+            launch_parameters=row["launch_parameters"],
         )

@@ -177,13 +177,20 @@ def finish_validation(connection: Connection, validation_id: UUID, conclusion: C
 
 
 def insert_report(
-    connection: Connection, validation_id: UUID, report: Report, *, storage_key: str, sha256: str
+    connection: Connection,
+    validation_id: UUID,
+    report: Report,
+    *,
+    ledger_id: int | None,
+    storage_key: str,
+    sha256: str,
 ) -> None:
-    """Keep a report and its checks."""
+    """Keep a report and its checks, and which instance it is of."""
     queries = named_queries()
     queries.insert_report(
         connection,
         validation_id=validation_id,
+        ledger_id=ledger_id,
         format=REPORT_FORMAT,
         storage_key=storage_key,
         sha256=sha256,

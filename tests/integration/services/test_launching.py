@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from janitor.cloud import instances as ec2
-from janitor.cloud.failures import launch_failure_of
 from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import ConflictError, SettingsError
-from janitor.domain.launching import LaunchVerdict
-from janitor.domain.states import InstanceState, TerminationReason
-from janitor.services import launch as launching
+from janitor.domain.breaker import EVERYTHING
+from janitor.domain.errors import CloudError, ConflictError, LaunchRefusedError, SettingsError
+from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
+from janitor.services import launch_breaker
 from janitor.services import terminate as terminating
+from janitor.services.launch import Launched, LaunchStep, NoPlace, NotYet, advance_launch
 from janitor.services.reconcile import observe_deployment
 from janitor.services.record import record_validation
 from janitor.settings import Settings
 from janitor.stores import ledger
+from janitor.stores import placement as attempts
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
 from tests.support.localcloud_server import LocalCloudServer
@@ -29,21 +31,27 @@ from tests.support.rows import insert_run
 VERIFY = timedelta(seconds=20)
 
 
-def run_instances(settings: Settings, order: launching.LaunchOrder) -> str:
-    """What the operator does with an order."""
-    answer = (
-        CloudAccess.of(settings)
-        .launch_client()
-        .run_instances(ImageId=order.image_id, MinCount=1, MaxCount=1, **order.parameters)
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the caller runs after it."""
+
+
+def step(settings: Settings, validation_id: UUID) -> LaunchStep:
+    """One step, as a task takes it."""
+    access = CloudAccess.of(settings)
+    return advance_launch(
+        settings, validation_id, lambda image_id, parameters: ec2.run_instance(access, image_id, parameters)
     )
-    instance_id: str = answer["Instances"][0]["InstanceId"]
-    return instance_id
 
 
-def order(settings: Settings, validation_id: UUID) -> launching.LaunchOrder:
-    taken = launching.order_launch(settings, validation_id)
-    assert taken is not None
-    return taken
+def launch(settings: Settings, validation_id: UUID) -> str:
+    """Step until there is an instance."""
+    deadline = time.monotonic() + VERIFY.total_seconds()
+    while True:
+        taken = step(settings, validation_id)
+        if isinstance(taken, Launched):
+            return taken.instance_id
+        assert time.monotonic() < deadline, taken
+        time.sleep(0.05)
 
 
 def latest(settings: Settings, validation_id: UUID) -> InstanceRecord:
@@ -53,6 +61,14 @@ def latest(settings: Settings, validation_id: UUID) -> InstanceRecord:
     return record
 
 
+def results(settings: Settings, validation_id: UUID) -> list[tuple[str, str, PlacementResult]]:
+    with transaction(settings.writer_url) as connection:
+        return [
+            (one.candidate.instance_type, one.candidate.market.value, one.result)
+            for one in attempts.attempts_of(connection, validation_id)
+        ]
+
+
 def eventually(condition: Callable[[], bool], within: timedelta = VERIFY) -> None:
     deadline = time.monotonic() + within.total_seconds()
     while not condition():
@@ -60,101 +76,251 @@ def eventually(condition: Callable[[], bool], within: timedelta = VERIFY) -> Non
         time.sleep(0.1)
 
 
+@pytest.fixture
+def faults(cloud: LocalCloudServer) -> Iterator[Callable[..., None]]:
+    """Sets faults; they end with the test."""
+    yield cloud.set_faults
+    cloud.set_faults()
+
+
 def test_killed_before_run_instances_the_next_try_uses_the_same_token(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    killed, again = order(settings, first), order(settings, first)
-    assert again.record.client_token == killed.record.client_token
-    assert again.adopted_instance_id is None
+    tokens = []
+
+    def killed(image_id: str, parameters: Mapping[str, Any]) -> str:
+        tokens.append((image_id, dict(parameters)))
+        raise Killed
+
+    for _ in range(2):
+        with pytest.raises(Killed):
+            advance_launch(settings, first, killed)
+    assert tokens[0] == tokens[1]
+    assert latest(settings, first).state is InstanceState.INTENT
+    launch(settings, first)
+    assert len(ec2.find_by_validation(CloudAccess.of(settings), first)) == 1
 
 
 def test_killed_during_run_instances_the_next_try_adopts(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    instance_id = run_instances(settings, order(settings, first))  # its answer is lost
-    assert order(settings, first).adopted_instance_id == instance_id
+    access, launched = CloudAccess.of(settings), []
+
+    def killed_after(image_id: str, parameters: Mapping[str, Any]) -> str:
+        launched.append(ec2.run_instance(access, image_id, parameters))
+        raise Killed
+
+    with pytest.raises(Killed):
+        advance_launch(settings, first, killed_after)
+    assert step(settings, first) == Launched(instance_id=launched[0], adopted=True)
+    assert results(settings, first) == [("g5.xlarge", "on-demand", PlacementResult.LAUNCHED)]
 
 
-def test_calling_twice_with_one_order_launches_once(settings: Settings) -> None:
+def test_the_same_token_and_parameters_launch_once(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    one, other = order(settings, first), order(settings, first)
-    assert run_instances(settings, one) == run_instances(settings, other)
-    assert len(ec2.find_by_validation(CloudAccess.of(settings), first)) == 1
+    access = CloudAccess.of(settings)
+
+    def twice(image_id: str, parameters: Mapping[str, Any]) -> str:
+        assert ec2.run_instance(access, image_id, parameters) == ec2.run_instance(access, image_id, parameters)
+        return ec2.run_instance(access, image_id, parameters)
+
+    advance_launch(settings, first, twice)
+    assert len(ec2.find_by_validation(access, first)) == 1
 
 
 def test_a_dead_instance_is_not_adopted(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    before = order(settings, first)
-    instance_id = run_instances(settings, before)
-    launching.keep_launched(settings, before.record, instance_id)
-    ec2.terminate(CloudAccess.of(settings), [instance_id])
+    before = launch(settings, first)
+    earlier = latest(settings, first)
+    ec2.terminate(CloudAccess.of(settings), [before])
     eventually(lambda: not ec2.find_by_validation(CloudAccess.of(settings), first))
-    after = order(settings, first)
-    assert after.adopted_instance_id is None
-    assert after.record.generation == before.record.generation + 1
+    assert launch(settings, first) != before
+    after = latest(settings, first)
+    assert after.generation == earlier.generation + 1
     # The hard limit holds over the new launch.
-    assert after.record.deadline_at == before.record.deadline_at
+    assert after.deadline_at == earlier.deadline_at
 
 
 def test_places_are_held_until_ec2_says_terminated(settings: Settings) -> None:
     _, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment, max_concurrent_instances=1)
-    taken = order(settings, first)
-    launching.keep_launched(settings, taken.record, run_instances(settings, taken))
-    assert launching.order_launch(settings, second) is None
-    ended, left = terminating.terminate_and_verify(
+    launch(settings, first)
+    assert step(settings, second) == NoPlace(limit=1)
+    ending = terminating.end_scope(
         settings, terminating.scope_of_validation(first), TerminationReason.FINISHED, timeout=VERIFY
     )
-    assert (len(ended), left) == (1, [])
-    assert launching.order_launch(settings, second) is not None
+    assert (len(ending.terminated), ending.left) == (1, ())
+    launch(settings, second)
 
 
 def test_an_instance_that_ends_by_itself_frees_its_place(settings: Settings) -> None:
     _, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment, max_concurrent_instances=1)
-    taken = order(settings, first)
-    instance_id = run_instances(settings, taken)
-    launching.keep_launched(settings, taken.record, instance_id)
+    instance_id = launch(settings, first)
     CloudAccess.of(settings).client("ec2").terminate_instances(InstanceIds=[instance_id])
 
     def freed() -> bool:
         observe_deployment(settings)
-        return launching.order_launch(settings, second) is not None
+        return isinstance(step(settings, second), Launched)
 
     eventually(freed)
     assert latest(settings, first).termination_reason is TerminationReason.INSTANCE_LOST
 
 
 @pytest.mark.parametrize(
-    ("code", "verdict", "state"),
+    ("code", "result"),
     [
-        ("InsufficientInstanceCapacity", LaunchVerdict.TRY_AGAIN, InstanceState.NOT_LAUNCHED),
-        ("VcpuLimitExceeded", LaunchVerdict.STOP, InstanceState.NOT_LAUNCHED),
-        ("UnauthorizedOperation", LaunchVerdict.STOP, InstanceState.NOT_LAUNCHED),
+        ("VcpuLimitExceeded", PlacementResult.QUOTA),
+        ("UnauthorizedOperation", PlacementResult.PERMISSION),
+        ("InvalidSubnetID.NotFound", PlacementResult.CONFIG),
     ],
 )
-def test_a_refusal_closes_the_intent_and_says_why(
-    settings: Settings, cloud: LocalCloudServer, code: str, verdict: LaunchVerdict, state: InstanceState
+def test_a_refusal_for_good_stops_and_says_what_to_do(
+    settings: Settings, faults: Callable[..., None], code: str, result: PlacementResult
 ) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    taken = order(settings, first)
-    cloud.set_faults({"api": "RunInstances", "code": code, "times": 1})
-    with pytest.raises(Exception, match=code) as raised:
-        run_instances(settings, taken)
-    failure = launch_failure_of(raised.value)
-    assert failure is not None
-    assert failure.verdict is verdict
-    launching.keep_refusal(settings, taken.record, failure)
-    assert latest(settings, first).state is state
-    # A new attempt is a new generation with a token of its own.
-    assert order(settings, first).record.client_token != taken.record.client_token
+    faults({"api": "RunInstances", "code": code, "times": 1})
+    with pytest.raises(LaunchRefusedError, match=r"quota|policy|settings") as raised:
+        step(settings, first)
+    assert raised.value.reason_code in ("quota", "permission", "launch_config")
+    assert latest(settings, first).state is InstanceState.NOT_LAUNCHED
+    assert results(settings, first) == [("g5.xlarge", "on-demand", result)]
+    with transaction(settings.writer_url) as connection:
+        kept = connection.execute("select aws_code from placement_attempts where validation_id = %s", (first,))
+        assert [row["aws_code"] for row in kept] == [code]
+
+
+CANDIDATES = """
+default_market: spot-then-on-demand
+default_instance_type: g5.xlarge
+fallback_instance_types: [g6.xlarge]
+repositories:
+  - {name: worker-a, organization: acme, prompt: look at it, url: "file:///does-not-exist/worker-a"}
+"""
+
+
+def test_capacity_and_price_go_on_to_the_next_candidate_each_with_its_own_token(
+    settings: Settings, faults: Callable[..., None]
+) -> None:
+    _, (first,) = insert_run(settings.writer_url, deployment=settings.deployment, config=CANDIDATES)
+    faults(
+        {"api": "RunInstances", "code": "InsufficientInstanceCapacity", "times": 1},
+        {"api": "RunInstances", "code": "SpotMaxPriceTooLow", "times": 1},
+        {"api": "RunInstances", "code": "InsufficientInstanceCapacity", "times": 1},
+    )
+    launch(settings, first)
+    assert results(settings, first) == [
+        ("g5.xlarge", "spot", PlacementResult.CAPACITY),
+        ("g6.xlarge", "spot", PlacementResult.PRICE),
+        ("g5.xlarge", "on-demand", PlacementResult.CAPACITY),
+        ("g6.xlarge", "on-demand", PlacementResult.LAUNCHED),
+    ]
+    with transaction(settings.writer_url) as connection:
+        rows = ledger.generations_of_validation(connection, first)
+    assert len({row.client_token for row in rows}) == 4
+    assert [row.state.is_live for row in rows] == [False, False, False, True]
+    # What launched nothing costs no time: the limit counts from the launch.
+    assert rows[-1].deadline_at - rows[-1].intent_at == timedelta(minutes=30)
+
+
+def test_a_market_is_asked_for_as_configured(settings: Settings) -> None:
+    _, (first,) = insert_run(settings.writer_url, deployment=settings.deployment, config=CANDIDATES)
+    launch(settings, first)
+    assert [one.is_spot for one in ec2.find_by_validation(CloudAccess.of(settings), first)] == [True]
+
+
+def test_without_capacity_anywhere_the_launch_pauses_before_the_next_round(
+    settings: Settings, faults: Callable[..., None]
+) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    faults({"api": "RunInstances", "code": "InsufficientInstanceCapacity"})
+    assert isinstance(step(settings, first), NotYet)
+    paused = step(settings, first)
+    assert isinstance(paused, NotYet)
+    assert timedelta(seconds=20) < paused.until - datetime.now(timezone.utc) <= timedelta(seconds=30)
+    assert len(results(settings, first)) == 1
+
+
+def test_a_throttled_launch_is_put_off_and_not_given_up(settings: Settings, faults: Callable[..., None]) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    faults({"api": "RunInstances", "code": "RequestLimitExceeded", "times": 2})
+    launch(settings, first)
+    assert [result for _, _, result in results(settings, first)] == [
+        PlacementResult.THROTTLED,
+        PlacementResult.THROTTLED,
+        PlacementResult.LAUNCHED,
+    ]
+
+
+def test_no_answer_keeps_the_attempt_open(settings: Settings, faults: Callable[..., None]) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    faults({"api": "RunInstances", "code": "ServiceUnavailable", "times": 1})
+    with pytest.raises(CloudError, match="same token"):
+        step(settings, first)
+    assert latest(settings, first).state is InstanceState.INTENT
+    launch(settings, first)
+    assert [result for _, _, result in results(settings, first)] == [PlacementResult.LAUNCHED]
+
+
+def test_repeated_failures_pause_the_launches_of_a_repository_and_then_of_all(
+    settings: Settings, faults: Callable[..., None]
+) -> None:
+    careful = settings.model_copy(update={"breaker_repository_failures": 2, "breaker_deployment_failures": 3})
+    faults({"api": "RunInstances", "code": "VcpuLimitExceeded", "times": 3})
+
+    def refused(index: int) -> str:
+        _, validations = insert_run(settings.writer_url, deployment=settings.deployment)
+        with pytest.raises(LaunchRefusedError) as raised:
+            step(careful, validations[index])
+        return raised.value.reason_code
+
+    assert [refused(0), refused(0), refused(0)] == ["quota", "quota", "launch_breaker"]
+    assert [refused(1), refused(1)] == ["quota", "launch_breaker"]
+    states = {one.scope: one.failures_in_a_row for one in launch_breaker.state(careful)}
+    assert states == {EVERYTHING: 3, "acme/worker-a": 2, "acme/worker-b": 1}
+
+    launch_breaker.close(careful, EVERYTHING, "a test")
+    assert launch_breaker.state(careful) == ()
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    launch(careful, first)
+
+
+def test_after_the_pause_one_trial_launch_goes_first(settings: Settings, faults: Callable[..., None]) -> None:
+    careful = settings.model_copy(update={"breaker_deployment_failures": 1, "breaker_pause": timedelta(seconds=1)})
+    faults({"api": "RunInstances", "code": "VcpuLimitExceeded", "times": 1})
+    _, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
+    with pytest.raises(LaunchRefusedError):
+        step(careful, first)
+    with pytest.raises(LaunchRefusedError, match="launches pause until"):
+        step(careful, second)
+    time.sleep(1)
+    _, (trial, waiting) = insert_run(settings.writer_url, deployment=settings.deployment)
+    launch(careful, trial)
+    assert isinstance(step(careful, waiting), NotYet)
 
 
 def test_teardown_finds_an_instance_whose_id_nobody_kept(settings: Settings) -> None:
     run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    instance_id = run_instances(settings, order(settings, first))
-    ended, left = terminating.terminate_and_verify(
+    access, launched = CloudAccess.of(settings), []
+
+    def killed_after(image_id: str, parameters: Mapping[str, Any]) -> str:
+        launched.append(ec2.run_instance(access, image_id, parameters))
+        raise Killed
+
+    with pytest.raises(Killed):
+        advance_launch(settings, first, killed_after)
+    ending = terminating.end_scope(
         settings, terminating.scope_of_run(run_id), TerminationReason.RUN_TEARDOWN, timeout=VERIFY
     )
-    assert (ended, left) == ([instance_id], [])
+    assert (ending.terminated, ending.left) == (tuple(launched), ())
     record = latest(settings, first)
-    assert (record.instance_id, record.state) == (instance_id, InstanceState.TERMINATED)
+    assert (record.instance_id, record.state) == (launched[0], InstanceState.TERMINATED)
+
+
+def test_terminating_goes_on_while_aws_refuses(settings: Settings, faults: Callable[..., None]) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    launch(settings, first)
+    faults({"api": "TerminateInstances", "code": "InternalError", "times": 7})
+    ending = terminating.end_scope(
+        settings, terminating.scope_of_validation(first), TerminationReason.FINISHED, timeout=VERIFY * 3
+    )
+    assert (len(ending.terminated), ending.left) == (1, ())
 
 
 def test_a_launch_template_may_name_the_image(settings: Settings) -> None:
@@ -165,19 +331,19 @@ def test_a_launch_template_may_name_the_image(settings: Settings) -> None:
     )
     with_template = settings.model_copy(update={"image_id": None, "launch_template": name})
     _, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
-    instance_id = run_instances(with_template, order(with_template, first))
+    instance_id = launch(with_template, first)
     described = CloudAccess.of(settings).client("ec2").describe_instances(InstanceIds=[instance_id])
     assert described["Reservations"][0]["Instances"][0]["ImageId"] == "ami-0123456789abcdef0"
 
     nothing = settings.model_copy(update={"image_id": None, "launch_template": None})
     with pytest.raises(SettingsError, match="JANITOR_IMAGE_ID or JANITOR_LAUNCH_TEMPLATE"):
-        launching.order_launch(nothing, second)
+        step(nothing, second)
 
 
 def test_a_validation_that_has_ended_launches_nothing(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     record_validation(settings, first)
     with pytest.raises(ConflictError, match="has ended"):
-        launching.order_launch(settings, first)
+        step(settings, first)
     with transaction(settings.writer_url) as connection:
         assert ledger.latest_of_validation(connection, first) is None

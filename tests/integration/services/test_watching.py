@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -17,7 +16,6 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import Step, WatchOutcome, decide
-from janitor.services import launch as launching
 from janitor.services import terminate as terminating
 from janitor.services.fleet_view import look_at_fleet
 from janitor.services.kill import kill_all
@@ -29,18 +27,11 @@ from janitor.services.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
-from tests.integration.services.test_launching import order, run_instances
+from tests.integration.services.test_launching import launch
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
 ENDS_WITHIN = timedelta(seconds=60)
-
-
-def launch(settings: Settings, validation_id: UUID) -> str:
-    taken = order(settings, validation_id)
-    instance_id = run_instances(settings, taken)
-    launching.keep_launched(settings, taken.record, instance_id)
-    return instance_id
 
 
 def wait_for_outcome(watch: Watch) -> WatchOutcome:
@@ -48,6 +39,7 @@ def wait_for_outcome(watch: Watch) -> WatchOutcome:
     while (outcome := watch.step()) is None:
         assert time.monotonic() < deadline, "the watch did not end"
         time.sleep(0.1)
+    watch.keep()
     return outcome
 
 
@@ -76,9 +68,7 @@ def test_a_validation_from_launch_to_verdict(settings: Settings) -> None:
     assert conclusion.report.prompt == "look at it"
     assert record_validation(settings, first).status is conclusion.status
 
-    terminating.terminate_and_verify(
-        settings, terminating.scope_of_run(run_id), TerminationReason.FINISHED, timeout=ENDS_WITHIN
-    )
+    terminating.end_scope(settings, terminating.scope_of_run(run_id), TerminationReason.FINISHED, timeout=ENDS_WITHIN)
     verdict = close_run(settings, run_id)
     assert verdict is not None
     view = run_view(settings, str(run_id)[:8])

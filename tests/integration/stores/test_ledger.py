@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from janitor.domain.config_fields import Market
 from janitor.domain.identity import LaunchIdentity
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.stores import ledger
@@ -30,9 +31,19 @@ def _intend(
         generation=generation,
         repository_name="worker-a",
         deadline_at=now + timedelta(minutes=30),
+        expires_at=now + timedelta(minutes=32),
         intent_at=now,
     )
-    return ledger.insert_intent(connection, identity, instance_type="g5.xlarge", market="on-demand")
+    terms = ledger.LaunchTerms(
+        instance_type="g5.xlarge",
+        market=Market.ON_DEMAND,
+        subnet_id=None,
+        parameters={},
+        price_usd_hour=None,
+        volume_gib=100,
+        volume_usd_gib_month=None,
+    )
+    return ledger.insert_intent(connection, identity, terms)
 
 
 def test_a_validation_has_one_live_instance(database: TestDatabase) -> None:
@@ -76,7 +87,10 @@ def test_the_hard_limit_holds_over_launches(database: TestDatabase) -> None:
     _, (first, _) = insert_run(database.writer_url)
     limit = datetime.now(timezone.utc) + timedelta(minutes=30)
     with transaction(database.writer_url) as connection:
+        # An attempt that launched nothing takes no time from the validation.
+        assert store.keep_deadline(connection, first, limit - timedelta(hours=1)) == limit - timedelta(hours=1)
         assert store.keep_deadline(connection, first, limit) == limit
+        store.mark_launched(connection, first, "i-0123456789abcdef0")
         assert store.keep_deadline(connection, first, limit + timedelta(hours=1)) == limit
 
 

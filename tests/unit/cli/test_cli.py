@@ -130,6 +130,7 @@ def test_group_knows_the_commands():
     [
         (errors.ConfigError(()), ExitCode.USAGE),
         (errors.ConflictError("x"), ExitCode.USAGE),
+        (errors.BudgetRefusedError("x"), ExitCode.USAGE),
         (errors.SettingsError("x"), ExitCode.USAGE),
         (errors.NotFoundError("x"), ExitCode.USAGE),
         (errors.StackError("x"), ExitCode.INFRASTRUCTURE),
@@ -137,6 +138,7 @@ def test_group_knows_the_commands():
         (errors.CloudError("x"), ExitCode.INFRASTRUCTURE),
         (errors.DatabaseError("x"), ExitCode.INFRASTRUCTURE),
         (errors.AirflowError("x"), ExitCode.INFRASTRUCTURE),
+        (errors.LaunchRefusedError("capacity", "x"), ExitCode.INFRASTRUCTURE),
     ],
 )
 def test_exit_code_of_every_error(error, code):

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.domain.deadlines import execution_timeout_for, guest_timer_minutes
+from janitor.domain.deadlines import execution_timeout_for
 from janitor.domain.identity import (
     TAG_VALIDATION,
     LaunchIdentity,
     client_token_for,
     command_comment_for,
+    external_timer_name_for,
     run_id_for,
     validation_id_for,
 )
-from janitor.domain.launching import LaunchVerdict, classify_launch_failure
 
 NOW = datetime(2026, 1, 1, 3, 4, 5, tzinfo=timezone.utc)
 EC2_TOKEN_LENGTH, EC2_TAG_LENGTH, SSM_COMMENT_LENGTH = 64, 256, 100
@@ -49,6 +50,7 @@ def test_tags_are_what_ec2_takes(name: str) -> None:
         generation=1,
         repository_name=name,
         deadline_at=NOW + timedelta(minutes=30),
+        expires_at=NOW + timedelta(minutes=32),
         intent_at=NOW,
     )
     assert all(len(value) <= EC2_TAG_LENGTH for value in identity.tags.values())
@@ -63,27 +65,18 @@ def test_the_name_follows_the_convention() -> None:
         generation=1,
         repository_name="worker-basic",
         deadline_at=NOW,
+        expires_at=NOW,
         intent_at=NOW,
     )
     assert identity.tags["Name"] == "janitor-worker-basic-20260101030405"
 
 
 def test_durations() -> None:
-    assert guest_timer_minutes(timedelta(minutes=30), timedelta(minutes=2)) == 37
-    assert guest_timer_minutes(timedelta(seconds=30), timedelta(seconds=6)) == 6
     late = execution_timeout_for(NOW, NOW - timedelta(hours=1), timedelta(minutes=2))
     assert late == timedelta(seconds=1)
 
 
-def test_what_a_failed_launch_means() -> None:
-    def verdict(code: str, *, answered: bool = True) -> LaunchVerdict:
-        return classify_launch_failure(code, "text", answered=answered).verdict
-
-    assert verdict("InsufficientInstanceCapacity") is LaunchVerdict.TRY_AGAIN
-    assert verdict("RequestLimitExceeded") is LaunchVerdict.TRY_AGAIN
-    assert verdict("VcpuLimitExceeded") is LaunchVerdict.STOP
-    assert verdict("UnauthorizedOperation") is LaunchVerdict.STOP
-    assert verdict("InvalidAMIID.NotFound") is LaunchVerdict.STOP
-    # Without an answer there may be an instance: nothing but the same token is safe.
-    assert verdict("ReadTimeoutError", answered=False) is LaunchVerdict.UNKNOWN
-    assert verdict("InternalError") is LaunchVerdict.UNKNOWN
+def test_the_external_timer_s_name_fits() -> None:
+    name = external_timer_name_for("a" * 63, "i-0123456789abcdef0")
+    assert re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", name)
+    assert name != external_timer_name_for("b", "i-0123456789abcdef0")

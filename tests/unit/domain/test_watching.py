@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from janitor.domain.states import InstanceState
 from janitor.domain.watching import (
-    DESCRIBE_CONSISTENCY,
     CommandObservation,
     CommandStatus,
     Observation,
@@ -22,6 +21,7 @@ from janitor.domain.watching import (
 
 LAUNCHED = datetime(2026, 1, 1, tzinfo=timezone.utc)
 TIMEOUT, GRACE, ONLINE = timedelta(minutes=30), timedelta(minutes=2), timedelta(minutes=5)
+CONSISTENCY = timedelta(seconds=60)
 
 
 def watched(command_id: str | None = "c-1") -> Watched:
@@ -31,6 +31,8 @@ def watched(command_id: str | None = "c-1") -> Watched:
         deadline_at=LAUNCHED + TIMEOUT,
         grace=GRACE,
         online_timeout=ONLINE,
+        is_spot=False,
+        consistency=CONSISTENCY,
         command_id=command_id,
     )
 
@@ -57,7 +59,7 @@ MINUTE = timedelta(minutes=1)
         (None, seen(MINUTE), Step.WAIT, None),
         (None, seen(MINUTE, online=True), Step.SEND_COMMAND, None),
         (None, seen(MINUTE / 2, None), Step.WAIT, None),
-        (None, seen(DESCRIBE_CONSISTENCY, None), Step.FINISH, WatchOutcome.INSTANCE_LOST),
+        (None, seen(CONSISTENCY, None), Step.FINISH, WatchOutcome.INSTANCE_LOST),
         (None, seen(ONLINE), Step.FINISH, WatchOutcome.NEVER_ONLINE),
         (None, seen(ONLINE, online=True), Step.SEND_COMMAND, None),
         (None, seen(TIMEOUT, online=True), Step.FINISH, WatchOutcome.TIME_UP),

@@ -20,8 +20,8 @@ from janitor.services.kill import kill_all
 def kill_all_workers(session: Session, as_json_text: bool) -> ExitCode:
     """Emergency: terminate every instance and verify it.
 
-    Ends every run and every instance of this deployment at once, without asking, and has EC2 confirm it. The exit code
-    is 3 if an instance remains.
+    Ends every run and every instance of this deployment at once, without asking, those that `keep` holds too, and has
+    EC2 confirm it. The exit code is 3 if an instance remains.
     """
     console = Console(quiet=as_json_text)
     settings = session.settings()
@@ -35,9 +35,10 @@ def kill_all_workers(session: Session, as_json_text: bool) -> ExitCode:
                     "terminated": list(report.terminated),
                     "remaining": list(report.remaining),
                     "cancelled_runs": list(report.cancelled_runs),
+                    "was": dict(report.was),
                 }
             )
         )
     else:
-        console.result(kill_text(report.terminated, report.remaining, report.cancelled_runs))
+        console.result(kill_text(report.terminated, report.remaining, report.cancelled_runs, report.was))
     return ExitCode.INFRASTRUCTURE if report.remaining else ExitCode.OK

@@ -11,8 +11,10 @@ from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.history import history_text
 from janitor.cli.render.json_views import as_json, run_dict, validation_dicts
+from janitor.cli.render.keep import kept_dicts, kept_text
 from janitor.cli.render.runs import run_text, running_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.services.keep import kept_instances
 from janitor.services.reports import repository_history, run_view, running_runs
 
 
@@ -30,12 +32,16 @@ def check_parallel_status(session: Session, as_json_text: bool) -> ExitCode:
     """Show the runs that are going on.
 
     For each run: its id, when it started, its timeout and the time that remains, and every repository's state with the
-    time elapsed.
+    time elapsed; below, the instances that `keep` holds.
     """
-    runs = running_runs(session.settings())
+    settings = session.settings()
+    runs, kept = running_runs(settings), kept_instances(settings)
     now = datetime.now(timezone.utc)
-    console = Console()
-    console.result(as_json({"runs": [run_dict(run, now) for run in runs]}) if as_json_text else running_text(runs, now))
+    if as_json_text:
+        answer = as_json({"runs": [run_dict(run, now) for run in runs], "kept": kept_dicts(kept)})
+    else:
+        answer = "\n\n".join(filter(None, (running_text(runs, now), kept_text(kept, now))))
+    Console().result(answer)
     return ExitCode.OK
 
 

@@ -13,6 +13,7 @@ def instances_text(instances: Sequence[LiveInstance]) -> str:
     lines = [
         f"{each.instance_id}  {each.state}  {one_line(each.repository or 'unknown repository')}"
         f"  run {one_line(each.run_id or 'unknown')}  deadline {one_line(each.deadline_at or 'unknown')}"
+        + (f"  kept until {one_line(each.keep_until)}" if each.keep_until else "")
         for each in instances
     ]
     counted = f"{len(instances)} {'instance' if len(instances) == 1 else 'instances'}" if instances else "No instance"

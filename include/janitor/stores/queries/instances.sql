@@ -11,27 +11,42 @@ select * from instances where validation_id = :validation_id and state not in ('
 -- name: latest_of_validation(validation_id)^
 select * from instances where validation_id = :validation_id order by generation desc limit 1;
 
--- name: insert_intent(validation_id, run_id, deployment, generation, client_token, tags, instance_type, market, intent_at, deadline_at)^
+-- name: insert_intent(validation_id, run_id, deployment, generation, client_token, tags, instance_type, market, subnet_id, launch_parameters, price_usd_hour, volume_gib, volume_usd_gib_month, intent_at, deadline_at, expires_at)^
 insert into instances (validation_id, run_id, deployment, generation, client_token, tags, instance_type, market,
-                       intent_at, deadline_at)
+                       subnet_id, launch_parameters, price_usd_hour, volume_gib, volume_usd_gib_month, intent_at,
+                       deadline_at, expires_at)
 values (:validation_id, :run_id, :deployment, :generation, :client_token, :tags, :instance_type, :market,
-        :intent_at, :deadline_at)
+        :subnet_id, :launch_parameters, :price_usd_hour, :volume_gib, :volume_usd_gib_month, :intent_at,
+        :deadline_at, :expires_at)
 returning *;
 
 -- name: keep_launched(ledger_id, instance_id, availability_zone)!
+-- An intent that was closed meanwhile stays closed: its instance is found by tag.
 update instances
-set instance_id = :instance_id, availability_zone = :availability_zone,
+set instance_id = :instance_id, availability_zone = coalesce(:availability_zone, availability_zone),
     state = case when state = 'intent' then 'pending'::instance_state else state end,
     launched_at = coalesce(launched_at, clock_timestamp())
-where ledger_id = :ledger_id;
+where ledger_id = :ledger_id and state <> 'not_launched';
 
--- name: observe_state(ledger_id, state)!
+-- name: keep_price(ledger_id, price_usd_hour)!
+update instances set price_usd_hour = :price_usd_hour where ledger_id = :ledger_id;
+
+-- name: keep_command_start(ledger_id, started_at)!
+update instances set command_started_at = coalesce(command_started_at, :started_at) where ledger_id = :ledger_id;
+
+-- name: keep_command_end(ledger_id, ended_at)!
+update instances set command_ended_at = coalesce(command_ended_at, :ended_at)
+where ledger_id = :ledger_id and command_started_at is not null;
+
+-- name: observe_state(ledger_id, state, state_reason, inferred_reason)!
 -- Observations may arrive late or twice: only a change that the rules allow is kept.
 update instances i
 set state = :state::instance_state,
+    state_reason = coalesce(:state_reason, i.state_reason),
     ended_at = case when :state::instance_state in ('terminated', 'not_launched') then clock_timestamp() end,
     termination_reason = case when :state::instance_state in ('terminated', 'not_launched')
-                              then coalesce(i.termination_reason, 'instance_lost') else i.termination_reason end
+                              then coalesce(i.termination_reason, :inferred_reason::termination_reason)
+                              else i.termination_reason end
 where i.ledger_id = :ledger_id and i.state <> :state::instance_state and exists (
   select from allowed_transitions t
   where t.machine = 'instance' and t.from_state = i.state::text and t.to_state = :state::instance_state::text);
@@ -50,3 +65,15 @@ select * from instances where deployment = :deployment and state not in ('termin
 
 -- name: state_changes(ledger_id)
 select from_state, to_state, observed_at from instance_state_changes where ledger_id = :ledger_id order by observed_at;
+
+-- name: generations_of_validation(validation_id)
+select * from instances where validation_id = :validation_id order by generation;
+
+-- name: has_terminated_notice(instance_id)$
+select exists (select from external_notices where instance_id = :instance_id and kind = 'terminated');
+
+-- name: ledger_row(ledger_id)^
+select * from instances where ledger_id = :ledger_id;
+
+-- name: give_up(ledger_id)!
+update instances set given_up_at = coalesce(given_up_at, clock_timestamp()) where ledger_id = :ledger_id;

@@ -26,8 +26,9 @@ set instance_id = :instance_id, launched_at = coalesce(launched_at, clock_timest
 where validation_id = :validation_id and finished_at is null;
 
 -- name: set_deadline(validation_id, deadline_at)^
--- The hard limit counts from the first launch and holds over retries.
-update repository_validations set deadline_at = coalesce(deadline_at, :deadline_at)
+-- The hard limit counts from the first launch and holds over retries; an attempt that launched nothing is none.
+update repository_validations
+set deadline_at = case when launched_at is null then :deadline_at else coalesce(deadline_at, :deadline_at) end
 where validation_id = :validation_id
 returning deadline_at;
 
@@ -60,9 +61,9 @@ where validation_id = :validation_id and finished_at is null;
 update repository_validations set status_reason_code = :reason_code, status_summary = :summary
 where validation_id = :validation_id and finished_at is null;
 
--- name: insert_report(validation_id, format, storage_key, sha256, partial, report)!
-insert into validation_reports (validation_id, format, storage_key, sha256, partial, report)
-values (:validation_id, :format, :storage_key, :sha256, :partial, :report)
+-- name: insert_report(validation_id, ledger_id, format, storage_key, sha256, partial, report)!
+insert into validation_reports (validation_id, ledger_id, format, storage_key, sha256, partial, report)
+values (:validation_id, :ledger_id, :format, :storage_key, :sha256, :partial, :report)
 on conflict (validation_id) do nothing;
 
 -- name: insert_check(validation_id, position, name, status, required, reason_code, reason, started_at, duration_seconds, exit_code)!

@@ -1,0 +1,51 @@
+"""What a run would cost, without launching anything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from janitor.cli.console import Console
+from janitor.cli.exit_codes import ExitCode
+from janitor.cli.options import repository_option, timeout_option
+from janitor.cli.registry import ExampleCommand
+from janitor.cli.render.estimate import estimate_dict, estimate_text
+from janitor.cli.render.json_views import as_json
+from janitor.cli.runs import config_path
+from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.services.estimate import estimate_request
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        "janitor estimate infra/workers-config.yaml",
+        "janitor estimate --repo worker-basic --timeout-minutes 10",
+        "janitor estimate infra/workers-config.yaml --json | jq -r .worst_case_usd",
+    ),
+)
+@click.argument("config", required=False)
+@repository_option
+@timeout_option
+@json_option
+@shared_options
+@pass_session
+def estimate(
+    session: Session, config: str | None, repository: str | None, timeout_minutes: float | None, as_json_text: bool
+) -> ExitCode:
+    """Say what a run would cost at the worst; launch nothing.
+
+    For each repository the instance types that are tried, hours and dollars; the totals; and whether the budgets of
+    the run and of the day allow it. CONFIG defaults to the environment's own. Only what is left of the day needs the
+    database. The exit code is 2 where the run would be refused.
+    """
+    settings = session.settings()
+    checked = estimate_request(
+        settings,
+        config_path=config_path(settings, config),
+        repository=repository,
+        timeout=timedelta(minutes=timeout_minutes) if timeout_minutes is not None else None,
+    )
+    Console().result(as_json(estimate_dict(checked)) if as_json_text else estimate_text(checked))
+    return ExitCode.OK if checked.refusal is None else ExitCode.USAGE

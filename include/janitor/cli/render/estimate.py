@@ -1,0 +1,112 @@
+"""A run's worst case as text and JSON: the answer of `estimate`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
+from janitor.cli.render.runs import dollars
+from janitor.domain.budget import RepositoryEstimate
+from janitor.services.estimate import CheckedEstimate
+
+_HOUR = timedelta(hours=1)
+
+
+def estimate_text(checked: CheckedEstimate) -> str:
+    """A line for each repository, the totals, the limits, and whether the run would be accepted."""
+    estimate, limits = checked.estimate, checked.limits
+    count = len(estimate.repositories)
+    lines = [
+        f"{one_line(checked.config_path)}: {count} {'repository' if count == 1 else 'repositories'},"
+        f" at the worst in {estimate.region} (prices: {estimate.prices_source})",
+        "",
+        *(_repository_line(each) for each in estimate.repositories),
+        f"Total: {count} {'instance' if count == 1 else 'instances'}, {_hours(estimate.lifetime)},"
+        f" {_money(estimate.worst_case_usd)}",
+        "",
+        f"Run: {_limit(limits.run_usd, 'max_run_cost_usd')}",
+        f"Day: {_day(checked)}",
+    ]
+    if checked.refusal is not None:
+        lines.append(f"{BAD} {checked.refusal.message}")
+    elif checked.day_trouble is not None:
+        lines.append(f"{UNKNOWN} accepted as far as it is known; the day's budget is checked when the run starts")
+    elif limits.any_set:
+        lines.append(f"{GOOD} accepted")
+    else:
+        lines.append(f"{GOOD} accepted: there is no budget")
+    return "\n".join(lines)
+
+
+def _repository_line(each: RepositoryEstimate) -> str:
+    candidates = ", ".join(
+        f"{name} {'price unknown' if price is None else f'${price.normalize():f}/h'}"
+        for name, price in each.usd_hour_by_type.items()
+    )
+    return f"  {each.repository_name}: {candidates}; {_hours(each.lifetime)}; {_money(each.worst_case_usd)}"
+
+
+def _limit(limit: Decimal | None, name: str) -> str:
+    return f"no limit ({name} is not set)" if limit is None else f"at most {dollars(limit)} ({name})"
+
+
+def _day(checked: CheckedEstimate) -> str:
+    limits = checked.limits
+    text = _limit(limits.daily_usd, "daily_budget_usd")
+    if checked.day_trouble is not None:
+        return f"{text}; what is left of it is unknown: database down"
+    if limits.day_used_usd is not None and limits.day_left_usd is not None:
+        return f"{text}; {dollars(limits.day_used_usd)} reserved or spent, {dollars(limits.day_left_usd)} left"
+    return text
+
+
+def _hours(duration: timedelta) -> str:
+    return f"{duration / _HOUR:.2f} h"
+
+
+def _money(amount: Decimal | None) -> str:
+    return "unknown" if amount is None else dollars(amount)
+
+
+def estimate_dict(checked: CheckedEstimate) -> dict[str, Any]:
+    """The same for scripts."""
+    estimate, limits, refusal = checked.estimate, checked.limits, checked.refusal
+    return {
+        "config_path": checked.config_path,
+        "region": estimate.region,
+        "prices_source": estimate.prices_source,
+        "repositories": [
+            {
+                "repository": each.repository_name,
+                "usd_hour_by_type": {name: _text(price) for name, price in each.usd_hour_by_type.items()},
+                "hours": round(each.lifetime / _HOUR, 4),
+                "worst_case_usd": _text(each.worst_case_usd),
+            }
+            for each in estimate.repositories
+        ],
+        "hours": round(estimate.lifetime / _HOUR, 4),
+        "worst_case_usd": _text(estimate.worst_case_usd),
+        "unpriced": list(estimate.unpriced),
+        "max_run_cost_usd": _text(limits.run_usd),
+        "daily_budget_usd": _text(limits.daily_usd),
+        "day_used_usd": _text(limits.day_used_usd),
+        "day_left_usd": _text(limits.day_left_usd),
+        "day_trouble": str(checked.day_trouble) if checked.day_trouble else None,
+        "accepted": refusal is None,
+        "refusal": None
+        if refusal is None
+        else {
+            "message": refusal.message,
+            "fits": {
+                "repositories": list(refusal.fits.repositories),
+                "timeout_minutes": refusal.fits.timeout_minutes,
+                "instance_type": refusal.fits.instance_type,
+            },
+        },
+    }
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)

@@ -1,0 +1,100 @@
+"""The time of instances as text and JSON: the answer of `waste`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from janitor.cli.render.marks import BAD, GOOD, one_line
+from janitor.cli.render.runs import dollars
+from janitor.cli.render.times import compactly, instant
+from janitor.domain.costs import InstancePhase
+from janitor.services.waste import PhaseTotal, UnexplainedTime, WasteReport
+
+_WORDS = {
+    InstancePhase.BOOT: "boot",
+    InstancePhase.BUILD: "build",
+    InstancePhase.TEST: "test",
+    InstancePhase.IDLE: "idle between checks",
+    InstancePhase.AFTER_FINISH: "after the finish",
+    InstancePhase.KEPT: "kept by a debug lease",
+    InstancePhase.IN_PROGRESS: "still in progress",
+    InstancePhase.UNEXPLAINED: "unexplained",
+}
+
+
+def waste_text(report: WasteReport) -> str:
+    """Time and dollars by phase, then a line for each instance with unexplained time."""
+    if not report.instances:
+        return f"No instance was launched since {instant(report.since)}."
+    count = f"{report.instances} {'instance' if report.instances == 1 else 'instances'}"
+    lines = [f"{count} since {instant(report.since)}", ""]
+    lines += [_phase_line(_WORDS[phase], total, report.total) for phase, total in report.phases.items()]
+    lines.append(_phase_line("total", report.total, report.total))
+    if report.instances_without_price:
+        lines.append(f"The price of {report.instances_without_price} of them is not known; their dollars are missing.")
+    if not report.unexplained:
+        return "\n".join([*lines, "", f"{GOOD} every instance-second is explained"])
+    return "\n".join([*lines, "", "Unexplained:", *(_unexplained_line(each) for each in report.unexplained)])
+
+
+def _phase_line(name: str, part: PhaseTotal, whole: PhaseTotal) -> str:
+    share = part.duration / whole.duration if whole.duration else 0
+    return f"  {name:<22} {compactly(part.duration):>12} {share:>7.1%} {dollars(part.usd):>10}"
+
+
+def _unexplained_line(each: UnexplainedTime) -> str:
+    money = f", {dollars(each.usd)}" if each.usd is not None else ""
+    parts = [
+        f"{BAD} {each.instance_id or 'no id'} ({each.instance_type}) of {each.repository_name or 'no repository'}:"
+        f" {_length(each.unexplained)}{money}",
+        each.because,
+    ]
+    if each.stopped_at is None:
+        parts.append(f"alive since {instant(each.launched_at)}")
+    else:
+        reason = f" ({each.termination_reason.value})" if each.termination_reason else ""
+        parts.append(f"ended {instant(each.stopped_at)} by {each.ended_by or 'somebody unknown'}{reason}")
+    parts += [each.termination_detail, each.state_reason, each.notices]
+    parts.append(f"run {each.run_id}" if each.run_id else None)
+    return "; ".join(one_line(part) for part in parts if part)
+
+
+def _length(duration: timedelta) -> str:
+    return compactly(duration) if duration >= timedelta(seconds=1) else "less than 1s"
+
+
+def waste_dict(report: WasteReport) -> dict[str, Any]:
+    """The same for scripts."""
+    return {
+        "since": report.since.isoformat(),
+        "instances": report.instances,
+        "instances_without_price": report.instances_without_price,
+        "total_seconds": report.total.duration.total_seconds(),
+        "total_usd": str(report.total.usd),
+        "phases": {
+            phase.value: {"seconds": total.duration.total_seconds(), "usd": str(total.usd)}
+            for phase, total in report.phases.items()
+        },
+        "unexplained": [_unexplained_dict(each) for each in report.unexplained],
+    }
+
+
+def _unexplained_dict(each: UnexplainedTime) -> dict[str, Any]:
+    return {
+        "instance_id": each.instance_id,
+        "instance_type": each.instance_type,
+        "origin": each.origin.value,
+        "repository": each.repository_name,
+        "run_id": str(each.run_id) if each.run_id else None,
+        "launched_at": each.launched_at.isoformat(),
+        "stopped_at": each.stopped_at.isoformat() if each.stopped_at else None,
+        "unexplained_seconds": each.unexplained.total_seconds(),
+        "usd": str(each.usd) if each.usd is not None else None,
+        "because": each.because,
+        "ended_by": each.ended_by,
+        "termination_reason": each.termination_reason.value if each.termination_reason else None,
+        "termination_detail": each.termination_detail,
+        "state_reason": each.state_reason,
+        "notices": each.notices,
+    }

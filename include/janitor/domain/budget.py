@@ -1,0 +1,283 @@
+"""What a run may cost at the worst, whether the budget allows it, and what would fit where it doesn't.
+
+Invariant: a worst case is an upper bound. The dearest of a repository's candidate types counts, on demand, from launch
+to the last moment at which anything may still be alive. Where a price isn't known, neither is the worst case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+from janitor.domain.costs import worst_case
+
+_NAMES_SHOWN = 10
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepositoryEstimate:
+    """What one repository of a run may cost."""
+
+    repository_name: str
+    usd_hour_by_type: Mapping[str, Decimal | None]
+    """Its candidate types in the order in which they are tried, each with its on-demand price; None: not known."""
+    timeout: timedelta
+    overtime: timedelta
+    """How much longer than the hard limit an instance may live: grace and one pass of the reaper."""
+    volume_gib: int
+    volume_usd_gib_month: Decimal | None
+
+    @property
+    def lifetime(self) -> timedelta:
+        """The longest that its instances live, all together: the hard limit holds over retries."""
+        return self.timeout + self.overtime
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """What no price is known of: instance types, or the volume."""
+        types = tuple(name for name, price in self.usd_hour_by_type.items() if price is None)
+        return types if self.volume_usd_gib_month is not None else (*types, "gp3")
+
+    @property
+    def worst_case_usd(self) -> Decimal | None:
+        """The most that it may cost, to four places; None where a price isn't known."""
+        prices = [price for price in self.usd_hour_by_type.values() if price is not None]
+        if self.unpriced or self.volume_usd_gib_month is None:
+            return None
+        return worst_case(
+            usd_hour=max(prices),
+            lifetime=self.lifetime,
+            volume_gib=self.volume_gib,
+            volume_usd_gib_month=self.volume_usd_gib_month,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEstimate:
+    """What a run may cost: its repositories in the order of the configuration."""
+
+    repositories: Sequence[RepositoryEstimate]
+    prices_source: str
+    """The file of the prices, for messages."""
+    region: str
+
+    @property
+    def worst_case_usd(self) -> Decimal | None:
+        """The most that the run may cost; None where a price isn't known."""
+        total = Decimal(0)
+        for each in self.repositories:
+            if each.worst_case_usd is None:
+                return None
+            total += each.worst_case_usd
+        return total
+
+    @property
+    def lifetime(self) -> timedelta:
+        """Instance time of the worst case."""
+        return sum((each.lifetime for each in self.repositories), timedelta())
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """Everything that no price is known of, each once."""
+        return tuple(dict.fromkeys(name for each in self.repositories for name in each.unpriced))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetLimits:
+    """What may be spent; None: no limit."""
+
+    run_usd: Decimal | None
+    daily_usd: Decimal | None
+    day_used_usd: Decimal | None = None
+    """Reserved and spent of the day already; None: not known."""
+
+    @property
+    def day_left_usd(self) -> Decimal | None:
+        """What is left of the day; None without a limit or where it isn't known."""
+        if self.daily_usd is None or self.day_used_usd is None:
+            return None
+        return max(self.daily_usd - self.day_used_usd, Decimal(0))
+
+    @property
+    def any_set(self) -> bool:
+        """Whether there is a limit at all."""
+        return self.run_usd is not None or self.daily_usd is not None
+
+    @property
+    def available_usd(self) -> Decimal | None:
+        """What a run may cost now; None: no limit that is known."""
+        known = [each for each in (self.run_usd, self.day_left_usd) if each is not None]
+        return min(known) if known else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhatFits:
+    """Smaller runs that the budget allows; None, or nothing, where there is none of that kind."""
+
+    repositories: tuple[str, ...] = ()
+    """The first ones of the configuration, as many as fit."""
+    timeout_minutes: int | None = None
+    """A hard limit with which all fit: no repository's may be longer."""
+    instance_type: str | None = None
+    """One of the candidates: all fit where it is the only one of each repository that lists it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetRefusal:
+    """Why a run, or a lease, is refused."""
+
+    wanted_usd: Decimal | None
+    """None where a price isn't known."""
+    limits: BudgetLimits
+    unpriced: tuple[str, ...] = ()
+    fits: WhatFits = WhatFits()
+    message: str
+
+
+def judge_run(estimate: RunEstimate, limits: BudgetLimits) -> BudgetRefusal | None:
+    """Say whether the budget allows a run.
+
+    Returns:
+        Why not, and what would fit; None where it is allowed. The day counts only where it is known.
+    """
+    if not limits.any_set:
+        return None
+    wanted = estimate.worst_case_usd
+    if wanted is None:
+        return _refused_unpriced(estimate, limits)
+    available = limits.available_usd
+    if available is None or wanted <= available:
+        return None
+    fits = _what_fits(estimate, available)
+    return BudgetRefusal(
+        wanted_usd=wanted,
+        limits=limits,
+        fits=fits,
+        message=f"the run is refused: at the worst it costs {_dollars(wanted)}, {_over(wanted, limits)}."
+        f" {_fits_text(fits, len(estimate.repositories))}",
+    )
+
+
+def judge_lease(wanted: Decimal | None, limits: BudgetLimits, *, priced: str) -> BudgetRefusal | None:
+    """Say whether the budget allows a debug lease.
+
+    Args:
+        wanted: What the lease costs beyond what is reserved already; None: not known.
+        limits: The day's.
+        priced: What is leased, for messages.
+    """
+    if not limits.any_set:
+        return None
+    if wanted is None:
+        return BudgetRefusal(
+            wanted_usd=None,
+            limits=limits,
+            unpriced=(priced,),
+            message=f"the lease is refused: there is a budget, and the price of {priced} is not known."
+            " Put it into the prices file for what is launched next, or lease without a budget.",
+        )
+    available = limits.available_usd
+    if available is None or wanted <= available:
+        return None
+    return BudgetRefusal(
+        wanted_usd=wanted,
+        limits=limits,
+        message=f"the lease is refused: it costs {_dollars(wanted)}, {_over(wanted, limits)}. Ask for a shorter one.",
+    )
+
+
+def _refused_unpriced(estimate: RunEstimate, limits: BudgetLimits) -> BudgetRefusal:
+    names = ", ".join(estimate.unpriced)
+    return BudgetRefusal(
+        wanted_usd=None,
+        limits=limits,
+        unpriced=estimate.unpriced,
+        message=f"the run is refused: there is a budget, and {estimate.prices_source} has no price of {names} in"
+        f" {estimate.region}. Put the price into that file, or choose a type that has one.",
+    )
+
+
+def _over(wanted: Decimal, limits: BudgetLimits) -> str:
+    """The limits that are passed, in words."""
+    said = []
+    if limits.run_usd is not None and wanted > limits.run_usd:
+        said.append(f"above max_run_cost_usd ({_dollars(limits.run_usd)})")
+    left = limits.day_left_usd
+    if left is not None and limits.daily_usd is not None and wanted > left:
+        said.append(
+            f"more than the {_dollars(left)} that {'is' if left <= 1 else 'are'} left of today's daily_budget_usd"
+            f" ({_dollars(limits.daily_usd)}, {_dollars(limits.day_used_usd or Decimal(0))} reserved or spent; UTC)"
+        )
+    return " and ".join(said)
+
+
+def _what_fits(estimate: RunEstimate, available: Decimal) -> WhatFits:
+    return WhatFits(
+        repositories=_first_that_fit(estimate, available),
+        timeout_minutes=_longest_timeout(estimate, available),
+        instance_type=_type_that_fits(estimate, available),
+    )
+
+
+def _first_that_fit(estimate: RunEstimate, available: Decimal) -> tuple[str, ...]:
+    names = []
+    for each in estimate.repositories:
+        available -= each.worst_case_usd or Decimal(0)
+        if available < 0:
+            break
+        names.append(each.repository_name)
+    return tuple(names)
+
+
+def _longest_timeout(estimate: RunEstimate, available: Decimal) -> int | None:
+    """The most whole minutes that all may have; a repository's own shorter limit stays."""
+    low, high = 0, int(max(each.timeout for each in estimate.repositories) / _MINUTE)
+    while low < high:
+        middle = (low + high + 1) // 2
+        shortened = [replace(each, timeout=min(each.timeout, middle * _MINUTE)) for each in estimate.repositories]
+        if _total(shortened) <= available:
+            low = middle
+        else:
+            high = middle - 1
+    return low or None
+
+
+def _type_that_fits(estimate: RunEstimate, available: Decimal) -> str | None:
+    """The first candidate with which all fit, if no other type of the same repository is tried."""
+    for name in dict.fromkeys(name for each in estimate.repositories for name in each.usd_hour_by_type):
+        if _total([_only(each, name) for each in estimate.repositories]) <= available:
+            return name
+    return None
+
+
+def _only(each: RepositoryEstimate, name: str) -> RepositoryEstimate:
+    if name not in each.usd_hour_by_type:
+        return each
+    return replace(each, usd_hour_by_type={name: each.usd_hour_by_type[name]})
+
+
+def _total(repositories: Sequence[RepositoryEstimate]) -> Decimal:
+    return sum((each.worst_case_usd or Decimal(0) for each in repositories), Decimal(0))
+
+
+def _fits_text(fits: WhatFits, total: int) -> str:
+    said = []
+    if fits.repositories:
+        names = ", ".join(fits.repositories[:_NAMES_SHOWN])
+        more = f" and {len(fits.repositories) - _NAMES_SHOWN} more" if len(fits.repositories) > _NAMES_SHOWN else ""
+        first = "the first" if len(fits.repositories) == 1 else f"the first {len(fits.repositories)}"
+        said.append(f"{first} of {total} repositories ({names}{more})")
+    if fits.timeout_minutes is not None:
+        said.append(f"all with a limit of at most {fits.timeout_minutes} minutes each")
+    if fits.instance_type is not None:
+        said.append(f"all with {fits.instance_type} as the only type where it is listed")
+    if not said:
+        return "Nothing of it fits: raise the limit, shorten the timeouts or choose cheaper types."
+    return f"What fits: {'; or '.join(said)}."
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"${amount:,.2f}" if amount == 0 or amount >= Decimal("0.01") else f"${amount:.4f}"

@@ -1,0 +1,54 @@
+"""The one task of `reap_instances`, and what a person who triggers it may choose."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from airflow.sdk import Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from janitor.domain.errors import JanitorError
+from janitor.orchestration.wiring import as_airflow_failure, current_settings
+from janitor.services.reap import ReapError, ReapReport, reap_once
+
+log = logging.getLogger(__name__)
+
+
+def reap_params() -> dict[str, Param]:
+    """The DAG's params."""
+    return {
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Only say in the task's log what a pass would do; change nothing anywhere.",
+        ),
+    }
+
+
+@task
+def reap() -> dict[str, Any]:
+    """Make one pass; fails when something went wrong or an instance is alive that should not be."""
+    try:
+        report = reap_once(current_settings(), dry_run=bool(get_current_context()["params"]["dry_run"]))
+    except ReapError as exc:
+        _log(exc.report)
+        raise
+    except JanitorError as exc:
+        raise as_airflow_failure(exc) from exc
+    _log(report)
+    trouble = list(report.problems)
+    if report.still_alive:
+        trouble.append(f'still alive: {", ".join(report.still_alive)}; see runbook "Instance left"')
+    if trouble:
+        raise AirflowFailException("\n".join(trouble))
+    # Counts alone: a pass every few minutes must not fill Airflow's database.
+    return {name: len(value) for name, value in asdict(report).items() if isinstance(value, tuple) and value}
+
+
+def _log(report: ReapReport) -> None:
+    for name, value in asdict(report).items():
+        if value:
+            log.info("%s: %s", name.replace("_", " "), value)

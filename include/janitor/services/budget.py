@@ -1,0 +1,134 @@
+"""Money: set aside before anything is launched, released when nothing is alive any more.
+
+Invariant: what is reserved or spent of a day never passes a daily budget by a decision taken here, however many are
+taken at once. What is released is charged to the day on which it was reserved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from janitor.domain.budget import BudgetLimits, RunEstimate, judge_lease, judge_run
+from janitor.domain.costs import cost_of
+from janitor.domain.errors import BudgetRefusedError
+from janitor.settings import Settings
+from janitor.stores import budget as store
+from janitor.stores.database import Connection, transaction
+
+
+def reserve_run(
+    connection: Connection,
+    *,
+    deployment: str,
+    run_id: UUID,
+    estimate: RunEstimate,
+    limits: BudgetLimits,
+    validation_ids: Sequence[UUID],
+) -> None:
+    """Set aside the worst case of a run that is planned in this transaction; holds the day's lock until it ends.
+
+    Args:
+        estimate: One entry for each of `validation_ids`, in the same order.
+        limits: The configuration's; what is used of the day is read here.
+
+    Raises:
+        BudgetRefusedError: The budget doesn't allow it. Leave the transaction, so that nothing is written.
+    """
+    day = store.lock_budget(connection, deployment)
+    limits = replace(limits, day_used_usd=store.day_used(connection, deployment, day))
+    refusal = judge_run(estimate, limits)
+    if refusal is not None:
+        raise BudgetRefusedError(refusal.message, refusal)
+    # Without a budget an unknown price is no obstacle; what it will cost is unknown, and recorded as 0.
+    amounts = {
+        validation_id: each.worst_case_usd or Decimal(0)
+        for validation_id, each in zip(validation_ids, estimate.repositories, strict=True)
+    }
+    store.reserve_validations(connection, deployment=deployment, run_id=run_id, day=day, limits=limits, amounts=amounts)
+
+
+def reserve_lease(connection: Connection, ledger_id: int, keep_until: datetime) -> int:
+    """Set aside what keeping an instance until `keep_until` costs beyond the time that is paid for already.
+
+    Call it in the transaction that writes the lease, before the ledger row's `keep_until` is changed. The lock of the
+    deployment's day is held until that transaction ends.
+
+    Returns:
+        The reservation's id.
+
+    Raises:
+        BudgetRefusedError: The daily budget of the instance's run doesn't allow it. Leave the transaction.
+        DatabaseError: The ledger has no such row, or Postgres can't be used.
+    """
+    day = store.lock_budget(connection, store.lease_terms(connection, ledger_id).deployment)
+    # Read under the lock: another lease of the same instance may just have been written.
+    terms = store.lease_terms(connection, ledger_id)
+    wanted = cost_of(
+        max(keep_until - terms.may_live_until, timedelta()),
+        usd_hour=terms.price_usd_hour,
+        volume_gib=terms.volume_gib,
+        volume_usd_gib_month=terms.volume_usd_gib_month,
+    )
+    limits = BudgetLimits(
+        run_usd=None,
+        daily_usd=terms.daily_budget_usd,
+        day_used_usd=store.day_used(connection, terms.deployment, day),
+    )
+    refusal = judge_lease(wanted, limits, priced=terms.instance_type)
+    if refusal is not None:
+        raise BudgetRefusedError(refusal.message, refusal)
+    return store.insert_lease_reservation(
+        connection, terms, ledger_id=ledger_id, day=day, amount=wanted if wanted is not None else Decimal(0)
+    )
+
+
+def settle_reservations(settings: Settings) -> int:
+    """Release every reservation of the deployment that is over, with what it really cost. Repeating it is harmless.
+
+    A validation's is over when the validation is final and EC2 has ended all of its instances, a lease's when EC2 has
+    ended its instance.
+
+    Returns:
+        How many were released.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    with transaction(settings.writer_url) as connection:
+        return store.settle_reservations(connection, settings.deployment)
+
+
+def keep_refusal(settings: Settings, airflow_run_id: str, error: BudgetRefusedError) -> None:
+    """Keep that a run was refused, in a transaction of its own.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    if error.refusal is None:
+        return
+    with transaction(settings.writer_url) as connection:
+        store.keep_refusal(connection, settings.deployment, airflow_run_id, error.refusal)
+
+
+def day_used(settings: Settings) -> Decimal:
+    """What the deployment has reserved and spent of today (UTC), in USD.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    with transaction(settings.reader_url) as connection:
+        return store.day_used(connection, settings.deployment)
+
+
+def refusal_of(settings: Settings, airflow_run_id: str) -> str | None:
+    """Why planning refused a run; None where it didn't.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    with transaction(settings.reader_url) as connection:
+        return store.refusal_message(connection, settings.deployment, airflow_run_id)

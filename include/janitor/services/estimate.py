@@ -1,0 +1,95 @@
+"""What a run would cost at the worst, and whether the budget would allow it. Launches and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from janitor.domain.budget import BudgetLimits, BudgetRefusal, RepositoryEstimate, RunEstimate, judge_run
+from janitor.domain.config import RepositoryPlan, WorkersConfig
+from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
+from janitor.services.budget import day_used
+from janitor.services.config_files import load_config
+from janitor.services.price_files import load_prices
+from janitor.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedEstimate:
+    """A run's worst case against its budget."""
+
+    config_path: str
+    estimate: RunEstimate
+    limits: BudgetLimits
+    refusal: BudgetRefusal | None
+    """None: the budget would allow it, as far as it is known."""
+    day_trouble: JanitorError | None = None
+    """Why it isn't known what is left of the day, where that matters."""
+
+
+def estimate_plans(settings: Settings, config: WorkersConfig, plans: Sequence[RepositoryPlan]) -> RunEstimate:
+    """The worst case of these repositories, in their order.
+
+    Raises:
+        SettingsError: The prices can't be used.
+    """
+    prices = load_prices(settings)
+    return RunEstimate(
+        prices_source=prices.source,
+        region=settings.region,
+        repositories=tuple(
+            RepositoryEstimate(
+                repository_name=plan.name,
+                usd_hour_by_type={
+                    name: prices.instance_usd_hour(settings.region, name) for name in plan.instance_types
+                },
+                timeout=plan.timeout,
+                overtime=config.grace + settings.reap_interval,
+                volume_gib=settings.volume_gib,
+                volume_usd_gib_month=prices.volume_usd_gib_month(settings.region),
+            )
+            for plan in plans
+        ),
+    )
+
+
+def estimate_request(
+    settings: Settings,
+    *,
+    config_path: str,
+    repository: str | None = None,
+    timeout: timedelta | None = None,
+    ask_for_day: bool = True,
+) -> CheckedEstimate:
+    """The worst case of what a trigger asks for, judged by the configuration's budget.
+
+    Args:
+        settings: Of the environment.
+        config_path: As the user gave it.
+        repository: The only one to validate, or None.
+        timeout: Takes the place of the configuration's default.
+        ask_for_day: Whether to ask Postgres what is left of the day, where there is a daily budget.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+        NotFoundError: The repository isn't in it.
+        SettingsError: The prices can't be used.
+    """
+    config = load_config(settings, config_path).config
+    plans = config.plan(default_timeout=timeout, only=repository)
+    estimate = estimate_plans(settings, config, plans)
+    used, trouble = None, None
+    if config.daily_budget_usd is not None and ask_for_day:
+        try:
+            used = day_used(settings)
+        except (DatabaseError, SettingsError) as exc:
+            trouble = exc
+    limits = BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd, day_used_usd=used)
+    return CheckedEstimate(
+        config_path=config_path,
+        estimate=estimate,
+        limits=limits,
+        refusal=judge_run(estimate, limits),
+        day_trouble=trouble,
+    )

@@ -1,0 +1,83 @@
+"""The guest timer: user data with which an instance powers itself off, though nothing outside it works any more.
+
+It is a `#cloud-boothook`, because ordinary user data runs at the first boot only. The instant is absolute, so that a
+reboot gains nothing. EC2 terminates the instance then: its shutdown behaviour is `terminate`. `poweroff` and not
+`halt`, which stops the system and leaves the machine running and costing.
+
+Same instant, same text: the parameters of a launch must not differ when it is repeated.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+# cloud-init runs it in front of most of the boot and waits for it: whatever stays runs detached.
+# - `systemd-run --no-block`, without default dependencies: waiting for sysinit.target would wait for cloud-init itself.
+# - The loop runs this same file again: systemd would expand `$` in a command line.
+# - The paths of `poweroff` and of the lease are settled here: a service has neither this PATH nor HOME.
+_USER_DATA = """\
+#cloud-boothook
+#!/bin/sh
+# Janitor's guest timer: powers this instance off when its time is over.
+# Usage: no arguments at boot; `watch <instant> <file with a later instant> <poweroff>` for the loop.
+
+janitor_instant() { # the instant (epoch seconds) that counts: the given one, or a later one in the file
+  later=$(head -c 32 "$2" 2>/dev/null) || later=
+  case $later in '' | 0* | *[!0-9]* | ????????????*) later=0 ;; esac
+  if [ "$later" -gt "$1" ]; then echo "$later"; else echo "$1"; fi
+}
+
+if [ "${1-}" = watch ]; then
+  while :; do
+    left=$(($(janitor_instant "$2" "$3") - $(date +%s)))
+    [ "$left" -gt 0 ] || break
+    # Short naps: the clock may be set, and a lease may come.
+    [ "$left" -le 15 ] || left=15
+    sleep "$left"
+  done
+  echo "janitor: the time of this instance is over, it powers itself off"
+  while :; do
+    "$4" &
+    sleep 30
+    "$4" -f &
+    sleep 10
+  done
+fi
+
+at=@AT@
+file=${HOME:-/root}/.janitor-power-off-at
+poweroff=$(command -v poweroff) || poweroff=/sbin/poweroff
+echo "janitor: this instance powers itself off at $(janitor_instant "$at" "$file") (epoch seconds)"
+systemd-run --quiet --no-block --collect --unit=janitor-guest-timer --property=DefaultDependencies=no \\
+  --property=Restart=always --property=RestartSec=5 --property=OOMScoreAdjust=-1000 \\
+  --property=StandardOutput=journal+console \\
+  /bin/sh "$0" watch "$at" "$file" "$poweroff" >/dev/null 2>&1 && exit 0
+detach='setsid'
+command -v "$detach" >/dev/null || detach='nohup'
+"$detach" /bin/sh "$0" watch "$at" "$file" "$poweroff" </dev/null >/dev/null 2>&1 &
+exit 0
+"""
+
+_EXTENSION = """\
+umask 077
+file=${HOME:-/root}/.janitor-power-off-at
+printf '%s\\n' @AT@ >"$file.new" && mv -f "$file.new" "$file" || exit 1
+echo "janitor: this instance powers itself off at @AT@ (epoch seconds) or later"
+"""
+
+
+def guest_user_data(power_off_at: datetime) -> str:
+    """User data that powers the instance off at `power_off_at` (timezone-aware; rounded up to a second)."""
+    return _USER_DATA.replace("@AT@", _epoch_seconds(power_off_at))
+
+
+def extension_script(until: datetime) -> str:
+    """The shell script, for SSM, that puts the guest timer off to `until`; an earlier instant changes nothing."""
+    return _EXTENSION.replace("@AT@", _epoch_seconds(until))
+
+
+def _epoch_seconds(instant: datetime) -> str:
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant} has no time zone")
+    return str(math.ceil(instant.timestamp()))

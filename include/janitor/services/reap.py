@@ -1,0 +1,298 @@
+"""One pass of the reaper: compare EC2 with the ledger in both directions, and end what should not live.
+
+A pass may be cut off anywhere and made again: marks are kept in Postgres, a reason is kept before an instance is ended,
+and an instance that was ended twice is ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from janitor.cloud import instances as ec2
+from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import CloudError
+from janitor.domain.reaping import ReapDecision, ReapStep, is_new
+from janitor.domain.states import ReaperAction, ReapEvidence
+from janitor.services import external_timer
+from janitor.services.external_notices import take_notices
+from janitor.services.reap_view import Candidate, look
+from janitor.services.reconcile import observe_deployment
+from janitor.services.settle import settle_abandoned
+from janitor.settings import Settings
+from janitor.stores import ledger
+from janitor.stores import reaping as store
+from janitor.stores.database import Connection, transaction
+
+log = logging.getLogger(__name__)
+
+RECHECK_PAUSE = timedelta(seconds=2)
+_VERIFY_FOR = timedelta(seconds=10)
+_VERIFY_POLL = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReapReport:
+    """What a pass saw and did; in a dry run, what it would have done."""
+
+    dry_run: bool = False
+    busy: bool = False
+    """Another pass was under way: this one did nothing."""
+    looked_at: int = 0
+    """Instances that EC2 shows and that aren't ending."""
+    marked: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
+    adopted: tuple[str, ...] = ()
+    terminated: tuple[str, ...] = ()
+    """EC2 accepted the request."""
+    would_terminate: tuple[str, ...] = ()
+    still_alive: tuple[str, ...] = ()
+    """EC2 goes on showing them alive: asked to end in this pass, or past their bound."""
+    evidence: dict[str, ReapEvidence] = field(default_factory=dict)
+    """Why, for each instance that is marked, terminated or would be."""
+    timers_armed: tuple[str, ...] = ()
+    notices_taken: tuple[str, ...] = ()
+    """Storage keys."""
+    settled: tuple[str, ...] = ()
+    """Validations that got their final state."""
+    runs_closed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was left out, without harm: the next pass does it."""
+    problems: tuple[str, ...] = ()
+
+
+class ReapError(CloudError):
+    """AWS could not be asked, or not for everything; the report says how far the pass came."""
+
+    def __init__(self, message: str, report: ReapReport) -> None:
+        self.report = report
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[ReapError], tuple[str, ReapReport]]:
+        # Crosses process boundaries (Airflow tasks): the default would rebuild it from its text.
+        return type(self), (str(self), self.report)
+
+
+def reap_once(settings: Settings, *, dry_run: bool = False, recheck_pause: timedelta = RECHECK_PAUSE) -> ReapReport:
+    """Make one pass; where another one is under way, return at once.
+
+    Args:
+        settings: Of the environment.
+        dry_run: Change nothing anywhere; the report says what would be done.
+        recheck_pause: Between the two looks that both have to say that an instance is to be ended.
+
+    Raises:
+        ReapError: AWS could not be asked.
+        DatabaseError: Postgres can't be used.
+    """
+    if dry_run:
+        return _Pass(settings, dry_run=True).run(recheck_pause)
+    with store.pass_lock(settings.writer_url, settings.deployment) as free:
+        if not free:
+            return ReapReport(busy=True, notes=("another pass of the reaper is under way",))
+        return _Pass(settings, dry_run=False).run(recheck_pause)
+
+
+class _Pass:
+    """One pass; each step may fail alone."""
+
+    def __init__(self, settings: Settings, *, dry_run: bool) -> None:
+        self._settings = settings
+        self._dry_run = dry_run
+        self._access = CloudAccess.of(settings)
+        self._did: dict[ReaperAction, list[str]] = {action: [] for action in ReaperAction}
+        self._evidence: dict[str, ReapEvidence] = {}
+        self._looked_at = 0
+        self._still_alive: set[str] = set()
+        self._notes: list[str] = []
+        self._problems: list[str] = []
+        self._outages: list[str] = []
+
+    def run(self, recheck_pause: timedelta) -> ReapReport:
+        with self._step("notices"):
+            self._did[ReaperAction.NOTICE_TAKEN] += take_notices(self._settings, dry_run=self._dry_run)
+        if not self._dry_run:
+            with self._step("ledger"):
+                observe_deployment(self._settings)
+        with self._step("instances"):
+            self._reap(recheck_pause)
+        with self._step("external timers"):
+            self._arm_timers()
+        with self._step("abandoned work"):
+            settled = settle_abandoned(self._settings, dry_run=self._dry_run)
+            self._did[ReaperAction.VALIDATION_SETTLED] += [str(one) for one in settled.settled]
+            self._did[ReaperAction.RUN_CLOSED] += [str(one) for one in settled.runs_closed]
+            self._notes += settled.notes
+            self._problems += settled.problems
+        report = self._report()
+        if self._outages:
+            raise ReapError("the reaper could not ask AWS: " + "; ".join(self._outages), report)
+        return report
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        """Let the pass go on without AWS's answer to one step; it ends with an error all the same."""
+        try:
+            yield
+        except CloudError as exc:
+            log.warning("%s: %s", name, exc)
+            self._problems.append(f"{name}: {exc}")
+            self._outages.append(f"{name}: {exc}")
+
+    def _reap(self, recheck_pause: timedelta) -> None:
+        candidates = look(self._settings)
+        self._looked_at = len(candidates)
+        candidates = [self._with_row(one) for one in candidates]
+        with transaction(self._settings.writer_url) as connection:
+            marks = store.marks_of(connection, self._settings.deployment)
+        decisions = {one.instance_id: one.decide(self._settings, marks.get(one.instance_id)) for one in candidates}
+        self._keep_marks(candidates, decisions)
+        doomed = {name for name, decision in decisions.items() if decision.step is ReapStep.TERMINATE}
+        if doomed:
+            time.sleep(recheck_pause.total_seconds())
+            again = [one for one in look(self._settings) if one.instance_id in doomed]
+            decisions = {one.instance_id: one.decide(self._settings, marks.get(one.instance_id)) for one in again}
+            self._terminate([one for one in again if decisions[one.instance_id].step is ReapStep.TERMINATE], decisions)
+        self._verify(candidates)
+
+    def _with_row(self, candidate: Candidate) -> Candidate:
+        """Adopt an instance that the ledger lacks, once it can't be one whose id is just being kept."""
+        if candidate.ledger is not None or is_new(candidate.facts, _now(), self._settings.consistency):
+            return candidate
+        self._did[ReaperAction.ADOPTED].append(candidate.instance_id)
+        if self._dry_run:
+            return candidate
+        adoption = candidate.adoption(self._settings)
+        with transaction(self._settings.writer_url) as connection:
+            record = store.adopt(connection, self._settings.deployment, adoption)
+            if record is None:
+                return candidate
+            self._event(connection, ReaperAction.ADOPTED, candidate, detail=candidate.repository)
+        return Candidate(seen=candidate.seen, ledger=store.LedgerFact(record=record, validation=None))
+
+    def _keep_marks(self, candidates: Sequence[Candidate], decisions: dict[str, ReapDecision]) -> None:
+        noted = {ReapStep.MARK: ReaperAction.MARKED, ReapStep.CLEAR: ReaperAction.CLEARED}
+        for one in candidates:
+            decision = decisions[one.instance_id]
+            if decision.step in noted:
+                self._did[noted[decision.step]].append(one.instance_id)
+            if decision.evidence is not None:
+                self._evidence[one.instance_id] = decision.evidence
+        if self._dry_run:
+            return
+        with transaction(self._settings.writer_url) as connection:
+            store.clear_marks_except(connection, self._settings.deployment, [one.instance_id for one in candidates])
+            for one in candidates:
+                decision = decisions[one.instance_id]
+                if decision.step is ReapStep.CLEAR:
+                    store.clear_mark(connection, self._settings.deployment, one.instance_id)
+                elif decision.evidence is not None:
+                    store.keep_mark(connection, self._settings.deployment, one.instance_id, decision.evidence)
+                if decision.step in noted:
+                    self._event(connection, noted[decision.step], one, evidence=decision.evidence)
+
+    def _terminate(self, doomed: Sequence[Candidate], decisions: dict[str, ReapDecision]) -> None:
+        if self._dry_run:
+            self._did[ReaperAction.WOULD_TERMINATE] += [one.instance_id for one in doomed]
+            return
+        claimed = [one for one in doomed if self._keep_reason(one, decisions[one.instance_id])]
+        failed = ec2.terminate_together(self._access, [one.instance_id for one in claimed])
+        self._problems += [f"{name}: {word}" for name, word in failed.items()]
+        accepted = [one for one in claimed if one.instance_id not in failed]
+        self._did[ReaperAction.TERMINATED] += [one.instance_id for one in accepted]
+        with transaction(self._settings.writer_url) as connection:
+            for one in accepted:
+                evidence = decisions[one.instance_id].evidence
+                self._event(connection, ReaperAction.TERMINATED, one, evidence=evidence, detail=one.repository)
+
+    def _keep_reason(self, doomed: Candidate, decision: ReapDecision) -> bool:
+        """Keep why, before it is done; False where a debug lease came in between."""
+        if doomed.record is None:
+            return True
+        with transaction(self._settings.writer_url) as connection:
+            if not store.claim_for_end(connection, doomed.record.ledger_id, _now()):
+                return False
+            evidence = decision.evidence.value if decision.evidence else ""
+            ledger.intend_termination(
+                connection, doomed.record.ledger_id, decision.reason, f"the reaper: {evidence.replace('_', ' ')}"
+            )
+        return True
+
+    def _verify(self, alive: Sequence[Candidate]) -> None:
+        """Have EC2 say what became of it: nothing that was ended, or is past its bound, may still be alive."""
+        asked = set(self._did[ReaperAction.TERMINATED])
+        give_up_at = time.monotonic() + _VERIFY_FOR.total_seconds()
+        while True:
+            alive = look(self._settings) if asked else alive
+            bound = _now() - self._settings.reap_interval
+            late = {one.instance_id for one in alive if one.may_live_until < bound}
+            self._still_alive = (asked & {one.instance_id for one in alive}) | late
+            if not self._still_alive or not asked or time.monotonic() >= give_up_at:
+                break
+            time.sleep(_VERIFY_POLL.total_seconds())
+        if asked:
+            observe_deployment(self._settings)  # frees their places
+
+    def _arm_timers(self) -> None:
+        """Give a timer in AWS to every live instance that lacks one, for what a task left undone."""
+        with transaction(self._settings.writer_url) as connection:
+            rows = ledger.live_of_deployment(connection, self._settings.deployment)
+        gone = {*self._did[ReaperAction.TERMINATED], *self._did[ReaperAction.WOULD_TERMINATE]}
+        wanting = [row for row in rows if row.instance_id not in gone and row.may_live_until > _now()]
+        for row in external_timer.unarmed(self._settings, wanting):
+            assert row.instance_id is not None
+            if not self._dry_run:
+                try:
+                    external_timer.arm_external_timer(self._settings, row.instance_id, row.may_live_until)
+                except CloudError as exc:
+                    self._problems.append(str(exc))
+                    continue
+                with transaction(self._settings.writer_url) as connection:
+                    store.add_event(connection, row.deployment, ReaperAction.TIMER_ARMED, instance_id=row.instance_id)
+            self._did[ReaperAction.TIMER_ARMED].append(row.instance_id)
+
+    def _event(
+        self,
+        connection: Connection,
+        action: ReaperAction,
+        candidate: Candidate,
+        *,
+        evidence: ReapEvidence | None = None,
+        detail: str | None = None,
+    ) -> None:
+        store.add_event(
+            connection,
+            self._settings.deployment,
+            action,
+            instance_id=candidate.instance_id,
+            evidence=evidence,
+            detail=detail,
+        )
+
+    def _report(self) -> ReapReport:
+        did = {action: tuple(names) for action, names in self._did.items()}
+        return ReapReport(
+            dry_run=self._dry_run,
+            looked_at=self._looked_at,
+            marked=did[ReaperAction.MARKED],
+            cleared=did[ReaperAction.CLEARED],
+            adopted=did[ReaperAction.ADOPTED],
+            terminated=did[ReaperAction.TERMINATED],
+            would_terminate=did[ReaperAction.WOULD_TERMINATE],
+            still_alive=tuple(sorted(self._still_alive)),
+            evidence=dict(self._evidence),
+            timers_armed=did[ReaperAction.TIMER_ARMED],
+            notices_taken=did[ReaperAction.NOTICE_TAKEN],
+            settled=did[ReaperAction.VALIDATION_SETTLED],
+            runs_closed=did[ReaperAction.RUN_CLOSED],
+            notes=tuple(self._notes),
+            problems=tuple(self._problems),
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -1,0 +1,97 @@
+"""Replacing a lost instance: end what is left of it, then launch again, once and at no cost to the repository.
+
+Every step can be repeated: what has been done is read from the ledger, so a task that died in between goes on there.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from uuid import UUID
+
+from janitor.cloud import instances as ec2
+from janitor.cloud.session import CloudAccess
+from janitor.domain.replacing import REASONS_OF_LOSS, may_replace, reason_of_loss
+from janitor.domain.states import PlacementResult, TerminationReason, ValidationStatus
+from janitor.domain.watching import WatchOutcome
+from janitor.services.launch import LaunchStep, NotYet, advance_launch
+from janitor.services.record import conclude_validation
+from janitor.services.terminate import end_scope, scope_of_validation
+from janitor.settings import Settings
+from janitor.stores import ledger
+from janitor.stores import placement as attempts
+from janitor.stores import validations as store
+from janitor.stores.database import transaction
+
+
+def is_replaceable(settings: Settings, validation_id: UUID, outcome: WatchOutcome) -> bool:
+    """Whether the validation goes on with another instance, although this one ended so.
+
+    Raises:
+        CloudError: AWS can't be asked.
+        DatabaseError: Postgres can't be used.
+    """
+    with transaction(settings.writer_url) as connection:
+        validation = store.get_validation(connection, validation_id)
+        instance = ledger.latest_of_validation(connection, validation_id)
+        earlier = attempts.attempts_of(connection, validation_id)
+    launched = sum(one.result is PlacementResult.LAUNCHED for one in earlier)
+    if instance is None or validation.watch_outcome is not None or validation.run_status.is_final:
+        return False
+    if instance.termination_reason is not None and instance.termination_reason not in REASONS_OF_LOSS:
+        return False  # somebody ended it on purpose
+    now = datetime.now(timezone.utc)
+    if not may_replace(outcome, launched_before=launched, now=now, deadline_at=instance.deadline_at):
+        return False
+    # A report that blames the repository is a verdict, even if the instance was lost right after it.
+    return conclude_validation(settings, validation_id).status is ValidationStatus.ERROR
+
+
+def begin_replacement(settings: Settings, validation_id: UUID, outcome: WatchOutcome) -> None:
+    """Give the instance up, and keep why; from here on the validation has nothing to watch.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    with transaction(settings.writer_url) as connection:
+        instance = ledger.latest_of_validation(connection, validation_id)
+        if instance is not None:
+            ledger.intend_termination(connection, instance.ledger_id, reason_of_loss(outcome))
+            ledger.give_up(connection, instance.ledger_id)
+
+
+def is_being_replaced(settings: Settings, validation_id: UUID) -> bool:
+    """Whether the validation's last instance was given up and its successor isn't there yet.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    with transaction(settings.writer_url) as connection:
+        rows = ledger.generations_of_validation(connection, validation_id)
+    if not any(row.given_up_at for row in rows):
+        return False
+    return rows[-1].given_up_at is not None or rows[-1].instance_id is None
+
+
+def advance_replacement(settings: Settings, validation_id: UUID) -> LaunchStep:
+    """End the lost instance if it still lives, else launch its successor.
+
+    Raises:
+        As `advance_launch`.
+    """
+    access = CloudAccess.of(settings)
+    with transaction(settings.writer_url) as connection:
+        latest = ledger.latest_of_validation(connection, validation_id)
+    if latest is not None and latest.given_up_at is not None and latest.state.is_live:
+        ending = end_scope(
+            settings,
+            scope_of_validation(validation_id),
+            latest.termination_reason or TerminationReason.INSTANCE_LOST,
+            timeout=settings.poll_interval,
+            spare_kept=False,
+        )
+        if ending.left:
+            until = datetime.now(timezone.utc) + settings.poll_interval
+            return NotYet(until=until, why=f"waiting for {', '.join(ending.left)} to be gone")
+    return advance_launch(
+        settings, validation_id, lambda image_id, parameters: ec2.run_instance(access, image_id, parameters)
+    )

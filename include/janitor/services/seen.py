@@ -1,0 +1,44 @@
+"""What a look at one instance adds to its ledger row: state, zone, and what a spot instance costs there."""
+
+from __future__ import annotations
+
+import logging
+
+from janitor.cloud import instances as ec2
+from janitor.cloud.instances import InstanceSeen
+from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import CloudError
+from janitor.domain.states import InstanceState
+from janitor.settings import Settings
+from janitor.stores import ledger
+from janitor.stores.database import transaction
+from janitor.stores.records import InstanceRecord
+
+log = logging.getLogger(__name__)
+
+
+def keep_seen(settings: Settings, record: InstanceRecord, seen: InstanceSeen) -> InstanceRecord:
+    """Keep an instance's new state.
+
+    Returns:
+        The row as it is now; one that ended is left to `reconcile`, which also finds out why.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    if seen.state is InstanceState.TERMINATED:
+        return record
+    price = None
+    if seen.is_spot and seen.state is InstanceState.RUNNING and seen.availability_zone:
+        try:
+            price = ec2.spot_price(
+                CloudAccess.of(settings), seen.instance_type, seen.availability_zone, seen.launched_at
+            )
+        except CloudError as exc:
+            log.warning("the on-demand price is kept for %s: %s", seen.instance_id, exc)
+    with transaction(settings.writer_url) as connection:
+        ledger.keep_launched(connection, record.ledger_id, seen.instance_id, seen.availability_zone)
+        ledger.observe_state(connection, record.ledger_id, seen.state, state_reason=seen.state_reason)
+        if price is not None:
+            ledger.keep_price(connection, record.ledger_id, price)
+        return ledger.row(connection, record.ledger_id)

@@ -1,0 +1,100 @@
+"""Attempts to launch, one for each ledger row, and the breaker's view of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from janitor.domain.breaker import EVERYTHING, LaunchOutcome
+from janitor.domain.config_fields import Market
+from janitor.domain.placement import Attempt, Candidate, Try
+from janitor.domain.states import PlacementResult, TerminationReason
+from janitor.stores.database import Connection
+from janitor.stores.queries import named_queries
+
+
+def begin_attempt(connection: Connection, ledger_id: int, validation_id: UUID, attempt: Try) -> None:
+    """Write that a candidate is about to be tried, together with its intent."""
+    named_queries().insert_attempt(
+        connection,
+        ledger_id=ledger_id,
+        validation_id=validation_id,
+        round=attempt.round,
+        position=attempt.position,
+        instance_type=attempt.candidate.instance_type,
+        market=attempt.candidate.market.value,
+        subnet_id=attempt.candidate.subnet_id,
+    )
+
+
+def finish_attempt(
+    connection: Connection,
+    ledger_id: int,
+    result: PlacementResult,
+    *,
+    aws_code: str | None = None,
+    aws_message: str | None = None,
+    availability_zone: str | None = None,
+) -> None:
+    """Keep what became of an attempt, with AWS's raw words."""
+    named_queries().finish_attempt(
+        connection,
+        ledger_id=ledger_id,
+        result=result.value,
+        aws_code=aws_code,
+        aws_message=aws_message[:1000] if aws_message else None,
+        availability_zone=availability_zone,
+    )
+
+
+def attempts_of(connection: Connection, validation_id: UUID) -> list[Attempt]:
+    """Every attempt of a validation, oldest first, those under way included."""
+    rows = named_queries().attempts_of_validation(connection, validation_id=validation_id)
+    return [
+        Attempt(
+            candidate=Candidate(
+                instance_type=row["instance_type"], market=Market(row["market"]), subnet_id=row["subnet_id"]
+            ),
+            round=row["round"],
+            position=row["position"],
+            result=PlacementResult(row["result"]),
+            started_at=row["started_at"],
+        )
+        for row in rows
+    ]
+
+
+def recent_outcomes(connection: Connection, deployment: str, scope: str, since: datetime) -> list[LaunchOutcome]:
+    """What became of a scope's launches since an instant, or since its breaker was closed by hand; newest first."""
+    closed_at = named_queries().last_breaker_closure(connection, deployment=deployment, scope=scope)
+    organization, _, name = scope.partition("/")
+    rows = named_queries().recent_launch_outcomes(
+        connection,
+        deployment=deployment,
+        since=max(since, closed_at) if closed_at else since,
+        organization=None if scope == EVERYTHING else organization,
+        repository_name=None if scope == EVERYTHING else name,
+    )
+    return [
+        LaunchOutcome(
+            repository=row["repository"],
+            result=PlacementResult(row["result"]),
+            reason=TerminationReason(row["termination_reason"]) if row["termination_reason"] else None,
+            detail=row["detail"],
+            took_command=row["took_command"],
+            is_live=row["is_live"],
+            at=row["at"],
+        )
+        for row in rows
+    ]
+
+
+def close_breaker(connection: Connection, deployment: str, scope: str, closed_by: str) -> None:
+    """Forget a scope's failures, on a person's word; the deployment's closes all."""
+    named_queries().insert_breaker_closure(connection, deployment=deployment, scope=scope, closed_by=closed_by)
+
+
+def repositories_launched_since(connection: Connection, deployment: str, since: datetime) -> list[str]:
+    """`organization/name` of everything that was launched since an instant."""
+    rows = named_queries().repositories_launched_since(connection, deployment=deployment, since=since)
+    return [f"{row['organization']}/{row['repository_name']}" for row in rows]

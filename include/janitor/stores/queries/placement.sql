@@ -1,0 +1,42 @@
+-- name: insert_attempt(ledger_id, validation_id, round, position, instance_type, market, subnet_id)!
+insert into placement_attempts (ledger_id, validation_id, round, position, instance_type, market, subnet_id)
+values (:ledger_id, :validation_id, :round, :position, :instance_type, :market, :subnet_id)
+on conflict (ledger_id) do nothing;
+
+-- name: finish_attempt(ledger_id, result, aws_code, aws_message, availability_zone)!
+-- The first answer is the true one; "unknown" gives way to what is learnt later.
+update placement_attempts
+set result = :result::placement_result, aws_code = :aws_code, aws_message = :aws_message,
+    availability_zone = :availability_zone, ended_at = clock_timestamp()
+where ledger_id = :ledger_id and (result in ('pending', 'unknown'));
+
+-- name: attempts_of_validation(validation_id)
+select a.* from placement_attempts a where a.validation_id = :validation_id order by a.ledger_id;
+
+-- name: recent_launch_outcomes(deployment, since, organization, repository_name)
+-- Newest first; null for organization and repository: of all.
+select v.organization || '/' || v.repository_name as repository, a.result, i.termination_reason,
+       coalesce(a.aws_message, i.termination_detail, i.state_reason) as detail,
+       i.command_started_at is not null as took_command, i.state not in ('terminated', 'not_launched') as is_live,
+       greatest(i.intent_at, i.ended_at) as at
+from placement_attempts a
+join instances i using (ledger_id)
+join repository_validations v on v.validation_id = i.validation_id
+where i.deployment = :deployment and a.started_at > :since
+  and (:organization::text is null or (v.organization = :organization and v.repository_name = :repository_name))
+order by a.ledger_id desc
+limit 500;
+
+-- name: last_breaker_closure(deployment, scope)$
+select max(closed_at) from breaker_closures where deployment = :deployment and scope in (:scope, '*');
+
+-- name: insert_breaker_closure(deployment, scope, closed_by)!
+insert into breaker_closures (deployment, scope, closed_by) values (:deployment, :scope, :closed_by);
+
+-- name: repositories_launched_since(deployment, since)
+select distinct v.organization, v.repository_name
+from placement_attempts a
+join instances i using (ledger_id)
+join repository_validations v on v.validation_id = i.validation_id
+where i.deployment = :deployment and a.started_at > :since
+order by 1, 2;

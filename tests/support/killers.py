@@ -1,0 +1,239 @@
+"""Deployments whose instances live for seconds, whose killers can be taken away, and the check that nothing leaks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from janitor.cloud import instances as ec2
+from janitor.cloud.killers import ensure_killers
+from janitor.cloud.session import CloudAccess
+from janitor.domain.identity import TAG_DEPLOYMENT, TAG_EXPIRES
+from janitor.services.launch import Launched, advance_launch
+from janitor.services.reap import reap_once
+from janitor.settings import Settings
+from janitor.stores import ledger
+from janitor.stores.database import transaction
+from janitor.stores.records import InstanceRecord
+from tests.support.rows import insert_run
+
+TIMEOUT = timedelta(seconds=8.04)
+GRACE = timedelta(seconds=1.98)
+SHUTDOWN = timedelta(seconds=4)
+"""EC2's own time to end an instance, beyond the bound."""
+_POLL_SECONDS = 0.1
+
+
+class Killer(str, Enum):
+    """Who can end an instance when its run doesn't."""
+
+    GUEST_TIMER = "guest timer"
+    EXTERNAL_TIMER = "external timer"
+    LAMBDA = "reaper function"
+    REAPER = "reaper DAG"
+
+
+@dataclass
+class Fleet:
+    """One deployment with its own killers."""
+
+    settings: Settings
+    launched: list[str] = field(default_factory=list)
+    _passes: Passes | None = None
+
+    @property
+    def access(self) -> CloudAccess:
+        return CloudAccess.of(self.settings)
+
+    def launch(self) -> InstanceRecord:
+        """Launch one instance through the product, with an expiry a few seconds from now; wait until it runs."""
+        _, (validation_id, _) = insert_run(self.settings.writer_url, deployment=self.settings.deployment)
+        with transaction(self.settings.writer_url) as connection:
+            connection.execute(
+                "update janitor.repository_validations set timeout_minutes = %s, grace_minutes = %s"
+                " where validation_id = %s",
+                (TIMEOUT / timedelta(minutes=1), GRACE / timedelta(minutes=1), validation_id),
+            )
+        step = advance_launch(self.settings, validation_id, self._run_instance)
+        assert isinstance(step, Launched), step
+        self.launched.append(step.instance_id)
+        deadline = time.monotonic() + 10
+        while self.state(step.instance_id) == "pending":
+            assert time.monotonic() < deadline, "it doesn't boot"
+            time.sleep(_POLL_SECONDS)
+        return self.record(validation_id)
+
+    def launch_plain(self, expires: datetime) -> str:
+        """Run one instance that the ledger doesn't know, with the tags by which killers find it."""
+        tags = {TAG_DEPLOYMENT: self.settings.deployment, TAG_EXPIRES: expires.isoformat()}
+        specification = {"ResourceType": "instance", "Tags": [{"Key": key, "Value": tags[key]} for key in tags]}
+        parameters = {"InstanceType": "g5.xlarge", "TagSpecifications": [specification]}
+        instance_id = self._run_instance(self.settings.image_id or "", parameters)
+        self.launched.append(instance_id)
+        return instance_id
+
+    def _run_instance(self, image_id: str, parameters: Any) -> str:
+        answer = self.access.launch_client().run_instances(ImageId=image_id, MinCount=1, MaxCount=1, **parameters)
+        instance_id: str = answer["Instances"][0]["InstanceId"]
+        return instance_id
+
+    def record(self, validation_id: UUID | None) -> InstanceRecord:
+        """The ledger's row."""
+        assert validation_id is not None
+        with transaction(self.settings.writer_url) as connection:
+            record = ledger.latest_of_validation(connection, validation_id)
+        assert record is not None
+        return record
+
+    def state(self, instance_id: str) -> str:
+        """EC2's word."""
+        seen = ec2.describe(self.access, instance_id)
+        return seen.state.value if seen else "gone"
+
+    def assert_gone_by(self, record: InstanceRecord) -> timedelta:
+        """The leak check: EC2 says terminated at most one reaper's interval after the expiry.
+
+        Returns:
+            How long after its expiry the instance was gone.
+        """
+        assert record.instance_id is not None
+        bound = record.may_live_until + self.settings.reap_interval + SHUTDOWN
+        while self.state(record.instance_id) not in ("terminated", "gone"):
+            now = datetime.now(timezone.utc)
+            assert now < bound, f"{record.instance_id} is still alive {now - record.may_live_until} after its expiry"
+            time.sleep(_POLL_SECONDS)
+        return datetime.now(timezone.utc) - record.may_live_until
+
+    # Who may kill
+
+    def leave_only(self, killer: Killer | None, record: InstanceRecord) -> None:
+        """Take all other killers away, from outside."""
+        for other in Killer:
+            if other is not killer:
+                self.disable(other, record)
+        if killer is Killer.REAPER:
+            # It sets a missing external timer again: without their group it can't.
+            self._delete_group()
+            self._passes = Passes(self.settings)
+
+    def disable(self, killer: Killer, record: InstanceRecord) -> None:
+        """Take one killer away, as an accident or a hand would: nothing in the product knows of it."""
+        assert record.instance_id is not None
+        if killer is Killer.GUEST_TIMER:
+            kill_guest_timer(record.instance_id)
+        elif killer is Killer.EXTERNAL_TIMER:
+            self._delete_schedules(containing=record.instance_id)
+        elif killer is Killer.LAMBDA:
+            self.disable_passes()
+            self.access.client("cloudwatch").disable_alarm_actions(
+                AlarmNames=[f"{self.settings.reaper_function}-overdue"]
+            )
+        elif self._passes is not None:
+            self._passes.stop()
+            self._passes = None
+
+    def disable_passes(self) -> None:
+        """Nothing calls the function by the clock any more."""
+        self._delete_schedules(containing=f"{self.settings.reaper_function}-pass")
+        self.access.client("events").disable_rule(Name=f"{self.settings.reaper_function}-pass")
+
+    def _delete_schedules(self, *, containing: str) -> None:
+        client, group = self.access.client("scheduler"), self.settings.schedule_group
+        pages = client.get_paginator("list_schedules").paginate(GroupName=group)
+        names = [schedule["Name"] for page in pages for schedule in page["Schedules"] if containing in schedule["Name"]]
+        assert names, f"no schedule of {containing}: there was nothing to disable"
+        for name in names:
+            client.delete_schedule(GroupName=group, Name=name)
+
+    def _delete_group(self) -> None:
+        client = self.access.client("scheduler")
+        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_schedule_group(Name=self.settings.schedule_group)
+
+    def remove(self) -> None:
+        """Take everything away."""
+        if self._passes is not None:
+            self._passes.stop()
+        access, name = self.access, self.settings.reaper_function
+        ec2.terminate(access, self.launched)
+        self._delete_group()
+        for rule in (f"{name}-pass", f"{name}-spot-warning"):
+            access.client("events").remove_targets(Rule=rule, Ids=[name])
+            access.client("events").delete_rule(Name=rule)
+        access.client("cloudwatch").delete_alarms(AlarmNames=[f"{name}-overdue"])
+        access.client("lambda").delete_function(FunctionName=name)
+
+
+class Passes:
+    """The reaper's passes, one each interval, as its DAG makes them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self.errors: list[Exception] = []
+        self._thread = threading.Thread(target=self._run, name="reaper-passes")
+        self._thread.start()
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while not self._stop.is_set():
+            try:
+                reap_once(self._settings)
+            except Exception as exc:
+                self.errors.append(exc)
+            due += self._settings.reap_interval.total_seconds()
+            self._stop.wait(max(0.0, due - time.monotonic()))
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(60)
+        assert self.errors == []
+
+
+def fleet_of(settings: Settings) -> Fleet:
+    """A deployment of its own with the killers that `make up` makes."""
+    mark = uuid4().hex[:8]
+    own = settings.model_copy(
+        update={
+            "deployment": f"fleet-{mark}",
+            "schedule_group": f"group-{mark}",
+            "scheduler_role_arn": f"arn:aws:iam::123456789012:role/scheduler-{mark}",
+            "reaper_function": f"reaper-{mark}",
+        }
+    )
+    ensure_killers(own)
+    return Fleet(own)
+
+
+def guest_timer_processes(instance_id: str) -> list[int]:
+    """The processes of an instance's guest timer: its loop, by its command line in the box's folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                environment = (entry / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"watch" in words and f"INSTANCE_ID={instance_id}".encode() in environment:
+                found.append(int(entry.name))
+    return found
+
+
+def kill_guest_timer(instance_id: str) -> None:
+    """Kill the guest timer inside a box."""
+    deadline = time.monotonic() + 5
+    while not (found := guest_timer_processes(instance_id)):
+        assert time.monotonic() < deadline, f"{instance_id} has no guest timer: there was nothing to disable"
+        time.sleep(_POLL_SECONDS)
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)

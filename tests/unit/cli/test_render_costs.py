@@ -1,0 +1,92 @@
+"""Estimates and waste as text, at the edges that a real database seldom shows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+from janitor.cli.render.estimate import estimate_dict, estimate_text
+from janitor.cli.render.waste import waste_dict, waste_text
+from janitor.domain.budget import BudgetLimits, RepositoryEstimate, RunEstimate
+from janitor.domain.costs import InstancePhase
+from janitor.domain.states import InstanceOrigin
+from janitor.services.estimate import CheckedEstimate
+from janitor.services.waste import PhaseTotal, UnexplainedTime, WasteReport
+
+SINCE = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def test_an_unknown_price_is_said_to_be_unknown() -> None:
+    repository = RepositoryEstimate(
+        repository_name="worker-a",
+        usd_hour_by_type={"x9.mega": None, "p5.48xlarge": Decimal("55.04")},
+        timeout=timedelta(minutes=55),
+        overtime=timedelta(minutes=5),
+        volume_gib=100,
+        volume_usd_gib_month=Decimal("0.08"),
+    )
+    checked = CheckedEstimate(
+        config_path="c\x1b[31m.yaml",
+        estimate=RunEstimate(repositories=(repository,), prices_source="infra/prices.yaml", region="us-east-1"),
+        limits=BudgetLimits(run_usd=None, daily_usd=None),
+        refusal=None,
+    )
+    assert estimate_text(checked).splitlines() == [
+        "c.yaml: 1 repository, at the worst in us-east-1 (prices: infra/prices.yaml)",
+        "",
+        "  worker-a: x9.mega price unknown, p5.48xlarge $55.04/h; 1.00 h; unknown",
+        "Total: 1 instance, 1.00 h, unknown",
+        "",
+        "Run: no limit (max_run_cost_usd is not set)",
+        "Day: no limit (daily_budget_usd is not set)",
+        "✓ accepted: there is no budget",
+    ]
+    answer = estimate_dict(checked)
+    assert (answer["worst_case_usd"], answer["unpriced"], answer["accepted"]) == (None, ["x9.mega"], True)
+
+
+def report(*unexplained: UnexplainedTime, without_price: int = 0) -> WasteReport:
+    nothing = PhaseTotal(duration=timedelta(), usd=Decimal(0))
+    test = PhaseTotal(duration=timedelta(minutes=9), usd=Decimal("0.18"))
+    return WasteReport(
+        since=SINCE,
+        instances=1,
+        instances_without_price=without_price,
+        total=test,
+        phases={phase: test if phase is InstancePhase.TEST else nothing for phase in InstancePhase},
+        unexplained=unexplained,
+    )
+
+
+def test_waste_without_anything_unexplained() -> None:
+    text = waste_text(report())
+    assert text.startswith("1 instance since 2026-01-01 00:00:00 UTC\n")
+    assert text.endswith("\n\n✓ every instance-second is explained")
+
+
+def test_a_live_adopted_instance_without_price() -> None:
+    found = UnexplainedTime(
+        instance_id="i-1",
+        instance_type="g5.xlarge",
+        origin=InstanceOrigin.ADOPTED,
+        repository_name=None,
+        run_id=None,
+        launched_at=SINCE,
+        stopped_at=None,
+        unexplained=timedelta(milliseconds=20),
+        usd=None,
+        because="Janitor did not launch it",
+        ended_by=None,
+        termination_reason=None,
+        termination_detail=None,
+        state_reason=None,
+        notices="spot_warning: \x1b[31mgone",
+    )
+    text = waste_text(report(found, without_price=1))
+    assert "The price of 1 of them is not known; their dollars are missing." in text
+    assert text.splitlines()[-1] == (
+        "✗ i-1 (g5.xlarge) of no repository: less than 1s; Janitor did not launch it;"
+        " alive since 2026-01-01 00:00:00 UTC; spot_warning: gone"
+    )
+    (line,) = waste_dict(report(found))["unexplained"]
+    assert (line["usd"], line["stopped_at"], line["origin"]) == (None, None, "adopted")
