@@ -27,6 +27,12 @@ _READS = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
     signature_version="v4",
 )
+_QUICK = Config(
+    connect_timeout=3,
+    read_timeout=10,
+    # The external timer is one of several killers: a launch doesn't wait long for it, and the reaper sets it later.
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
 LAUNCH_CALL_TIMEOUT = timedelta(seconds=35)
 """After this nobody waits for RunInstances' answer any more."""
 
@@ -43,6 +49,8 @@ _STORAGE = Config(
     signature_version="s3v4",
     s3={"addressing_style": "path"},
 )
+
+_CONFIGS = {"s3": _STORAGE, "scheduler": _QUICK}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +84,7 @@ class CloudAccess:
 
 @cache
 def _client(access: CloudAccess, service: str, single_attempt: bool) -> Any:
-    config = _LAUNCH if single_attempt else _STORAGE if service == "s3" else _READS
+    config = _LAUNCH if single_attempt else _CONFIGS.get(service, _READS)
     return _session().client(
         service,
         region_name=access.region,

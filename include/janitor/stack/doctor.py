@@ -216,6 +216,20 @@ def _external(settings: Settings) -> Iterator[Finding]:
             "neither JANITOR_LAUNCH_TEMPLATE nor JANITOR_IMAGE_ID is set, so no instance can be launched",
             f"put one into {settings.env_file}",
         )
+    killers = {
+        "external timer": ("JANITOR_SCHEDULE_GROUP", settings.schedule_group),
+        "external timer's role": ("JANITOR_SCHEDULER_ROLE_ARN", settings.scheduler_role_arn),
+        "reaper function": ("JANITOR_REAPER_FUNCTION", settings.reaper_function),
+    }
+    for subject, (variable, value) in killers.items():
+        if value is None:
+            yield _note(
+                subject,
+                f"{variable} is not set: one of the killers that work without Airflow is missing",
+                f"put it into {settings.env_file}",
+            )
+        else:
+            yield _ok(subject, value)
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -50,3 +50,6 @@ def test_an_external_environment_names_the_settings_that_are_missing() -> None:
     assert "JANITOR_AIRFLOW_URL" in subjects["airflow"].message
     assert subjects["instances"].level is FindingLevel.PROBLEM
     assert "local stack" not in subjects
+    for killer in ("external timer", "external timer's role", "reaper function"):
+        assert subjects[killer].level is FindingLevel.NOTE
+        assert "is missing" in subjects[killer].message
