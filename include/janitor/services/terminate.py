@@ -13,7 +13,7 @@ from janitor.cloud import instances as ec2
 from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
-from janitor.domain.states import TerminationReason
+from janitor.domain.states import InstanceState, TerminationReason
 from janitor.services.external_timer import disarm_external_timer
 from janitor.services.reconcile import observe_rows
 from janitor.settings import Settings
@@ -174,6 +174,7 @@ def _look(settings: Settings, scope: Scope, reason: TerminationReason | None, *,
     """Bring the ledger up to date, keep the reason, and say what is there."""
     seen = scope.in_ec2(CloudAccess.of(settings))
     now = datetime.now(timezone.utc)
+    alive = {one.instance_id for one in seen if one.state is not InstanceState.SHUTTING_DOWN}
     with transaction(settings.writer_url) as connection:
         rows = list(scope.in_ledger(connection))
         kept = set()
@@ -182,7 +183,8 @@ def _look(settings: Settings, scope: Scope, reason: TerminationReason | None, *,
                 continue
             if spare_kept and not claim_for_end(connection, row.ledger_id, now):
                 kept.add(row.instance_id)
-            elif reason is not None:
+            elif reason is not None and row.instance_id in alive:
+                # What EC2 shows ended was ended by somebody else: who, is for `observe_rows` to find out.
                 ledger.intend_termination(connection, row.ledger_id, reason)
     before = {row.instance_id for row in rows if row.instance_id}
     if rows:

@@ -1,0 +1,277 @@
+"""Carrying out one cell: start a run, hold it at its edge, strike, let go, wait until the dust has settled, judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+from botocore.exceptions import ClientError
+
+from tests.crash import people
+from tests.crash.cells import Act, Blow, Cell, Component, Edge, Fault
+from tests.crash.edges import HOLDS
+from tests.crash.faults import OUTAGE_SECONDS, interruption, rules_of
+from tests.crash.judge import SHUTDOWN, Facts, bound_of, judge, read_facts, unsettled
+from tests.crash.killers import kill
+from tests.crash.observer import Observer, Sighting, aws_client
+from tests.crash.repositories import GRACE, prepare
+from tests.crash.stand import FaultUnknownError, Stand
+from tests.crash.waiting import DEAD, NotInTimeError, await_it
+
+_RECOVERY = timedelta(seconds=150)
+"""From the blow until a verdict, where nothing needs the hard limit."""
+_QUIET = timedelta(seconds=3)
+"""How long nothing may be at work before a cell counts as settled."""
+_LOOK_EVERY = timedelta(seconds=0.5)
+_TRIGGER_WITHIN = timedelta(seconds=30)
+_PERSON_WITHIN = timedelta(seconds=20)
+_NOT_FOUND = 404
+
+
+@dataclass
+class Result:
+    """What came of a cell."""
+
+    cell: Cell
+    failures: list[str] = field(default_factory=list)
+    impossible: str | None = None
+    """Why it could not be tried."""
+    endings: list[str] = field(default_factory=list)
+    """Each instance with who ended it."""
+    verdicts: list[str] = field(default_factory=list)
+    finding: str | None = None
+    """What the stack needed afterwards."""
+    at_blow: list[str] = field(default_factory=list)
+    """What Postgres and EC2 showed when the blow fell."""
+    killed: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was tried and no invariant was breached."""
+        return not self.failures and self.impossible is None
+
+
+def carry_out(stand: Stand, cell: Cell, folder: Path, *, heal: bool = True) -> Result:
+    """Try one cell; never raises for what the product does.
+
+    Args:
+        stand: A healthy stack.
+        cell: What to try.
+        folder: An empty folder for its repositories.
+        heal: Whether to wait for the stack's health afterwards, and to start it anew where it stays ill.
+    """
+    result = Result(cell)
+    started = time.monotonic()
+    with Observer(stand.settings) as observer:
+        trial = _Trial(stand, cell, folder, observer, result)
+        try:
+            trial.run()
+        except FaultUnknownError as exc:
+            result.impossible = str(exc)
+        except (NotInTimeError, *DEAD) as exc:
+            result.failures.append(f"(0) the cell could not be carried out: {type(exc).__name__}: {exc}")
+        finally:
+            result.seconds = time.monotonic() - started
+            trial.clean_up()
+    if cell.blow is Component.FOR_GOOD:
+        stand.restart()  # its local cloud has no supervisor any more
+    elif heal:
+        result.finding = stand.await_health()
+    return result
+
+
+class _Trial:
+    def __init__(self, stand: Stand, cell: Cell, folder: Path, observer: Observer, result: Result) -> None:
+        self.stand = stand
+        self.cell = cell
+        self.observer = observer
+        self.result = result
+        self.airflow_run_ids: list[str] = []
+        self.run_ids: set[str] = set()
+        self.config, self.gate = prepare(cell, folder)
+
+    def run(self) -> None:
+        with HOLDS[self.cell.edge](self.stand, self.gate) as hold:
+            self._start_run()
+            hold.await_moment(self.airflow_run_ids[0])
+            self.result.at_blow = self._scene()
+            self._strike(self.cell.blow)
+        self._let_go()
+        if self.cell.blow is Component.FOR_GOOD:
+            self._await_end_by_others()
+            self.stand.revive()
+        elif self.cell.blow is Act.PAUSE:
+            self._await_end_by_others()
+            people.pause(self.stand, paused=False)
+        elif self.cell.blow is Act.DELETE_RUN:
+            self._press(lambda: people.delete(self.stand, self.airflow_run_ids[0]), within=_RECOVERY)
+        facts = self._settle()
+        self.stand.set_faults()  # they would hit the judge, too
+        self.result.failures += judge(self.stand, self.cell, facts, self.observer)
+        self.result.verdicts = [f"{one['repository_name']}: {one['status']}" for one in facts.validations]
+        self.result.endings = _endings(facts, self._instances())
+
+    def _start_run(self) -> None:
+        run = await_it(lambda: self.stand.runs.start(self.config), within=_TRIGGER_WITHIN, what="a run being triggered")
+        self.airflow_run_ids.append(run.airflow_run_id)
+        self.run_ids.add(str(run.run_id))
+
+    def _scene(self) -> list[str]:
+        self.observer.look()
+        facts = read_facts(self.stand, self.airflow_run_ids)
+        return [
+            *(f"{one['repository_name']}: {one['status']}" for one in facts.validations),
+            *(f"ledger row: {row['state']} {row['instance_id'] or 'without id'}" for row in facts.ledger),
+            *(f"EC2: {one.instance_id} {one.state}" for one in self._instances()),
+        ]
+
+    def _strike(self, blow: Blow) -> None:
+        if isinstance(blow, Component):
+            self._await_deferral()
+            self.result.killed = kill(self.stand, blow)
+        elif isinstance(blow, Fault):
+            self.stand.set_faults(*rules_of(blow))
+            if blow is Fault.SPOT_INTERRUPTION:
+                self._interrupt()
+        elif blow is Act.SECOND_RUN:
+            self._start_run()
+        else:
+            self._press(lambda: people.do(self.stand, blow, self.airflow_run_ids[0]), within=_PERSON_WITHIN)
+
+    def _press(self, button: Callable[[], None], *, within: timedelta) -> None:
+        """A person sees the button fail, and presses it again."""
+
+        def pressed() -> bool:
+            button()
+            return True
+
+        await_it(pressed, within=within, what=self.cell.blow.value, every=_LOOK_EVERY)
+
+    def _await_deferral(self) -> None:
+        """The triggerer has something to lose only once a validation waits in it."""
+        if self.cell.blow is not Component.TRIGGERER or self.cell.edge is not Edge.RUNNING:
+            return
+        await_it(
+            lambda: (
+                self.stand.runs.task_state(self.airflow_run_ids[0], "validate_repository.validate", 0) == "deferred"
+                or None
+            ),
+            within=_PERSON_WITHIN,
+            what="a validation in the triggerer",
+            every=_LOOK_EVERY,
+        )
+
+    def _interrupt(self) -> None:
+        alive = [one.instance_id for one in self._instances() if one.is_alive]
+        for instance_id in alive:
+            self.stand.tell_cloud("interrupt", interruption(instance_id))
+        await_it(
+            lambda: all(one.is_gone for one in self._instances() if one.instance_id in alive) or None,
+            within=_RECOVERY,
+            what="the end of the interrupted instance",
+        )
+
+    def _let_go(self) -> None:
+        if not self.cell.keeps_working:
+            self.gate.open()
+
+    def _await_end_by_others(self) -> None:
+        """With nobody of the run at work, its instances must be gone by their bound."""
+        reap_interval = self.stand.settings.reap_interval
+        latest = datetime.now(timezone.utc) + self.cell.timeout + GRACE + reap_interval + SHUTDOWN
+
+        def gone() -> bool | None:
+            instances = self._instances()
+            bound = max([bound_of(reap_interval, one) for one in instances] or [latest])
+            # One look after the bound shows the judge what is still alive.
+            over = self.observer.seen_since(bound)
+            return True if over or (instances and all(one.is_gone for one in instances)) else None
+
+        # Whether it was in time is for the judge to say.
+        await_it(gone, within=2 * (latest - datetime.now(timezone.utc)), what="the instances' end or their bound")
+
+    def _settle(self) -> Facts:
+        """Wait until nothing of the cell's runs is at work."""
+        limit = _RECOVERY + self.stand.settings.reap_interval
+        if self.cell.keeps_working or self.cell.statuses is None or self.cell.blow is Fault.HANG:
+            limit += self.cell.timeout + GRACE
+        if isinstance(self.cell.blow, Fault):
+            limit += timedelta(seconds=OUTAGE_SECONDS)
+        facts, quiet_since, why = Facts(), None, ["nothing was seen yet"]
+        deadline = time.monotonic() + limit.total_seconds()
+        while time.monotonic() < deadline:
+            asked = datetime.now(timezone.utc)
+            try:
+                facts = read_facts(self.stand, self.airflow_run_ids)
+                why = unsettled(facts, self._instances()) + self._airflow_at_work()
+            except DEAD as exc:
+                why = [f"{type(exc).__name__}: {exc}"]
+            if why:
+                quiet_since = None
+            elif quiet_since is None:
+                quiet_since = asked
+            elif asked - quiet_since >= _QUIET and self.observer.seen_since(quiet_since):
+                return facts
+            time.sleep(_LOOK_EVERY.total_seconds())
+        self.result.failures.append(f"(0) not settled {limit.total_seconds():.0f} s after the blow: {'; '.join(why)}")
+        return await_it(
+            lambda: read_facts(self.stand, self.airflow_run_ids), within=_PERSON_WITHIN, what="Postgres after all"
+        )
+
+    def _airflow_at_work(self) -> list[str]:
+        """The runs that Airflow hasn't ended; a deleted one has."""
+        found = []
+        for airflow_run_id in self.airflow_run_ids:
+            try:
+                state = self.stand.airflow("GET", f"/dagRuns/{quote(airflow_run_id, safe='')}").json()["state"]
+            except httpx.HTTPStatusError as exc:
+                if exc.response.status_code == _NOT_FOUND:
+                    continue
+                raise
+            if state in ("queued", "running"):
+                found.append(f"Airflow's run {airflow_run_id} is {state}")
+        return found
+
+    def _instances(self) -> list[Sighting]:
+        return self.observer.instances_of(self.run_ids)
+
+    def clean_up(self) -> None:
+        """Leave nothing to the next cell: no fault, no instance, no run at work."""
+        self.gate.open()
+
+        def cleaned() -> bool:
+            self.stand.set_faults()
+            people.tidy_up(self.stand, self.airflow_run_ids)
+            self._end_instances()
+            return True
+
+        try:
+            await_it(cleaned, within=_RECOVERY, what="cleaning up", every=_LOOK_EVERY)
+        except NotInTimeError as exc:
+            self.result.failures.append(f"(0) {exc}")
+
+    def _end_instances(self) -> None:
+        self.observer.look()
+        alive = [one.instance_id for one in self._instances() if one.is_alive]
+        ec2 = aws_client(self.stand.settings, "ec2")
+        for instance_id in alive:
+            try:
+                ec2.terminate_instances(InstanceIds=[instance_id])
+            except ClientError as exc:
+                if exc.response["Error"]["Code"] != "InvalidInstanceID.NotFound":
+                    raise
+
+
+def _endings(facts: Facts, instances: Sequence[Sighting]) -> list[str]:
+    """Who ended each instance: the ledger's word and EC2's."""
+    reasons = {row["instance_id"]: row["termination_reason"] for row in facts.ledger}
+    return [
+        f"{one.instance_id}: {reasons.get(one.instance_id) or 'unknown'} ({one.state_reason or one.state})"
+        for one in instances
+    ]
