@@ -24,7 +24,7 @@ from moto.cloudwatch.models import (
 )
 
 from localcloud.alarm_evaluation import COMPARISONS, AlarmRule, AlarmState, Missing, Sample, evaluate
-from localcloud.delivery import Sender, Target, TargetError, deliver_later
+from localcloud.delivery import Sender, Target, TargetError, TargetKind, deliver_later
 from localcloud.internal_api import InternalApi
 from localcloud.moto_pin import replace_attribute
 from localcloud.settings import ACCOUNT_ID
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 PRINCIPAL = "lambda.alarms.cloudwatch.amazonaws.com"
 EVALUATION_INTERVAL = timedelta(seconds=2)
-KEPT_SAMPLES = 100_000
+KEPT_SAMPLES = 20_000
 """How many values of metrics stay in memory, the newest ones."""
 UNCHECKED = "Unchecked: Initial alarm creation"
 ALARM_FIELDS = (
@@ -109,7 +109,7 @@ class AlarmWatch:
                 log.warning("alarm %s: no action: %s", alarm.name, exc)
                 continue
             sender = Sender(f"alarm {alarm.name}", alarm.alarm_arn, PRINCIPAL)
-            if target.service == "lambda":
+            if target.kind is TargetKind.FUNCTION:
                 deliver_later(self._api, target, json.dumps(_function_event(alarm, detail)), sender)
             else:
                 subject = f'{alarm.state_value}: "{alarm.name}" in {alarm.region_name}'
@@ -139,9 +139,10 @@ def samples(backend: CloudWatchBackend, alarm: Alarm, rule: AlarmRule, now: date
     oldest = now - rule.period * (rule.periods + 1)
     wanted = _dimensions(alarm.dimensions)
     for datum in list(backend.metric_data):
+        if datum.name != alarm.metric_name or datum.namespace != alarm.namespace:
+            continue
         moment = datum.timestamp if datum.timestamp.tzinfo else datum.timestamp.replace(tzinfo=timezone.utc)
-        named = datum.namespace == alarm.namespace and datum.name == alarm.metric_name
-        if not named or not oldest <= moment <= now or _dimensions(datum.dimensions) != wanted:
+        if not oldest <= moment <= now or _dimensions(datum.dimensions) != wanted:
             continue
         if isinstance(datum, MetricAggregatedDatum):
             yield Sample(moment, datum.sum, datum.sample_count, datum.min, datum.max)

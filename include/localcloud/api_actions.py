@@ -57,7 +57,9 @@ def s3_action(environ: dict[str, Any]) -> str:
 
 def rest_action(service: str, method: str, path: str) -> str:
     """The action behind a method and a path, by the service's own model."""
-    return next((name for verb, pattern, name in _rest_table(service) if verb == method and pattern.match(path)), "")
+    return next(
+        (name for verb, pattern, name in _rest_table(service) if verb == method and pattern.fullmatch(path)), ""
+    )
 
 
 @functools.lru_cache(maxsize=16)
@@ -69,8 +71,20 @@ def _rest_table(service: str) -> list[tuple[str, re.Pattern[str], str]]:
     table = []
     for name in model.operation_names:
         http = model.operation_model(name).http
-        path = re.escape(str(http.get("requestUri", "/")).partition("?")[0])
-        pattern = URI_LABEL.sub(lambda label: ".+" if label[2] else "[^/]+", path)
-        table.append((str(http.get("method", "POST")), re.compile(f"{pattern}/?$"), name))
-    # Where two fit, the one with the longer literal part is meant.
-    return sorted(table, key=lambda entry: -len(entry[1].pattern))
+        uri = str(http.get("requestUri", "/")).partition("?")[0].rstrip("/")
+        literal = len(re.sub(r"\{[^}]*\}", "", uri))
+        table.append((literal, str(http.get("method", "POST")), _path_pattern(uri), name))
+    # Where several fit, the one with the longest literal part is meant.
+    return [entry[1:] for entry in sorted(table, key=lambda entry: -entry[0])]
+
+
+def _path_pattern(uri: str) -> re.Pattern[str]:
+    """A path has been decoded before it is matched, so that its last label (an ARN) may hold slashes."""
+    head, brace, last = uri.rpartition("{")
+    if brace and last.endswith("}"):
+        return re.compile(f"{_labels(head)}.+")
+    return re.compile(f"{_labels(uri)}/?")
+
+
+def _labels(uri: str) -> str:
+    return URI_LABEL.sub(lambda label: ".+" if label[2] else "[^/]+", re.escape(uri))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from enum import Enum
 from typing import Any
 
 from localcloud.internal_api import ApiCallError, InternalApi, find_operation
@@ -34,10 +35,21 @@ class TargetError(ValueError):
     """A target can't be delivered to here."""
 
 
+class TargetKind(Enum):
+    """How a target is handed its payload."""
+
+    FUNCTION = "function"
+    TOPIC = "topic"
+    QUEUE = "queue"
+    API = "api"
+    """Any API: the payload is its parameters."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A target that was understood: `action` of `service` (botocore's names) with these fixed parameters."""
 
+    kind: TargetKind
     service: str
     action: str
     region: str
@@ -65,11 +77,11 @@ class Target:
             parameters = {"FunctionName": rest[1], "InvocationType": "Event"}
             if len(rest) > 2:
                 parameters["Qualifier"] = rest[2]
-            return cls("lambda", "Invoke", where, rest[1], parameters)
+            return cls(TargetKind.FUNCTION, "lambda", "Invoke", where, rest[1], parameters)
         if service == "sns":
-            return cls("sns", "Publish", where, rest[0], {"TopicArn": arn})
+            return cls(TargetKind.TOPIC, "sns", "Publish", where, rest[0], {"TopicArn": arn})
         if service == "sqs":
-            return cls("sqs", "SendMessage", where, rest[0], {})
+            return cls(TargetKind.QUEUE, "sqs", "SendMessage", where, rest[0], {})
         raise TargetError(f"the local cloud delivers to functions, topics and queues, not to {arn}")
 
 
@@ -79,7 +91,7 @@ def _universal(service: str, action: str, region: str) -> Target:
     operation = find_operation(service, action)
     if operation is None:
         raise TargetError(f"{action} of {service} is no API that the local cloud knows")
-    return Target(service, operation.name, region, "", {})
+    return Target(TargetKind.API, service, operation.name, region, "", {})
 
 
 def deliver(api: InternalApi, target: Target, payload: str, extra: Mapping[str, Any] | None = None) -> None:
@@ -89,11 +101,11 @@ def deliver(api: InternalApi, target: Target, payload: str, extra: Mapping[str, 
         extra: parameters of the target besides, for example a queue's MessageGroupId.
     """
     parameters = {**target.parameters, **(extra or {})}
-    if target.service == "lambda" and target.action == "Invoke" and "InvocationType" in target.parameters:
+    if target.kind is TargetKind.FUNCTION:
         parameters["Payload"] = payload.encode()
-    elif target.action == "Publish" and "TopicArn" in target.parameters:
+    elif target.kind is TargetKind.TOPIC:
         parameters["Message"] = payload
-    elif target.service == "sqs" and target.resource:
+    elif target.kind is TargetKind.QUEUE:
         queue = api.call("sqs", "GetQueueUrl", {"QueueName": target.resource}, target.region)
         parameters.update(QueueUrl=queue["QueueUrl"], MessageBody=payload)
     else:
@@ -168,7 +180,7 @@ def deliver_later(
 
 def _check_permission(target: Target, sender: Sender) -> None:
     """A function's own policy has to allow who invokes it without a role. Raises ApiCallError."""
-    if not sender.principal or target.service != "lambda":
+    if not sender.principal or target.kind is not TargetKind.FUNCTION:
         return
     from localcloud.lambda_permissions import permits  # noqa: PLC0415  (loads moto's Lambda)
 

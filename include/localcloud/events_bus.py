@@ -20,7 +20,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.events.models import EventPatternParser, EventsBackend, Rule, events_backends
 from moto.events.utils import EventTemplateParser
 
-from localcloud.delivery import Sender, Target, TargetError, deliver_later
+from localcloud.delivery import Sender, Target, TargetError, TargetKind, deliver_later
 from localcloud.internal_api import InternalApi
 from localcloud.moto_pin import replace_attribute
 from localcloud.schedule_times import ExpressionError, parse
@@ -72,7 +72,7 @@ class EventBus:
                     payload_for(target, event),
                     Sender(f"rule {rule.arn}", rule.arn, PRINCIPAL),
                     policy=target.get("RetryPolicy"),
-                    extra={"MessageGroupId": group} if group and parsed.service == "sqs" else {},
+                    extra={"MessageGroupId": group} if group and parsed.kind is TargetKind.QUEUE else {},
                 )
 
     def tick(self, now: datetime) -> None:

@@ -20,7 +20,7 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.logs.models import logs_backends
 
-from localcloud.lambda_process import Function, FunctionProcesses, Outcome, log_group, log_stream
+from localcloud.lambda_process import Function, FunctionProcesses, Outcome, log_group
 from localcloud.moto_pin import replace_attribute
 from localcloud.settings import ACCOUNT_ID
 
@@ -55,6 +55,7 @@ class LambdaService:
     def __init__(self, processes: FunctionProcesses, measure: Measure) -> None:
         self._processes = processes
         self._measure = measure
+        self._log_lock = threading.Lock()
 
     def invoke(self, function: LambdaFunction, event: Any) -> Outcome:
         """Run a function and wait; its output goes to its log group."""
@@ -81,13 +82,12 @@ class LambdaService:
                 log.exception("function %s could not be run", function.function_name)
         log.warning("function %s failed %s times; the event is dropped", function.function_name, retries + 1)
 
-    @staticmethod
-    def _write_log(function: LambdaFunction, outcome: Outcome) -> None:
+    def _write_log(self, function: LambdaFunction, outcome: Outcome) -> None:
         backend = logs_backends[ACCOUNT_ID][function.region]
-        group = log_group(function.function_name)
-        stream = log_stream(str(function.version), outcome.request_id)
-        backend.ensure_log_group(group)
-        backend.ensure_log_stream(group, stream)
+        group, stream = log_group(function.function_name), outcome.log_stream
+        with self._log_lock:  # moto looks whether they exist, and then makes them
+            backend.ensure_log_group(group)
+            backend.ensure_log_stream(group, stream)
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line} for line in outcome.output.splitlines()]
         backend.put_log_events(group, stream, events)

@@ -7,6 +7,7 @@ processes run as the user that runs the local cloud.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import logging
@@ -60,6 +61,7 @@ class Outcome:
     payload: bytes
     error: str | None
     """`Unhandled`, or None where the handler returned."""
+    log_stream: str
     output: str
     duration: timedelta
 
@@ -92,6 +94,7 @@ class FunctionProcesses:
 
     def _run(self, function: Function, event: Any, request_id: str, scratch: Path) -> Outcome:
         begun = time.monotonic()
+        stream = log_stream(function, datetime.now(timezone.utc))
         result: dict[str, Any] = {}
         try:
             code = self._unpacked(function)
@@ -100,7 +103,7 @@ class FunctionProcesses:
         output = scratch / "output"
         output.touch()
         if not result:
-            order = self._order(function, event, request_id, code)
+            order = self._order(function, event, request_id, code, stream)
             result = self._wait(self._start(function, code, scratch), order, function, request_id, scratch / "result")
         payload = result["payload"].encode()
         if len(payload) > RESPONSE_LIMIT_BYTES:
@@ -112,11 +115,13 @@ class FunctionProcesses:
             request_id=request_id,
             payload=payload,
             error=result.get("error"),
+            log_stream=stream,
             output=self._log(function, request_id, output, result, duration),
             duration=duration,
         )
 
-    def _order(self, function: Function, event: Any, request_id: str, code: Path) -> bytes:
+    @staticmethod
+    def _order(function: Function, event: Any, request_id: str, code: Path, stream: str) -> bytes:
         order = {
             "function_name": function.name,
             "function_version": function.version,
@@ -125,7 +130,7 @@ class FunctionProcesses:
             "timeout_seconds": function.timeout.total_seconds(),
             "request_id": request_id,
             "log_group": log_group(function.name),
-            "log_stream": log_stream(function.version, request_id),
+            "log_stream": stream,
             "handler": function.handler,
             "code": str(code),
             "event": event,
@@ -235,6 +240,10 @@ def log_group(name: str) -> str:
     return f"/aws/lambda/{name}"
 
 
-def log_stream(version: str, request_id: str) -> str:
-    """The log stream of one invocation."""
-    return f"{datetime.now(timezone.utc):%Y/%m/%d}/[{version}]{request_id.replace('-', '')}"
+def log_stream(function: Function, now: datetime) -> str:
+    """Where an invocation's output goes in the group: one stream for each hour and version of the code.
+
+    Lambda has one for each of its machines, which live about as long.
+    """
+    mark = hashlib.sha256(f"{function.arn} {function.code_sha256} {now:%H}".encode()).hexdigest()[:32]
+    return f"{now:%Y/%m/%d}/[{function.version}]{mark}"

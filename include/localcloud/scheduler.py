@@ -17,7 +17,7 @@ from typing import Any
 
 from moto.scheduler.models import EventBridgeSchedulerBackend, Schedule, ScheduleGroup, scheduler_backends
 
-from localcloud.delivery import Sender, Target, TargetError, deliver_repeatedly
+from localcloud.delivery import Sender, Target, TargetError, TargetKind, deliver_repeatedly
 from localcloud.internal_api import InternalApi
 from localcloud.schedule_times import At, ExpressionError, parse
 from localcloud.settings import ACCOUNT_ID
@@ -173,7 +173,7 @@ def fill_in(schedule: Schedule, due: datetime, execution: str, attempt: int) -> 
 def extra_parameters(target: dict[str, Any], parsed: Target) -> dict[str, Any]:
     """What a target says besides its ARN and input."""
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
-    return {"MessageGroupId": group} if group and parsed.service == "sqs" else {}
+    return {"MessageGroupId": group} if group and parsed.kind is TargetKind.QUEUE else {}
 
 
 def check_target(target: dict[str, Any], region: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def by_token(cloud: Cloud, token: str) -> list[str]:
 def test_client_that_dies_before_a_late_answer_has_launched(cloud: Cloud, server: LocalCloudServer) -> None:
     server.set_faults({"api": "RunInstances", "latency_after_seconds": 30, "times": 1})
     token = unique("token")
-    impatient = Cloud(**{**vars(cloud), "ec2": server.client("ec2", read_timeout=1), "launched": []})
+    impatient = dataclasses.replace(cloud, ec2=server.client("ec2", read_timeout=1), launched=[])
     with pytest.raises(ReadTimeoutError):
         impatient.launch(ClientToken=token)
     (instance_id,) = by_token(cloud, token)
@@ -191,12 +192,25 @@ def test_instances_are_described_as_they_were(cloud: Cloud, server: LocalCloudSe
 def test_commands_are_listed_as_they_were(cloud: Cloud, server: LocalCloudServer, machine: str) -> None:
     server.set_faults({"fault": "command-lag", "seconds": 2})
     command_id = cloud.send(machine, "sleep 1")
-    listed = lambda: cloud.ssm.list_command_invocations(CommandId=command_id)["CommandInvocations"]  # noqa: E731
+
+    def listed() -> list[dict]:
+        return cloud.ssm.list_command_invocations(CommandId=command_id)["CommandInvocations"]
+
     assert listed() == []
     code, _ = refused(lambda: cloud.ssm.get_command_invocation(CommandId=command_id, InstanceId=machine))
     assert code == "InvocationDoesNotExist"
     assert eventually("listed", listed)[0]["Status"] == "InProgress"
     eventually("ended", lambda: listed()[0]["Status"] == "Success")
+
+
+def test_invocation_is_told_as_it_was(cloud: Cloud, server: LocalCloudServer, machine: str) -> None:
+    command_id = cloud.send(machine, "true")
+    cloud.finished(command_id, machine)
+    server.set_faults({"lag": "GetCommandInvocation", "seconds": 30})
+    asked = {"CommandId": command_id, "InstanceId": machine}
+    assert refused(lambda: cloud.ssm.get_command_invocation(**asked))[0] == "InvocationDoesNotExist"
+    (listed,) = cloud.ssm.list_command_invocations(CommandId=command_id)["CommandInvocations"]
+    assert listed["Status"] == "Success"
 
 
 def test_calls_are_counted_by_action(cloud: Cloud, server: LocalCloudServer) -> None:
