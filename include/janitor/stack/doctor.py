@@ -221,15 +221,15 @@ def _external(settings: Settings) -> Iterator[Finding]:
         "external timer's role": ("JANITOR_SCHEDULER_ROLE_ARN", settings.scheduler_role_arn),
         "reaper function": ("JANITOR_REAPER_FUNCTION", settings.reaper_function),
     }
-    for subject, (variable, value) in killers.items():
-        if value is None:
+    for subject, (variable, setting) in killers.items():
+        if setting is None:
             yield _note(
                 subject,
                 f"{variable} is not set: one of the killers that work without Airflow is missing",
                 f"put it into {settings.env_file}",
             )
         else:
-            yield _ok(subject, value)
+            yield _ok(subject, setting)
 
 
 def _nearest_existing(path: Path) -> Path:
