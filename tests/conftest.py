@@ -8,13 +8,21 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-SLOWEST_FIRST = ("dags", "acceptance", "integration/stack", "integration/validator", "integration/localcloud")
+SLOWEST_FIRST = (
+    "dags/kills",
+    "dags",
+    "integration/localcloud",
+    "integration/killers",
+    "integration/validator",
+    "integration/stack",
+    "acceptance",
+)
 
 
 def group_of(nodeid: str) -> str:
     """The folder that shares what is expensive, for example `integration/stack` or `unit`."""
     parts = PurePosixPath(nodeid.split("::", 1)[0]).parts[1:-1]
-    return "/".join(parts[:2] if parts[:1] == ("integration",) else parts[:1])
+    return "/".join(parts[:2] if parts[:1] in (("integration",), ("dags",)) else parts[:1])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

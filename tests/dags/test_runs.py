@@ -21,6 +21,7 @@ from tests.support.runs import Runs, by_name, eventually
 from tests.support.workers import WorkerRepository, write_config
 
 ROOT = Path(__file__).resolve().parents[2]
+PLANNED = timedelta(seconds=60)
 
 
 def test_each_repository_gets_its_own_verdict(runs: Runs, workers: dict[str, WorkerRepository], tmp_path: Path) -> None:
@@ -152,3 +153,28 @@ def test_marking_a_run_failed_still_ends_its_instances(
             if time.monotonic() > deadline:
                 raise
             time.sleep(1)
+
+
+def test_a_launch_that_waits_for_a_place_holds_no_worker(
+    runs: Runs, workers: dict[str, WorkerRepository], tmp_path: Path
+) -> None:
+    endless = write_config(
+        tmp_path / "endless.yaml",
+        [workers["endless"].entry(timeout_minutes=0.7)],
+        max_concurrent_instances=1,
+        grace_minutes=0.05,
+    )
+    waiting = write_config(tmp_path / "waiting.yaml", [workers["healthy"].entry()], max_concurrent_instances=1)
+    holder = runs.start(endless)
+    eventually(lambda: _launched(runs, holder.airflow_run_id), within=PLANNED)
+    waiter = runs.start(waiting)
+    launch = "validate_repository.launch"
+    eventually(lambda: runs.task_state(waiter.airflow_run_id, launch, 0) == "deferred" or None, within=PLANNED)
+    assert runs.finished(holder).status is RunStatus.FAILED
+    assert runs.finished(waiter).status is RunStatus.SUCCESS
+    runs.assert_nothing_left()
+
+
+def _launched(runs: Runs, airflow_run_id: str) -> bool | None:
+    view = runs.view(airflow_run_id)
+    return (view is not None and view.validations[0].instance_id is not None) or None
