@@ -22,6 +22,8 @@ _FROM_REPORT = {
     ReportStatus.INCOMPLETE: ValidationStatus.INCOMPLETE,
 }
 
+_EXIT_KILLED = 137
+"""Of a command that SSM killed at its execution timeout, on Linux."""
 _EXIT_SUCCESS, _EXIT_NOT_SUCCESSFUL, _EXIT_BAD_SPEC, _EXIT_UNDELIVERED = 0, 1, 2, 3
 
 
@@ -103,7 +105,7 @@ def _without_report(evidence: Evidence) -> Conclusion:
         return _error(*evidence.launch_failure, None)
     if not evidence.was_launched:
         return _error("not_launched", "no instance was launched for it: the run was stopped before that", None)
-    if evidence.outcome is WatchOutcome.TIME_UP:
+    if evidence.outcome is WatchOutcome.TIME_UP or _was_stopped_at_the_limit(evidence):
         return Conclusion(
             status=ValidationStatus.TIMED_OUT,
             reason_code="deadline",
@@ -132,6 +134,14 @@ def _without_report(evidence: Evidence) -> Conclusion:
         ("validator_crashed", f"the validator ended with {_ending(evidence)} and no report; see its log"),
     )
     return _error(reason, what, None)
+
+
+def _was_stopped_at_the_limit(evidence: Evidence) -> bool:
+    """Whether SSM killed the command when its execution timeout, the limit and the grace, was over.
+
+    A command that could not be delivered in time is TimedOut as well, but it has no exit code of a killed process.
+    """
+    return evidence.command_status is CommandStatus.TIMED_OUT and evidence.exit_code == _EXIT_KILLED
 
 
 def _ending(evidence: Evidence) -> str:

@@ -179,3 +179,13 @@ def test_no_false_green(
 )
 def test_why_an_instance_is_terminated(outcome: WatchOutcome | None, overdue: bool, reason: TerminationReason) -> None:
     assert termination_reason_for(outcome, overdue=overdue) is reason
+
+
+def test_a_command_that_ssm_stopped_at_its_limit_is_a_timeout() -> None:
+    stopped = replace(FINISHED, report=None, command_status=CommandStatus.TIMED_OUT, exit_code=137)
+    conclusion = conclude(stopped)
+    assert conclusion.status is ValidationStatus.TIMED_OUT
+    assert conclusion.timeout_enforced
+    # One that was never delivered has nothing to do with the limit.
+    undelivered = conclude(replace(stopped, exit_code=-1))
+    assert (undelivered.status, undelivered.reason_code) == (ValidationStatus.ERROR, "validator_crashed")
