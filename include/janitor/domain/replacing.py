@@ -1,11 +1,13 @@
-"""Whether a lost instance is replaced: once, at no cost to the repository, as long as its limit allows."""
+"""Whether an instance is replaced that was lost, or whose host was in the way: once, as long as the limit allows."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from janitor.domain.states import TerminationReason
+from janitor.domain.outcome import Conclusion
+from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import WatchOutcome
+from janitor.protocol.statuses import ReportStatus
 
 REPLACEMENTS = 1
 """Free retries of a validation."""
@@ -14,9 +16,11 @@ _LOSSES = {
     WatchOutcome.SPOT_INTERRUPTED: TerminationReason.SPOT_INTERRUPTED,
     WatchOutcome.INSTANCE_LOST: TerminationReason.INSTANCE_LOST,
     WatchOutcome.NEVER_ONLINE: TerminationReason.LAUNCH_FAILED,
+    # The validator ended and could not tell, for a cause of the host's or the network's: another host may be better.
+    WatchOutcome.COMMAND_FINISHED: TerminationReason.FINISHED,
 }
 
-REASONS_OF_LOSS = frozenset(_LOSSES.values())
+REASONS_OF_LOSS = frozenset(_LOSSES.values()) - {TerminationReason.FINISHED}
 
 
 def may_replace(outcome: WatchOutcome, *, launched_before: int, now: datetime, deadline_at: datetime) -> bool:
@@ -29,6 +33,24 @@ def may_replace(outcome: WatchOutcome, *, launched_before: int, now: datetime, d
         deadline_at: The hard limit, which holds over the replacement.
     """
     return outcome in _LOSSES and launched_before <= REPLACEMENTS and now < deadline_at
+
+
+_NOT_OF_THE_HOST = frozenset({"agent_prompt"})
+"""Checks whose trouble another host would meet as well, at a price."""
+
+
+def is_worth_another_host(outcome: WatchOutcome, conclusion: Conclusion) -> bool:
+    """Whether what was concluded leaves it open how the repository does.
+
+    A report that blames the repository is a verdict, even if its instance was lost right after it. Where the validator
+    ended by itself, its own report has to say that it could not tell.
+    """
+    if conclusion.status is not ValidationStatus.ERROR:
+        return False
+    if outcome is not WatchOutcome.COMMAND_FINISHED:
+        return True
+    report = conclusion.report
+    return report is not None and report.status is ReportStatus.ERROR and report.failing_check not in _NOT_OF_THE_HOST
 
 
 def reason_of_loss(outcome: WatchOutcome) -> TerminationReason:

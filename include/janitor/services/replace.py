@@ -10,8 +10,8 @@ from uuid import UUID
 
 from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
-from janitor.domain.replacing import REASONS_OF_LOSS, may_replace, reason_of_loss
-from janitor.domain.states import PlacementResult, TerminationReason, ValidationStatus
+from janitor.domain.replacing import REASONS_OF_LOSS, is_worth_another_host, may_replace, reason_of_loss
+from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.domain.watching import WatchOutcome
 from janitor.services.launch import LaunchStep, NotYet, advance_launch
 from janitor.services.record import conclude_validation
@@ -42,8 +42,7 @@ def is_replaceable(settings: Settings, validation_id: UUID, outcome: WatchOutcom
     now = datetime.now(timezone.utc)
     if not may_replace(outcome, launched_before=launched, now=now, deadline_at=instance.deadline_at):
         return False
-    # A report that blames the repository is a verdict, even if the instance was lost right after it.
-    return conclude_validation(settings, validation_id).status is ValidationStatus.ERROR
+    return is_worth_another_host(outcome, conclude_validation(settings, validation_id))
 
 
 def begin_replacement(settings: Settings, validation_id: UUID, outcome: WatchOutcome) -> None:

@@ -58,7 +58,8 @@ def test_all_timers_fire_within_one_period_of_the_reaper() -> None:
         (WatchOutcome.INSTANCE_LOST, 2, MINUTE, False),
         (WatchOutcome.INSTANCE_LOST, 1, -MINUTE, False),
         (WatchOutcome.TIME_UP, 1, MINUTE, False),
-        (WatchOutcome.COMMAND_FINISHED, 1, MINUTE, False),
+        (WatchOutcome.COMMAND_FINISHED, 1, MINUTE, True),
+        (WatchOutcome.COMMAND_FINISHED, 2, MINUTE, False),
     ],
 )
 def test_one_free_replacement_within_the_limit(

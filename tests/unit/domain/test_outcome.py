@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from janitor.domain.outcome import Evidence, conclude, termination_reason_for
+from janitor.domain.replacing import is_worth_another_host
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import CommandStatus, WatchOutcome
 from janitor.protocol.report import Check, Host, Report, RepositoryIdentity
@@ -189,3 +190,24 @@ def test_a_command_that_ssm_stopped_at_its_limit_is_a_timeout() -> None:
     # One that was never delivered has nothing to do with the limit.
     undelivered = conclude(replace(stopped, exit_code=-1))
     assert (undelivered.status, undelivered.reason_code) == (ValidationStatus.ERROR, "validator_crashed")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "made", "failing_check", "expected"),
+    [
+        (WatchOutcome.COMMAND_FINISHED, ReportStatus.ERROR, "host", True),
+        (WatchOutcome.COMMAND_FINISHED, ReportStatus.ERROR, "agent_prompt", False),
+        (WatchOutcome.COMMAND_FINISHED, ReportStatus.FAILED, "build", False),
+        (WatchOutcome.COMMAND_FINISHED, ReportStatus.SUCCESS, None, False),
+        (WatchOutcome.COMMAND_FINISHED, None, None, False),
+        (WatchOutcome.INSTANCE_LOST, None, None, True),
+        # It blamed the repository before its instance went.
+        (WatchOutcome.INSTANCE_LOST, ReportStatus.FAILED, "build", False),
+    ],
+)
+def test_another_host_is_tried_where_the_report_could_not_tell(
+    outcome: WatchOutcome, made: ReportStatus | None, failing_check: str | None, expected: bool
+) -> None:
+    told = replace(report(made), failing_check=failing_check) if made else None
+    conclusion = conclude(replace(FINISHED, outcome=outcome, report=told, exit_code=0 if told else 1))
+    assert is_worth_another_host(outcome, conclusion) is expected
