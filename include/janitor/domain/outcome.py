@@ -22,6 +22,8 @@ _FROM_REPORT = {
     ReportStatus.INCOMPLETE: ValidationStatus.INCOMPLETE,
 }
 
+EXIT_UNFETCHED = 4
+"""Of the script on the instance: it could not fetch the validator. The validator's own codes are 0 to 3."""
 _EXIT_KILLED = 137
 """Of a command that SSM killed at its execution timeout, on Linux."""
 _EXIT_SUCCESS, _EXIT_NOT_SUCCESSFUL, _EXIT_BAD_SPEC, _EXIT_UNDELIVERED = 0, 1, 2, 3
@@ -128,6 +130,7 @@ def _without_report(evidence: Evidence) -> Conclusion:
         _EXIT_SUCCESS: ("report_missing", "the validator ended well but its report is not in storage"),
         _EXIT_NOT_SUCCESSFUL: ("report_missing", "the validator ended, but its report is not in storage"),
         _EXIT_BAD_SPEC: ("spec_refused", "the validator refused its spec; see its log"),
+        EXIT_UNFETCHED: ("validator_unfetched", "the instance could not fetch the validator from storage; see its log"),
         _EXIT_UNDELIVERED: ("report_undelivered", "the validator could not upload its report; see its log"),
     }.get(
         evidence.exit_code if evidence.exit_code is not None else -1,

@@ -43,14 +43,16 @@ def is_worth_another_host(outcome: WatchOutcome, conclusion: Conclusion) -> bool
     """Whether what was concluded leaves it open how the repository does.
 
     A report that blames the repository is a verdict, even if its instance was lost right after it. Where the validator
-    ended by itself, its own report has to say that it could not tell.
+    ended by itself, its own report says that it could not tell, or there is none.
     """
     if conclusion.status is not ValidationStatus.ERROR:
         return False
     if outcome is not WatchOutcome.COMMAND_FINISHED:
         return True
     report = conclusion.report
-    return report is not None and report.status is ReportStatus.ERROR and report.failing_check not in _NOT_OF_THE_HOST
+    if report is None:
+        return True  # it could not be fetched, or crashed, or could not hand its report over
+    return report.status is ReportStatus.ERROR and report.failing_check not in _NOT_OF_THE_HOST
 
 
 def reason_of_loss(outcome: WatchOutcome) -> TerminationReason:

@@ -142,7 +142,7 @@ def _order(settings: Settings, validation_id: UUID) -> _Order | NoPlace | NotYet
 
 def _keep_launched(settings: Settings, record: InstanceRecord, validation_id: UUID, instance_id: str) -> None:
     with transaction(settings.writer_url) as connection:
-        if not ledger.keep_launched(connection, record.ledger_id, instance_id, None):
+        if not ledger.keep_launched(connection, record.ledger_id, instance_id):
             raise ConflictError(f"{instance_id} came after its intent was given up; it is terminated by its tag")
         attempts.finish_attempt(connection, record.ledger_id, PlacementResult.LAUNCHED)
         store.mark_launched(connection, validation_id, instance_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from uuid import UUID
 
@@ -80,7 +80,13 @@ class _Found:
 def _keep(connection: Connection, found: _Found) -> None:
     row, instance = found.row, found.instance
     if instance is not None and row.instance_id is None:
-        ledger.keep_launched(connection, row.ledger_id, instance.instance_id, instance.availability_zone)
+        ledger.keep_launched(
+            connection,
+            row.ledger_id,
+            instance.instance_id,
+            availability_zone=instance.availability_zone,
+            launched_at=instance.launched_at,
+        )
         attempts.finish_attempt(connection, row.ledger_id, PlacementResult.LAUNCHED)
     if found.state is InstanceState.NOT_LAUNCHED:
         detail = "EC2 shows no instance for this intent"
@@ -104,7 +110,7 @@ def _look_again(settings: Settings, row: InstanceRecord) -> _Found | None:
         # RunInstances may still be under way somewhere, and its instance may not show at once.
         if now - row.intent_at < LAUNCH_CALL_TIMEOUT + settings.consistency:
             return None
-        return _Found(
+        return _came_and_went(settings, row, now) or _Found(
             row=row, state=InstanceState.NOT_LAUNCHED, instance=None, inferred=TerminationReason.LAUNCH_FAILED
         )
     instance = ec2.describe(CloudAccess.of(settings), row.instance_id)
@@ -112,6 +118,18 @@ def _look_again(settings: Settings, row: InstanceRecord) -> _Found | None:
         return None
     state = instance.state if instance else InstanceState.TERMINATED
     return _Found(row=row, state=state, instance=instance, inferred=_reason(settings, row, instance, now))
+
+
+def _came_and_went(settings: Settings, row: InstanceRecord, now: datetime) -> _Found | None:
+    """An instance of this intent that has ended before anybody kept its id, as long as EC2 still shows it."""
+    if row.validation_id is None:
+        return None
+    every = ec2.find_by_validation(CloudAccess.of(settings), row.validation_id, live_only=False)
+    instance = next((one for one in every if one.tags.get("Name") == row.tags.get("Name")), None)
+    if instance is None:
+        return None
+    inferred = _reason(settings, replace(row, instance_id=instance.instance_id), instance, now)
+    return _Found(row=row, state=instance.state, instance=instance, inferred=inferred)
 
 
 def _reason(settings: Settings, row: InstanceRecord, instance: InstanceSeen | None, now: datetime) -> TerminationReason:

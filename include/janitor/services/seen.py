@@ -37,7 +37,7 @@ def keep_seen(settings: Settings, record: InstanceRecord, seen: InstanceSeen) ->
         except CloudError as exc:
             log.warning("the on-demand price is kept for %s: %s", seen.instance_id, exc)
     with transaction(settings.writer_url) as connection:
-        ledger.keep_launched(connection, record.ledger_id, seen.instance_id, seen.availability_zone)
+        ledger.keep_launched(connection, record.ledger_id, seen.instance_id, availability_zone=seen.availability_zone)
         ledger.observe_state(connection, record.ledger_id, seen.state, state_reason=seen.state_reason)
         if price is not None:
             ledger.keep_price(connection, record.ledger_id, price)

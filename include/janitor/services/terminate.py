@@ -173,24 +173,23 @@ class _Look:
 def _look(settings: Settings, scope: Scope, reason: TerminationReason | None, *, spare_kept: bool) -> _Look:
     """Bring the ledger up to date, keep the reason, and say what is there."""
     seen = scope.in_ec2(CloudAccess.of(settings))
-    now = datetime.now(timezone.utc)
     alive = {one.instance_id for one in seen if one.state is not InstanceState.SHUTTING_DOWN}
     with transaction(settings.writer_url) as connection:
         rows = list(scope.in_ledger(connection))
-        kept = set()
+    before = {row.instance_id for row in rows if row.instance_id}
+    if rows:
+        # First: it keeps the id of an instance whose launch was cut off, and finds out who ended what has ended.
+        observe_rows(settings, rows, seen)
+    kept = set()
+    with transaction(settings.writer_url) as connection:
+        rows = list(scope.in_ledger(connection))
         for row in rows:
             if row.instance_id is None:
                 continue
-            if spare_kept and not claim_for_end(connection, row.ledger_id, now):
+            if spare_kept and not claim_for_end(connection, row.ledger_id, datetime.now(timezone.utc)):
                 kept.add(row.instance_id)
             elif reason is not None and row.instance_id in alive:
-                # What EC2 shows ended was ended by somebody else: who, is for `observe_rows` to find out.
                 ledger.intend_termination(connection, row.ledger_id, reason)
-    before = {row.instance_id for row in rows if row.instance_id}
-    if rows:
-        observe_rows(settings, rows, seen)
-        with transaction(settings.writer_url) as connection:
-            rows = list(scope.in_ledger(connection))
     there = {one.instance_id for one in seen} | {row.instance_id or f"{_INTENT}{row.client_token[:12]}" for row in rows}
     return _Look(gone=sorted(before - there), left=sorted(there - kept), kept=sorted(there & kept))
 

@@ -99,14 +99,29 @@ def insert_intent(connection: Connection, identity: LaunchIdentity, terms: Launc
     return InstanceRecord.from_row(one(row, what=f"the intent of validation {identity.validation_id}"))
 
 
-def keep_launched(connection: Connection, ledger_id: int, instance_id: str, availability_zone: str | None) -> bool:
+def keep_launched(
+    connection: Connection,
+    ledger_id: int,
+    instance_id: str,
+    *,
+    availability_zone: str | None = None,
+    launched_at: datetime | None = None,
+) -> bool:
     """Keep the id that RunInstances gave.
+
+    Args:
+        availability_zone: Where it is; None: not known yet.
+        launched_at: By EC2's word; None: now.
 
     Returns:
         False when the intent was closed meanwhile, because nothing had shown for too long.
     """
     changed = named_queries().keep_launched(
-        connection, ledger_id=ledger_id, instance_id=instance_id, availability_zone=availability_zone
+        connection,
+        ledger_id=ledger_id,
+        instance_id=instance_id,
+        availability_zone=availability_zone,
+        launched_at=launched_at,
     )
     return bool(changed)
 

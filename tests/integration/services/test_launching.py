@@ -347,3 +347,40 @@ def test_a_validation_that_has_ended_launches_nothing(settings: Settings) -> Non
         step(settings, first)
     with transaction(settings.writer_url) as connection:
         assert ledger.latest_of_validation(connection, first) is None
+
+
+def test_an_instance_that_came_and_went_before_its_id_was_kept_is_in_the_ledger(settings: Settings) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    access, launched = CloudAccess.of(settings), []
+
+    def killed_after(image_id: str, parameters: Mapping[str, Any]) -> str:
+        launched.append(ec2.run_instance(access, image_id, parameters))
+        raise Killed
+
+    with pytest.raises(Killed):
+        advance_launch(settings, first, killed_after)
+    ec2.terminate(access, launched)
+    eventually(lambda: not ec2.find_by_validation(access, first))
+    observe_deployment(settings)
+    assert latest(settings, first).state is InstanceState.INTENT  # the call could still be under way
+    with transaction(settings.writer_url) as connection:
+        connection.execute(
+            "update instances set intent_at = intent_at - interval '10 minutes' where validation_id = %s", (first,)
+        )
+    observe_deployment(settings)
+    record = latest(settings, first)
+    assert (record.instance_id, record.state) == (launched[0], InstanceState.TERMINATED)
+
+
+def test_who_ended_an_instance_whose_id_nobody_kept_is_known(settings: Settings) -> None:
+    run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    access = CloudAccess.of(settings)
+
+    def killed_after(image_id: str, parameters: Mapping[str, Any]) -> str:
+        ec2.run_instance(access, image_id, parameters)
+        raise Killed
+
+    with pytest.raises(Killed):
+        advance_launch(settings, first, killed_after)
+    terminating.end_scope(settings, terminating.scope_of_run(run_id), TerminationReason.RUN_TEARDOWN, timeout=VERIFY)
+    assert latest(settings, first).termination_reason is TerminationReason.RUN_TEARDOWN

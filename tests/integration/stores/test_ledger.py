@@ -73,7 +73,7 @@ def test_every_observed_state_is_kept_and_none_goes_backwards(database: TestData
     ):
         with transaction(database.writer_url) as connection:
             if state is InstanceState.PENDING:
-                ledger.keep_launched(connection, record.ledger_id, f"i-{uuid4().hex[:17]}", None)
+                ledger.keep_launched(connection, record.ledger_id, f"i-{uuid4().hex[:17]}")
             ledger.observe_state(connection, record.ledger_id, state)
     with transaction(database.writer_url) as connection:
         states = [state for state, _ in ledger.state_changes(connection, record.ledger_id)]

@@ -199,7 +199,7 @@ def test_a_command_that_ssm_stopped_at_its_limit_is_a_timeout() -> None:
         (WatchOutcome.COMMAND_FINISHED, ReportStatus.ERROR, "agent_prompt", False),
         (WatchOutcome.COMMAND_FINISHED, ReportStatus.FAILED, "build", False),
         (WatchOutcome.COMMAND_FINISHED, ReportStatus.SUCCESS, None, False),
-        (WatchOutcome.COMMAND_FINISHED, None, None, False),
+        (WatchOutcome.COMMAND_FINISHED, None, None, True),
         (WatchOutcome.INSTANCE_LOST, None, None, True),
         # It blamed the repository before its instance went.
         (WatchOutcome.INSTANCE_LOST, ReportStatus.FAILED, "build", False),

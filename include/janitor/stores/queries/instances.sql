@@ -20,12 +20,12 @@ values (:validation_id, :run_id, :deployment, :generation, :client_token, :tags,
         :deadline_at, :expires_at)
 returning *;
 
--- name: keep_launched(ledger_id, instance_id, availability_zone)!
+-- name: keep_launched(ledger_id, instance_id, availability_zone, launched_at)!
 -- An intent that was closed meanwhile stays closed: its instance is found by tag.
 update instances
 set instance_id = :instance_id, availability_zone = coalesce(:availability_zone, availability_zone),
     state = case when state = 'intent' then 'pending'::instance_state else state end,
-    launched_at = coalesce(launched_at, clock_timestamp())
+    launched_at = coalesce(launched_at, :launched_at, clock_timestamp())
 where ledger_id = :ledger_id and state <> 'not_launched';
 
 -- name: keep_price(ledger_id, price_usd_hour)!
