@@ -9,12 +9,14 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from janitor.domain.outcome import EXIT_UNFETCHED
 from janitor.services.instance_script import instance_script
 
 
+@cache
 def artefact() -> bytes:
     """A program that answers with its spec."""
     content = io.BytesIO()
@@ -35,7 +37,7 @@ def storage(*statuses: int) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(artefact() if status == 200 else b"SlowDown")
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
