@@ -19,9 +19,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,7 +31,9 @@ from typing import Annotated, Any
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from janitor.domain.config_fields import SecretName
 from janitor.domain.errors import SettingsError
+from janitor.protocol.agent import LONGEST_WALL_CLOCK, MODEL_PATTERN, URL_PATTERN, AgentLimits, AgentSpec
 from janitor.protocol.statuses import EngineChoice
 
 DEFAULT_ENVIRONMENT = "local"
@@ -96,8 +100,34 @@ def _schedule(value: str) -> str:
     return " ".join(value.split())
 
 
+def _model(value: Any) -> Any:
+    """Take `off` and `none` for no model at all."""
+    return None if isinstance(value, str) and value.lower() in {"off", "none"} else value
+
+
+def _model_name(value: str) -> str:
+    if not re.fullmatch(MODEL_PATTERN, value):
+        raise ValueError("is not bedrock:<id>, anthropic:<id> or openai:<id>")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    if not re.fullmatch(URL_PATTERN, value):
+        raise ValueError("is not an http(s) address without user name and password")
+    return value
+
+
+def _wall_clock(value: timedelta) -> timedelta:
+    if not timedelta(seconds=1) <= value <= LONGEST_WALL_CLOCK:
+        raise ValueError(f"must be 1 to {LONGEST_WALL_CLOCK.total_seconds():.0f} seconds")
+    return value
+
+
+ModelName = Annotated[str, AfterValidator(_model_name)]
+EndpointUrl = Annotated[str, AfterValidator(_endpoint)]
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+AgentSeconds = Annotated[Seconds, AfterValidator(_wall_clock)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -186,6 +216,24 @@ class Settings(BaseModel):
     online_timeout: Annotated[Seconds, Variable("JANITOR_ONLINE_TIMEOUT_SECONDS")] = timedelta(seconds=300)
     """How long an instance may take from launch until SSM reaches it."""
 
+    # Agent: who answers the prompts, and what an answer may cost; it reaches the instance in the spec
+    agent_model: Annotated[ModelName | None, BeforeValidator(_model), Variable("JANITOR_AGENT_MODEL")] = None
+    """`bedrock:<id>` (the instance's role), `anthropic:<id>` or `openai:<id>`; None or `off`: nobody answers."""
+    agent_base_url: Annotated[EndpointUrl | None, Variable("JANITOR_AGENT_BASE_URL")] = None
+    """Another endpoint that speaks the provider's protocol, such as a model server's."""
+    agent_key_secret: Annotated[SecretName | None, Variable("JANITOR_AGENT_KEY_SECRET")] = None
+    """NAME in Secrets Manager of the provider's API key; the instance's role reads it."""
+    agent_image: Annotated[str | None, Variable("JANITOR_AGENT_IMAGE")] = None
+    """The janitor image, where the machine image has it and no Python with the agent's packages."""
+    agent_turns: Annotated[int, Field(ge=1, le=1_000), Variable("JANITOR_AGENT_TURNS")] = 30
+    agent_tool_calls: Annotated[int, Field(ge=1, le=1_000), Variable("JANITOR_AGENT_TOOL_CALLS")] = 40
+    agent_tokens: Annotated[int, Field(ge=1_000, le=100_000_000), Variable("JANITOR_AGENT_TOKENS")] = 400_000
+    """Input and output of one answer together."""
+    agent_cost_usd: Annotated[Decimal, Field(gt=0, le=1_000), Variable("JANITOR_AGENT_COST_USD")] = Decimal("1.00")
+    """Of one answer; for a model without a known price `agent_tokens` stands alone."""
+    agent_wall_clock: Annotated[AgentSeconds, Variable("JANITOR_AGENT_WALL_CLOCK_SECONDS")] = timedelta(minutes=15)
+    """For one answer; the validation's hard limit comes before."""
+
     # Airflow
     airflow_url: Annotated[str | None, Variable("JANITOR_AIRFLOW_URL")] = None
     airflow_username: Annotated[str | None, Variable("JANITOR_AIRFLOW_USERNAME")] = None
@@ -213,6 +261,26 @@ class Settings(BaseModel):
     def stack_env_file(self) -> Path:
         """The file that the local stack writes."""
         return self.state_dir / STACK_ENV_NAME
+
+    @property
+    def agent(self) -> AgentSpec | None:
+        """Who answers prompts, as a spec says it; None where nobody does."""
+        if self.agent_model is None:
+            return None
+        return AgentSpec(
+            model=self.agent_model,
+            base_url=self.agent_base_url,
+            key_secret=self.agent_key_secret,
+            region=self.region,
+            image=self.agent_image,
+            limits=AgentLimits(
+                turns=self.agent_turns,
+                tool_calls=self.agent_tool_calls,
+                tokens=self.agent_tokens,
+                cost_usd=self.agent_cost_usd,
+                wall_clock=self.agent_wall_clock,
+            ),
+        )
 
     @property
     def writer_url(self) -> str:

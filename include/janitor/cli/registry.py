@@ -36,6 +36,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "check-parallel-status": CommandEntry("reports", "check_parallel_status", "Show the runs that are going on."),
     "query-parallel-run": CommandEntry("reports", "query_parallel_run", "Show one run with all of its results."),
     "query-db": CommandEntry("reports", "query_db", "Show a repository's last validations."),
+    "failures": CommandEntry("failures", "failures", "Show the failures of the last runs by cause."),
     "instances": CommandEntry(
         "instances", "instances", "List the live instances of this deployment, as EC2 shows them."
     ),
@@ -44,6 +45,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "keep": CommandEntry("keep", "keep", "Keep a repository's instance alive for debugging."),
     "breaker": CommandEntry("breaker", "breaker", "Show whether launches are paused; --close lets them go on."),
     "logs": CommandEntry("logs", "logs", "Print the log of a validation."),
+    "validate": CommandEntry(
+        "validate_path", "validate", "Run the static checks on a checkout; execute nothing of it."
+    ),
     "check-config": CommandEntry("config", "check_config", "Check a workers configuration; launch nothing."),
     "estimate": CommandEntry("estimate", "estimate", "Say what a run would cost at the worst; launch nothing."),
     "waste": CommandEntry("waste", "waste", "Say what every instance-second went into, and what is unexplained."),

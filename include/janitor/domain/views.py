@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from janitor.domain.history_views import ChangeView, PhaseView
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
 
 
@@ -50,6 +51,13 @@ class ValidationView:
     log_stream: str | None = None
     cost_usd: Decimal | None = None
     """Of all its instances, so far; None where none was launched, or where a price isn't known."""
+    signature: str | None = None
+    """Of its failure; equal for equal causes in any repository."""
+    signature_title: str | None = None
+    difference: ChangeView | None = None
+    """None as long as it isn't final, and for validations of before differences were kept."""
+    phases: Sequence[PhaseView] = ()
+    """In the order of the pipeline; empty without a report."""
 
     def elapsed(self, now: datetime) -> timedelta | None:
         """Time since launch, or since the validation was taken up; None where it hasn't begun."""

@@ -49,6 +49,13 @@ class FieldReader:
             raise self.problem(name, "is missing")
         return self._rest.pop(name)
 
+    def given(self, name: str) -> bool:
+        """Whether a field that older documents lack is there; null counts as absent."""
+        if self._rest.get(name) is None:
+            self._rest.pop(name, None)
+            return False
+        return True
+
     def text(self, name: str, *, longest: int, pattern: str | None = None, empty: bool = False) -> str:
         """A string of at most `longest` characters, matching `pattern` as a whole if one is given."""
         return self._text(name, self.take(name), longest=longest, pattern=pattern, empty=empty)

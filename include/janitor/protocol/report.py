@@ -14,6 +14,7 @@ from typing import Any
 
 from janitor.protocol.fields import FieldReader
 from janitor.protocol.rollup import roll_up
+from janitor.protocol.signature import FailureSignature
 from janitor.protocol.spec import UUID_PATTERN
 from janitor.protocol.statuses import CheckStatus, Engine, EvidenceKind, ReportStatus
 
@@ -31,6 +32,7 @@ MAX_ARGV_CHARACTERS = 2_000
 MAX_PROMPT_CHARACTERS = 20_000
 MAX_PHASES = 20
 MAX_SECONDS = 7 * 24 * 3600.0
+MAX_USD = 100_000.0
 
 NAME_PATTERN = r"[a-z][a-z0-9_]{0,63}"
 """Form of check names, reason codes and phases."""
@@ -237,9 +239,14 @@ class Report:
     phases: Mapping[str, float] = field(default_factory=dict)
     """Seconds per phase: checkout, static, build, test."""
     checks: tuple[Check, ...] = ()
+    phase_usd: Mapping[str, float] = field(default_factory=dict)
+    """US dollars per phase beside the instance's own price, such as for a model; only where they are known."""
+    signature: FailureSignature | None = None
+    """Of what isn't a success; None in the reports of older validators."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form, from which `from_dict` gives an equal report."""
+        """The JSON form, from which `from_dict` gives an equal report; the fields that came later only where they say
+        something, so that an older report is written as it was read."""
         return {
             "format": REPORT_FORMAT,
             "validator_version": self.validator_version,
@@ -263,6 +270,8 @@ class Report:
             "host": self.host.to_dict(),
             "phases": dict(self.phases),
             "checks": [check.to_dict() for check in self.checks],
+            **({"phase_usd": dict(self.phase_usd)} if self.phase_usd else {}),
+            **({"signature": self.signature.to_dict()} if self.signature is not None else {}),
         }
 
     def to_json(self) -> bytes:
@@ -302,6 +311,10 @@ class Report:
             host=Host.read(reader.object("host")),
             phases=reader.number_map("phases", most=MAX_PHASES, longest_key=64, largest=MAX_SECONDS),
             checks=reader.items("checks", most=MAX_CHECKS, read=Check.read),
+            phase_usd=reader.number_map("phase_usd", most=MAX_PHASES, longest_key=64, largest=MAX_USD)
+            if reader.given("phase_usd")
+            else {},
+            signature=FailureSignature.read(reader.object("signature")) if reader.given("signature") else None,
         )
         reader.finish()
         report._refuse_contradictions(reader)
@@ -333,5 +346,10 @@ class Report:
             raise reader.problem("reason_code", f"is required for a report that is {self.status.value}")
         if self.failing_check is not None and self.failing_check not in names:
             raise reader.problem("failing_check", f"{self.failing_check!r} is none of the checks")
+        if signature := self.signature:
+            if self.status is ReportStatus.SUCCESS:
+                raise reader.problem("signature", "is there, but the report says success")
+            if (signature.check, signature.reason_code) != (self.failing_check, self.reason_code):
+                raise reader.problem("signature", "is of another check or reason code than the report's")
         if self.finished_at < self.started_at:
             raise reader.problem("finished_at", "is before started_at")

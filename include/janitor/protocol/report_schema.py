@@ -11,7 +11,7 @@ import sys
 from enum import Enum
 from typing import Any
 
-from janitor.protocol import report
+from janitor.protocol import report, signature
 from janitor.protocol.spec import UUID_PATTERN
 from janitor.protocol.statuses import CheckStatus, Engine, EvidenceKind, ReportStatus
 
@@ -65,11 +65,31 @@ def report_schema() -> Schema:
         },
         "checks": {"type": "array", "maxItems": report.MAX_CHECKS, "items": _check(name, seconds)},
     }
+    # Reports of older validators lack these.
+    later: Schema = {
+        "phase_usd": _or_null(
+            {
+                "type": "object",
+                "maxProperties": report.MAX_PHASES,
+                "propertyNames": {"minLength": 1, "maxLength": 64},
+                "additionalProperties": {"type": "number", "minimum": 0, "maximum": report.MAX_USD},
+            }
+        ),
+        "signature": _or_null(
+            _object(
+                id={"type": "string", "pattern": f"^(?:{signature.ID_PATTERN})$"},
+                check=_or_null(name),
+                reason_code=name,
+                line=_text(signature.MAX_LINE_CHARACTERS, empty=True),
+                title=_text(signature.MAX_TITLE_CHARACTERS),
+            )
+        ),
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Janitor validation report, version 1",
         "description": "What a validator found in one worker repository.",
-        **_object(**properties),
+        **_object(later=later, **properties),
     }
 
 
@@ -106,12 +126,13 @@ def _check(name: Schema, seconds: Schema) -> Schema:
     }
 
 
-def _object(**properties: Schema) -> Schema:
+def _object(*, later: Schema | None = None, **properties: Schema) -> Schema:
+    """An object of required properties, and of some that may be absent."""
     return {
         "type": "object",
         "additionalProperties": False,
         "required": list(properties),
-        "properties": properties,
+        "properties": {**properties, **(later or {})},
     }
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from janitor.protocol.agent import AgentSpec
+from janitor.protocol.build import BuildSpec
 from janitor.protocol.fields import FieldReader
 from janitor.protocol.statuses import EngineChoice
 
@@ -91,6 +93,10 @@ class ValidationSpec:
     """Presigned URL that takes the report by PUT; a secret."""
     report_path: str | None = None
     """File that takes the report."""
+    agent: AgentSpec | None = None
+    """Who answers the prompt; None: nobody, and the step is skipped. Left out of documents that don't need it."""
+    build: BuildSpec | None = None
+    """How to build the image, and earlier builds to compare with. Left out of documents that don't need it."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, from which `from_dict` gives an equal spec."""
@@ -106,6 +112,8 @@ class ValidationSpec:
             "grace_seconds": self.grace.total_seconds(),
             "report_url": self.report_url,
             "report_path": self.report_path,
+            **({} if self.agent is None else {"agent": self.agent.to_dict()}),
+            **({} if self.build is None else {"build": self.build.to_dict()}),
         }
 
     def to_json(self) -> str:
@@ -133,6 +141,9 @@ class ValidationSpec:
             grace=timedelta(seconds=reader.number("grace_seconds", least=0, most=3_600)),
             report_url=reader.optional_text("report_url", longest=8_000, pattern=r"https?://\S+"),
             report_path=reader.optional_text("report_path", longest=2_000),
+            # Specs written before there were these fields lack them.
+            agent=AgentSpec.read(reader.object("agent")) if reader.given("agent") else None,
+            build=BuildSpec.read(reader.object("build")) if "build" in document else None,
         )
         reader.finish()
         return spec

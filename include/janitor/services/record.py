@@ -16,6 +16,7 @@ from janitor.domain.outcome import Conclusion, Evidence, conclude, termination_r
 from janitor.domain.states import RunStatus, TerminationReason
 from janitor.domain.watching import CommandStatus
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
+from janitor.services.report_history import keep_history
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import validations as store
@@ -43,7 +44,7 @@ def conclude_validation(settings: Settings, validation_id: UUID) -> Conclusion:
 
 
 def record_validation(settings: Settings, validation_id: UUID) -> Conclusion:
-    """Write how a validation ended, with its report and checks.
+    """Write how a validation ended, with its report, its checks, and what that means for its repository's history.
 
     Raises:
         CloudError: AWS can't be asked.
@@ -63,6 +64,8 @@ def record_validation(settings: Settings, validation_id: UUID) -> Conclusion:
                 storage_key=stored.key,
                 sha256=stored.sha256,
             )
+        if finished:
+            keep_history(connection, validation, conclusion)
     return conclusion
 
 

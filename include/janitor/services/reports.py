@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from janitor.domain.errors import NotFoundError
 from janitor.domain.identity import run_id_for
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
+from janitor.services.report_details import ReportDetails, details_of
 from janitor.settings import Settings
 from janitor.stores.database import Connection, transaction
 from janitor.stores.queries import named_queries
@@ -42,7 +43,7 @@ def run_view(settings: Settings, run_id: str) -> RunView:
         DatabaseError: Postgres can't be used.
     """
     with transaction(settings.reader_url) as connection:
-        return _run_view(connection, _find(connection, settings.deployment, run_id.strip()))
+        return _run_view(connection, _find(connection, settings.deployment, run_id.strip()), phases=True)
 
 
 def find_run_view(settings: Settings, airflow_run_id: str) -> RunView | None:
@@ -72,7 +73,7 @@ def repository_history(settings: Settings, repo: str, limit: int) -> list[Valida
             )
         )
         if rows:
-            return [_validation_view(row) for row in rows]
+            return _validation_views(connection, rows, phases=True)
         known = [
             row["repository_name"] for row in queries.known_repository_names(connection, deployment=settings.deployment)
         ]
@@ -103,8 +104,8 @@ def _find(connection: Connection, deployment: str, wanted: str) -> Mapping[str, 
     raise NotFoundError(f"there is no run {wanted!r}{rule}; the latest are: {', '.join(recent)}")
 
 
-def _run_view(connection: Connection, summary: Mapping[str, Any]) -> RunView:
-    rows = named_queries().overviews_of_run(connection, run_id=summary["run_id"])
+def _run_view(connection: Connection, summary: Mapping[str, Any], *, phases: bool = False) -> RunView:
+    rows = list(named_queries().overviews_of_run(connection, run_id=summary["run_id"]))
     return RunView(
         run_id=summary["run_id"],
         airflow_run_id=summary["airflow_run_id"],
@@ -116,12 +117,19 @@ def _run_view(connection: Connection, summary: Mapping[str, Any]) -> RunView:
         timeout_enforced=summary["timeout_enforced"],
         status=RunStatus(summary["status"]),
         total_repositories=summary["total_repositories"],
-        validations=tuple(_validation_view(row) for row in rows),
+        validations=tuple(_validation_views(connection, rows, phases=phases)),
         cost_usd=summary["cost_usd"],
     )
 
 
-def _validation_view(row: Mapping[str, Any]) -> ValidationView:
+def _validation_views(
+    connection: Connection, rows: Sequence[Mapping[str, Any]], *, phases: bool
+) -> list[ValidationView]:
+    details = details_of(connection, [row["validation_id"] for row in rows], phases=phases)
+    return [_validation_view(row, details) for row in rows]
+
+
+def _validation_view(row: Mapping[str, Any], details: ReportDetails) -> ValidationView:
     run_id: UUID = row["run_id"]
     return ValidationView(
         validation_id=row["validation_id"],
@@ -150,4 +158,8 @@ def _validation_view(row: Mapping[str, Any]) -> ValidationView:
         summary=row["status_summary"],
         log_stream=row["log_stream"],
         cost_usd=row["cost_usd"],
+        signature=row["signature"],
+        signature_title=row["signature_title"],
+        difference=details.difference(row),
+        phases=details.phases(row["validation_id"]),
     )

@@ -196,6 +196,7 @@ class Watch:
             deadline=instance.deadline_at,
             grace=validation.grace,
             report_url=storage.presigned_put(self._access, settings.bucket, key, valid_for=lifetime),
+            agent=settings.agent,
         )
         return ssm.send(
             self._access,

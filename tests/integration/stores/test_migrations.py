@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from janitor.domain import states
+from janitor.domain import report_diff, states
 from janitor.domain.errors import DatabaseError
 from janitor.domain.watching import WatchOutcome
 from janitor.protocol.statuses import CheckStatus
@@ -21,6 +21,8 @@ ENUMERATIONS = {
     "termination_reason": states.TerminationReason,
     "watch_outcome": WatchOutcome,
     "check_status": CheckStatus,
+    "report_change": report_diff.Change,
+    "report_outcome": report_diff.Outcome,
 }
 MACHINES = {
     "run": states.RUN_TRANSITIONS,
@@ -71,6 +73,8 @@ def test_the_reader_reads_and_cannot_write(database: TestDatabase) -> None:
         connection.execute("select * from janitor.validation_overview")
         connection.execute("select * from janitor.repository_health")
         connection.execute("select * from janitor.live_instances")
+        connection.execute("select * from janitor.failure_clusters")
+        connection.execute("select * from janitor.validation_phases")
     with psycopg.connect(database.reader_url) as connection:
         connection.execute("set transaction read write")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -84,6 +88,8 @@ def test_the_writer_cannot_change_the_ledger_s_history(database: TestDatabase) -
         "delete from janitor.instance_state_changes",
         "insert into janitor.allowed_transitions values ('run', 'success', 'running')",
         "drop table janitor.checks",
+        "delete from janitor.failure_signatures",
+        "update janitor.report_differences set change = 'fixed'",
     ):
         with psycopg.connect(database.writer_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement)

@@ -15,6 +15,8 @@ from janitor.protocol.report_schema import report_schema, schema_text
 from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
 
 GOLDEN = Path(__file__).parent / "report_v1.golden.json"
+SIGNED = Path(__file__).parent / "report_v1_signed.golden.json"
+"""With the fields that came later, which older validators don't write."""
 PUBLISHED = Path(module.__file__).parent / "report-v1.schema.json"
 
 
@@ -44,15 +46,57 @@ def test_golden_report_is_read_and_written_unchanged():
     assert report.checks[2].evidence[0].size_bytes == 104857600
 
 
+def test_golden_report_with_the_later_fields_is_read_and_written_unchanged():
+    content = SIGNED.read_bytes()
+    report = Report.from_json(content)
+    assert report.to_json() == content
+    assert report.signature is not None
+    assert report.signature.title == "handler_local: no weights"
+    assert report.phase_usd == {"test": 0.0125}
+
+
+@pytest.mark.parametrize("field", ["phase_usd", "signature"])
+def test_a_later_field_may_be_absent_or_null(field):
+    document = json.loads(SIGNED.read_text())
+    absent = {name: value for name, value in document.items() if name != field}
+    for variant in (absent, {**document, field: None}):
+        jsonschema.validate(variant, report_schema())
+        assert Report.from_dict(variant).to_dict() == absent
+
+
+LATER_FIELDS = [
+    ("phase_usd", {"test": -1}, "phase_usd.test"),
+    ("phase_usd", [], "phase_usd"),
+    ("signature", "0" * 16, "signature"),
+    ("signature/id", "0" * 15, "signature.id"),
+    ("signature/title", "", "signature.title"),
+    ("signature/line", "x" * 241, "signature.line"),
+    ("signature/reason_code", None, "signature.reason_code"),
+    ("signature/more", 1, "signature"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"), LATER_FIELDS, ids=[f"{path}={str(v)[:9]}" for path, v, _ in LATER_FIELDS]
+)
+def test_bad_later_field_is_refused_by_name_and_by_the_schema(path, value, named):
+    document = changed(json.loads(SIGNED.read_text()), path, value)
+    with pytest.raises(ReportError) as caught:
+        Report.from_dict(document)
+    assert str(caught.value).startswith(named)
+    assert not jsonschema.Draft202012Validator(report_schema()).is_valid(document)
+
+
 def test_published_schema_is_current():
     assert PUBLISHED.read_text() == schema_text(), (
         "run: python -m janitor.protocol.report_schema > report-v1.schema.json"
     )
 
 
-def test_golden_report_fits_the_schema(golden):
+def test_golden_reports_fit_the_schema(golden):
     jsonschema.Draft202012Validator.check_schema(report_schema())
     jsonschema.validate(golden, report_schema())
+    jsonschema.validate(json.loads(SIGNED.read_text()), report_schema())
 
 
 BAD_FIELDS = [
@@ -187,6 +231,16 @@ class TestContradictions:
     def test_failure_without_a_reason_code_is_refused(self, golden):
         golden["reason_code"] = None
         with pytest.raises(ReportError, match=r"^reason_code"):
+            Report.from_dict(golden)
+
+    def test_signature_of_another_check_or_of_a_success_is_refused(self, golden):
+        golden["signature"] = json.loads(SIGNED.read_text())["signature"]
+        assert Report.from_dict(golden).signature is not None
+        with pytest.raises(ReportError, match=r"^signature: is of another"):
+            Report.from_dict(changed(golden, "signature/check", "build"))
+        golden["checks"][2].update(status="pass", reason_code=None, reason=None)
+        golden.update(status="success", reason_code=None, failing_check=None)
+        with pytest.raises(ReportError, match=r"^signature: is there"):
             Report.from_dict(golden)
 
     def test_end_before_start_is_refused(self, golden):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from janitor.cli.render.differences import change_lines, change_tag
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line, words_of
+from janitor.cli.render.phases import phases_line
 from janitor.cli.render.runs import dollars, reason_of
 from janitor.cli.render.times import compactly, exactly, instant
 from janitor.domain.views import ValidationView
@@ -40,6 +42,7 @@ def validation_text(validation: ValidationView, now: datetime) -> str:
     reason = reason_of(validation)
     if reason:
         lines.append(f"Reason: {reason}")
+    lines += change_lines(validation)
     lines += [
         f"Instance: {validation.instance_id or 'none launched'}",
         f"Execution Time: {exactly(elapsed) if elapsed is not None else 'not begun'}",
@@ -49,6 +52,8 @@ def validation_text(validation: ValidationView, now: datetime) -> str:
     ]
     if validation.cost_usd is not None:
         lines.append(f"Cost: {dollars(validation.cost_usd)}")
+    if phases := phases_line(validation.phases):
+        lines.append(phases)
     return "\n".join(lines)
 
 
@@ -76,4 +81,4 @@ def _earlier_line(validation: ValidationView, now: datetime) -> str:
         text += f" ({compactly(elapsed)})"
     text += f" run {validation.run_id}"
     reason = reason_of(validation)
-    return f"{text}: {reason}" if reason else text
+    return (f"{text}: {reason}" if reason else text) + change_tag(validation.difference)

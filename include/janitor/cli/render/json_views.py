@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from janitor.cli.render.differences import difference_dict
+from janitor.cli.render.phases import phases_dict
 from janitor.domain.views import RunView, ValidationView
 
 
@@ -69,6 +71,10 @@ def _validation_dict(validation: ValidationView, now: datetime) -> dict[str, Any
         "cuda_detected": validation.cuda_detected,
         "log_stream": validation.log_stream,
         "cost_usd": _money(validation.cost_usd),
+        "signature": validation.signature,
+        "cause": validation.signature_title,
+        "difference": difference_dict(validation.difference),
+        "phases": phases_dict(validation.phases),
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from janitor.cli.render.differences import change_tag, changes_line
 from janitor.cli.render.marks import BAD, GOOD, mark_of, one_line, words_of
 from janitor.cli.render.times import compactly, exactly, instant, roughly
 from janitor.domain.states import ValidationStatus
@@ -33,7 +34,8 @@ def results_text(run: RunView, now: datetime) -> str:
     missing = run.total_repositories - len(run.validations)
     if missing > 0:
         lines.append(f"{BAD} {missing} of {run.total_repositories} repositories have no result")
-    return "\n".join([*lines, "", overall_line(run)])
+    changes = changes_line(run.validations)
+    return "\n".join([*lines, "", *([changes] if changes else []), overall_line(run)])
 
 
 def overall_line(run: RunView) -> str:
@@ -45,7 +47,7 @@ def overall_line(run: RunView) -> str:
 
 
 def result_line(validation: ValidationView, now: datetime) -> str:
-    """`✓ worker-basic: success (4m32s)`, with the reason of anything else."""
+    """`✓ worker-basic: success (4m32s)`, with the reason of anything else, and what changed."""
     details = []
     elapsed = validation.elapsed(now)
     if elapsed is not None:
@@ -56,7 +58,7 @@ def result_line(validation: ValidationView, now: datetime) -> str:
     if details:
         text += f" ({', '.join(details)})"
     reason = reason_of(validation)
-    return f"{text}: {reason}" if reason else text
+    return (f"{text}: {reason}" if reason else text) + change_tag(validation.difference)
 
 
 def reason_of(validation: ValidationView) -> str | None:

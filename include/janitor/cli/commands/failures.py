@@ -1,0 +1,36 @@
+"""The failures of the last runs by cause."""
+
+from __future__ import annotations
+
+import click
+
+from janitor.cli.console import Console
+from janitor.cli.exit_codes import ExitCode
+from janitor.cli.registry import ExampleCommand
+from janitor.cli.render.failures import failures_dict, failures_text
+from janitor.cli.render.json_views import as_json
+from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.services.failures import failure_report
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        "janitor failures",
+        "janitor failures --runs 1 --env dev",
+        "janitor failures --json | jq '.failures[] | {title, repositories: [.repositories[].repository]}'",
+    ),
+)
+@click.option("--runs", type=click.IntRange(1, 1_000), default=10, show_default=True, help="How many runs, at most.")
+@json_option
+@shared_options
+@pass_session
+def failures(session: Session, runs: int, as_json_text: bool) -> ExitCode:
+    """Show the failures of the last runs by cause.
+
+    One line for each cause with the repositories that it hit, so that one bad base image is one line. What the
+    repositories are at fault for comes first; then what could not be told, such as trouble of the cloud.
+    """
+    report = failure_report(session.settings(), runs)
+    Console().result(as_json(failures_dict(report)) if as_json_text else failures_text(report))
+    return ExitCode.OK

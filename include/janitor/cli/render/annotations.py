@@ -1,0 +1,42 @@
+"""Findings as GitHub annotations, which show beside the line in a pull request.
+
+Source: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions#setting-an-error-message
+"""
+
+from __future__ import annotations
+
+from janitor.protocol.statuses import CheckStatus
+from janitor.validator.findings import Spot
+from janitor.validator.static_run import StaticCheck, StaticResult
+
+_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
+
+
+def annotations_text(result: StaticResult) -> str:
+    """One workflow command for each place, and for each finding that has none."""
+    lines: list[str] = []
+    for each in result.checks:
+        lines += [_of_spot(each, spot) for spot in each.spots]
+        level = _level(each)
+        if level is not None and not any(not spot.is_warning or level == "warning" for spot in each.spots):
+            said = f"{each.check.reason_code}: {each.check.reason}"
+            lines.append(f"::{level} title={_escaped(each.check.name, _PROPERTY)}::{_escaped(said, _DATA)}")
+    return "\n".join(lines)
+
+
+def _level(each: StaticCheck) -> str | None:
+    if each.check.status not in (CheckStatus.FAIL, CheckStatus.ERROR):
+        return None
+    return "error" if each.check.required else "warning"
+
+
+def _of_spot(each: StaticCheck, spot: Spot) -> str:
+    level = "warning" if spot.is_warning else _level(each) or "warning"
+    line = f",line={spot.line}" if spot.line else ""
+    properties = f"file={_escaped(spot.path, _PROPERTY)}{line},title={_escaped(each.check.name, _PROPERTY)}"
+    return f"::{level} {properties}::{_escaped(spot.message, _DATA)}"
+
+
+def _escaped(text: str, table: dict[str, str]) -> str:
+    return "".join(table.get(character, character) for character in text)

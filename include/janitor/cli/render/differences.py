@@ -1,0 +1,118 @@
+"""What changed with a validation, as text and JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from janitor.cli.render.marks import one_line
+from janitor.cli.render.times import instant
+from janitor.domain.history_views import ChangeView, CheckChangeView
+from janitor.domain.report_diff import Change, Outcome
+from janitor.domain.views import ValidationView
+
+
+def change_lines(validation: ValidationView) -> list[str]:
+    """The lines of `query-db` about a change; none where there is nothing to say."""
+    lines = []
+    difference = validation.difference
+    if difference is not None:
+        if said := _change(difference):
+            lines.append(f"Change: {said}")
+        if difference.flaky:
+            lines.append("Flaky: its verdict turned over again and again in its last validations")
+        if difference.checks:
+            lines.append(f"Checks: {'; '.join(_check(check) for check in difference.checks)}")
+    if validation.signature is not None:
+        lines.append(f"Cause: {one_line(validation.signature_title or 'unknown')} [{validation.signature}]")
+    return lines
+
+
+def change_tag(difference: ChangeView | None) -> str:
+    """A change in few words for a line of results, such as `still failing since …`; empty where there is none."""
+    if difference is None:
+        return ""
+    words = []
+    since = f" since {instant(difference.since_at)}" if difference.since_at else ""
+    if difference.change is Change.NEW:
+        words.append("new")
+    elif difference.change is Change.FIXED:
+        words.append("fixed")
+    elif difference.change is Change.STILL_FAILING:
+        words.append(f"still failing{since}" + (", now for another cause" if difference.cause_changed else ""))
+    elif difference.change is Change.INCONCLUSIVE and difference.outcome is Outcome.FAILED:
+        words.append(f"failing{since}")
+    if difference.flaky:
+        words.append("flaky")
+    return f" [{'; '.join(words)}]" if words else ""
+
+
+def changes_line(validations: Sequence[ValidationView]) -> str | None:
+    """`Changes: 1 new, 2 fixed, 1 still failing`; None where nothing changed or failed."""
+    counts = Counter(each.difference.change for each in validations if each.difference is not None)
+    words = {Change.NEW: "new", Change.FIXED: "fixed", Change.STILL_FAILING: "still failing"}
+    said = [f"{counts[change]} {word}" for change, word in words.items() if counts[change]]
+    return f"Changes: {', '.join(said)}" if said else None
+
+
+def difference_dict(difference: ChangeView | None) -> dict[str, Any] | None:
+    """The same for scripts."""
+    if difference is None:
+        return None
+    return {
+        "change": difference.change.value,
+        "stands": difference.outcome.value if difference.outcome else None,
+        "since": _mark_dict(difference.since_at, difference.since_run_id),
+        "previous": _mark_dict(difference.previous_at, difference.previous_run_id),
+        "cause_changed": difference.cause_changed,
+        "cause_since": _mark_dict(difference.cause_since_at, difference.cause_since_run_id),
+        "flaky": difference.flaky,
+        "checks": {
+            change.value: [_check_dict(check) for check in difference.checks if check.change is change]
+            for change in (Change.NEW, Change.FIXED, Change.STILL_FAILING)
+        },
+    }
+
+
+def _change(difference: ChangeView) -> str | None:
+    since = _mark(difference.since_at, difference.since_run_id)
+    previous = _mark(difference.previous_at, difference.previous_run_id)
+    if difference.change is Change.NEW:
+        return f"newly broken; it last passed {previous}" if previous else "broken in its first conclusive validation"
+    if difference.change is Change.FIXED:
+        return f"fixed; it had failed since {since}"
+    if difference.change is Change.STILL_FAILING:
+        text = f"still failing since {since}"
+        if difference.cause_changed:
+            return f"{text}; now for another cause"
+        if difference.cause_since_at and difference.cause_since_at != difference.since_at:
+            return f"{text}; for this cause since {_mark(difference.cause_since_at, difference.cause_since_run_id)}"
+        return text
+    if difference.change is Change.INCONCLUSIVE and difference.outcome is not None:
+        stands = f"it fails since {since}" if difference.outcome is Outcome.FAILED else f"it last passed {previous}"
+        return f"not known by this one; {stands}"
+    return None
+
+
+def _mark(at: datetime | None, run_id: UUID | None) -> str:
+    return f"{instant(at)} (run {run_id})" if at is not None else ""
+
+
+def _check(check: CheckChangeView) -> str:
+    words = {
+        Change.NEW: "new",
+        Change.FIXED: "fixed",
+        Change.STILL_FAILING: f"still failing since {instant(check.since_at)}",
+    }
+    return f"{check.check} {words.get(check.change, check.change.value)}{' (flaky)' if check.flaky else ''}"
+
+
+def _check_dict(check: CheckChangeView) -> dict[str, Any]:
+    return {"check": check.check, "since": _mark_dict(check.since_at, check.since_run_id), "flaky": check.flaky}
+
+
+def _mark_dict(at: datetime | None, run_id: UUID | None) -> dict[str, str] | None:
+    return {"at": at.isoformat(), "run_id": str(run_id)} if at is not None else None

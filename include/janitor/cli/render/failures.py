@@ -1,0 +1,89 @@
+"""The failures of the last runs by cause as text and JSON: the answer of `failures`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line, words_of
+from janitor.cli.render.times import instant
+from janitor.domain.history_views import FailureCluster, FailureOccurrence, FailureReport
+from janitor.domain.report_diff import Change
+
+
+def failures_text(report: FailureReport) -> str:
+    """One line for each cause with the repositories that it hit; the repositories' own causes first."""
+    if report.since is None:
+        return "There is no run here yet; start one with `make run`."
+    runs = f"{report.runs} runs" if report.runs != 1 else "run"
+    begun = f"in the last {runs}, since {instant(report.since)}"
+    if not report.clusters:
+        return f"{GOOD} nothing failed {begun}"
+    names = {each.repository for cluster in report.clusters for each in cluster.occurrences}
+    causes = f"{len(report.clusters)} {'cause' if len(report.clusters) == 1 else 'causes'}"
+    lines = [f"{causes} {begun}, in {_repositories(len(names))}"]
+    own = [cluster for cluster in report.clusters if cluster.blames_repository]
+    others = [cluster for cluster in report.clusters if not cluster.blames_repository]
+    if own:
+        lines += ["", "The repositories are at fault:", *(_line(cluster) for cluster in own)]
+    if others:
+        lines += ["", "It could not be told:", *(_line(cluster) for cluster in others)]
+    return "\n".join(lines)
+
+
+def failures_dict(report: FailureReport) -> dict[str, Any]:
+    """The same for scripts."""
+    return {
+        "runs": report.runs,
+        "since": report.since.isoformat() if report.since else None,
+        "failures": [
+            {
+                "signature": cluster.signature,
+                "title": cluster.title,
+                "status": cluster.status.value,
+                "check": cluster.check,
+                "reason_code": cluster.reason_code,
+                "first_seen_at": cluster.first_seen_at.isoformat(),
+                "last_seen_at": cluster.last_seen_at.isoformat(),
+                "repositories": [_occurrence_dict(each) for each in cluster.occurrences],
+            }
+            for cluster in report.clusters
+        ],
+    }
+
+
+def _line(cluster: FailureCluster) -> str:
+    where = ", ".join(_occurrence(each) for each in cluster.occurrences)
+    mark = BAD if cluster.blames_repository else UNKNOWN
+    kind = "" if cluster.blames_repository else f"{words_of(cluster.status)}: "
+    signature = f" [{cluster.signature}]" if cluster.signature else ""
+    return f"{mark} {kind}{one_line(cluster.title)}{signature} in {_repositories(len(cluster.occurrences))}: {where}"
+
+
+def _occurrence(each: FailureOccurrence) -> str:
+    notes = []
+    if each.fixed_since:
+        notes.append("fixed since")
+    elif each.change is Change.NEW:
+        notes.append("new")
+    elif each.change is Change.STILL_FAILING and each.since_at is not None:
+        notes.append(f"since {instant(each.since_at)}")
+    if each.times > 1:
+        notes.append(f"{each.times} times")
+    return f"{one_line(each.repository)}{' (' + ', '.join(notes) + ')' if notes else ''}"
+
+
+def _repositories(count: int) -> str:
+    return f"{count} {'repository' if count == 1 else 'repositories'}"
+
+
+def _occurrence_dict(each: FailureOccurrence) -> dict[str, Any]:
+    return {
+        "repository": each.repository,
+        "run_id": str(each.run_id),
+        "validation_id": str(each.validation_id),
+        "finished_at": each.finished_at.isoformat(),
+        "change": each.change.value if each.change else None,
+        "failing_since": each.since_at.isoformat() if each.since_at else None,
+        "times": each.times,
+        "fixed_since": each.fixed_since,
+    }

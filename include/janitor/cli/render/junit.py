@@ -1,0 +1,62 @@
+"""Findings as JUnit XML, which every CI system shows: one test case for each check."""
+
+from __future__ import annotations
+
+import re
+from xml.sax.saxutils import escape, quoteattr
+
+from janitor.protocol.statuses import CheckStatus
+from janitor.validator.static_run import StaticCheck, StaticResult
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 can't hold."""
+
+
+def junit_xml(result: StaticResult) -> str:
+    """A test suite; a fail that doesn't count is a pass with a note."""
+    failures = len(result.with_status(CheckStatus.FAIL, required=True))
+    errors = len(result.with_status(CheckStatus.ERROR, required=True))
+    skipped = sum(each.check.status is CheckStatus.SKIP for each in result.checks)
+    totals = (
+        f'tests="{len(result.checks)}" failures="{failures}" errors="{errors}" skipped="{skipped}" '
+        f'time="{result.seconds:.3f}"'
+    )
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<testsuites name="janitor validate" {totals}>',
+        f"  <testsuite name={_attribute(result.root.name or 'worker')} {totals}>",
+    ]
+    for each in result.checks:
+        lines += _case(each)
+    return "\n".join([*lines, "  </testsuite>", "</testsuites>", ""])
+
+
+def _case(each: StaticCheck) -> list[str]:
+    check = each.check
+    first = next((spot for spot in each.spots if not spot.is_warning), next(iter(each.spots), None))
+    where = f" file={_attribute(first.path)}" + (f' line="{first.line}"' if first.line else "") if first else ""
+    head = f'    <testcase classname="janitor.{each.phase.value}" name={_attribute(check.name)}{where}'
+    head += f' time="{check.duration_seconds:.3f}">'
+    places = "\n".join(
+        f"{spot.path}{f':{spot.line}' if spot.line else ''}: {'warning: ' if spot.is_warning else ''}{spot.message}"
+        for spot in each.spots
+    )
+    said = _attribute(f"{check.reason_code}: {check.reason}")
+    inner: list[str] = []
+    if check.status is CheckStatus.SKIP:
+        inner = [f"      <skipped message={said}/>"]
+    elif check.status in (CheckStatus.FAIL, CheckStatus.ERROR) and check.required:
+        kind = "failure" if check.status is CheckStatus.FAIL else "error"
+        inner = [f"      <{kind} message={said} type={_attribute(check.reason_code or '')}>{_text(places)}</{kind}>"]
+    else:
+        noted = places if check.reason is None else f"{check.reason_code}: {check.reason}\n{places}"
+        inner = [f"      <system-out>{_text(noted)}</system-out>"] if noted.strip() else []
+    return [head, *inner, "    </testcase>"]
+
+
+def _text(text: str) -> str:
+    return escape(_NO_XML.sub("\ufffd", text))
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(_NO_XML.sub("\ufffd", text), {"\n": "&#10;"})

@@ -1,0 +1,94 @@
+"""What the static checks found on a checkout, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, printable
+from janitor.protocol.statuses import CheckStatus
+from janitor.validator.findings import Spot
+from janitor.validator.static_run import StaticCheck, StaticResult
+
+_SHOWN_CHANGES = 5
+_MARKS = {CheckStatus.PASS: GOOD, CheckStatus.FAIL: BAD, CheckStatus.ERROR: BAD, CheckStatus.SKIP: UNKNOWN}
+
+
+def static_text(result: StaticResult) -> str:
+    """One line for each check, the places that it speaks of below it, and a summary."""
+    lines = [_heading(result)]
+    for each in result.checks:
+        check = each.check
+        optional = check.status in (CheckStatus.FAIL, CheckStatus.ERROR) and not check.required
+        mark = "!" if optional else _MARKS[check.status]
+        said = f": {check.reason_code}: {check.reason}" if check.reason_code else ""
+        lines.append(printable(f"{mark} {check.name}{said}"))
+        lines += [f"    {_place(spot)}" for spot in _worth_showing(each)]
+    lines += ["", _summary(result)]
+    return "\n".join(lines)
+
+
+def static_json(result: StaticResult) -> str:
+    """The same for scripts; each check has the form that it has in a report."""
+    document: dict[str, Any] = {
+        "path": str(result.root),
+        "commit_sha": result.commit_sha,
+        "changes": list(result.changes),
+        "status": "pass" if result.is_good else "fail",
+        "duration_seconds": result.seconds,
+        "phases": dict(result.phases),
+        "checks": [
+            {
+                **each.check.to_dict(),
+                "phase": each.phase.value,
+                "places": [
+                    {"path": spot.path, "line": spot.line, "message": spot.message, "warning": spot.is_warning}
+                    for spot in each.spots
+                ],
+            }
+            for each in result.checks
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _heading(result: StaticResult) -> str:
+    commit = f" at {result.commit_sha[:12]}" if result.commit_sha else ""
+    if not result.changes:
+        return printable(f"{result.root}{commit}")
+    shown = ", ".join(line[3:] for line in result.changes[:_SHOWN_CHANGES])
+    more = len(result.changes) - _SHOWN_CHANGES
+    changes = f"{len(result.changes)} changes that are not committed: {shown}" + (
+        f" and {more} more" if more > 0 else ""
+    )
+    return printable(f"{result.root}{commit}, with {changes}")
+
+
+def _worth_showing(each: StaticCheck) -> list[Spot]:
+    """What the heading has already is left out."""
+    return [] if each.check.name == "checkout" else list(each.spots)
+
+
+def _place(spot: Spot) -> str:
+    where = f"{spot.path}:{spot.line}" if spot.line else spot.path
+    return printable(f"{where}: {'warning: ' if spot.is_warning else ''}{spot.message}")
+
+
+def _summary(result: StaticResult) -> str:
+    failed = result.with_status(CheckStatus.FAIL, required=True)
+    unsure = result.with_status(CheckStatus.ERROR, required=True)
+    noted = result.with_status(CheckStatus.FAIL, required=False)
+    passed = [each for each in result.checks if each.check.status is CheckStatus.PASS]
+    skipped = [each for each in result.checks if each.check.status is CheckStatus.SKIP]
+    parts = [
+        f"{len(passed)} of {len(result.checks)} checks pass",
+        f"{len(failed)} fail" if failed else "",
+        f"{len(unsure)} could not tell" if unsure else "",
+        f"{len(noted)} worth a look" if noted else "",
+        f"{len(skipped)} skipped" if skipped else "",
+    ]
+    times = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in result.phases.items())
+    told = "" if any(each.phase.value == "network" for each in result.checks) else " The network was not asked."
+    return (
+        f"{'; '.join(part for part in parts if part)} ({times}).{told} Building and testing it is a validation's part."
+    )

@@ -1,0 +1,134 @@
+"""Causes that tools and libraries word in many ways, each brought to one wording with what it is about.
+
+pip, uv and conda, dash and bash, Docker's builders of different versions: without this the same cause would read
+differently in the next repository. What names the cause is kept: the package, the library, the image, the command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+from janitor.protocol.plain_lines import image_name, package_name, url_name
+
+_FLAGS = re.IGNORECASE | re.MULTILINE
+
+_PACKAGE = r"[\"'`(]{0,2}([A-Za-z0-9][\w.-]{0,80})"
+_VERSION = r"(?:\[[\w,.-]{1,80}\])?(?:\s?[=<>~!]{1,3}\s?[\w.*+!,<>=-]{1,60}|\s\d[\w.+!-]{0,40})?"
+_IMAGE = r"[\"'`]?((?:[\w.-]{1,100}(?::\d{1,5})?/){0,6}[\w.-]{1,100}(?::[\w.-]{1,128}|@sha256:[0-9a-f]{64}))[\"'`]?"
+_LIBRARY = r"(lib[\w+-]{1,80}\.so(?:\.\d{1,3})?)"
+_URL = r"(https?://[^\s\"'<>)\]]{1,400})"
+_COMMAND = r"([A-Za-z_][\w.+-]{0,80})"
+
+
+class _Cause(NamedTuple):
+    pattern: str
+    wording: str
+    """`{}` is what the groups have matched; more than one in the order of the alphabet."""
+    subject: Callable[[str], str] = str
+
+
+# What is told most exactly goes first.
+_CAUSES: tuple[_Cause, ...] = (
+    _Cause(rf"manifest (?:for )?{_IMAGE} (?:is )?(?:not found|unknown)", "image not found: {}", image_name),
+    _Cause(r"registry has no image ([\w./:@-]{1,300})", "image not found: {}", image_name),
+    _Cause(rf"pull access denied for {_IMAGE}", "image not found: {}", image_name),
+    _Cause(rf"load metadata for {_IMAGE}\n?.{{0,300}}not found", "image not found: {}", image_name),
+    _Cause(
+        rf"(?<![\w/.:-]){_IMAGE}: (?:failed to resolve[^\n]{{0,300}}: )?not found", "image not found: {}", image_name
+    ),
+    _Cause(r"No module named [\"'`]?([A-Za-z_][\w.]{0,120})", "ModuleNotFoundError: no module named {}"),
+    _Cause(
+        r"cannot import name ([\"']\w{1,80}[\"'] from (?:partially initialized module )?[\"'][\w.]{1,120}[\"'])",
+        "ImportError: cannot import name {}",
+        lambda text: text.replace("partially initialized module ", ""),
+    ),
+    _Cause(rf"no matching distribution found for {_PACKAGE}", "no such distribution: {}", package_name),
+    _Cause(
+        rf"could not find a version that satisfies the requirement {_PACKAGE}", "no such distribution: {}", package_name
+    ),
+    _Cause(rf"Because {_PACKAGE} was not found in", "no such distribution: {}", package_name),
+    _Cause(rf"there (?:is|are) no versions? of {_PACKAGE}", "no such distribution: {}", package_name),
+    _Cause(
+        rf"(?:PackagesNotFoundError|ResolvePackageNotFound):?\s{{1,9}}-?\s{{0,9}}{_PACKAGE}",
+        "no such distribution: {}",
+        package_name,
+    ),
+    _Cause(rf"failed building wheel for {_PACKAGE}", "does not build: {}", package_name),
+    _Cause(rf"could not build wheels for {_PACKAGE}", "does not build: {}", package_name),
+    _Cause(rf"failed to build:? {_PACKAGE}", "does not build: {}", package_name),
+    _Cause(rf"unable to locate package {_PACKAGE}", "no such system package: {}"),
+    _Cause(rf"package {_PACKAGE}[\"'`]? has no installation candidate", "no such system package: {}"),
+    _Cause(
+        rf"(?:could not load library|error loading|cannot open):? [\"'`]?(?:[\w./-]{{0,200}}/)?{_LIBRARY}",
+        "shared library not loadable: {}",
+    ),
+    _Cause(rf"unable to load any of \{{{_LIBRARY}", "shared library not loadable: {}"),
+    _Cause(
+        rf"{_LIBRARY}(?:\.\d{{1,4}}){{0,4}}: (?:cannot open shared object|undefined symbol|version)",
+        "shared library not loadable: {}",
+    ),
+    _Cause(
+        r"no kernel image is available for execution|CUDA capability sm_\d{1,4} is not compatible",
+        "CUDA: no kernel image for this GPU",
+    ),
+    _Cause(r"(?:CUDA|HIP) out of memory|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED", "CUDA out of memory"),
+    _Cause(r"torch not compiled with CUDA enabled", "torch is built without CUDA"),
+    _Cause(
+        r"found no NVIDIA driver|CUDA driver version is insufficient|forward compatibility was attempted"
+        r"|failed to initialize NVML|driver/library version mismatch|nvidia driver on your system is too old",
+        "the GPU driver can't be used",
+    ),
+    _Cause(r"no space left on device|ENOSPC|disk quota exceeded", "no space left on the disk"),
+    _Cause(r"toomanyrequests|too many requests|pull rate limit", "a registry or server takes no more requests for now"),
+    _Cause(rf"\b(?:404|410)\b[^\n]{{0,200}}?{_URL}", "gone from the network: {}", url_name),
+    _Cause(rf"{_URL}[^\n]{{0,80}}?\b(?:404|410)\b", "gone from the network: {}", url_name),
+    _Cause(
+        r"could not resolve host|name or service not known|temporary failure (?:in name resolution|resolving)"
+        r"|no such host|failed to lookup address|nodename nor servname",
+        "a host name can't be resolved",
+    ),
+    _Cause(
+        rf"exec:? [\"'`](?:[\w./-]{{0,200}}/)?{_COMMAND}[\"'`]:? executable file not found", "command not found: {}"
+    ),
+    _Cause(
+        rf"\b(?:sh|bash|dash|ash|zsh)(?:: (?:line )?\d{{1,6}})?: {_COMMAND}: (?:command )?not found",
+        "command not found: {}",
+    ),
+    _Cause(rf"(?<![\w./-]){_COMMAND}: command not found", "command not found: {}"),
+    _Cause(
+        rf"(?<![\w.-]){_PACKAGE}{_VERSION} (?:\([^)\n]{{1,80}}\) )?depends on {_PACKAGE}",
+        "the requirements contradict each other: {}",
+        package_name,
+    ),
+    _Cause(
+        rf"cannot install {_PACKAGE}{_VERSION},? and {_PACKAGE}[^\n]{{0,200}}? conflicting",
+        "the requirements contradict each other: {}",
+        package_name,
+    ),
+    _Cause(
+        r"cannot install [^\n]{0,300}?because these package versions have conflicting"
+        r"|ResolutionImpossible|no solution found when resolving",
+        "the requirements contradict each other",
+    ),
+)
+
+
+@cache
+def _compiled() -> tuple[tuple[re.Pattern[str], _Cause], ...]:
+    return tuple((re.compile(cause.pattern, _FLAGS), cause) for cause in _CAUSES)
+
+
+def known_cause(text: str) -> str | None:
+    """The first known cause that a text shows, in its one wording; None if it shows none.
+
+    Args:
+        text: A reason, or a part of a log.
+    """
+    for pattern, cause in _compiled():
+        if match := pattern.search(text):
+            subjects = {cause.subject(group.rstrip(".,:;")) for group in match.groups() if group is not None}
+            return cause.wording.replace("{}", " and ".join(sorted(subjects)))
+    return None

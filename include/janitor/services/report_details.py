@@ -1,0 +1,73 @@
+"""What changed with each of some validations, and what their phases took: read at once for all of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from janitor.domain.history_views import ChangeView, CheckChangeView, PhaseView
+from janitor.domain.report_diff import Change, Outcome
+from janitor.stores.database import Connection
+from janitor.stores.queries import named_queries
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportDetails:
+    """By validation."""
+
+    _checks: Mapping[UUID, Sequence[CheckChangeView]] = field(default_factory=dict)
+    _phases: Mapping[UUID, Sequence[PhaseView]] = field(default_factory=dict)
+
+    def difference(self, row: Mapping[str, Any]) -> ChangeView | None:
+        """The difference of a row of `validation_overview`."""
+        if row["change"] is None:
+            return None
+        return ChangeView(
+            change=Change(row["change"]),
+            outcome=Outcome(row["outcome"]) if row["outcome"] else None,
+            since_at=row["since_at"],
+            since_run_id=row["since_run_id"],
+            previous_at=row["previous_at"],
+            previous_run_id=row["previous_run_id"],
+            cause_changed=row["cause_changed"],
+            cause_since_at=row["cause_since_at"],
+            cause_since_run_id=row["cause_since_run_id"],
+            flaky=row["flaky"],
+            checks=tuple(self._checks.get(row["validation_id"], ())),
+        )
+
+    def phases(self, validation_id: UUID) -> Sequence[PhaseView]:
+        """The phases of a validation, in the order of the pipeline."""
+        return tuple(self._phases.get(validation_id, ()))
+
+
+def details_of(connection: Connection, validation_ids: Sequence[UUID], *, phases: bool) -> ReportDetails:
+    """Read the details of some validations.
+
+    Args:
+        connection: Of a caller's transaction.
+        validation_ids: Which.
+        phases: Whether the phases are wanted; their dollars take a look at every second of the instances.
+    """
+    queries, ids = named_queries(), list(validation_ids)
+    checks: defaultdict[UUID, list[CheckChangeView]] = defaultdict(list)
+    for row in queries.check_differences_of(connection, validation_ids=ids):
+        checks[row["validation_id"]].append(
+            CheckChangeView(
+                check=row["check_name"],
+                change=Change(row["change"]),
+                since_at=row["since_at"],
+                since_run_id=row["since_run_id"],
+                flaky=row["flaky"],
+            )
+        )
+    took: defaultdict[UUID, list[PhaseView]] = defaultdict(list)
+    for row in queries.phases_of(connection, validation_ids=ids) if phases else ():
+        took[row["validation_id"]].append(
+            PhaseView(name=row["phase"], duration=timedelta(seconds=float(row["seconds"])), usd=row["usd"])
+        )
+    return ReportDetails(_checks=dict(checks), _phases=dict(took))

@@ -1,0 +1,193 @@
+"""`janitor validate PATH`: the static checks on a checkout as it lies there, in every form of answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from tests.corpus.workers import BASE, DOCKERFILE
+from tests.integration.validator.conftest import new_repository
+
+JANITOR = Path(sys.executable).parent / "janitor"
+BROKEN = DOCKERFILE.replace("COPY handler.py", "COPY gone,1.txt handler.py")
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """Makes a worker's checkout."""
+
+    def make(files: dict[str, str | None] | None = None) -> Path:
+        return new_repository(tmp_path / "worker", {**BASE, **(files or {})})
+
+    return make
+
+
+def validate(path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    home = path.parent / "home"
+    home.mkdir(exist_ok=True)
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "NO_COLOR": "1", **environment}
+    argv = [str(JANITOR), "validate", *arguments, str(path)]
+    answer = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert list(home.glob("janitor-*")) == []
+    return answer
+
+
+def test_good_worker(worker):
+    path = worker()
+    answer = validate(path)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    lines = answer.stdout.splitlines()
+    assert lines[0].startswith(f"{path} at ")
+    assert "not committed" not in lines[0]
+    assert "✓ python_static" in lines
+    assert "The network was not asked." in lines[-1]
+    assert "checkout 0." in lines[-1]
+    assert "static 0." in lines[-1]
+
+
+def test_bad_worker_is_told_with_its_places(worker):
+    answer = validate(worker({"Dockerfile": BROKEN}))
+    assert answer.returncode == 1
+    assert "✗ dockerfile_parse: copy_source_missing: " in answer.stdout
+    assert "    Dockerfile:5: the build context doesn't hold gone,1.txt" in answer.stdout
+    assert "1 fail" in answer.stdout
+
+
+def test_what_does_not_count_is_told_apart(worker):
+    answer = validate(worker({"requirements.txt": "runpod\n"}))
+    assert answer.returncode == 0
+    assert "! pins: unpinned: runpod is not pinned" in answer.stdout
+    assert "    requirements.txt:1: warning: runpod is not pinned" in answer.stdout
+    assert "1 worth a look" in answer.stdout
+
+
+def test_dirty_tree_is_allowed_and_said(worker):
+    path = worker()
+    (path / "handler.py").write_text("def (\n")
+    (path / "new.txt").write_text("x")
+    answer = validate(path)
+    assert answer.returncode == 1
+    assert "with 2 changes that are not committed: handler.py, new.txt" in answer.stdout
+    assert "✗ python_static: syntax_error" in answer.stdout
+
+
+def test_what_git_ignores_does_not_count(worker):
+    path = worker({".gitignore": "venv/\nmodel.bin\n", "Dockerfile": f"{DOCKERFILE}COPY model.bin /\n"})
+    (path / "venv").mkdir()
+    (path / "venv" / "python").symlink_to("/usr/bin/python3")
+    (path / "model.bin").write_text("x")
+    answer = validate(path)
+    # It is on this machine alone: a build of the commit would not find it.
+    assert "copy_source_missing" in answer.stdout
+    assert "✓ layout" in answer.stdout
+
+
+def test_folder_outside_of_git_and_folder_within_a_repository(tmp_path, worker):
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for name, content in BASE.items():
+        (plain / name).write_text(content or "")
+    answer = validate(plain, GIT_CEILING_DIRECTORIES=str(tmp_path))
+    assert answer.returncode == 0
+    assert "checkout: no_git" in answer.stdout
+    inner = worker({f"workers/a/{name}": content for name, content in BASE.items()}) / "workers" / "a"
+    answer = validate(inner)
+    assert (answer.returncode, answer.stdout.splitlines()[1]) == (0, "✓ checkout")
+
+
+def test_nothing_of_the_repository_is_executed(worker, tmp_path):
+    marker = tmp_path / "executed"
+    hostile = f"import pathlib\npathlib.Path({str(marker)!r}).write_text('x')\n"
+    path = worker({"handler.py": hostile, "setup.py": hostile, "sitecustomize.py": hostile, "conftest.py": hostile})
+    script = tmp_path / "hook.sh"
+    script.write_text(f"#!/bin/sh\ntouch {marker}\n")
+    script.chmod(0o755)
+    config = path / ".git" / "config"
+    hooks = f"[core]\n\tfsmonitor = {script}\n\thooksPath = {tmp_path}\n[diff]\n\texternal = {script}\n"
+    config.write_text(config.read_text() + hooks)
+    before = sorted(str(each) for each in path.rglob("*"))
+    validate(path)
+    assert not marker.exists()
+    assert sorted(str(each) for each in path.rglob("*")) == before
+
+
+def test_json_is_one_document(worker):
+    answer = validate(worker({"Dockerfile": BROKEN}), "--json")
+    assert answer.returncode == 1
+    document = json.loads(answer.stdout)
+    assert (document["status"], document["changes"]) == ("fail", [])
+    assert len(document["commit_sha"]) == 40
+    assert set(document["phases"]) == {"checkout", "static"}
+    checks = {check["name"]: check for check in document["checks"]}
+    broken = checks["dockerfile_parse"]
+    assert (broken["status"], broken["reason_code"], broken["required"]) == ("fail", "copy_source_missing", True)
+    assert broken["places"][0]["path"] == "Dockerfile"
+    assert broken["evidence"]
+
+
+def test_junit_is_xml_that_counts(worker, tmp_path):
+    target = tmp_path / "out.xml"
+    answer = validate(worker({"Dockerfile": BROKEN, "requirements.txt": "runpod\n"}), "--junit", str(target))
+    assert answer.returncode == 1
+    root = ElementTree.parse(target).getroot()
+    (suite,) = root.findall("testsuite")
+    cases = {case.get("name"): case for case in suite.findall("testcase")}
+    assert suite.get("tests") == str(len(cases))
+    assert (suite.get("failures"), suite.get("errors")) == ("1", "0")
+    failure = cases["dockerfile_parse"].find("failure")
+    assert failure is not None
+    assert failure.get("type") == "copy_source_missing"
+    assert (cases["dockerfile_parse"].get("file"), cases["dockerfile_parse"].get("line")) == ("Dockerfile", "5")
+    assert cases["hub_schema"].find("skipped") is not None
+    assert "unpinned" in (cases["pins"].findtext("system-out") or "")
+    assert cases["pins"].find("failure") is None
+    assert all(float(case.get("time", "")) >= 0 for case in cases.values())
+
+
+def test_annotations_are_escaped_and_have_file_and_line(worker):
+    answer = validate(worker({"Dockerfile": BROKEN, "requirements.txt": "runpod\n"}), "--github")
+    assert answer.returncode == 1
+    lines = answer.stdout.splitlines()
+    message = "the build context doesn't hold gone,1.txt"
+    assert f"::error file=Dockerfile,line=5,title=dockerfile_parse::{message}" in lines
+    assert any(line.startswith("::warning file=requirements.txt,line=1,title=pins::") for line in lines)
+    assert all(line.startswith(("::error ", "::warning ")) for line in lines)
+
+
+def test_name_with_a_comma_or_a_newline_stays_one_property(worker):
+    path = worker({"Dockerfile": None})
+    (path / ".runpod").mkdir()
+    answer = validate(path, "--github")
+    assert answer.stdout.splitlines()[0].startswith("::error title=dockerfile_parse::dockerfile_missing: ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["gone"], ["."], ["--json", "--github"], ["--junit", "/nowhere/x.xml"], ["--nonsense"]]
+)
+def test_bad_usage(worker, arguments):
+    path = worker()
+    if arguments == ["gone"]:
+        answer = validate(path / "gone")
+    elif arguments == ["."]:
+        answer = validate(path / "handler.py")
+    else:
+        answer = validate(path, *arguments)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("error: ")
+
+
+def test_little_is_imported(worker):
+    program = (
+        "import sys; from janitor.cli.main import main; code = main(sys.argv[1:]); "
+        "heavy = {'pydantic', 'yaml', 'boto3', 'airflow', 'psycopg', 'urllib.request', 'rich'} & set(sys.modules); "
+        "print(sorted(heavy), file=sys.stderr); sys.exit(code)"
+    )
+    argv = [sys.executable, "-c", program, "validate", str(worker())]
+    answer = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (answer.returncode, answer.stderr.strip()) == (0, "[]")

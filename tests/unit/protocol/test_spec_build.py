@@ -1,0 +1,58 @@
+"""The optional part of a spec about image builds."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from janitor.protocol.build import BuildSpec, EarlierBuild
+from janitor.protocol.spec import RepositorySpec, SpecError, ValidationSpec
+from janitor.protocol.statuses import EngineChoice
+
+
+def spec(build: BuildSpec | None) -> ValidationSpec:
+    return ValidationSpec(
+        validation_id="11111111-1111-4111-8111-111111111111",
+        run_id="22222222-2222-4222-8222-222222222222",
+        repository=RepositorySpec(name="worker", organization="tests", url="https://example.org/worker.git"),
+        prompt="validate",
+        gpu_required=True,
+        engine=EngineChoice.DOCKER,
+        deadline=datetime(2026, 1, 1, tzinfo=timezone.utc),
+        grace=timedelta(seconds=60),
+        build=build,
+    )
+
+
+def test_round_trip():
+    build = BuildSpec(
+        bake_target="base", earlier=(EarlierBuild(cache="cold", seconds=12.5),), image_bytes=4_000_000_000
+    )
+    assert ValidationSpec.from_json(spec(build).to_json()) == spec(build)
+
+
+def test_spec_without_it_is_as_before():
+    document = spec(None).to_dict()
+    assert "build" not in document
+    assert ValidationSpec.from_dict(document).build is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"bake_target": "--file"}, "build.bake_target"),
+        ({"bake_target": "a b"}, "build.bake_target"),
+        ({"earlier": [{"cache": "hot", "seconds": 1}]}, "cache"),
+        ({"earlier": [{"cache": "cold", "seconds": -1}]}, "seconds"),
+        ({"earlier": [{"cache": "cold", "seconds": 1}] * 51}, "earlier"),
+        ({"image_bytes": -1}, "image_bytes"),
+        ({"more": 1}, "more"),
+    ],
+)
+def test_what_is_out_of_bounds_is_refused(change, said):
+    document = spec(BuildSpec()).to_dict()
+    document["build"] = {**document["build"], **change}
+    with pytest.raises(SpecError, match=said):
+        ValidationSpec.from_json(json.dumps(document))
