@@ -1,0 +1,159 @@
+"""Runs the agent as a child process with a hard wall clock, and brings back its answer and its transcript.
+
+Invariant: when `ask` returns or raises, the process and all that it started are gone, whatever it waits for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from janitor.protocol.agent import AgentSpec
+from janitor.protocol.agent_work import ANSWER_MAX_BYTES, AgentAnswer, AgentDocumentError, AgentOrder, AgentState
+from janitor.protocol.statuses import Engine
+from janitor.validator.agent.launch import ANSWER, ORDER, TRANSCRIPT, Launch, plan_launch
+from janitor.validator.agent.settings import AgentMachine
+from janitor.validator.bench import Bench
+from janitor.validator.engines.base import EngineError
+from janitor.validator.engines.docker_client import DockerClient
+from janitor.validator.engines.docker_container import LABEL
+from janitor.validator.processes.supervisor import Outcome, end_everything, start
+
+LEAST_TIME = timedelta(seconds=20)
+"""Less is not worth asking."""
+_RESERVE = timedelta(seconds=15)
+"""Between the agent's deadline and the validation's, for its end, the cleanup and the report."""
+_START = timedelta(seconds=20)
+"""For the agent's imports and its sandbox, beyond its wall-clock limit."""
+_OVERTIME = timedelta(seconds=3)
+"""After the agent's deadline, or after its answer, it is killed."""
+_PAUSE = timedelta(seconds=0.25)
+_MAX_TRANSCRIPT_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What came of it."""
+
+    answer: AgentAnswer
+    outcome: Outcome
+    """Of the agent's process."""
+    transcript: bytes
+
+
+def ask(bench: Bench, spec: AgentSpec, checks: Sequence[Mapping[str, Any]], machine: AgentMachine) -> Asked:
+    """Have the agent answer the prompt.
+
+    Args:
+        bench: The validation.
+        spec: The model and its limits.
+        checks: What was found so far, in the report's form.
+        machine: Credentials.
+
+    Raises:
+        AgentMissingError: Its packages are not here.
+        ProcessStartError: It can't be started.
+        OSError: The order can't be written.
+    """
+    # Nothing of the repository may be alive beside a process that holds credentials.
+    end_everything()
+    folder = Path(tempfile.mkdtemp(prefix="agent-", dir=bench.workspace.root))
+    validation = bench.spec.validation_id
+    label = f"{LABEL}={validation}"
+    launch = plan_launch(
+        spec,
+        machine,
+        bench.settings,
+        folder=folder,
+        checkout=bench.workspace.checkout,
+        name=f"janitor-{validation}-agent",
+        label=label,
+    )
+    left = min(bench.interrupts.remaining() - _RESERVE, spec.limits.wall_clock + _START)
+    order = AgentOrder(
+        validation_id=validation,
+        prompt=bench.spec.prompt,
+        agent=spec,
+        checks=tuple(checks),
+        checkout=launch.checkout,
+        deadline=datetime.now(timezone.utc) + left,
+        sandbox_image=_worker_image(bench, label),
+        sandbox_label=label,
+        sandbox_gpu=bool(bench.known.gpu_available),
+    )
+    _write_private(folder / ORDER, order.to_json().encode())
+    outcome = _run(bench, launch, folder, left + _OVERTIME)
+    return Asked(
+        answer=_answer(folder / ANSWER, spec, outcome),
+        outcome=outcome,
+        transcript=_read(folder / TRANSCRIPT, _MAX_TRANSCRIPT_BYTES) or b"",
+    )
+
+
+def _run(bench: Bench, launch: Launch, folder: Path, limit: timedelta) -> Outcome:
+    ends_at = time.monotonic() + limit.total_seconds()
+    try:
+        with start(launch.argv, cwd=folder, env=launch.environment, confined=False) as running:
+            while not running.wait(_PAUSE) and time.monotonic() < ends_at:
+                if (folder / ANSWER).exists():
+                    # A client's thread can wait for its endpoint long after the answer is there.
+                    running.wait(_OVERTIME)
+                    break
+            return running.end(graceful=False)
+    finally:
+        if launch.container is not None:
+            DockerClient(bench.settings).remove(launch.container)
+
+
+def _answer(path: Path, spec: AgentSpec, outcome: Outcome) -> AgentAnswer:
+    content = _read(path, ANSWER_MAX_BYTES + 1)
+    if content is None:
+        if outcome.exit_code is None:
+            return _none(spec, AgentState.TIMED_OUT, "agent_timed_out", "the agent was not done in time and was killed")
+        said = " ".join(outcome.output.text.split())[-300:]
+        reason = f"the agent's process ended with {outcome.exit_code} and left no answer: {said}"
+        return _none(spec, AgentState.CRASHED, "agent_crashed", reason)
+    try:
+        return AgentAnswer.from_json(content)
+    except AgentDocumentError as exc:
+        return _none(spec, AgentState.CRASHED, "agent_crashed", f"the agent's answer can't be read: {exc}")
+
+
+def _none(spec: AgentSpec, state: AgentState, code: str, reason: str) -> AgentAnswer:
+    return AgentAnswer(state=state, reason_code=code, reason=reason, model=spec.model)
+
+
+def _worker_image(bench: Bench, label: str) -> str | None:
+    """The image that the engine built of the repository; it is found by what the engine marks it with."""
+    engine = bench.known.engine
+    if engine is None or engine.kind is not Engine.DOCKER or not bench.known.build_succeeded:
+        return None
+    with contextlib.suppress(EngineError):
+        listed = DockerClient(bench.settings).command("images", "--quiet", "--filter", f"label={label}")
+        if listed.exit_code == 0 and (found := listed.output.text.split()):
+            return found[0]
+    return None
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+
+
+def _read(path: Path, most: int) -> bytes | None:
+    """The beginning of a regular file; None where there is none."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
