@@ -30,9 +30,15 @@ override JOBS := $(value JOBS)
 override ONLY := $(value ONLY)
 override REPORT := $(value REPORT)
 override DAYS := $(value DAYS)
+override RUNS := $(value RUNS)
+override DIR := $(value DIR)
+override NETWORK := $(value NETWORK)
 override PYTHON := $(value PYTHON)
+override IMAGE := $(value IMAGE)
+override BASE := $(value BASE)
+export IMAGE BASE
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
-export FOR END DRY_RUN CLOSE SCOPE
+export DIR NETWORK FOR END DRY_RUN CLOSE SCOPE RUNS
 
 STAMP := .venv/.stamp
 BIN := .venv/bin
@@ -50,15 +56,17 @@ SCOPE_OPTION := $${SCOPE:+"--scope=$$SCOPE"}
 END_OPTION := $$(case "$$END" in ''|0|no|false) ;; *) echo --end;; esac)
 DRY_RUN_OPTION := $$(case "$$DRY_RUN" in ''|0|no|false) ;; *) echo --dry-run;; esac)
 CLOSE_OPTION := $$(case "$$CLOSE" in ''|0|no|false) ;; *) echo --close;; esac)
+NETWORK_OPTION := $$(case "$$NETWORK" in ''|0|no|false) ;; *) echo --network;; esac)
 DAYS_OPTION := $${DAYS:+"--days=$$DAYS"}
+RUNS_OPTION := $${RUNS:+"--runs=$$RUNS"}
 LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; esac)
 
 # need <variable> <example>: ends with 2 and the usage where the value is missing.
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test up down status validate-all-workers follow check-parallel-status query-parallel-run query-db \
-	instances kill-all-workers reap keep breaker logs check-config estimate waste db-migrate doctor setup lint format lock bench crash-matrix \
-	lambda
+	failures instances kill-all-workers reap keep breaker logs validate accuracy check-config estimate waste db-migrate doctor setup lint format lock bench crash-matrix \
+	lambda image
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
@@ -104,6 +112,9 @@ query-db: $(STAMP) ## a repository's last validations: REPO= [ENV=]
 	$(call need,REPO,worker-basic)
 	$(JANITOR) query-db -- "$$REPO"
 
+failures: $(STAMP) ## the failures of the last runs by cause [RUNS= ENV=]
+	$(JANITOR) failures $(RUNS_OPTION)
+
 instances: $(STAMP) ## what is alive in the cloud [ENV=]
 	$(JANITOR) instances
 
@@ -123,6 +134,13 @@ breaker: $(STAMP) ## whether launches are paused [CLOSE=1 SCOPE= ENV=]
 logs: $(STAMP) ## a validation's log: REPO= [RUN_ID= FOLLOW=1 ENV=]
 	$(call need,REPO,worker-basic)
 	$(JANITOR) logs $(RUN_ID_OPTION) $(LOG_FOLLOW_OPTION) -- "$$REPO"
+
+validate: $(STAMP) ## run the static checks on a checkout, execute nothing of it: DIR= [NETWORK=1]
+	$(call need,DIR,../worker-basic)
+	$(JANITOR) validate $(NETWORK_OPTION) -- "$$DIR"
+
+accuracy: $(STAMP) ## judge the labelled corpus, print the confusion matrix [JOBS= ONLY=]
+	@$(BIN)/python -m tests.corpus $${JOBS:+"--jobs=$$JOBS"} $${ONLY:+"--only=$$ONLY"}
 
 check-config: $(STAMP) ## check a configuration, launch nothing [CONFIG= ENV=]
 	$(JANITOR) check-config -- $(CONFIG_ARGUMENT)
@@ -161,3 +179,6 @@ bench: $(STAMP) ## measure what the orchestration costs
 
 crash-matrix: $(STAMP) ## kill every component at every edge, say what is left [JOBS= ONLY= REPORT=]
 	@$(BIN)/python -m tests.crash $${JOBS:+"--jobs=$$JOBS"} $${ONLY:+"--only=$$ONLY"} $${REPORT:+"--report=$$REPORT"}
+
+image: ## build the `janitor` image with Docker: the validator and its agent [IMAGE= BASE=]
+	@infra/docker/build.sh

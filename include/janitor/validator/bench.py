@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
-from janitor.protocol.report import Host
+from janitor.protocol.report import Check, Host
 from janitor.protocol.spec import ValidationSpec
 from janitor.validator.dockerfile.command import Command
 from janitor.validator.dockerfile.image_files import ImageFiles
@@ -15,6 +15,7 @@ from janitor.validator.dockerfile.sources import BuildContext
 from janitor.validator.dockerfile.stages import Dockerfile
 from janitor.validator.engines.base import WorkerEngine
 from janitor.validator.findings import EvidenceMaker
+from janitor.validator.handler.bad_input import BadAnswer
 from janitor.validator.handler.verdict import Verdict
 from janitor.validator.interrupts import Interrupts
 from janitor.validator.journal import Journal
@@ -43,18 +44,26 @@ class Known:
     command: Command | None = None  # dockerfile_parse
     disk_gigabytes: int | None = None  # hub_schema: containerDiskInGb
     load_balancer: bool = False  # hub_schema: endpointType LB, a worker without a handler
+    hub: Mapping[str, Any] | None = None  # hub_schema: the document, if it has its documented form
     plan: TestPlan | None = None  # tests_schema
     test_input: Mapping[str, Any] | None = None  # test_input
     entry: PurePosixPath | None = None  # python_static: the file with the start call, in the repository
     handler_kind: HandlerKind = HandlerKind.UNKNOWN  # python_static
+    modules: tuple[PurePosixPath, ...] = ()  # python_static: the worker's own files
     host: Host | None = None  # host
     gpu_available: bool | None = None  # host
+    host_cuda: str | None = None  # host: the highest CUDA that its driver supports, such as 12.4
     engine: WorkerEngine | None = None  # host
     build_succeeded: bool | None = None  # build
+    build_cache: str | None = None  # build: the docker engine's, a `CacheState`
+    build_seconds: float | None = None  # build: of `docker build` alone
     container_succeeded: bool | None = None  # container_start
     cuda_detected: bool | None = None  # gpu_in_container
     local_verdict: Verdict | None = None  # handler_local
     handler_logs: list[tuple[str, Captured]] = field(default_factory=list)  # handler_local, handler_api
+    agent_usd: float | None = None  # agent_prompt: what the model cost; None where it isn't known
+    checks: list[Check] = field(default_factory=list)  # the runner: what is recorded so far
+    bad_answer: BadAnswer | None = None  # handler_api: what came of bad input at the end of its last session
 
 
 @dataclass(frozen=True, kw_only=True)

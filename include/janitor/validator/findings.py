@@ -15,6 +15,19 @@ _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, kw_only=True)
+class Spot:
+    """A place in the repository that a finding speaks of, for editors and code review."""
+
+    path: str
+    """Relative to the repository's root."""
+    line: int | None
+    """From 1; None for the file as a whole."""
+    message: str
+    is_warning: bool = False
+    """Only worth a look: no reason for a fail."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """The conclusion of one check."""
 
@@ -25,18 +38,27 @@ class Finding:
     argv: tuple[str, ...] | None = None
     exit_code: int | None = None
     evidence: tuple[Evidence, ...] = field(default=())
+    spots: tuple[Spot, ...] = ()
+    """No part of the report, which has the same in words."""
 
 
-def passed(*evidence: Evidence, outcome: Outcome | None = None, required: bool = True) -> Finding:
+def passed(
+    *evidence: Evidence, outcome: Outcome | None = None, required: bool = True, spots: Sequence[Spot] = ()
+) -> Finding:
     """The check's assertion holds, as the evidence shows."""
-    return _finding(CheckStatus.PASS, evidence=evidence, outcome=outcome, required=required)
+    return _finding(CheckStatus.PASS, evidence=evidence, outcome=outcome, required=required, spots=spots)
 
 
 def failed(
-    code: str, reason: str, *evidence: Evidence, outcome: Outcome | None = None, required: bool = True
+    code: str,
+    reason: str,
+    *evidence: Evidence,
+    outcome: Outcome | None = None,
+    required: bool = True,
+    spots: Sequence[Spot] = (),
 ) -> Finding:
-    """The repository is at fault."""
-    return _finding(CheckStatus.FAIL, code, reason, evidence=evidence, outcome=outcome, required=required)
+    """The repository is at fault; not `required` where that is no reason to call the worker broken."""
+    return _finding(CheckStatus.FAIL, code, reason, evidence=evidence, outcome=outcome, required=required, spots=spots)
 
 
 def errored(
@@ -59,6 +81,7 @@ def _finding(
     evidence: Sequence[Evidence],
     outcome: Outcome | None,
     required: bool,
+    spots: Sequence[Spot] = (),
 ) -> Finding:
     return Finding(
         status=status,
@@ -68,6 +91,7 @@ def _finding(
         argv=None if outcome is None else outcome.argv,
         exit_code=None if outcome is None else outcome.exit_code,
         evidence=tuple(evidence),
+        spots=tuple(spots),
     )
 
 

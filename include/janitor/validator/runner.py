@@ -7,22 +7,12 @@ signal makes the report partial, and the cleanup is done in every case.
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
-from janitor.protocol.report import (
-    MAX_ARGV_CHARACTERS,
-    MAX_ARGV_ITEMS,
-    MAX_EVIDENCE_PER_CHECK,
-    MAX_REASON_CHARACTERS,
-    MAX_SUMMARY_CHARACTERS,
-    Check,
-    Host,
-    Report,
-    RepositoryIdentity,
-)
+from janitor.protocol.report import MAX_SUMMARY_CHARACTERS, Check, Host, Report, RepositoryIdentity
+from janitor.protocol.report_signature import signed
 from janitor.protocol.rollup import REASON_DEADLINE, RollUp, roll_up
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
@@ -32,10 +22,12 @@ from janitor.validator.checks.host import describe_host
 from janitor.validator.findings import EvidenceMaker, Finding, errored, skipped
 from janitor.validator.interrupts import DeadlineReached, Interrupted, Interrupts
 from janitor.validator.journal import Journal
-from janitor.validator.pipeline import CLEANUP, PIPELINE, Step
+from janitor.validator.pipeline import CLEANUP, PIPELINE
 from janitor.validator.processes.supervisor import end_everything
+from janitor.validator.recording import Moment, conclude, now, recorded
 from janitor.validator.redaction import Redactor
 from janitor.validator.settings import Settings
+from janitor.validator.steps import Step
 from janitor.validator.workspace import Workspace
 
 _WORDS = {
@@ -52,7 +44,7 @@ _HANDLER_CHECKS = (CheckName.HANDLER_LOCAL, CheckName.HANDLER_API)
 class _Progress:
     """What has been done so far."""
 
-    checks: list[Check] = field(default_factory=list)
+    checks: list[Check]
     phases: dict[str, float] = field(default_factory=dict)
     cut_short: bool = False
 
@@ -100,7 +92,7 @@ class Runner:
 
     def validate(self) -> Report:
         """Run every check, or as many as the time allows, and report."""
-        progress = _Progress()
+        progress = _Progress(checks=self._bench.known.checks)
         repository = self._spec.repository
         self._journal.say(
             f"validating {repository.organization}/{repository.name}; "
@@ -108,21 +100,19 @@ class Runner:
         )
         host = describe_host(self._bench.workspace.root)
         current: Step = PIPELINE[0]
-        began = self._now()
+        began = now()
         try:
             with self._interrupts.armed():
                 for step in PIPELINE:
-                    current, began = step, self._now()
+                    current, began = step, now()
                     self._one(step, progress, began)
         except Interrupted as interrupted:
             self._cut_short(interrupted, current, began, progress)
             self._flush(self._report(progress, host))
-        self._one(CLEANUP, progress, self._now())
+        self._one(CLEANUP, progress, now())
         return self._report(progress, host)
 
-    def _cut_short(
-        self, interrupted: Interrupted, current: Step, began: tuple[datetime, float], progress: _Progress
-    ) -> None:
+    def _cut_short(self, interrupted: Interrupted, current: Step, began: Moment, progress: _Progress) -> None:
         """Mark the check that was running, and those that now won't."""
         progress.cut_short = len(progress.checks) < len(PIPELINE)
         if progress.find(current.name) is None:
@@ -130,16 +120,12 @@ class Runner:
         self._skip_rest(progress)
         end_everything()
 
-    def _one(self, step: Step, progress: _Progress, began: tuple[datetime, float]) -> None:
+    def _one(self, step: Step, progress: _Progress, began: Moment) -> None:
         finding = self._not_to_run(step, progress)
         if finding is None:
             if step.announced:
                 self._journal.say(f"check {step.name.value} started")
-            try:
-                finding = step.run(self._bench)
-            except Exception:  # a mistake of ours must not cost the report, nor blame the repository
-                evidence = self._bench.evidence.value("traceback", traceback.format_exc())
-                finding = errored("validator_bug", "the validator failed; this is not the repository's fault", evidence)
+            finding = conclude(step, self._bench)
         self._record(step, finding, progress, began)
 
     def _not_to_run(self, step: Step, progress: _Progress) -> Finding | None:
@@ -169,42 +155,24 @@ class Runner:
         for step in PIPELINE:
             if progress.find(step.name) is None:
                 finding = skipped("not_reached", "the validation was cut short before this check", required=True)
-                self._record(step, finding, progress, self._now(), quiet=True)
+                self._record(step, finding, progress, now(), quiet=True)
 
-    def _record(
-        self, step: Step, finding: Finding, progress: _Progress, began: tuple[datetime, float], *, quiet: bool = False
-    ) -> None:
-        started_at, started = began
-        seconds = round(time.monotonic() - started, 3)
+    def _record(self, step: Step, finding: Finding, progress: _Progress, began: Moment, *, quiet: bool = False) -> None:
+        check = recorded(step, finding, began, self._redactor)
+        seconds = check.duration_seconds
         progress.phases[step.phase.value] = round(progress.phases.get(step.phase.value, 0.0) + seconds, 3)
-        argv = finding.argv
-        reason = None if finding.reason is None else self._redactor.clean(finding.reason)[:MAX_REASON_CHARACTERS]
-        progress.checks.append(
-            Check(
-                name=step.name.value,
-                status=finding.status,
-                required=finding.required,
-                reason_code=finding.reason_code,
-                reason=reason,
-                started_at=started_at,
-                duration_seconds=seconds,
-                argv=None
-                if argv is None
-                else tuple(self._redactor.clean(word)[:MAX_ARGV_CHARACTERS] for word in argv[:MAX_ARGV_ITEMS]),
-                exit_code=finding.exit_code,
-                evidence=finding.evidence[:MAX_EVIDENCE_PER_CHECK],
-            )
-        )
+        progress.checks.append(check)
         if not quiet:
             mark = "" if finding.required or finding.status is CheckStatus.PASS else ", not required"
-            why = f": {finding.reason_code}: {reason}" if finding.reason_code else ""
+            why = f": {finding.reason_code}: {check.reason}" if finding.reason_code else ""
             self._journal.say(f"check {step.name.value} … {finding.status.value}{mark} ({seconds:.1f} s){why}")
 
     def _report(self, progress: _Progress, host: Host) -> Report:
         known = self._bench.known
+        self._settle(progress)
         rolled = roll_up(progress.checks)
         repository = self._spec.repository
-        return Report(
+        report = Report(
             validator_version=VERSION,
             validation_id=self._spec.validation_id,
             run_id=self._spec.run_id,
@@ -232,7 +200,29 @@ class Runner:
             host=known.host or host,
             phases=progress.phases,
             checks=tuple(progress.checks),
+            phase_usd=self._phase_usd(),
         )
+        return signed(report)
+
+    def _phase_usd(self) -> dict[str, float]:
+        """What was spent beside the instance: the agent's model, in the phase that asks it."""
+        usd = self._bench.known.agent_usd
+        return {step.phase.value: usd for step in PIPELINE if step.name is CheckName.AGENT_PROMPT and usd is not None}
+
+    def _settle(self, progress: _Progress) -> None:
+        """Let errors count no more that a later check has shown to be no obstacle."""
+        engine = self._bench.known.engine
+        for step in PIPELINE:
+            check, settlement = progress.find(step.name), step.settlement
+            if check is None or check.status is not CheckStatus.ERROR or not check.required or settlement is None:
+                continue
+            later = [progress.find(name) for name in settlement.checks]
+            if (
+                engine is not None
+                and engine.kind in settlement.engines
+                and any(each is not None and each.status is CheckStatus.PASS for each in later)
+            ):
+                progress.checks[progress.checks.index(check)] = replace(check, required=False)
 
     def _summary(self, rolled: RollUp, progress: _Progress) -> str:
         repository = self._spec.repository
@@ -248,7 +238,3 @@ class Runner:
             if (check := progress.find(name)) and check.status is CheckStatus.PASS
         ]
         return f"{text}: {' and '.join(tested)} passed"
-
-    @staticmethod
-    def _now() -> tuple[datetime, float]:
-        return datetime.now(timezone.utc), time.monotonic()

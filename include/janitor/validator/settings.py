@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO")
@@ -42,6 +43,14 @@ class Settings:
     """UV_* and PIP_* settings such as the package index; for the package installer."""
     docker: Mapping[str, str]
     """How to reach the Docker engine; for the docker command."""
+    private_hosts: frozenset[str] = frozenset()
+    """Hosts of a private network that the network checks may ask, such as a registry's; others they leave alone."""
+    build_limit: timedelta = timedelta(minutes=90)
+    """How long an image may take to build; the spec's deadline may come before."""
+    container_memory_bytes: int | None = None
+    """Most memory for a worker's container; None leaves it nearly all that the machine has."""
+    cuda_image: str | None = None
+    """An image that is known to work with CUDA, with which the host is tried; None leaves that out."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -65,7 +74,25 @@ class Settings:
             proxies=_named(env, _PROXIES),
             installer={name: value for name, value in env.items() if name.startswith(_INSTALLER_PREFIXES)},
             docker=_named(env, _DOCKER),
+            build_limit=_minutes(env.get("JANITOR_BUILD_LIMIT_MINUTES"), cls.build_limit),
+            container_memory_bytes=_mebibytes(env.get("JANITOR_CONTAINER_MEMORY_MIB")),
+            cuda_image=env.get("JANITOR_CUDA_IMAGE") or None,
+            private_hosts=frozenset(env.get("JANITOR_PRIVATE_HOSTS", "").replace(",", " ").lower().split()),
         )
+
+
+def _minutes(text: str | None, default: timedelta) -> timedelta:
+    """A positive number of minutes; anything else leaves the default, for a box has nobody to correct it."""
+    try:
+        minutes = float(text or "")
+    except ValueError:
+        return default
+    return timedelta(minutes=minutes) if 0 < minutes < 60 * 24 else default
+
+
+def _mebibytes(text: str | None) -> int | None:
+    """A whole number of MiB in bytes; anything else is no limit."""
+    return int(text) * 1024**2 if text is not None and text.isdecimal() and int(text) else None
 
 
 def _named(env: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

@@ -25,6 +25,8 @@ import pytest
 from janitor.protocol.report import Check, Report
 from janitor.protocol.statuses import ReportStatus
 from janitor.validator.packaging import build_artefact
+from tests.support.docker_engine import WHY_NOT, docker_program
+from tests.support.docker_images import NoImageError, python_base
 
 WORKERS = Path(__file__).parents[3] / "infra" / "local" / "workers"
 PASSED_ON = ("SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -307,6 +309,57 @@ def processes_in(folder: Path) -> list[str]:
             if str(folder) in command or str(folder) in os.readlink(entry / "cwd"):
                 found.append(command)
     return found
+
+
+@dataclass(frozen=True)
+class DockerHost:
+    """A Docker engine with a base image for workers."""
+
+    program: str
+    environment: Mapping[str, str]
+    """What reaches it."""
+
+    def call(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run the docker command."""
+        env = {**os.environ, **self.environment, "DOCKER_BUILDKIT": "1"}
+        argv = [self.program, *arguments]
+        return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=seconds, check=False)
+
+    def left(self) -> list[str]:
+        """Ids of containers and images that validations have left."""
+        label = "label=janitor.validation"
+        listings = (("ps", "--all"), ("images", "--all"))
+        return [word for kind in listings for word in self.call(*kind, "--quiet", "--filter", label).stdout.split()]
+
+
+@pytest.fixture(scope="session")
+def docker_host() -> DockerHost:
+    """The engine for the tests; they skip with the reason where there is none."""
+    program = docker_program(os.environ)
+    if program is None:
+        pytest.skip(f"no Docker engine: {os.environ.get(WHY_NOT, 'none answers; .ci/run starts one where it can')}")
+    try:
+        python_base(program, os.environ)
+    except NoImageError as exc:
+        pytest.skip(f"no base image: {exc}")
+    reach = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+    return DockerHost(program, {name: os.environ[name] for name in reach if name in os.environ})
+
+
+@pytest.fixture
+def in_docker(validate, docker_host) -> Callable[..., Result]:
+    """Runs a validator with the docker engine to its end; nothing of it may be left in the engine."""
+
+    def run(url: Path | str, **changes: Any) -> Result:
+        environment = {**docker_host.environment, **changes.pop("environment", {})}
+        result: Result = validate(url, **{"engine": "docker", "seconds": 300, **changes, "environment": environment})
+        ids = result.report.validation_id if result.report is not None else ""
+        for kind in (("ps", "--all"), ("images", "--all")):
+            filter_ = f"label=janitor.validation={ids}"
+            assert docker_host.call(*kind, "--quiet", "--filter", filter_).stdout.split() == []
+        return result
+
+    return run
 
 
 @dataclass

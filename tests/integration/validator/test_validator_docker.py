@@ -1,55 +1,24 @@
-"""The docker engine, with a real one. Skipped by name where no engine answers or no base image can be had."""
+"""The docker engine runs workers, with a real engine. Skips by name where none answers or no base image can be had."""
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
-import subprocess
+import signal
+import time
 
 import pytest
 
 from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
 from tests.integration.validator.conftest import DOCKERFILE, SDK, handler
+from tests.support.docker_images import WORKER_BASE
 
 pytestmark = pytest.mark.docker
 
-BASE = "python:3.11-slim"
-QUICK = f"FROM {BASE}\nWORKDIR /app\nCOPY . .\n"
-
-
-def docker(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=timeout, check=False)
-
-
-@pytest.fixture(scope="module")
-def engine() -> dict[str, str]:
-    """How to reach the engine, once it is sure that there is one with a base image."""
-    if shutil.which("docker") is None:
-        pytest.skip("docker is not installed")
-    info = docker("info", "--format", "{{.ServerVersion}}")
-    if info.returncode != 0 or not info.stdout[:1].isdigit():
-        pytest.skip(f"docker info fails: {(info.stderr or info.stdout).strip()[:200]}")
-    client = docker("version", "--format", "{{.Client.Version}}").stdout
-    if int(client.split(".")[0]) >= 23 and docker("buildx", "version").returncode != 0:
-        pytest.skip("the docker command lacks its buildx component")
-    if docker("image", "inspect", BASE).returncode != 0 and docker("pull", BASE, timeout=180).returncode != 0:
-        pytest.skip(f"the base image {BASE} is not there and can't be pulled")
-    return {name: os.environ[name] for name in ("DOCKER_HOST", "DOCKER_CONFIG") if name in os.environ}
-
-
-@pytest.fixture
-def in_docker(validate, engine):
-    """Validates in the docker engine; nothing of it may be left there."""
-
-    def run(folder, **changes):
-        changes.setdefault("seconds", 300)
-        environment = {**engine, **changes.pop("environment", {})}
-        return validate(folder, **{"engine": "docker", "environment": environment, **changes})
-
-    yield run
-    for listing in (("ps", "--all"), ("images",)):
-        left = docker(*listing, "--quiet", "--filter", "label=janitor.validation")
-        assert left.stdout.split() == []
+QUICK = f"FROM {WORKER_BASE}\nWORKDIR /app\nCOPY . .\n"
+START = 'CMD ["python", "-u", "handler.py"]\n'
+ECHO = handler("return {'got': job['input']}")
+GENERATOR = handler("for word in job['input']['text'].split():\n    yield word")
 
 
 def test_worker_works_in_its_container(in_docker, make_repository):
@@ -59,24 +28,66 @@ def test_worker_works_in_its_container(in_docker, make_repository):
     assert report.engine is Engine.DOCKER
     assert (report.build_succeeded, report.container_succeeded) == (True, True)
     assert "layers: " in result.evidence("image")
-    assert result.check("container_start").status is CheckStatus.PASS
+    assert "exit code: 0" in result.evidence("container_start")
     assert result.check("gpu_in_container").required is False or report.gpu_available
+    assert "Docker " in result.evidence("host")
 
 
-def test_generator_behind_a_shell_command_is_tested_through_the_api(in_docker, make_repository):
-    dockerfile = DOCKERFILE.replace('["python", "-u", "handler.py"]', "python -u handler.py")
-    result = in_docker(make_repository({"Dockerfile": dockerfile}, like="stream-worker"))
-    assert result.status is ReportStatus.SUCCESS, result.output
-    assert result.check("handler_api").status is CheckStatus.PASS
-
-
-def test_worker_behind_a_script_is_asked_by_a_variable(in_docker, make_repository):
+@pytest.mark.parametrize(
+    "command",
+    [
+        START,
+        "CMD python -u handler.py\n",
+        'ENTRYPOINT ["python", "-u"]\nCMD ["handler.py"]\n',
+        'ENTRYPOINT ["python", "-u", "handler.py"]\n',
+        "ENTRYPOINT python -u handler.py\n",
+        'ENTRYPOINT ["/app/start.sh"]\nCMD ["unused"]\n',
+    ],
+    ids=["exec CMD", "shell CMD", "ENTRYPOINT and CMD", "ENTRYPOINT alone", "shell ENTRYPOINT", "script"],
+)
+def test_generator_is_iterated_through_the_api_whatever_the_command(in_docker, make_worker, command):
     files = {
-        "Dockerfile": DOCKERFILE.replace('["python", "-u", "handler.py"]', '["sh", "/app/start.sh"]'),
-        "start.sh": "echo starting\npython -u /app/handler.py\n",
+        "Dockerfile": QUICK + "RUN chmod +x start.sh\n" + command,
+        "start.sh": "#!/bin/sh\ncd /app\nexec python -u handler.py\n",
+        "test_input.json": '{"input": {"text": "one two"}}',
     }
-    result = in_docker(make_repository(files, like="stream-worker"))
+    result = in_docker(make_worker(GENERATOR, files))
     assert result.status is ReportStatus.SUCCESS, result.output
+    assert result.check("container_start").status is CheckStatus.PASS
+    assert result.check("handler_api").status is CheckStatus.PASS
+    assert '"two"' in result.evidence("handler_api")
+
+
+def test_every_case_of_tests_json_is_run_with_its_environment(in_docker, make_worker):
+    tests = {
+        "tests": [
+            {"name": "first", "input": {"word": "a"}, "timeout": 60_000},
+            {"name": "second", "input": {"word": "b"}, "timeout": 60_000},
+        ],
+        "config": {"env": [{"key": "MODEL_NAME", "value": "tiny"}]},
+    }
+    files = {
+        "Dockerfile": QUICK + START,
+        "test_input.json": None,
+        ".runpod/tests.json": json.dumps(tests),
+    }
+    source = handler("return [MODEL, job['input']['word']]", before="import os\nMODEL = os.environ['MODEL_NAME']")
+    result = in_docker(make_worker(source, files))
+    assert result.status is ReportStatus.SUCCESS, result.output
+    assert result.check("handler_local").status is CheckStatus.SKIP
+    text = result.evidence("handler_api")
+    assert '"tiny"' in text
+    assert "first: pass" in text
+    assert "second: pass" in text
+
+
+def test_case_that_fails_is_named(in_docker, make_worker):
+    tests = {"tests": [{"name": "good", "input": {"n": 1}}, {"name": "bad", "input": {}}]}
+    files = {"Dockerfile": QUICK + START, ".runpod/tests.json": json.dumps(tests), "test_input.json": None}
+    result = in_docker(make_worker(handler("return 10 / job['input']['n']"), files))
+    assert result.status is ReportStatus.FAILED, result.output
+    assert result.report.failing_check == "handler_api"
+    assert result.check("handler_api").reason.startswith("bad: ")
 
 
 def test_false_pass_is_found_out_in_a_container_too(in_docker, make_repository):
@@ -89,58 +100,93 @@ def test_container_has_no_privileges_and_nothing_of_the_host(in_docker, make_wor
     body = (
         "status = dict(line.split(':', 1) for line in open('/proc/self/status') if ':' in line)\n"
         "return {'caps': status['CapEff'].strip(), 'new': status['NoNewPrivs'].strip(), 'names': sorted(os.environ),\n"
-        "        'limit': open(PIDS).read().strip() if os.path.exists(PIDS) else 'v1'}"
+        "        'limits': [open(path).read().strip() for path in LIMITS if os.path.exists(path)],\n"
+        "        'net': os.readlink('/proc/self/ns/net'), 'host': os.uname().nodename,\n"
+        "        'socket': os.path.exists('/var/run/docker.sock'), 'interfaces': sorted(os.listdir('/sys/class/net'))}"
     )
-    source = handler(body, before="import os\nPIDS = '/sys/fs/cgroup/pids.max'")
+    limits = [
+        *("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"),
+        *("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+    ]
+    source = handler(body, before=f"import os\nLIMITS = {limits!r}")
     result = in_docker(
-        make_worker(source, {"requirements.txt": SDK}),
-        environment={"AWS_SECRET_ACCESS_KEY": "mark-of-the-host"},
+        make_worker(source, {"Dockerfile": QUICK + START}),
+        environment={"AWS_SECRET_ACCESS_KEY": "mark-of-the-host", "JANITOR_CONTAINER_MEMORY_MIB": "700"},
         repository={"env": {"FROM_SPEC": "1"}},
     )
     assert result.status is ReportStatus.SUCCESS, result.output
     text = result.evidence("handler_local")
     assert "'caps': '0000000000000000'" in text
     assert "'new': '1'" in text
-    assert "'limit': '4096'" in text or "'limit': 'v1'" in text
+    assert "'limits': ['4096', '734003200']" in text
+    assert "'socket': False" in text
+    assert "'interfaces': ['eth0', 'lo']" in text or "'eth0'" in text
+    assert os.readlink("/proc/self/ns/net") not in text
+    assert f"'host': '{os.uname().nodename}'" not in text
     assert "FROM_SPEC" in text
     assert "AWS_SECRET_ACCESS_KEY" not in text
+
+
+def test_container_killed_for_want_of_memory_is_no_fault(in_docker, make_worker):
+    source = handler("return len(bytearray(900 * 1024**2))")
+    result = in_docker(
+        make_worker(source, {"Dockerfile": QUICK + START}), environment={"JANITOR_CONTAINER_MEMORY_MIB": "128"}
+    )
+    assert (result.status, result.reason) == (ReportStatus.ERROR, ("container_start", "resource")), result.output
+    assert result.check("container_start").exit_code == 137
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "status", "code"),
+    [
+        (QUICK + 'CMD ["/app/not-there"]\n', ReportStatus.FAILED, "command_not_started"),
+        (QUICK + 'CMD ["/app/README.md"]\n', ReportStatus.FAILED, "command_not_started"),
+        (QUICK + 'CMD ["true"]\n', ReportStatus.FAILED, "exited_at_once"),
+        (QUICK + "CMD echo no such thing >&2; exit 3\n", ReportStatus.FAILED, "exited_early"),
+        (QUICK + "CMD cat /etc/passwd > /dev/full || exit 1\n", ReportStatus.ERROR, "disk_full"),
+        (QUICK + 'CMD ["sh", "-c", "echo Found no NVIDIA driver; exit 1"]\n', ReportStatus.ERROR, "gpu_missing"),
+    ],
+    ids=["no command", "not executable", "ends at once", "exits early", "full disk", "wants a GPU"],
+)
+def test_command_that_does_not_start_the_sdk(in_docker, make_worker, dockerfile, status, code):
+    result = in_docker(make_worker(ECHO, {"Dockerfile": dockerfile}))
+    assert (result.status, result.reason) == (status, ("container_start", code)), result.output
+    assert result.report.container_succeeded is (False if status is ReportStatus.FAILED else None)
 
 
 def test_hanging_container_is_ended_at_the_deadline(in_docker, make_worker):
     body = "print('now it', 'waits')\nthreading.Event().wait()"
     source = handler(body, before="import threading, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)")
-    result = in_docker(make_worker(source), seconds=25)
+    result = in_docker(make_worker(source, {"Dockerfile": QUICK + START}), seconds=25)
     assert result.status is ReportStatus.TIMED_OUT, result.output
     assert result.report.failing_check == "container_start"
     assert "now it waits" in result.evidence("container_start")
 
 
-@pytest.mark.parametrize(
-    ("dockerfile", "status", "check", "code"),
-    [
-        (QUICK + "RUN echo before && exit 7\n", ReportStatus.FAILED, "build", "build_step_failed"),
-        (
-            QUICK + "RUN pip install no-such-package-by-this-name-9z\n",
-            ReportStatus.FAILED,
-            "build",
-            "dependency_not_found",
-        ),
-        (
-            QUICK + "RUN echo 'Temporary failure in name resolution' && exit 1\n",
-            ReportStatus.ERROR,
-            "build",
-            "name_resolution",
-        ),
-        ("FROM registry.invalid/nothing:1\nCOPY . .\n", ReportStatus.ERROR, "build", "name_resolution"),
-        (QUICK + 'CMD ["/app/not-there"]\n', ReportStatus.FAILED, "container_start", "command_not_started"),
-        (QUICK + 'CMD ["/app/README.md"]\n', ReportStatus.FAILED, "container_start", "command_not_started"),
-    ],
-    ids=["failing step", "no such package", "network within a step", "no registry", "no command", "not executable"],
-)
-def test_what_goes_wrong_is_blamed_on_the_right_party(in_docker, make_worker, dockerfile, status, check, code):
-    result = in_docker(
-        make_worker('import runpod\nrunpod.serverless.start({"handler": print})\n', {"Dockerfile": dockerfile})
-    )
-    assert (result.status, result.reason) == (status, (check, code)), result.output
-    if code == "build_step_failed":
-        assert "RUN echo before && exit 7" in result.check("build").reason
+def test_terminated_validator_leaves_no_container(start_validator, docker_host, make_worker):
+    source = handler("print('now it', 'waits')\nthreading.Event().wait()", before="import threading")
+    repository = make_worker(source, {"Dockerfile": QUICK + START})
+    validation = start_validator(repository, engine="docker", seconds=300, environment=docker_host.environment)
+    validation.wait_for_line("now it waits", 200)
+    validation.process.send_signal(signal.SIGTERM)
+    result = validation.result()
+    assert result.status is ReportStatus.ERROR, result.output
+    assert result.check("cleanup").status is CheckStatus.PASS
+    label = f"label=janitor.validation={result.report.validation_id}"
+    deadline = time.monotonic() + 20
+    while (
+        left := docker_host.call("ps", "--all", "--quiet", "--filter", label).stdout
+    ) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left == ""
+
+
+def test_without_an_engine_a_spec_that_asks_for_one_is_an_error(validate, make_repository):
+    environment = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    result = validate(make_repository(like="echo-worker"), engine="docker", environment=environment)
+    assert (result.status, result.reason) == (ReportStatus.ERROR, ("host", "engine_missing"))
+
+
+def test_requirements_are_installed_by_the_build(in_docker, make_worker):
+    result = in_docker(make_worker(ECHO, {"Dockerfile": DOCKERFILE, "requirements.txt": SDK}))
+    assert result.status is ReportStatus.SUCCESS, result.output

@@ -104,6 +104,8 @@ class TestCompletedRuns:
             ("{'output': [{'ok': 1}, {'error': 'boom'}]}", "nested_error"),
             ("{'output': {'Error': 'boom'}}", "nested_error"),
             ("{'output': {'errors': ['boom']}}", "nested_error"),
+            ("{'output': {'ok': False, 'error_message': 'boom'}}", "nested_error"),
+            ("{'output': [{'traceback': 'Traceback (most recent call last)'}]}", "nested_error"),
             ("{'output': {'status': 'error', 'message': 'boom'}}", "nested_error"),
             ("{'output': [ValueError('boom')]}", "nested_error"),
             ("{'output': {'x': RuntimeError('boom')}}", "nested_error"),

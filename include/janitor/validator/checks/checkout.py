@@ -31,7 +31,7 @@ def check_checkout(bench: Bench) -> Finding:
     tree = RepositoryTree(bench.workspace.checkout)
     bench.known.commit_sha = checkout.commit_sha
     bench.known.tree = tree
-    bench.known.unfetched_files = tuple(str(path) for path in _lfs_pointers(tree))
+    bench.known.unfetched_files = tuple(str(path) for path in lfs_pointers(tree))
     facts = {
         "commit": checkout.commit_sha,
         "files": f"{len(tree.entries)} files, {sum(entry.size_bytes for entry in tree.entries)} bytes",
@@ -46,7 +46,8 @@ def check_checkout(bench: Bench) -> Finding:
     return passed(*(bench.evidence.value(name, text) for name, text in facts.items() if text), outcome=checkout.outcome)
 
 
-def _lfs_pointers(tree: RepositoryTree) -> list[PurePosixPath]:
+def lfs_pointers(tree: RepositoryTree) -> list[PurePosixPath]:
+    """Files that stand for one that git-lfs would fetch."""
     found = []
     for entry in tree.entries:
         if not entry.is_symlink and 0 < entry.size_bytes < _LFS_POINTER_BYTES:

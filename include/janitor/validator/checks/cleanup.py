@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from janitor.protocol.statuses import Engine
 from janitor.validator.bench import Bench
 from janitor.validator.findings import Finding, errored, passed
 from janitor.validator.processes.confinement import proc_is_ours
@@ -18,7 +19,7 @@ def check_cleanup(bench: Bench) -> Finding:
         left.append(f"the folder {bench.workspace.root}")
     if left:
         return errored("left_behind", f"still there: {'; '.join(left)}")
-    seen = (
-        "processes, containers and files are gone" if proc_is_ours() else "files are gone; /proc is not this system's"
-    )
+    containers = bench.known.engine is not None and bench.known.engine.kind is Engine.DOCKER
+    gone = "containers, images and files are gone" if containers else "files are gone"
+    seen = f"processes, {gone}" if proc_is_ours() else f"{gone}; /proc is not this system's"
     return passed(bench.evidence.value("verified", seen))

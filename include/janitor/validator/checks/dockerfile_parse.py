@@ -11,10 +11,11 @@ import re
 from janitor.validator.bench import Bench, given
 from janitor.validator.dockerfile.command import Command, stage_command
 from janitor.validator.dockerfile.image_files import ImageFiles, copies_from_elsewhere, image_files
-from janitor.validator.dockerfile.lexer import DockerfileSyntaxError
+from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, lex
 from janitor.validator.dockerfile.sources import missing_sources, read_context
-from janitor.validator.dockerfile.stages import Dockerfile, Run, floating_tag, parse_dockerfile
-from janitor.validator.findings import Finding, failed, passed
+from janitor.validator.dockerfile.stages import Dockerfile, Run, env_pairs, floating_tag, parse_dockerfile
+from janitor.validator.dockerfile.usage import used_stages
+from janitor.validator.findings import Finding, Spot, failed, passed
 from janitor.validator.redaction import looks_secret
 from janitor.validator.repository.tree import UnreadableError
 
@@ -28,6 +29,10 @@ _MAKES_FILES = re.compile(
     r"|\bpython[\d.]*\s+(?!-m\s+pip)"
 )
 _BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.yaml", "compose.yaml")
+_KEY_FORM = re.compile(
+    r"\bhf_[A-Za-z0-9]{16,}|\bAKIA[0-9A-Z]{12,}|\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\brpa_[A-Za-z0-9]{16,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
 _PLACEHOLDER = re.compile(r"(?i)^$|^\$|your|change|example|placeholder|xxx|none|null|dummy|<.*>|^\*+$")
 
 
@@ -45,7 +50,10 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
         return failed("dockerfile_unreadable", str(exc))
     except DockerfileSyntaxError as exc:
         return failed(
-            "dockerfile_syntax", f"{layout.dockerfile}: {exc}", bench.evidence.file("Dockerfile", text.encode())
+            "dockerfile_syntax",
+            f"{layout.dockerfile}: {exc}",
+            bench.evidence.file("Dockerfile", text.encode()),
+            spots=[_syntax_spot(str(layout.dockerfile), str(exc))],
         )
     files = image_files(dockerfile, context)
     bench.known.dockerfile, bench.known.context, bench.known.image_files = dockerfile, context, files
@@ -62,20 +70,35 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
         bench.evidence.file(str(layout.dockerfile), text.encode()),
         bench.evidence.value("reading", "\n".join(_reading(dockerfile, command))),
     ]
-    if warnings := _warnings(dockerfile):
-        evidence.append(bench.evidence.value("warnings", "\n".join(warnings)))
+    name = str(layout.dockerfile)
+    warnings = [Spot(path=name, line=line, message=text, is_warning=True) for line, text in _warnings(dockerfile)]
+    if warnings:
+        evidence.append(bench.evidence.value("warnings", "\n".join(each.message for each in warnings)))
 
-    if (blank := _blank_base(dockerfile)) and not any(tree.is_file(name) for name in _BAKE_FILES):
-        return failed("base_unresolved", blank, *evidence)
+    def fail(code: str, reason: str, spots: list[Spot]) -> Finding:
+        return failed(code, reason, *evidence, spots=[*spots, *warnings])
+
+    if (blank := _blank_base(dockerfile)) and not any(tree.is_file(bake) for bake in _BAKE_FILES):
+        line, text = blank
+        return fail("base_unresolved", f"line {line}: {text}", [Spot(path=name, line=line, message=text)])
     if missing := missing_sources(dockerfile, context, tree):
-        listed = "; ".join(
-            f"line {each.line}: {each.source}" + (" (kept out by .dockerignore)" if each.ignored else "")
-            for each in missing
+        texts = [each.source + (" (kept out by .dockerignore)" if each.ignored else "") for each in missing]
+        listed = "; ".join(f"line {each.line}: {text}" for each, text in zip(missing, texts, strict=True))
+        return fail(
+            "copy_source_missing",
+            f"COPY or ADD of what the build context doesn't hold: {listed}",
+            [
+                Spot(path=name, line=each.line, message=f"the build context doesn't hold {text}")
+                for each, text in zip(missing, texts, strict=True)
+            ],
         )
-        return failed("copy_source_missing", f"COPY or ADD of what the build context doesn't hold: {listed}", *evidence)
     if target := _missing_target(dockerfile, command, files):
-        return failed("command_target_missing", f"the container starts {target}, which is not copied in", *evidence)
-    return passed(*evidence)
+        stated = dockerfile.final.command or dockerfile.final.entrypoint
+        message = f"the container starts {target}, which is not copied in"
+        return fail(
+            "command_target_missing", message, [Spot(path=name, line=stated.line if stated else None, message=message)]
+        )
+    return passed(*evidence, spots=warnings)
 
 
 def _reading(dockerfile: Dockerfile, command: Command) -> list[str]:
@@ -89,25 +112,45 @@ def _reading(dockerfile: Dockerfile, command: Command) -> list[str]:
     return lines
 
 
-def _blank_base(dockerfile: Dockerfile) -> str | None:
-    for stage in dockerfile.stages:
+def _syntax_spot(path: str, reason: str) -> Spot:
+    line = re.match(r"line (\d+)", reason)
+    return Spot(path=path, line=int(line.group(1)) if line else 1, message=reason)
+
+
+def _blank_base(dockerfile: Dockerfile) -> tuple[int, str] | None:
+    for stage in used_stages(dockerfile):
         if not stage.base or (stage.base_unknown and not re.match(r"[a-z0-9]", stage.base)):
             names = ", ".join(stage.base_unknown) or "it"
-            return f"line {stage.line}: FROM has no image: {names} has no value"
+            return stage.line, f"FROM has no image: {names} has no value"
     return None
 
 
-def _warnings(dockerfile: Dockerfile) -> list[str]:
+def _warnings(dockerfile: Dockerfile) -> list[tuple[int, str]]:
+    """What works today and will hurt: each with its line. A secret is named, never shown."""
     found = []
     for stage in dockerfile.stages:
         if stage.parent is None and stage.base != "scratch" and (why := floating_tag(stage.base)):
-            found.append(f"floating base: {stage.base} ({why}) means another image from day to day")
-    found += [
-        f"secret in the image: {name} has a value in the Dockerfile"
-        for name, value in dockerfile.arguments.items()
-        if looks_secret(name) and not _PLACEHOLDER.search(value.strip("\"'"))
-    ]
-    return found
+            found.append((stage.line, f"floating base: {stage.base} ({why}) means another image from day to day"))
+    for instruction in lex(dockerfile.text).instructions:
+        if instruction.keyword == "ARG":
+            for word in instruction.words():
+                name, has_value, value = word.partition("=")
+                if not looks_secret(name):
+                    continue
+                if has_value and not _PLACEHOLDER.search(value.strip("\"'")):
+                    found.append((instruction.line, f"secret in the image: {name} has a value in the Dockerfile"))
+                else:
+                    text = f"secret as build argument: {name} stays in the image's history; use a build secret"
+                    found.append((instruction.line, text))
+        elif instruction.keyword == "ENV":
+            found += [
+                (instruction.line, f"secret in the image: {name} has a value in the Dockerfile")
+                for name, value in env_pairs(instruction.value)
+                if looks_secret(name) and not _PLACEHOLDER.search(value.strip("\"'"))
+            ]
+        if _KEY_FORM.search(instruction.value):
+            found.append((instruction.line, f"secret in the image: {instruction.keyword} holds what looks like a key"))
+    return list(dict.fromkeys(found))
 
 
 def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles) -> str | None:

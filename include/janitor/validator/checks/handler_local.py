@@ -6,6 +6,7 @@ Passes only by what the run shows: exit code 0, the completed line, a whole resu
 from __future__ import annotations
 
 from janitor.validator.bench import Bench, given
+from janitor.validator.checks.handler_api import gpu_unused
 from janitor.validator.engines.base import EngineError, HandlerRun
 from janitor.validator.engines.excuses import excuse
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
@@ -47,6 +48,9 @@ def _conclude(bench: Bench, handler_run: HandlerRun) -> Finding:
     verdict = judge_local_run(outcome.output.text, outcome.exit_code)
     bench.known.local_verdict = verdict
     if verdict.outcome is Outcome.PASS:
+        # Cases of tests.json come later, and may be the ones that need the GPU.
+        if bench.known.plan is None and (unused := gpu_unused(bench)):
+            return failed("gpu_unused", unused, log, outcome=outcome)
         left = f"processes that outlived the worker and were ended: {outcome.left_behind}"
         return passed(
             log, *([bench.evidence.value("left behind", left)] if outcome.left_behind else []), outcome=outcome

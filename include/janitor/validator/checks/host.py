@@ -6,85 +6,119 @@ import os
 import platform
 import re
 import shutil
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
-from janitor.protocol.report import Host
+from janitor.protocol.report import Evidence, Host
+from janitor.protocol.statuses import Engine
 from janitor.validator.bench import Bench
 from janitor.validator.engines.base import EngineError
 from janitor.validator.engines.choose import choose_engine
+from janitor.validator.engines.docker_client import DockerClient
+from janitor.validator.engines.docker_host import describe_engine, toolkit_version, try_gpu_container
+from janitor.validator.engines.gpu_probe import cuda_version
+from janitor.validator.engines.host_gpu import Gpu, query_gpu
 from janitor.validator.findings import Finding, errored, passed
-from janitor.validator.processes.supervisor import Outcome, ProcessStartError, run
-from janitor.validator.settings import Settings
 
-_QUERY_LIMIT = timedelta(seconds=60)
-"""nvidia-smi takes long on a machine whose driver isn't loaded yet."""
 _GIBIBYTE = 1024**3
 _LEAST_MEMORY_BYTES = _GIBIBYTE // 2
-_LEAST_DISK_BYTES = {"venv": _GIBIBYTE, "docker": 5 * _GIBIBYTE}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gpu:
-    """The first GPU, as nvidia-smi describes it."""
-
-    name: str
-    driver_version: str
-    details: str
+_LEAST_DISK_BYTES = {Engine.VENV: _GIBIBYTE, Engine.DOCKER: 5 * _GIBIBYTE}
+_BUILD_SHARE = 2
+"""A build holds its layers twice for a while: in its cache and in the image."""
+_CUDA_IN_REFERENCE = re.compile(r"(?:cuda[:\-_]?|cu)(\d{1,2}\.\d{1,2}|\d{3,4})(?!\d)")
 
 
 def check_host(bench: Bench) -> Finding:
-    """Look at GPU, memory and disk, and choose the engine."""
-    gpu, outcome = query_gpu(bench.settings, bench.workspace.neutral)
+    """Look at GPU, memory and disk, choose the engine, and let a container that is known to be good see the GPU."""
+    query = query_gpu(bench.settings, bench.workspace.neutral)
+    gpu, outcome = query.gpu, query.outcome
     bench.known.gpu_available = gpu is not None
-    bench.known.host = describe_host(bench.workspace.root, gpu)
-    evidence = [bench.evidence.value("host", _description(bench.known.host, gpu))]
+    bench.known.host_cuda = gpu.cuda if gpu else None
+    host = bench.known.host = describe_host(bench.workspace.root, gpu)
+    evidence = [bench.evidence.value("host", _description(host, gpu))]
     if outcome is not None:
         evidence.append(bench.evidence.log("nvidia-smi", outcome))
-    if bench.spec.gpu_required and gpu is None:
-        said = (
-            "nvidia-smi is not installed"
-            if outcome is None
-            else f"nvidia-smi said: {outcome.output.text.strip()[:200]}"
-        )
-        return errored(
-            "gpu_missing", f"a GPU is required and this instance has none: {said}", *evidence, outcome=outcome
-        )
+    if bench.spec.gpu_required and (why_not := query.why_not):
+        code, said = why_not
+        reason = f"a GPU is required and this instance has none that works: {said}"
+        return errored(code, reason, *evidence, outcome=outcome)
     try:
         engine = choose_engine(bench)
     except EngineError as exc:
         return errored("engine_missing", str(exc), *evidence)
     bench.known.engine = engine
     evidence.append(bench.evidence.value("engine", engine.kind.value))
-    host = bench.known.host
+    free_bytes = host.disk_free_bytes
+    if engine.kind is Engine.DOCKER:
+        docker = DockerClient(bench.settings)
+        described = describe_engine(docker)
+        evidence.append(bench.evidence.value("docker", described.described()))
+        free_bytes = min(free_bytes, described.free_bytes if described.free_bytes is not None else free_bytes)
+        if trouble := _gpu_trouble(bench, docker, gpu, evidence):
+            return trouble
     if host.memory_bytes < _LEAST_MEMORY_BYTES:
         return errored("memory_low", f"only {host.memory_bytes // 2**20} MiB of memory", *evidence, outcome=outcome)
-    least = _LEAST_DISK_BYTES[engine.kind.value]
-    if engine.kind.value == "docker" and bench.known.disk_gigabytes is not None:
-        least = max(least, bench.known.disk_gigabytes * _GIBIBYTE)
-    if host.disk_free_bytes < least:
-        free, wanted = host.disk_free_bytes / _GIBIBYTE, least / _GIBIBYTE
+    least = _least_disk(bench, engine.kind)
+    if free_bytes < least:
+        free, wanted = free_bytes / _GIBIBYTE, least / _GIBIBYTE
         return errored("disk_low", f"{free:.1f} GiB of disk are free; {wanted:.0f} GiB are needed", *evidence)
     return passed(*evidence, outcome=outcome)
 
 
-def query_gpu(settings: Settings, cwd: Path) -> tuple[Gpu | None, Outcome | None]:
-    """Ask nvidia-smi for the first GPU; no outcome where it is not installed."""
-    query = "name,driver_version,memory.total,compute_cap"
-    argv = ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"]
-    try:
-        outcome = run(argv, cwd=cwd, env={"PATH": settings.path}, limit=_QUERY_LIMIT, confined=False)
-    except ProcessStartError:
-        return None, None
-    fields = (
-        [part.strip() for part in outcome.output.text.strip().splitlines()[:1][0].split(",")]
-        if (outcome.exit_code == 0 and outcome.output.text.strip())
-        else []
+def _least_disk(bench: Bench, engine: Engine) -> int:
+    """How much disk the validation takes, as far as can be told before it."""
+    least = _LEAST_DISK_BYTES[engine]
+    if engine is not Engine.DOCKER:
+        return least
+    if bench.spec.build is not None and bench.spec.build.image_bytes:
+        # The last image says more than what the repository asks of the platform.
+        return max(least, bench.spec.build.image_bytes * _BUILD_SHARE)
+    return max(least, (bench.known.disk_gigabytes or 0) * _GIBIBYTE)
+
+
+def _gpu_trouble(bench: Bench, docker: DockerClient, gpu: Gpu | None, evidence: list[Evidence]) -> Finding | None:
+    """What keeps a container from the GPU, whatever the repository; it adds to the evidence."""
+    if gpu is None:
+        return None
+    toolkit = toolkit_version(bench)
+    evidence.append(bench.evidence.value("container toolkit", toolkit or "its programs are not installed"))
+    wanted, origin = wanted_cuda(bench)
+    has = cuda_version(gpu.cuda or "")
+    if wanted is not None and has is not None and has < wanted:
+        text = f"{origin} asks for CUDA {wanted[0]}.{wanted[1]}; the driver supports up to {has[0]}.{has[1]}"
+        if bench.spec.gpu_required:
+            return errored("host_driver", f"this instance's driver is too old for the worker: {text}", *evidence)
+        evidence.append(bench.evidence.value("warnings", text))
+    if bench.settings.cuda_image is None:
+        return None
+    trial = try_gpu_container(bench, docker, bench.settings.cuda_image)
+    evidence.append(
+        bench.evidence.value("known-good container", trial.reason)
+        if trial.outcome is None
+        else bench.evidence.log("known-good container", trial.outcome)
     )
-    if len(fields) < 2 or not re.search(r"\d", fields[1]):
-        return None, outcome
-    return Gpu(name=fields[0][:200], driver_version=fields[1][:100], details=", ".join(fields)), outcome
+    if trial.code is None or not bench.spec.gpu_required:
+        return None
+    return errored(trial.code, trial.reason, *evidence, outcome=trial.outcome)
+
+
+def wanted_cuda(bench: Bench) -> tuple[tuple[int, int] | None, str]:
+    """The CUDA version that the worker needs of the driver, and what says so: its base image, or hub.json.
+
+    hub.json lists the versions of the hosts that it may run on: any of them is enough.
+    """
+    found: list[tuple[tuple[int, int], str]] = []
+    if bench.known.dockerfile is not None:
+        base = bench.known.dockerfile.final.base_image
+        if match := _CUDA_IN_REFERENCE.search(base.lower()):
+            digits = match.group(1)
+            version = cuda_version(digits if "." in digits else f"{digits[:2]}.{digits[2]}")
+            found += [(version, base)] if version else []
+    config = (bench.known.hub or {}).get("config")
+    allowed = config.get("allowedCudaVersions") if isinstance(config, dict) else None
+    if isinstance(allowed, list):
+        versions = [version for text in allowed if (version := cuda_version(str(text)))]
+        found += [(min(versions), "hub.json")] if versions else []
+    return max(found) if found else (None, "nothing")
 
 
 def describe_host(folder: Path, gpu: Gpu | None = None) -> Host:
@@ -120,7 +154,7 @@ def _available_memory_bytes() -> int:
 def _description(host: Host, gpu: Gpu | None) -> str:
     return "\n".join(
         (
-            f"GPU: {gpu.details if gpu else 'none'}",
+            f"GPU: {gpu.described() if gpu else 'none'}",
             f"CPUs: {host.cpus}",
             f"memory: {host.memory_bytes / _GIBIBYTE:.1f} GiB",
             f"free disk: {host.disk_free_bytes / _GIBIBYTE:.1f} GiB",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from janitor.validator.bench import Bench, given
 from janitor.validator.findings import Finding, failed, passed, skipped
-from janitor.validator.repository.documents import load_json
+from janitor.validator.repository.documents import load_json, problem_spots, unreadable_spot
 from janitor.validator.repository.hub_file import hub_problems
 from janitor.validator.repository.tree import UnreadableError
 
@@ -18,13 +18,15 @@ def check_hub_schema(bench: Bench) -> Finding:
         content = tree.read(path)
         document = load_json(tree, path)
     except UnreadableError as exc:
-        return failed("hub_unreadable", str(exc))
+        return failed("hub_unreadable", str(exc), spots=[unreadable_spot(path, str(exc))])
     problems = hub_problems(document)
     evidence = [bench.evidence.file(str(path), content)]
     if problems.warnings:
         evidence.append(bench.evidence.value("warnings", "\n".join(problems.warnings)))
+    spots = problem_spots(content.decode("utf-8-sig"), path, problems)
     if problems.found:
-        return failed(problems.found[0].code, f"{path}: {problems.summary()}", *evidence)
+        return failed(problems.found[0].code, f"{path}: {problems.summary()}", *evidence, spots=spots)
+    bench.known.hub = document
     bench.known.disk_gigabytes = document["config"]["containerDiskInGb"]
     bench.known.load_balancer = document["config"].get("endpointType") == "LB"
-    return passed(*evidence)
+    return passed(*evidence, spots=spots)

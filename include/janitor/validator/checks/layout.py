@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from janitor.validator.bench import Bench, given
-from janitor.validator.findings import Finding, failed, passed
+from janitor.validator.findings import Finding, Spot, failed, passed
 from janitor.validator.repository.layout import read_layout
 
 _SHOWN = 5
@@ -31,5 +31,9 @@ def check_layout(bench: Bench) -> Finding:
             f"{len(escapes)} symlink(s) lead out of the repository: {shown}",
             bench.evidence.value("symlinks", "\n".join(f"{path} -> {target}" for path, target in escapes)),
             listing,
+            spots=[Spot(path=str(path), line=None, message=f"leads to {target}") for path, target in escapes[:_SHOWN]],
         )
-    return passed(listing)
+    missing = [] if layout.readme is not None else ["the repository has no README"]
+    spots = [Spot(path="README.md", line=None, message=text, is_warning=True) for text in missing]
+    warnings = [bench.evidence.value("warnings", "\n".join(missing))] if missing else []
+    return passed(listing, *warnings, spots=spots)

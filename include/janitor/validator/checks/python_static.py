@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from janitor.validator.bench import Bench, given
 from janitor.validator.dockerfile.python_version import python_version
-from janitor.validator.findings import Finding, failed, passed, skipped
+from janitor.validator.findings import Finding, Spot, failed, passed, skipped
 from janitor.validator.processes.supervisor import ProcessStartError, run
 from janitor.validator.repository.python_modules import Reader, SyntaxProblem, compile_problem
 from janitor.validator.repository.python_source import HandlerKind, WorkerSource, read_worker, search_workers
@@ -39,7 +39,7 @@ def check_python_static(bench: Bench) -> Finding:
         searched = search_workers(_candidates(bench, entry), read)
         if worker is None or (searched.start_calls and not worker.problems):
             worker, entry = searched, searched.start_calls[0].path if searched.start_calls else entry
-    bench.known.entry = entry
+    bench.known.entry, bench.known.modules = entry, worker.modules
     # A handler that two start calls give differently is of no one kind.
     kinds = {call.kind for call in worker.start_calls}
     bench.known.handler_kind = kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN
@@ -54,12 +54,15 @@ def check_python_static(bench: Bench) -> Finding:
             if not _surely_wrong(first, read(first.path) or ""):
                 mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
                 return skipped("python_version", f"Python {mine} can't judge code for {said}: {reason}", evidence)
-        return failed("syntax_error", f"a Python file does not compile: {reason}", evidence)
+        spot = Spot(path=str(first.path), line=first.line, message=first.message)
+        return failed("syntax_error", f"a Python file does not compile: {reason}", evidence, spots=[spot])
     if not worker.start_calls and bench.known.load_balancer:
         return skipped("load_balancer", "a load-balanced worker answers HTTP itself and starts no handler", evidence)
     if not worker.start_calls and not worker.problems:
         where = "no Python file" if entry is None else f"neither {entry} nor what it imports"
-        return failed("start_call_missing", f"{where} calls runpod.serverless.start", evidence)
+        message = f"{where} calls runpod.serverless.start"
+        spots = [Spot(path=str(entry), line=1, message=message)] if entry is not None else []
+        return failed("start_call_missing", message, evidence, spots=spots)
     others = _other_problems(bench, worker, read)
     return passed(evidence, *([bench.evidence.value("files outside the worker", others)] if others else []))
 

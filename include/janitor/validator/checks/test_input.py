@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from janitor.protocol.fields import type_name
+from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
-from janitor.validator.findings import Finding, failed, passed, skipped
-from janitor.validator.repository.documents import load_json
+from janitor.validator.findings import Finding, Spot, failed, passed, skipped
+from janitor.validator.repository.documents import load_json, unreadable_spot
 from janitor.validator.repository.tree import UnreadableError
 
 _NAME = "test_input.json"
@@ -23,13 +24,13 @@ def check_test_input(bench: Bench) -> Finding:
         content = tree.read(path)
         document = load_json(tree, path)
     except UnreadableError as exc:
-        return failed("test_input_unreadable", str(exc))
+        return failed("test_input_unreadable", str(exc), spots=[unreadable_spot(path, str(exc))])
     evidence = bench.evidence.file(str(path), content)
     if not isinstance(document, dict):
-        return failed("test_input_invalid", f"{path} must be an object, not {type_name(document)}", evidence)
+        return _invalid(path, f"must be an object, not {type_name(document)}", evidence)
     # The SDK takes null for absent.
     if document.get("input") is None:
-        return failed("test_input_invalid", f"{path} has no `input`", evidence)
+        return _invalid(path, "has no `input`", evidence)
     bench.known.test_input = document
     warnings = []
     command = bench.known.command
@@ -39,7 +40,13 @@ def check_test_input(bench: Bench) -> Finding:
     plan = bench.known.plan
     if plan is not None and all(case.input != document["input"] for case in plan.cases):
         warnings.append(f"{path} is none of the cases of tests.json")
-    return passed(evidence, *([bench.evidence.value("warnings", "\n".join(warnings))] if warnings else []))
+    spots = [Spot(path=str(path), line=1, message=text, is_warning=True) for text in warnings]
+    return passed(evidence, *([bench.evidence.value("warnings", "\n".join(warnings))] if warnings else []), spots=spots)
+
+
+def _invalid(path: PurePosixPath, text: str, evidence: Evidence) -> Finding:
+    spot = Spot(path=str(path), line=1, message=text)
+    return failed("test_input_invalid", f"{path} {text}", evidence, spots=[spot])
 
 
 def _path(bench: Bench) -> PurePosixPath | None:

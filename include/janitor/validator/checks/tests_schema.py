@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from janitor.validator.bench import Bench, given
 from janitor.validator.findings import Finding, failed, passed, skipped
-from janitor.validator.repository.documents import load_json
+from janitor.validator.repository.documents import load_json, problem_spots, unreadable_spot
 from janitor.validator.repository.tests_file import read_github_tests, read_tests
 from janitor.validator.repository.tree import UnreadableError
 
@@ -21,14 +21,15 @@ def check_tests_schema(bench: Bench) -> Finding:
         content = tree.read(path)
         document = load_json(tree, path)
     except UnreadableError as exc:
-        return failed("tests_unreadable", str(exc))
+        return failed("tests_unreadable", str(exc), spots=[unreadable_spot(path, str(exc))])
     # The older form is told by its shape: some repositories keep the documented one in .github.
     older = layout.tests is None and isinstance(document, list)
     reading = read_github_tests(document) if older else read_tests(document)
     evidence = [bench.evidence.file(str(path), content)]
     if reading.problems.warnings:
         evidence.append(bench.evidence.value("warnings", "\n".join(reading.problems.warnings)))
+    spots = problem_spots(content.decode("utf-8-sig"), path, reading.problems)
     if reading.plan is None:
-        return failed(reading.problems.found[0].code, f"{path}: {reading.problems.summary()}", *evidence)
+        return failed(reading.problems.found[0].code, f"{path}: {reading.problems.summary()}", *evidence, spots=spots)
     bench.known.plan = reading.plan
-    return passed(*evidence)
+    return passed(*evidence, spots=spots)

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from janitor.validator.dockerfile.patterns import DockerIgnore, has_wildcard, match_copy
 from janitor.validator.dockerfile.stages import Copy, Dockerfile
+from janitor.validator.dockerfile.usage import used_stages
 from janitor.validator.repository.tree import RepositoryTree
 
 _REMOTE = re.compile(r"(?i)(?:https?|ftp|git|ssh)://|git@[\w.-]+:")
@@ -81,8 +82,8 @@ def read_context(tree: RepositoryTree, dockerfile: PurePosixPath) -> BuildContex
 
 
 def context_copies(dockerfile: Dockerfile) -> Iterable[Copy]:
-    """Every COPY and ADD that takes from the build context and whose variables all have values."""
-    for stage in dockerfile.stages:
+    """Every COPY and ADD of what is built that takes from the build context, all its variables having values."""
+    for stage in used_stages(dockerfile):
         for step in stage.steps:
             if isinstance(step, Copy) and step.from_ is None and not step.unknown:
                 yield step

@@ -212,8 +212,8 @@ class _Reader:
 
     def _env(self, instruction: Instruction, stage: Stage) -> None:
         # Every variable of one ENV sees the values from before that ENV.
-        fresh = {name: self._expand(value).text for name, value in _pairs(instruction.value)}
-        self.stated.update(dict(_pairs(instruction.value)))
+        fresh = {name: self._expand(value).text for name, value in env_pairs(instruction.value)}
+        self.stated.update(dict(env_pairs(instruction.value)))
         stage.environment.update(fresh)
         self._scope.update(fresh)
 
@@ -268,7 +268,7 @@ class _Reader:
         )
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
+def env_pairs(text: str) -> list[tuple[str, str]]:
     """The variables of an ENV: `NAME=value …`, or the old `NAME value`."""
     words = split_words(text)
     if words and "=" not in words[0]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from janitor.protocol.statuses import Engine
 from janitor.validator.engines.excuses import Place
+from janitor.validator.engines.gpu_use import GpuUse
 from janitor.validator.findings import Finding
 from janitor.validator.processes.supervisor import Outcome, Running
 
@@ -54,6 +55,14 @@ class WorkerEngine(Protocol):
     def place(self) -> Place:
         """Where handlers run."""
 
+    @property
+    def image_name(self) -> str | None:
+        """The image that was built; None where there is none."""
+
+    @property
+    def gpu_use(self) -> GpuUse | None:
+        """What the host's GPUs did while the worker ran, all runs together; None if that could not be seen."""
+
     def build(self) -> Finding:
         """Make the worker ready to run."""
 
@@ -64,7 +73,7 @@ class WorkerEngine(Protocol):
         """Show that a container of the image has the GPU."""
 
     def container_start(self) -> Finding:
-        """Start the image's real command with the test input, if there is one, and keep the run for `run_local`."""
+        """Start the image's real command, with the test input if there is one, and keep that run for `run_local`."""
 
     def run_local(self, test_input: Mapping[str, Any], environment: Mapping[str, str]) -> HandlerRun:
         """Run the worker's real command in the SDK's local mode.

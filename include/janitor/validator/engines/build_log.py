@@ -1,16 +1,29 @@
-"""Reads BuildKit's plain progress log: which step failed, and what it said.
+"""Reads BuildKit's plain progress log: which step failed, what it said, and what came from the cache.
 
-Source: docker buildx build --progress=plain.
+Source: docker build --progress=plain, Docker 20.10 to 28.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 
 _STEP = re.compile(r"^#(\d+) (\[.*)$")
 _ERROR = re.compile(r"^#(\d+) ERROR: (.*)$")
 _OUTPUT = re.compile(r"^#(\d+) (?:\d+\.\d+ )?(.*)$")
+_ENDED = re.compile(r"^#(\d+) (DONE|CACHED|ERROR|CANCELED)\b")
+_INSTRUCTION = re.compile(r"\[(?:[^\]]+ )?\d+/\d+\] ([A-Z]+)\b")
+"""A step of a stage; `[internal]` ones and exports have no count."""
+_EXIT_CODE = re.compile(r"exit code: (\d+)")
+
+
+class CacheState(str, Enum):
+    """How much of a build came from the layer cache; build times compare within one state alone."""
+
+    COLD = "cold"
+    PARTIAL = "partial"
+    WARM = "warm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +35,23 @@ class FailedStep:
     error: str
     output: str
     """What this step printed, with the error."""
+    exit_code: int | None
+    """Of the step's own process; None if it had none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheUse:
+    """What came from the cache; FROM doesn't count."""
+
+    steps: int
+    cached: int
+
+    @property
+    def state(self) -> CacheState:
+        """The state that build times are compared within."""
+        if self.cached == 0:
+            return CacheState.COLD
+        return CacheState.WARM if self.cached == self.steps else CacheState.PARTIAL
 
 
 def failing_step(log: str) -> FailedStep | None:
@@ -38,4 +68,34 @@ def failing_step(log: str) -> FailedStep | None:
             name = step.group(2)
         elif (printed := _OUTPUT.match(line)) and printed.group(1) == number:
             output.append(printed.group(2))
-    return FailedStep(name=name[:200], error=error[:300], output="\n".join(output[-400:]))
+    code = _EXIT_CODE.search(error)
+    return FailedStep(
+        name=name[:200],
+        error=error[:300],
+        output="\n".join(output[-400:]),
+        exit_code=int(code.group(1)) if code else None,
+    )
+
+
+def running_step(log: str) -> str | None:
+    """The step that a build was in when it was ended; None if none had begun or all had ended by themselves."""
+    names: dict[str, str] = {}
+    for line in log.splitlines():
+        if (ended := _ENDED.match(line)) and ended.group(2) in ("DONE", "CACHED"):
+            names.pop(ended.group(1), None)
+        elif step := _STEP.match(line):
+            names[step.group(1)] = step.group(2)
+    return list(names.values())[-1][:200] if names else None
+
+
+def cache_use(log: str) -> CacheUse:
+    """How many steps there were, and how many of them came from the cache."""
+    steps: set[str] = set()
+    cached: set[str] = set()
+    for line in log.splitlines():
+        if (step := _STEP.match(line)) and (kind := _INSTRUCTION.match(step.group(2))):
+            if kind.group(1) != "FROM":
+                steps.add(step.group(1))
+        elif (ended := _ENDED.match(line)) and ended.group(2) == "CACHED":
+            cached.add(ended.group(1))
+    return CacheUse(steps=len(steps), cached=len(steps & cached))

@@ -24,8 +24,9 @@ def choose_engine(bench: Bench) -> WorkerEngine:
     choice = bench.spec.engine
     if choice is EngineChoice.VENV:
         return VenvEngine(bench)
-    if why_not := DockerClient(bench.settings).why_not():
+    client = DockerClient(bench.settings)
+    if why_not := client.why_not():
         if choice is EngineChoice.DOCKER:
             raise EngineError(f"no Docker engine can be used: {why_not}")
         return VenvEngine(bench)
-    return DockerEngine(bench)
+    return DockerEngine(bench, client)

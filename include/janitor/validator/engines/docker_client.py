@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from janitor.validator.engines.base import EngineError
@@ -25,11 +27,14 @@ class ContainerState:
     """How a container ended."""
 
     exit_code: int | None
+    """Docker's `State.ExitCode`; 0 while it runs."""
     out_of_memory: bool
 
 
 class DockerClient:
     """The docker command.
+
+    A machine can have several, of which one lacks the part that builds: the first on PATH that can do all is used.
 
     Args:
         settings: Of the validator; they say how to reach the engine.
@@ -37,6 +42,7 @@ class DockerClient:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._program: str | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -44,20 +50,54 @@ class DockerClient:
         settings = self._settings
         return {"PATH": settings.path, "HOME": str(settings.home), **settings.docker, **settings.proxies}
 
+    @property
+    def program(self) -> str:
+        """The docker command that is used; the first on PATH where none can do everything."""
+        if self._program is None:
+            self.why_not()
+        return self._program or "docker"
+
     def why_not(self) -> str | None:
         """Why no Docker engine can be used; None if one answers and can build with BuildKit."""
+        reasons = []
+        for program in self._candidates() or ["docker"]:
+            reason = self._why_not(program)
+            if reason is None:
+                self._program = program
+                return None
+            reasons.append(reason)
+        return "; ".join(dict.fromkeys(reasons))
+
+    def _candidates(self) -> list[str]:
+        """Every docker command on PATH, in its order, each once."""
+        found: dict[str, str] = {}
+        for folder in self._settings.path.split(os.pathsep):
+            path = Path(folder or ".") / "docker"
+            if path.is_file() and os.access(path, os.X_OK):
+                found.setdefault(os.path.realpath(path), str(path))
+        return list(found.values())
+
+    def _why_not(self, program: str) -> str | None:
         try:
-            versions = self._run(["version", "--format", "{{.Client.Version}} {{.Server.Version}}"], _ANSWER_LIMIT)
+            words = ["version", "--format", "{{.Client.Version}} {{.Server.Version}}"]
+            versions = self._run(words, _ANSWER_LIMIT, program=program)
             # Older clients print their trouble and end with 0.
             match = re.match(r"(\d+)\.\S* \d+\.", versions.output.text.strip())
             if versions.exit_code != 0 or match is None:
-                return " ".join(versions.output.text.split())[-300:] or "no answer"
+                return " ".join(versions.output.text.split())[-300:] or f"{program}: no answer"
             needs_plugin = int(match.group(1)) >= _CLIENT_WITHOUT_BUILDKIT
-            if needs_plugin and self._run(["buildx", "version"], _ANSWER_LIMIT).exit_code != 0:
-                return "the docker command lacks its buildx component, without which it can't build"
+            if needs_plugin and self._run(["buildx", "version"], _ANSWER_LIMIT, program=program).exit_code != 0:
+                return f"{program} lacks its buildx component, without which it can't build"
         except EngineError as exc:
             return str(exc)
         return None
+
+    def info(self) -> dict[str, Any]:
+        """What the engine says about itself and its machine; empty if it doesn't answer."""
+        try:
+            return json_line(self._run(["info", "--format", "{{json .}}"], _ANSWER_LIMIT).output.text) or {}
+        except EngineError:
+            return {}
 
     def command(self, *arguments: str) -> Outcome:
         """Run a quick command of the engine.
@@ -72,7 +112,7 @@ class DockerClient:
         arguments: Sequence[str],
         *,
         limit: timedelta,
-        sink: LineSink,
+        sink: LineSink | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Run a long command.
@@ -97,7 +137,11 @@ class DockerClient:
         try:
             # The workspace may be gone when the cleanup looks once more; the folder above it is not.
             return start(
-                ["docker", *arguments], cwd=self._settings.temporary, env=self.environment, confined=False, sink=sink
+                [self.program, *arguments],
+                cwd=self._settings.temporary,
+                env=self.environment,
+                confined=False,
+                sink=sink,
             )
         except ProcessStartError as exc:
             raise EngineError(f"docker can't be started: {exc}") from exc
@@ -108,10 +152,11 @@ class DockerClient:
         limit: timedelta,
         sink: LineSink | None = None,
         variables: Mapping[str, str] | None = None,
+        program: str | None = None,
     ) -> Outcome:
         try:
             return run(
-                ["docker", *arguments],
+                [program or self.program, *arguments],
                 cwd=self._settings.temporary,
                 env={**self.environment, **(variables or {})},
                 limit=limit,

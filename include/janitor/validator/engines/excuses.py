@@ -37,6 +37,7 @@ _NETWORK = re.compile(
 )
 _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'|ImportError: .*")
 _MISSING_LIBRARY = re.compile(r"cannot open shared object file|OSError: .*lib\S+\.so")
+_NEWER_SYNTAX = re.compile(r"(?:Syntax|Indentation)Error: .*")
 _REFUSED = re.compile(r"(?i)connection ?refused|ECONNREFUSED|failed to establish a new connection")
 _MISSING_FILE = re.compile(
     r"(?:FileNotFoundError|PermissionError|NotADirectoryError|OSError): .*?['\"]([^'\"\n]+)['\"]"
@@ -98,6 +99,9 @@ def _not_the_image(text: str, place: Place) -> Trouble | None:
     for pattern in (_MISSING_LIBRARY, _MISSING_MODULE, _MISSING_FILE, _REFUSED):
         if match := pattern.search(text):
             return _trouble("engine_limit", f"{lacks}: {_around(text, match)}")
+    # What another Python calls an error may be this one's lack.
+    if any(gap.text.startswith("Python ") for gap in place.gaps) and (match := _NEWER_SYNTAX.search(text)):
+        return _trouble("engine_limit", f"{lacks}: {_around(text, match)}")
     if any(gap.is_deep for gap in place.gaps):
         return _trouble("engine_limit", f"{lacks}, of which this failure may come")
     return None

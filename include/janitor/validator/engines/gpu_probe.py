@@ -1,30 +1,47 @@
-"""Shows whether a container of the image has the GPU, and whether the image's own torch can use it."""
+"""Shows whether a container of the image has the GPU, and whether the image's own torch can compute on it."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from janitor.protocol.report import Evidence
 from janitor.validator.engines.docker_client import json_line
 from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, passed, skipped
 from janitor.validator.processes.supervisor import Outcome
 
 TORCH_PROBE = """\
-import json
+import importlib.util, glob, json, os, sys
+from os import environ
+facts = {"torch": None, "visible": environ.get("CUDA_VISIBLE_DEVICES")}
+places = ["/usr/local/cuda*/**", "/usr/lib/x86_64-linux-gnu", "/opt/conda/lib"]
+places += [os.path.join(folder, "nvidia/cu*/lib") for folder in sys.path if folder]
+facts["cudart"] = any(glob.glob(os.path.join(place, "libcudart.so*"), recursive=True) for place in places)
 try:
-    import torch
-except ImportError:
-    print(json.dumps({"torch": None}))
-    raise SystemExit
-facts = {"torch": torch.__version__, "cuda": torch.version.cuda, "available": torch.cuda.is_available()}
-if facts["available"]:
-    facts["arch"] = torch.cuda.get_arch_list()
-    facts["sum"] = float((torch.ones(64, device="cuda") * 2).sum().item())
+    if importlib.util.find_spec("torch") is not None:
+        facts["torch"] = "unknown"
+        import torch
+        facts.update(torch=torch.__version__, cuda=torch.version.cuda, available=torch.cuda.is_available())
+        if facts["available"]:
+            facts["arch"] = torch.cuda.get_arch_list()
+            facts["capability"] = list(torch.cuda.get_device_capability())
+            facts["sum"] = float((torch.ones(64, device="cuda") * 2).sum().item())
+except Exception as exc:
+    facts["error"] = f"{type(exc).__name__}: {exc}"[:500]
+print()
 print(json.dumps(facts))
 """
 """Python that describes torch and computes something with it on the GPU; its last line is JSON."""
 
+CUDA_VARIABLES = ("CUDA_VERSION", "NVIDIA_REQUIRE_CUDA", "NV_CUDA_CUDART_VERSION")
+"""What images made for CUDA set. Source: nvidia/cuda's Dockerfiles."""
 _NOT_FOUND = 127
+_KILLED = 137
 _EXPECTED_SUM = 128.0
+_HIDDEN = frozenset({"", "-1", "none", "void", "NoDevFiles"})
+_NO_MEMORY = re.compile(r"(?i)out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,38 +50,133 @@ class GpuShown:
 
     finding: Finding
     cuda_detected: bool | None
-    """None where the image has nothing to tell by."""
+    """Whether the image has CUDA; None where the container shows nothing to tell by."""
 
 
-def judge_gpu(smi: Outcome, torch: Outcome | None, *, evidence: EvidenceMaker, required: bool) -> GpuShown:
+@dataclass(frozen=True, kw_only=True)
+class GpuCase:
+    """What the conclusion depends on beside the two probes."""
+
+    required: bool
+    """Whether the repository needs a GPU."""
+    image_has_cuda: bool = False
+    """By the image's own variables."""
+    host_cuda: tuple[int, int] | None = None
+    """The highest that the host's driver supports."""
+
+
+_Conclude = Callable[[str, str, bool], GpuShown]
+"""Of reason code, reason and whether CUDA was detected."""
+
+
+def judge_gpu(smi: Outcome, torch: Outcome | None, *, evidence: EvidenceMaker, case: GpuCase) -> GpuShown:
     """What nvidia-smi and the torch probe show.
 
     Args:
         smi: `nvidia-smi -L` in a container of the image.
         torch: `TORCH_PROBE` in another, if nvidia-smi succeeded.
         evidence: Makes the evidence.
-        required: Whether the repository needs a GPU.
+        case: See there.
     """
     logs = [evidence.log("nvidia-smi", smi)]
-    if smi.exit_code == _NOT_FOUND:
+    if smi.exit_code == _NOT_FOUND and not case.image_has_cuda:
         reason = "a container of the image has no nvidia-smi: the image is not made for CUDA"
         return GpuShown(finding=skipped("image_without_cuda", reason, *logs), cuda_detected=False)
     if smi.exit_code != 0 or torch is None:
-        reason = "a container does not see the GPU"
-        return GpuShown(
-            finding=errored("host_driver", reason, *logs, outcome=smi, required=required), cuda_detected=None
+        said = " ".join(smi.output.text.split())[-300:]
+        finding = errored(
+            "host_driver", f"a container does not see the GPU: {said}", *logs, outcome=smi, required=case.required
         )
+        return GpuShown(finding=finding, cuda_detected=None)
     logs.append(evidence.log("torch", torch))
     facts = json_line(torch.output.text)
+    if facts is None and torch.exit_code not in (0, _NOT_FOUND):
+        code = "resource" if torch.exit_code == _KILLED else "probe_failed"
+        finding = errored(code, "the probe of torch broke off", *logs, outcome=torch, required=case.required)
+        return GpuShown(finding=finding, cuda_detected=None)
     if facts is None or facts.get("torch") is None:
-        return GpuShown(finding=passed(*logs, outcome=smi, required=required), cuda_detected=None)
+        return _without_torch(facts or {}, case, logs)
+    return _judge_torch(facts, torch, case, logs)
+
+
+def _without_torch(facts: Mapping[str, Any], case: GpuCase, logs: list[Evidence]) -> GpuShown:
+    has_cuda = case.image_has_cuda or bool(facts.get("cudart"))
+    if not has_cuda:
+        reason = "a container sees the GPU, but the image has neither CUDA nor torch to compute on it"
+        return GpuShown(finding=skipped("image_without_cuda", reason, *logs), cuda_detected=False)
+    reason = "a container sees the GPU and the image has CUDA, but no torch to compute with"
+    return GpuShown(finding=skipped("no_torch", reason, *logs), cuda_detected=True)
+
+
+def _judge_torch(facts: Mapping[str, Any], outcome: Outcome, case: GpuCase, logs: list[Evidence]) -> GpuShown:
+    version, cuda = str(facts.get("torch")), facts.get("cuda")
+    error = str(facts.get("error") or "")
+
+    def shown(finding: Finding, detected: bool) -> GpuShown:
+        return GpuShown(finding=finding, cuda_detected=detected)
+
+    def fault(code: str, reason: str, detected: bool) -> GpuShown:
+        return shown(failed(code, reason, *logs, outcome=outcome, required=case.required), detected)
+
+    def unclear(code: str, reason: str, detected: bool) -> GpuShown:
+        return shown(errored(code, reason, *logs, outcome=outcome, required=case.required), detected)
+
     if facts.get("available") and facts.get("sum") == _EXPECTED_SUM:
-        return GpuShown(finding=passed(*logs, outcome=torch, required=required), cuda_detected=True)
-    version = facts.get("torch")
-    if facts.get("cuda") is None:
-        reason = f"the image has a torch without CUDA ({version})"
-        finding = failed("torch_without_cuda", reason, *logs, outcome=torch, required=required)
-        return GpuShown(finding=finding, cuda_detected=False)
-    reason = f"torch {version} for CUDA {facts.get('cuda')} can't use the GPU"
-    finding = errored("host_driver", reason, *logs, outcome=torch, required=required)
-    return GpuShown(finding=finding, cuda_detected=bool(facts.get("available")))
+        return shown(passed(*logs, outcome=outcome, required=case.required), True)
+    if _NO_MEMORY.search(error):
+        return unclear("resource", f"torch ran out of memory: {error}", True)
+    if "available" not in facts:
+        return fault("torch_broken", f"the image's torch can't be imported: {error}", case.image_has_cuda)
+    if cuda is None:
+        reason = f"the image has a torch without CUDA ({version}), so the worker runs on the CPU"
+        return fault("torch_without_cuda", reason, False)
+    if not facts["available"]:
+        return _unavailable(facts, case, fault, unclear)
+    if "no kernel image" in error or _without_kernels(facts):
+        return _no_kernels(facts, fault, unclear)
+    reason = f"torch {version} for CUDA {cuda} computed wrongly or not at all on the GPU: {error or facts.get('sum')}"
+    return unclear("host_driver", reason, True)
+
+
+def _unavailable(facts: Mapping[str, Any], case: GpuCase, fault: _Conclude, unclear: _Conclude) -> GpuShown:
+    visible = facts.get("visible")
+    if isinstance(visible, str) and visible in _HIDDEN:
+        reason = f"the image hides the GPU (CUDA_VISIBLE_DEVICES={visible!r}), so the worker runs on the CPU"
+        return fault("gpu_hidden", reason, True)
+    wanted = cuda_version(str(facts.get("cuda")))
+    below = ""
+    if case.host_cuda is not None and wanted is not None and case.host_cuda < wanted:
+        below = f"; the host's driver supports up to CUDA {case.host_cuda[0]}.{case.host_cuda[1]}"
+    reason = f"torch {facts.get('torch')} for CUDA {facts.get('cuda')} can't use the GPU{below}"
+    return unclear("host_driver", reason, False)
+
+
+def _without_kernels(facts: Mapping[str, Any]) -> bool:
+    archs, capability = _architectures(facts), facts.get("capability")
+    return bool(archs) and isinstance(capability, list) and len(capability) == 2 and max(archs) < _number(capability)
+
+
+def _no_kernels(facts: Mapping[str, Any], fault: _Conclude, unclear: _Conclude) -> GpuShown:
+    archs, capability = _architectures(facts), facts.get("capability")
+    has = ", ".join(str(arch) for arch in facts.get("arch") or ()) or "none"
+    reason = f"torch {facts.get('torch')} has no kernel for this GPU (capability {capability}); it has {has}"
+    if archs and isinstance(capability, list) and max(archs) >= _number(capability):
+        # Made for newer GPUs: another instance type may be the right one.
+        return unclear("gpu_unsuitable", reason, True)
+    return fault("no_kernel_image", reason, True)
+
+
+def _architectures(facts: Mapping[str, Any]) -> list[int]:
+    """Such as 86 of `sm_86`."""
+    found = [re.search(r"_(\d+)", str(arch)) for arch in facts.get("arch") or ()]
+    return [int(match.group(1)) for match in found if match]
+
+
+def _number(capability: list[Any]) -> int:
+    return int(capability[0]) * 10 + int(capability[1])
+
+
+def cuda_version(text: str) -> tuple[int, int] | None:
+    """The first `major.minor` in a text."""
+    match = re.search(r"(\d{1,2})\.(\d{1,2})", text)
+    return (int(match.group(1)), int(match.group(2))) if match else None

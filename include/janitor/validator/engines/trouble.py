@@ -27,8 +27,9 @@ def _rules(*rules: tuple[str, str, str]) -> tuple[tuple[re.Pattern[str], str, st
 
 _WORLD = _rules(
     (r"no space left on device|ENOSPC|disk quota exceeded", "disk_full", "the instance's disk is full"),
+    (r"input/output error|structure needs cleaning", "disk_trouble", "the instance's disk is at fault"),
     (
-        r"cannot allocate memory|signal: killed|OOMKilled|out of memory: killed",
+        r"cannot allocate memory|signal: killed|OOMKilled|out of memory: killed|killed signal terminated program",
         "out_of_memory",
         "the instance ran out of memory",
     ),
@@ -62,9 +63,16 @@ _WORLD = _rules(
     ),
     (
         r"(?:status|error|code|HTTP)\D{0,16}\b40[13]\b|unauthorized|authentication required|access (?:is )?denied"
-        r"|no basic auth credentials|certificate verify failed|unknown certificate authority|UnknownIssuer",
+        r"|no basic auth credentials|certificate verify failed|unknown certificate authority|UnknownIssuer"
+        # What a registry says of an image that is private as well as of one that doesn't exist.
+        r"|pull access denied|repository does not exist or may require|insufficient_scope",
         "registry_denied",
         "a registry or server refused access",
+    ),
+    (
+        r"secret [\w.-]+:? not found|failed to (?:open|stat) secret",
+        "needs_secret",
+        "the build wants a secret that this validation was not given",
     ),
     (
         r"cannot connect to the docker daemon|docker daemon.*not running|error during connect|failed to dial gRPC",
@@ -76,8 +84,23 @@ _WORLD = _rules(
 
 _REPOSITORY = _rules(
     (
+        r"failed to (?:compute cache key|calculate checksum)",
+        "copy_source_missing",
+        "a file that the build copies is not there",
+    ),
+    (
+        r"dockerfile parse error|base name .* should not be blank|target stage .* (?:could )?not (?:be )?found",
+        "dockerfile_invalid",
+        "the Dockerfile can't be built",
+    ),
+    (
+        r"no match for platform|no matching manifest for|does not match the specified platform",
+        "base_platform",
+        "a base image is not made for this platform",
+    ),
+    (
         r"404 \(?not found|HTTP error 404|returned error: 404|manifest (?:for .* )?(?:not found|unknown)"
-        r"|: not found$|pull access denied|repository does not exist",
+        r"|: not found$",
         "not_found",
         "something that the build downloads does not exist",
     ),

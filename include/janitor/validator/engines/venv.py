@@ -26,6 +26,7 @@ from janitor.validator.dockerfile.python_version import python_version
 from janitor.validator.engines.base import EngineError, HandlerRun, Server
 from janitor.validator.engines.excuses import Place
 from janitor.validator.engines.gaps import Gap, listed
+from janitor.validator.engines.gpu_use import GpuUse
 from janitor.validator.engines.install import IMAGE_PATH, Install, plan_installs
 from janitor.validator.engines.python_environment import NO_LIMIT, PythonEnvironment
 from janitor.validator.engines.trouble import build_trouble
@@ -158,6 +159,16 @@ class VenvEngine:
         return "\n".join(lines)
 
     # -- what only an image has
+
+    @property
+    def image_name(self) -> str | None:
+        """There is no image."""
+        return None
+
+    @property
+    def gpu_use(self) -> GpuUse | None:
+        """Not watched: a green report of this engine says nothing of the GPU."""
+        return None
 
     def image(self) -> Finding:
         """There is no image."""

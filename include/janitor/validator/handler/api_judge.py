@@ -7,6 +7,8 @@ raising generator 500, a job without output 500 too.
 from __future__ import annotations
 
 import json
+import math
+from typing import Any
 
 from janitor.validator.handler.log_judge import read_sdk_log
 from janitor.validator.handler.output_judge import judge_output
@@ -47,11 +49,24 @@ def judge_answer(case: TestCase, status: int, body: bytes, log: str) -> Verdict:
     verdict = judge_output(answer.get("output"))
     if verdict is not PASSED:
         return verdict
-    if case.has_expected and answer["output"] != case.expected:
+    if case.has_expected and not same_value(answer["output"], case.expected):
         return failing(
             "output_mismatch", f"expected {clipped(case.expected, 120)}, got {clipped(answer['output'], 120)}"
         )
     return PASSED
+
+
+def same_value(left: Any, right: Any) -> bool:
+    """Whether two JSON values are equal: true is not 1, 1 is 1.0, and the last digit of a fraction is no difference."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return left == right or math.isclose(left, right, rel_tol=1e-9)
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same_value(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same_value, left, right))
+    return bool(left == right)
 
 
 def generator_was_iterated(log: str) -> bool:

@@ -16,6 +16,8 @@ UNFINISHED = re.compile(r"<(?:async_generator|generator|coroutine) object .{1,30
 """What Python prints for an object that should have been iterated or awaited."""
 
 _ERROR_STATUS = frozenset({"error", "failed", "failure"})
+_ERROR_TEXTS = frozenset({"error_message", "error_msg", "errormessage", "error_traceback", "traceback"})
+"""What the SDK and workers call the parts of an error."""
 _LONGEST_JSON_TEXT = 1_000_000
 
 
@@ -71,6 +73,8 @@ def _error_in(value: Mapping[Any, Any]) -> tuple[str, Any] | None:
     for key, item in value.items():
         name = key.strip().lower() if isinstance(key, str) else ""
         if name == "error" and item:
+            return str(key), item
+        if name in _ERROR_TEXTS and isinstance(item, (str, list, Mapping)) and item:
             return str(key), item
         # A number of errors is a measurement; a text or a list of them is a failure.
         if name == "errors" and item and not isinstance(item, (bool, int, float)):

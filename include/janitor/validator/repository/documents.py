@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from janitor.protocol.fields import type_name
+from janitor.validator.findings import Spot
+from janitor.validator.repository.json_lines import field_lines, line_of
 from janitor.validator.repository.tree import RepositoryTree, UnreadableError
+
+_LEADING_PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+|\[\d+\])*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +47,27 @@ class Problems:
         shown = "; ".join(problem.text for problem in self.found[:5])
         more = len(self.found) - 5
         return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def problem_spots(text: str, path: PurePosixPath, problems: Problems) -> list[Spot]:
+    """The problems and warnings with their lines in the file."""
+    lines = field_lines(text)
+
+    def spot(message: str, *, is_warning: bool) -> Spot:
+        where = _LEADING_PATH.match(message)
+        line = line_of(lines, where.group(0)) if where else None
+        return Spot(path=str(path), line=line or 1, message=message, is_warning=is_warning)
+
+    return [
+        *(spot(problem.text, is_warning=False) for problem in problems.found),
+        *(spot(message, is_warning=True) for message in problems.warnings),
+    ]
+
+
+def unreadable_spot(path: PurePosixPath, reason: str) -> Spot:
+    """Where a file that is no JSON breaks off."""
+    line = re.search(r"line (\d+) column", reason)
+    return Spot(path=str(path), line=int(line.group(1)) if line else 1, message=reason)
 
 
 class _DuplicateKeyError(ValueError):

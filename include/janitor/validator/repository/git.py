@@ -74,6 +74,7 @@ _NOT_FOUND = re.compile(
     r"|repository not found|does not exist|not a git repository|project you were looking for could not be found"
 )
 _UNKNOWN_REF = re.compile(r"couldn't find remote ref|no such ref|not our ref|does not allow request for unadvertised")
+_UNMAPPED = re.compile(r"[Nn]o url found for submodule path|no submodule mapping found")
 _TRANSPORT_REFUSED = re.compile(r"transport '[^']*' not allowed|remote helper '[^']*'|is not a git command")
 _SHALLOW_REFUSED = re.compile(r"does not support (?:shallow|--depth)|dumb http transport")
 
@@ -254,6 +255,8 @@ def remote_trouble(outcome: Outcome) -> Trouble:
         return _fault(
             "needs_credentials", f"the repository is private or does not exist; git was asked to log in: {line}"
         )
+    if _UNMAPPED.search(text):
+        return _fault("submodule_unmapped", f"a submodule has no address in .gitmodules: {line}")
     if _UNKNOWN_REF.search(text):
         return _fault("unknown_ref", f"the repository has no such branch, tag or commit: {line}")
     if _NOT_FOUND.search(text):

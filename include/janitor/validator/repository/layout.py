@@ -74,7 +74,7 @@ def _readme(tree: RepositoryTree) -> PurePosixPath | None:
 
 
 def _deactivated(tree: RepositoryTree) -> PurePosixPath | None:
-    for folder in (OVERRIDES, PurePosixPath(".github")):
+    for folder in (OVERRIDES, PurePosixPath(".github"), PurePosixPath()):
         for name in tree.names(folder):
             if name != _TESTS and _DEACTIVATED_TESTS.fullmatch(name) and tree.is_file(folder / name):
                 return folder / name

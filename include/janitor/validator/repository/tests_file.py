@@ -56,6 +56,8 @@ class TestPlan:
 
     cases: tuple[TestCase, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """`config` as it stands: gpuTypeId, gpuCount, cpuFlavor, allowedCudaVersions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ def read_tests(document: Any) -> TestsReading:
     problems = Problems()
     cases: list[TestCase] = []
     environment: dict[str, str] = {}
+    stated: Mapping[str, Any] = {}
     root = expect_object(problems, document, "the document", _CODE)
     if root is not None:
         listed = _case_list(problems, root.get("tests", _MISSING))
@@ -85,10 +88,10 @@ def read_tests(document: Any) -> TestsReading:
         for name in sorted({name for name in names if names.count(name) > 1}):
             problems.warn(f"two tests are named {name!r}")
         if "config" in root and (config := expect_object(problems, root["config"], "config", _CODE)) is not None:
-            environment = _config(problems, config)
+            environment, stated = _config(problems, config), config
         for key in root.keys() - {"tests", "config"}:
             problems.warn(f"{key} is not documented")
-    return _reading(problems, cases, environment)
+    return _reading(problems, cases, environment, stated)
 
 
 def read_github_tests(document: Any) -> TestsReading:
@@ -126,11 +129,13 @@ def read_github_tests(document: Any) -> TestsReading:
                 command=command or None,
             )
         )
-    return _reading(problems, cases, {})
+    return _reading(problems, cases, {}, {})
 
 
-def _reading(problems: Problems, cases: list[TestCase], environment: dict[str, str]) -> TestsReading:
-    plan = None if problems.found else TestPlan(cases=tuple(cases), environment=environment)
+def _reading(
+    problems: Problems, cases: list[TestCase], environment: dict[str, str], config: Mapping[str, Any]
+) -> TestsReading:
+    plan = None if problems.found else TestPlan(cases=tuple(cases), environment=environment, config=config)
     return TestsReading(plan=plan, problems=problems)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -37,16 +38,36 @@ class RepositoryTree:
 
     Args:
         root: The checkout's folder.
+        only: The files that count, relative to the root, such as those that git doesn't ignore; None is all of them.
+            A folder among them counts with all that is in it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, only: Iterable[str] | None = None) -> None:
         self.root = root.resolve()
+        self._only = None if only is None else tuple(sorted(set(only)))
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """All files and symlinks, sorted by path, without those of git itself; at most `MAX_ENTRIES`."""
         found: list[Entry] = []
-        for folder, folders, files in os.walk(self.root):
+        if self._only is None:
+            return self._below(self.root)
+        for name in self._only:
+            path = self.root / name
+            try:
+                info = path.lstat()
+            except (OSError, ValueError):
+                continue  # known to git, and removed since
+            if stat.S_ISDIR(info.st_mode):
+                found += self._below(path)
+            elif stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):
+                link = stat.S_ISLNK(info.st_mode)
+                found.append(Entry(path=PurePosixPath(name), size_bytes=info.st_size, is_symlink=link))
+        return tuple(found[:MAX_ENTRIES])
+
+    def _below(self, top: Path) -> tuple[Entry, ...]:
+        found: list[Entry] = []
+        for folder, folders, files in os.walk(top):
             base = Path(folder)
             # A submodule's .git is a file.
             folders[:] = sorted(name for name in folders if name != ".git")
@@ -84,19 +105,28 @@ class RepositoryTree:
     def is_file(self, path: PurePosixPath | str) -> bool:
         """Whether there is a regular file, itself or behind a symlink within the tree."""
         target = self._resolve(path)
-        return target is not None and target.is_file()
+        return target is not None and target.is_file() and self._counts(target)
 
     def is_folder(self, path: PurePosixPath | str) -> bool:
         """Whether there is a folder, itself or behind a symlink within the tree."""
         target = self._resolve(path)
-        return target is not None and target.is_dir()
+        return target is not None and target.is_dir() and self._counts(target)
 
     def names(self, folder: PurePosixPath | str) -> tuple[str, ...]:
         """The names in a folder, sorted; empty if it isn't there."""
         target = self._resolve(folder)
         if target is None or not target.is_dir():
             return ()
-        return tuple(sorted(os.listdir(target)))
+        return tuple(sorted(name for name in os.listdir(target) if self._counts(target / name)))
+
+    @cached_property
+    def _counted(self) -> frozenset[PurePosixPath]:
+        return frozenset(path for entry in self.entries for path in (entry.path, *entry.path.parents))
+
+    def _counts(self, target: Path) -> bool:
+        if self._only is None:
+            return True
+        return PurePosixPath(target.relative_to(self.root).as_posix()) in self._counted
 
     def read(self, path: PurePosixPath | str, *, most: int = MAX_READ_BYTES) -> bytes:
         """The content of a file.

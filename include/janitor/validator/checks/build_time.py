@@ -1,0 +1,34 @@
+"""`build_time`: the build took about as long as earlier ones at the same cache state. It only warns.
+
+A slow build may be the network's doing as well as the repository's, so it never counts.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+from janitor.validator.bench import Bench
+from janitor.validator.findings import Finding, failed, passed, skipped
+
+_FACTOR = 2.0
+_LEAST_EXCESS_SECONDS = 30.0
+"""Short builds double for no reason."""
+
+
+def check_build_time(bench: Bench) -> Finding:
+    """Compare the build with the median of earlier ones."""
+    cache, seconds = bench.known.build_cache, bench.known.build_seconds
+    if cache is None or seconds is None:
+        return skipped("engine_venv", "the venv engine builds no image whose time could be compared")
+    earlier = bench.spec.build.earlier if bench.spec.build is not None else ()
+    comparable = [build.seconds for build in earlier if build.cache == cache]
+    taken = f"{seconds:.1f} s, cache {cache}"
+    if not comparable:
+        shown = bench.evidence.value("build time", taken)
+        return skipped("no_history", f"no earlier build at the cache state {cache!r} is known", shown)
+    usual = median(comparable)
+    shown = bench.evidence.value("build time", f"{taken}; median of the last {len(comparable)}: {usual:.1f} s")
+    if seconds > usual * _FACTOR and seconds - usual > _LEAST_EXCESS_SECONDS:
+        reason = f"the build took {seconds:.0f} s; the median of the last {len(comparable)} is {usual:.0f} s"
+        return failed("build_slower", reason, shown, required=False)
+    return passed(shown)

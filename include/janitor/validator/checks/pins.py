@@ -1,0 +1,188 @@
+"""`pins`: the required packages fit each other, and tomorrow's build gets what today's got.
+
+Fails only for what no installer can satisfy: exact versions whose own metadata contradict each other, a build of
+PyTorch that was never published, a worker without its SDK. Unpinned packages are a note: they break later, not now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from janitor.validator.bench import Bench, given
+from janitor.validator.dockerfile.cuda_version import base_cudnn, has_cuda
+from janitor.validator.engines.install import InstallPlan, plan_installs
+from janitor.validator.findings import Finding, Spot, failed, passed, skipped
+from janitor.validator.repository.requirements import Requirement, RequirementSet
+from janitor.validator.repository.torch_versions import (
+    COMPANIONS,
+    build_exists,
+    demanded_torch,
+    index_build,
+    local_build,
+    public_version,
+)
+from janitor.validator.repository.worker_requirements import worker_requirements
+
+_SHOWN = 8
+_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
+"""What pins the packages of a pyproject.toml."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Problem:
+    code: str
+    text: str
+    requirement: Requirement | None
+    is_sure: bool = True
+    """Whether the worker can't work with it."""
+
+
+def check_pins(bench: Bench) -> Finding:
+    """Compare the versions that the image's packages are asked for in."""
+    known = bench.known
+    sets = worker_requirements(known.dockerfile, known.image_files, given(known.tree))
+    wanted = [requirement for each in sets for requirement in each.requirements]
+    if not wanted:
+        return skipped("absent", "no required Python packages are stated")
+    evidence = bench.evidence.value("requirements", "\n".join(_described(sets)))
+    problems = [problem for each in sets for problem in _problems_of(each)]
+    problems += [*_of_the_whole(bench, sets), *_unpinned(bench, sets)]
+    spots = [_spot(bench, problem) for problem in problems]
+    for is_sure in (True, False):
+        found = [problem for problem in problems if problem.is_sure is is_sure]
+        if found:
+            more = len(found) - _SHOWN
+            reason = "; ".join(problem.text for problem in found[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+            return failed(found[0].code, reason, evidence, required=is_sure, spots=spots)
+    return passed(evidence)
+
+
+def _described(sets: list[RequirementSet]) -> Iterator[str]:
+    for each in sets:
+        yield f"line {each.line}:" if each.line else "requirements file:"
+        yield from (
+            f"  {requirement.spelled}{f' @ {requirement.url}' if requirement.url else ''}"
+            + (f" ({requirement.path}, line {requirement.line})" if requirement.path else "")
+            for requirement in each.requirements
+        )
+        yield from (f"  index {url}" for url in (*each.index_urls, *each.extra_index_urls))
+        yield from (f"  not read: {name}" for name in each.unread)
+
+
+def _problems_of(each: RequirementSet) -> Iterator[_Problem]:
+    """What one command asks for can't be had together: an installer resolves it as a whole."""
+    for requirement in each.requirements:
+        rest = [
+            other
+            for other in (*each.requirements, *each.constraints)
+            if other.name == requirement.name and other.exact and not other.marker and other is not requirement
+        ]
+        for other in rest:
+            mine = requirement.exact
+            if mine and not requirement.marker and public_version(mine) != public_version(other.exact or ""):
+                yield _Problem(
+                    code="pin_conflict",
+                    text=f"{requirement.spelled} and {other.spelled} exclude each other",
+                    requirement=requirement,
+                )
+                return
+    torch = each.exact("torch")
+    if torch is None:
+        return
+    requirement, version = torch
+    for package in COMPANIONS:
+        companion = each.exact(package)
+        demanded = demanded_torch(package, companion[1]) if companion else None
+        if companion is not None and demanded is not None and demanded != public_version(version):
+            yield _Problem(
+                code="torch_mismatch",
+                text=f"{package} {companion[1]} demands torch {demanded}, and torch {version} is pinned",
+                requirement=companion[0],
+            )
+    yield from _torch_index(each, requirement, version)
+
+
+def _torch_index(each: RequirementSet, requirement: Requirement, version: str) -> Iterator[_Problem]:
+    builds = [build for url in (*each.index_urls[-1:], *each.extra_index_urls) if (build := index_build(url))]
+    public, wanted = public_version(version), local_build(version)
+    # Other indexes and links may hold anything.
+    all_known = not each.find_links and len(builds) == len(each.index_urls[-1:]) + len(each.extra_index_urls)
+    if not all_known:
+        return
+    if wanted is not None and wanted not in builds and (wanted.startswith("cu") or wanted == "cpu"):
+        have = f"the index is that of {', '.join(builds)}" if builds else "no index of PyTorch's own is named"
+        yield _Problem(
+            code="torch_index",
+            text=f"torch {version} is not on any index that is used: {have}",
+            requirement=requirement,
+        )
+    elif builds and not each.extra_index_urls and not build_exists(public, builds[0]):
+        yield _Problem(
+            code="torch_index", text=f"torch {public} was never published for {builds[0]}", requirement=requirement
+        )
+    elif wanted is not None and not build_exists(public, wanted):
+        yield _Problem(
+            code="torch_index", text=f"torch {public} was never published for {wanted}", requirement=requirement
+        )
+
+
+def _of_the_whole(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem]:
+    known = bench.known
+    wants_gpu = bench.spec.gpu_required or ((known.hub or {}).get("config") or {}).get("runsOn") == "GPU"
+    if wants_gpu:
+        yield from _cpu_torch(sets)
+    base = known.dockerfile.final.base_image if known.dockerfile is not None else ""
+    named = {requirement.name for each in sets for requirement in each.requirements}
+    if base_cudnn(base) == 8 and not named & {"torch", "nvidia-cudnn-cu12", "nvidia-cudnn-cu11"}:
+        for each in sets:
+            found = each.exact("ctranslate2")
+            if found and _at_least(found[1], (4, 5)):
+                text = f"ctranslate2 {found[1]} loads cuDNN 9, and the base image {base} has cuDNN 8"
+                yield _Problem(code="cudnn_mismatch", text=text, requirement=found[0], is_sure=wants_gpu)
+    if known.dockerfile is not None and "runpod" not in named and not any(each.unread for each in sets):
+        plan: InstallPlan = plan_installs(known.dockerfile, lambda path: path in known.image_files)
+        surely = has_cuda(base) is False and not plan.gaps and bool(plan.installs)
+        if surely and not known.load_balancer:
+            text = f"no command installs runpod, and the base image {base} has none"
+            yield _Problem(code="sdk_missing", text=text, requirement=None)
+
+
+def _cpu_torch(sets: list[RequirementSet]) -> Iterator[_Problem]:
+    """The last command that installs torch decides what the image has."""
+    last = next((each for each in reversed(sets) if each.has("torch")), None)
+    if last is None:
+        return
+    requirement = next(each for each in last.requirements if each.name == "torch")
+    exact = requirement.exact or ""
+    index = last.index_urls[-1] if last.index_urls else ""
+    only_cpu = index_build(index) == "cpu" and not last.extra_index_urls
+    if local_build(exact) == "cpu" or only_cpu:
+        text = "torch is asked for in its CPU build, and the worker is one for GPUs"
+        yield _Problem(code="cpu_torch", text=text, requirement=requirement)
+
+
+def _unpinned(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem]:
+    locked = any(given(bench.known.tree).is_file(name) for name in _LOCKS)
+    for each in sets:
+        bound = {requirement.name for requirement in each.constraints if requirement.is_pinned}
+        for requirement in each.requirements:
+            in_project = requirement.path is not None and requirement.path.endswith("pyproject.toml")
+            if not requirement.is_pinned and requirement.name not in bound and not (locked and in_project):
+                text = f"{requirement.spelled} is not pinned: another version from day to day"
+                yield _Problem(code="unpinned", text=text, requirement=requirement, is_sure=False)
+
+
+def _at_least(version: str, least: tuple[int, int]) -> bool:
+    parts = public_version(version).split(".")
+    return len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit() and (int(parts[0]), int(parts[1])) >= least
+
+
+def _spot(bench: Bench, problem: _Problem) -> Spot:
+    requirement = problem.requirement
+    if requirement is not None and requirement.path is not None:
+        path, line = requirement.path, requirement.line
+    else:
+        path = str(given(bench.known.layout).dockerfile or "Dockerfile")
+        line = requirement.line if requirement is not None else 0
+    return Spot(path=path, line=line or None, message=problem.text, is_warning=not problem.is_sure)

@@ -1,0 +1,32 @@
+"""Which stages BuildKit builds: the final one, those below it, and those that it copies or mounts from.
+
+A stage that nothing needs is not built, so nothing that is wrong in it fails the build.
+"""
+
+from __future__ import annotations
+
+import re
+
+from janitor.validator.dockerfile.stages import Copy, Dockerfile, Run, Stage
+
+_MOUNT_FROM = re.compile(r"--mount=\S*\bfrom=([\w.-]+)")
+
+
+def used_stages(dockerfile: Dockerfile) -> list[Stage]:
+    """The stages that are built, in order."""
+    by_name = {stage.name: stage for stage in dockerfile.stages if stage.name}
+    by_name.update({str(stage.index): stage for stage in dockerfile.stages})
+    waiting, found = [dockerfile.final], set[int]()
+    while waiting:
+        stage = waiting.pop()
+        if stage.index in found:
+            continue
+        found.add(stage.index)
+        names = [step.from_ for step in stage.steps if isinstance(step, Copy) and step.from_ is not None]
+        if any(isinstance(step, Run) for step in stage.steps):
+            # A mount's flag is no part of the command; the text of the file has it.
+            names += _MOUNT_FROM.findall(dockerfile.text)
+        waiting += [by_name[name.lower()] for name in names if name.lower() in by_name]
+        if stage.parent is not None:
+            waiting.append(stage.parent)
+    return [stage for stage in dockerfile.stages if stage.index in found]

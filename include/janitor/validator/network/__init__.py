@@ -1,0 +1,1 @@
+"""Asks registries and model hosts whether what a repository needs is there."""

@@ -1,0 +1,130 @@
+"""Asks a container registry for an image: is it there, for x86-64, and under which digest.
+
+Source: https://distribution.github.io/distribution/spec/api/ and https://distribution.github.io/distribution/spec/auth/token/
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from janitor.validator.network.web import Web, WebAnswer
+
+_DOCKER_HUB = "registry-1.docker.io"
+_ACCEPT = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+)(?::\d+)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageReference:
+    """An image's name, taken apart."""
+
+    registry: str
+    repository: str
+    version: str
+    """A tag, or a digest where there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageAnswer:
+    """What a registry says about an image."""
+
+    status: int
+    """HTTP status of the manifest."""
+    digest: str | None
+    platforms: tuple[str, ...]
+    """`os/architecture` of each; empty where the registry doesn't say."""
+    said: str
+    """The body of a refusal, shortened."""
+
+
+def parse_reference(text: str) -> ImageReference:
+    """Take an image reference apart as docker does: `python:3.11` is library/python on Docker Hub."""
+    name, _, digest = text.partition("@")
+    first, slash, rest = name.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        registry, path = first, rest
+    else:
+        registry, path = _DOCKER_HUB, name
+    if registry in ("docker.io", "index.docker.io", "registry.hub.docker.com"):
+        registry = _DOCKER_HUB
+    path, _, tag = path.partition(":")
+    if registry == _DOCKER_HUB and "/" not in path:
+        path = f"library/{path}"
+    return ImageReference(registry=registry, repository=path, version=digest or tag or "latest")
+
+
+def ask_for_image(web: Web, reference: ImageReference) -> ImageAnswer:
+    """Ask for an image's manifest.
+
+    Raises:
+        WebError: There is no answer.
+    """
+    # As docker does: a registry on the machine itself needs no TLS.
+    scheme = "http" if _LOOPBACK.fullmatch(reference.registry) else "https"
+    base = f"{scheme}://{reference.registry}/v2/{reference.repository}"
+    headers = {"Accept": _ACCEPT}
+    # HEAD isn't counted against Docker Hub's limit of pulls.
+    answer = web.ask(f"{base}/manifests/{reference.version}", headers=headers)
+    if answer.status == 401 and (token := _token(web, answer, reference)):
+        headers["Authorization"] = f"Bearer {token}"
+        answer = web.ask(f"{base}/manifests/{reference.version}", headers=headers)
+    digest = answer.headers.get("docker-content-digest")
+    if answer.status != 200:
+        said = answer.body or web.ask(f"{base}/manifests/{reference.version}", method="GET", headers=headers).body
+        return ImageAnswer(status=answer.status, digest=None, platforms=(), said=_text(said))
+    listing = web.ask(f"{base}/manifests/{reference.version}", method="GET", headers=headers)
+    platforms = _platforms(web, base, headers, listing) if listing.status == 200 else ()
+    return ImageAnswer(status=200, digest=digest, platforms=platforms, said="")
+
+
+def _token(web: Web, refusal: WebAnswer, reference: ImageReference) -> str | None:
+    """A token for anybody; None where the registry gives none."""
+    challenge = refusal.headers.get("www-authenticate", "")
+    fields = dict(_CHALLENGE.findall(challenge))
+    realm = fields.get("realm", "")
+    if not challenge.lower().startswith("bearer") or not realm.startswith("http"):
+        return None
+    scope = fields.get("scope") or f"repository:{reference.repository}:pull"
+    query = {"scope": scope, **({"service": fields["service"]} if "service" in fields else {})}
+    answer = web.ask(f"{realm}?{urllib.parse.urlencode(query)}", method="GET")
+    document = _json(answer.body)
+    token = document.get("token") or document.get("access_token")
+    return token if answer.status == 200 and isinstance(token, str) else None
+
+
+def _platforms(web: Web, base: str, headers: Mapping[str, str], listing: WebAnswer) -> tuple[str, ...]:
+    document = _json(listing.body)
+    if isinstance(members := document.get("manifests"), list):
+        found = [member.get("platform") for member in members if isinstance(member, dict)]
+        return tuple(f"{each.get('os')}/{each.get('architecture')}" for each in found if isinstance(each, dict))
+    config = document.get("config")
+    digest = config.get("digest") if isinstance(config, dict) else None
+    if not isinstance(digest, str):
+        return ()
+    image = _json(web.ask(f"{base}/blobs/{digest}", method="GET", headers=headers).body)
+    return (f"{image.get('os')}/{image['architecture']}",) if image.get("architecture") else ()
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _text(body: bytes) -> str:
+    return " ".join(body[:2_000].decode("utf-8", errors="replace").split())[:200]

@@ -1,0 +1,45 @@
+"""The Python packages that a worker asks for: in its Dockerfile, else in the files where workers keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from janitor.validator.dockerfile.stages import Dockerfile
+from janitor.validator.engines.install import IMAGE_PATH, plan_installs
+from janitor.validator.repository.requirements import RequirementSet, read_requirements
+from janitor.validator.repository.tree import RepositoryTree, UnreadableError
+
+USUAL_FILES = ("builder/requirements.txt", "requirements.txt")
+
+
+def worker_requirements(
+    dockerfile: Dockerfile | None, image_files: Mapping[str, PurePosixPath], tree: RepositoryTree
+) -> list[RequirementSet]:
+    """One set for each installation command, in order.
+
+    Args:
+        dockerfile: None if it could not be read.
+        image_files: Absolute path in the image → path in the repository.
+        tree: The checkout.
+    """
+
+    def from_image(path: str) -> tuple[PurePosixPath, str] | None:
+        source = image_files.get(path.removeprefix(IMAGE_PATH))
+        return None if source is None else from_tree(str(source))
+
+    def from_tree(path: str) -> tuple[PurePosixPath, str] | None:
+        try:
+            return PurePosixPath(path), tree.read_text(path)
+        except UnreadableError:
+            return None
+
+    folders = {str(parent) for path in image_files for parent in PurePosixPath(path).parents} - {"/"}
+    installs = (
+        plan_installs(dockerfile, lambda path: path in image_files or path in folders).installs if dockerfile else ()
+    )
+    sets = [read_requirements(install.arguments, read=from_image, line=install.line) for install in installs]
+    if not sets:
+        name = next((name for name in USUAL_FILES if tree.is_file(name)), None)
+        sets = [read_requirements(["-r", name], read=from_tree, line=0)] if name is not None else []
+    return [each for each in sets if each.requirements or each.unread]

@@ -1,0 +1,158 @@
+"""Runs the static checks on a checkout on somebody's own machine, without engine, stack or remote.
+
+Invariant: nothing of the repository is executed, and nothing in its folder is changed.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from janitor.protocol.report import Check
+from janitor.protocol.spec import RepositorySpec, ValidationSpec
+from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
+from janitor.validator.bench import Bench
+from janitor.validator.checks.checkout import lfs_pointers
+from janitor.validator.findings import EvidenceMaker, Finding, Spot, passed, skipped
+from janitor.validator.interrupts import Interrupts
+from janitor.validator.journal import Journal
+from janitor.validator.recording import conclude, now, recorded
+from janitor.validator.redaction import Redactor
+from janitor.validator.repository.local_checkout import LocalCheckout, read_local_checkout
+from janitor.validator.settings import Settings
+from janitor.validator.static_checks import NETWORK_CHECKS, STATIC_CHECKS
+from janitor.validator.steps import Phase, Step
+from janitor.validator.workspace import Workspace
+
+_LIMIT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticCheck:
+    """One check, and the places that it speaks of."""
+
+    check: Check
+    phase: Phase
+    spots: tuple[Spot, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticResult:
+    """What the static checks found."""
+
+    root: Path
+    commit_sha: str | None
+    changes: tuple[str, ...]
+    """What differs from the commit."""
+    checks: tuple[StaticCheck, ...]
+    phases: Mapping[str, float]
+    """Seconds per phase."""
+    seconds: float
+
+    def with_status(self, status: CheckStatus, *, required: bool) -> list[StaticCheck]:
+        """The checks of one status that count, or that don't."""
+        return [each for each in self.checks if each.check.status is status and each.check.required is required]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is wrong, and nothing that was asked for was left open by trouble."""
+        return not self.with_status(CheckStatus.FAIL, required=True) and not self.with_status(
+            CheckStatus.ERROR, required=True
+        )
+
+
+def validate_checkout(
+    path: Path, *, settings: Settings, network: bool, dockerfile: str | None = None, gpu_required: bool = False
+) -> StaticResult:
+    """Run the static checks.
+
+    Args:
+        path: The checkout's folder.
+        settings: Of this machine.
+        network: Whether to ask registries and model hosts too.
+        dockerfile: Path from the repository's root; None searches.
+        gpu_required: Whether the worker must use a GPU.
+
+    Raises:
+        OSError: No temporary folder can be made.
+    """
+    started = time.monotonic()
+    redactor = Redactor()
+    deadline = datetime.now(timezone.utc) + _LIMIT
+    workspace = Workspace.make(settings.temporary)
+    try:
+        bench = Bench(
+            spec=_spec(path, deadline, dockerfile=dockerfile, gpu_required=gpu_required),
+            settings=settings,
+            workspace=workspace,
+            journal=Journal(redactor),
+            evidence=EvidenceMaker(redactor),
+            interrupts=Interrupts(deadline),
+        )
+        local: list[LocalCheckout] = []
+
+        def check_local(bench: Bench) -> Finding:
+            local.append(read_local_checkout(path, settings, workspace.neutral))
+            return _checkout_finding(bench, local[0])
+
+        first = Step(name=CheckName.CHECKOUT, phase=Phase.CHECKOUT, run=check_local)
+        done: list[StaticCheck] = []
+        for step in (first, *STATIC_CHECKS, *(NETWORK_CHECKS if network else ())):
+            began = now()
+            finding = conclude(step, bench)
+            check = recorded(step, finding, began, redactor)
+            bench.known.checks.append(check)
+            done.append(StaticCheck(check=check, phase=step.phase, spots=finding.spots))
+            if bench.known.tree is None:
+                break  # the folder can't even be read
+    finally:
+        workspace.remove()
+    phases: dict[str, float] = {}
+    for each in done:
+        phases[each.phase.value] = round(phases.get(each.phase.value, 0.0) + each.check.duration_seconds, 3)
+    return StaticResult(
+        root=path,
+        commit_sha=bench.known.commit_sha,
+        changes=local[0].changes if local else (),
+        checks=tuple(done),
+        phases=phases,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _checkout_finding(bench: Bench, local: LocalCheckout) -> Finding:
+    bench.known.tree, bench.known.commit_sha = local.tree, local.commit_sha
+    bench.known.unfetched_files = tuple(str(path) for path in lfs_pointers(local.tree))
+    facts = {
+        "commit": local.commit_sha or "none yet",
+        "files": str(len(local.tree.entries)),
+        "differs from the commit": "\n".join(local.changes),
+        "Git LFS pointers": "\n".join(bench.known.unfetched_files[:20]),
+    }
+    evidence = [bench.evidence.value(name, text) for name, text in facts.items() if text]
+    if local.why_not_git is not None:
+        return skipped("no_git", f"{local.why_not_git}: every file of the folder counts", *evidence)
+    spots = [
+        Spot(path=line[3:].split(" -> ")[-1].strip('"'), line=None, message="differs from the commit", is_warning=True)
+        for line in local.changes
+    ]
+    return passed(*evidence, spots=spots)
+
+
+def _spec(path: Path, deadline: datetime, *, dockerfile: str | None, gpu_required: bool) -> ValidationSpec:
+    return ValidationSpec(
+        validation_id=str(uuid.uuid4()),
+        run_id=str(uuid.uuid4()),
+        repository=RepositorySpec(
+            name=path.name or "worker", organization="local", url=path.as_uri(), dockerfile=dockerfile
+        ),
+        prompt="static checks",
+        gpu_required=gpu_required,
+        engine=EngineChoice.AUTO,
+        deadline=deadline,
+        grace=timedelta(0),
+    )

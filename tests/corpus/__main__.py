@@ -1,0 +1,76 @@
+"""`python -m tests.corpus`: judges every case and prints the confusion matrix.
+
+Exit code 1 on any false green, any false blame, and any other difference from what the cases say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from janitor.validator.packaging import build_artefact
+from tests.corpus.case import Case, Kind
+from tests.corpus.catalogue import all_cases
+from tests.corpus.judging import Seen, judge
+from tests.corpus.matrix import Matrix
+from tests.corpus.real import FOLDER
+
+
+def main() -> int:
+    """Run the corpus."""
+    parser = argparse.ArgumentParser(prog="python -m tests.corpus", description="Judge the labelled corpus.")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cases at a time")
+    parser.add_argument("--only", default="", help="only cases whose name has this in it")
+    parser.add_argument("--quiet", action="store_true", help="only the matrix")
+    options = parser.parse_args()
+    cases = [case for case in all_cases() if options.only in case.name]
+    if not cases:
+        parser.error(f"no case has {options.only!r} in its name")
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="janitor-corpus-") as name:
+        judged = judge_all(cases, Path(name), jobs=options.jobs, quiet=options.quiet)
+    if not FOLDER.is_dir():
+        print(f"skipped: the real workers' files and logs: {FOLDER} is not here")
+    matrix = Matrix(judged)
+    print("\n".join(matrix.lines()))
+    print(f"in {time.monotonic() - started:.0f} s")
+    return 1 if matrix.wrong else 0
+
+
+def judge_all(cases: list[Case], folder: Path, *, jobs: int, quiet: bool = True) -> dict[str, tuple[Case, Seen | str]]:
+    """Judge cases side by side, each in a folder of its own."""
+    artefact = build_artefact(folder).path
+    packages = folder / "packages"
+    packages.mkdir()
+
+    def one(case: Case) -> Seen | str:
+        own = folder / case.name
+        own.mkdir()
+        try:
+            return judge(case, artefact=artefact, packages=packages, folder=own)
+        except Exception as error:  # a case that can't be judged is named, and the others go on
+            return f"{type(error).__name__}: {error}"[:2_000]
+
+    judged: dict[str, tuple[Case, Seen | str]] = {}
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        # The longest first.
+        order = sorted(cases, key=lambda case: case.kind is not Kind.WHOLE)
+        running = {pool.submit(one, case): case for case in order}
+        for future in as_completed(running):
+            case = running[future]
+            judged[case.name] = (case, future.result())
+            if not quiet:
+                seen = judged[case.name][1]
+                bad = isinstance(seen, str) or bool(seen.differs(case))
+                status = "?" if isinstance(seen, str) else seen.status.value
+                print(f"{'✗' if bad else '✓'} {case.name}: {status}", flush=True)
+    return {case.name: judged[case.name] for case in cases}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""All cases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from janitor.protocol.statuses import ReportStatus
+from tests.corpus.case import Case, Kind
+from tests.corpus.handlers import HANDLERS
+from tests.corpus.judging import NETWORK_NAMES, STATIC_NAMES
+from tests.corpus.network import NETWORK
+from tests.corpus.real import EXAMPLES, real_cases
+from tests.corpus.static import STATIC
+
+
+def all_cases() -> tuple[Case, ...]:
+    """Every case, in a stable order; those of real files only where these are."""
+    return (*HANDLERS, *map(_shortened, (*STATIC, *NETWORK)), *EXAMPLES, *real_cases())
+
+
+def _shortened(case: Case) -> Case:
+    """A required fail of a static check decides, whatever comes after it: nothing more need be run."""
+    only_static = all(each.check in STATIC_NAMES | NETWORK_NAMES for each in case.expected)
+    at_hand = case.url is None and not case.git and not case.repository and not case.environment
+    if case.truth is ReportStatus.FAILED and only_static and at_hand:
+        return replace(case, kind=Kind.STATIC)
+    return case

@@ -1,0 +1,68 @@
+"""The confusion matrix: what is true of the cases, and what was seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from janitor.protocol.statuses import ReportStatus
+from tests.corpus.case import Case
+from tests.corpus.judging import Seen
+
+_ORDER = tuple(ReportStatus)
+
+
+class Matrix:
+    """Counts cases, and names those that are wrong.
+
+    Args:
+        judged: Each case with what was seen of it, or why nothing was.
+    """
+
+    def __init__(self, judged: Mapping[str, tuple[Case, Seen | str]]) -> None:
+        self._judged = judged
+        self.counts = Counter((case.truth, seen.status) for case, seen in judged.values() if not isinstance(seen, str))
+
+    @property
+    def false_greens(self) -> list[str]:
+        """Cases that were called a success and are none."""
+        return self._names(lambda truth, seen: seen is ReportStatus.SUCCESS and truth is not seen)
+
+    @property
+    def false_blames(self) -> list[str]:
+        """Cases that were called the repository's fault and aren't."""
+        return self._names(lambda truth, seen: seen is ReportStatus.FAILED and truth is not seen)
+
+    @property
+    def wrong(self) -> dict[str, list[str]]:
+        """Everything that isn't as it should be, reason codes included."""
+        found = {}
+        for name, (case, seen) in self._judged.items():
+            texts = [f"could not be judged: {seen}"] if isinstance(seen, str) else seen.differs(case)
+            if texts:
+                found[name] = texts
+        return found
+
+    def _names(self, is_wrong: object) -> list[str]:
+        return [
+            name
+            for name, (case, seen) in self._judged.items()
+            if not isinstance(seen, str) and is_wrong(case.truth, seen.status)  # type: ignore[operator]
+        ]
+
+    def lines(self) -> Iterable[str]:
+        """The matrix as text, then the cases that are wrong."""
+        width = max(len(status.value) for status in _ORDER) + 2
+        yield "true \\ seen".ljust(14) + "".join(status.value.rjust(width) for status in _ORDER)
+        for truth in _ORDER:
+            cells = (str(self.counts[truth, seen] or "·").rjust(width) for seen in _ORDER)
+            yield truth.value.ljust(14) + "".join(cells)
+        yield ""
+        for name, texts in self.wrong.items():
+            case = self._judged[name][0]
+            yield f"wrong: {name} ({case.holds})"
+            yield from (f"    {text}" for text in texts)
+        yield (
+            f"{len(self._judged)} cases, {len(self.wrong)} wrong: "
+            f"{len(self.false_greens)} false greens, {len(self.false_blames)} false blames"
+        )

@@ -1,0 +1,386 @@
+"""What a repository says of itself: Dockerfile, hub.json, tests.json, pins and workflows."""
+
+from __future__ import annotations
+
+from janitor.protocol.statuses import CheckName, ReportStatus
+from tests.corpus.case import Case, Kind, fails, notes, passes, skips
+from tests.corpus.workers import DOCKERFILE, GPU_HUB, HEALTHY, SDK, case, cases_json, hub
+
+C, R = CheckName, ReportStatus
+TORCH = "RUN pip install torch==2.4.1 torchvision==0.19.1 xformers==0.0.28.post1\n"
+
+
+def _dockerfile(name: str, text: str, *expected: object, truth: R, holds: str, **changes: object) -> Case:
+    files = {"Dockerfile": text, **changes.pop("files", {})}  # type: ignore[dict-item]
+    return Case(name=name, holds=holds, truth=truth, expected=expected, files=files, **changes)  # type: ignore[arg-type]
+
+
+def _pip(arguments: str) -> str:
+    return DOCKERFILE.replace("COPY handler.py", f"RUN pip install {arguments}\nCOPY handler.py")
+
+
+def _workflow(steps: str) -> dict[str, str | None]:
+    return {".github/workflows/ci.yml": f"on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n{steps}"}
+
+
+PARTS = (
+    _dockerfile(
+        "arg_in_from",
+        f"ARG BASE=python:3.11-slim\n{DOCKERFILE.replace('python:3.11-slim', '${BASE}')}",
+        passes(C.DOCKERFILE_PARSE),
+        truth=R.SUCCESS,
+        holds="a base that comes through ARG",
+    ),
+    _dockerfile(
+        "arg_without_value",
+        f"ARG BASE\n{DOCKERFILE.replace('python:3.11-slim', '$BASE')}",
+        fails(C.DOCKERFILE_PARSE, "base_unresolved"),
+        truth=R.FAILED,
+        holds="FROM without an image",
+    ),
+    _dockerfile(
+        "dockerfile_syntax",
+        f"FORM python\n{DOCKERFILE}",
+        fails(C.DOCKERFILE_PARSE, "dockerfile_syntax"),
+        truth=R.FAILED,
+        holds="an instruction that isn't one",
+    ),
+    _dockerfile(
+        "copy_of_nothing",
+        DOCKERFILE.replace("COPY handler.py", "COPY builder/setup.sh handler.py"),
+        fails(C.DOCKERFILE_PARSE, "copy_source_missing"),
+        truth=R.FAILED,
+        holds="COPY of a deleted file",
+    ),
+    _dockerfile(
+        "copy_of_what_is_ignored",
+        DOCKERFILE,
+        fails(C.DOCKERFILE_PARSE, "copy_source_missing"),
+        truth=R.FAILED,
+        holds="COPY of what .dockerignore keeps out",
+        files={".dockerignore": "*.json\n"},
+    ),
+    _dockerfile(
+        "starts_nothing",
+        DOCKERFILE.replace('"handler.py"]', '"worker.py"]'),
+        fails(C.DOCKERFILE_PARSE, "command_target_missing"),
+        truth=R.FAILED,
+        holds="CMD's target not copied in",
+    ),
+    _dockerfile(
+        "unused_stage_is_broken",
+        f"FROM python:3.11-slim AS old\nCOPY gone.txt /\n{DOCKERFILE}",
+        passes(C.DOCKERFILE_PARSE),
+        truth=R.SUCCESS,
+        holds="a stage that nothing needs is not built",
+    ),
+    _dockerfile(
+        "floating_base",
+        DOCKERFILE.replace("python:3.11-slim", "python:latest"),
+        passes(C.DOCKERFILE_PARSE),
+        truth=R.SUCCESS,
+        holds="a floating base is worth a warning",
+    ),
+    _dockerfile(
+        "secret_in_arg",
+        DOCKERFILE.replace("WORKDIR", "ARG HF_TOKEN=abcdef123456\nWORKDIR"),
+        passes(C.DOCKERFILE_PARSE),
+        truth=R.SUCCESS,
+        holds="a secret in an ARG is worth a warning",
+    ),
+    Case(
+        name="no_dockerfile",
+        holds="no Dockerfile",
+        truth=R.FAILED,
+        expected=(fails(C.DOCKERFILE_PARSE, "dockerfile_missing"), skips(C.BASE_IMAGE_EXISTS, "prerequisite_failed")),
+        files={"Dockerfile": None},
+    ),
+    Case(
+        name="leads_outside",
+        holds="a symlink out of the repository",
+        truth=R.FAILED,
+        expected=(fails(C.LAYOUT, "symlink_escape"),),
+        files={"secrets": "-> /etc/passwd"},
+    ),
+    Case(
+        name="override_first",
+        holds=".runpod/ goes before the root",
+        truth=R.SUCCESS,
+        expected=(passes(C.HUB_SCHEMA), passes(C.LAYOUT)),
+        files={".runpod/hub.json": hub(), "hub.json": "not JSON"},
+    ),
+    Case(
+        name="syntax_error",
+        holds="Python that doesn't compile",
+        truth=R.FAILED,
+        expected=(fails(C.PYTHON_STATIC, "syntax_error"),),
+        files={"handler.py": HEALTHY.replace("def handler(job):", "def handler(job:")},
+    ),
+    Case(
+        name="no_start_call",
+        holds="a worker that never starts the SDK",
+        truth=R.FAILED,
+        expected=(fails(C.PYTHON_STATIC, "start_call_missing"),),
+        files={"handler.py": "print('hello')\n"},
+    ),
+    Case(
+        name="broken_file_beside",
+        holds="a Python 2 file that is no part of the worker",
+        truth=R.SUCCESS,
+        expected=(passes(C.PYTHON_STATIC),),
+        files={"tools/old.py": "print 'hello'\n"},
+    ),
+    Case(
+        name="test_input_is_no_json",
+        holds="test_input.json that the SDK can't read",
+        truth=R.FAILED,
+        expected=(fails(C.TEST_INPUT, "test_input_unreadable"),),
+        files={"test_input.json": '{"input" {}}'},
+    ),
+    Case(
+        name="test_input_without_input",
+        holds="test_input.json without `input`",
+        truth=R.FAILED,
+        expected=(fails(C.TEST_INPUT, "test_input_invalid"),),
+        files={"test_input.json": '{"text": "a"}'},
+    ),
+)
+
+DOCUMENTS = (
+    Case(
+        name="gpu_hub",
+        holds="pools and exclusions in gpuIds",
+        truth=R.SUCCESS,
+        expected=(passes(C.HUB_SCHEMA), passes(C.CONFIG_CONSISTENCY)),
+        files={".runpod/hub.json": hub(GPU_HUB)},
+    ),
+    Case(
+        name="gpu_type_for_pool",
+        holds="gpuTypeId written where gpuIds belongs",
+        truth=R.FAILED,
+        expected=(fails(C.HUB_SCHEMA, "gpu_type_for_pool"),),
+        files={".runpod/hub.json": hub({**GPU_HUB, "gpuIds": "NVIDIA GeForce RTX 4090"})},
+    ),
+    Case(
+        name="unknown_gpu",
+        holds="an unknown GPU pool",
+        truth=R.FAILED,
+        expected=(fails(C.HUB_SCHEMA, "unknown_gpu"),),
+        files={".runpod/hub.json": hub({**GPU_HUB, "gpuIds": "AMPERE_25"})},
+    ),
+    Case(
+        name="hub_without_title",
+        holds="a required field of hub.json",
+        truth=R.FAILED,
+        expected=(fails(C.HUB_SCHEMA, "hub_invalid"), skips(C.CONFIG_CONSISTENCY, "absent")),
+        files={".runpod/hub.json": hub(title=None)},
+    ),
+    Case(
+        name="hub_is_no_json",
+        holds="hub.json with a comma too many",
+        truth=R.FAILED,
+        expected=(fails(C.HUB_SCHEMA, "hub_unreadable"),),
+        files={".runpod/hub.json": '{"title": "x",}'},
+    ),
+    Case(
+        name="seconds_for_milliseconds",
+        holds="seconds given as ms",
+        truth=R.FAILED,
+        expected=(fails(C.TESTS_SCHEMA, "timeout_in_seconds"),),
+        files={".runpod/tests.json": cases_json(case(timeout=30))},
+    ),
+    Case(
+        name="pool_for_gpu_type",
+        holds="a pool where a GPU type belongs",
+        truth=R.FAILED,
+        expected=(fails(C.TESTS_SCHEMA, "pool_for_gpu_type"),),
+        files={".runpod/tests.json": cases_json(case(), config={"gpuTypeId": "ADA_24"})},
+    ),
+    Case(
+        name="unknown_gpu_type",
+        holds="an unknown GPU type",
+        truth=R.FAILED,
+        expected=(fails(C.TESTS_SCHEMA, "unknown_gpu"),),
+        files={".runpod/tests.json": cases_json(case(), config={"gpuTypeId": "NVIDIA RTX 9999"})},
+    ),
+    Case(
+        name="deactivated_tests",
+        holds="tests_.json is deactivated, not broken",
+        truth=R.SUCCESS,
+        expected=(skips(C.TESTS_SCHEMA, "tests_deactivated"),),
+        files={".runpod/tests_.json": "not JSON"},
+    ),
+    Case(
+        name="cuda_disjoint",
+        holds="tests pinned to CUDA 12 while hub.json demands 13",
+        truth=R.FAILED,
+        expected=(fails(C.CONFIG_CONSISTENCY, "cuda_disjoint"),),
+        files={
+            ".runpod/hub.json": hub({**GPU_HUB, "allowedCudaVersions": ["13.0"]}),
+            ".runpod/tests.json": cases_json(case(), config={"allowedCudaVersions": ["12.4", "12.8"]}),
+        },
+    ),
+    Case(
+        name="base_cuda_above_allowed",
+        holds="a base image newer than any allowed CUDA",
+        truth=R.FAILED,
+        expected=(fails(C.CONFIG_CONSISTENCY, "base_cuda_above_allowed"),),
+        files={
+            "Dockerfile": DOCKERFILE.replace("python:3.11-slim", "nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04"),
+            ".runpod/hub.json": hub({**GPU_HUB, "allowedCudaVersions": ["12.1", "12.4"]}),
+        },
+        kind=Kind.STATIC,
+    ),
+    Case(
+        name="base_cuda_within_allowed",
+        holds="a base image that some allowed machines have",
+        truth=R.SUCCESS,
+        expected=(passes(C.CONFIG_CONSISTENCY),),
+        files={
+            "Dockerfile": DOCKERFILE.replace("python:3.11-slim", "runpod/pytorch:1.0.1-cu1281-torch280-ubuntu2404"),
+            ".runpod/hub.json": hub({**GPU_HUB, "allowedCudaVersions": ["12.4", "12.8"]}),
+        },
+        kind=Kind.STATIC,
+    ),
+    Case(
+        name="cpu_worker_on_cuda",
+        holds="runsOn CPU on a CUDA image is odd, and works",
+        truth=R.SUCCESS,
+        expected=(notes(C.CONFIG_CONSISTENCY, "runs_on_mismatch"),),
+        files={
+            "Dockerfile": DOCKERFILE.replace("python:3.11-slim", "nvidia/cuda:12.4.1-runtime-ubuntu22.04"),
+            ".runpod/hub.json": hub(),
+        },
+        kind=Kind.STATIC,
+    ),
+)
+
+PINS = (
+    Case(name="pinned", holds="pinned packages", truth=R.SUCCESS, expected=(passes(C.PINS),)),
+    Case(
+        name="unpinned",
+        holds="unpinned packages break later, not now",
+        truth=R.SUCCESS,
+        expected=(notes(C.PINS, "unpinned"),),
+        files={"requirements.txt": f"{SDK}idna\n"},
+    ),
+    Case(
+        name="no_requirements",
+        holds="nothing is asked for",
+        truth=R.SUCCESS,
+        expected=(skips(C.PINS, "absent"),),
+        kind=Kind.STATIC,
+        files={
+            "Dockerfile": 'FROM runpod/base:1.0.2-ubuntu2204\nCOPY . /\nCMD ["python", "/handler.py"]\n',
+            "requirements.txt": None,
+        },
+    ),
+    Case(
+        name="torch_and_xformers",
+        holds="xformers that demands another torch",
+        truth=R.FAILED,
+        expected=(fails(C.PINS, "torch_mismatch"),),
+        kind=Kind.STATIC,
+        files={"requirements.txt": f"{SDK}torch==2.1.0\nxformers==0.0.28.post1\n"},
+    ),
+    Case(
+        name="torch_that_fits",
+        holds="torch, torchvision and xformers that fit",
+        truth=R.SUCCESS,
+        expected=(passes(C.PINS),),
+        kind=Kind.STATIC,
+        files={"Dockerfile": DOCKERFILE.replace("COPY handler.py", f"{TORCH}COPY handler.py")},
+    ),
+    Case(
+        name="torch_on_another_index",
+        holds="a build of torch that its index doesn't have",
+        truth=R.FAILED,
+        expected=(fails(C.PINS, "torch_index"),),
+        kind=Kind.STATIC,
+        files={"Dockerfile": _pip("torch==2.1.0+cu118 --index-url https://download.pytorch.org/whl/cu121")},
+    ),
+    Case(
+        name="torch_never_built",
+        holds="torch newer than the CUDA of its index",
+        truth=R.FAILED,
+        expected=(fails(C.PINS, "torch_index"),),
+        kind=Kind.STATIC,
+        files={"Dockerfile": _pip("torch==2.7.0 --index-url https://download.pytorch.org/whl/cu121")},
+    ),
+    Case(
+        name="torch_with_its_index",
+        holds="torch from its own index",
+        truth=R.SUCCESS,
+        expected=(passes(C.PINS),),
+        kind=Kind.STATIC,
+        files={"Dockerfile": _pip("torch==2.1.0+cu118 --index-url https://download.pytorch.org/whl/cu118")},
+    ),
+    Case(
+        name="cpu_torch_on_a_gpu_worker",
+        holds="a CUDA image that shipped CPU torch",
+        truth=R.FAILED,
+        expected=(fails(C.PINS, "cpu_torch"),),
+        kind=Kind.STATIC,
+        files={
+            "Dockerfile": _pip("torch==2.4.1 --index-url https://download.pytorch.org/whl/cpu"),
+            ".runpod/hub.json": hub(GPU_HUB),
+        },
+    ),
+    Case(
+        name="cudnn_9_on_cudnn_8",
+        holds="cuDNN 9 library on a cuDNN 8 image",
+        truth=R.FAILED,
+        expected=(fails(C.PINS, "cudnn_mismatch"),),
+        kind=Kind.STATIC,
+        files={
+            "Dockerfile": DOCKERFILE.replace("python:3.11-slim", "nvidia/cuda:12.2.2-cudnn8-runtime-ubuntu22.04"),
+            "requirements.txt": f"{SDK}ctranslate2==4.5.0\n",
+            ".runpod/hub.json": hub(GPU_HUB),
+        },
+    ),
+    Case(
+        name="no_sdk",
+        holds="nothing installs the SDK",
+        truth=R.FAILED,
+        expected=(fails(C.PINS, "sdk_missing"),),
+        files={"requirements.txt": "idna==3.10\n"},
+    ),
+    Case(
+        name="same_package_twice",
+        holds="two exact versions of one package",
+        truth=R.FAILED,
+        expected=(fails(C.PINS, "pin_conflict"),),
+        files={"requirements.txt": f"{SDK}idna==3.10\nidna==3.9\n"},
+    ),
+)
+
+WORKFLOWS = (
+    Case(
+        name="workflow_in_order",
+        holds="a workflow that names what is there",
+        truth=R.SUCCESS,
+        expected=(passes(C.CI_REFS),),
+        files={
+            **_workflow(
+                "      - run: pip install -r requirements.txt && python handler.py\n"
+                "      - run: |\n          echo hi > made.py\n          python made.py\n"
+            )
+        },
+    ),
+    Case(
+        name="workflow_names_a_deleted_file",
+        holds="CI workflows that name deleted files",
+        truth=R.SUCCESS,
+        expected=(notes(C.CI_REFS, "missing_file"),),
+        files=_workflow("      - uses: ./.github/actions/setup\n      - run: python tests/smoke.py\n"),
+    ),
+    Case(
+        name="workflow_of_other_repositories",
+        holds="a workflow that fetches its files elsewhere",
+        truth=R.SUCCESS,
+        expected=(passes(C.CI_REFS),),
+        files=_workflow("      - run: git clone https://example.org/x && python x/run.py\n"),
+    ),
+)
+
+STATIC = (*PARTS, *DOCUMENTS, *PINS, *WORKFLOWS)
