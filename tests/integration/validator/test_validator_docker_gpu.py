@@ -138,6 +138,13 @@ def test_passing_on_the_cpu_where_a_gpu_is_required_is_a_failure_of_its_own(with
     assert with_gpu(make_worker(ECHO, files), gpu_required=False).status is ReportStatus.SUCCESS
 
 
+def test_an_image_without_cuda_is_not_blamed_for_an_idle_gpu(with_gpu, make_worker, tmp_path):
+    (tmp_path / "idle").write_text("yes")
+    result = with_gpu(make_worker(ECHO, {"Dockerfile": BASE + START}))
+    assert result.status is ReportStatus.SUCCESS, result.output
+    assert result.report.cuda_detected is False
+
+
 def test_host_is_described(with_gpu, make_worker):
     result = with_gpu(make_worker(ECHO, {"Dockerfile": BASE + START}))
     text = result.evidence("host")

