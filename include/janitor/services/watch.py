@@ -31,6 +31,7 @@ from janitor.domain.watching import (
 )
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.services.artefact import ensure_artefact
+from janitor.services.build_history import build_spec
 from janitor.services.instance_script import instance_script
 from janitor.services.seen import keep_seen
 from janitor.settings import Settings
@@ -178,6 +179,8 @@ class Watch:
         lifetime = address_lifetime(now, instance.deadline_at, validation.grace)
         key = report_key_for(validation.run_id, validation.validation_id, instance.generation)
         plan = RepositoryPlan.from_dict(validation.plan)
+        with transaction(settings.writer_url) as connection:
+            build = build_spec(connection, settings.deployment, plan.organization, plan.name)
         spec = ValidationSpec(
             validation_id=str(validation.validation_id),
             run_id=str(validation.run_id),
@@ -196,6 +199,7 @@ class Watch:
             deadline=instance.deadline_at,
             grace=validation.grace,
             report_url=storage.presigned_put(self._access, settings.bucket, key, valid_for=lifetime),
+            build=build,
             agent=settings.agent,
         )
         return ssm.send(
