@@ -121,8 +121,9 @@ class TestInstall:
     )
     def test_requirement_that_cannot_be_met_is_the_repositorys_fault(self, validate, make_worker, requirements, code):
         result = validate(make_worker(DOES_NOTHING, {"requirements.txt": requirements}))
-        assert (result.status, result.reason) == (ReportStatus.FAILED, ("build", code))
-        assert result.report.build_succeeded is False
+        assert result.status is ReportStatus.FAILED
+        # With an index at hand the dry run says it first; the build says it in any case.
+        assert result.reason in (("deps_resolve", code), ("build", code))
         assert result.check("handler_local").reason_code == "prerequisite_failed"
 
     def test_index_that_does_not_answer_is_nobodys_fault(self, validate, make_worker, tmp_path):

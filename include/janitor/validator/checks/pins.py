@@ -1,7 +1,8 @@
 """`pins`: the required packages fit each other, and tomorrow's build gets what today's got.
 
 Fails only for what no installer can satisfy: exact versions whose own metadata contradict each other, a build of
-PyTorch that was never published, a worker without its SDK. Unpinned packages are a note: they break later, not now.
+PyTorch that was never published. Unpinned packages, which break later and not now, and an SDK that nothing installs are
+a note.
 """
 
 from __future__ import annotations
@@ -143,9 +144,14 @@ def _of_the_whole(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem
     if known.dockerfile is not None and "runpod" not in named and not any(each.unread for each in sets):
         plan: InstallPlan = plan_installs(known.dockerfile, lambda path: path in known.image_files)
         surely = has_cuda(base) is False and not plan.gaps and bool(plan.installs)
-        if surely and not known.load_balancer:
+        carried = any(
+            entry.path.name == "runpod.py" or entry.path.parts[-2:] == ("runpod", "__init__.py")
+            for entry in given(known.tree).entries
+        )
+        if surely and not known.load_balancer and not carried:
             text = f"no command installs runpod, and the base image {base} has none"
-            yield _Problem(code="sdk_missing", text=text, requirement=None)
+            # A worker may bring it along in ways that no command shows: its handler's start decides.
+            yield _Problem(code="sdk_missing", text=text, requirement=None, is_sure=False)
 
 
 def _cpu_torch(sets: list[RequirementSet]) -> Iterator[_Problem]:
