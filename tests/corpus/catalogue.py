@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from janitor.protocol.statuses import ReportStatus
+from janitor.protocol.statuses import CheckStatus, ReportStatus
 from tests.corpus.case import Case, Kind
 from tests.corpus.handlers import HANDLERS
 from tests.corpus.judging import NETWORK_NAMES, STATIC_NAMES
@@ -22,6 +22,7 @@ def _shortened(case: Case) -> Case:
     """A required fail of a static check decides, whatever comes after it: nothing more need be run."""
     only_static = all(each.check in STATIC_NAMES | NETWORK_NAMES for each in case.expected)
     at_hand = case.url is None and not case.git and not case.repository and not case.environment
-    if case.truth is ReportStatus.FAILED and only_static and at_hand:
+    decided = any(each.status is CheckStatus.FAIL and each.is_required for each in case.expected)
+    if case.truth is ReportStatus.FAILED and only_static and decided and at_hand:
         return replace(case, kind=Kind.STATIC)
     return case

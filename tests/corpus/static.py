@@ -342,7 +342,7 @@ PINS = (
         name="no_sdk",
         holds="nothing installs the SDK",
         truth=R.FAILED,
-        expected=(notes(C.PINS, "sdk_missing"),),
+        expected=(notes(C.PINS, "sdk_missing"), fails(C.HANDLER_LOCAL, "start_failed")),
         files={"requirements.txt": "idna==3.10\n"},
     ),
     Case(
