@@ -15,8 +15,8 @@ def command(**docker: str) -> tuple[str, ...]:
     return command_in_image(
         "janitor:latest",
         settings,
-        folder=Path("/work/agent-1"),
-        checkout=Path("/work/repository"),
+        folder=Path("/srv/agent-1"),
+        checkout=Path("/srv/repository"),
         name="janitor-1-agent",
         label="janitor.validation=1",
         passed={"ANTHROPIC_API_KEY": KEY},
@@ -34,7 +34,7 @@ def test_values_stay_off_the_command_line():
     )
     assert "--privileged" not in argv
     assert argv[argv.index("--cap-drop") + 1] == "ALL"
-    assert "type=bind,source=/work/repository,target=/checkout,readonly" in argv
+    assert "type=bind,source=/srv/repository,target=/checkout,readonly" in argv
 
 
 def test_engine_is_reached_where_it_is():
