@@ -7,14 +7,14 @@ import os
 import subprocess
 from pathlib import Path
 
-_DOCKERFILE = """\
+DOCKERFILE = """\
 FROM python:3.11-slim
 WORKDIR /app
 COPY runpod.py handler.py test_input.json ./
 CMD ["python", "-u", "handler.py"]
 """
-# The SDK's local mode, as its log shows it: no package has to be downloaded.
-_SDK = '''\
+# The SDK's local mode, as its log shows it: the real one would have to be downloaded.
+SDK = '''\
 """A stand-in for the SDK: its local mode alone."""
 
 import json
@@ -24,6 +24,7 @@ class serverless:
     @staticmethod
     def start(config):
         print("--- Starting Serverless Worker |  Version 1.12.0 ---", flush=True)
+        print("INFO   | Using test_input.json as job input.")
         with open("test_input.json") as file:
             job = {"id": "local_test", **json.load(file)}
         print("INFO   | local_test | Started.", flush=True)
@@ -79,9 +80,9 @@ def instant_repository(path: Path) -> Path:
 def waiting_repository(path: Path, gate: Gate) -> Path:
     """A worker whose handler waits at `gate`."""
     files = {
-        "Dockerfile": _DOCKERFILE,
+        "Dockerfile": DOCKERFILE,
         "README.md": "# waiting\n",
-        "runpod.py": _SDK,
+        "runpod.py": SDK,
         "handler.py": _HANDLER.format(arrivals=str(gate.arrivals), gate=str(gate.path)),
         "test_input.json": json.dumps({"input": {"text": "hello"}}),
     }

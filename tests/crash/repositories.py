@@ -6,37 +6,11 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+from bench.repositories import DOCKERFILE, SDK
 from tests.crash.cells import Cell
 from tests.support.workers import WorkerRepository, make_repository, write_config
 
 GRACE = timedelta(seconds=3)
-_DOCKERFILE = """\
-FROM python:3.11-slim
-WORKDIR /app
-COPY runpod.py handler.py test_input.json ./
-CMD ["python", "-u", "handler.py"]
-"""
-# The SDK's local mode, as its log shows it: the real one would have to be downloaded.
-_SDK = '''\
-"""A stand-in for the SDK: its local mode alone."""
-
-import json
-from datetime import timedelta
-
-
-class serverless:
-    @staticmethod
-    def start(config):
-        print("--- Starting Serverless Worker |  Version 1.12.0 ---", flush=True)
-        print("INFO   | Using test_input.json as job input.")
-        with open("test_input.json") as file:
-            job = {"id": "local_test", **json.load(file)}
-        print("INFO   | local_test | Started.", flush=True)
-        output = config["handler"](job)
-        print("INFO   | Job local_test completed successfully.")
-        print("INFO   | Job result: " + repr({"output": output}))
-        print("INFO   | Local testing complete, exiting.", flush=True)
-'''
 _HANDLER = """\
 import os
 import time
@@ -91,9 +65,9 @@ def prepare(cell: Cell, folder: Path) -> tuple[Path, Gate]:
 
 def _make_worker(folder: Path, name: str, gate: Gate) -> WorkerRepository:
     files = {
-        "Dockerfile": _DOCKERFILE,
+        "Dockerfile": DOCKERFILE,
         "README.md": f"# {name}\n",
-        "runpod.py": _SDK,
+        "runpod.py": SDK,
         "handler.py": _HANDLER.format(gate=str(gate.path), limit=_WAITS_SECONDS),
         "test_input.json": json.dumps({"input": {"text": "hello"}}),
     }
