@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 from datetime import timedelta
 
-import psutil
-
-from janitor.stack.processes import stack_processes
 from tests.crash.cells import Component
 from tests.crash.stand import Stand
 from tests.crash.waiting import await_it
+from tests.support.processes import kill_processes
 
 _TARGET_WITHIN = timedelta(seconds=15)
 _TITLES = {
@@ -45,40 +40,23 @@ def kill(stand: Stand, component: Component) -> list[str]:
 
 
 def _kill(stand: Stand, component: Component) -> list[str]:
-    victims = [process for process in stack_processes(stand.layout) if _is_meant(process, component)]
-    # The supervisor first where it is meant, so that it starts nothing again.
-    victims.sort(key=lambda process: "supervisord" not in _title(process))
-    killed = []
-    for process in victims:
-        title = _title(process)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
-            killed.append(f"{process.pid} {title}")
-    return killed
+    killed = kill_processes(stand.layout, lambda title: _is_meant(title, component))
+    return [f"{pid} {title}" for pid, title in killed.items()]
 
 
-def _is_meant(process: psutil.Process, component: Component) -> bool:
-    title = _title(process)
+def _is_meant(title: str, component: Component) -> bool:
     if component is Component.POSTGRES:
-        return _is_postgres(process)
+        return _is_postgres(title)
     if component is Component.FOR_GOOD:
-        return "supervisord" in title or _is_meant(process, Component.EVERYTHING)
+        return "supervisord" in title or _is_meant(title, Component.EVERYTHING)
     if component is Component.EVERYTHING:
-        return _is_postgres(process) or any(part in title for parts in _TITLES.values() for part in parts)
+        return _is_postgres(title) or any(part in title for parts in _TITLES.values() for part in parts)
     if component is Component.TASK and _NO_TASK in title:
         return False
     return any(part in title for part in _TITLES[component])
 
 
-def _is_postgres(process: psutil.Process) -> bool:
-    try:
-        return process.name() == "postgres"
-    except psutil.Error:
-        return False
-
-
-def _title(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline()).strip()
-    except psutil.Error:
-        return ""
+def _is_postgres(title: str) -> bool:
+    # The server is `<folder>/postgres -D …`; its children show `postgres: <what they do>`.
+    program = title.partition(" ")[0]
+    return program == "postgres:" or program.endswith("/postgres")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import psutil
 import pytest
 
 from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.settings import Settings
 from janitor.stack.layout import Layout
-from janitor.stack.processes import stack_processes
 from janitor.stores.database import transaction
+from tests.support.processes import kill_processes
 from tests.support.runs import Runs, by_name, eventually
 from tests.support.workers import WorkerRepository, write_config
 
@@ -23,22 +20,8 @@ SOON = timedelta(seconds=60)
 ENDS_WITHIN = timedelta(seconds=240)
 
 
-def _title(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
-
-
-def _kill(settings: Settings, wanted: Callable[[str], bool]) -> list[int]:
-    """SIGKILL the stack's processes whose title is wanted; returns their pids."""
-    found = [process for process in stack_processes(Layout.of(settings)) if wanted(_title(process))]
-    for process in found:
-        try:
-            os.kill(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    return [process.pid for process in found]
+def _kill(settings: Settings, wanted: Callable[[str], bool]) -> dict[int, str]:
+    return kill_processes(Layout.of(settings), wanted)
 
 
 def _kill_scheduler(settings: Settings) -> None:

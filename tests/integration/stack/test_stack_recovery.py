@@ -23,6 +23,7 @@ from janitor.stack.postgres import EmbeddedPostgres, servers_of
 from janitor.stack.processes import stack_processes
 from janitor.stack.secrets import ensure_secrets
 from tests.integration.stack.waiting import live_pids_with, run_state, trigger, wait_until
+from tests.support.processes import kill_processes
 from tests.support.stack import ROOT, airflow_client, running_stack, stack_settings
 
 NAP_SECONDS = "4321"
@@ -58,9 +59,7 @@ def test_a_killed_stack_comes_up_with_its_data(settings: Settings, victim: str) 
     run_id = run_note(settings)
     layout = Layout.of(settings)
     pids = {process.pid for process in stack_processes(layout)}
-    for process in stack_processes(layout):
-        if victim == "everything" or "supervisor.supervisord" in process.cmdline():
-            process.kill()
+    assert kill_processes(layout, lambda title: victim == "everything" or "supervisor.supervisord" in title)
     wait_until("the supervisor is gone", lambda: not stack.is_up(settings))
     with pytest.raises(StackDownError, match="make up"):
         stack.require_up(settings)
@@ -204,8 +203,7 @@ def test_a_stale_pid_file_is_cleared_even_if_the_pid_lives_again(tmp_path: Path)
             assert server.wait_ready(ports, secrets, time.monotonic() + 30)
             with pytest.raises(StackError, match="already runs on"):
                 server.prepare(ports)
-            for process in stack_processes(layout):
-                process.kill()
+            kill_processes(layout)
             first.wait(10)
             pid_file = layout.postgres_data / "postmaster.pid"
             lines = pid_file.read_text().splitlines()
@@ -219,5 +217,4 @@ def test_a_stale_pid_file_is_cleared_even_if_the_pid_lives_again(tmp_path: Path)
             assert bystander.poll() is None
         finally:
             bystander.kill()
-            for process in stack_processes(layout):
-                process.kill()
+            kill_processes(layout)
