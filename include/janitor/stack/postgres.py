@@ -37,6 +37,9 @@ from janitor.stack.unprivileged import Identity, choose_identity
 MAJOR_VERSION = 18
 SUPERUSER = "postgres"
 _INITDB_TIMEOUT = timedelta(seconds=120)
+_AIRFLOW_IDLE_IN_TRANSACTION = timedelta(seconds=30)
+"""A killed scheduler's transaction lives on while a worker that it forked is at work and holds the socket; its locks
+would keep the next scheduler from that DAG run."""
 _POLL_SECONDS = 0.05
 _CONNECT_TIMEOUT_SECONDS = 5
 
@@ -174,6 +177,12 @@ class EmbeddedPostgres:
                 connection.execute(f"grant janitor_write to {WRITER_ROLE}")
                 connection.execute(f"grant janitor_read to {READER_ROLE}")
                 connection.execute(f"alter role {READER_ROLE} set default_transaction_read_only = on")
+                connection.execute(
+                    sql.SQL("alter role {} set idle_in_transaction_session_timeout = {}").format(
+                        sql.Identifier(AIRFLOW_ROLE),
+                        sql.Literal(f"{_AIRFLOW_IDLE_IN_TRANSACTION.total_seconds():.0f}s"),
+                    )
+                )
                 _ensure_database(connection, AIRFLOW_DATABASE, AIRFLOW_ROLE, ())
                 _ensure_database(connection, JANITOR_DATABASE, OWNER_ROLE, _GROUP_ROLES)
         except psycopg.Error as exc:

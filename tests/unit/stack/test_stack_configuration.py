@@ -13,7 +13,7 @@ from supervisor.options import UnhosedConfigParser
 
 from janitor.domain.errors import StackError
 from janitor.settings import load_settings
-from janitor.stack.airflow_config import LOCAL_SETTINGS, render_airflow_config
+from janitor.stack.airflow_config import render_airflow_config, render_local_settings
 from janitor.stack.environment import airflow_environment, base_environment
 from janitor.stack.layout import Layout
 from janitor.stack.ports import Ports
@@ -78,8 +78,8 @@ def test_airflow_reads_awkward_paths_back(tmp_path: Path) -> None:
     assert parser["core"]["dags_are_paused_at_creation"] == "False"
 
 
-def test_preloading_is_valid_python() -> None:
-    compile(LOCAL_SETTINGS, "airflow_local_settings.py", "exec")
+def test_preloading_is_valid_python(tmp_path: Path) -> None:
+    compile(render_local_settings(Layout(tmp_path / AWKWARD)), "airflow_local_settings.py", "exec")
 
 
 def test_processes_get_what_they_need_and_no_more(tmp_path: Path) -> None:
