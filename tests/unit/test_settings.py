@@ -6,11 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from croniter import croniter
 from pydantic import ValidationError
 
 from janitor.domain.errors import SettingsError
 from janitor.protocol.statuses import EngineChoice
-from janitor.settings import Settings, StackKind, load_settings, project_root
+from janitor.settings import Settings, StackKind, load_dag_settings, load_settings, project_root
 
 EMBEDDED = "JANITOR_STACK=embedded\nJANITOR_BUCKET=a-bucket\n"
 EXTERNAL = "JANITOR_STACK=external\nJANITOR_BUCKET=a-bucket\nJANITOR_DEPLOYMENT=team-a\n"
@@ -107,6 +108,44 @@ def test_lists_and_durations(root: Path) -> None:
 def test_schedule(root: Path, given: str, kept: str) -> None:
     write(root, "dev", EXTERNAL + "JANITOR_SCHEDULE=1 1 1 1 1\n")
     assert load(root, "dev", JANITOR_SCHEDULE=given).schedule == kept
+
+
+CRON = [
+    *(
+        "0 3 * * mon-fri",
+        "*/15 3 1,15 jan-mar L5",
+        "0 0 L * *",
+        "0 0 * * Mon#1",
+        "5-1 * * * *",
+        "0 3 ? * *",
+        "0 3 * * 7",
+    ),
+    *(
+        "61 * * * *",
+        "* 25 * * *",
+        "0 3 0 * *",
+        "0 3 * 13 *",
+        "0 3 * * 8",
+        "*/0 * * * *",
+        "1-70/2 * * * *",
+        "-1 * * * *",
+    ),
+    *("a b c d e", "0 3 * * mo", "h 3 * * *", "1,,2 * * * *", "1- * * * *", "** * * * *", "0 0 * * xyz#1", "? * * * *"),
+    *("0 0 * * 9#1", "0 0 * * L8", "*-5 * * * *", "@daily x x x x"),
+]
+
+
+@pytest.mark.parametrize("given", CRON)
+def test_a_schedule_is_taken_only_if_airflow_takes_it(root: Path, given: str) -> None:
+    write(root, "dev", EXTERNAL)
+    if croniter.is_valid(given):
+        assert load(root, "dev", JANITOR_SCHEDULE=given).schedule == given
+        assert load_dag_settings({"JANITOR_SCHEDULE": given}).schedule == given
+        return
+    with pytest.raises(SettingsError, match=r"JANITOR_SCHEDULE \(process environment\): is not a cron expression: "):
+        load(root, "dev", JANITOR_SCHEDULE=given)
+    with pytest.raises(SettingsError, match="JANITOR_SCHEDULE"):
+        load_dag_settings({"JANITOR_SCHEDULE": given})
 
 
 def test_every_problem_is_named_with_variable_and_source(root: Path) -> None:

@@ -1,0 +1,35 @@
+"""Settings: the one place where environment variables are read.
+
+Four sources, strongest first:
+
+1. `JANITOR_*` variables of the process;
+2. `<state_dir>/stack.env`, which the local stack writes when it starts (only where the environment has such a stack);
+3. `infra/env/<ENV>.env`;
+4. the vendor's own variables of the process (`AWS_REGION`, …), only for the settings that say so.
+
+The vendor's variables come last so that credentials or an endpoint exported in a shell can't make the local
+environment talk to real AWS, nor hand real keys to the local cloud. Within one source a setting's `JANITOR_` name comes
+before the vendor's. An empty value counts as not set.
+
+Environments differ in these values alone; no code asks which environment it runs in. Each subject's settings are
+declared in a module of their own, and `Settings` is all of them together.
+"""
+
+from janitor.settings.dag import DagSettings, load_dag_settings
+from janitor.settings.deployment import STACK_ENV_NAME, StackKind
+from janitor.settings.loading import DEFAULT_ENVIRONMENT, Settings, load_settings
+from janitor.settings.project import env_file_path, project_root
+from janitor.settings.variables import Variable
+
+__all__ = [
+    "DEFAULT_ENVIRONMENT",
+    "STACK_ENV_NAME",
+    "DagSettings",
+    "Settings",
+    "StackKind",
+    "Variable",
+    "env_file_path",
+    "load_dag_settings",
+    "load_settings",
+    "project_root",
+]

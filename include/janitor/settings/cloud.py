@@ -1,0 +1,34 @@
+"""How the cloud is reached, and what instances are launched with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import SecretStr
+
+from janitor.settings.deployment import DeploymentSettings
+from janitor.settings.variables import Seconds, Variable, Words
+
+
+class CloudSettings(DeploymentSettings):
+    """Region, endpoint, credentials, and the names of what is in the account."""
+
+    region: Annotated[str, Variable("JANITOR_REGION", ("AWS_REGION", "AWS_DEFAULT_REGION"), ambient=True)] = "us-east-1"
+    aws_endpoint_url: Annotated[str | None, Variable("JANITOR_AWS_ENDPOINT_URL", ("AWS_ENDPOINT_URL",), True)] = None
+    aws_access_key_id: Annotated[str | None, Variable("JANITOR_AWS_ACCESS_KEY_ID", ("AWS_ACCESS_KEY_ID",))] = None
+    """None (as in dev and prod): boto3's default chain, which knows session tokens, profiles and roles."""
+    aws_secret_access_key: Annotated[
+        SecretStr | None, Variable("JANITOR_AWS_SECRET_ACCESS_KEY", ("AWS_SECRET_ACCESS_KEY",))
+    ] = None
+    bucket: Annotated[str, Variable("JANITOR_BUCKET")]
+    log_group: Annotated[str, Variable("JANITOR_LOG_GROUP")] = "/janitor-runner"
+    image_id: Annotated[str | None, Variable("JANITOR_IMAGE_ID")] = None
+    """AMI of the instances; None where the launch template names it."""
+    launch_template: Annotated[str | None, Variable("JANITOR_LAUNCH_TEMPLATE")] = None
+    instance_profile: Annotated[str | None, Variable("JANITOR_INSTANCE_PROFILE")] = None
+    subnet_ids: Annotated[Words, Variable("JANITOR_SUBNET_IDS")] = ()
+    security_group_ids: Annotated[Words, Variable("JANITOR_SECURITY_GROUP_IDS")] = ()
+    consistency: Annotated[Seconds, Variable("JANITOR_CONSISTENCY_SECONDS")] = timedelta(seconds=60)
+    """How long EC2 and SSM may not show yet what was made.
+    Source: EC2 API, "Eventual consistency": describe calls may lag behind for a while."""

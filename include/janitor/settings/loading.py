@@ -1,0 +1,109 @@
+"""Reading the settings of one environment: every subject's together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from janitor.domain.errors import SettingsError
+from janitor.settings.agent import AgentSettings
+from janitor.settings.airflow import AirflowSettings
+from janitor.settings.cost_safety import CostSafetySettings
+from janitor.settings.database import DatabaseSettings
+from janitor.settings.deployment import STACK_ENV_NAME, StackKind
+from janitor.settings.local_stack import LocalStackSettings
+from janitor.settings.process import inheritable, process_environment
+from janitor.settings.project import env_file_path
+from janitor.settings.project import project_root as default_root
+from janitor.settings.sources import (
+    Source,
+    collect,
+    first_value,
+    problems_of,
+    read_env_file,
+    read_stack_env,
+    unknown_names,
+)
+from janitor.settings.validation import ValidationSettings
+from janitor.settings.variables import variables_of
+
+DEFAULT_ENVIRONMENT = "local"
+_PROCESS = "process environment"
+_PATHS = {
+    "dags_folder": "dags",
+    "plugins_folder": "plugins",
+    "examples_folder": "infra/local/workers",
+    "prices_file": "infra/prices.yaml",
+}
+"""Relative to the project's root."""
+
+
+# Bases in reverse: pydantic takes the last one's fields first.
+class Settings(
+    LocalStackSettings, AirflowSettings, AgentSettings, ValidationSettings, CostSafetySettings, DatabaseSettings
+):
+    """Settings of one environment, read once and handed to whoever needs them.
+
+    Build it with `load_settings`. Values that an environment may lack are None; `writer_url`, `reader_url` and
+    `airflow_login` raise a `SettingsError` that says where such a value belongs.
+    """
+
+    def reload(self) -> Settings:
+        """Read the same environment again, for example after the stack has written its file."""
+        return load_settings(self.environment, environ=self.inherited, project_root=self.project_root)
+
+
+def load_settings(
+    environment_name: str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    project_root: Path | None = None,
+) -> Settings:
+    """Read the settings of one environment.
+
+    Args:
+        environment_name: Name of the environment; default: JANITOR_ENV, then ENV, then `local`.
+        environ: Process environment; default: that of this process.
+        project_root: The checkout; default: the one that this package is in.
+
+    Raises:
+        SettingsError: the environment is unknown, or values are missing or wrong. All problems are named at once, each
+            with its variable and file.
+    """
+    process = process_environment(environ)
+    root = (project_root or default_root()).resolve()
+    name = environment_name or process.get("JANITOR_ENV") or process.get("ENV") or DEFAULT_ENVIRONMENT
+    process["JANITOR_ENV"] = name
+    own = Source(_PROCESS, {k: v for k, v in process.items() if k.startswith("JANITOR_")})
+    committed = read_env_file(env_file_path(root, name), root)
+
+    variables = variables_of(Settings)
+    problems = list(unknown_names(committed, variables))
+    sources = [own, committed]
+    state_dir = root / first_value("JANITOR_STATE_DIR", sources, ".local")
+    # Only an environment with an embedded stack reads the stack's file: it never leaks into dev or prod.
+    if first_value("JANITOR_STACK", sources, "") == StackKind.EMBEDDED.value:
+        sources.insert(1, read_stack_env(state_dir / STACK_ENV_NAME, root))
+    values, origins = collect(variables, sources, Source(_PROCESS, process))
+
+    values |= {"environment": name, "project_root": root, "state_dir": state_dir}
+    values["inherited"] = inheritable(process)
+    for field, default in _PATHS.items():
+        values[field] = root / values.get(field, default)
+    if values.get("stack") == StackKind.EMBEDDED.value:
+        values.setdefault("deployment", _deployment_of(state_dir))
+    try:
+        settings = Settings(**values)
+    except ValidationError as exc:
+        problems.extend(problems_of(exc, variables, origins, committed.label))
+    if problems:
+        raise SettingsError(f"settings of ENV={name} can't be used:\n" + "\n".join(f"  {p}" for p in problems))
+    return settings
+
+
+def _deployment_of(state_dir: Path) -> str:
+    """Name a checkout's deployment until the stack pins it in its file: the same each time, another elsewhere."""
+    return f"local-{hashlib.sha256(str(state_dir.resolve()).encode()).hexdigest()[:8]}"

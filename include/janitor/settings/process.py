@@ -1,0 +1,27 @@
+"""The process environment: the one place of the control plane that reads it, but for the terminal's own variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+_INHERITED_NAMES = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"),
+        *("GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+        *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
+    }
+)
+_INHERITED_PREFIXES = ("JANITOR_", "LC_", "PIP_", "UV_")
+
+
+def process_environment(given: Mapping[str, str] | None) -> dict[str, str]:
+    """What was given in its place, else the environment of this process."""
+    return dict(os.environ if given is None else given)
+
+
+def inheritable(process: Mapping[str, str]) -> dict[str, str]:
+    """What the processes of the stack inherit from whoever starts it; everything else stays outside."""
+    return {k: v for k, v in process.items() if k in _INHERITED_NAMES or k.startswith(_INHERITED_PREFIXES)}

@@ -1,0 +1,102 @@
+"""Where values come from: the files and the process, in order, with the name of each for messages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+
+from janitor.domain.errors import SettingsError
+from janitor.settings.project import shown
+from janitor.settings.variables import Variable
+
+
+@dataclass(frozen=True)
+class Source:
+    """Values of one origin, and how messages call it."""
+
+    label: str
+    values: Mapping[str, str]
+
+
+def read_env_file(path: Path, root: Path) -> Source:
+    """The committed file of an environment.
+
+    Raises:
+        SettingsError: There is no such environment, or its file can't be read.
+    """
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.env"))) or "none"
+        raise SettingsError(
+            f"ENV={path.stem}: {shown(path, root)} doesn't exist; environments here: {known}. "
+            "Choose one of them, or write that file."
+        )
+    return Source(shown(path, root), _parse(path))
+
+
+def read_stack_env(path: Path, root: Path) -> Source:
+    """What the local stack wrote, if it was ever started.
+
+    Raises:
+        SettingsError: The file can't be read.
+    """
+    return Source(shown(path, root), _parse(path) if path.exists() else {})
+
+
+def first_value(name: str, sources: Sequence[Source], default: str) -> str:
+    """A variable's value in the strongest source that has one."""
+    return next((s.values[name] for s in sources if s.values.get(name)), default)
+
+
+def collect(
+    variables: Mapping[str, Variable], sources: Sequence[Source], ambient: Source
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return each setting's value, and the variable and source that it came from."""
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for field, variable in variables.items():
+        candidates = [(source, name) for source in sources for name in (variable.name, *variable.vendor)]
+        if variable.ambient:
+            candidates += [(ambient, name) for name in variable.vendor]
+        for source, name in candidates:
+            value = source.values.get(name, "").strip()
+            if value:
+                values[field] = value
+                origins[field] = f"{name} ({source.label})"
+                break
+    return values, origins
+
+
+def problems_of(
+    exc: ValidationError, variables: Mapping[str, Variable], origins: Mapping[str, str], env_file: str
+) -> Iterator[str]:
+    """Pydantic's errors, each with its variable and source."""
+    for error in exc.errors(include_url=False, include_input=False):
+        field = str(error["loc"][0])
+        message = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "missing":
+            yield f"{variables[field].name}: not set; put it in {env_file}"
+        else:
+            yield f"{origins.get(field, field)}: {message[0].lower()}{message[1:]}"
+
+
+def unknown_names(source: Source, variables: Mapping[str, Variable]) -> Iterator[str]:
+    """Name the variables of a settings file that no setting reads, each with the nearest known one."""
+    known = {name for v in variables.values() for name in (v.name, *v.vendor)}
+    for name in source.values:
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield f"{name} ({source.label}): unknown variable{hint}"
+
+
+def _parse(path: Path) -> dict[str, str]:
+    try:
+        return {k: v or "" for k, v in dotenv_values(path, interpolate=False, encoding="utf-8").items()}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{path} can't be read: {exc}") from exc
