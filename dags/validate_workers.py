@@ -6,8 +6,8 @@ Validates every repository of a workers config, each on an instance of its own, 
 |---|---|
 | `plan` | reads and checks the config, writes the run |
 | `validate_repository.launch` | takes a place, launches the instance or adopts it |
-| `validate_repository.validate` | waits for the validation under its hard limit; fails if it isn't successful |
-| `validate_repository.record` | writes the verdict, the report and its checks |
+| `validate_repository.validate` | waits under the hard limit, writes the verdict; fails if it isn't a success |
+| `validate_repository.record` | writes the verdict, the report and its checks where that isn't done yet |
 | `validate_repository.terminate` | ends the instance |
 | `terminate_all` | ends whatever is left of the run, always |
 | `verdict` | fails the run if a repository isn't successful, a row is missing or an instance is left |

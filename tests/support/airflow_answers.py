@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -27,7 +27,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, {"detail": "the DAG was not found"})
         elif not name:
             going_on = [{"dag_run_id": run} for run, state in self.states.items() if state not in _ENDED]
-            self._answer(200, {"dag_runs": going_on})
+            limit = int(parse_qs(urlsplit(self.path).query).get("limit", ["100"])[0])
+            self._answer(200, {"dag_runs": going_on[:limit]})
         elif name in self.states:
             self._answer(200, {"state": self.states[name]})
         else:

@@ -13,15 +13,20 @@ _THROTTLED = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "Requ
 """AWS answers these with a 5xx as well, and they say that nothing was done."""
 
 
-def launch_failure_of(exc: BaseException) -> LaunchFailure | None:
-    """What a failed RunInstances means, or None when the failure isn't botocore's."""
+def launch_failure_of(exc: BaseException, instance_type: str | None = None) -> LaunchFailure | None:
+    """What a failed RunInstances means, or None when the failure isn't botocore's.
+
+    Args:
+        instance_type: What was to be launched.
+    """
     if isinstance(exc, ClientError):
         error = exc.response.get("Error", {})
         code = error.get("Code", "Unknown")
         status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         # A 5xx leaves it open whether an instance was made, except for the codes that say that none was.
         answered = status < _SERVER_ERROR or code.startswith(_CAPACITY_PREFIX) or code in _THROTTLED
-        return classify_launch_failure(code, error.get("Message", ""), answered=answered)
+        message = error.get("Message", "")
+        return classify_launch_failure(code, message, answered=answered, instance_type=instance_type)
     if isinstance(exc, CLIENT_ERRORS):
         return classify_launch_failure(type(exc).__name__, str(exc), answered=False)
     return None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -19,6 +20,8 @@ from janitor.domain.states import InstanceState
 _LIVE_STATES = ("pending", "running", "stopping", "stopped", "shutting-down")
 _PAGE_SIZE = 1000
 """Most results of one DescribeInstances page. Source: EC2 API, DescribeInstances, MaxResults."""
+_TRANSITION_AT = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)$")
+"""In a StateTransitionReason, such as `User initiated (2026-01-01 12:00:00 GMT)`."""
 _NOT_FOUND = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
 
 
@@ -34,6 +37,8 @@ class InstanceSeen:
     instance_type: str
     is_spot: bool
     launched_at: datetime
+    changed_at: datetime | None = None
+    """When its state was last made to change, where EC2 says so: not for what an instance does by itself."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -245,6 +250,11 @@ def _find(access: CloudAccess, tag: str, value: str, live_only: bool) -> list[In
         raise CloudError(f"DescribeInstances with {tag}={value}: {exc}") from exc
 
 
+def _changed_at(reason: str) -> datetime | None:
+    found = _TRANSITION_AT.search(reason)
+    return datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc) if found else None
+
+
 def _seen(answer: Mapping[str, Any]) -> list[InstanceSeen]:
     return [
         InstanceSeen(
@@ -255,6 +265,7 @@ def _seen(answer: Mapping[str, Any]) -> list[InstanceSeen]:
             instance_type=instance["InstanceType"],
             is_spot=instance.get("InstanceLifecycle") == "spot",
             launched_at=instance["LaunchTime"],
+            changed_at=_changed_at(instance.get("StateTransitionReason") or ""),
             tags={tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])},
         )
         for reservation in answer["Reservations"]

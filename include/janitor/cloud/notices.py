@@ -28,6 +28,8 @@ _MOST_PAGES = 20
 """Pages of 1,000 keys that one call lists. Source for the page: S3 API, ListObjectsV2, MaxKeys."""
 _MOST_BYTES = 16 * 1024
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
+_UNSTORABLE = re.compile(r"\\u0000|[\ud800-\udfff]")
+"""In a JSON text: Postgres holds neither, and one such notice must not keep the others from being taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +142,7 @@ def _read(access: CloudAccess, bucket: str, deployment: str, key: str, size: int
         return None
     try:
         return _parse(key, subject, deployment, json.loads(content))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as exc:
         log.warning("s3://%s/%s can't be understood: %s; delete it", bucket, key, exc)
         return None
 
@@ -149,6 +151,8 @@ def _parse(key: str, subject: tuple[NoticeKind, str], deployment: str, body: Map
     kind, instance_id = subject
     if (body["kind"], body["instance_id"], body["deployment"]) != (kind.value, instance_id, deployment):
         raise ValueError("its body is another notice's")
+    if _UNSTORABLE.search(json.dumps(body, ensure_ascii=False)):
+        raise ValueError("it holds a NUL character or half a surrogate pair")
     noticed_at = _instant(body["noticed_at"])
     if noticed_at is None:
         raise ValueError("it has no noticed_at")
@@ -176,8 +180,8 @@ def _uuid(text: Any) -> UUID | None:
 
 
 def _instant(text: str | None) -> datetime | None:
-    """Parse ISO 8601; without an offset it is UTC. Python 3.10 doesn't know a final Z."""
+    """Parse ISO 8601 into UTC, which it is without an offset. Python 3.10 doesn't know a final Z."""
     if text is None:
         return None
     instant = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=timezone.utc)
+    return (instant if instant.tzinfo else instant.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)

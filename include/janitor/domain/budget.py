@@ -93,6 +93,13 @@ class BudgetLimits:
     daily_usd: Decimal | None
     day_used_usd: Decimal | None = None
     """Reserved and spent of the day already; None: not known."""
+    run_used_usd: Decimal = Decimal(0)
+    """Reserved and spent of the run already: by its validations, where it is about a lease."""
+
+    @property
+    def run_left_usd(self) -> Decimal | None:
+        """What is left of the run's limit; None without one."""
+        return None if self.run_usd is None else max(self.run_usd - self.run_used_usd, Decimal(0))
 
     @property
     def day_left_usd(self) -> Decimal | None:
@@ -108,8 +115,8 @@ class BudgetLimits:
 
     @property
     def available_usd(self) -> Decimal | None:
-        """What a run may cost now; None: no limit that is known."""
-        known = [each for each in (self.run_usd, self.day_left_usd) if each is not None]
+        """What may be set aside now; None: no limit that is known."""
+        known = [each for each in (self.run_left_usd, self.day_left_usd) if each is not None]
         return min(known) if known else None
 
 
@@ -166,7 +173,7 @@ def judge_lease(wanted: Decimal | None, limits: BudgetLimits, *, priced: str) ->
 
     Args:
         wanted: What the lease costs beyond what is reserved already; None: not known.
-        limits: The day's.
+        limits: The day's, and those of the run that the instance works for.
         priced: What is leased, for messages.
     """
     if not limits.any_set:
@@ -203,8 +210,14 @@ def _refused_unpriced(estimate: RunEstimate, limits: BudgetLimits) -> BudgetRefu
 def _over(wanted: Decimal, limits: BudgetLimits) -> str:
     """The limits that are passed, in words."""
     said = []
-    if limits.run_usd is not None and wanted > limits.run_usd:
-        said.append(f"above max_run_cost_usd ({_dollars(limits.run_usd)})")
+    left = limits.run_left_usd
+    if limits.run_usd is not None and left is not None and wanted > left:
+        said.append(
+            f"above max_run_cost_usd ({_dollars(limits.run_usd)})"
+            if not limits.run_used_usd
+            else f"more than the {_dollars(left)} that {'is' if left <= 1 else 'are'} left of its run's"
+            f" max_run_cost_usd ({_dollars(limits.run_usd)}, {_dollars(limits.run_used_usd)} reserved or spent)"
+        )
     left = limits.day_left_usd
     if left is not None and limits.daily_usd is not None and wanted > left:
         said.append(

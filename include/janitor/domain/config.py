@@ -7,7 +7,6 @@ that is wrong; `WorkersConfig.plan` resolves it into what a run does. Nothing he
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from typing_extensions import Self
 
 from janitor.domain.config_document import read_document
 from janitor.domain.config_fields import (
+    BakeTarget,
     DockerfilePath,
     Dollars,
     EmailAddresses,
@@ -49,6 +49,7 @@ from janitor.domain.config_findings import (
 from janitor.domain.config_limits import MAX_CONCURRENT_INSTANCES, MAX_GRACE_MINUTES
 from janitor.domain.config_problems import nearest
 from janitor.domain.errors import ConfigError, NotFoundError
+from janitor.domain.repository_plan import RepositoryPlan
 
 __all__ = [
     "Market",
@@ -89,6 +90,8 @@ class RepositoryConfig(_StrictModel):
     """Branch, tag or commit to validate. Default: the repository's default branch."""
     dockerfile: DockerfilePath | None = None
     """Path of the Dockerfile inside the repository. Default: the one that the repository's layout implies."""
+    bake_target: BakeTarget | None = None
+    """Target of the repository's docker-bake file to build; build_args go before its own. Default: the Dockerfile."""
     build_args: dict[VariableName, SettingValue] = Field(default_factory=dict)
     """Arguments of the image build. Text only: put numbers in quotes."""
     env: dict[VariableName, SettingValue] = Field(default_factory=dict)
@@ -210,6 +213,7 @@ class WorkersConfig(_StrictModel):
             instance_types=(first_type, *(other for other in self.fallback_instance_types if other != first_type)),
             market=repository.market or self.default_market,
             dockerfile=repository.dockerfile,
+            bake_target=repository.bake_target,
             build_args=repository.build_args,
             env=repository.env,
             secrets=repository.secrets,
@@ -229,48 +233,6 @@ class WorkersConfig(_StrictModel):
         if not found[0].enabled:
             raise NotFoundError(f"repository {wanted!r} is switched off; set `enabled: true` to validate it")
         return found[0]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RepositoryPlan:
-    """One repository of a run, with every default resolved."""
-
-    name: str
-    organization: str
-    url: str
-    ref: str | None
-    prompt: str
-    gpu_required: bool
-    timeout: timedelta
-    """Hard limit, counted from launch."""
-    instance_types: tuple[str, ...]
-    """In the order in which they are tried; at least one."""
-    market: Market
-    dockerfile: str | None
-    build_args: Mapping[str, str]
-    env: Mapping[str, str]
-    secrets: Mapping[str, str]
-    """Variable → name of the secret in Secrets Manager."""
-    validation_type: ValidationType
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, in which the plan passes between tasks; `from_dict` reads it."""
-        plain = asdict(self)
-        plain["timeout_seconds"] = plain.pop("timeout").total_seconds()
-        plain["instance_types"] = list(self.instance_types)
-        plain["market"] = self.market.value
-        plain["validation_type"] = self.validation_type.value
-        return plain
-
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> RepositoryPlan:
-        """Read what `to_dict` wrote."""
-        fields = dict(plain)
-        fields["timeout"] = timedelta(seconds=fields.pop("timeout_seconds"))
-        fields["instance_types"] = tuple(fields["instance_types"])
-        fields["market"] = Market(fields["market"])
-        fields["validation_type"] = ValidationType(fields["validation_type"])
-        return cls(**fields)
 
 
 _KNOWN_KEYS: Mapping[str, tuple[str, ...]] = {

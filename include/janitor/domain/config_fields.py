@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from janitor.domain.config_limits import MAX_TIMEOUT_MINUTES
+from janitor.protocol.build import TARGET_PATTERN as BAKE_TARGET_PATTERN
 
 MAX_PROMPT_CHARACTERS = 8_000
 """Room for a page of instructions; the rest of the agent's context belongs to the check results."""
@@ -138,6 +139,16 @@ def _check_dockerfile(value: str) -> str:
         or path == PurePosixPath()
     ):
         raise ValueError(f"{_quoted(value)} must be a path inside the repository, such as docker/Dockerfile")
+    if re.fullmatch(r"docker-bake(?:\.override)?\.(?:hcl|json)", path.name):
+        raise ValueError(f"{_quoted(value)} is a bake file, no Dockerfile; name one of its targets under bake_target")
+    return value
+
+
+def _check_bake_target(value: str) -> str:
+    if not re.fullmatch(BAKE_TARGET_PATTERN, value):
+        raise ValueError(
+            f"{_quoted(value)} is not a bake target: letters, digits, '_', '-' and '.', at most 200 characters"
+        )
     return value
 
 
@@ -225,6 +236,9 @@ RepositoryUrl = Annotated[str, AfterValidator(_check_url)]
 GitRef = Annotated[str, AfterValidator(_check_ref), Field(json_schema_extra={"minLength": 1, "maxLength": 255})]
 DockerfilePath = Annotated[
     str, AfterValidator(_check_dockerfile), Field(json_schema_extra={"minLength": 1, "maxLength": 255})
+]
+BakeTarget = Annotated[
+    str, AfterValidator(_check_bake_target), Field(json_schema_extra={"minLength": 1, "maxLength": 200})
 ]
 VariableName = Annotated[str, AfterValidator(_check_variable_name)]
 SettingValue = Annotated[str, AfterValidator(_check_setting_value)]

@@ -27,7 +27,7 @@ def infer_termination_reason(
 
     Args:
         state_reason: EC2's code; None when EC2 no longer knows the instance.
-        seen_at: When the end was first seen; the end itself was earlier.
+        seen_at: When it ended, or when the end was first seen where EC2 doesn't say; the end itself was earlier then.
         may_live_until: The instance's expiry, put off by a lease.
         reap_interval: The reaper's period, from which the timers' instants follow.
         has_notice: Whether the reaper's Lambda function left word that it ended the instance.

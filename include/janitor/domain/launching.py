@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -46,22 +47,28 @@ class LaunchFailure:
 
 # Source of the codes: EC2 API, "Error codes for the Amazon EC2 API", and the messages of Spot requests.
 _CLASSES: dict[PlacementResult, frozenset[str]] = {
+    # Beside these, everything that begins with `_CAPACITY_PREFIX`: instances, hosts, volumes, addresses of a subnet.
     PlacementResult.CAPACITY: frozenset(
         {
-            "InsufficientInstanceCapacity",
-            "InsufficientHostCapacity",
-            "InsufficientReservedInstanceCapacity",
-            "InsufficientCapacity",
-            "InsufficientFreeAddressesInSubnet",  # another subnet may have some
+            "ReservationCapacityExceeded",
             "Unsupported",  # this type isn't offered in this zone
         }
     ),
     PlacementResult.PRICE: frozenset({"SpotMaxPriceTooLow", "InvalidSpotMaxPrice"}),
-    PlacementResult.QUOTA: frozenset(
-        {"VcpuLimitExceeded", "InstanceLimitExceeded", "MaxSpotInstanceCountExceeded", "VolumeLimitExceeded"}
-    ),
+    # Beside these, everything that ends in `_QUOTA_SUFFIX` and is no throttling.
+    PlacementResult.QUOTA: frozenset({"MaxSpotInstanceCountExceeded"}),
     PlacementResult.THROTTLED: frozenset(
-        {"RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled", "EC2ThrottledException"}
+        {
+            "RequestLimitExceeded",
+            "BandwidthLimitExceeded",
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "TooManyRequestsException",
+            "EC2ThrottledException",
+        }
     ),
     PlacementResult.PERMISSION: frozenset(
         {
@@ -69,38 +76,65 @@ _CLASSES: dict[PlacementResult, frozenset[str]] = {
             "AuthFailure",
             "AccessDenied",
             "AccessDeniedException",
-            "OptInRequired",
-            "InvalidClientTokenId",
-            "SignatureDoesNotMatch",
-            "ExpiredToken",
-            "RequestExpired",
-            "Blocked",
-            "PendingVerification",
         }
     ),
-    # The last: the token was used with other parameters, so there may be an instance; only a look by tag can tell.
+    # The last two: the token was used before, so there may be an instance, or there was one; only a look by tag can
+    # tell.
     PlacementResult.UNKNOWN: frozenset(
-        {"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable", "IdempotentParameterMismatch"}
+        {
+            "InternalError",
+            "InternalFailure",
+            "ServiceUnavailable",
+            "Unavailable",
+            "IdempotentParameterMismatch",
+            "IdempotentInstanceTerminated",
+        }
     ),
 }
+_CAPACITY_PREFIX = "Insufficient"
+_QUOTA_SUFFIX = "LimitExceeded"
+
+_BAD_CREDENTIALS = frozenset(
+    {
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+        "MissingAuthenticationToken",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+    }
+)
+"""Of the class permission: what helps is other credentials, or a clock that is right, not another policy."""
+_OF_THE_ACCOUNT = frozenset({"OptInRequired", "Blocked", "PendingVerification"})
+"""Of the class permission as well: no policy of ours changes them."""
+_NOT_SENT = {
+    "NoCredentialsError": PlacementResult.PERMISSION,
+    "PartialCredentialsError": PlacementResult.PERMISSION,
+    "ParamValidationError": PlacementResult.CONFIG,
+}
+"""botocore's own refusals: the request never left, so that there is no instance and never will be."""
 
 _QUOTA_NAMES = {
-    "VcpuLimitExceeded": 'quota L-DB2E81BA ("Running On-Demand G and VT instances", in vCPUs)',
     "MaxSpotInstanceCountExceeded": 'quota L-3819A6DF ("All G and VT Spot Instance Requests", in vCPUs)',
 }
+_VCPU_QUOTA = "VcpuLimitExceeded"
+_G_TYPE = re.compile(r"(?:gr?\d|vt\d)[a-z0-9-]*\.")
 
 
-def classify_launch_failure(aws_code: str, message: str, *, answered: bool) -> LaunchFailure:
+def classify_launch_failure(
+    aws_code: str, message: str, *, answered: bool, instance_type: str | None = None
+) -> LaunchFailure:
     """Decide what a failed RunInstances means.
 
     Args:
         aws_code: AWS's error code, or the exception's name when no answer came.
         message: AWS's text.
         answered: Whether AWS answered at all.
+        instance_type: What was to be launched, for the name of its quota; None: not known.
     """
-    result = next((each for each, codes in _CLASSES.items() if aws_code in codes), PlacementResult.CONFIG)
-    if not answered:
-        result = PlacementResult.UNKNOWN
+    result = _class_of(aws_code) if answered else _NOT_SENT.get(aws_code, PlacementResult.UNKNOWN)
     reason_code, summary = {
         PlacementResult.UNKNOWN: (
             "launch_unanswered",
@@ -112,9 +146,9 @@ def classify_launch_failure(aws_code: str, message: str, *, answered: bool) -> L
         PlacementResult.QUOTA: (
             "quota",
             f"the account's quota is used up: {message}; ask AWS for a higher"
-            f" {_QUOTA_NAMES.get(aws_code, 'one')}, or lower max_concurrent_instances",
+            f" {_quota_name(aws_code, instance_type)}, or lower max_concurrent_instances",
         ),
-        PlacementResult.PERMISSION: ("permission", f"EC2 refused: {message}; check the role's policy"),
+        PlacementResult.PERMISSION: ("permission", _permission_words(aws_code, message, answered)),
         PlacementResult.CONFIG: (
             "launch_config",
             f"EC2 refused the launch ({aws_code}): {message}; check image, subnets and instance types in the settings",
@@ -123,3 +157,35 @@ def classify_launch_failure(aws_code: str, message: str, *, answered: bool) -> L
     return LaunchFailure(
         result=result, aws_code=aws_code, aws_message=message, reason_code=reason_code, summary=summary
     )
+
+
+def _class_of(aws_code: str) -> PlacementResult:
+    for result, codes in _CLASSES.items():
+        if aws_code in codes:
+            return result
+    if aws_code in _BAD_CREDENTIALS | _OF_THE_ACCOUNT:
+        return PlacementResult.PERMISSION
+    if aws_code.startswith(_CAPACITY_PREFIX):
+        return PlacementResult.CAPACITY
+    if aws_code.endswith(_QUOTA_SUFFIX):
+        return PlacementResult.QUOTA
+    return PlacementResult.CONFIG
+
+
+def _permission_words(aws_code: str, message: str, answered: bool) -> str:
+    if not answered:
+        return f"RunInstances was not sent ({aws_code}): {message}; give this process AWS credentials"
+    if aws_code in _BAD_CREDENTIALS:
+        return f"EC2 refused ({aws_code}): {message}; check the AWS credentials of this process, and its clock"
+    if aws_code in _OF_THE_ACCOUNT:
+        return f"EC2 refused ({aws_code}): {message}; the AWS account itself is in the way: ask AWS Support"
+    return f"EC2 refused: {message}; check the role's policy"
+
+
+def _quota_name(aws_code: str, instance_type: str | None) -> str:
+    """The quota by AWS's own code, where it is known for sure."""
+    if aws_code != _VCPU_QUOTA:
+        return _QUOTA_NAMES.get(aws_code, f"one ({aws_code})")
+    if instance_type is None or _G_TYPE.match(instance_type):
+        return 'quota L-DB2E81BA ("Running On-Demand G and VT instances", in vCPUs)'
+    return f"quota of on-demand vCPUs for {instance_type} (Service Quotas, Amazon EC2, by the type's family)"

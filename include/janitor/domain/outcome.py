@@ -1,7 +1,7 @@
 """From what was seen to a final status: who is at fault, if anybody.
 
-Invariant: only a report that belongs to this validation, is whole, says success and came from a validator that ended
-with exit code 0 makes a success. Everything that is not the repository's doing ends as an error or a timeout.
+Invariant: only a report that belongs to this validation, is whole, says success of a commit and came from a validator
+that ended with exit code 0 makes a success. Everything that is not the repository's doing is an error or a timeout.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ _FROM_REPORT = {
     ReportStatus.TIMED_OUT: ValidationStatus.TIMED_OUT,
     ReportStatus.INCOMPLETE: ValidationStatus.INCOMPLETE,
 }
+
+_UNTOLD = frozenset({ValidationStatus.ERROR, ValidationStatus.INCOMPLETE})
+"""What a report says that came to no verdict."""
 
 EXIT_UNFETCHED = 4
 """Of the script on the instance: it could not fetch the validator. The validator's own codes are 0 to 3."""
@@ -75,14 +78,10 @@ def conclude(evidence: Evidence) -> Conclusion:
     if report is None:
         return _without_report(evidence)
     status = _FROM_REPORT[report.status]
-    if status is ValidationStatus.SUCCESS and (report.partial or evidence.exit_code != _EXIT_SUCCESS):
-        # The report alone is the word of a machine that ran untrusted code: the exit code must agree.
-        return _error(
-            "report_unconfirmed",
-            f"the report says success, but its validator ended with {_ending(evidence)}"
-            + (" and marked it partial" if report.partial else ""),
-            report,
-        )
+    if status is ValidationStatus.SUCCESS and (doubt := _doubt_of_success(evidence, report)) is not None:
+        return _error("report_unconfirmed", f"the report says success, but {doubt}", report)
+    if report.partial and status in _UNTOLD and _was_cancelled(evidence):
+        return _cancelled(report)  # the kill cut it short: it says no more than that
     return Conclusion(
         status=status,
         reason_code=report.reason_code,
@@ -93,16 +92,40 @@ def conclude(evidence: Evidence) -> Conclusion:
     )
 
 
+def _was_cancelled(evidence: Evidence) -> bool:
+    """Whether a person stopped the run before the hard limit did."""
+    return evidence.run_cancelled and evidence.outcome is not WatchOutcome.TIME_UP
+
+
+def _cancelled(report: Report | None) -> Conclusion:
+    return Conclusion(
+        status=ValidationStatus.CANCELLED,
+        reason_code="run_cancelled",
+        summary="its run was stopped before it ended",
+        failing_check=None,
+        timeout_enforced=False,
+        report=report,
+    )
+
+
+def conclude_unusable(problem: str) -> Conclusion:
+    """The end of a validation whose report can't be used, although it was read."""
+    return _error("report_unreadable", problem, None)
+
+
+def _doubt_of_success(evidence: Evidence, report: Report) -> str | None:
+    """What speaks against it: the report alone is the word of a machine that ran untrusted code."""
+    if report.partial or evidence.exit_code != _EXIT_SUCCESS:
+        marked = " and marked it partial" if report.partial else ""
+        return f"its validator ended with {_ending(evidence)}{marked}"
+    if report.repository.commit_sha is None:
+        return "not for which commit"
+    return None
+
+
 def _without_report(evidence: Evidence) -> Conclusion:
-    if evidence.run_cancelled and evidence.outcome is not WatchOutcome.TIME_UP:
-        return Conclusion(
-            status=ValidationStatus.CANCELLED,
-            reason_code="run_cancelled",
-            summary="its run was stopped before it ended",
-            failing_check=None,
-            timeout_enforced=False,
-            report=None,
-        )
+    if _was_cancelled(evidence):
+        return _cancelled(None)
     if evidence.launch_failure is not None and not evidence.was_launched:
         return _error(*evidence.launch_failure, None)
     if not evidence.was_launched:
@@ -125,7 +148,7 @@ def _without_report(evidence: Evidence) -> Conclusion:
     if evidence.outcome is None:
         return _error("interrupted", "nobody saw the validation end: its Airflow task was stopped", None)
     if evidence.report_problem is not None:
-        return _error("report_unreadable", evidence.report_problem, None)
+        return conclude_unusable(evidence.report_problem)
     reason, what = {
         _EXIT_SUCCESS: ("report_missing", "the validator ended well but its report is not in storage"),
         _EXIT_NOT_SUCCESSFUL: ("report_missing", "the validator ended, but its report is not in storage"),

@@ -151,7 +151,7 @@ class _Reading:
             return OtherRegions(like="", factor=Decimal(1))
         given = self._mapping(value, path, _OTHER_KEYS)
         like = given.get("like")
-        if like not in regions:
+        if not isinstance(like, str) or like not in regions:
             self._find((*path, "like"), "must be one of the regions of this file")
         return OtherRegions(like=str(like), factor=self._number(given.get("factor"), (*path, "factor")))
 

@@ -6,6 +6,7 @@ Everything else is only a sign that nobody works on it (a task may be about to),
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -99,10 +100,10 @@ def instant_of(tags: Mapping[str, str], name: str) -> datetime | None:
     """The instant that a tag holds in ISO 8601, in UTC where it names no zone; None where it can't be read."""
     try:
         # Python 3.10 doesn't read the Z.
-        at = datetime.fromisoformat(tags.get(name, "").strip().replace("Z", "+00:00"))
-    except ValueError:
+        at = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", tags.get(name, "").strip()))
+        return (at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         return None
-    return at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)
 
 
 def lifetime_of(facts: InstanceFacts) -> Lifetime:

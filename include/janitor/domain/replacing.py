@@ -20,6 +20,8 @@ _LOSSES = {
     WatchOutcome.COMMAND_FINISHED: TerminationReason.FINISHED,
 }
 
+LOST_FOR_GOOD = frozenset({WatchOutcome.SPOT_INTERRUPTED, WatchOutcome.INSTANCE_LOST})
+"""Nothing is left of the instance, or AWS takes it in any case: a debug lease can't hold it either."""
 REASONS_OF_LOSS = frozenset(_LOSSES.values()) - {TerminationReason.FINISHED}
 
 

@@ -23,7 +23,7 @@ from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.trigger import WatchTrigger
 from janitor.orchestration.wiring import as_airflow_failure, current_settings
 from janitor.services.launch import Launched, NotYet, keep_problem
-from janitor.services.record import conclude_validation
+from janitor.services.record import finish_watched
 from janitor.services.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
 from janitor.services.watch import Watch
 from janitor.settings import Settings
@@ -62,16 +62,16 @@ class ValidateOperator(BaseOperator):
         context["repository"] = self.planned["repository"]
         try:
             settings = current_settings()
-            outcome = self._wait_in_worker(settings, UUID(self.planned["validation_id"]))
+            watch, outcome = self._wait_in_worker(settings, UUID(self.planned["validation_id"]))
             self.log.info("watching ended: %s", outcome.value)
-            conclusion = conclude_validation(settings, UUID(self.planned["validation_id"]))
+            conclusion = finish_watched(settings, watch, outcome)
         except JanitorError as exc:
             raise as_airflow_failure(exc) from exc
         if conclusion.status is not ValidationStatus.SUCCESS:
             raise AirflowFailException(f"{self.planned['repository']}: {conclusion.status.value}: {conclusion.summary}")
         return str(conclusion.status.value)
 
-    def _wait_in_worker(self, settings: Settings, validation_id: UUID) -> WatchOutcome:
+    def _wait_in_worker(self, settings: Settings, validation_id: UUID) -> tuple[Watch, WatchOutcome]:
         watch = self._watch(settings, validation_id)
         defer_at = time.monotonic() + settings.worker_wait.total_seconds()
         pause = min(_FIRST_POLL, settings.poll_interval)
@@ -79,9 +79,9 @@ class ValidateOperator(BaseOperator):
             try:
                 outcome = watch.step()
                 if outcome is not None:
-                    if not is_replaceable(settings, validation_id, outcome):
+                    if not is_replaceable(settings, watch, outcome):
                         watch.keep()
-                        return outcome
+                        return watch, outcome
                     self.log.warning("%s: %s; launching again", watch.watched.instance_id, outcome.value)
                     begin_replacement(settings, validation_id, outcome)
                     watch = self._watch(settings, validation_id)

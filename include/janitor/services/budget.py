@@ -61,7 +61,8 @@ def reserve_lease(connection: Connection, ledger_id: int, keep_until: datetime) 
         The reservation's id.
 
     Raises:
-        BudgetRefusedError: The daily budget of the instance's run doesn't allow it. Leave the transaction.
+        BudgetRefusedError: The limits of the instance's run don't allow it: what it may cost, or the day's. Leave the
+            transaction.
         DatabaseError: The ledger has no such row, or Postgres can't be used.
     """
     day = store.lock_budget(connection, store.lease_terms(connection, ledger_id).deployment)
@@ -74,7 +75,8 @@ def reserve_lease(connection: Connection, ledger_id: int, keep_until: datetime) 
         volume_usd_gib_month=terms.volume_usd_gib_month,
     )
     limits = BudgetLimits(
-        run_usd=None,
+        run_usd=terms.max_run_cost_usd,
+        run_used_usd=terms.run_used_usd,
         daily_usd=terms.daily_budget_usd,
         day_used_usd=store.day_used(connection, terms.deployment, day),
     )

@@ -13,8 +13,15 @@ _BUILD_TIME = re.compile(rf"(\d+(?:\.\d+)?) s, cache ({CACHE_PATTERN})")
 _IMAGE_SIZE = re.compile(r"\((\d+) bytes\)")
 
 
-def build_spec(connection: Connection, deployment: str, organization: str, repository_name: str) -> BuildSpec | None:
-    """The builds of the last reports, and the size of the last image; None where no build is known.
+def build_spec(
+    connection: Connection,
+    deployment: str,
+    organization: str,
+    repository_name: str,
+    *,
+    bake_target: str | None = None,
+) -> BuildSpec | None:
+    """The target to build, the builds of the last reports, the size of the last image; None where there is nothing.
 
     Reads what the checks `build_time` and `image` left as evidence; what can't be read is left out.
     """
@@ -33,4 +40,5 @@ def build_spec(connection: Connection, deployment: str, organization: str, repos
             earlier.append(EarlierBuild(cache=found[2], seconds=float(found[1])))
         elif row["check_name"] == "image" and image_bytes is None and (size := _IMAGE_SIZE.search(text)):
             image_bytes = int(size[1])
-    return BuildSpec(earlier=tuple(earlier), image_bytes=image_bytes) if earlier or image_bytes else None
+    spec = BuildSpec(bake_target=bake_target, earlier=tuple(earlier), image_bytes=image_bytes)
+    return spec if spec != BuildSpec() else None

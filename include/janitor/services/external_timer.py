@@ -5,7 +5,7 @@ An environment that names no schedule group has none; nothing is called there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from janitor.cloud import schedules
@@ -69,6 +69,31 @@ def disarm_external_timer(settings: Settings, instance_id: str) -> bool:
         name=external_timer_name_for(settings.deployment, instance_id),
     )
     return True
+
+
+def left_behind(settings: Settings, live: Callable[[], Sequence[InstanceRecord]], alive: Collection[str]) -> list[str]:
+    """Ids of the instances whose timer is still set though they are gone by the ledger and by EC2.
+
+    Such a timer would fire at nothing, and go on trying for a day.
+
+    Args:
+        settings: Of the environment.
+        live: Reads the ledger's live rows. It is called after the timers are listed: an instance is in the ledger
+            before its timer is set.
+        alive: Ids that EC2 shows alive.
+
+    Raises:
+        CloudError: EventBridge Scheduler can't be asked.
+        DatabaseError: Postgres can't be used.
+    """
+    if settings.schedule_group is None:
+        return []
+    prefix = external_timer_name_for(settings.deployment, "")
+    armed = schedules.armed_names(CloudAccess.of(settings), group=settings.schedule_group, prefix=prefix)
+    if not armed:
+        return []
+    there = {*alive, *(record.instance_id for record in live())}
+    return sorted({name.removeprefix(prefix) for name in armed} - there)
 
 
 def unarmed(settings: Settings, records: Sequence[InstanceRecord]) -> list[InstanceRecord]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from janitor.domain.reaping import LONGEST_LEASE
+
 # cloud-init runs it in front of most of the boot and waits for it: whatever stays runs detached.
 # - `systemd-run --no-block`, without default dependencies: waiting for sysinit.target would wait for cloud-init itself.
 # - The loop runs this same file again: systemd would expand `$` in a command line.
@@ -22,10 +24,12 @@ _USER_DATA = """\
 # Janitor's guest timer: powers this instance off when its time is over.
 # Usage: no arguments at boot; `watch <instant> <file with a later instant> <poweroff>` for the loop.
 
-janitor_instant() { # the instant (epoch seconds) that counts: the given one, or a later one in the file
+janitor_instant() { # the instant (epoch seconds) that counts: the given one, or a later one in the file, within bounds
   later=$(head -c 32 "$2" 2>/dev/null) || later=
   case $later in '' | 0* | *[!0-9]* | ????????????*) later=0 ;; esac
-  if [ "$later" -gt "$1" ]; then echo "$later"; else echo "$1"; fi
+  [ "$later" -gt "$1" ] || later=$1
+  [ "$later" -le $(($1 + @LEASE@)) ] || later=$(($1 + @LEASE@))
+  echo "$later"
 }
 
 if [ "${1-}" = watch ]; then
@@ -59,6 +63,9 @@ command -v "$detach" >/dev/null || detach='nohup'
 exit 0
 """
 
+# What the instance's own file says is bounded as every other word is: a repository's code may have written it.
+_LEASE_SECONDS = str(int(LONGEST_LEASE.total_seconds()))
+
 _EXTENSION = """\
 umask 077
 file=${HOME:-/root}/.janitor-power-off-at
@@ -69,7 +76,7 @@ echo "janitor: this instance powers itself off at @AT@ (epoch seconds) or later"
 
 def guest_user_data(power_off_at: datetime) -> str:
     """User data that powers the instance off at `power_off_at` (timezone-aware; rounded up to a second)."""
-    return _USER_DATA.replace("@AT@", _epoch_seconds(power_off_at))
+    return _USER_DATA.replace("@AT@", _epoch_seconds(power_off_at)).replace("@LEASE@", _LEASE_SECONDS)
 
 
 def extension_script(until: datetime) -> str:

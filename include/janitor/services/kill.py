@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -24,7 +25,11 @@ from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
 
+log = logging.getLogger(__name__)
+
 _VERIFY_FOR = timedelta(minutes=5)
+_NO_LEDGER = (DatabaseError, SettingsError)
+"""Postgres can't be used, or no setting says where it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +44,15 @@ class KillReport:
     """What each instance was, in words: its repository, and whether it was kept, adopted or unknown."""
 
 
-def kill_all(settings: Settings, *, progress: Callable[[str], None]) -> KillReport:
+def kill_all(settings: Settings, *, progress: Callable[[str], None], verify_for: timedelta = _VERIFY_FOR) -> KillReport:
     """Stop all runs, then terminate all instances, those that a debug lease keeps too.
 
     A dead Airflow or a dead Postgres is no reason to leave instances: it is said, and they are ended all the same.
+
+    Args:
+        settings: Of the environment.
+        progress: Takes a line for people at each step.
+        verify_for: How long EC2 is asked whether everything is gone.
 
     Raises:
         CloudError: EC2 can't be asked.
@@ -53,12 +63,14 @@ def kill_all(settings: Settings, *, progress: Callable[[str], None]) -> KillRepo
     scope = terminating.scope_of_deployment(settings.deployment)
     try:
         ending = terminating.end_scope(
-            settings, scope, TerminationReason.OPERATOR_KILL, timeout=_VERIFY_FOR, spare_kept=False
+            settings, scope, TerminationReason.OPERATOR_KILL, timeout=verify_for, spare_kept=False
         )
         terminated, remaining = ending.terminated, ending.left
-    except DatabaseError as exc:
+        for instance_id, word in ending.refused.items():
+            progress(f"EC2 refuses to terminate {instance_id}: {word}")
+    except _NO_LEDGER as exc:
         progress(f"The ledger can't be used; going by EC2's tags alone: {exc}")
-        ended, left = terminating.terminate_by_tag(settings, scope, timeout=_VERIFY_FOR)
+        ended, left = terminating.terminate_by_tag(settings, scope, timeout=verify_for)
         terminated, remaining = tuple(ended), tuple(left)
     _settle(settings, list(cancelled.values()), progress)
     return KillReport(terminated=terminated, remaining=remaining, cancelled_runs=tuple(cancelled), was=was)
@@ -73,27 +85,35 @@ def _cancel_runs(settings: Settings, progress: Callable[[str], None]) -> dict[st
                 if run.status is RunStatus.RUNNING:
                     cancelled[run.airflow_run_id] = run.run_id
                     store.finish_run(connection, run.run_id, RunStatus.CANCELLED, "kill-all-workers")
-    except DatabaseError as exc:
+    except _NO_LEDGER as exc:
         progress(f"Runs could not be cancelled in the database: {exc}")
     try:
         with AirflowClient(settings) as airflow:
-            for airflow_run_id in airflow.running():
-                progress(f"Stopping run {airflow_run_id}")
-                cancelled[airflow_run_id] = run_id_for(settings.deployment, airflow_run_id)
-                airflow.mark_failed(airflow_run_id)
+            stopped: set[str] = set()
+            # Airflow names a page of them at a time; what was stopped makes room for the rest.
+            while going_on := set(airflow.running()) - stopped:
+                for airflow_run_id in sorted(going_on):
+                    progress(f"Stopping run {airflow_run_id}")
+                    cancelled[airflow_run_id] = run_id_for(settings.deployment, airflow_run_id)
+                    airflow.mark_failed(airflow_run_id)
+                stopped |= going_on
     except (AirflowError, NotFoundError, SettingsError) as exc:
         progress(f"Runs could not be stopped in Airflow, they may launch again: {exc}")
     return cancelled
 
 
 def _describe(settings: Settings) -> dict[str, str]:
-    """What each live instance is, in words."""
-    seen = ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)
+    """What each live instance is, in words; without EC2's answer nothing, which is no reason to stop here."""
+    try:
+        seen = ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)
+    except CloudError as exc:
+        log.warning("what the instances are can't be said: %s", exc)
+        return {}
     rows: dict[str | None, InstanceRecord] | None
     try:
         with transaction(settings.writer_url) as connection:
             rows = {row.instance_id: row for row in ledger.live_of_deployment(connection, settings.deployment)}
-    except DatabaseError:
+    except _NO_LEDGER:
         rows = None
     return {one.instance_id: _words(one, rows) for one in seen}
 
@@ -120,5 +140,5 @@ def _settle(settings: Settings, runs: list[UUID], progress: Callable[[str], None
             for validation_id, _ in unfinished:
                 record_validation(settings, validation_id)
         settle_reservations(settings)
-    except (CloudError, DatabaseError) as exc:
+    except (CloudError, *_NO_LEDGER) as exc:
         progress(f"What was cancelled is not recorded in full, the next pass of the reaper does it: {exc}")

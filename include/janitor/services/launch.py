@@ -82,19 +82,20 @@ def advance_launch(settings: Settings, validation_id: UUID, run_instance: RunIns
     if not isinstance(order, _Order):
         return order
     record = order.record
-    if order.adopted_instance_id is not None:
-        _keep_launched(settings, record, validation_id, order.adopted_instance_id)
-        return Launched(instance_id=order.adopted_instance_id, adopted=True)
-    parameters = dict(record.launch_parameters)
-    try:
-        instance_id = run_instance(parameters.pop("ImageId"), parameters)
-    except Exception as exc:
-        failure = launch_failure_of(exc)
-        if failure is None:
-            raise  # not a word of AWS's: the intent stays, and the next try adopts what there may be
-        return _after_failure(settings, record, validation_id, failure, exc)
-    _keep_launched(settings, record, validation_id, instance_id)
-    return Launched(instance_id=instance_id, adopted=False)
+    instance_id = order.adopted_instance_id
+    if instance_id is None:
+        parameters = dict(record.launch_parameters)
+        try:
+            instance_id = run_instance(parameters.pop("ImageId"), parameters)
+        except Exception as exc:
+            failure = launch_failure_of(exc, record.instance_type)
+            if failure is None:
+                raise  # not a word of AWS's: the intent stays, and the next try adopts what there may be
+            return _after_failure(settings, record, validation_id, failure, exc)
+    if not _keep_launched(settings, record, validation_id, instance_id):
+        _end_late_one(settings, record, instance_id)
+        return NotYet(until=datetime.now(timezone.utc), why=f"{instance_id} came after its intent was given up")
+    return Launched(instance_id=instance_id, adopted=order.adopted_instance_id is not None)
 
 
 def keep_problem(settings: Settings, validation_id: UUID, reason_code: str, summary: str) -> None:
@@ -109,8 +110,9 @@ def _order(settings: Settings, validation_id: UUID) -> _Order | NoPlace | NotYet
         known = ledger.live_of_validation(connection, validation_id)
     # Without an intent nothing was ever launched, so there is nothing to ask EC2.
     seen = ec2.find_by_validation(CloudAccess.of(settings), validation_id) if known is not None else []
-    if known is not None and known.instance_id is not None:
-        # A row whose instance has ended meanwhile must not be adopted, nor hold the validation's one place.
+    if known is not None:
+        # A row whose instance has ended meanwhile must not be adopted, nor hold the validation's one place. And an
+        # intent that nobody carried out in time is closed: its instance would have the limit of back then.
         observe_rows(settings, [known], seen)
     now = datetime.now(timezone.utc)
     with transaction(settings.writer_url) as connection:
@@ -140,10 +142,11 @@ def _order(settings: Settings, validation_id: UUID) -> _Order | NoPlace | NotYet
     return _Order(record=record, adopted_instance_id=adopted or record.instance_id)
 
 
-def _keep_launched(settings: Settings, record: InstanceRecord, validation_id: UUID, instance_id: str) -> None:
+def _keep_launched(settings: Settings, record: InstanceRecord, validation_id: UUID, instance_id: str) -> bool:
+    """Keep what RunInstances answered; False where the intent was closed meanwhile, because nothing had shown."""
     with transaction(settings.writer_url) as connection:
         if not ledger.keep_launched(connection, record.ledger_id, instance_id):
-            raise ConflictError(f"{instance_id} came after its intent was given up; it is terminated by its tag")
+            return False
         attempts.finish_attempt(connection, record.ledger_id, PlacementResult.LAUNCHED)
         store.mark_launched(connection, validation_id, instance_id)
     try:
@@ -151,6 +154,15 @@ def _keep_launched(settings: Settings, record: InstanceRecord, validation_id: UU
     except CloudError as exc:
         # Four other killers stand ready, and the reaper sets what is missing.
         log.warning("the external timer of %s can't be set now: %s", instance_id, exc)
+    return True
+
+
+def _end_late_one(settings: Settings, record: InstanceRecord, instance_id: str) -> None:
+    """End an instance that nobody counts on any more. It gets a row of its own, which counts and pays for it."""
+    log.warning("%s came after its intent was given up; it is terminated", instance_id)
+    with transaction(settings.writer_url) as connection:
+        ledger.adopt_late(connection, record.ledger_id, instance_id)
+    ec2.terminate(CloudAccess.of(settings), [instance_id])
 
 
 def _after_failure(

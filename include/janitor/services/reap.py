@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from janitor.cloud import instances as ec2
@@ -20,6 +19,7 @@ from janitor.domain.reaping import ReapDecision, ReapStep, is_new
 from janitor.domain.states import ReaperAction, ReapEvidence
 from janitor.services import external_timer
 from janitor.services.external_notices import take_notices
+from janitor.services.reap_report import ReapError, ReapReport
 from janitor.services.reap_view import Candidate, look
 from janitor.services.reconcile import observe_deployment
 from janitor.services.settle import settle_abandoned
@@ -27,54 +27,15 @@ from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import reaping as store
 from janitor.stores.database import Connection, transaction
+from janitor.stores.records import InstanceRecord
+
+__all__ = ["ReapError", "ReapReport", "reap_once"]
 
 log = logging.getLogger(__name__)
 
 RECHECK_PAUSE = timedelta(seconds=2)
 _VERIFY_FOR = timedelta(seconds=10)
 _VERIFY_POLL = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReapReport:
-    """What a pass saw and did; in a dry run, what it would have done."""
-
-    dry_run: bool = False
-    busy: bool = False
-    """Another pass was under way: this one did nothing."""
-    looked_at: int = 0
-    """Instances that EC2 shows and that aren't ending."""
-    marked: tuple[str, ...] = ()
-    cleared: tuple[str, ...] = ()
-    adopted: tuple[str, ...] = ()
-    terminated: tuple[str, ...] = ()
-    """EC2 accepted the request."""
-    would_terminate: tuple[str, ...] = ()
-    still_alive: tuple[str, ...] = ()
-    """EC2 goes on showing them alive: asked to end in this pass, or past their bound."""
-    evidence: dict[str, ReapEvidence] = field(default_factory=dict)
-    """Why, for each instance that is marked, terminated or would be."""
-    timers_armed: tuple[str, ...] = ()
-    notices_taken: tuple[str, ...] = ()
-    """Storage keys."""
-    settled: tuple[str, ...] = ()
-    """Validations that got their final state."""
-    runs_closed: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What was left out, without harm: the next pass does it."""
-    problems: tuple[str, ...] = ()
-
-
-class ReapError(CloudError):
-    """AWS could not be asked, or not for everything; the report says how far the pass came."""
-
-    def __init__(self, message: str, report: ReapReport) -> None:
-        self.report = report
-        super().__init__(message)
-
-    def __reduce__(self) -> tuple[type[ReapError], tuple[str, ReapReport]]:
-        # Crosses process boundaries (Airflow tasks): the default would rebuild it from its text.
-        return type(self), (str(self), self.report)
 
 
 def reap_once(settings: Settings, *, dry_run: bool = False, recheck_pause: timedelta = RECHECK_PAUSE) -> ReapReport:
@@ -107,6 +68,9 @@ class _Pass:
         self._did: dict[ReaperAction, list[str]] = {action: [] for action in ReaperAction}
         self._evidence: dict[str, ReapEvidence] = {}
         self._looked_at = 0
+        self._alive: set[str] | None = None
+        """What EC2 showed; None: it could not be asked."""
+        self._timers_removed: list[str] = []
         self._still_alive: set[str] = set()
         self._notes: list[str] = []
         self._problems: list[str] = []
@@ -122,6 +86,7 @@ class _Pass:
             self._reap(recheck_pause)
         with self._step("external timers"):
             self._arm_timers()
+            self._remove_timers()
         with self._step("abandoned work"):
             settled = settle_abandoned(self._settings, dry_run=self._dry_run)
             self._did[ReaperAction.VALIDATION_SETTLED] += [str(one) for one in settled.settled]
@@ -145,7 +110,7 @@ class _Pass:
 
     def _reap(self, recheck_pause: timedelta) -> None:
         candidates = look(self._settings)
-        self._looked_at = len(candidates)
+        self._looked_at, self._alive = len(candidates), {one.instance_id for one in candidates}
         candidates = [self._with_row(one) for one in candidates]
         with transaction(self._settings.writer_url) as connection:
             marks = store.marks_of(connection, self._settings.deployment)
@@ -239,8 +204,7 @@ class _Pass:
 
     def _arm_timers(self) -> None:
         """Give a timer in AWS to every live instance that lacks one, for what a task left undone."""
-        with transaction(self._settings.writer_url) as connection:
-            rows = ledger.live_of_deployment(connection, self._settings.deployment)
+        rows = self._live_rows()
         gone = {*self._did[ReaperAction.TERMINATED], *self._did[ReaperAction.WOULD_TERMINATE]}
         wanting = [row for row in rows if row.instance_id not in gone and row.may_live_until > _now()]
         for row in external_timer.unarmed(self._settings, wanting):
@@ -254,6 +218,23 @@ class _Pass:
                 with transaction(self._settings.writer_url) as connection:
                     store.add_event(connection, row.deployment, ReaperAction.TIMER_ARMED, instance_id=row.instance_id)
             self._did[ReaperAction.TIMER_ARMED].append(row.instance_id)
+
+    def _remove_timers(self) -> None:
+        """Take the timers away of what was ended by somebody who leaves them: the function, the guest, AWS."""
+        if self._alive is None:
+            return
+        for instance_id in external_timer.left_behind(self._settings, self._live_rows, self._alive):
+            if not self._dry_run:
+                try:
+                    external_timer.disarm_external_timer(self._settings, instance_id)
+                except CloudError as exc:
+                    self._problems.append(str(exc))
+                    return
+            self._timers_removed.append(instance_id)
+
+    def _live_rows(self) -> list[InstanceRecord]:
+        with transaction(self._settings.writer_url) as connection:
+            return ledger.live_of_deployment(connection, self._settings.deployment)
 
     def _event(
         self,
@@ -286,6 +267,7 @@ class _Pass:
             still_alive=tuple(sorted(self._still_alive)),
             evidence=dict(self._evidence),
             timers_armed=did[ReaperAction.TIMER_ARMED],
+            timers_removed=tuple(self._timers_removed),
             notices_taken=did[ReaperAction.NOTICE_TAKEN],
             settled=did[ReaperAction.VALIDATION_SETTLED],
             runs_closed=did[ReaperAction.RUN_CLOSED],

@@ -62,10 +62,14 @@ class Candidate:
         """What is decided from."""
         owner = None
         if self.ledger is not None:
+            record = self.ledger.record
+            # A row that was ended, or given up for another instance, has nobody who works on it, whatever its
+            # validation does meanwhile.
+            works = record.state.is_live and record.given_up_at is None
             owner = Ownership(
-                expires_at=self.ledger.record.expires_at,
-                keep_until=self.ledger.record.keep_until,
-                validation=self.ledger.validation,
+                expires_at=record.expires_at,
+                keep_until=record.keep_until,
+                validation=self.ledger.validation if works else None,
             )
         return InstanceFacts(state=self.seen.state, launched_at=self.seen.launched_at, tags=self.seen.tags, owner=owner)
 

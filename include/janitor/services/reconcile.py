@@ -21,7 +21,7 @@ from janitor.domain.errors import CloudError
 from janitor.domain.identity import notice_key_for
 from janitor.domain.states import InstanceState, NoticeKind, PlacementResult, TerminationReason
 from janitor.settings import Settings
-from janitor.stores import ledger
+from janitor.stores import ledger, validations
 from janitor.stores import placement as attempts
 from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
@@ -55,7 +55,9 @@ def observe_rows(settings: Settings, rows: Sequence[InstanceRecord], seen: Seque
     }
     found: list[_Found] = []
     for row in rows:
-        instance = by_id.get(row.instance_id or "") or by_name.get((row.validation_id, row.tags.get("Name")))
+        # Only an intent is found by its name: somebody may have launched another one with the same tags.
+        name = (row.validation_id, row.tags.get("Name"))
+        instance = by_id.get(row.instance_id) if row.instance_id is not None else by_name.get(name)
         if instance is None:
             observed = _look_again(settings, row)
         else:
@@ -88,6 +90,9 @@ def _keep(connection: Connection, found: _Found) -> None:
             launched_at=instance.launched_at,
         )
         attempts.finish_attempt(connection, row.ledger_id, PlacementResult.LAUNCHED)
+        if row.validation_id is not None:
+            # The hard limit counts from here, also where the launch itself was cut off before it could say so.
+            validations.mark_launched(connection, row.validation_id, instance.instance_id)
     if found.state is InstanceState.NOT_LAUNCHED:
         detail = "EC2 shows no instance for this intent"
         ledger.intend_termination(connection, row.ledger_id, TerminationReason.LAUNCH_FAILED, detail)
@@ -100,6 +105,7 @@ def _keep(connection: Connection, found: _Found) -> None:
         found.state,
         state_reason=instance.state_reason if instance else None,
         inferred=found.inferred,
+        ended_at=instance.changed_at if instance else None,
     )
 
 
@@ -137,9 +143,11 @@ def _reason(settings: Settings, row: InstanceRecord, instance: InstanceSeen | No
     if row.termination_reason is not None or row.instance_id is None:
         return row.termination_reason or TerminationReason.INSTANCE_LOST
     code = instance.state_reason if instance else None
+    ended_at = instance.changed_at if instance else None
     return infer_termination_reason(
         code,
-        seen_at=now,
+        # Seen late, an end is not the timers' doing for that.
+        seen_at=min(now, ended_at or now),
         may_live_until=row.may_live_until,
         reap_interval=settings.reap_interval,
         has_notice=now >= row.expires_at and _has_notice(settings, row.instance_id),

@@ -10,12 +10,18 @@ from uuid import UUID
 
 from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
-from janitor.domain.replacing import REASONS_OF_LOSS, is_worth_another_host, may_replace, reason_of_loss
+from janitor.domain.replacing import (
+    LOST_FOR_GOOD,
+    REASONS_OF_LOSS,
+    is_worth_another_host,
+    may_replace,
+    reason_of_loss,
+)
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.domain.watching import WatchOutcome
 from janitor.services.launch import LaunchStep, NotYet, advance_launch
-from janitor.services.record import conclude_validation
 from janitor.services.terminate import end_scope, scope_of_validation
+from janitor.services.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts
@@ -23,30 +29,37 @@ from janitor.stores import validations as store
 from janitor.stores.database import transaction
 
 
-def is_replaceable(settings: Settings, validation_id: UUID, outcome: WatchOutcome) -> bool:
-    """Whether the validation goes on with another instance, although this one ended so.
+def is_replaceable(settings: Settings, watch: Watch, outcome: WatchOutcome) -> bool:
+    """Whether the watched validation goes on with another instance, although this one ended so.
 
     Raises:
         CloudError: AWS can't be asked.
         DatabaseError: Postgres can't be used.
     """
+    validation_id = watch.validation.validation_id
     with transaction(settings.writer_url) as connection:
         validation = store.get_validation(connection, validation_id)
         instance = ledger.latest_of_validation(connection, validation_id)
         earlier = attempts.attempts_of(connection, validation_id)
     launched = sum(one.result is PlacementResult.LAUNCHED for one in earlier)
-    if instance is None or validation.watch_outcome is not None or validation.run_status.is_final:
+    if instance is None or validation.watch_outcome is not None:
+        return False
+    if validation.status.is_final or validation.run_status.is_final:
         return False
     if instance.termination_reason is not None and instance.termination_reason not in REASONS_OF_LOSS:
         return False  # somebody ended it on purpose
     now = datetime.now(timezone.utc)
+    if instance.is_kept(now) and outcome not in LOST_FOR_GOOD:
+        return False  # a person looks at it, and it can't be replaced without being ended
     if not may_replace(outcome, launched_before=launched, now=now, deadline_at=instance.deadline_at):
         return False
-    return is_worth_another_host(outcome, conclude_validation(settings, validation_id))
+    return is_worth_another_host(outcome, watch.conclude().conclusion)
 
 
 def begin_replacement(settings: Settings, validation_id: UUID, outcome: WatchOutcome) -> None:
     """Give the instance up, and keep why; from here on the validation has nothing to watch.
+
+    How its watching ended is the validation's own end as long as no successor is intended.
 
     Raises:
         DatabaseError: Postgres can't be used.
@@ -56,6 +69,7 @@ def begin_replacement(settings: Settings, validation_id: UUID, outcome: WatchOut
         if instance is not None:
             ledger.intend_termination(connection, instance.ledger_id, reason_of_loss(outcome))
             ledger.give_up(connection, instance.ledger_id)
+            store.keep_watch_outcome(connection, validation_id, outcome, None, None)
 
 
 def is_being_replaced(settings: Settings, validation_id: UUID) -> bool:

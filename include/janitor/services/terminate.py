@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
@@ -80,6 +80,8 @@ class Ending:
     """Still there by EC2 or by the ledger; an intent shows as its token."""
     kept: tuple[str, ...]
     """Left alone because of a debug lease."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """EC2's last word on those of `left` that it refuses to terminate."""
 
 
 def end_scope(
@@ -91,7 +93,8 @@ def end_scope(
     terminate: Terminate | None = None,
     spare_kept: bool = True,
 ) -> Ending:
-    """Terminate everything in scope and wait until EC2 says terminated. An AWS that can't be asked is asked again.
+    """Terminate everything in scope and wait until EC2 says terminated. An AWS that can't be asked is asked again, and
+    one instance that it refuses to end saves no other.
 
     Args:
         reason: Kept in the ledger first.
@@ -104,20 +107,20 @@ def end_scope(
         DatabaseError: Postgres can't be used.
     """
     access = CloudAccess.of(settings)
-    ask = terminate or (lambda ids: ec2.terminate(access, ids))
     give_up_at = time.monotonic() + timeout.total_seconds()
     asked: set[str] = set()
+    refused: Mapping[str, str] = {}
     pause = min(_FIRST_POLL, settings.poll_interval)
     while True:
         problem: CloudError | None = None
         look = _Look(gone=[], left=[], kept=[])
         try:
             look = _look(settings, scope, reason, spare_kept=spare_kept)
-            if look.left:
-                ask([name for name in look.left if not name.startswith(_INTENT)])
-                asked.update(name for name in look.left if not name.startswith(_INTENT))
         except CloudError as exc:
             problem = exc
+        ids = [name for name in look.left if not name.startswith(_INTENT)]
+        refused = _ask_for_all(ids, terminate, give_up_at) if terminate else ec2.terminate_together(access, ids)
+        asked.update(set(ids) - refused.keys())
         if problem is None and not look.left:
             break
         if time.monotonic() >= give_up_at:
@@ -127,9 +130,28 @@ def end_scope(
         time.sleep(pause.total_seconds())
         pause = min(pause * _POLL_GROWTH, max(settings.poll_interval, _FIRST_POLL))
     ended = asked - set(look.left)
-    for instance_id in sorted(ended | set(look.gone)):
-        _disarm(settings, instance_id)
-    return Ending(terminated=tuple(sorted(ended)), left=tuple(look.left), kept=tuple(look.kept))
+    _disarm(settings, sorted(ended | set(look.gone)))
+    for instance_id, word in refused.items():
+        log.warning("EC2 refuses to terminate %s: %s", instance_id, word)
+    return Ending(terminated=tuple(sorted(ended)), left=tuple(look.left), kept=tuple(look.kept), refused=dict(refused))
+
+
+def _ask_for_all(ids: Sequence[str], terminate: Terminate, give_up_at: float) -> dict[str, str]:
+    """Ask for all at once; where that is refused, one by one. Returns what failed: id → EC2's word."""
+    if not ids:
+        return {}
+    try:
+        terminate(ids)
+    except CloudError as exc:
+        if len(ids) == 1:
+            return {ids[0]: str(exc)}
+        failed: dict[str, str] = {}
+        for number, instance_id in enumerate(ids):
+            if time.monotonic() >= give_up_at:
+                return failed | dict.fromkeys(ids[number:], str(exc))
+            failed |= _ask_for_all([instance_id], terminate, give_up_at)
+        return failed
+    return {}
 
 
 def remaining(settings: Settings, scope: Scope) -> list[str]:
@@ -145,21 +167,31 @@ def remaining(settings: Settings, scope: Scope) -> list[str]:
 def terminate_by_tag(settings: Settings, scope: Scope, *, timeout: timedelta) -> tuple[list[str], list[str]]:
     """Terminate what EC2 shows in scope without a word from the ledger, for when Postgres is gone.
 
+    An AWS that can't be asked is asked again, and one instance that it refuses to end saves no other.
+
     Returns:
         (terminated ids, what EC2 still shows after `timeout`). The ledger learns of it when it is reconciled.
 
     Raises:
-        CloudError: EC2 can't be asked.
+        CloudError: EC2 could not be asked until the end.
     """
     access = CloudAccess.of(settings)
     give_up_at = time.monotonic() + timeout.total_seconds()
     asked: set[str] = set()
     while True:
-        found = sorted({instance.instance_id for instance in scope.in_ec2(access)})
-        if not found or time.monotonic() >= give_up_at:
-            return sorted(asked - set(found)), found
-        ec2.terminate(access, found)
-        asked.update(found)
+        try:
+            found = sorted({instance.instance_id for instance in scope.in_ec2(access)})
+        except CloudError as exc:
+            if time.monotonic() >= give_up_at:
+                raise
+            log.warning("asking again: %s", exc)
+        else:
+            if not found or time.monotonic() >= give_up_at:
+                return sorted(asked - set(found)), found
+            refused = ec2.terminate_together(access, found)
+            for instance_id, word in refused.items():
+                log.warning("EC2 refuses to terminate %s: %s", instance_id, word)
+            asked.update(set(found) - refused.keys())
         time.sleep(settings.poll_interval.total_seconds())
 
 
@@ -194,9 +226,12 @@ def _look(settings: Settings, scope: Scope, reason: TerminationReason | None, *,
     return _Look(gone=sorted(before - there), left=sorted(there - kept), kept=sorted(there & kept))
 
 
-def _disarm(settings: Settings, instance_id: str) -> None:
-    try:
-        disarm_external_timer(settings, instance_id)
-    except CloudError as exc:
-        # It fires at an instance that is gone, which does nothing, and deletes itself.
-        log.warning("the external timer of %s stays: %s", instance_id, exc)
+def _disarm(settings: Settings, instance_ids: Sequence[str]) -> None:
+    """Take timers away. They fire at instances that are gone, which does nothing; the reaper takes what stays."""
+    for number, instance_id in enumerate(instance_ids):
+        try:
+            disarm_external_timer(settings, instance_id)
+        except CloudError as exc:
+            # Each of the others would wait as long for a service that is down.
+            log.warning("the external timers of %s stay for now: %s", ", ".join(instance_ids[number:]), exc)
+            return

@@ -32,6 +32,7 @@ from janitor.domain.watching import (
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.services.artefact import ensure_artefact
 from janitor.services.build_history import build_spec
+from janitor.services.conclude import Concluded, conclude_validation
 from janitor.services.instance_script import instance_script
 from janitor.services.seen import keep_seen
 from janitor.settings import Settings
@@ -58,6 +59,7 @@ class Watch:
         self._access = CloudAccess.of(settings)
         self._artefact_ready = False
         self._end: Decision | None = None
+        self._concluded: Concluded | None = None
         with transaction(settings.writer_url) as connection:
             self._validation = store.get_validation(connection, validation_id)
             instance = ledger.latest_of_validation(connection, validation_id)
@@ -98,7 +100,7 @@ class Watch:
         if decision.step is Step.SEND_COMMAND:
             self._send()
         elif decision.step is Step.FINISH:
-            self._end = decision
+            self._end, self._concluded = decision, None
             return decision.outcome
         elif not self._artefact_ready:
             # The instance is still booting: time to have the artefact in place before it is asked for.
@@ -107,7 +109,7 @@ class Watch:
         return None
 
     def keep(self) -> None:
-        """Write how it ended, for `record` to conclude from; the first time counts."""
+        """Write how it ended, for whoever concludes it; the first time counts."""
         if self._end is None or self._end.outcome is None:
             return
         command = self._end.command
@@ -123,6 +125,12 @@ class Watch:
                 ledger.keep_command_end(connection, self._instance.ledger_id, command.ended_at or _now())
         if self._end.outcome is WatchOutcome.TIME_UP and command is not None:
             ssm.cancel(self._access, self._instance_id, command.command_id)
+
+    def conclude(self) -> Concluded:
+        """What the end that was seen means; its report is fetched once."""
+        if self._concluded is None:
+            self._concluded = conclude_validation(self._settings, self._validation.validation_id, self._end)
+        return self._concluded
 
     def _observe(self) -> Observation:
         command: CommandObservation | None = None
@@ -180,7 +188,9 @@ class Watch:
         key = report_key_for(validation.run_id, validation.validation_id, instance.generation)
         plan = RepositoryPlan.from_dict(validation.plan)
         with transaction(settings.writer_url) as connection:
-            build = build_spec(connection, settings.deployment, plan.organization, plan.name)
+            build = build_spec(
+                connection, settings.deployment, plan.organization, plan.name, bake_target=plan.bake_target
+            )
         spec = ValidationSpec(
             validation_id=str(validation.validation_id),
             run_id=str(validation.run_id),

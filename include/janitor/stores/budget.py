@@ -29,6 +29,9 @@ class LeaseTerms:
     volume_usd_gib_month: Decimal | None
     may_live_until: datetime
     daily_budget_usd: Decimal | None
+    max_run_cost_usd: Decimal | None
+    run_used_usd: Decimal
+    """Reserved and spent by the run's validations and leases."""
 
 
 def lock_budget(connection: Connection, deployment: str) -> date:

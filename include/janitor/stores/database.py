@@ -6,7 +6,7 @@ open one, and it sets a statement timeout so that a lock held by somebody else c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,14 @@ from janitor.domain.errors import DatabaseError
 
 CONNECT_TIMEOUT = timedelta(seconds=10)
 STATEMENT_TIMEOUT = timedelta(seconds=30)
+DEAD_HOST: Mapping[str, Any] = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A host that died without a word, as in a failover, is found out within half a minute, not after the kernel's two
+hours. Source: PostgreSQL documentation, libpq, "Parameter Key Words"; the last one in milliseconds, on Linux alone."""
 
 Connection = psycopg.Connection[DictRow]
 
@@ -41,12 +49,23 @@ def transaction(database_url: str, *, application_name: str = "janitor") -> Iter
             connect_timeout=int(CONNECT_TIMEOUT.total_seconds()),
             application_name=application_name,
             options=f"-c search_path=janitor,pg_catalog -c statement_timeout={milliseconds} -c timezone=UTC",
+            **DEAD_HOST,
         ) as connection:
             yield connection
     except psycopg.OperationalError as exc:
         raise DatabaseError(f"Postgres can't be used: {_first_line(exc)}; is the stack up? Try `make status`") from exc
     except psycopg.errors.UndefinedTable as exc:
         raise DatabaseError(f"the database has no Janitor tables ({_first_line(exc)}); run `make db-migrate`") from exc
+    except psycopg.errors.ReadOnlySqlTransaction as exc:
+        raise DatabaseError(f"Postgres only reads ({_first_line(exc)}); is its address that of a replica?") from exc
+    except psycopg.errors.InsufficientPrivilege as exc:
+        raise DatabaseError(
+            f"the role may not do this ({_first_line(exc)}); is it a member of janitor_write? Or run `make db-migrate`"
+        ) from exc
+    except psycopg.IntegrityError:
+        raise  # an invariant that a caller may know of
+    except psycopg.Error as exc:
+        raise DatabaseError(f"Postgres refused a statement ({_first_line(exc)}); try `make db-migrate`") from exc
 
 
 def _first_line(exc: BaseException) -> str:

@@ -126,6 +126,11 @@ def keep_launched(
     return bool(changed)
 
 
+def adopt_late(connection: Connection, ledger_id: int, instance_id: str) -> None:
+    """Write a row for an instance that came after its own was closed: adopted, and about to be ended."""
+    named_queries().adopt_late(connection, ledger_id=ledger_id, instance_id=instance_id)
+
+
 def keep_price(connection: Connection, ledger_id: int, price_usd_hour: Decimal) -> None:
     """Keep what the instance really costs by the hour."""
     named_queries().keep_price(connection, ledger_id=ledger_id, price_usd_hour=price_usd_hour)
@@ -148,12 +153,14 @@ def observe_state(
     *,
     state_reason: str | None = None,
     inferred: TerminationReason = TerminationReason.INSTANCE_LOST,
+    ended_at: datetime | None = None,
 ) -> None:
     """Keep a state that EC2 showed; a late or repeated observation changes nothing.
 
     Args:
         state_reason: EC2's own code for it.
         inferred: The reason of an end that has none yet.
+        ended_at: When it ended by EC2's word; counts where its shutting-down was not seen. None: now.
     """
     named_queries().observe_state(
         connection,
@@ -161,6 +168,7 @@ def observe_state(
         state=state.value,
         state_reason=state_reason,
         inferred_reason=inferred.value,
+        ended_at=ended_at,
     )
 
 

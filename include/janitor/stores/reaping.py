@@ -24,7 +24,7 @@ from janitor.domain.states import (
     RunStatus,
     ValidationStatus,
 )
-from janitor.stores.database import CONNECT_TIMEOUT, Connection
+from janitor.stores.database import CONNECT_TIMEOUT, DEAD_HOST, Connection
 from janitor.stores.queries import named_queries
 from janitor.stores.records import InstanceRecord
 
@@ -80,6 +80,7 @@ def pass_lock(database_url: str, deployment: str) -> Iterator[bool]:
             autocommit=True,
             connect_timeout=int(CONNECT_TIMEOUT.total_seconds()),
             application_name="janitor-reaper",
+            **DEAD_HOST,
         )
     except psycopg.OperationalError as exc:
         raise DatabaseError(f"Postgres can't be used: {exc}; is the stack up? Try `make status`") from exc

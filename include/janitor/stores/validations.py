@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg.types.json import Jsonb
 
+from janitor.domain.errors import DatabaseError
 from janitor.domain.outcome import Conclusion
-from janitor.domain.states import RunStatus
+from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.domain.watching import WatchOutcome
 from janitor.protocol.report import REPORT_FORMAT, Report
 from janitor.stores.database import Connection, one
 from janitor.stores.queries import named_queries
 from janitor.stores.records import ValidationRecord
+
+
+class UnstorableError(DatabaseError):
+    """The database refuses the values themselves: writing them again will not help."""
+
+
+@contextmanager
+def refused_if_unstorable() -> Iterator[None]:
+    """Around statements that write what an instance has handed in.
+
+    Raises:
+        UnstorableError: A value doesn't fit its column or breaks an invariant; the transaction is lost.
+    """
+    try:
+        yield
+    except (psycopg.DataError, psycopg.IntegrityError) as exc:
+        raise UnstorableError(f"Postgres refuses what it says: {str(exc).splitlines()[0]}") from exc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +194,21 @@ def finish_validation(connection: Connection, validation_id: UUID, conclusion: C
         cuda_detected=report.cuda_detected if report else None,
     )
     return bool(changed)
+
+
+def kept_conclusion(connection: Connection, validation_id: UUID) -> Conclusion | None:
+    """How a validation ended as it was written, without its report; None as long as it isn't final."""
+    row = named_queries().validation(connection, validation_id=validation_id)
+    if row is None or row["finished_at"] is None:
+        return None
+    return Conclusion(
+        status=ValidationStatus(row["status"]),
+        reason_code=row["status_reason_code"],
+        summary=row["status_summary"],
+        failing_check=row["failing_check"],
+        timeout_enforced=row["timeout_enforced"],
+        report=None,
+    )
 
 
 def insert_report(

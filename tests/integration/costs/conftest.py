@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from janitor.settings import Settings, load_settings
-from janitor.stores.migrate import migrate
-from tests.support.postgres import TestDatabase, running_postgres
+from tests.support.deployment import database, environment, settings
 
-ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDatabase]:
-    """A server with the product's schema."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as running:
-        migrate(running.owner_url)
-        yield running
-
-
-@pytest.fixture
-def environment(database: TestDatabase, tmp_path: Path) -> dict[str, str]:
-    """Variables of a deployment of its own: tests don't see each other's money."""
-    return {
-        "PATH": os.environ["PATH"],
-        "JANITOR_STACK": "external",
-        "JANITOR_STATE_DIR": str(tmp_path / "state"),
-        "JANITOR_DEPLOYMENT": f"test-{uuid4().hex[:8]}",
-        "JANITOR_DATABASE_URL": database.writer_url,
-        "JANITOR_READER_DATABASE_URL": database.reader_url,
-        "JANITOR_BUCKET": "costs-test",
-        "JANITOR_REAP_INTERVAL_SECONDS": "120",
-        "JANITOR_REGION": "us-east-1",
-    }
-
-
-@pytest.fixture
-def settings(environment: dict[str, str]) -> Settings:
-    """That deployment's settings."""
-    return load_settings("local", environ=environment, project_root=ROOT)
+__all__ = ["database", "environment", "settings"]
 
 
 @pytest.fixture

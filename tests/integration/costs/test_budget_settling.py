@@ -118,6 +118,23 @@ def test_a_lease_without_a_price_is_refused_under_a_budget(settings: Settings, l
         reserve_lease(connection, instance, ledger.begin + timedelta(minutes=90))
 
 
+def test_a_lease_never_passes_the_limit_of_its_run(settings: Settings, write_config: WriteConfig) -> None:
+    """Two validations of 1.0172 each leave 0.9656 of 3.00: enough for one lease of half an hour, not for two."""
+    ask = request(write_config("max_run_cost_usd: 3"))
+    plan_run(settings, ask)
+    ledger = Ledger(settings, run_id_for(settings.deployment, ask.airflow_run_id))
+    first, second = (ledger.launch(validation_id) for validation_id in validations_of(ledger))
+    ledger.keep(first, until=timedelta(minutes=100), since=timedelta(minutes=50))
+    with (
+        transaction(settings.writer_url) as connection,
+        pytest.raises(BudgetRefusedError, match=r"left of its run's max_run_cost_usd \(\$3\.00"),
+    ):
+        reserve_lease(connection, second, ledger.begin + timedelta(minutes=100))
+    # Other runs have limits of their own.
+    other = request(write_config("max_run_cost_usd: 3"))
+    plan_run(settings, other)
+
+
 def test_leases_at_once_never_pass_the_budget(settings: Settings, ledger: Ledger) -> None:
     instances = [ledger.launch(validation_id) for validation_id in validations_of(ledger)]
     # 5.00 less 2.03 leaves room for two leases of an hour, and one more.

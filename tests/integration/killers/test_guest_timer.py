@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from janitor.domain.reaping import LONGEST_LEASE
 from janitor.services.guest_timer import extension_script, guest_user_data
 from tests.support.cloud import Cloud, eventually
 from tests.support.killers import guest_timer_processes
@@ -84,6 +86,21 @@ def test_an_earlier_instant_or_rubbish_in_the_file_changes_nothing(guests: Cloud
     guests.output(instance_id, extension_script(in_seconds(-60)))
     guests.output(instance_id, "printf 'tomorrow\\n99999999999999999999' >$HOME/.janitor-power-off-at")
     assert_powered_itself_off(guests, instance_id, at)
+
+
+def test_what_the_instance_itself_writes_keeps_it_for_no_longer_than_a_lease_may(guests: Cloud) -> None:
+    at = in_seconds(3600)
+    instance_id = launch(guests, guest_user_data(at))
+    guests.output(instance_id, "echo 99999999999 >$HOME/.janitor-power-off-at")
+    guests.ec2.reboot_instances(InstanceIds=[instance_id])
+    latest = math.ceil(at.timestamp()) + int(LONGEST_LEASE.total_seconds())
+
+    def said() -> bool:
+        printed = guests.ec2.get_console_output(InstanceId=instance_id)["Output"]
+        assert "99999999999" not in printed
+        return f"powers itself off at {latest} " in printed
+
+    eventually("the bound", said)
 
 
 def test_a_lease_holds_over_a_reboot(guests: Cloud) -> None:

@@ -15,9 +15,9 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.identity import notice_key_for
 from janitor.domain.states import InstanceState, NoticeKind, TerminationReason, ValidationStatus
 from janitor.domain.watching import WatchOutcome, decide
+from janitor.services.conclude import conclude_validation
 from janitor.services.fleet_view import look_at_fleet
 from janitor.services.launch import Launched
-from janitor.services.record import conclude_validation
 from janitor.services.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
 from janitor.services.watch import Watch
 from janitor.settings import Settings
@@ -59,7 +59,7 @@ def rows_of(settings: Settings, validation_id: UUID) -> list[InstanceRecord]:
         return ledger.generations_of_validation(connection, validation_id)
 
 
-def lose(settings: Settings, validation_id: UUID) -> WatchOutcome:
+def lose(settings: Settings, validation_id: UUID) -> tuple[Watch, WatchOutcome]:
     """Terminate the instance behind the watch's back, in the middle of its command."""
     watch = Watch(settings, validation_id)
     wait_for_command(watch)
@@ -68,7 +68,7 @@ def lose(settings: Settings, validation_id: UUID) -> WatchOutcome:
     while (outcome := watch.step()) is None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    return outcome
+    return watch, outcome
 
 
 def test_a_lost_instance_is_replaced_once_and_the_validation_ends_right(
@@ -77,9 +77,9 @@ def test_a_lost_instance_is_replaced_once_and_the_validation_ends_right(
     cloud.set_faults({"box": "hang", "times": 2})
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     lost = launch(settings, first)
-    outcome = lose(settings, first)
+    watch, outcome = lose(settings, first)
     assert outcome is WatchOutcome.INSTANCE_LOST
-    assert is_replaceable(settings, first, outcome)
+    assert is_replaceable(settings, watch, outcome)
     assert not is_being_replaced(settings, first)
     begin_replacement(settings, first, outcome)
     assert is_being_replaced(settings, first)
@@ -91,24 +91,26 @@ def test_a_lost_instance_is_replaced_once_and_the_validation_ends_right(
     assert later.deadline_at == earlier.deadline_at
 
     # The second loss is the validation's end, and still not the repository's fault.
-    outcome = lose(settings, first)
-    assert not is_replaceable(settings, first, outcome)
+    watch, outcome = lose(settings, first)
+    assert not is_replaceable(settings, watch, outcome)
     assert wait_for_outcome(Watch(settings, first)) is WatchOutcome.INSTANCE_LOST
-    assert conclude_validation(settings, first).status is ValidationStatus.ERROR
+    assert conclude_validation(settings, first).conclusion.status is ValidationStatus.ERROR
 
 
 def test_a_replacement_that_was_cut_off_goes_on_where_it_was(settings: Settings, cloud: LocalCloudServer) -> None:
     cloud.set_faults({"box": "hang", "times": 1})
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     launch(settings, first)
-    begin_replacement(settings, first, lose(settings, first))
+    begin_replacement(settings, first, lose(settings, first)[1])
     cloud.set_faults({"api": "RunInstances", "code": "ServiceUnavailable", "times": 1})
     with pytest.raises(Exception, match="same token"):
         replace(settings, first)
     assert is_being_replaced(settings, first)
     replace(settings, first)
     assert wait_for_outcome(Watch(settings, first)) is WatchOutcome.COMMAND_FINISHED
-    assert conclude_validation(settings, first).status is ValidationStatus.FAILED  # there is no such repository
+    assert (
+        conclude_validation(settings, first).conclusion.status is ValidationStatus.FAILED
+    )  # there is no such repository
     assert len(rows_of(settings, first)) == 2
 
 
@@ -121,7 +123,7 @@ def test_an_agent_that_never_answers_is_tried_elsewhere(settings: Settings, clou
     while (outcome := watch.step()) is None:
         time.sleep(0.1)
     assert outcome is WatchOutcome.NEVER_ONLINE
-    assert is_replaceable(impatient, first, outcome)
+    assert is_replaceable(impatient, watch, outcome)
     begin_replacement(impatient, first, outcome)
     assert replace(impatient, first) != silent
     # The silent one was alive: it is ended before its successor is launched.
@@ -155,7 +157,7 @@ def test_what_was_ended_on_purpose_is_not_replaced(settings: Settings, cloud: Lo
         row = ledger.latest_of_validation(connection, first)
         assert row is not None
         ledger.intend_termination(connection, row.ledger_id, TerminationReason.OPERATOR_KILL)
-    assert not is_replaceable(settings, first, lose(settings, first))
+    assert not is_replaceable(settings, *lose(settings, first))
 
 
 def test_a_spot_warning_is_learnt_of_before_the_instance_goes(settings: Settings, cloud: LocalCloudServer) -> None:

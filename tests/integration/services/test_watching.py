@@ -5,6 +5,9 @@ The validator is the real one; the repository doesn't exist, so that it ends at 
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 import time
 from datetime import timedelta
 
@@ -16,11 +19,14 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import Step, WatchOutcome, decide
+from janitor.protocol.build import BuildSpec
+from janitor.protocol.spec import ValidationSpec
 from janitor.services import terminate as terminating
+from janitor.services.conclude import conclude_validation
 from janitor.services.fleet_view import look_at_fleet
 from janitor.services.kill import kill_all
 from janitor.services.reconcile import observe_deployment
-from janitor.services.record import conclude_validation, record_validation
+from janitor.services.record import record_validation
 from janitor.services.reports import repository_history, run_view
 from janitor.services.verdict import close_run
 from janitor.services.watch import Watch
@@ -94,6 +100,23 @@ def test_a_killed_task_finds_its_command_again(settings: Settings) -> None:
     assert wait_for_outcome(Watch(settings, first)) is WatchOutcome.COMMAND_FINISHED
 
 
+def test_the_instance_is_told_which_bake_target_to_build(settings: Settings) -> None:
+    config = """
+repositories:
+  - {name: w, organization: acme, prompt: look, url: "file:///does-not-exist", dockerfile: d/D, bake_target: cuda-12.4}
+"""
+    _, (first,) = insert_run(settings.writer_url, deployment=settings.deployment, config=config)
+    launch(settings, first)
+    command_id = wait_for_command(Watch(settings, first))
+    client = CloudAccess.of(settings).client("ssm")
+    (script,) = client.list_commands(CommandId=command_id)["Commands"][0]["Parameters"]["commands"]
+    order = re.search(r'b64decode\("([^"]+)"\)', script)
+    assert order is not None
+    spec = ValidationSpec.from_json(json.loads(base64.b64decode(order[1]))["spec"])
+    assert spec.build == BuildSpec(bake_target="cuda-12.4")
+    assert spec.repository.dockerfile == "d/D"
+
+
 @pytest.mark.usefixtures("_no_faults_afterwards")
 def test_an_instance_that_dies_is_an_error(settings: Settings, cloud: LocalCloudServer) -> None:
     cloud.set_faults({"box": "hang"})
@@ -103,7 +126,7 @@ def test_an_instance_that_dies_is_an_error(settings: Settings, cloud: LocalCloud
     wait_for_command(watch)
     CloudAccess.of(settings).client("ec2").terminate_instances(InstanceIds=[instance_id])
     assert wait_for_outcome(watch) is WatchOutcome.INSTANCE_LOST
-    conclusion = conclude_validation(settings, first)
+    conclusion = conclude_validation(settings, first).conclusion
     assert (conclusion.status, conclusion.reason_code) == (ValidationStatus.ERROR, "instance_lost")
 
 
@@ -114,7 +137,7 @@ def test_an_agent_that_never_answers_is_an_error(settings: Settings, cloud: Loca
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     launch(settings, first)
     assert wait_for_outcome(Watch(impatient, first)) is WatchOutcome.NEVER_ONLINE
-    assert conclude_validation(settings, first).reason_code == "ssm_never_online"
+    assert conclude_validation(settings, first).conclusion.reason_code == "ssm_never_online"
 
 
 @pytest.mark.usefixtures("_no_faults_afterwards")

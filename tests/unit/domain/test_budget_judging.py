@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -112,6 +113,20 @@ def test_an_unknown_price_is_refused_only_where_there_is_a_budget() -> None:
     assert refusal is not None
     assert refusal.wanted_usd is None
     assert "infra/prices.yaml has no price of x9.mega in us-east-1" in refusal.message
+
+
+def test_a_lease_is_judged_by_what_its_run_has_left() -> None:
+    used = replace(limits("5"), run_used_usd=Decimal("3.50"))
+    assert judge_lease(Decimal("1.5"), used, priced="g5.xlarge") is None
+    refusal = judge_lease(Decimal("1.51"), used, priced="g5.xlarge")
+    assert refusal is not None
+    assert refusal.message == (
+        "the lease is refused: it costs $1.51, more than the $1.50 that are left of its run's max_run_cost_usd"
+        " ($5.00, $3.50 reserved or spent). Ask for a shorter one."
+    )
+    over = judge_lease(Decimal(1), replace(limits("5"), run_used_usd=Decimal(7)), priced="g5.xlarge")
+    assert over is not None
+    assert "more than the $0.00 that is left" in over.message
 
 
 def test_a_lease_is_judged_by_the_day() -> None:

@@ -39,6 +39,7 @@ repositories:
     url: ssh://git@git.acme.example:2222/workers/one.git
     ref: release/1.10
     dockerfile: docker/Dockerfile.cuda
+    bake_target: cuda-12.4
     build_args: {TORCH: "2.5"}
     env: {MODEL: tiny, "NO": "1"}
     secrets: {HF_TOKEN: janitor/hf-token}
@@ -101,6 +102,7 @@ def test_every_key_is_read():
         instance_types=("g6.xlarge", "g5.2xlarge"),
         market=Market.SPOT_THEN_ON_DEMAND,
         dockerfile="docker/Dockerfile.cuda",
+        bake_target="cuda-12.4",
         build_args={"TORCH": "2.5"},
         env={"MODEL": "tiny", "NO": "1"},
         secrets={"HF_TOKEN": "janitor/hf-token"},
@@ -155,6 +157,13 @@ def test_only_a_name_of_two_organizations_is_refused():
 def test_plan_passes_through_json_unchanged():
     for plan in parse(EVERY_KEY).plan():
         assert RepositoryPlan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+def test_a_plan_of_before_there_were_bake_targets_is_read():
+    plan = parse(EVERY_KEY).plan()[1]
+    kept = plan.to_dict()
+    del kept["bake_target"]
+    assert RepositoryPlan.from_dict(kept) == plan
 
 
 def test_configuration_is_frozen():

@@ -282,6 +282,25 @@ def test_bad_dockerfile_paths(path):
     assert (found.line, found.field) == (5, "dockerfile")
 
 
+@pytest.mark.parametrize("path", ["docker-bake.hcl", "docker/docker-bake.json"])
+def test_a_bake_file_is_no_dockerfile(path):
+    (found,) = problems(entry(f"dockerfile: {path}\n    bake_target: worker"))
+    assert (found.line, found.field) == (5, "dockerfile")
+    assert "bake_target" in found.message
+
+
+@pytest.mark.parametrize("target", ["", "a b", "-a", ".a", "a/b", "a,b", "x" * 201, "a\nb"])
+def test_bad_bake_targets(target):
+    (found,) = problems(entry(f"bake_target: {_yaml(target)}"))
+    assert (found.line, found.field) == (5, "bake_target")
+    assert "is not a bake target" in found.message
+
+
+def test_a_misspelt_bake_target_is_recognised():
+    (found,) = problems(entry("bake_targt: worker"))
+    assert (found.message, found.hint) == ("unknown key", "did you mean bake_target?")
+
+
 @pytest.mark.parametrize("text", [r'"a\0b"', r'"a\eb"', r'"\x7f"'])
 def test_text_that_no_database_can_hold(text):
     (found,) = problems(entry(f"env: {{A: {text}}}"))

@@ -45,6 +45,18 @@ def test_the_end_is_read_from_ec2_s_word_and_the_clock(
     assert inferred is reason
 
 
+def test_an_end_that_is_seen_late_is_judged_by_when_it_was() -> None:
+    """As `reconcile` hands it on: what EC2 says of the end, not when somebody looked."""
+    for at, reason in (
+        (EXPIRY - 10 * MINUTE, TerminationReason.INSTANCE_LOST),
+        (EXPIRY + MINUTE, TerminationReason.EXTERNAL_TIMER),
+    ):
+        inferred = infer_termination_reason(
+            USER_SHUTDOWN, seen_at=at, may_live_until=EXPIRY, reap_interval=INTERVAL, has_notice=False
+        )
+        assert inferred is reason
+
+
 def test_all_timers_fire_within_one_period_of_the_reaper() -> None:
     assert EXPIRY < external_timer_at(EXPIRY, INTERVAL) < guest_timer_at(EXPIRY, INTERVAL) < EXPIRY + INTERVAL
 

@@ -59,6 +59,10 @@ def report(status: ReportStatus, *, partial: bool = False, validation_id: UUID =
     )
 
 
+def of_no_commit(given: Report) -> Report:
+    return replace(given, repository=replace(given.repository, commit_sha=None))
+
+
 FINISHED = Evidence(
     validation_id=ID,
     outcome=WatchOutcome.COMMAND_FINISHED,
@@ -83,6 +87,7 @@ def test_success_needs_a_report_and_exit_code_0() -> None:
         (replace(FINISHED, exit_code=1), "report_unconfirmed"),
         (replace(FINISHED, exit_code=None, command_status=None), "report_unconfirmed"),
         (replace(FINISHED, report=report(ReportStatus.SUCCESS, partial=True)), "report_unconfirmed"),
+        (replace(FINISHED, report=of_no_commit(report(ReportStatus.SUCCESS))), "report_unconfirmed"),
         (replace(FINISHED, report=report(ReportStatus.SUCCESS, validation_id=UUID(int=9))), "report_mismatch"),
         (NO_REPORT, "report_missing"),
         (replace(NO_REPORT, exit_code=1), "report_missing"),
@@ -127,6 +132,29 @@ def test_a_partial_report_of_a_timeout_is_kept() -> None:
 def test_what_a_person_stopped_is_cancelled_unless_it_had_ended() -> None:
     assert conclude(replace(NO_REPORT, outcome=None, run_cancelled=True)).status is ValidationStatus.CANCELLED
     assert conclude(replace(FINISHED, run_cancelled=True)).status is ValidationStatus.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("said", "partial", "outcome", "ended"),
+    [
+        # What the validator could still hand in when its instance was ended says only that it was cut short.
+        (ReportStatus.ERROR, True, WatchOutcome.COMMAND_FINISHED, ValidationStatus.CANCELLED),
+        (ReportStatus.INCOMPLETE, True, WatchOutcome.INSTANCE_LOST, ValidationStatus.CANCELLED),
+        (ReportStatus.ERROR, True, None, ValidationStatus.CANCELLED),
+        (ReportStatus.ERROR, False, WatchOutcome.COMMAND_FINISHED, ValidationStatus.ERROR),
+        (ReportStatus.ERROR, True, WatchOutcome.TIME_UP, ValidationStatus.ERROR),
+        (ReportStatus.FAILED, True, WatchOutcome.COMMAND_FINISHED, ValidationStatus.FAILED),
+        (ReportStatus.TIMED_OUT, True, WatchOutcome.COMMAND_FINISHED, ValidationStatus.TIMED_OUT),
+    ],
+)
+def test_a_report_that_the_stop_cut_short_is_no_trouble(
+    said: ReportStatus, partial: bool, outcome: WatchOutcome | None, ended: ValidationStatus
+) -> None:
+    given_report = report(said, partial=partial)
+    evidence = replace(FINISHED, report=given_report, exit_code=1, outcome=outcome)
+    assert conclude(replace(evidence, run_cancelled=True)).status is ended
+    assert conclude(replace(evidence, run_cancelled=True)).report is given_report
+    assert conclude(evidence).status.value == said.value
 
 
 @given(

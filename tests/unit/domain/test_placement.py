@@ -167,3 +167,38 @@ def test_every_refusal_has_its_class(
 def test_a_quota_is_named_by_its_code() -> None:
     assert "L-DB2E81BA" in classify_launch_failure("VcpuLimitExceeded", "x", answered=True).summary
     assert "L-3819A6DF" in classify_launch_failure("MaxSpotInstanceCountExceeded", "x", answered=True).summary
+
+
+@pytest.mark.parametrize(
+    ("code", "answered", "result", "hint"),
+    [
+        ("InsufficientVolumeCapacity", True, PlacementResult.CAPACITY, "no capacity"),
+        ("InsufficientFreeAddressesInSubnet", True, PlacementResult.CAPACITY, "no capacity"),
+        ("ReservationCapacityExceeded", True, PlacementResult.CAPACITY, "no capacity"),
+        ("NetworkInterfaceLimitExceeded", True, PlacementResult.QUOTA, "NetworkInterfaceLimitExceeded"),
+        ("TooManyRequestsException", True, PlacementResult.THROTTLED, "throttled"),
+        ("ExpiredTokenException", True, PlacementResult.PERMISSION, "credentials of this process, and its clock"),
+        ("RequestExpired", True, PlacementResult.PERMISSION, "clock"),
+        ("UnauthorizedOperation", True, PlacementResult.PERMISSION, "policy"),
+        ("PendingVerification", True, PlacementResult.PERMISSION, "AWS Support"),
+        ("IdempotentInstanceTerminated", True, PlacementResult.UNKNOWN, "did not say"),
+        # botocore's own: the request never left.
+        ("NoCredentialsError", False, PlacementResult.PERMISSION, "was not sent"),
+        ("ParamValidationError", False, PlacementResult.CONFIG, "check image"),
+        ("ConnectTimeoutError", False, PlacementResult.UNKNOWN, "did not say"),
+    ],
+)
+def test_every_refusal_says_what_to_do(code: str, answered: bool, result: PlacementResult, hint: str) -> None:
+    failure = classify_launch_failure(code, "words of AWS", answered=answered)
+    assert failure.result is result
+    assert hint in failure.summary
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "named"),
+    [("g6e.xlarge", True), ("g4dn.xlarge", True), ("vt1.3xlarge", True), ("p5.48xlarge", False), ("gr6.4xlarge", True)],
+)
+def test_no_quota_is_named_that_another_type_counts_against(instance_type: str, named: bool) -> None:
+    summary = classify_launch_failure("VcpuLimitExceeded", "x", answered=True, instance_type=instance_type).summary
+    assert ("L-DB2E81BA" in summary) is named
+    assert named or instance_type in summary

@@ -98,6 +98,10 @@ regions:
         ("regions: [\n", "is not valid YAML"),
         (b"\xff\xfe\x00", "is not UTF-8 text"),
         (f"other_regions: guess\n{REGIONS}", "other_regions: must be `unknown` or name a region and a factor"),
+        (
+            f"other_regions: {{like: [us-east-1], factor: 1}}\n{REGIONS}",
+            "other_regions.like: must be one of the regions",
+        ),
         (REGIONS + REGIONS, "regions: stands twice"),
     ],
 )

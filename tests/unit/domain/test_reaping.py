@@ -167,6 +167,10 @@ def test_no_word_keeps_an_instance_for_ever(owner: Ownership | None) -> None:
         ("", None),
         ("soon", None),
         ("9" * 30, None),
+        ("2026-01-01T12:30:00z", EXPIRY),
+        # Beyond what UTC, or a timestamp of Postgres, can hold.
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-14:00", None),
     ],
 )
 def test_instants_in_tags(text: str, read: datetime | None) -> None:

@@ -25,7 +25,9 @@ on conflict do nothing;
 
 -- name: lease_terms(ledger_id)^
 select i.deployment, i.run_id, i.validation_id, i.instance_type, i.price_usd_hour, i.volume_gib, i.volume_usd_gib_month,
-       greatest(i.expires_at, i.keep_until) as may_live_until, r.daily_budget_usd
+       greatest(i.expires_at, i.keep_until) as may_live_until, r.daily_budget_usd, r.max_run_cost_usd,
+       (select coalesce(sum(coalesce(b.spent_usd, b.reserved_usd)), 0) from budget_reservations b
+        where b.run_id = i.run_id) as run_used_usd
 from instances i left join validation_runs r using (run_id)
 where i.ledger_id = :ledger_id;
 

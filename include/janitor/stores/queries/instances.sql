@@ -28,6 +28,17 @@ set instance_id = :instance_id, availability_zone = coalesce(:availability_zone,
     launched_at = coalesce(launched_at, :launched_at, clock_timestamp())
 where ledger_id = :ledger_id and state <> 'not_launched';
 
+-- name: adopt_late(ledger_id, instance_id)!
+-- The closed row stays as it is: it freed its place, and another attempt may have followed it.
+insert into instances (deployment, generation, client_token, tags, instance_id, instance_type, market, subnet_id, state,
+                       origin, intent_at, launched_at, deadline_at, expires_at, price_usd_hour, volume_gib,
+                       volume_usd_gib_month, termination_reason, termination_detail)
+select deployment, 1, 'adopted-' || :instance_id, tags, :instance_id, instance_type, market, subnet_id, 'pending',
+       'adopted', intent_at, clock_timestamp(), deadline_at, expires_at, price_usd_hour, volume_gib,
+       volume_usd_gib_month, 'launch_failed', 'it came after its intent was given up'
+from instances where ledger_id = :ledger_id
+on conflict do nothing;
+
 -- name: keep_price(ledger_id, price_usd_hour)!
 update instances set price_usd_hour = :price_usd_hour where ledger_id = :ledger_id;
 
@@ -38,12 +49,18 @@ update instances set command_started_at = coalesce(command_started_at, :started_
 update instances set command_ended_at = coalesce(command_ended_at, :ended_at)
 where ledger_id = :ledger_id and command_started_at is not null;
 
--- name: observe_state(ledger_id, state, state_reason, inferred_reason)!
--- Observations may arrive late or twice: only a change that the rules allow is kept.
+-- name: observe_state(ledger_id, state, state_reason, inferred_reason, ended_at)!
+-- Observations may arrive late or twice: only a change that the rules allow is kept. An end of which not even the
+-- shutting-down was seen was where EC2 says, but not before what was seen until then.
 update instances i
 set state = :state::instance_state,
     state_reason = coalesce(:state_reason, i.state_reason),
-    ended_at = case when :state::instance_state in ('terminated', 'not_launched') then clock_timestamp() end,
+    ended_at = case when :state::instance_state not in ('terminated', 'not_launched') then null
+                    when i.state = 'shutting-down' or (:ended_at)::timestamptz is null then clock_timestamp()
+                    else least(clock_timestamp(),
+                               greatest((:ended_at)::timestamptz, (select max(c.observed_at)
+                                                                   from instance_state_changes c
+                                                                   where c.ledger_id = i.ledger_id))) end,
     termination_reason = case when :state::instance_state in ('terminated', 'not_launched')
                               then coalesce(i.termination_reason, :inferred_reason::termination_reason)
                               else i.termination_reason end

@@ -22,7 +22,8 @@ where validation_id = :validation_id and status in ('queued', 'running');
 
 -- name: mark_launched(validation_id, instance_id)!
 update repository_validations
-set instance_id = :instance_id, launched_at = coalesce(launched_at, clock_timestamp())
+set instance_id = :instance_id, launched_at = coalesce(launched_at, clock_timestamp()),
+    status_reason_code = null, status_summary = null  -- what an earlier attempt met is no reason any more
 where validation_id = :validation_id and finished_at is null;
 
 -- name: set_deadline(validation_id, deadline_at)^

@@ -1,0 +1,124 @@
+"""Concluding: from what storage, SSM and the ledger show to how a validation ended. Nothing is written here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from janitor.cloud import commands as ssm
+from janitor.cloud import storage
+from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import CloudError
+from janitor.domain.identity import report_key_for
+from janitor.domain.outcome import Conclusion, Evidence, conclude
+from janitor.domain.states import RunStatus
+from janitor.domain.watching import CommandStatus, Decision
+from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
+from janitor.settings import Settings
+from janitor.stores import ledger
+from janitor.stores import validations as store
+from janitor.stores.database import transaction
+from janitor.stores.records import InstanceRecord, ValidationRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredReport:
+    """What storage holds of a validation; `problem` says why it can't be read as a report."""
+
+    key: str
+    sha256: str
+    report: Report | None
+    problem: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concluded:
+    """A conclusion and what it was drawn from, so that it can be written without being drawn again."""
+
+    validation: ValidationRecord
+    instance: InstanceRecord | None
+    stored: StoredReport | None
+    """None where storage has none, and where the conclusion was written before."""
+    conclusion: Conclusion
+
+
+def conclude_validation(settings: Settings, validation_id: UUID, end: Decision | None = None) -> Concluded:
+    """Say how a validation ended. What was written stands, and storage isn't asked again.
+
+    Args:
+        end: How watching ended, where that isn't kept in Postgres yet.
+
+    Raises:
+        CloudError: AWS can't be asked.
+        DatabaseError: Postgres can't be used.
+    """
+    with transaction(settings.writer_url) as connection:
+        validation = store.get_validation(connection, validation_id)
+        instance = ledger.latest_of_validation(connection, validation_id)
+        kept = store.kept_conclusion(connection, validation_id)
+    if kept is not None:
+        return Concluded(validation=validation, instance=instance, stored=None, conclusion=kept)
+    stored = _stored_report(settings, validation, instance)
+    conclusion = conclude(_evidence(settings, validation, instance, stored, end))
+    return Concluded(validation=validation, instance=instance, stored=stored, conclusion=conclusion)
+
+
+def _stored_report(
+    settings: Settings, validation: ValidationRecord, instance: InstanceRecord | None
+) -> StoredReport | None:
+    if instance is None:
+        return None
+    key = report_key_for(validation.run_id, validation.validation_id, instance.generation)
+    try:
+        content = storage.get(CloudAccess.of(settings), settings.bucket, key, at_most_bytes=REPORT_MAX_BYTES)
+    except storage.TooLargeError as exc:
+        return StoredReport(key=key, sha256="", report=None, problem=str(exc))
+    if content is None:
+        return None
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        return StoredReport(key=key, sha256=sha256, report=Report.from_json(content), problem=None)
+    except ReportError as exc:
+        return StoredReport(key=key, sha256=sha256, report=None, problem=f"the report at {key} is refused: {exc}")
+
+
+def _evidence(
+    settings: Settings,
+    validation: ValidationRecord,
+    instance: InstanceRecord | None,
+    stored: StoredReport | None,
+    end: Decision | None,
+) -> Evidence:
+    status, exit_code = _command_end(settings, validation, instance, end)
+    reason_code = validation.status_reason_code
+    return Evidence(
+        validation_id=validation.validation_id,
+        outcome=validation.watch_outcome or (end.outcome if end else None),
+        command_status=status,
+        exit_code=exit_code,
+        report=stored.report if stored else None,
+        report_problem=stored.problem if stored else None,
+        launch_failure=(reason_code, validation.status_summary or reason_code) if reason_code else None,
+        was_launched=instance is not None and instance.instance_id is not None,
+        run_cancelled=validation.run_status is RunStatus.CANCELLED,
+    )
+
+
+def _command_end(
+    settings: Settings, validation: ValidationRecord, instance: InstanceRecord | None, end: Decision | None
+) -> tuple[CommandStatus | None, int | None]:
+    """The command's last status and exit code: as kept, as just seen, or else as SSM still knows them."""
+    if validation.command_status is not None:
+        return CommandStatus(validation.command_status), validation.command_exit_code
+    if end is not None and end.command is not None:
+        return end.command.status, end.command.exit_code
+    if validation.command_id is not None and instance is not None and instance.instance_id:
+        # Watching was cut off: SSM may still know how the command ended.
+        try:
+            seen = ssm.look(CloudAccess.of(settings), instance.instance_id, validation.command_id)
+        except CloudError:
+            seen = None
+        if seen is not None and seen.status.is_final:
+            return seen.status, seen.exit_code
+    return None, validation.command_exit_code

@@ -1,0 +1,166 @@
+"""A validation's end is concluded once: the report is fetched once, and what was concluded stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+
+from janitor.cloud import storage
+from janitor.cloud.session import CloudAccess
+from janitor.domain.identity import report_key_for
+from janitor.domain.states import ValidationStatus
+from janitor.domain.watching import WatchOutcome
+from janitor.protocol.statuses import CheckStatus
+from janitor.services.record import finish_watched, record_validation
+from janitor.services.replace import begin_replacement, is_replaceable
+from janitor.services.watch import Watch
+from janitor.settings import Settings
+from janitor.stores import validations as store
+from janitor.stores.database import transaction
+from tests.integration.services.test_launching import eventually, launch
+from tests.integration.services.test_replacing import lose
+from tests.integration.services.test_replacing import replace as launch_successor
+from tests.support.localcloud_server import LocalCloudServer
+from tests.support.reports import COMMIT, check_of, report_of
+from tests.support.rows import insert_run
+
+ENDS_WITHIN = timedelta(seconds=60)
+
+
+def fetched(cloud: LocalCloudServer) -> int:
+    counts: dict[str, int] = cloud.health()["calls_by_action"]
+    return counts.get("s3:GetObject", 0)
+
+
+def watch_to_the_end(settings: Settings, validation_id: UUID) -> Watch:
+    """The repository doesn't exist, so that the real validator ends at once with an honest failure."""
+    launch(settings, validation_id)
+    watch = Watch(settings, validation_id)
+    eventually(lambda: watch.step() is WatchOutcome.COMMAND_FINISHED, within=ENDS_WITHIN)
+    return watch
+
+
+def standing(settings: Settings, validation_id: UUID) -> tuple[ValidationStatus, int]:
+    """The status that is written, and how many reports are."""
+    with transaction(settings.writer_url) as connection:
+        row = connection.execute(
+            "select count(*) as reports from validation_reports where validation_id = %s", (validation_id,)
+        ).fetchone()
+        assert row is not None
+        return store.get_validation(connection, validation_id).status, row["reports"]
+
+
+def put_report(
+    settings: Settings,
+    run_id: UUID,
+    validation_id: UUID,
+    generation: int,
+    status: CheckStatus,
+    *,
+    commit: str | None = COMMIT,
+    exit_code: int | None = None,
+) -> None:
+    """What the instance, which still holds its address, hands in late."""
+    report = report_of(validation_id, run_id, replace(check_of("handler_local", status), exit_code=exit_code))
+    report = replace(report, repository=replace(report.repository, commit_sha=commit))
+    key = report_key_for(run_id, validation_id, generation)
+    storage.put(CloudAccess.of(settings), settings.bucket, key, report.to_json())
+
+
+def test_a_finished_validation_s_report_is_fetched_once(settings: Settings, cloud: LocalCloudServer) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    watch = watch_to_the_end(settings, first)
+    before = fetched(cloud)
+    assert not is_replaceable(settings, watch, WatchOutcome.COMMAND_FINISHED)
+    watch.keep()
+    concluded = finish_watched(settings, watch, WatchOutcome.COMMAND_FINISHED)
+    recorded = record_validation(settings, first)
+    assert fetched(cloud) == before + 1
+    assert concluded.status is recorded.status is ValidationStatus.FAILED
+    assert (recorded.summary, recorded.failing_check) == (concluded.summary, concluded.failing_check)
+    assert standing(settings, first) == (ValidationStatus.FAILED, 1)
+
+
+@pytest.mark.parametrize("later", [CheckStatus.PASS, CheckStatus.ERROR])
+def test_a_report_that_is_exchanged_afterwards_changes_nothing(settings: Settings, later: CheckStatus) -> None:
+    run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    watch = watch_to_the_end(settings, first)
+    watch.keep()
+    concluded = finish_watched(settings, watch, WatchOutcome.COMMAND_FINISHED)
+    put_report(settings, run_id, first, 1, later)
+    assert record_validation(settings, first).status is concluded.status
+    # A `validate` that is cleared and run again says the same.
+    again = Watch(settings, first)
+    assert again.step() is WatchOutcome.COMMAND_FINISHED
+    assert finish_watched(settings, again, WatchOutcome.COMMAND_FINISHED).summary == concluded.summary
+    assert standing(settings, first) == (ValidationStatus.FAILED, 1)
+
+
+def test_killed_before_it_was_written_the_next_try_concludes(settings: Settings) -> None:
+    _, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
+    watch_to_the_end(settings, first).keep()
+    retried = Watch(settings, first)
+    assert retried.step() is WatchOutcome.COMMAND_FINISHED
+    assert not is_replaceable(settings, retried, WatchOutcome.COMMAND_FINISHED)
+    assert finish_watched(settings, retried, WatchOutcome.COMMAND_FINISHED).report is not None
+    assert standing(settings, first) == (ValidationStatus.FAILED, 1)
+    # And where `validate` never runs again, `record` does.
+    watch_to_the_end(settings, second).keep()
+    assert record_validation(settings, second).report is not None
+    assert standing(settings, second) == (ValidationStatus.FAILED, 1)
+
+
+def test_a_database_that_cannot_be_written_holds_nothing_up(settings: Settings) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    watch = watch_to_the_end(settings, first)
+    watch.keep()
+    concluded = watch.conclude().conclusion
+    nowhere = settings.model_copy(update={"database_url": SecretStr("postgresql://nobody:x@127.0.0.1:9/none")})
+    assert finish_watched(nowhere, watch, WatchOutcome.COMMAND_FINISHED) == concluded
+    assert not standing(settings, first)[0].is_final
+    record_validation(settings, first)
+    assert standing(settings, first) == (ValidationStatus.FAILED, 1)
+
+
+def test_what_a_lost_instance_hands_in_late_is_recorded(settings: Settings, cloud: LocalCloudServer) -> None:
+    cloud.set_faults({"box": "hang", "times": 2})
+    run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    launch(settings, first)
+    begin_replacement(settings, first, lose(settings, first)[1])
+    launch_successor(settings, first)
+    watch, outcome = lose(settings, first)
+    watch.keep()
+    assert finish_watched(settings, watch, outcome).reason_code == "instance_lost"
+    assert not standing(settings, first)[0].is_final
+    put_report(settings, run_id, first, 2, CheckStatus.FAIL)
+    assert record_validation(settings, first).failing_check == "handler_local"
+
+
+def test_a_success_of_no_commit_is_none(settings: Settings) -> None:
+    run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    watch_to_the_end(settings, first).keep()
+    with transaction(settings.writer_url) as connection:
+        # As a hostile repository would have it: a validator that ends well, and a report of nothing.
+        connection.execute(
+            "update repository_validations set command_status = 'Success', command_exit_code = 0"
+            " where validation_id = %s",
+            (first,),
+        )
+    put_report(settings, run_id, first, 1, CheckStatus.PASS, commit=None)
+    assert record_validation(settings, first).reason_code == "report_unconfirmed"
+    assert standing(settings, first) == (ValidationStatus.ERROR, 1)
+
+
+def test_a_report_that_postgres_cannot_hold_ends_its_validation_all_the_same(settings: Settings) -> None:
+    run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    watch_to_the_end(settings, first).keep()
+    put_report(settings, run_id, first, 1, CheckStatus.FAIL, exit_code=2**32)
+    ended = record_validation(settings, first)
+    assert (ended.status, ended.reason_code) == (ValidationStatus.ERROR, "report_unreadable")
+    assert "out of range" in ended.summary
+    assert standing(settings, first) == (ValidationStatus.ERROR, 0)
+    assert record_validation(settings, first).summary == ended.summary
