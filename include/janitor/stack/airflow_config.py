@@ -157,7 +157,7 @@ def _options(
             "dag_bundle_storage_path": str(layout.airflow_home / "bundles"),
         },
         "logging": {
-            "base_log_folder": str(layout.logs / "tasks"),
+            "base_log_folder": str(layout.task_logs),
             "dag_processor_child_process_log_directory": str(layout.dag_file_logs),
             "colored_console_log": "False",
             # Nothing serves logs: the API server reads the files. Port 9 (discard) refuses at once where 8793 might be

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,6 +13,7 @@ import psycopg
 
 from janitor.domain.errors import StackError
 from janitor.stack.layout import Layout
+from janitor.stack.logged_command import run_logged
 
 _TIMEOUT = timedelta(seconds=180)
 _DISTRIBUTION = "apache-airflow-core"
@@ -55,26 +55,14 @@ def migrate_airflow(layout: Layout, database_url: str, environment: Mapping[str,
     before = _revision(database_url)
     if before is not None and _read_stamp(stamp_file) == {"airflow": version, "revision": before}:
         return False
-    log = layout.log_of("airflow-migrate")
-    with log.open("wb") as output:
-        try:
-            code = subprocess.run(
-                [sys.executable, "-m", "airflow", "db", "migrate"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(environment),
-                cwd=layout.airflow_home,
-                timeout=_TIMEOUT.total_seconds(),
-                check=False,
-            ).returncode
-        except subprocess.TimeoutExpired as exc:
-            raise StackError(
-                f"`airflow db migrate` took longer than {_TIMEOUT.total_seconds():.0f} s; see {log}"
-            ) from exc
-    if code != 0:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise StackError(f"`airflow db migrate` ended with exit code {code}; its last lines ({log}):\n{tail}")
+    run_logged(
+        (sys.executable, "-m", "airflow", "db", "migrate"),
+        name="`airflow db migrate`",
+        log=layout.log_of("airflow-migrate"),
+        environment=environment,
+        folder=layout.airflow_home,
+        timeout=_TIMEOUT,
+    )
     stamp_file.write_text(json.dumps({"airflow": version, "revision": _revision(database_url)}) + "\n")
     return True
 

@@ -78,6 +78,11 @@ class Layout:
         return self.logs / "dag-files"
 
     @property
+    def task_logs(self) -> Path:
+        """What tasks said: a folder a DAG, and in it one a run."""
+        return self.logs / "tasks"
+
+    @property
     def secrets(self) -> Path:
         """Random passwords and keys (mode 0700, files 0600)."""
         return self.state_dir / "secrets"

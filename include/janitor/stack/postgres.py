@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from psycopg import sql
 
 from janitor.domain.errors import StackError
 from janitor.stack.layout import Layout
+from janitor.stack.logged_command import run_logged
 from janitor.stack.ports import LOOPBACK, Ports
 from janitor.stack.secrets import StackSecrets, superuser_password_file
 from janitor.stack.stack_env import (
@@ -206,24 +206,14 @@ class EmbeddedPostgres:
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         ]
-        log = self._layout.log_of("postgres-initdb")
-        with log.open("wb") as output:
-            try:
-                code = subprocess.run(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    cwd=self._layout.postgres,
-                    env={"PATH": os.defpath, "LC_ALL": "C"},
-                    timeout=_INITDB_TIMEOUT.total_seconds(),
-                    check=False,
-                ).returncode
-            except subprocess.TimeoutExpired as exc:
-                raise StackError(f"initdb took longer than {_INITDB_TIMEOUT.total_seconds():.0f} s; see {log}") from exc
-        if code != 0:
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
-            raise StackError(f"initdb ended with exit code {code}; its last lines ({log}):\n{tail}")
+        run_logged(
+            command,
+            name="initdb",
+            log=self._layout.log_of("postgres-initdb"),
+            environment={"PATH": os.defpath, "LC_ALL": "C"},
+            folder=self._layout.postgres,
+            timeout=_INITDB_TIMEOUT,
+        )
         fresh.rename(self._layout.postgres_data)
 
     def _clear_stale_pid(self) -> None:

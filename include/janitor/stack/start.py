@@ -22,11 +22,12 @@ from janitor.domain.errors import StackError
 from janitor.settings import Settings
 from janitor.stack import health
 from janitor.stack.airflow_database import migrate_airflow
+from janitor.stack.airflow_history import KEPT, PRUNED_DAG, prune_history
 from janitor.stack.components import AIRFLOW, Component, write_configuration
 from janitor.stack.environment import airflow_environment, base_environment
 from janitor.stack.example_repositories import ensure_example_repositories
 from janitor.stack.layout import Layout
-from janitor.stack.log_retention import remove_old_logs
+from janitor.stack.log_retention import remove_old_logs, remove_old_run_logs
 from janitor.stack.ports import Ports, reserve
 from janitor.stack.postgres import EmbeddedPostgres
 from janitor.stack.processes import end_processes
@@ -59,7 +60,9 @@ def start(settings: Settings, layout: Layout, progress: Progress) -> None:
         StackError: a component failed; its last log lines are in the message. What this call started is ended again.
     """
     secrets = ensure_secrets(layout)
-    remove_old_logs(layout.dag_file_logs, datetime.now(timezone.utc).date())
+    now = datetime.now(timezone.utc)
+    remove_old_logs(layout.dag_file_logs, now.date())
+    remove_old_run_logs(layout.task_logs, PRUNED_DAG, now - KEPT)
     ports = current_ports(layout)
     if ports is not None:
         supervisor = _supervisor(layout, ports, secrets)
@@ -156,15 +159,21 @@ class _Start:
         self._await_healthy((Component.POSTGRES,), deadline)
         postgres.ensure_databases(self.ports, self.secrets)
         self.progress(f"PostgreSQL is ready on port {self.ports.postgres}")
-        self._together((self._migrate_airflow, self._migrate_janitor))
+        self._together((self._prepare_airflow, self._migrate_janitor))
 
-    def _migrate_airflow(self) -> None:
+    def _prepare_airflow(self) -> None:
         url = database_url(AIRFLOW_ROLE, self.secrets.postgres_airflow, AIRFLOW_DATABASE, self.ports)
         environment = base_environment(self.settings, self.layout) | airflow_environment(
             self.settings, self.layout, self.ports, self.secrets
         )
         if migrate_airflow(self.layout, url, environment):
             self.progress("Airflow's database is migrated")
+        try:
+            if pruned := prune_history(self.layout, url, environment, datetime.now(timezone.utc)):
+                self.progress(f"{pruned} old runs of {PRUNED_DAG} are removed from Airflow's history")
+        except StackError as exc:
+            # A long history costs space and time, nothing else.
+            self.progress(f"old runs of {PRUNED_DAG} stay in Airflow's history: {exc}")
 
     def _migrate_janitor(self) -> None:
         if names := migrate(self.settings.owner_url):

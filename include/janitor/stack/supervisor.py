@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import subprocess
 import sys
 import xmlrpc.client  # the server is the stack's own supervisord, behind a random password
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from janitor.domain.errors import StackError
+from janitor.stack.logged_command import run_logged
 from janitor.stack.ports import LOOPBACK
 from janitor.stack.supervisor_config import RPC_USER
 
@@ -124,29 +124,16 @@ def launch_supervisord(config: Path, environment: Mapping[str, str], output: Pat
     """Start supervisord in the background; it becomes a daemon of its own session.
 
     Raises:
-        StackError: it refused its configuration.
+        StackError: it refused its configuration, or did not become a daemon in time.
     """
-    with output.open("wb") as stream:
-        try:
-            code = subprocess.run(
-                [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)],
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                env=dict(environment),
-                cwd=config.parent,
-                timeout=_START_TIMEOUT.total_seconds(),
-                check=False,
-            ).returncode
-        except subprocess.TimeoutExpired as exc:
-            raise StackError(
-                f"supervisord didn't start within {_START_TIMEOUT.total_seconds():.0f} s; see {output}"
-            ) from exc
-    if code != 0:
-        raise StackError(
-            f"supervisord could not start (exit code {code}); its output ({output}):\n"
-            + output.read_text(errors="replace").strip()
-        )
+    run_logged(
+        (sys.executable, "-m", "supervisor.supervisord", "-c", str(config)),
+        name="supervisord",
+        log=output,
+        environment=environment,
+        folder=config.parent,
+        timeout=_START_TIMEOUT,
+    )
 
 
 def _program_info(info: Mapping[str, Any]) -> ProgramInfo:

@@ -1,0 +1,96 @@
+"""Old passes of the reaper leave Airflow's history, beside a scheduler at work; everything else stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from janitor.domain.states import RunStatus
+from janitor.settings import Settings
+from janitor.stack.airflow_history import KEPT, PRUNED_DAG, prune_history
+from janitor.stack.environment import airflow_environment, base_environment
+from janitor.stack.layout import Layout
+from janitor.stack.secrets import read_secrets
+from janitor.stack.stack_env import AIRFLOW_DATABASE, AIRFLOW_ROLE, current_ports, database_url
+from tests.support.runs import Runs, eventually
+from tests.support.workers import WorkerRepository, write_config
+
+# A pass every 30 s: enough of them in the time that this file takes.
+PASSES_WITHIN = timedelta(seconds=180)
+
+
+class History:
+    """Airflow's metadata database, and the command's environment, of a stack that runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.layout = Layout.of(settings)
+        secrets, ports = read_secrets(self.layout), current_ports(self.layout)
+        assert secrets is not None
+        assert ports is not None
+        self.url = database_url(AIRFLOW_ROLE, secrets.postgres_airflow, AIRFLOW_DATABASE, ports)
+        self._environment = base_environment(settings, self.layout) | airflow_environment(
+            settings, self.layout, ports, secrets
+        )
+
+    def prune(self, before: datetime, *, worthwhile: int = 1) -> int:
+        return prune_history(self.layout, self.url, self._environment, before + KEPT, worthwhile=worthwhile)
+
+    def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
+
+    def runs_of(self, dag_id: str, *, ended: bool = True) -> list[tuple[object, ...]]:
+        states = ["success", "failed"] if ended else ["success", "failed", "running", "queued"]
+        return self.rows(
+            "select run_id, start_date from dag_run where dag_id = %s and state = any(%s) order by start_date",
+            dag_id,
+            states,
+        )
+
+    def tasks_of(self, dag_id: str) -> int:
+        return int(str(self.rows("select count(*) from task_instance where dag_id = %s", dag_id)[0][0]))
+
+
+@pytest.fixture(scope="module")
+def history(stack: Settings) -> History:
+    return History(stack)
+
+
+def test_old_passes_go_and_everything_else_stays(
+    history: History, runs: Runs, workers: dict[str, WorkerRepository], tmp_path: Path
+) -> None:
+    run = runs.start(write_config(tmp_path / "workers.yaml", [workers["failing"].entry()]))
+    assert runs.finished(run).status is RunStatus.FAILED
+    validated = (history.runs_of("validate_workers"), history.tasks_of("validate_workers"))
+    assert validated[0]
+    assert validated[1]
+
+    def passes(count: int) -> Callable[[], list[tuple[object, ...]] | None]:
+        return lambda: found if len(found := history.runs_of(PRUNED_DAG)) >= count else None
+
+    old = eventually(passes(3), within=PASSES_WITHIN)
+    latest = old[-1][1]
+    assert isinstance(latest, datetime)
+    assert history.prune(latest) == len(old) - 1
+    left = {row[0] for row in history.runs_of(PRUNED_DAG, ended=False)}
+    assert old[-1][0] in left
+    assert not left & {row[0] for row in old[:-1]}
+    assert history.tasks_of(PRUNED_DAG) == len(left)
+    assert (history.runs_of("validate_workers"), history.tasks_of("validate_workers")) == validated
+    assert history.rows("select tablename from pg_tables where tablename like '\\_airflow\\_deleted%%'") == []
+
+    # The scheduler goes on, and what it starts is kept.
+    assert history.prune(latest) == 0
+    eventually(passes(len(left) + 1), within=PASSES_WITHIN)
+    assert runs.finished(runs.start(write_config(tmp_path / "again.yaml", [workers["failing"].entry()])))
+
+
+def test_a_few_old_runs_are_not_worth_the_command(history: History) -> None:
+    log = history.layout.log_of("airflow-history")
+    log.unlink(missing_ok=True)
+    assert history.prune(datetime.now(timezone.utc), worthwhile=1_000_000) == 0
+    assert not log.exists()
