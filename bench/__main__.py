@@ -21,6 +21,7 @@ from uuid import UUID, uuid4
 from bench.measurements import Measurement, table
 from bench.memory import PeakMemory
 from bench.repositories import Gate, instant_repository, waiting_repository
+from bench.usage import aws_calls
 from bench.waiting import WaitingMeasurement, measure_waiting, waiting_table
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import EngineChoice
@@ -35,7 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RUN_LIMIT = timedelta(minutes=10)
 SIZES = (3, 10, 30)
 _WAITING_DAGS = {
-    "plain_waiting": ("bench/dags/plain_waiting.py",),
+    "plain_waiting": ("bench/dags/plain.py",),
     # With its reaper: that is part of what Janitor costs.
     "validate_workers": ("dags/validate_workers.py", "dags/reap_instances.py"),
 }
@@ -57,7 +58,7 @@ def main() -> int:
 def _instant(sizes: list[int]) -> list[tuple[Measurement, Measurement]]:
     """Both DAGs on one stack, one after the other, for each size."""
     with tempfile.TemporaryDirectory(prefix="janitor-bench-") as folder:
-        settings = _settings(Path(folder), ("dags/validate_workers.py", "bench/dags/plain_validate.py"))
+        settings = _settings(Path(folder), ("dags/validate_workers.py", "bench/dags/plain.py"))
         try:
             settings = up(settings, progress=lambda line: print(line, file=sys.stderr, flush=True))
             return [_pair(settings, Path(folder), size) for size in sizes]
@@ -146,7 +147,7 @@ def _measure(settings: Settings, dag_id: str, size: int, conf: dict[str, object]
     settings = settings.model_copy(update={"airflow_dag_id": dag_id})
     run_id = f"bench__{uuid4()}"
     layout = Layout.of(settings)
-    before = _calls(settings)
+    before = aws_calls(settings)
     with AirflowClient(settings) as airflow, PeakMemory(lambda: stack_processes(layout)) as memory:
         began = time.monotonic()
         airflow.trigger(run_id, conf)
@@ -163,7 +164,7 @@ def _measure(settings: Settings, dag_id: str, size: int, conf: dict[str, object]
         repositories=size,
         duration=duration,
         tasks=len(tasks),
-        aws_calls=_calls(settings) - before,
+        aws_calls=aws_calls(settings) - before,
         peak_memory_bytes=memory.peak_bytes,
     )
 
@@ -178,13 +179,6 @@ def _check_ended_as_meant(dag_id: str, state: AirflowRunState, tasks: list[tuple
     expected = AirflowRunState.FAILED if dag_id == "validate_workers" else AirflowRunState.SUCCESS
     if broken or state is not expected:
         raise SystemExit(f"{dag_id} ended as {state.value}, not {expected.value}: {broken}")
-
-
-def _calls(settings: Settings) -> int:
-    import httpx
-
-    answer = httpx.get(f"{settings.aws_endpoint_url}/_localcloud/health", timeout=10, trust_env=False)
-    return int(answer.json()["calls"])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from types import TracebackType
 
 import psutil
 
+from bench.usage import pss
+
 _PERIOD = timedelta(seconds=1)
 
 
@@ -31,11 +33,4 @@ class PeakMemory:
 
     def _sample(self) -> None:
         while not self._stop.wait(_PERIOD.total_seconds()):
-            self.peak_bytes = max(self.peak_bytes, sum(_pss(process) for process in self._processes()))
-
-
-def _pss(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_full_info().pss)
-    except (psutil.Error, AttributeError):
-        return 0
+            self.peak_bytes = max(self.peak_bytes, pss(self._processes()))

@@ -1,4 +1,4 @@
-"""What parts of the stack use while nothing but waiting goes on."""
+"""What parts of the stack use: memory, CPU, calls to AWS."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
+import httpx
 import psutil
+
+from janitor.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,23 +23,33 @@ class Usage:
     """PSS at the end of the window."""
 
 
-def usage_of(processes: Callable[[], Sequence[psutil.Process]], part: str, window: timedelta) -> Callable[[], Usage]:
-    """Begin to measure the processes whose command line holds `part`; calling the result ends it.
-
-    The window is the caller's; it is only handed in to be divided by.
-    """
-    before = _cpu_seconds(processes(), part)
-    began = time.monotonic()
+def usage_of(processes: Callable[[], Sequence[psutil.Process]], part: str) -> Callable[[], Usage]:
+    """Begin to measure the processes whose command line holds `part`; calling the result ends it, once."""
+    before, began = _cpu_seconds(_of(processes(), part)), time.monotonic()
 
     def end() -> Usage:
         found = _of(processes(), part)
-        seconds = max(time.monotonic() - began, window.total_seconds() / 2)
         return Usage(
-            cpu_percent=100 * max(_cpu_seconds(found, "") - before, 0) / seconds,
-            memory_bytes=sum(_pss(one) for one in found),
+            cpu_percent=100 * max(_cpu_seconds(found) - before, 0) / (time.monotonic() - began),
+            memory_bytes=pss(found),
         )
 
     return end
+
+
+def pss(processes: Sequence[psutil.Process]) -> int:
+    """Bytes of memory of processes, shared pages counted once; what ends meanwhile counts nothing."""
+    total = 0
+    for one in processes:
+        with contextlib.suppress(psutil.Error, AttributeError):
+            total += int(one.memory_full_info().pss)
+    return total
+
+
+def aws_calls(settings: Settings) -> int:
+    """How many calls the local cloud has answered so far."""
+    answer = httpx.get(f"{settings.aws_endpoint_url}/_localcloud/health", timeout=30, trust_env=False)
+    return int(answer.json()["calls"])
 
 
 def _of(processes: Sequence[psutil.Process], part: str) -> list[psutil.Process]:
@@ -49,16 +61,10 @@ def _of(processes: Sequence[psutil.Process], part: str) -> list[psutil.Process]:
     return found
 
 
-def _cpu_seconds(processes: Sequence[psutil.Process], part: str) -> float:
+def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
     total = 0.0
-    for one in _of(processes, part) if part else processes:
+    for one in processes:
         with contextlib.suppress(psutil.Error):
             times = one.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
     return total
-
-
-def _pss(process: psutil.Process) -> int:
-    with contextlib.suppress(psutil.Error, AttributeError):
-        return int(process.memory_full_info().pss)
-    return 0

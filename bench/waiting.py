@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-import httpx
-
 from bench.repositories import Gate
-from bench.usage import Usage, usage_of
+from bench.usage import Usage, aws_calls, usage_of
 from janitor.services.airflow_client import AirflowClient, AirflowRunState
 from janitor.settings import Settings
 from janitor.stack.layout import Layout
@@ -64,11 +62,11 @@ def measure_waiting(
         )
         _await(lambda: deferred() >= size, _ALL_THERE_WITHIN, f"{dag_id}: {{}} of {size} are deferred", deferred)
         until_all_wait = timedelta(seconds=time.monotonic() - began)
-        calls = _calls(settings)
-        triggerer = usage_of(lambda: stack_processes(layout), "airflow triggerer", WINDOW)
-        scheduler = usage_of(lambda: stack_processes(layout), "airflow scheduler", WINDOW)
+        calls = aws_calls(settings)
+        triggerer = usage_of(lambda: stack_processes(layout), "airflow triggerer")
+        scheduler = usage_of(lambda: stack_processes(layout), "airflow scheduler")
         time.sleep(WINDOW.total_seconds())
-        made = _calls(settings) - calls
+        made = aws_calls(settings) - calls
         used = (triggerer(), scheduler())
         opened = time.monotonic()
         gate.open()
@@ -116,8 +114,3 @@ def _await(reached: Callable[[], bool], within: timedelta, message: str, count: 
         if time.monotonic() >= deadline:
             raise SystemExit(f"after {within}: {message.format(count())}")
         time.sleep(0.5)
-
-
-def _calls(settings: Settings) -> int:
-    answer = httpx.get(f"{settings.aws_endpoint_url}/_localcloud/health", timeout=30, trust_env=False)
-    return int(answer.json()["calls"])
