@@ -13,7 +13,7 @@ from janitor.agent.tools import Work
 
 VERDICT_TOOL = "submit_verdict"
 BURST = 16
-"""How many calls beyond the limit one response may hold; all of them are refused, but the run goes on."""
+"""How many calls beyond the limit one response may hold; they are refused, but the run goes on."""
 
 
 def hooks() -> Hooks[Work]:
@@ -32,10 +32,12 @@ def hooks() -> Hooks[Work]:
             text=[part.content for part in response.parts if part.part_kind == "text"],
             calls=[{"id": call.tool_call_id, "tool": call.tool_name, "arguments": call.args} for call in calls],
         )
-        work.attempts += sum(1 for call in calls if call.tool_name != VERDICT_TOOL)
-        for call in calls:
-            if call.tool_name != VERDICT_TOOL:
-                work.seen.ask(_words(call.args))
+        asked = [call for call in calls if call.tool_name != VERDICT_TOOL]
+        room = max(0, work.limits.tool_calls - work.attempts)
+        work.refused |= {call.tool_call_id for call in asked[room:]}
+        work.attempts += len(asked)
+        for call in asked:
+            work.seen.ask(_words(call.args))
         if work.attempts > work.limits.tool_calls + BURST:
             raise UsageLimitExceeded(
                 f"{work.attempts} tool calls were asked for; the limit is {work.limits.tool_calls}"

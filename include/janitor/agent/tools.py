@@ -19,6 +19,7 @@ COMMAND_LIMIT = timedelta(minutes=5)
 """Longest that one command may take."""
 _READ_CHARACTERS = 30_000
 _LISTED = 500
+_REFUSED = "the limit of tool calls is reached; submit your verdict"
 
 
 @dataclass(kw_only=True)
@@ -32,6 +33,8 @@ class Work:
     """Monotonic time at which the wall clock stops the run."""
     attempts: int = 0
     """Tool calls that the model asked for, whatever became of them."""
+    refused: set[str] = field(default_factory=set)
+    """Ids of the calls beyond the limit; nothing is done for them."""
     looks: int = 0
     """Tool calls that showed something."""
     seen: Seen = field(default_factory=Seen)
@@ -45,6 +48,8 @@ async def run_command(ctx: RunContext[Work], command: str, timeout_seconds: floa
         timeout_seconds: After how long it is ended.
     """
     work = ctx.deps
+    if ctx.tool_call_id in work.refused:
+        return {"error": _REFUSED}
     most = min(COMMAND_LIMIT.total_seconds(), work.ends_at - time.monotonic())
     result = await work.executor.run(command, timedelta(seconds=max(1.0, min(timeout_seconds, most))))
     work.looks += 1
@@ -66,6 +71,8 @@ async def read_file(ctx: RunContext[Work], path: str, offset: int = 0) -> str:
         offset: First byte.
     """
     work = ctx.deps
+    if ctx.tool_call_id in work.refused:
+        return f"error: {_REFUSED}"
     try:
         text = await read_through(work.executor, path, offset=max(0, offset), count=_READ_CHARACTERS)
     except FileRefusedError as exc:
@@ -82,6 +89,8 @@ async def list_files(ctx: RunContext[Work], path: str = ".") -> list[str] | str:
         path: Relative to the workspace.
     """
     work = ctx.deps
+    if ctx.tool_call_id in work.refused:
+        return f"error: {_REFUSED}"
     try:
         names = await list_through(work.executor, path, most=_LISTED)
     except FileRefusedError as exc:

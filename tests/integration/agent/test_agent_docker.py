@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import time
@@ -173,6 +174,34 @@ def test_image_without_a_shell_makes_no_container_sandbox(settings, checkout, do
         left = docker_host.call("ps", "--all", "--quiet", "--filter", f"label={LABEL}").stdout.split()
         if left:
             docker_host.call("rm", "--force", *left)
+
+
+def test_image_without_a_shell_is_looked_at_from_the_janitor_image(settings, checkout, docker_host, tmp_path):  # noqa: F811
+    """Where the machine allows no namespaces: a repository must not choose to be looked at by nobody."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "docker").symlink_to(docker_host.program)
+    order = AgentOrder(
+        validation_id="v",
+        prompt="p",
+        agent=AgentSpec(model="openai:x", image=PYTHON_BASE),
+        checks=(),
+        checkout=str(checkout),
+        deadline=datetime.now(timezone.utc) + LIMIT,
+        sandbox_image="janitor-test-none-such",
+        sandbox_label=LABEL,
+    )
+    alone = dataclasses.replace(settings, path=str(tmp_path / "bin"))
+
+    async def look():
+        executor = await start_executor(order, alone, pack_repository(checkout)[0])
+        try:
+            return executor.description, await executor.run("cat app.sh; id -u", LIMIT)
+        finally:
+            await executor.stop()
+
+    description, result = asyncio.run(look())
+    assert description.startswith("container of the janitor image")
+    assert result.stdout == "echo hello from the app\n65534\n"
 
 
 def test_agent_works_in_the_image_that_was_built(in_docker, make_worker, docker_host):  # noqa: F811

@@ -134,7 +134,9 @@ def test_passing_on_the_cpu_where_a_gpu_is_required_is_a_failure_of_its_own(with
     files = {"Dockerfile": BASE + SMI + TORCH + START, "smi.sh": "#!/bin/sh\necho GPU 0\n", "torch.py": torch()}
     result = with_gpu(make_worker(ECHO, files))
     assert (result.status, result.reason) == (ReportStatus.FAILED, ("handler_local", "gpu_unused")), result.output
-    assert result.check("gpu_in_container").status is CheckStatus.PASS
+    # What the image's torch says of itself is no proof.
+    found = result.check("gpu_in_container")
+    assert (found.status, found.reason_code) == (CheckStatus.ERROR, "gpu_unproven")
     assert with_gpu(make_worker(ECHO, files), gpu_required=False).status is ReportStatus.SUCCESS
 
 

@@ -107,6 +107,15 @@ def test_burst_of_calls_runs_none_of_them(ask, checkout, transcript_path):
     assert '"kind": "result"' not in transcript_path.read_text()
 
 
+@pytest.mark.parametrize("calls", [3, 18])
+def test_calls_of_one_response_beyond_the_limit_are_refused(ask, transcript_path, calls):
+    burst = [command(f"echo number{number}") for number in range(calls)]
+    answer = ask(scripted(burst, [verdict()]), tool_calls=2)
+    assert (answer.state, answer.usage.tool_calls, answer.usage.looks) == (AgentState.COMPLETED, calls, 2)
+    results = [line for line in transcript_path.read_text().splitlines() if '"kind": "result"' in line]
+    assert [("number" in line, "limit of tool calls" in line) for line in sorted(results)].count((True, False)) == 2
+
+
 def test_endless_model_stops_at_its_turns(ask):
     answer = ask(scripted([command("true")]), turns=5)
     assert (answer.state, answer.usage.turns) == (AgentState.LIMIT_EXCEEDED, 5)

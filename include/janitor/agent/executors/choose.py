@@ -1,4 +1,6 @@
-"""Finds a sandbox: the repository's own image where an engine built one, else namespaces of the machine, else none."""
+"""Finds a sandbox: the repository's own image where an engine built one, else namespaces of the machine, else the
+janitor image, else none. An image without a shell must not be a repository's way to be looked at by nobody.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +26,10 @@ async def start_executor(order: AgentOrder, settings: AgentSettings, archive: by
     if order.sandbox_image is not None:
         docker = DockerExecutor(order.sandbox_image, settings, label=order.sandbox_label, gpu=order.sandbox_gpu)
         candidates.insert(0, docker)
+    if order.agent.image is not None:
+        candidates.append(
+            DockerExecutor(order.agent.image, settings, label=order.sandbox_label, gpu=False, whose="the janitor image")
+        )
     problems = []
     for candidate in candidates:
         try:

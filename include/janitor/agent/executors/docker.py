@@ -38,10 +38,20 @@ class DockerExecutor:
         settings: How to reach the engine.
         label: `key=value` for the container, by which others find it.
         gpu: Whether the container gets the machine's GPUs.
+        whose: Whose image it is, in words.
     """
 
-    def __init__(self, image: str, settings: AgentSettings, *, label: str | None, gpu: bool) -> None:
+    def __init__(
+        self,
+        image: str,
+        settings: AgentSettings,
+        *,
+        label: str | None,
+        gpu: bool,
+        whose: str = "the repository's image",
+    ) -> None:
         self._image = image
+        self._whose = whose
         self._label = label
         self._gpu = gpu
         self._name = f"janitor-agent-{uuid.uuid4().hex[:12]}"
@@ -50,7 +60,7 @@ class DockerExecutor:
     @property
     def description(self) -> str:
         """Where commands run."""
-        return f"container of the repository's image, no network, uid {SANDBOX_UID}"
+        return f"container of {self._whose}, no network, uid {SANDBOX_UID}"
 
     async def start(self, archive: bytes) -> None:
         """Start the keeper, copy the repository in, and prove that the container holds."""
@@ -58,7 +68,8 @@ class DockerExecutor:
             *("--name", self._name, "--pull", "never", "--entrypoint", "sh", "--network", "none"),
             *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "0:0", "--workdir", "/"),
             *("--memory", _MEMORY, "--memory-swap", _MEMORY, "--pids-limit", str(_PIDS), "--ulimit", "core=0"),
-            *("--log-driver", "none", "--hostname", "sandbox"),
+            # A health check would be the repository's own program beside the keeper, with the keeper's uid.
+            *("--log-driver", "none", "--hostname", "sandbox", "--no-healthcheck"),
             *(("--label", self._label) if self._label else ()),
             *(("--gpus", "all") if self._gpu else ()),
         ]

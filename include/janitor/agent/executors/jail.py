@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import socket
 import tempfile
@@ -23,12 +24,14 @@ from janitor.agent.settings import AgentSettings
 _UIDS = range(58_000, 58_100)
 _PROBE_LIMIT = timedelta(seconds=20)
 _UNPACK_LIMIT = timedelta(seconds=120)
-_TOOLS = ("unshare", "setpriv", "prlimit", "mount", "sh", "tar")
+_TOOLS = ("unshare", "setpriv", "prlimit", "mount", "mountpoint", "sh", "tar")
 _UNSHARE = (
     *("unshare", "--fork", "--pid", "--kill-child=KILL", "--mount", "--net", "--ipc", "--uts"),
     *("--propagation", "private", "--"),
 )
-# Runs as root within the namespaces, sees nothing of the command but passes it on as one word, and ends as the uid.
+# Runs as root within the namespaces, sees nothing of the command but passes it on as one word. It stays their first
+# process, whose end ends them: the command itself could leave its session, and with another uid it would no longer be
+# ended with its parent.
 _SET_UP = """\
 set -e
 uid=$1 workspace=$2 command=$3
@@ -43,12 +46,20 @@ done
 for folder in /root /home; do
     if test -d $folder && ! test -L $folder; then mount -t tmpfs -o nosuid,nodev,size=1m,mode=755 tmpfs $folder; fi
 done
-mount -o remount,bind,ro /
+# Every file system, not only the first: a machine's fast disk is often writable for everybody.
+shift 3
+for place in "$@" /run /root /home; do
+    if test -e "$place" && ! mount -o remount,bind,ro "$place" 2>/dev/null && mountpoint -q "$place"; then
+        echo "$place stays writable" >&2
+        exit 1
+    fi
+done
 cd /run/workspace
 echo 1000 > /proc/self/oom_score_adj
-exec prlimit --core=0 --fsize=2147483648 --nproc=512 --nofile=4096 --as=17179869184 -- \\
+prlimit --core=0 --fsize=2147483648 --nproc=512 --nofile=4096 --as=17179869184 -- \\
     setpriv --reuid="$uid" --regid="$uid" --clear-groups --inh-caps=-all --ambient-caps=-all --bounding-set=-all \\
     --no-new-privs -- sh -c "$command"
+exit $?
 """
 _PROBE = (
     'test "$(id -u)" = "{uid}" && test "$(id -G)" = "{uid}" && grep -q "^CapBnd:[^0-9]*0*$" /proc/self/status'
@@ -111,7 +122,7 @@ class JailExecutor:
             raise ExecutorError("the sandbox was not started")
         env = {"PATH": self._settings.path, "HOME": "/tmp", "LANG": "C.UTF-8", "TERM": "dumb", "CI": "1"}  # noqa: S108
         workspace = str(self._folder / "workspace")
-        argv = [*_UNSHARE, "sh", "-c", _SET_UP, "janitor", str(self._uid), workspace, command]
+        argv = [*_UNSHARE, "sh", "-c", _SET_UP, "janitor", str(self._uid), workspace, command, *_file_systems()]
         try:
             return await run_process(argv, env=env, limit=limit, max_output=MAX_OUTPUT, given=given)
         except OSError as exc:
@@ -135,6 +146,15 @@ class JailExecutor:
             self._claim = claim
             return uid
         raise ExecutorError(f"no user id between {_UIDS[0]} and {_UIDS[-1]} is free on this machine")
+
+
+def _file_systems() -> list[str]:
+    """Where file systems of this machine are mounted, but for those that each sandbox gets its own of."""
+    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    # Source: proc_pid_mountinfo(5); blanks and the like are octal.
+    places = [re.sub(r"\\(\d{3})", lambda match: chr(int(match.group(1), 8)), line.split()[4]) for line in lines]
+    own = ("/proc", "/run", "/tmp", "/var/tmp", "/dev/shm", "/root", "/home")  # noqa: S108  # hidden, not used
+    return [place for place in dict.fromkeys(places) if not any(f"{place}/".startswith(f"{each}/") for each in own)]
 
 
 def _uids_of_processes() -> set[int]:

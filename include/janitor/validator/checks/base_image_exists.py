@@ -27,6 +27,7 @@ def check_base_image_exists(bench: Bench) -> Finding:
     if bench.known.dockerfile is None:
         return skipped("prerequisite_failed", "dockerfile_parse could not read the Dockerfile")
     images = external_images(bench.known.dockerfile)
+    others = _for_other_platforms(bench.known.dockerfile)
     if not images:
         return skipped("no_base_image", "the Dockerfile starts from nothing that a registry has")
     web = Web(bench.settings, limit=_LIMIT)
@@ -46,7 +47,7 @@ def check_base_image_exists(bench: Bench) -> Finding:
         elif answer.status != 200:
             code = {401: "needs_token", 403: "needs_token", 429: "rate_limited"}.get(answer.status, "server_trouble")
             unknown.append((code, f"{name}: the registry answered with HTTP {answer.status} {answer.said}".rstrip()))
-        elif answer.platforms and _PLATFORM not in answer.platforms:
+        elif answer.platforms and name not in others and _PLATFORM not in answer.platforms:
             have = ", ".join(dict.fromkeys(answer.platforms))
             gone.append((line, "base_wrong_platform", name, f"{name} is there for {have}, not for {_PLATFORM}"))
     evidence = bench.evidence.value("images", "\n".join(lines))
@@ -61,6 +62,15 @@ def check_base_image_exists(bench: Bench) -> Finding:
     if unknown:
         return skipped(unknown[0][0], unknown[0][1], evidence)
     return passed(evidence)
+
+
+def _for_other_platforms(dockerfile: Dockerfile) -> set[str]:
+    """Images that a stage takes for another platform on purpose, such as to copy files out of them."""
+    return {
+        stage.base
+        for stage in used_stages(dockerfile)
+        if stage is not dockerfile.final and stage.platform and not stage.platform.startswith((_PLATFORM, "$"))
+    }
 
 
 def external_images(dockerfile: Dockerfile) -> list[tuple[int, str]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
+from janitor.validator.checks.requirement_hosts import why_untried
 from janitor.validator.dockerfile.cuda_version import base_cuda, system_python
 from janitor.validator.dockerfile.python_version import python_version
 from janitor.validator.engines.install import IMAGE_PATH, Install, plan_installs
@@ -63,6 +64,9 @@ def check_deps_resolve(bench: Bench) -> Finding:
         arguments = _arguments(bench, install)
         if arguments is None:
             return skipped("needs_build", f"line {install.line} installs a package of the repository's own", *evidence)
+        if untried := why_untried(bench, arguments):
+            code, reason = untried
+            return skipped(code, f"line {install.line}: {reason}", *evidence)
         try:
             outcome = _resolve(bench, arguments, version or _MINE)
         except ProcessStartError as exc:

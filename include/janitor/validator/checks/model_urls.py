@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from janitor.validator.bench import Bench, given
 from janitor.validator.findings import Finding, Spot, errored, failed, passed, skipped
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 _LIMIT = timedelta(seconds=60)
 _MOST = 20
+_NO_SUCH_RANGE = 416
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN", "HUGGINGFACE_ACCESS_TOKEN")
 
 
@@ -45,7 +45,7 @@ def check_model_urls(bench: Bench) -> Finding:
         lines.append(f"{source.url}: HTTP {status} ({source.path}, line {source.line})")
         if status in (404, 410):
             gone.append((source, f"{source.path}, line {source.line}: {source.url} is gone (HTTP {status})"))
-        elif status >= 400:
+        elif not _there(status):
             code = {401: "needs_token", 403: "needs_token", 429: "rate_limited"}.get(status, "server_trouble")
             unknown.append((code, f"{source.url}: HTTP {status}"))
     evidence = bench.evidence.value("addresses", "\n".join(lines))
@@ -76,17 +76,22 @@ def model_sources(bench: Bench) -> list[ModelSource]:
     return list({source.url: source for source in reversed(found)}.values())[::-1]
 
 
+def _there(status: int) -> bool:
+    """Whether an answer shows something; a redirect to nowhere does not, and no range fits an empty file."""
+    return status < 300 or status == _NO_SUCH_RANGE
+
+
 def _status(web: Web, url: str, headers: Mapping[str, str]) -> int:
     """The HTTP status of an address; servers that take no HEAD, or say otherwise to it, are asked for a first byte."""
     status = web.ask(url, headers=headers).status
-    if status < 400 or status in (401, 429):
+    if _there(status) or status in (401, 429):
         return status
     return web.ask(url, method="GET", headers={**headers, "Range": "bytes=0-0"}, most=1).status
 
 
 def _headers(bench: Bench, url: str) -> dict[str, str]:
     """The hub's token, for the hub alone."""
-    if urlsplit(url).netloc != urlsplit(HUB).netloc or not url.startswith("https:"):
+    if not url.startswith(f"{HUB}/"):
         return {}
     given_ones = {**bench.spec.repository.build_args, **bench.spec.repository.env}
     token = next((given_ones[name] for name in _TOKENS if given_ones.get(name)), None)

@@ -28,6 +28,8 @@ class HandlerRun:
     outcome: Outcome
     out_of_memory: bool
     """Whether the kernel killed it for want of memory."""
+    has_run: bool | None = None
+    """Whether the engine says that it ever started its program; None where nobody says."""
 
 
 @dataclass(kw_only=True)

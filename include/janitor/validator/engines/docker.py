@@ -21,17 +21,14 @@ from janitor.validator.engines.base import API_PORT, EngineError, HandlerRun, Se
 from janitor.validator.engines.docker_build import build_image
 from janitor.validator.engines.docker_client import DockerClient
 from janitor.validator.engines.docker_container import Containers
-from janitor.validator.engines.docker_start import BANNER, engine_refusal, judge_start
+from janitor.validator.engines.docker_gpu import show_gpu
+from janitor.validator.engines.docker_start import BANNER, Refusal, engine_refusal, judge_start
 from janitor.validator.engines.excuses import Place
-from janitor.validator.engines.gpu_probe import CUDA_VARIABLES, TORCH_PROBE, GpuCase, cuda_version, judge_gpu
 from janitor.validator.engines.gpu_use import GpuUse, GpuWatch
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
-from janitor.validator.processes.supervisor import Outcome
 
 _NO_LIMIT = timedelta(days=1)
 """The spec's deadline bounds what has no limit of its own."""
-_PROBE_LIMIT = timedelta(minutes=10)
-"""A probe's container may have to load a large framework."""
 _START_LIMIT = timedelta(minutes=20)
 """Loading a model is part of a start."""
 _SETTLE_LIMIT = timedelta(seconds=20)
@@ -39,7 +36,6 @@ _SETTLE_LIMIT = timedelta(seconds=20)
 _LAST_WORDS = timedelta(seconds=3)
 _LOOK_SECONDS = 0.25
 _NOT_LOCAL = ("RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT")
-_NOT_FOUND = 127
 _GROWTH = 1.25
 """An image that has grown by more than this since the last success is worth a look."""
 
@@ -123,32 +119,11 @@ class DockerEngine:
 
     def gpu_in_container(self) -> Finding:
         """Show that a container of the image has the GPU: nvidia-smi, then a kernel through torch if it is there."""
-        bench = self._bench
-        if not bench.known.gpu_available:
+        if not self._bench.known.gpu_available:
             return skipped("gpu_missing", "this instance has no GPU, and none is required")
-        smi = self._containers.run(["--entrypoint", "nvidia-smi"], ["-L"], limit=_PROBE_LIMIT).outcome
-        torch = self._probe_torch() if smi.exit_code == 0 else None
-        names = {str(entry).partition("=")[0] for entry in self._config.get("Env") or ()}
-        case = GpuCase(
-            required=bench.spec.gpu_required,
-            image_has_cuda=bool(names & set(CUDA_VARIABLES)),
-            host_cuda=cuda_version(bench.known.host_cuda or ""),
-        )
-        shown = judge_gpu(smi, torch, evidence=bench.evidence, case=case)
-        bench.known.cuda_detected = shown.cuda_detected
+        shown = show_gpu(self._bench, self._containers, self._watch, self._config)
+        self._bench.known.cuda_detected = shown.cuda_detected
         return shown.finding
-
-    def _probe_torch(self) -> Outcome:
-        """The torch of the interpreter that the worker uses; of another only where that one is not found."""
-        target = given(self._bench.known.command).target
-        programs = [*([target.interpreter] if target is not None else []), "python3", "python"]
-        outcome: Outcome | None = None
-        for program in dict.fromkeys(programs):
-            words = ["-c", TORCH_PROBE]
-            outcome = self._containers.run(["--entrypoint", program], words, limit=_PROBE_LIMIT).outcome
-            if outcome.exit_code != _NOT_FOUND:
-                break
-        return given(outcome)
 
     # -- run
 
@@ -166,7 +141,7 @@ class DockerEngine:
         """The run that `container_start` made, or a new one."""
         if self._local_run is None:
             self._local_run = self._run_worker(test_input, environment)
-        _raise_refused(self._local_run.outcome)
+        _raise_refused(self._local_run)
         return self._local_run
 
     def _run_worker(self, test_input: Mapping[str, Any], environment: Mapping[str, str]) -> HandlerRun:
@@ -187,8 +162,8 @@ class DockerEngine:
                 if BANNER in running.output_so_far():
                     running.wait(_LAST_WORDS)
                     break
-            out_of_memory = self._docker.state(name).out_of_memory
-            return HandlerRun(outcome=running.end(), out_of_memory=out_of_memory)
+            state = self._docker.state(name)
+            return HandlerRun(outcome=running.end(), out_of_memory=state.out_of_memory, has_run=state.has_run)
 
     @contextlib.contextmanager
     def serve(self, environment: Mapping[str, str], *, command: str | None, by_environment: bool) -> Iterator[Server]:
@@ -202,7 +177,10 @@ class DockerEngine:
         with self._watched(), self._containers.started(published, words, variables=variables) as (name, running):
             port = self._docker.published_port(name, API_PORT, alive=lambda: running.exit_code is None)
             if running.exit_code is not None:
-                _raise_refused(running.end())
+                state = self._docker.state(name)
+                _raise_refused(
+                    HandlerRun(outcome=running.end(), out_of_memory=state.out_of_memory, has_run=state.has_run)
+                )
             yield Server(
                 url=f"http://127.0.0.1:{port}",
                 running=running,
@@ -244,10 +222,11 @@ class DockerEngine:
         return {**variables, "PYTHONUNBUFFERED": "1", "RUNPOD_LOG_LEVEL": "DEBUG", "RUNPOD_DEBUG_LEVEL": "DEBUG"}
 
 
-def _raise_refused(outcome: Outcome) -> None:
-    """A container that never ran shows nothing of the worker."""
-    if said := engine_refusal(outcome.exit_code, outcome.output.text):
-        raise EngineError(f"docker could not run the container: {said}")
+def _raise_refused(handler_run: HandlerRun) -> None:
+    """A container that the engine could not run shows nothing of the worker."""
+    refused = engine_refusal(handler_run)
+    if refused is not None and refused[0] is not Refusal.IMAGE:
+        raise EngineError(f"docker could not run the container: {refused[1]}")
 
 
 def _with_api(known: Command, override: str | None) -> tuple[list[str], list[str]]:

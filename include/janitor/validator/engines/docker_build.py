@@ -6,21 +6,22 @@ The client runs here and reads the repository, so nothing that it is pointed at 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
-from janitor.validator.engines.build_log import cache_use, failing_step, running_step
+from janitor.validator.engines.build_log import FailedStep, cache_use, failing_step, running_step
 from janitor.validator.engines.docker_bake import BAKE_FILES, BakeError, BakeTarget, read_bake
+from janitor.validator.engines.docker_blame import client_trouble, named_files, one_line_each, oom_kills, step_trouble
 from janitor.validator.engines.docker_client import DockerClient
-from janitor.validator.engines.trouble import build_trouble
+from janitor.validator.engines.docker_index import index_trouble, is_ambiguous
+from janitor.validator.engines.trouble import Trouble
 from janitor.validator.findings import Finding, errored, failed, passed
 from janitor.validator.processes.supervisor import Outcome
 from janitor.validator.repository.tree import UnreadableError
 
-_SHORT_TAIL = 16_000
 _BAKE_BYTES = 64 * 1024
 _SECRET_MOUNT = re.compile(r"--mount=(?=\S*\btype=secret\b)\S*\bid=([\w.-]+)")
 
@@ -54,28 +55,13 @@ def build_image(bench: Bench, docker: DockerClient, *, tag: str, label: str) -> 
         recipe = _recipe(bench)
     except (BakeError, UnreadableError) as exc:
         return errored("bake_unclear", f"the bake file doesn't say how the image is built: {exc}")
-    arguments = bench.spec.repository.build_args
-    checkout = bench.workspace.checkout
-    outcome = docker.run(
-        [
-            *("build", "--progress", "plain", "--tag", tag, "--label", label),
-            # An argument without a value is taken from the client's environment, so that it stays out of our argv.
-            *(part for name in arguments for part in ("--build-arg", name)),
-            # The repository's own never get there: PATH or LD_PRELOAD would be obeyed by the client itself.
-            *(
-                part
-                for name, value in recipe.args.items()
-                if name not in arguments
-                for part in ("--build-arg", f"{name}={value}")
-            ),
-            *_secrets(bench),
-            *(("--target", recipe.stage) if recipe.stage else ()),
-            *("--file", str(checkout / recipe.dockerfile), str(checkout / recipe.context)),
-        ],
-        limit=bench.settings.build_limit,
-        sink=bench.journal.streamer(),
-        variables={**arguments, "DOCKER_BUILDKIT": "1"},
-    )
+    command = _command(bench, recipe, tag=tag, label=label)
+    killed_before = oom_kills()
+    outcome = _run(bench, docker, command)
+    if outcome.exit_code and _is_worth_another(bench, one_line_each(outcome.output.text)):
+        # What came so far is in the cache: only the step that failed runs again.
+        bench.journal.say("the build failed for what an index's short trouble can be; once more")
+        outcome = _run(bench, docker, command)
     use = cache_use(outcome.output.text)
     bench.known.build_cache = use.state.value
     bench.known.build_seconds = outcome.seconds
@@ -87,28 +73,82 @@ def build_image(bench: Bench, docker: DockerClient, *, tag: str, label: str) -> 
         evidence.append(bench.evidence.value("bake target", recipe.target))
     if outcome.exit_code == 0:
         return passed(*evidence, outcome=outcome)
-    return _why(bench, outcome, evidence)
+    killed_now = oom_kills() if docker.is_local() else None
+    killed = None if killed_now is None or killed_before is None else killed_now > killed_before
+    return _why(bench, docker, outcome, evidence, killed=killed)
 
 
-def _why(bench: Bench, outcome: Outcome, evidence: list[Evidence]) -> Finding:
+def _command(bench: Bench, recipe: _Recipe, *, tag: str, label: str) -> list[str]:
+    arguments = bench.spec.repository.build_args
+    checkout = bench.workspace.checkout
+    return [
+        *("build", "--progress", "plain", "--tag", tag, "--label", label),
+        # An argument without a value is taken from the client's environment, so that it stays out of our argv.
+        *(part for name in arguments for part in ("--build-arg", name)),
+        # The repository's own never get there: PATH or LD_PRELOAD would be obeyed by the client itself.
+        *(
+            part
+            for name, value in recipe.args.items()
+            if name not in arguments
+            for part in ("--build-arg", f"{name}={value}")
+        ),
+        *_secrets(bench),
+        *(("--target", recipe.stage) if recipe.stage else ()),
+        *("--file", str(checkout / recipe.dockerfile), str(checkout / recipe.context)),
+    ]
+
+
+def _run(bench: Bench, docker: DockerClient, command: Sequence[str]) -> Outcome:
+    return docker.run(
+        command,
+        limit=bench.settings.build_limit,
+        sink=bench.journal.streamer(),
+        variables={**bench.spec.repository.build_args, "DOCKER_BUILDKIT": "1"},
+    )
+
+
+def _is_worth_another(bench: Bench, log: str) -> bool:
+    """Whether pip found no version of a package, which an index that is in trouble makes it say too."""
+    step = failing_step(log)
+    if step is None or step.exit_code is None or not is_ambiguous(step.output):
+        return False
+    words = "\n".join([step.output, *(text for _, text in named_files(bench, step.output))])
+    return "--no-index" not in words and "PIP_NO_INDEX" not in given(bench.known.dockerfile).text
+
+
+def _why(
+    bench: Bench, docker: DockerClient, outcome: Outcome, evidence: list[Evidence], *, killed: bool | None
+) -> Finding:
     """Whose fault a failed build is."""
-    text = outcome.output.text
+    log = one_line_each(outcome.output.text)
     if outcome.exit_code is None:
         minutes = bench.settings.build_limit.total_seconds() / 60
-        reason = f"the build took longer than {minutes:.3g} min; it was in {running_step(text) or 'no step'}"
+        reason = f"the build took longer than {minutes:.3g} min; it was in {running_step(log) or 'no step'}"
         return errored("build_timeout", reason, *evidence, outcome=outcome)
-    step = failing_step(text)
-    # The step's own output decides; what other steps printed on the way does not.
-    shown = step.output if step else text[-_SHORT_TAIL:]
-    trouble = build_trouble(shown, step.exit_code if step and step.exit_code is not None else outcome.exit_code)
+    if not docker.answers():
+        reason = "the Docker engine answers no more; it ended while it built the image"
+        return errored("engine_trouble", reason, *evidence, outcome=outcome)
+    step = failing_step(log)
+    trouble = _trouble(bench, log, step, outcome, killed=killed)
     where = f"in step {step.name}: " if step else ""
     if trouble is not None:
         conclude = failed if trouble.repository_at_fault else errored
         return conclude(trouble.code, where + trouble.reason, *evidence, outcome=outcome)
     if step is not None:
         return failed("build_step_failed", f"{where}{step.error}", *evidence, outcome=outcome)
-    last = " ".join(text.split())[-300:]
+    last = " ".join(log.split())[-300:]
     return errored("build_unclear", f"docker build failed: {last}", *evidence, outcome=outcome)
+
+
+def _trouble(
+    bench: Bench, log: str, step: FailedStep | None, outcome: Outcome, *, killed: bool | None
+) -> Trouble | None:
+    if step is None:
+        return client_trouble(log, outcome.exit_code)
+    trouble = step_trouble(bench, step, killed=killed)
+    if trouble is not None and trouble.code == "dependency_not_found" and _is_worth_another(bench, log):
+        return index_trouble(bench.settings, step.output) or trouble
+    return trouble
 
 
 def _recipe(bench: Bench) -> _Recipe:

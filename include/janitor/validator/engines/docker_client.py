@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,14 @@ class ContainerState:
     exit_code: int | None
     """Docker's `State.ExitCode`; 0 while it runs."""
     out_of_memory: bool
+    has_run: bool | None
+    """Whether its program was ever started; None where the engine says nothing."""
+
+
+_NEVER = "0001-01-01T00:00:00Z"
+"""Docker's instant for what hasn't happened."""
+_PUBLISHED_SECONDS = 120.0
+"""A container with a large image takes a while to start."""
 
 
 class DockerClient:
@@ -99,6 +108,18 @@ class DockerClient:
         except EngineError:
             return {}
 
+    def answers(self) -> bool:
+        """Whether the engine still answers."""
+        try:
+            version = self._run(["version", "--format", "{{.Server.Version}}"], _ANSWER_LIMIT)
+            return version.exit_code == 0 and version.output.text.strip()[:1].isdigit()
+        except EngineError:
+            return False
+
+    def is_local(self) -> bool:
+        """Whether the engine runs on this machine: it then has this machine's name, whatever its address."""
+        return self.info().get("Name") == os.uname().nodename
+
     def command(self, *arguments: str) -> Outcome:
         """Run a quick command of the engine.
 
@@ -167,8 +188,15 @@ class DockerClient:
             raise EngineError(f"docker can't be started: {exc}") from exc
 
     def published_port(self, name: str, port: int, *, alive: Callable[[], bool]) -> int:
-        """The port of the loopback interface that stands for a container's port; 0 if the container never got there."""
+        """The port of the loopback interface that stands for a container's port; 0 if the container never got there.
+
+        Raises:
+            EngineError: The engine doesn't publish it.
+        """
+        ends_at = time.monotonic() + _PUBLISHED_SECONDS
         while alive():
+            if time.monotonic() > ends_at:
+                raise EngineError(f"the container's port {port} was not published in {_PUBLISHED_SECONDS:.0f} s")
             outcome = self.command("port", name, str(port))
             if match := re.search(r"127\.0\.0\.1:(\d+)", outcome.output.text):
                 return int(match.group(1))
@@ -177,7 +205,12 @@ class DockerClient:
     def state(self, name: str) -> ContainerState:
         """How a container ended, or that it still runs."""
         state = json_line(self.command("inspect", "--format", "{{json .State}}", name).output.text) or {}
-        return ContainerState(exit_code=state.get("ExitCode"), out_of_memory=bool(state.get("OOMKilled")))
+        began = state.get("StartedAt")
+        return ContainerState(
+            exit_code=state.get("ExitCode"),
+            out_of_memory=bool(state.get("OOMKilled")),
+            has_run=began != _NEVER if isinstance(began, str) else None,
+        )
 
     def remove(self, name: str) -> None:
         """Remove a container, running or not; one that isn't there is no trouble."""

@@ -61,7 +61,8 @@ class Containers:
         with self.started(options, words, variables=variables or {}) as (name, running):
             running.wait(limit)
             outcome = running.end()
-            return HandlerRun(outcome=outcome, out_of_memory=self._docker.state(name).out_of_memory)
+            state = self._docker.state(name)
+            return HandlerRun(outcome=outcome, out_of_memory=state.out_of_memory, has_run=state.has_run)
 
     @contextlib.contextmanager
     def started(
@@ -97,9 +98,9 @@ class Containers:
         # By file: values stay out of the argument list, which every process of the machine can read.
         env_file = bench.workspace.temporary / f"{name}.env"
         env_file.touch(mode=0o600)
-        env_file.write_text("".join(f"{key}={value}\n" for key, value in variables.items() if "\n" not in value))
-        # An environment file can't hold a value of several lines.
-        others = [part for key, value in variables.items() if "\n" in value for part in ("--env", f"{key}={value}")]
+        plain = {key: value for key, value in variables.items() if _fits_a_file(key, value)}
+        env_file.write_text("".join(f"{key}={value}\n" for key, value in plain.items()))
+        others = [part for key in variables.keys() - plain.keys() for part in ("--env", f"{key}={variables[key]}")]
         memory = int(given(bench.known.host).memory_bytes * _MEMORY_SHARE)
         memory = min(memory, bench.settings.container_memory_bytes or memory)
         return [
@@ -144,3 +145,10 @@ class Containers:
             said = " ".join(listed.output.text.split())[-200:]
             return [f"{what}: the engine can't be asked: {said}"]
         return [f"{what} {', '.join(found[:5])}"] if found else []
+
+
+def _fits_a_file(key: str, value: str) -> bool:
+    """Whether an environment file can hold a variable: docker refuses odd names in it, and ends values at a line."""
+    return (
+        not any(character.isspace() for character in key) and not key.startswith("#") and not set(value) & set("\n\r")
+    )

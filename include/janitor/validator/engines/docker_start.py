@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 
 from janitor.validator.engines.base import HandlerRun
 from janitor.validator.engines.excuses import Place, excuse
@@ -11,23 +12,43 @@ from janitor.validator.handler.log_judge import cause
 
 BANNER = "--- Starting Serverless Worker |"
 """The SDK's first line, whatever its log level. Source: runpod-python 1.7.7 and 1.12.0, run."""
-_ENGINE_REFUSED = 125
 _NOT_STARTED = frozenset({126, 127})
 """Not executable, not found. Source: `docker run` reference, "Exit status"; 125 is the engine's own."""
+_REFUSED = _NOT_STARTED | {125}
+"""By the words of its own trouble Docker chooses among all three: a driver's library that is not there gives 127."""
 _REFUSAL = re.compile(r"^docker: (?:Error response from daemon: )?(.*)$", re.MULTILINE)
-_GPU_REFUSED = re.compile(r"(?i)nvidia-container-cli|could not select device driver|nvml|unsatisfied condition: cuda")
+_GPU_REFUSED = re.compile(r"(?i)nvidia-container|could not select device driver|nvml|unsatisfied condition: cuda")
+_IMAGE_REFUSED = re.compile(
+    r"(?i)no command specified|exec: \"|exec /|unable to find (?:user|group)|no matching entries in (?:passwd|group)"
+    r"|chdir to cwd|exec format error"
+)
+"""What of the image itself keeps Docker from starting it."""
 _EXCUSE_CHARACTERS = 12_000
 
 
-def engine_refusal(exit_code: int | None, text: str) -> str | None:
-    """What the engine said if it never ran the container; None if the container ran.
+class Refusal(str, Enum):
+    """Whose fault it is that a container never ran."""
 
-    Args:
-        exit_code: Of `docker run`.
-        text: What it printed.
+    GPU = "gpu"
+    IMAGE = "image"
+    ENGINE = "engine"
+
+
+def engine_refusal(handler_run: HandlerRun) -> tuple[Refusal, str] | None:
+    """Why the engine never ran a container, and what it said; None if the container ran.
+
+    What a program prints is not the engine's word, however it is put: the engine knows whether the program was started.
     """
-    match = _REFUSAL.search(text) if exit_code == _ENGINE_REFUSED else None
-    return match.group(1)[:500] if match else None
+    outcome = handler_run.outcome
+    if handler_run.has_run or outcome.exit_code not in _REFUSED:
+        return None
+    match = _REFUSAL.search(outcome.output.text)
+    if match is None:
+        return None
+    said = match.group(1)[:500]
+    if _GPU_REFUSED.search(said):
+        return Refusal.GPU, said
+    return (Refusal.IMAGE if _IMAGE_REFUSED.search(said) else Refusal.ENGINE), said
 
 
 def judge_start(handler_run: HandlerRun, *, evidence: EvidenceMaker, place: Place, serves: bool) -> Finding:
@@ -47,9 +68,13 @@ def judge_start(handler_run: HandlerRun, *, evidence: EvidenceMaker, place: Plac
     last = " ".join(text.split())[-300:]
     if handler_run.out_of_memory and code != 0:
         return errored("resource", "the container was killed for want of memory", *logs, outcome=outcome)
-    if said := engine_refusal(code, text):
-        if _GPU_REFUSED.search(said):
+    if refused := engine_refusal(handler_run):
+        refusal, said = refused
+        if refusal is Refusal.GPU:
             return errored("host_driver", f"a container can't be given the GPU: {said}", *logs, outcome=outcome)
+        if refusal is Refusal.IMAGE:
+            reason = f"the image's command can't be started: {said}"
+            return failed("command_not_started", reason, *logs, outcome=outcome)
         return errored("engine_trouble", f"docker could not run the container: {said}", *logs, outcome=outcome)
     if BANNER in text:
         return passed(*logs, outcome=outcome)

@@ -13,12 +13,27 @@ from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, 
 from janitor.validator.processes.supervisor import Outcome
 
 TORCH_PROBE = """\
-import importlib.util, glob, json, os, sys
+import importlib.util, glob, json, os, sys, time
 from os import environ
 facts = {"torch": None, "visible": environ.get("CUDA_VISIBLE_DEVICES")}
 places = ["/usr/local/cuda*/**", "/usr/lib/x86_64-linux-gnu", "/opt/conda/lib"]
 places += [os.path.join(folder, "nvidia/cu*/lib") for folder in sys.path if folder]
 facts["cudart"] = any(glob.glob(os.path.join(place, "libcudart.so*"), recursive=True) for place in places)
+roots = ["/opt", "/root", "/home", "/app", "/src", "/workspace", "/venv", "/usr/local", "/usr/src", "/runpod-volume"]
+until = time.monotonic() + 20
+facts["others"] = []
+for root in roots + [os.getcwd()]:
+    for folder, folders, files in os.walk(root):
+        depth = folder.count("/")
+        if depth > 8 or folder.startswith(sys.prefix + "/lib") or time.monotonic() > until:
+            folders[:] = []
+        if os.path.basename(folder) in ("site-packages", "dist-packages"):
+            folders[:] = []
+            prefix = os.path.dirname(os.path.dirname(os.path.dirname(folder)))
+            python = os.path.join(prefix, "bin", "python")
+            if os.path.exists(os.path.join(folder, "torch", "version.py")) and os.path.exists(python):
+                if os.path.realpath(prefix) != os.path.realpath(sys.prefix) and python not in facts["others"]:
+                    facts["others"].append(python)
 try:
     if importlib.util.find_spec("torch") is not None:
         facts["torch"] = "unknown"
@@ -28,12 +43,21 @@ try:
             facts["arch"] = torch.cuda.get_arch_list()
             facts["capability"] = list(torch.cuda.get_device_capability())
             facts["sum"] = float((torch.ones(64, device="cuda") * 2).sum().item())
+            try:
+                held = torch.ones(2 ** 26, device="cuda")
+                until = time.monotonic() + HOLD
+                while time.monotonic() < until:
+                    held = held * 1
+                    torch.cuda.synchronize()
+            except Exception as exc:
+                facts["held"] = f"{type(exc).__name__}: {exc}"[:200]
 except Exception as exc:
     facts["error"] = f"{type(exc).__name__}: {exc}"[:500]
 print()
 print(json.dumps(facts))
-"""
-"""Python that describes torch and computes something with it on the GPU; its last line is JSON."""
+""".replace("HOLD", "4")
+"""Python that describes torch, computes something with it on the GPU, and then holds memory there for some seconds,
+so that the host sees it; its last line is JSON."""
 
 CUDA_VARIABLES = ("CUDA_VERSION", "NVIDIA_REQUIRE_CUDA", "NV_CUDA_CUDART_VERSION")
 """What images made for CUDA set. Source: nvidia/cuda's Dockerfiles."""
@@ -63,6 +87,10 @@ class GpuCase:
     """By the image's own variables."""
     host_cuda: tuple[int, int] | None = None
     """The highest that the host's driver supports."""
+    has_utilities: bool = True
+    """Whether the image's own variables let NVIDIA's toolkit put nvidia-smi into it."""
+    was_seen: bool | None = None
+    """Whether the host saw its GPU used while torch computed; None where it can't see that."""
 
 
 _Conclude = Callable[[str, str, bool], GpuShown]
@@ -74,37 +102,44 @@ def judge_gpu(smi: Outcome, torch: Outcome | None, *, evidence: EvidenceMaker, c
 
     Args:
         smi: `nvidia-smi -L` in a container of the image.
-        torch: `TORCH_PROBE` in another, if nvidia-smi succeeded.
+        torch: `TORCH_PROBE` in another.
         evidence: Makes the evidence.
         case: See there.
     """
     logs = [evidence.log("nvidia-smi", smi)]
-    if smi.exit_code == _NOT_FOUND and not case.image_has_cuda:
-        reason = "a container of the image has no nvidia-smi: the image is not made for CUDA"
-        return GpuShown(finding=skipped("image_without_cuda", reason, *logs), cuda_detected=False)
-    if smi.exit_code != 0 or torch is None:
-        said = " ".join(smi.output.text.split())[-300:]
-        finding = errored(
-            "host_driver", f"a container does not see the GPU: {said}", *logs, outcome=smi, required=case.required
-        )
-        return GpuShown(finding=finding, cuda_detected=None)
-    logs.append(evidence.log("torch", torch))
-    facts = json_line(torch.output.text)
-    if facts is None and torch.exit_code not in (0, _NOT_FOUND):
+    is_missing = smi.exit_code == _NOT_FOUND
+    facts: dict[str, Any] | None = None
+    if torch is not None:
+        logs.append(evidence.log("torch", torch))
+        facts = json_line(torch.output.text)
+        if facts is not None and facts.get("torch") is not None:
+            # What computes has the GPU, whatever nvidia-smi says.
+            return _judge_torch(facts, torch, case, logs)
+    if smi.exit_code != 0 and not is_missing:
+        return _without_gpu(smi, case, logs)
+    if torch is not None and facts is None and torch.exit_code not in (0, _NOT_FOUND):
         code = "resource" if torch.exit_code == _KILLED else "probe_failed"
         finding = errored(code, "the probe of torch broke off", *logs, outcome=torch, required=case.required)
         return GpuShown(finding=finding, cuda_detected=None)
-    if facts is None or facts.get("torch") is None:
-        return _without_torch(facts or {}, case, logs)
-    return _judge_torch(facts, torch, case, logs)
+    has_cuda = case.image_has_cuda or bool((facts or {}).get("cudart"))
+    if is_missing and has_cuda and case.has_utilities:
+        return _without_gpu(smi, case, logs)
+    return _without_torch(logs, has_cuda=has_cuda, sees_gpu=not is_missing)
 
 
-def _without_torch(facts: Mapping[str, Any], case: GpuCase, logs: list[Evidence]) -> GpuShown:
-    has_cuda = case.image_has_cuda or bool(facts.get("cudart"))
+def _without_gpu(smi: Outcome, case: GpuCase, logs: list[Evidence]) -> GpuShown:
+    said = " ".join(smi.output.text.split())[-300:]
+    reason = f"a container does not see the GPU: {said}"
+    finding = errored("host_driver", reason, *logs, outcome=smi, required=case.required)
+    return GpuShown(finding=finding, cuda_detected=None)
+
+
+def _without_torch(logs: list[Evidence], *, has_cuda: bool, sees_gpu: bool) -> GpuShown:
+    seen = "a container sees the GPU" if sees_gpu else "a container of the image has no nvidia-smi"
     if not has_cuda:
-        reason = "a container sees the GPU, but the image has neither CUDA nor torch to compute on it"
+        reason = f"{seen}; the image has neither CUDA nor torch to compute on a GPU"
         return GpuShown(finding=skipped("image_without_cuda", reason, *logs), cuda_detected=False)
-    reason = "a container sees the GPU and the image has CUDA, but no torch to compute with"
+    reason = f"{seen}; the image has CUDA, but no torch to compute with"
     return GpuShown(finding=skipped("no_torch", reason, *logs), cuda_detected=True)
 
 
@@ -122,6 +157,9 @@ def _judge_torch(facts: Mapping[str, Any], outcome: Outcome, case: GpuCase, logs
         return shown(errored(code, reason, *logs, outcome=outcome, required=case.required), detected)
 
     if facts.get("available") and facts.get("sum") == _EXPECTED_SUM:
+        if case.was_seen is False:
+            reason = "torch says that it computed on the GPU, and this instance's GPU saw nothing of it"
+            return unclear("gpu_unproven", reason, True)
         return shown(passed(*logs, outcome=outcome, required=case.required), True)
     if _NO_MEMORY.search(error):
         return unclear("resource", f"torch ran out of memory: {error}", True)

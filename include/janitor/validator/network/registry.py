@@ -23,7 +23,9 @@ _ACCEPT = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
-_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_CHALLENGED = re.compile(r"(?i)\bbearer\s+(.*)")
+_FIELD = re.compile(r'(\w+)="([^"]*)"')
+_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+)(?::\d+)?")
 
 
@@ -75,47 +77,73 @@ def ask_for_image(web: Web, reference: ImageReference) -> ImageAnswer:
     # As docker does: a registry on the machine itself needs no TLS.
     scheme = "http" if _LOOPBACK.fullmatch(reference.registry) else "https"
     base = f"{scheme}://{reference.registry}/v2/{reference.repository}"
+    manifest = f"{base}/manifests/{reference.version}"
     headers = {"Accept": _ACCEPT}
     # HEAD isn't counted against Docker Hub's limit of pulls.
-    answer = web.ask(f"{base}/manifests/{reference.version}", headers=headers)
-    if answer.status == 401 and (token := _token(web, answer, reference)):
-        headers["Authorization"] = f"Bearer {token}"
-        answer = web.ask(f"{base}/manifests/{reference.version}", headers=headers)
+    answer = web.ask(manifest, headers=headers)
+    if answer.status == 401 and (challenge := _CHALLENGED.search(answer.headers.get("www-authenticate", ""))):
+        token = _token(web, challenge.group(1), reference)
+        if isinstance(token, ImageAnswer):
+            return token
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+            answer = web.ask(manifest, headers=headers)
     digest = answer.headers.get("docker-content-digest")
+    # Some registries take no HEAD, and none says why it refuses one: the answer to GET is the one that counts.
+    listing = web.ask(manifest, method="GET", headers=headers)
     if answer.status != 200:
-        said = answer.body or web.ask(f"{base}/manifests/{reference.version}", method="GET", headers=headers).body
-        return ImageAnswer(status=answer.status, digest=None, platforms=(), said=_text(said))
-    listing = web.ask(f"{base}/manifests/{reference.version}", method="GET", headers=headers)
+        answer = listing
+        digest = digest or listing.headers.get("docker-content-digest")
+    if answer.status != 200:
+        return ImageAnswer(status=answer.status, digest=None, platforms=(), said=_text(answer.body))
     platforms = _platforms(web, base, headers, listing) if listing.status == 200 else ()
     return ImageAnswer(status=200, digest=digest, platforms=platforms, said="")
 
 
-def _token(web: Web, refusal: WebAnswer, reference: ImageReference) -> str | None:
-    """A token for anybody; None where the registry gives none."""
-    challenge = refusal.headers.get("www-authenticate", "")
-    fields = dict(_CHALLENGE.findall(challenge))
+def _token(web: Web, challenge: str, reference: ImageReference) -> str | ImageAnswer | None:
+    """A token for anybody; None where the registry gives none, an answer where the place that gives them is in trouble.
+
+    Args:
+        web: Makes the request.
+        challenge: The fields of `WWW-Authenticate: Bearer`.
+        reference: The image.
+    """
+    fields = dict(_FIELD.findall(challenge))
     realm = fields.get("realm", "")
-    if not challenge.lower().startswith("bearer") or not realm.startswith("http"):
+    if not realm.startswith("http"):
         return None
     scope = fields.get("scope") or f"repository:{reference.repository}:pull"
     query = {"scope": scope, **({"service": fields["service"]} if "service" in fields else {})}
-    answer = web.ask(f"{realm}?{urllib.parse.urlencode(query)}", method="GET")
+    separator = "&" if "?" in realm else "?"
+    answer = web.ask(f"{realm}{separator}{urllib.parse.urlencode(query)}", method="GET")
+    if answer.status == 429 or answer.status >= 500:
+        return ImageAnswer(status=answer.status, digest=None, platforms=(), said=_text(answer.body))
     document = _json(answer.body)
     token = document.get("token") or document.get("access_token")
-    return token if answer.status == 200 and isinstance(token, str) else None
+    # What could not be the value of a header is no token.
+    return token if answer.status == 200 and isinstance(token, str) and _TOKEN.fullmatch(token) else None
 
 
 def _platforms(web: Web, base: str, headers: Mapping[str, str], listing: WebAnswer) -> tuple[str, ...]:
     document = _json(listing.body)
     if isinstance(members := document.get("manifests"), list):
-        found = [member.get("platform") for member in members if isinstance(member, dict)]
-        return tuple(f"{each.get('os')}/{each.get('architecture')}" for each in found if isinstance(each, dict))
+        found = [_platform(member.get("platform")) for member in members if isinstance(member, dict)]
+        # An index with a member that doesn't say what it is for may hold anything.
+        return () if None in found else tuple(each for each in found if each is not None)
     config = document.get("config")
     digest = config.get("digest") if isinstance(config, dict) else None
     if not isinstance(digest, str):
         return ()
-    image = _json(web.ask(f"{base}/blobs/{digest}", method="GET", headers=headers).body)
-    return (f"{image.get('os')}/{image['architecture']}",) if image.get("architecture") else ()
+    answer = web.ask(f"{base}/blobs/{digest}", method="GET", headers=headers)
+    platform = _platform(_json(answer.body)) if answer.status == 200 else None
+    return () if platform is None else (platform,)
+
+
+def _platform(document: Any) -> str | None:
+    """`os/architecture`; None where the document doesn't say."""
+    if not isinstance(document, dict) or not isinstance(architecture := document.get("architecture"), str):
+        return None
+    return f"{document.get('os') or 'linux'}/{architecture}" if architecture else None
 
 
 def _json(body: bytes) -> dict[str, Any]:
