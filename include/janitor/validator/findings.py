@@ -107,7 +107,8 @@ class EvidenceMaker:
 
     def value(self, name: str, text: str) -> Evidence:
         """Something measured or concluded, in words."""
-        return self._make(EvidenceKind.VALUE, name, text.encode("utf-8", errors="replace"), text)
+        content = text.encode("utf-8", errors="replace")
+        return self._make(EvidenceKind.VALUE, name, content, _decoded_end(content))
 
     def file(self, name: str, content: bytes) -> Evidence:
         """A file of the repository."""

@@ -54,12 +54,15 @@ class TestLexer:
     def test_heredoc_of_run_is_its_body_and_no_instruction(self):
         lexed = lex("FROM a\nRUN <<EOF\npip install runpod\nFROM nothing\nEOF\nCMD x")
         assert [each.keyword for each in lexed.instructions] == ["FROM", "RUN", "CMD"]
-        assert lexed.instructions[1].heredocs == ("pip install runpod\nFROM nothing",)
+        assert [each.body for each in lexed.instructions[1].heredocs] == ["pip install runpod\nFROM nothing"]
 
     def test_several_heredocs_with_quotes_and_tabs(self):
         lexed = lex("FROM a\nCOPY <<-'ONE' <<\"TWO\" /d/\n\tfirst\n\tONE\nsecond\nTWO\nCMD x")
         copy = lexed.instructions[1]
-        assert copy.heredocs == ("first", "second")
+        assert [(each.name, each.body, each.is_expanded) for each in copy.heredocs] == [
+            ("ONE", "first", False),
+            ("TWO", "second", False),
+        ]
         assert copy.words() == ["/d/"]
 
     def test_shell_text_that_only_looks_like_a_heredoc(self):

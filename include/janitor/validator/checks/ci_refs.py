@@ -18,14 +18,14 @@ def check_ci_refs(bench: Bench) -> Finding:
     if not workflow_files(tree):
         return skipped("absent", "the repository has no GitHub workflow")
     found, unreadable = all_references(tree)
+    gone = [each for each in found if missing(tree, each)]
     listing = "\n".join(
-        f"{each.workflow}, line {each.line}: {each.path or '.'} ({'missing' if missing(tree, each) else 'there'})"
+        f"{each.workflow}, line {each.line}: {each.path or '.'} ({'missing' if each in gone else 'there'})"
         for each in found
     )
     evidence = [bench.evidence.value("references", listing or "none")]
     if unreadable:
         return failed("workflow_unreadable", "; ".join(unreadable), *evidence, required=False)
-    gone = [each for each in found if missing(tree, each)]
     if gone:
         spots = [
             Spot(path=str(each.workflow), line=each.line, message=f"there is no {each.path}", is_warning=True)

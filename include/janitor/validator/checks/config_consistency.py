@@ -6,6 +6,7 @@ worker on a CUDA image, fails without being required: the worker can work all th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -64,8 +65,8 @@ def _versions(config: Mapping[str, Any]) -> frozenset[tuple[int, int]]:
     """Only what is well-formed: the schema checks speak of the rest."""
     found = set()
     for version in config.get(_ALLOWED) or ():
-        major, _, minor = str(version).partition(".")
-        if major.isdigit() and minor.isdigit():
+        if isinstance(version, str) and re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", version):
+            major, _, minor = version.partition(".")
             found.add((int(major), int(minor)))
     return frozenset(found)
 

@@ -9,8 +9,9 @@ import posixpath
 import re
 
 from janitor.validator.bench import Bench, given
-from janitor.validator.dockerfile.command import Command, stage_command
-from janitor.validator.dockerfile.image_files import ImageFiles, copies_from_elsewhere, image_files
+from janitor.validator.dockerfile.base_images import brings, is_bare
+from janitor.validator.dockerfile.command import MAKES_FILES, Command, stage_command
+from janitor.validator.dockerfile.image_files import ImageFiles, copies_from_elsewhere, image_files, inline_files
 from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, lex
 from janitor.validator.dockerfile.sources import missing_sources, read_context
 from janitor.validator.dockerfile.stages import Dockerfile, Run, env_pairs, floating_tag, parse_dockerfile
@@ -19,16 +20,10 @@ from janitor.validator.findings import Finding, Spot, failed, passed
 from janitor.validator.redaction import looks_secret
 from janitor.validator.repository.tree import UnreadableError
 
-# Bases that hold no worker of their own, so that a missing program can't come from them.
-_BARE_BASE = re.compile(
-    r"(?:docker\.io/)?(?:library/)?(?:python|ubuntu|debian|alpine|nvidia/cuda|nvcr\.io/nvidia/cuda|pytorch/pytorch"
-    r"|continuumio/\w+|runpod/base|runpod/pytorch|scratch|fedora|rockylinux)(?:[:@].*)?"
-)
-_MAKES_FILES = re.compile(
-    r"\bgit\s+clone|\b(?:wget|curl|aria2c|unzip|tar)\s+[-h\"'$]|\b(?:cp|mv|ln|sed|tee)\s|\binstall\s+-[mDod]"
-    r"|\bpython[\d.]*\s+(?!-m\s+pip)"
-)
 _BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.yaml", "compose.yaml")
+_MOST_BYTES = 256 * 1024
+"""Of a Dockerfile; a handler that takes more has it in files."""
+_LONGEST_NAME = 200
 _KEY_FORM = re.compile(
     r"\bhf_[A-Za-z0-9]{16,}|\bAKIA[0-9A-Z]{12,}|\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\brpa_[A-Za-z0-9]{16,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -43,7 +38,7 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
     if layout.dockerfile is None:
         return failed("dockerfile_missing", f"the repository has no {wanted or 'Dockerfile'}")
     try:
-        text = tree.read_text(layout.dockerfile)
+        text = tree.read_text(layout.dockerfile, most=_MOST_BYTES)
         dockerfile = parse_dockerfile(text, build_args=bench.spec.repository.build_args)
         context = read_context(tree, layout.dockerfile)
     except UnreadableError as exc:
@@ -57,10 +52,11 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
         )
     files = image_files(dockerfile, context)
     bench.known.dockerfile, bench.known.context, bench.known.image_files = dockerfile, context, files
+    inline = inline_files(dockerfile)
 
     def read(path: str) -> str | None:
         try:
-            return tree.read_text(files[path]) if path in files else None
+            return tree.read_text(files[path]) if path in files else inline.get(path)
         except UnreadableError:
             return None
 
@@ -92,7 +88,7 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
                 for each, text in zip(missing, texts, strict=True)
             ],
         )
-    if target := _missing_target(dockerfile, command, files):
+    if context.is_sure and (target := _missing_target(dockerfile, command, files)):
         stated = dockerfile.final.command or dockerfile.final.entrypoint
         message = f"the container starts {target}, which is not copied in"
         return fail(
@@ -135,7 +131,7 @@ def _warnings(dockerfile: Dockerfile) -> list[tuple[int, str]]:
         if instruction.keyword == "ARG":
             for word in instruction.words():
                 name, has_value, value = word.partition("=")
-                if not looks_secret(name):
+                if not looks_secret(name[:_LONGEST_NAME]):
                     continue
                 if has_value and not _PLACEHOLDER.search(value.strip("\"'")):
                     found.append((instruction.line, f"secret in the image: {name} has a value in the Dockerfile"))
@@ -146,7 +142,7 @@ def _warnings(dockerfile: Dockerfile) -> list[tuple[int, str]]:
             found += [
                 (instruction.line, f"secret in the image: {name} has a value in the Dockerfile")
                 for name, value in env_pairs(instruction.value)
-                if looks_secret(name) and not _PLACEHOLDER.search(value.strip("\"'"))
+                if looks_secret(name[:_LONGEST_NAME]) and not _PLACEHOLDER.search(value.strip("\"'"))
             ]
         if _KEY_FORM.search(instruction.value):
             found.append((instruction.line, f"secret in the image: {instruction.keyword} holds what looks like a key"))
@@ -155,14 +151,21 @@ def _warnings(dockerfile: Dockerfile) -> list[tuple[int, str]]:
 
 def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles) -> str | None:
     """A program that the container starts and that surely isn't in the image."""
-    if not _BARE_BASE.fullmatch(dockerfile.final.base_image) or copies_from_elsewhere(dockerfile):
+    final = dockerfile.final
+    if not is_bare(final.base_image) or copies_from_elsewhere(dockerfile) or not final.is_workdir_known:
         return None
-    runs = [step.command for stage in dockerfile.stages for step in stage.steps if isinstance(step, Run)]
-    script = command.target.script if command.target else None
-    for path in [*command.files[:1], *([script] if script else [])]:
+    runs = [step.command for stage in used_stages(dockerfile) for step in stage.steps if isinstance(step, Run)]
+    inline = inline_files(dockerfile)
+    script = command.target.script if command.target and command.is_sure else None
+    for path in filter(None, (command.first_file, script)):
         name = posixpath.basename(path)
-        if path in files or not name.endswith((".py", ".sh")):
+        if path in files or path in inline or not name.endswith((".py", ".sh")) or "$" in path:
             continue
-        if not any(name in run or _MAKES_FILES.search(run) for run in runs):
+        if brings(final.base_image, path):
+            continue
+        # A file that was copied to where a command may have made a folder.
+        if (folder := files.get(posixpath.dirname(path))) is not None and folder.name == name:
+            continue
+        if not any(name in run or MAKES_FILES.search(run) for run in runs):
             return path
     return None

@@ -7,14 +7,17 @@ a note.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from janitor.validator.bench import Bench, given
+from janitor.validator.dockerfile.base_images import surely_lacks_pytorch
 from janitor.validator.dockerfile.cuda_version import base_cudnn, has_cuda
+from janitor.validator.dockerfile.stages import Run
 from janitor.validator.engines.install import InstallPlan, plan_installs
 from janitor.validator.findings import Finding, Spot, failed, passed, skipped
-from janitor.validator.repository.requirements import Requirement, RequirementSet
+from janitor.validator.repository.requirements import Requirement, RequirementSet, canonical, exclude_each_other
 from janitor.validator.repository.torch_versions import (
     COMPANIONS,
     build_exists,
@@ -26,6 +29,21 @@ from janitor.validator.repository.torch_versions import (
 from janitor.validator.repository.worker_requirements import worker_requirements
 
 _SHOWN = 8
+_CONDITION = re.compile(r"\|\||(?m:^|[;&])[ \t]*(?:if|case|for|while|until)\s")
+_OTHER_INDEX = re.compile(
+    r"PIP_(?:EXTRA_)?INDEX|PIP_FIND_LINKS|PIP_CONFIG|UV_(?:EXTRA_)?(?:INDEX|FIND|TORCH|CONFIG|DEFAULT)"
+    r"|pip[\d.]*\s+config|pip\.conf|uv\.toml|--torch-backend"
+)
+"""Names an index, or settings that may."""
+_USES_GPU = re.compile(
+    r"onnxruntime-gpu|ctranslate2|faster-whisper|tensorflow.*|jax.*|tensorrt.*|paddlepaddle-gpu|llama-cpp-python|cupy.*"
+    r"|vllm|sglang|mxnet.*|nvidia-.*|pycuda|numba.*|cudf.*|cuml.*|dgl.*|exllamav2|tritonclient.*|deepstream.*"
+)
+_BRINGS_CUDNN = re.compile(
+    r"torch.*|nvidia-cudnn.*|xformers|accelerate|whisperx|openai-whisper|pyannote.*|sentence-transformers|silero-vad"
+    r"|speechbrain|timm|vllm|diffusers|demucs|lightning|pytorch-lightning|bitsandbytes|tts|coqui-tts|infinity-emb"
+)
+"""Packages that come with PyTorch, whose own cuDNN may be found."""
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 """What pins the packages of a pyproject.toml."""
 
@@ -48,6 +66,17 @@ def check_pins(bench: Bench) -> Finding:
         return skipped("absent", "no required Python packages are stated")
     evidence = bench.evidence.value("requirements", "\n".join(_described(sets)))
     problems = [problem for each in sets for problem in _problems_of(each)]
+    problems += [problem for index, each in enumerate(sets) for problem in _torch_index(bench, sets[:index], each)]
+    unsure = [each for each in sets if not _is_always_run(bench, each)]
+    if unsure:
+        # What nothing installs, or only on a condition, keeps no worker from working.
+        places = {(requirement.path, requirement.line) for each in unsure for requirement in each.requirements}
+        problems = [
+            replace(problem, is_sure=False)
+            if problem.requirement and (problem.requirement.path, problem.requirement.line) in places
+            else problem
+            for problem in problems
+        ]
     problems += [*_of_the_whole(bench, sets), *_unpinned(bench, sets)]
     spots = [_spot(bench, problem) for problem in problems]
     for is_sure in (True, False):
@@ -73,38 +102,56 @@ def _described(sets: list[RequirementSet]) -> Iterator[str]:
 
 def _problems_of(each: RequirementSet) -> Iterator[_Problem]:
     """What one command asks for can't be had together: an installer resolves it as a whole."""
-    for requirement in each.requirements:
-        rest = [
-            other
-            for other in (*each.requirements, *each.constraints)
-            if other.name == requirement.name and other.exact and not other.marker and other is not requirement
-        ]
-        for other in rest:
-            mine = requirement.exact
-            if mine and not requirement.marker and public_version(mine) != public_version(other.exact or ""):
-                yield _Problem(
-                    code="pin_conflict",
-                    text=f"{requirement.spelled} and {other.spelled} exclude each other",
-                    requirement=requirement,
-                )
-                return
+    exact: dict[str, tuple[Requirement, str]] = {}
+    for requirement in (*each.requirements, *each.constraints):
+        mine = requirement.exact
+        if mine is None or requirement.marker:
+            continue
+        other, version = exact.setdefault(requirement.name, (requirement, mine))
+        if exclude_each_other(mine, version) and each.has(requirement.name):
+            text = f"{other.spelled} and {requirement.spelled} exclude each other"
+            yield _Problem(code="pin_conflict", text=text, requirement=other)
+            return
     torch = each.exact("torch")
     if torch is None:
         return
-    requirement, version = torch
-    for package in COMPANIONS:
+    _, version = torch
+    for package in COMPANIONS if not each.no_deps else ():
         companion = each.exact(package)
         demanded = demanded_torch(package, companion[1]) if companion else None
-        if companion is not None and demanded is not None and demanded != public_version(version):
+        if companion is not None and demanded is not None and canonical(demanded) != canonical(version):
             yield _Problem(
                 code="torch_mismatch",
                 text=f"{package} {companion[1]} demands torch {demanded}, and torch {version} is pinned",
                 requirement=companion[0],
             )
-    yield from _torch_index(each, requirement, version)
 
 
-def _torch_index(each: RequirementSet, requirement: Requirement, version: str) -> Iterator[_Problem]:
+def _is_always_run(bench: Bench, each: RequirementSet) -> bool:
+    """Whether a command surely installs this."""
+    step = _run_of(bench, each)
+    return step is not None and _CONDITION.search(step.command) is None
+
+
+def _run_of(bench: Bench, each: RequirementSet) -> Run | None:
+    stages = bench.known.dockerfile.stages if bench.known.dockerfile is not None else ()
+    steps = (step for stage in stages for step in stage.steps if isinstance(step, Run))
+    return next((step for step in steps if step.line == each.line), None)
+
+
+def _torch_index(bench: Bench, earlier: list[RequirementSet], each: RequirementSet) -> Iterator[_Problem]:
+    """A build of PyTorch that no index has, where all indexes are known and none of it is there already."""
+    dockerfile, torch = bench.known.dockerfile, each.exact("torch")
+    if torch is None or dockerfile is None or _OTHER_INDEX.search(dockerfile.text):
+        return
+    requirement, version = torch
+    in_project = requirement.path is not None and requirement.path.endswith(".toml")
+    if (
+        in_project
+        or not surely_lacks_pytorch(dockerfile.final.base_image)
+        or any(set_.has("torch") for set_ in earlier)
+    ):
+        return
     builds = [build for url in (*each.index_urls[-1:], *each.extra_index_urls) if (build := index_build(url))]
     public, wanted = public_version(version), local_build(version)
     # Other indexes and links may hold anything.
@@ -132,10 +179,11 @@ def _of_the_whole(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem
     known = bench.known
     wants_gpu = bench.spec.gpu_required or ((known.hub or {}).get("config") or {}).get("runsOn") == "GPU"
     if wants_gpu:
-        yield from _cpu_torch(sets)
+        yield from _cpu_torch(bench, sets)
     base = known.dockerfile.final.base_image if known.dockerfile is not None else ""
     named = {requirement.name for each in sets for requirement in each.requirements}
-    if base_cudnn(base) == 8 and not named & {"torch", "nvidia-cudnn-cu12", "nvidia-cudnn-cu11"}:
+    brought = known.dockerfile is not None and re.search(r"lib(?:cudnn)9|cudnn[-_]?9", known.dockerfile.text)
+    if base_cudnn(base) == 8 and not brought and not any(_BRINGS_CUDNN.fullmatch(name) for name in named):
         for each in sets:
             found = each.exact("ctranslate2")
             if found and _at_least(found[1], (4, 5)):
@@ -154,10 +202,15 @@ def _of_the_whole(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem
             yield _Problem(code="sdk_missing", text=text, requirement=None, is_sure=False)
 
 
-def _cpu_torch(sets: list[RequirementSet]) -> Iterator[_Problem]:
-    """The last command that installs torch decides what the image has."""
-    last = next((each for each in reversed(sets) if each.has("torch")), None)
-    if last is None:
+def _cpu_torch(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem]:
+    """The last command of the final image that installs torch decides what it has."""
+    dockerfile = bench.known.dockerfile
+    stages = dockerfile.final.lineage() if dockerfile is not None else []
+    lines = {step.line for stage in stages for step in stage.steps}
+    last = next((each for each in reversed(sets) if each.has("torch") and each.line in lines), None)
+    named = {requirement.name for each in sets for requirement in each.requirements}
+    # A worker can do small things with PyTorch, and its work on the GPU with another library.
+    if last is None or any(_USES_GPU.fullmatch(name) for name in named):
         return
     requirement = next(each for each in last.requirements if each.name == "torch")
     exact = requirement.exact or ""

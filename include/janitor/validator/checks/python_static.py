@@ -9,17 +9,35 @@ import sys
 from datetime import timedelta
 from pathlib import PurePosixPath
 
+from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
-from janitor.validator.dockerfile.python_version import python_version
+from janitor.validator.dockerfile.base_images import is_bare
+from janitor.validator.dockerfile.command import MAKES_FILES
+from janitor.validator.dockerfile.image_files import copies_from_elsewhere, inline_files
+from janitor.validator.dockerfile.python_version import only_python, python_version
+from janitor.validator.dockerfile.stages import Run
+from janitor.validator.dockerfile.usage import used_stages
 from janitor.validator.findings import Finding, Spot, failed, passed, skipped
 from janitor.validator.processes.supervisor import ProcessStartError, run
-from janitor.validator.repository.python_modules import Reader, SyntaxProblem, compile_problem
+from janitor.validator.repository.python_modules import (
+    Reader,
+    SourceError,
+    SyntaxProblem,
+    compile_problem,
+    decoded_source,
+)
 from janitor.validator.repository.python_source import HandlerKind, WorkerSource, read_worker, search_workers
 from janitor.validator.repository.tree import UnreadableError
 
 _NEWER = tuple(f"python3.{minor}" for minor in range(sys.version_info[1] + 1, sys.version_info[1] + 8))
 _COMPILE_LIMIT = timedelta(seconds=20)
 _COMPILE = "import sys; compile(open(sys.argv[1], 'rb').read(), sys.argv[1], 'exec')"
+_MOST_BYTES = 512 * 1024
+"""Of one Python file."""
+_MOST_CHARACTERS_OUTSIDE = 512 * 1024
+"""Of files that are no part of the worker: compiling them must not take longer than all the rest."""
+_ONLY_IN = re.compile(r"only supported in Python")
+_FORMATTED = re.compile(r"(?i)(?:\b|^)(?:f|t|rf|fr|rt|tr)[\"']")
 _TESTS = re.compile(r"(^|/)(tests?|examples?|\.github)/")
 
 
@@ -29,12 +47,13 @@ def check_python_static(bench: Bench) -> Finding:
 
     def read(path: PurePosixPath) -> str | None:
         try:
-            return tree.read_text(path) if tree.is_file(path) else None
+            return decoded_source(tree.read(path, most=_MOST_BYTES)) if tree.is_file(path) else None
         except UnreadableError:
             return None
 
     entry = _entry(bench)
     worker = read_worker(entry, read) if entry is not None else None
+    stated = entry
     if worker is None or not worker.start_calls:
         searched = search_workers(_candidates(bench, entry), read)
         if worker is None or (searched.start_calls and not worker.problems):
@@ -44,27 +63,86 @@ def check_python_static(bench: Bench) -> Finding:
     kinds = {call.kind for call in worker.start_calls}
     bench.known.handler_kind = kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN
     evidence = bench.evidence.value("source", "\n".join(_reading(worker, entry)))
-    problems = [problem for problem in worker.problems if not _compiles_elsewhere(bench, problem)]
-    if problems:
-        first = problems[0]
-        reason = f"{first.path}, line {first.line}: {first.message}"
-        wanted = python_version(given(bench.known.dockerfile)) if bench.known.dockerfile else None
-        if wanted is None or wanted > sys.version_info[:2]:
-            said = "an unknown version" if wanted is None else f"{wanted[0]}.{wanted[1]}"
-            if not _surely_wrong(first, read(first.path) or ""):
-                mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
-                return skipped("python_version", f"Python {mine} can't judge code for {said}: {reason}", evidence)
-        spot = Spot(path=str(first.path), line=first.line, message=first.message)
-        return failed("syntax_error", f"a Python file does not compile: {reason}", evidence, spots=[spot])
-    if not worker.start_calls and bench.known.load_balancer:
-        return skipped("load_balancer", "a load-balanced worker answers HTTP itself and starts no handler", evidence)
+    if (worker.problems or worker.start_calls) and (finding := _syntax(bench, worker, read, evidence)):
+        return finding
     if not worker.start_calls and not worker.problems:
-        where = "no Python file" if entry is None else f"neither {entry} nor what it imports"
-        message = f"{where} calls runpod.serverless.start"
-        spots = [Spot(path=str(entry), line=1, message=message)] if entry is not None else []
-        return failed("start_call_missing", message, evidence, spots=spots)
+        return _without_start(bench, worker, entry, stated, evidence)
     others = _other_problems(bench, worker, read)
     return passed(evidence, *([bench.evidence.value("files outside the worker", others)] if others else []))
+
+
+def _syntax(bench: Bench, worker: WorkerSource, read: Reader, evidence: Evidence) -> Finding | None:
+    """What of the worker the image's Python surely or possibly doesn't compile."""
+    dockerfile = bench.known.dockerfile
+    wanted = python_version(dockerfile) if dockerfile is not None else None
+    problems = list(worker.problems)
+    if not problems and dockerfile is not None and (only := only_python(dockerfile)) and only < sys.version_info[:2]:
+        sources = ((path, read(path)) for path in worker.modules)
+        found = (compile_problem(path, text, version=only) for path, text in sources if text is not None)
+        problems = [problem for problem in found if problem is not None and _ONLY_IN.search(problem.message)][:1]
+    if wanted is None or wanted > sys.version_info[:2]:
+        # This interpreter may be the older one: what it refuses can be new, not wrong.
+        sure = [problem for problem in problems if _surely_wrong(problem, _text(read, problem.path))]
+        open_ = [problem for problem in problems if not _compiles_elsewhere(bench, problem)] if not sure else []
+        if not sure and open_:
+            said = "an unknown version" if wanted is None else f"{wanted[0]}.{wanted[1]}"
+            mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            reason = f"Python {mine} can't judge code for {said}: {_place(open_[0])}"
+            return skipped("python_version", reason, evidence)
+        problems = sure
+    if not problems:
+        return None
+    first = problems[0]
+    spot = Spot(path=str(first.path), line=first.line, message=first.message)
+    return failed("syntax_error", f"a Python file does not compile: {_place(first)}", evidence, spots=[spot])
+
+
+def _place(problem: SyntaxProblem) -> str:
+    return f"{problem.path}, line {problem.line}: {problem.message}"
+
+
+def _without_start(
+    bench: Bench, worker: WorkerSource, entry: PurePosixPath | None, stated: PurePosixPath | None, evidence: Evidence
+) -> Finding:
+    """No file of the repository starts the SDK: whether that is a fault depends on where the worker can come from."""
+    if bench.known.load_balancer:
+        return skipped("load_balancer", "a load-balanced worker answers HTTP itself and starts no handler", evidence)
+    if stated is None and (source := _elsewhere(bench)) is not None:
+        reason = f"no Python file of the repository starts the runpod SDK, and {source} can bring one that does"
+        return skipped("not_in_repository", reason, evidence)
+    if stated is not None and stated not in worker.modules:
+        return skipped("source_unread", f"{stated} is too large to be read", evidence)
+    if worker.is_open:
+        reason = (
+            "no start call was found, and the worker can start other programs and modules than those that were read"
+        )
+        return skipped("start_unclear", reason, evidence)
+    where = "no Python file" if entry is None else f"neither {entry} nor what it imports"
+    message = f"{where} calls runpod.serverless.start"
+    spots = [Spot(path=str(entry), line=1, message=message)] if entry is not None else []
+    return failed("start_call_missing", message, evidence, spots=spots)
+
+
+def _elsewhere(bench: Bench) -> str | None:
+    """What else than the repository's files can hold the worker."""
+    dockerfile, command = bench.known.dockerfile, bench.known.command
+    if dockerfile is None or command is None:
+        return None
+    base = dockerfile.final.base_image
+    if not is_bare(base):
+        return f"the base image {base}"
+    if copies_from_elsewhere(dockerfile):
+        return "a COPY from elsewhere"
+    if any(name.endswith(".py") for name in inline_files(dockerfile)):
+        return "a heredoc of the Dockerfile"
+    runs = [step for stage in used_stages(dockerfile) for step in stage.steps if isinstance(step, Run)]
+    if maker := next((step for step in runs if MAKES_FILES.search(step.command)), None):
+        return f"the command in line {maker.line}"
+    if command.target is not None and command.target.module is not None:
+        return f"the package of {command.target.module}"
+    if command.words and command.target is None:
+        return f"the program {command.words[0]}"
+    return None
 
 
 def _entry(bench: Bench) -> PurePosixPath | None:
@@ -121,19 +199,39 @@ def _compiles_elsewhere(bench: Bench, problem: SyntaxProblem) -> bool:
 
 def _surely_wrong(problem: SyntaxProblem, source: str) -> bool:
     """Whether no Python 3 of any version takes this; newer syntax is what is left to doubt about."""
-    if "print" in problem.message.lower() or "unterminated" in problem.message or "never closed" in problem.message:
-        return True
     lines = source.splitlines()
     line = lines[problem.line - 1] if 0 < problem.line <= len(lines) else ""
-    return "indent" in problem.message or re.search(r"<<<<<<<|>>>>>>>|=======", line) is not None
+    if "indent" in problem.message or re.search(r"<<<<<<<|>>>>>>>|=======", line):
+        return True
+    # Since 3.12 an f-string may hold quotes of its own and go over several lines.
+    before = "\n".join(lines[: problem.line])
+    if "unterminated" in problem.message or "never closed" in problem.message:
+        return _FORMATTED.search(before) is None
+    return "print" in problem.message.lower() or "no text in its encoding" in problem.message
+
+
+def _text(read: Reader, path: PurePosixPath) -> str:
+    try:
+        return read(path) or ""
+    except SourceError:
+        return ""
 
 
 def _other_problems(bench: Bench, worker: WorkerSource, read: Reader) -> str:
     """Files that don't compile and aren't part of the worker: worth a note, no reason to fail."""
-    found = []
+    found: list[str] = []
+    room = _MOST_CHARACTERS_OUTSIDE
     for path in _candidates(bench, None)[:500]:
-        if path not in worker.modules and (source := read(path)) is not None:
-            problem = compile_problem(path, source)
-            if problem is not None:
-                found.append(f"{path}, line {problem.line}: {problem.message}")
+        if path in worker.modules:
+            continue
+        try:
+            source = read(path)
+        except SourceError as exc:
+            found.append(f"{path}: {exc}")
+            continue
+        room -= len(source or "")
+        if room < 0:
+            break
+        if source is not None and (problem := compile_problem(path, source)) is not None:
+            found.append(f"{path}, line {problem.line}: {problem.message}")
     return "\n".join(found[:20])

@@ -11,6 +11,7 @@ from janitor.validator.dockerfile.expand import expand
 from janitor.validator.dockerfile.lexer import Instruction, split_words
 from janitor.validator.dockerfile.stages import Stage
 
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _PYTHON = re.compile(r"(?:.*/)?(?:python|pypy)(?:\d+(?:\.\d+)*)?")
 _SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|a)?sh")
 _FLAGS_WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
@@ -18,8 +19,22 @@ _FLAGS_WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 _WRAPPERS = frozenset(
     {"exec", "env", "nohup", "sudo", "time", "tini", "dumb-init", "nice", "stdbuf", "gosu", "accelerate"}
 )
+_RUNNERS = frozenset({"poetry", "uv", "pipenv", "pdm", "conda", "mamba", "micromamba"})
+_RUNNER_VALUES = frozenset(
+    {"-n", "--name", "-p", "--prefix", "--python", "--with", "--project", "--directory", "--cwd"}
+)
 _SEPARATORS = re.compile(r"&&|\|\||;|\n|(?<!&)&(?!&)|\|")
+_CONDITION = re.compile(r"\|\||(?m:^|[;&])[ \t]*(?:if|case|for|while|until|function|eval|source|\.)\s|\(\)\s{0,8}\{")
+MAKES_FILES = re.compile(
+    r"\bgit\s+clone|\b(?:wget|curl|aria2c|unzip|tar|rsync)\s+[-h\"'$]|\b(?:cp|mv|ln|sed|tee)\s|\binstall\s+-[mDod]"
+    r"|\bpython[\d.]*\s+(?!-m\s+pip)"
+)
+"""Commands that can bring files of their own into an image or a container."""
 _DEPTH = 4
+_LONGEST_TEXT = 131_072
+"""Of a script that is followed, in characters."""
+_MOST_COMMANDS = 3_000
+"""That are followed in all scripts together: each can start the next one many times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +67,10 @@ class Command:
     """The Python program, if one could be found."""
     files: tuple[str, ...]
     """Scripts and programs of the image that were named on the way, as absolute paths."""
+    first_file: str | None
+    """The first of them, if it is started in any case."""
+    is_sure: bool
+    """Whether the program is started in any case: no script decides about it, or makes it first."""
 
 
 def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: str | None = None) -> Command:
@@ -78,6 +97,8 @@ def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: 
         shell_text=command[-1] if single and target is not None else None,
         target=target,
         files=tuple(finder.files),
+        first_file=finder.first_file,
+        is_sure=finder.is_sure,
     )
 
 
@@ -87,7 +108,7 @@ def _words(instruction: Instruction | None, environment: Mapping[str, str]) -> t
     exact = instruction.exec_form()
     if exact is not None:
         return exact, False
-    return ["/bin/sh", "-c", expand(instruction.value, environment).text], True
+    return ["/bin/sh", "-c", expand(instruction.value, environment, keeps_unknown=True).text], True
 
 
 class _Finder:
@@ -96,6 +117,14 @@ class _Finder:
         self._read = read
         self.files: list[str] = []
         self.through_shell = False
+        self.is_sure = True
+        self.first_file: str | None = None
+        self._room = _MOST_COMMANDS
+
+    def _named(self, path: str) -> None:
+        if not self.files and self.is_sure:
+            self.first_file = path
+        self.files.append(path)
 
     def find(self, words: list[str], workdir: str, depth: int) -> PythonTarget | None:
         """The Python program that these words lead to; the last one of a script, which is what it ends up as."""
@@ -109,20 +138,30 @@ class _Finder:
             return self._shell(rest, workdir, depth)
         if "/" in program or program.endswith((".sh", ".py")):
             path = posixpath.normpath(posixpath.join(workdir, program))
-            self.files.append(path)
+            self._named(path)
             if program.endswith(".py"):
                 return PythonTarget(
                     script=path, module=None, options=(), arguments=tuple(rest), interpreter="python3", workdir=workdir
                 )
-            return self._script(path, workdir, depth)
+            return self._script(path, workdir, depth, rest)
         return None
 
     def _unwrapped(self, words: list[str]) -> list[str]:
-        while words and (
-            posixpath.basename(words[0]) in _WRAPPERS
-            or re.fullmatch(r"[A-Za-z_]\w*=.*", words[0])
-            or (words[0].startswith("-") and len(words) > 1)
+        while (
+            words
+            and (
+                posixpath.basename(words[0]) in _WRAPPERS
+                or _ASSIGNMENT.fullmatch(words[0])
+                or (words[0].startswith("-") and len(words) > 1)
+                or words[0].isdigit()  # nice -n 5
+                or (words[0] in _RUNNERS and words[1:2] == ["run"])
+            )
         ):
+            if words[0] in _RUNNERS:
+                words = words[2:]
+                while words and words[0].startswith("-"):
+                    words = words[2 if words[0] in _RUNNER_VALUES else 1 :]
+                continue
             words = words[1:]
             if words and words[0] == "launch":  # accelerate launch handler.py
                 words = ["python3", *words[1:]]
@@ -146,7 +185,7 @@ class _Finder:
                 workdir=workdir,
             )
         path = posixpath.normpath(posixpath.join(workdir, rest[0]))
-        self.files.append(path)
+        self._named(path)
         return PythonTarget(
             script=path,
             module=None,
@@ -159,30 +198,47 @@ class _Finder:
     def _shell(self, rest: list[str], workdir: str, depth: int) -> PythonTarget | None:
         while rest and re.fullmatch(r"-[a-zA-Z]+|--\w+", rest[0]):
             if "c" in rest[0] and not rest[0].startswith("--") and len(rest) > 1:
-                return self._text(rest[1], workdir, depth - 1)
+                return self._text(rest[1], workdir, depth - 1, rest[3:])
             rest = rest[1:]
         if not rest:
             return None
         path = posixpath.normpath(posixpath.join(workdir, rest[0]))
-        self.files.append(path)
-        return self._script(path, workdir, depth)
+        self._named(path)
+        return self._script(path, workdir, depth, rest[1:])
 
-    def _script(self, path: str, workdir: str, depth: int) -> PythonTarget | None:
+    def _script(self, path: str, workdir: str, depth: int, arguments: list[str]) -> PythonTarget | None:
         text = self._read(path)
-        return None if text is None else self._text(text, workdir, depth - 1)
+        if text is not None and MAKES_FILES.search(re.sub(r"\bpython", "", text)):
+            self.is_sure = False
+        return None if text is None else self._text(text, workdir, depth - 1, arguments)
 
-    def _text(self, text: str, workdir: str, depth: int) -> PythonTarget | None:
-        """Follow a shell text command by command; only `cd` is understood beside starting programs."""
+    def _text(self, text: str, workdir: str, depth: int, arguments: list[str]) -> PythonTarget | None:
+        """Follow a shell text command by command; only `cd` and assignments are understood beside starting programs."""
         self.through_shell = True
         found: PythonTarget | None = None
-        lines = re.sub(r"\\\n", " ", text).split("\n")
+        variables = dict(self._environment)
+        lines = re.sub(r"\\\n", " ", text[:_LONGEST_TEXT]).split("\n")
         joined = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+        if _CONDITION.search(joined):
+            self.is_sure = False
         for piece in _SEPARATORS.split(joined):
-            words = split_words(expand(piece.strip(), self._environment).text)
+            self._room -= 1
+            if self._room < 0:
+                self.is_sure = False
+                break
+            words = split_words(expand(piece.strip(), variables, keeps_unknown=True).text)
             while words and words[0] in ("then", "do", "else", "{", "(", "if", "!"):
                 words = words[1:]
-            if len(words) == 2 and words[0] == "cd":
+            stated = [_ASSIGNMENT.fullmatch(word) for word in words[words[:1] == ["export"] :]]
+            if stated and all(stated):
+                for match in stated:
+                    if match is not None and not re.search(r"[$`]", match.group(2)):
+                        variables[match.group(1)] = match.group(2)
+                    elif match is not None:
+                        variables.pop(match.group(1), None)
+            elif len(words) == 2 and words[0] == "cd":
                 workdir = posixpath.normpath(posixpath.join(workdir, words[1]))
             elif words:
-                found = self.find(words, workdir, depth) or found
+                given = [part for word in words for part in (arguments if word in ("$@", "$*") else [word])]
+                found = self.find(given, workdir, depth) or found
         return found

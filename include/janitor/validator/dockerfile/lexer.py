@@ -12,18 +12,32 @@ from dataclasses import dataclass
 
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][\w-]*)\s*=\s*(.+?)\s*")
 _DIRECTIVES = frozenset({"syntax", "escape", "check"})
-_HEREDOC = re.compile(r"""(?<![^\s])\d*<<(-?)\s*(["']?)([A-Za-z_][\w.-]*)\2(?=\s|$|[;&|)])""")
+_WORD = re.compile(r"""(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+|\s+|\\$""", re.DOTALL)
+_HEREDOC = re.compile(r"\d*<<(-?)([^<]+)", re.DOTALL)
 _TAKES_HEREDOC = frozenset({"RUN", "COPY", "ADD"})
-_FLAG = re.compile(r"--([a-z][\w-]*)(?:=(\"[^\"]*\"|'[^']*'|\S*))?(?=\s|$)")
+_FLAG = re.compile(r"--([a-z][\w-]*)(?:=(\"[^\"]*\"|'[^']*'|\S*))?(?:\s+|$)")
 _TAKES_FLAGS = frozenset({"FROM", "RUN", "COPY", "ADD", "HEALTHCHECK"})
 _INSTRUCTIONS = _TAKES_FLAGS | {
     *("ARG", "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "LABEL", "MAINTAINER", "ONBUILD", "SHELL", "STOPSIGNAL", "USER"),
     *("VOLUME", "WORKDIR"),
 }
+MOST_INSTRUCTIONS = 2_000
+"""What a Dockerfile may have here; an image of Docker's has at most 127 layers."""
 
 
 class DockerfileSyntaxError(Exception):
     """BuildKit would refuse this Dockerfile; the message has the line number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heredoc:
+    """A text that an instruction brings along."""
+
+    name: str
+    """Ends it; COPY and ADD take it for the file's name too."""
+    body: str
+    is_expanded: bool
+    """Whether COPY and ADD replace variables in it: the name stands without quotes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +52,7 @@ class Instruction:
     """`--name=value` in order; an empty value for a bare `--name`."""
     line: int
     """Of its keyword, from 1."""
-    heredocs: tuple[str, ...] = ()
-    """Bodies of its heredocs."""
+    heredocs: tuple[Heredoc, ...] = ()
 
     def flag(self, name: str) -> str | None:
         """The value of a flag, or None."""
@@ -51,7 +64,7 @@ class Instruction:
             return None
         try:
             words = json.loads(self.value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if isinstance(words, list) and all(isinstance(word, str) for word in words):
             return words
@@ -61,8 +74,19 @@ class Instruction:
         """Arguments of COPY, ADD or ARG, in either form, quotes taken away; heredoc markers are left out."""
         if (exact := self.exec_form()) is not None:
             return exact
-        text = _HEREDOC.sub(" ", self.value) if self.heredocs else self.value
-        return split_words(text)
+        if not self.heredocs:
+            return split_words(self.value)
+        return [word for raw in _raw_words(self.value) if not _HEREDOC.fullmatch(raw) for word in split_words(raw)]
+
+    def triggered(self) -> Instruction | None:
+        """For ONBUILD, the instruction that is run in a stage that builds on this one."""
+        keyword, rest = [*re.split(r"\s+", self.value, maxsplit=1), ""][:2]
+        if self.keyword != "ONBUILD" or keyword.upper() not in _INSTRUCTIONS - {"ONBUILD", "FROM", "MAINTAINER"}:
+            return None
+        flags, value = _flags(keyword.upper(), rest)
+        return Instruction(
+            keyword=keyword.upper(), value=value.strip(), flags=flags, line=self.line, heredocs=self.heredocs
+        )
 
 
 def split_words(text: str) -> list[str]:
@@ -92,7 +116,8 @@ def lex(text: str) -> LexedDockerfile:
     """
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     escape = _escape_directive(lines)
-    continued = re.compile(rf"^(.*?){re.escape(escape)}[ \t]*$", re.DOTALL)
+    # One that is escaped itself continues nothing.
+    continued = re.compile(rf"(?<!{re.escape(escape)}){re.escape(escape)}[ \t]*$")
     found: list[Instruction] = []
     index = 0
     while index < len(lines):
@@ -104,10 +129,12 @@ def lex(text: str) -> LexedDockerfile:
         keyword = keyword.upper()
         if keyword not in _INSTRUCTIONS:
             raise DockerfileSyntaxError(f"line {number}: unknown instruction {keyword[:40]!r}")
-        bodies, index = _heredocs(keyword, rest, lines, index, number)
+        if len(found) >= MOST_INSTRUCTIONS:
+            raise DockerfileSyntaxError(f"line {number}: at most {MOST_INSTRUCTIONS} instructions are read")
+        heredocs, index = _heredocs(keyword, rest, lines, index, number)
         flags, value = _flags(keyword, rest)
         found.append(
-            Instruction(keyword=keyword, value=value.strip(), flags=flags, line=number, heredocs=tuple(bodies))
+            Instruction(keyword=keyword, value=value.strip(), flags=flags, line=number, heredocs=tuple(heredocs))
         )
     return LexedDockerfile(instructions=tuple(found), escape=escape)
 
@@ -115,13 +142,15 @@ def lex(text: str) -> LexedDockerfile:
 def _escape_directive(lines: list[str]) -> str:
     """Directives stand before everything else, comments and blank lines included."""
     seen: set[str] = set()
-    for line in lines:
+    for number, line in enumerate(lines, start=1):
         match = _DIRECTIVE.fullmatch(line.strip())
         name = match.group(1).lower() if match else ""
         if match is None or name not in _DIRECTIVES or name in seen:
             break
         seen.add(name)
-        if name == "escape" and match.group(2) in ("\\", "`"):
+        if name == "escape":
+            if match.group(2) not in ("\\", "`"):
+                raise DockerfileSyntaxError(f"line {number}: the escape character must be \\ or `")
             return match.group(2)
     return "\\"
 
@@ -135,38 +164,52 @@ def _logical_line(lines: list[str], index: int, continued: re.Pattern[str]) -> t
         stripped = line.strip()
         if stripped.startswith("#") or (not stripped and parts):
             continue
-        match = continued.match(line)
-        parts.append(match.group(1) if match else line)
+        match = continued.search(line)
+        parts.append(line[: match.start()] if match else line)
         if not match:
             break
     return "".join(parts).strip(), index
 
 
-def _heredocs(keyword: str, rest: str, lines: list[str], index: int, number: int) -> tuple[list[str], int]:
+def _heredocs(keyword: str, rest: str, lines: list[str], index: int, number: int) -> tuple[list[Heredoc], int]:
     # ONBUILD RUN <<EOF exists too, and takes its body just the same.
     inner = rest.split(None, 1)[0].upper() if keyword == "ONBUILD" and rest else keyword
-    bodies: list[str] = []
-    if inner not in _TAKES_HEREDOC:
-        return bodies, index
-    for dash, _quote, name in _HEREDOC.findall(rest):
-        body: list[str] = []
+    found: list[Heredoc] = []
+    if inner not in _TAKES_HEREDOC or "<<" not in rest:
+        return found, index
+    for word in _raw_words(rest):
+        match = _HEREDOC.fullmatch(word)
+        names = split_words(match.group(2)) if match else []
+        if match is None or len(names) != 1:
+            continue  # `<< n`, a shift, is none: marker and name are one word
+        name, body = names[0], list[str]()
         while True:
             if index >= len(lines):
                 raise DockerfileSyntaxError(f"line {number}: the heredoc {name!r} has no end")
             line = lines[index]
             index += 1
-            line = line.lstrip("\t") if dash else line
+            line = line.lstrip("\t") if match.group(1) else line
             if line == name:
                 break
             body.append(line)
-        bodies.append("\n".join(body))
-    return bodies, index
+        found.append(Heredoc(name=name, body="\n".join(body), is_expanded=name == match.group(2)))
+    return found, index
+
+
+def _raw_words(text: str) -> list[str]:
+    """Words with their quotes and escapes; what comes after an unbalanced quote is left out."""
+    found, index = list[str](), 0
+    while index < len(text) and (match := _WORD.match(text, index)):
+        index = match.end()
+        if not match.group().isspace():
+            found.append(match.group())
+    return found
 
 
 def _flags(keyword: str, rest: str) -> tuple[tuple[tuple[str, str], ...], str]:
     flags: list[tuple[str, str]] = []
-    if keyword in _TAKES_FLAGS:
-        while match := _FLAG.match(rest := rest.lstrip()):
-            flags.append((match.group(1), (match.group(2) or "").strip("\"'")))
-            rest = rest[match.end() :]
-    return tuple(flags), rest
+    index = len(rest) - len(rest.lstrip())
+    while keyword in _TAKES_FLAGS and (match := _FLAG.match(rest, index)):
+        flags.append((match.group(1), (match.group(2) or "").strip("\"'")))
+        index = match.end()
+    return tuple(flags), rest[index:]

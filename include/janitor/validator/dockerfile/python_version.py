@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
-from janitor.validator.dockerfile.stages import Dockerfile, Run
+from janitor.validator.dockerfile.stages import Copy, Dockerfile, Run
 
 _BASE = re.compile(r"(?:^|/)(?:python|pypy)(?:@\S+|:(\d+)\.(\d+))")
 _TAG = re.compile(r"py(?:thon)?[-_]?(3)\.?(\d{1,2})(?!\d)")
+_OFFICIAL = re.compile(r"(?:docker\.io/)?(?:library/)?python:(\d+)\.(\d+)(?:\D.*)?")
+_ANOTHER = re.compile(
+    r"python[23]|\bpyenv\b|conda|mamba\b|deadsnakes|\buv\s+(?:venv|python|sync|run)\b|\bpypy|--python\b"
+)
 _RUN = re.compile(r"\bpython(3)\.(\d{1,2})\b")
 
 
@@ -24,3 +28,12 @@ def python_version(dockerfile: Dockerfile) -> tuple[int, int] | None:
         if match := _RUN.search(text):
             return int(match.group(1)), int(match.group(2))
     return None
+
+
+def only_python(dockerfile: Dockerfile) -> tuple[int, int] | None:
+    """The (major, minor) version of an image that surely has no other; None where another may run the worker."""
+    match = _OFFICIAL.fullmatch(dockerfile.final.base_image)
+    steps = [step for stage in dockerfile.stages for step in stage.steps]
+    copied = any(isinstance(step, Copy) and step.from_ is not None for step in steps)
+    another = any(isinstance(step, Run) and _ANOTHER.search(step.command) for step in steps)
+    return None if match is None or copied or another else (int(match.group(1)), int(match.group(2)))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import posixpath
 import re
+import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from janitor.validator.dockerfile.patterns import DockerIgnore, has_wildcard, match_copy
+from janitor.validator.dockerfile.patterns import CopyPattern, DockerIgnore, has_wildcard
 from janitor.validator.dockerfile.stages import Copy, Dockerfile
 from janitor.validator.dockerfile.usage import used_stages
 from janitor.validator.repository.tree import RepositoryTree
 
+_MOST_SECONDS = 1.5
+"""For the patterns of all copies together."""
 _REMOTE = re.compile(r"(?i)(?:https?|ftp|git|ssh)://|git@[\w.-]+:")
 
 
@@ -36,9 +40,16 @@ class BuildContext:
 
     def __init__(self, tree: RepositoryTree, ignore: DockerIgnore) -> None:
         self._tree = tree
-        self._files = tuple(entry.path for entry in tree.entries if not ignore.excludes(entry.path))
+        self._files = tuple(sorted(entry.path for entry in tree.entries if not ignore.excludes(entry.path)))
         self._file_set = frozenset(self._files)
-        self._folders = frozenset(parent for path in self._files for parent in path.parents)
+        # A folder is there though all that is in it is kept out; a submodule's is there before it is fetched.
+        folders = {parent for entry in tree.entries for parent in entry.path.parents} | set(tree.unfetched_folders)
+        kept = {folder for folder in folders if not ignore.excludes(folder)}
+        self._folders = frozenset({*kept, *(parent for path in self._files for parent in path.parents)})
+        self._names = [str(path) for path in self._files]
+        self.is_sure = not ignore.is_cut and not tree.is_cut
+        """Whether everything that the context holds is known; whoever gives up on a part of it takes it back."""
+        self._patience = _MOST_SECONDS
 
     def resolve(self, source: str) -> list[PurePosixPath]:
         """The files and folders that a source names, relative to the root; several only for a pattern."""
@@ -46,16 +57,34 @@ class BuildContext:
         clean = posixpath.normpath("/" + source).lstrip("/")
         if not has_wildcard(clean):
             path = PurePosixPath(clean)
-            return [path] if self.holds(path) else []
-        candidates = (*self._files, *self._folders)
-        return sorted(path for path in candidates if path != PurePosixPath() and match_copy(clean, path))
+            return [self._followed(path)] if self.holds(path) else []
+        if self._patience < 0:
+            return []
+        started = time.monotonic()
+        matches = CopyPattern(clean).matches
+        found = [path for path in (*self._files, *self._folders) if path != PurePosixPath() and matches(path)]
+        self._patience -= time.monotonic() - started
+        return sorted(self._followed(path) for path in found)
+
+    def _followed(self, path: PurePosixPath) -> PurePosixPath:
+        """The folder behind a symlink, whose content is what is copied; anything else as it is."""
+        if path not in self._file_set and path in self._folders:
+            return path
+        real = self._tree.real(path) if self._tree.is_folder(path) else None
+        return path if real is None else real
+
+    def real(self, path: PurePosixPath) -> PurePosixPath:
+        """The file behind a symlink, which is what a source that names it brings."""
+        return self._tree.real(path) or path if path in self._file_set and self._tree.is_file(path) else path
 
     def holds(self, path: PurePosixPath) -> bool:
-        """Whether a file or folder is in the context."""
+        """Whether a file or folder is in the context, so far as can be told."""
         if path in self._folders or path in self._file_set:
             return True
+        if any(folder in path.parents for folder in self._tree.unfetched_folders):
+            return True
         # A folder behind a symlink within the tree has no entries of its own; nor has what a huge tree left out.
-        unlisted = self._tree.is_cut or any(parent in self._file_set for parent in path.parents)
+        unlisted = not self.is_sure or any(parent in self._file_set for parent in path.parents)
         return unlisted and (self._tree.is_file(path) or self._tree.is_folder(path))
 
     def files_below(self, path: PurePosixPath) -> Iterator[PurePosixPath]:
@@ -63,9 +92,15 @@ class BuildContext:
         if path in self._file_set:
             yield path
             return
-        for file in self._files:
-            if path == PurePosixPath() or path in file.parents:
-                yield file
+        if path == PurePosixPath():
+            yield from self._files
+            return
+        prefix = f"{path}/"
+        # Paths are sorted by their parts, so that those of one folder lie together.
+        for index in range(bisect_left(self._files, path), len(self._files)):
+            if not self._names[index].startswith(prefix):
+                return
+            yield self._files[index]
 
 
 def read_context(tree: RepositoryTree, dockerfile: PurePosixPath) -> BuildContext:
@@ -94,12 +129,20 @@ def missing_sources(dockerfile: Dockerfile, context: BuildContext, tree: Reposit
     missing: list[MissingSource] = []
     for copy in context_copies(dockerfile):
         for source in copy.sources:
+            if copy.keyword == "COPY" and is_address(source):
+                missing.append(MissingSource(line=copy.line, source=f"{source}, which only ADD fetches", ignored=False))
+                continue
             if is_remote(source) or has_wildcard(source) or context.resolve(source):
                 continue
             path = posixpath.normpath("/" + source).lstrip("/")
             ignored = tree.is_file(path) or tree.is_folder(path)
             missing.append(MissingSource(line=copy.line, source=source, ignored=ignored))
     return missing
+
+
+def is_address(source: str) -> bool:
+    """Whether it is one that COPY refuses. Source: BuildKit's instructions, "source can't be a URL for COPY"."""
+    return source.startswith(("http://", "https://", "git@"))
 
 
 def is_remote(source: str) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 
+from janitor.validator.dockerfile.base_images import folders_of, workdir_of
 from janitor.validator.dockerfile.expand import Expanded, expand
 from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, Instruction, LexedDockerfile, lex, split_words
+from janitor.validator.dockerfile.steps import Copy, Dockerfile, Mount, Run, Stage
+
+__all__ = ["Copy", "Dockerfile", "Mount", "Run", "Stage", "env_pairs", "floating_tag", "parse_dockerfile"]
 
 # Source: "Automatic platform ARGs in the global scope", Dockerfile reference. GPU instances are x86-64.
 _PLATFORM = {
@@ -22,82 +25,13 @@ _PLATFORM = {
     "BUILDARCH": "amd64",
     "BUILDVARIANT": "",
 }
-_PREDEFINED = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_MKDIR = re.compile(r"\bmkdir\s+([^\n;&|]+)")
+_MOST_VARIABLES = 2_000
+_MOST_FOLDERS, _LONGEST_FOLDER = 2_000, 4_096
 _REFERENCE = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9._/:-]*?)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(?P<digest>[a-z0-9]+:[0-9a-f]+))?"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Copy:
-    """A COPY or ADD, with its variables replaced."""
-
-    keyword: str
-    sources: tuple[str, ...]
-    destination: str
-    """Absolute path in the image; a slash at the end means a folder."""
-    from_: str | None
-    """Stage or image that it copies from; None for the build context."""
-    line: int
-    unknown: tuple[str, ...]
-    """Variables without a value in it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """A RUN instruction."""
-
-    command: str
-    """Shell text, heredoc bodies included."""
-    workdir: str
-    environment: Mapping[str, str]
-    line: int
-
-
-@dataclass(kw_only=True)
-class Stage:
-    """One stage, after all its instructions."""
-
-    index: int
-    name: str | None
-    base: str
-    """Image reference, or the name of an earlier stage."""
-    base_unknown: tuple[str, ...]
-    """Variables without a value in the FROM line."""
-    platform: str | None
-    line: int
-    parent: Stage | None = None
-    """The earlier stage that it builds on."""
-    environment: dict[str, str] = field(default_factory=dict)
-    workdir: str = "/"
-    entrypoint: Instruction | None = None
-    command: Instruction | None = None
-    user: str | None = None
-    steps: list[Copy | Run] = field(default_factory=list)
-
-    def lineage(self) -> list[Stage]:
-        """This stage and those that it builds on, the oldest first."""
-        return [*(self.parent.lineage() if self.parent else []), self]
-
-    @property
-    def base_image(self) -> str:
-        """The image that the oldest stage of its lineage starts from."""
-        return self.lineage()[0].base
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dockerfile:
-    """A parsed Dockerfile."""
-
-    stages: tuple[Stage, ...]
-    arguments: Mapping[str, str]
-    """Every ARG and ENV with the value that stands in the file, for the search for secrets."""
-    text: str
-
-    @property
-    def final(self) -> Stage:
-        """The stage that `docker build` makes an image of."""
-        return self.stages[-1]
 
 
 def parse_dockerfile(text: str, *, build_args: Mapping[str, str]) -> Dockerfile:
@@ -158,6 +92,7 @@ class _Reader:
                 "RUN": self._run,
                 "COPY": self._copy,
                 "ADD": self._copy,
+                "ONBUILD": self._onbuild,
             }
             if keyword in handlers:
                 handlers[keyword](instruction, self.stages[-1])
@@ -170,7 +105,9 @@ class _Reader:
         named = len(words) == 3 and words[1].upper() == "AS"
         if len(words) != 1 and not named:
             raise DockerfileSyntaxError(f"line {instruction.line}: FROM takes an image, or an image AS a name")
-        base = expand(words[0], self._global, escape=self._escape)
+        if named and not _STAGE_NAME.fullmatch(words[2].lower()):
+            raise DockerfileSyntaxError(f"line {instruction.line}: {words[2]!r} is no name for a stage")
+        base = expand("".join(split_words(words[0])), self._global, escape=self._escape)
         platform = instruction.flag("platform")
         parent = self.stage(base.text)
         stage = Stage(
@@ -186,8 +123,15 @@ class _Reader:
             stage.environment = dict(parent.environment)
             stage.workdir, stage.user = parent.workdir, parent.user
             stage.entrypoint, stage.command = parent.entrypoint, parent.command
+            stage.folders, stage.is_workdir_known = set(parent.folders), parent.is_workdir_known
+        else:
+            stage.workdir, stage.folders = workdir_of(base.text), set(folders_of(base.text))
+            _add_folder(stage, stage.workdir)
         self.stages.append(stage)
         self._scope = dict(stage.environment)
+        # They are run once, in the stage that builds on theirs.
+        for trigger in parent.triggers if parent is not None else ():
+            self.read(trigger)
 
     def stage(self, name: str) -> Stage | None:
         """The earlier stage of this name."""
@@ -195,6 +139,7 @@ class _Reader:
 
     def _arg(self, instruction: Instruction) -> None:
         for word in split_words(instruction.value):
+            self._limit(instruction)
             name, has_default, default = word.partition("=")
             if has_default:
                 self.stated[name] = default
@@ -216,10 +161,36 @@ class _Reader:
         self.stated.update(dict(env_pairs(instruction.value)))
         stage.environment.update(fresh)
         self._scope.update(fresh)
+        self._limit(instruction)
+
+    def _limit(self, instruction: Instruction) -> None:
+        """Every RUN keeps the variables that it sees, so that their number is what memory grows with."""
+        if max(len(self._scope), len(self._global), len(self.stated)) > _MOST_VARIABLES:
+            raise DockerfileSyntaxError(f"line {instruction.line}: at most {_MOST_VARIABLES} variables are read")
 
     def _workdir(self, instruction: Instruction, stage: Stage) -> None:
-        path = self._expand(instruction.value.strip("\"'")).text
-        stage.workdir = posixpath.normpath(posixpath.join(stage.workdir, path))
+        path = self._expand(instruction.value.strip("\"'"))
+        stage.workdir = self._path(instruction, stage, path.text)
+        stage.is_workdir_known = stage.is_workdir_known and not path.unknown
+        _add_folder(stage, stage.workdir)
+
+    @staticmethod
+    def _path(instruction: Instruction, stage: Stage, path: str) -> str:
+        """An absolute path in the image, of a length that Linux takes."""
+        found = _absolute(stage.workdir, path)
+        if len(found) > _LONGEST_FOLDER:
+            raise DockerfileSyntaxError(
+                f"line {instruction.line}: a path of {len(found)} characters is longer than any"
+            )
+        return found
+
+    def _onbuild(self, instruction: Instruction, stage: Stage) -> None:
+        trigger = instruction.triggered()
+        if trigger is None:
+            raise DockerfileSyntaxError(
+                f"line {instruction.line}: ONBUILD takes an instruction, not {instruction.value[:40]!r}"
+            )
+        stage.triggers.append(trigger)
 
     def _user(self, instruction: Instruction, stage: Stage) -> None:
         stage.user = self._expand(instruction.value).text
@@ -238,12 +209,28 @@ class _Reader:
         command = " ".join(json.dumps(word) for word in exact) if exact is not None else instruction.value
         stage.steps.append(
             Run(
-                command="\n".join([command, *instruction.heredocs]),
+                command="\n".join([command, *(each.body for each in instruction.heredocs)]),
                 workdir=stage.workdir,
                 environment=dict(self._scope),
                 line=instruction.line,
+                mounts=tuple(self._mounts(instruction, stage)),
+                mounts_from=tuple(each["from"] for each in _mount_options(instruction) if "from" in each),
             )
         )
+        for match in _MKDIR.finditer(command):
+            for word in split_words(self._expand(match.group(1)[:_LONGEST_FOLDER]).text):
+                if not word.startswith("-"):
+                    _add_folder(stage, _absolute(stage.workdir, word))
+
+    def _mounts(self, instruction: Instruction, stage: Stage) -> Iterator[Mount]:
+        for options in _mount_options(instruction):
+            target = options.get("target") or options.get("dst") or options.get("destination")
+            # Source: `RUN --mount` reference: bind is the kind that is meant where none is stated.
+            if target and options.get("type", "bind") == "bind" and "from" not in options:
+                source = self._expand(options.get("source") or options.get("src") or "/")
+                full = self._expand(target)
+                if not source.unknown and not full.unknown:
+                    yield Mount(source=source.text, target=_absolute(stage.workdir, full.text))
 
     def _copy(self, instruction: Instruction, stage: Stage) -> None:
         expanded = [self._expand(word) for word in instruction.words()]
@@ -254,18 +241,47 @@ class _Reader:
                 f"line {instruction.line}: {instruction.keyword} takes at least a source and a destination"
             )
         from_ = instruction.flag("from")
-        destination = posixpath.join(stage.workdir, words[-1])
-        is_folder = words[-1].endswith("/") or words[-1] in (".", "..")
+        destination = self._path(instruction, stage, words[-1])
+        is_folder = words[-1].endswith(("/", "/.")) or words[-1] in (".", "..") or destination in stage.folders
+        if is_folder:
+            _add_folder(stage, destination)
         stage.steps.append(
             Copy(
                 keyword=instruction.keyword,
                 sources=tuple(words[:-1]),
-                destination=posixpath.normpath(destination) + ("/" if is_folder else ""),
+                destination=destination + ("/" if is_folder else ""),
                 from_=None if from_ is None else self._expand(from_).text,
                 line=instruction.line,
                 unknown=unknown,
+                inline=tuple(
+                    (each.name, self._expand(each.body).text if each.is_expanded else each.body)
+                    for each in instruction.heredocs
+                ),
+                keeps_parents=instruction.flag("parents") not in (None, "false"),
+                excluded=tuple(value for name, value in instruction.flags if name == "exclude"),
             )
         )
+
+
+def _mount_options(instruction: Instruction) -> list[dict[str, str]]:
+    return [
+        {name: value for name, _, value in (part.partition("=") for part in text.split(","))}
+        for flag, text in instruction.flags
+        if flag == "mount"
+    ]
+
+
+def _absolute(folder: str, path: str) -> str:
+    # POSIX keeps two leading slashes apart from one; no image does.
+    return "/" + posixpath.normpath(posixpath.join(folder, path)).lstrip("/")
+
+
+def _add_folder(stage: Stage, path: str) -> None:
+    """A folder that is there, and so are those around it."""
+    if len(path) <= _LONGEST_FOLDER:
+        while path not in stage.folders and len(stage.folders) < _MOST_FOLDERS:
+            stage.folders.add(path)
+            path = posixpath.dirname(path)
 
 
 def env_pairs(text: str) -> list[tuple[str, str]]:

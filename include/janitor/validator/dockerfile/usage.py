@@ -5,11 +5,7 @@ A stage that nothing needs is not built, so nothing that is wrong in it fails th
 
 from __future__ import annotations
 
-import re
-
 from janitor.validator.dockerfile.stages import Copy, Dockerfile, Run, Stage
-
-_MOUNT_FROM = re.compile(r"--mount=\S*\bfrom=([\w.-]+)")
 
 
 def used_stages(dockerfile: Dockerfile) -> list[Stage]:
@@ -23,9 +19,7 @@ def used_stages(dockerfile: Dockerfile) -> list[Stage]:
             continue
         found.add(stage.index)
         names = [step.from_ for step in stage.steps if isinstance(step, Copy) and step.from_ is not None]
-        if any(isinstance(step, Run) for step in stage.steps):
-            # A mount's flag is no part of the command; the text of the file has it.
-            names += _MOUNT_FROM.findall(dockerfile.text)
+        names += [name for step in stage.steps if isinstance(step, Run) for name in step.mounts_from]
         waiting += [by_name[name.lower()] for name in names if name.lower() in by_name]
         if stage.parent is not None:
             waiting.append(stage.parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -14,6 +15,12 @@ from janitor.validator.findings import Spot
 from janitor.validator.repository.json_lines import field_lines, line_of
 from janitor.validator.repository.tree import RepositoryTree, UnreadableError
 
+_MOST_PROBLEMS = 500
+_MOST_DIGITS = 400
+"""Of a whole number; Python's own limit depends on its version."""
+_CUDA_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = 200
 _LEADING_PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+|\[\d+\])*")
 
 
@@ -35,12 +42,14 @@ class Problems:
     warnings: list[str] = field(default_factory=list)
 
     def add(self, code: str, text: str) -> None:
-        """Something that breaks the documented form."""
-        self.found.append(Problem(code=code, text=text))
+        """Something that breaks the documented form; nobody reads more than the first hundreds."""
+        if len(self.found) < _MOST_PROBLEMS:
+            self.found.append(Problem(code=code, text=text))
 
     def warn(self, text: str) -> None:
         """Something that doesn't."""
-        self.warnings.append(text)
+        if len(self.warnings) < _MOST_PROBLEMS:
+            self.warnings.append(text)
 
     def summary(self) -> str:
         """The problems in one line."""
@@ -82,17 +91,44 @@ def load_json(tree: RepositoryTree, path: PurePosixPath) -> Any:
     """
     text = tree.read_text(path)
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_whole_number)
     except (ValueError, RecursionError) as exc:
         raise UnreadableError(f"{path} is not valid JSON: {exc}") from exc
 
 
+def load_job(tree: RepositoryTree, path: PurePosixPath) -> Any:
+    """Decode a JSON file as the SDK's local mode does: a key may stand twice, NaN is a number, and a byte order mark is
+    refused.
+
+    Source: runpod-python, serverless/modules/rp_local.py.
+
+    Raises:
+        UnreadableError: The SDK could not read it.
+    """
+    try:
+        return json.loads(tree.read(path).decode("utf-8"), parse_int=_whole_number)
+    except (ValueError, RecursionError) as exc:
+        raise UnreadableError(f"{path} is nothing that the SDK can read: {exc}") from exc
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _DuplicateKeyError(f"key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    result: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in result:
+            raise _DuplicateKeyError(f"key {shown(name)} stands twice")
+        result[name] = value
     return result
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number with {len(digits)} digits")
+    return int(digits)
+
+
+def shown(value: Any) -> str:
+    """A value of a document for a message, however long or deep it is."""
+    return _SHOWN.repr(value)
 
 
 def _no_constant(name: str) -> Any:
@@ -122,7 +158,7 @@ def expect_count(problems: Problems, holder: Mapping[str, Any], key: str, where:
     if key in holder:
         value = holder[key]
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            problems.add(code, f"{where}{key} must be a whole number of at least 1, not {value!r}")
+            problems.add(code, f"{where}{key} must be a whole number of at least 1, not {shown(value)}")
 
 
 def expect_cuda_versions(problems: Problems, holder: Mapping[str, Any], where: str, code: str) -> None:
@@ -134,9 +170,8 @@ def expect_cuda_versions(problems: Problems, holder: Mapping[str, Any], where: s
         problems.add(code, f"{where}allowedCudaVersions must be a list, not {type_name(versions)}")
         return
     for version in versions:
-        parts = version.split(".") if isinstance(version, str) else []
-        if len(parts) != 2 or not all(part.isdigit() for part in parts):
-            problems.add(code, f'{where}allowedCudaVersions: {version!r} is no version such as "12.4"')
+        if not isinstance(version, str) or _CUDA_VERSION.fullmatch(version) is None:
+            problems.add(code, f'{where}allowedCudaVersions: {shown(version)} is no version such as "12.4"')
 
 
 def one_of(values: Iterable[str]) -> str:

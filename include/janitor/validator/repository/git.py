@@ -211,6 +211,9 @@ class Git:
             return ()
         # A repository on the network has no business with files of this machine.
         local = [] if url.startswith(("file:", "/")) else ["-c", "protocol.file.allow=never"]
+        # An address such as ../lib.git is one beside the repository's own, which git knows by its remote alone. Those
+        # of inner submodules are beside their own, so that this must not reach them.
+        self._remote(["-c", f"remote.origin.url={url}", "submodule", "--quiet", "init"], cwd=target)
         arguments = ["submodule", "update", "--init", "--recursive", "--depth=1", "--quiet"]
         self._remote([*local, *arguments], cwd=target)
         status = self._local(["submodule", "status", "--recursive"], target)

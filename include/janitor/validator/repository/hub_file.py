@@ -16,12 +16,14 @@ from janitor.validator.repository.documents import (
     expect_object,
     expect_text,
     one_of,
+    shown,
 )
 from janitor.validator.repository.gpu_ids import GPU_TYPES, POOLS
 
 _CODE = "hub_invalid"
 CATEGORIES = frozenset({"audio", "embedding", "language", "video", "image"})
 INPUT_TYPES = frozenset({"string", "huggingface", "number", "boolean"})
+_MOST_IDS = 200
 _INPUT_KEYS = frozenset(
     {
         *("name", "type", "description", "default", "options", "min", "max", "required", "advanced"),
@@ -39,9 +41,9 @@ def hub_problems(document: Any) -> Problems:
     expect_text(problems, hub, "title", "", _CODE)
     expect_text(problems, hub, "description", "", _CODE)
     if (kind := expect_text(problems, hub, "type", "", _CODE)) and kind != "serverless":
-        problems.add(_CODE, f'type must be "serverless", not {kind!r}')
+        problems.add(_CODE, f'type must be "serverless", not {shown(kind)}')
     if (category := expect_text(problems, hub, "category", "", _CODE)) and category not in CATEGORIES:
-        problems.add(_CODE, f"category {category!r} is none of: {one_of(CATEGORIES)}")
+        problems.add(_CODE, f"category {shown(category)} is none of: {one_of(CATEGORIES)}")
     if "config" not in hub:
         problems.add(_CODE, "config is missing")
     elif (config := expect_object(problems, hub["config"], "config", _CODE)) is not None:
@@ -53,7 +55,7 @@ def _config(problems: Problems, config: Mapping[str, Any]) -> None:
     where = "config."
     runs_on = config.get("runsOn")
     if runs_on not in ("GPU", "CPU"):
-        given = "is missing" if "runsOn" not in config else f"is {runs_on!r}"
+        given = "is missing" if "runsOn" not in config else f"is {shown(runs_on)}"
         problems.add(_CODE, f"config.runsOn {given}; it must be GPU or CPU")
     if "containerDiskInGb" not in config:
         problems.add(_CODE, "config.containerDiskInGb is missing")
@@ -69,7 +71,7 @@ def _config(problems: Problems, config: Mapping[str, Any]) -> None:
     if "gpuIds" in config:
         check_gpu_ids(problems, config["gpuIds"], "config.gpuIds", _CODE)
     if "endpointType" in config and config["endpointType"] not in ("LB", "QB"):
-        problems.add(_CODE, f'config.endpointType must be "LB", not {config["endpointType"]!r}')
+        problems.add(_CODE, f'config.endpointType must be "LB", not {shown(config["endpointType"])}')
     expect_cuda_versions(problems, config, where, _CODE)
     _env(problems, config.get("env", []))
     _presets(problems, config.get("presets", []))
@@ -80,14 +82,16 @@ def check_gpu_ids(problems: Problems, value: Any, where: str, code: str) -> None
     if not isinstance(value, str) or not value.strip():
         problems.add(code, f"{where} must be a comma list of GPU pools, not {type_name(value)}")
         return
-    for item in (part.strip() for part in value.split(",")):
+    for item in dict.fromkeys(part.strip() for part in value.split(",", _MOST_IDS)[:_MOST_IDS]):
         if item.startswith("-"):
             if item[1:].strip() not in GPU_TYPES:
-                problems.add("unknown_gpu", f"{where}: {item[1:]!r} is no known GPU type to exclude")
+                problems.add("unknown_gpu", f"{where}: {shown(item[1:])} is no known GPU type to exclude")
         elif item in GPU_TYPES:
-            problems.add("gpu_type_for_pool", f"{where}: {item!r} is a GPU type; a pool such as ADA_24 belongs here")
+            problems.add(
+                "gpu_type_for_pool", f"{where}: {shown(item)} is a GPU type; a pool such as ADA_24 belongs here"
+            )
         elif item not in POOLS:
-            problems.add("unknown_gpu", f"{where}: {item!r} is no GPU pool; known are {one_of(POOLS)}")
+            problems.add("unknown_gpu", f"{where}: {shown(item)} is no GPU pool; known are {one_of(POOLS)}")
 
 
 def _env(problems: Problems, env: Any) -> None:
@@ -110,7 +114,7 @@ def _input(problems: Problems, form: Mapping[str, Any], where: str) -> None:
     expect_text(problems, form, "name", f"{where}.", _CODE)
     kind = expect_text(problems, form, "type", f"{where}.", _CODE)
     if kind and kind not in INPUT_TYPES:
-        problems.add(_CODE, f"{where}.type {kind!r} is none of: {one_of(INPUT_TYPES)}")
+        problems.add(_CODE, f"{where}.type {shown(kind)} is none of: {one_of(INPUT_TYPES)}")
     for key in form:
         if key not in _INPUT_KEYS:
             problems.warn(f"{where}.{key} is not documented")

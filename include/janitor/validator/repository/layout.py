@@ -41,7 +41,10 @@ def read_layout(tree: RepositoryTree, *, dockerfile: str | None) -> Layout:
         dockerfile: The Dockerfile that the spec names; None searches.
     """
     return Layout(
-        dockerfile=_existing(tree, dockerfile) if dockerfile is not None else _first(tree, "Dockerfile"),
+        # Source: `docker buildx build` takes a `dockerfile` in lower case where there is no other.
+        dockerfile=_existing(tree, dockerfile)
+        if dockerfile is not None
+        else _first(tree, "Dockerfile") or _existing(tree, "dockerfile"),
         hub=_first(tree, "hub.json"),
         tests=_first(tree, _TESTS),
         github_tests=_existing(tree, ".github/tests.json"),

@@ -5,18 +5,21 @@ Git's own settings in it are the repository's: none that starts a program takes 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from janitor.validator.processes.supervisor import Outcome, ProcessStartError, run
+from janitor.validator.processes.supervisor import LineSink, Outcome, ProcessStartError, run
 from janitor.validator.repository.tree import RepositoryTree
 from janitor.validator.settings import Settings
 
 _LIMIT = timedelta(seconds=30)
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*")
 _MOST_CHANGES = 50
+_MOST_BYTES = 64 * 1024 * 1024
+_NO_FILTER = {"clean": "", "smudge": "", "process": "", "required": "false"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,41 +44,72 @@ def read_local_checkout(path: Path, settings: Settings, neutral: Path) -> LocalC
         neutral: An empty folder, which stands for git's home.
     """
 
-    def git(*arguments: str) -> Outcome | str:
-        env = {
-            "PATH": settings.path,
-            "HOME": str(neutral),
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_TERMINAL_PROMPT": "0",
-        }
+    env = {
+        "PATH": settings.path,
+        "HOME": str(neutral),
+        "LC_ALL": "C",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        # A repository can lack objects on purpose, and name a program to fetch them with.
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
+    }
+
+    def git(*arguments: str, sink: LineSink | None = None) -> Outcome | str:
         try:
             argv = ["git", *_SAFE, "-C", str(path), *arguments]
-            return run(argv, cwd=neutral, env=env, limit=_LIMIT, confined=False)
+            return run(argv, cwd=neutral, env=env, limit=_LIMIT, confined=False, sink=sink)
         except ProcessStartError as exc:
             return f"git can't be started: {exc}"
 
-    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    if isinstance(listed, str) or listed.exit_code != 0 or not _is_whole(listed):
+    names = _Names()
+    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", sink=names.add)
+    if isinstance(listed, str) or listed.exit_code != 0 or names.is_cut:
         why = listed if isinstance(listed, str) else "the folder is not in a git repository"
+        why = "git lists more files than are read" if names.is_cut else why
         return LocalCheckout(tree=RepositoryTree(path), commit_sha=None, changes=(), why_not_git=why)
+    settings_names = _Names()
+    git("config", "--list", "--name-only", "-z", "--includes", sink=settings_names.add)
+    env.update(_without_filters(settings_names.all))
     head = git("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
-    status = git("status", "--porcelain=v1", "--untracked-files=normal", "--", ".")
+    # What is changed within a submodule would be asked of its own settings.
+    status = git("status", "--porcelain=v1", "--untracked-files=normal", "--ignore-submodules=dirty", "--", ".")
     return LocalCheckout(
-        tree=RepositoryTree(path, only=_names(listed)),
+        tree=RepositoryTree(path, only=names.all),
         commit_sha=_lines(head)[0] if _lines(head) else None,
         changes=tuple(_lines(status)[:_MOST_CHANGES]),
         why_not_git=None,
     )
 
 
-def _is_whole(outcome: Outcome) -> bool:
-    return outcome.output.size_bytes == len(outcome.output.content)
+class _Names:
+    """Takes names that end with NUL as they are printed, in whatever encoding."""
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+        self.is_cut = False
+
+    def add(self, piece: bytes) -> None:
+        """Take the next piece."""
+        self.is_cut = self.is_cut or len(self._content) + len(piece) > _MOST_BYTES
+        if not self.is_cut:
+            self._content += piece
+
+    @property
+    def all(self) -> list[str]:
+        """The names, as the file system's functions take them."""
+        return [os.fsdecode(name) for name in bytes(self._content).split(b"\0") if name]
 
 
-def _names(outcome: Outcome) -> Sequence[str]:
-    return [name for name in outcome.output.text.split("\0") if name]
+def _without_filters(names: Sequence[str]) -> dict[str, str]:
+    """Settings from the environment in which no filter is a program: `git status` would run those of changed files."""
+    found = {name.rpartition(".")[0] for name in names if name.lower().startswith("filter.")}
+    pairs = [(f"{each}.{key}", value) for each in sorted(found) for key, value in _NO_FILTER.items()]
+    env = {"GIT_CONFIG_COUNT": str(len(pairs))}
+    for index, (key, value) in enumerate(pairs):
+        env[f"GIT_CONFIG_KEY_{index}"], env[f"GIT_CONFIG_VALUE_{index}"] = key, value
+    return env
 
 
 def _lines(outcome: Outcome | str) -> list[str]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import io
+import tokenize
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 """What a name can stand for."""
+
+
+_MOST_CHARACTERS = 2 * 1024 * 1024
+"""Of all modules of one program together; a compiler takes a hundred times that in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +29,11 @@ class SyntaxProblem:
 
 
 Reader = Callable[[PurePosixPath], "str | None"]
-"""Source of a file of the repository; None if it isn't there or can't be read."""
+"""Source of a file of the repository; None if it isn't there or can't be read. Raises SourceError."""
+
+
+class SourceError(Exception):
+    """A file's bytes are no text in the encoding that it states, so that no Python takes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +44,14 @@ class Module:
     tree: ast.Module
     imports: dict[str, tuple[str, str | None]]
     """Local name → (dotted module with leading dots, name in it or None for the module itself)."""
+    guarded: frozenset[str]
+    """Local names whose import depends on a condition, or may fail."""
+    stars: tuple[str, ...]
+    """Dotted modules of which everything is imported."""
+    definitions: dict[str, list[Definition]]
+    assigned: dict[str, list[ast.expr]]
+    """Name or dotted name → the values that it is given."""
+    calls: list[ast.Call]
 
 
 class ModuleGraph:
@@ -44,9 +63,13 @@ class ModuleGraph:
 
     def __init__(self, read: Reader) -> None:
         self._read = read
+        self._sources: dict[PurePosixPath, str | SyntaxProblem | None] = {}
         self._modules: dict[PurePosixPath, Module | SyntaxProblem | None] = {}
+        self._room = _MOST_CHARACTERS
         self.entry_folder = PurePosixPath()
         """Where Python looks first: the folder of the file that was started."""
+        self.is_cut = False
+        """Whether there are more modules than are read."""
 
     def module(self, path: PurePosixPath) -> Module | SyntaxProblem | None:
         """The module of a file; None if it isn't there."""
@@ -54,26 +77,28 @@ class ModuleGraph:
             self._modules[path] = self._parse(path)
         return self._modules[path]
 
+    def _source(self, path: PurePosixPath) -> str | SyntaxProblem | None:
+        if path not in self._sources:
+            try:
+                self._sources[path] = self._read(path)
+            except SourceError as exc:
+                self._sources[path] = SyntaxProblem(path=path, line=1, message=str(exc))
+        return self._sources[path]
+
     def _parse(self, path: PurePosixPath) -> Module | SyntaxProblem | None:
-        source = self._read(path)
-        if source is None:
+        source = self._source(path)
+        if source is None or isinstance(source, SyntaxProblem):
+            return source
+        self._room -= len(source)
+        if self._room < 0:
+            self.is_cut = True
             return None
         if problem := compile_problem(path, source):
             return problem
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
-        imports: dict[str, tuple[str, str | None]] = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    # `import a.b` binds a; `import a.b as c` binds a.b.
-                    imports[alias.asname or alias.name] = (alias.name, None)
-            elif isinstance(node, ast.ImportFrom):
-                dotted = "." * node.level + (node.module or "")
-                for alias in node.names:
-                    imports[alias.asname or alias.name] = (dotted, alias.name)
-        return Module(path=path, tree=tree, imports=imports)
+        return read_module(path, tree)
 
     def files_of(self, module: Module, dotted: str, member: str | None) -> list[PurePosixPath]:
         """The files of the repository that an import reads."""
@@ -96,7 +121,7 @@ class ModuleGraph:
                     target / "__init__.py",
                     *((target / f"{member}.py", target / member / "__init__.py") if member else ()),
                 )
-                if path is not None and self._read(path) is not None
+                if path is not None and self._source(path) is not None
             ]
             if found:
                 return found
@@ -107,12 +132,7 @@ class ModuleGraph:
         if depth == 0 or not dotted:
             return None
         head, _, rest = dotted.partition(".")
-        local = [
-            node
-            for node in ast.walk(module.tree)
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name == head
-        ]
-        if local:
+        if local := module.definitions.get(head):
             node = local[-1]
             if rest and isinstance(node, ast.ClassDef):
                 method = method_of(node, rest)
@@ -153,16 +173,6 @@ def dotted_name(node: ast.expr) -> str | None:
     return ".".join([node.id, *reversed(parts)])
 
 
-def assigned_values(tree: ast.Module, name: str) -> list[ast.expr]:
-    found: list[ast.expr] = []
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(dotted_name(target) == name for target in targets):
-                found.append(node.value)
-    return found
-
-
 def method_of(node: ast.ClassDef, name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     return next(
         (
@@ -174,12 +184,36 @@ def method_of(node: ast.ClassDef, name: str) -> ast.FunctionDef | ast.AsyncFunct
     )
 
 
-def compile_problem(path: PurePosixPath, source: str) -> SyntaxProblem | None:
-    """Why a file doesn't compile with this interpreter; None if it does."""
+def decoded_source(content: bytes) -> str:
+    """A Python file's text, in the encoding that it states.
+
+    Raises:
+        SourceError: It is none.
+    """
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        return content.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError, LookupError) as exc:
+        raise SourceError(f"the file is no text in its encoding: {exc}") from exc
+
+
+def compile_problem(
+    path: PurePosixPath, source: str, *, version: tuple[int, int] | None = None
+) -> SyntaxProblem | None:
+    """Why a file doesn't compile with this interpreter; None if it does.
+
+    Args:
+        path: Of the file.
+        source: Its text.
+        version: An older Python, whose grammar is kept to as far as `ast.parse` knows it.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(source, str(path), "exec", dont_inherit=True)
+            if version is not None:
+                ast.parse(source, feature_version=version)
+            else:
+                compile(source, str(path), "exec", dont_inherit=True)
     except SyntaxError as exc:
         return SyntaxProblem(path=path, line=exc.lineno or 1, message=exc.msg or "invalid syntax")
     except (ValueError, RecursionError, MemoryError) as exc:
@@ -202,3 +236,67 @@ def yields(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> boo
 def _shape(node: Definition) -> tuple[bool, bool] | None:
     """What tells the kinds of functions apart; None for a class."""
     return None if isinstance(node, ast.ClassDef) else (isinstance(node, ast.AsyncFunctionDef), yields(node))
+
+
+def read_module(path: PurePosixPath, tree: ast.Module) -> Module:
+    """What a syntax tree imports, defines and assigns, in one walk through it."""
+    module = Module(
+        path=path, tree=tree, imports={}, guarded=frozenset(), stars=(), definitions={}, assigned={}, calls=[]
+    )
+    stars: list[str] = []
+    sure, guarded = set[str](), set[str]()
+    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        node, is_guarded = waiting.pop()
+        inner = is_guarded or (isinstance(node, ast.If) and not _is_main(node.test)) or _may_fail(node)
+        waiting.extend((child, inner) for child in reversed(list(ast.iter_child_nodes(node))))
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found = dict(_imported_names(node))
+            module.imports.update(found)
+            (guarded if is_guarded else sure).update(found)
+            if isinstance(node, ast.ImportFrom) and "*" in found:
+                stars.append(found["*"][0])
+        elif isinstance(node, ast.Call):
+            module.calls.append(node)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            module.definitions.setdefault(node.name, []).append(node)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for name in filter(None, map(_target_name, targets)):
+                module.assigned.setdefault(name, []).append(node.value)
+    return dataclasses.replace(module, guarded=frozenset(guarded - sure), stars=tuple(stars))
+
+
+def _imported_names(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, tuple[str, str | None]]]:
+    for alias in node.names:
+        if isinstance(node, ast.Import):
+            # `import a.b` binds a; `import a.b as c` binds a.b.
+            yield alias.asname or alias.name, (alias.name, None)
+        else:
+            yield alias.asname or alias.name, ("." * node.level + (node.module or ""), alias.name)
+
+
+def _target_name(target: ast.expr) -> str | None:
+    """`name`, `a.b`, or `a['key']` for what is assigned to."""
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        owner = dotted_name(target.value)
+        return None if owner is None else f"{owner}[{target.slice.value!r}]"
+    return dotted_name(target)
+
+
+def _is_main(test: ast.expr) -> bool:
+    return isinstance(test, ast.Compare) and dotted_name(test.left) == "__name__"
+
+
+def _may_fail(node: ast.AST) -> bool:
+    """Whether a try goes on after a file in it that doesn't compile."""
+    if not isinstance(node, ast.Try):
+        return False
+    kinds = [kind for handler in node.handlers for kind in _caught(handler.type)]
+    return bool({"Exception", "BaseException", "SyntaxError", None} & set(kinds))
+
+
+def _caught(kind: ast.expr | None) -> list[str | None]:
+    if isinstance(kind, ast.Tuple):
+        return [dotted_name(each) or "?" for each in kind.elts]
+    return [None if kind is None else dotted_name(kind) or "?"]

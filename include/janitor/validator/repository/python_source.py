@@ -16,8 +16,8 @@ from janitor.validator.repository.python_modules import (
     Module,
     ModuleGraph,
     Reader,
+    SourceError,
     SyntaxProblem,
-    assigned_values,
     dotted_name,
     method_of,
     yields,
@@ -26,6 +26,11 @@ from janitor.validator.repository.python_modules import (
 _DEPTH = 8
 """How many imports or assignments are followed to a handler's definition."""
 _MOST_MODULES = 200
+_MOST_IMPORTS, _MOST_CALLS, _MOST_VALUES = 1_000, 20, 4
+_MOST_SEARCHED = 16 * 1024 * 1024
+"""Characters of the files that are searched for a start call."""
+_DYNAMIC = frozenset({"importlib", "import_module", "runpy", "run_module", "run_path", "subprocess"})
+"""What a program imports that starts others in ways which a reader can't follow."""
 
 
 class HandlerKind(str, Enum):
@@ -62,6 +67,9 @@ class WorkerSource:
     """The entry file and the files of the repository that it imports, directly or not."""
     problems: tuple[SyntaxProblem, ...]
     start_calls: tuple[StartCall, ...]
+    is_open: bool
+    """Whether a start call may be where none was looked for: the program imports what can start other programs, or
+    modules by names that are made up, or there is more of it than is read."""
 
 
 def read_worker(entry: PurePosixPath, read: Reader) -> WorkerSource:
@@ -77,48 +85,79 @@ def read_worker(entry: PurePosixPath, read: Reader) -> WorkerSource:
 def search_workers(candidates: Iterable[PurePosixPath], read: Reader) -> WorkerSource:
     """Look for start calls in many files, none of which is known to be the entry; problems are left out."""
     program = _Program(read)
-    found = [
-        path for path in candidates if (source := read(path)) is not None and "runpod" in source and "start" in source
-    ]
-    worker = program.walk(found[:_MOST_MODULES])
-    return WorkerSource(modules=worker.modules, problems=(), start_calls=worker.start_calls)
+    found: list[PurePosixPath] = []
+    room, is_cut = _MOST_SEARCHED, False
+    for path in candidates:
+        try:
+            source = read(path)
+        except SourceError:
+            continue
+        room -= len(source or "")
+        if room < 0 or len(found) >= _MOST_MODULES:
+            is_cut = True
+            break
+        if source is not None and "runpod" in source and "start" in source:
+            found.append(path)
+    worker = program.walk(found)
+    is_open = is_cut or program.is_cut
+    return WorkerSource(modules=worker.modules, problems=(), start_calls=worker.start_calls, is_open=is_open)
 
 
 class _Program:
     def __init__(self, read: Reader) -> None:
         self._graph = ModuleGraph(read)
+        self._origins: dict[tuple[PurePosixPath, str], str | None] = {}
 
     def walk(self, entries: list[PurePosixPath]) -> WorkerSource:
-        waiting, seen = list(entries), set(entries)
-        modules: list[PurePosixPath] = []
+        # What is imported in any case goes before what is imported on a condition.
+        waiting, doubtful = list(entries), list[PurePosixPath]()
+        seen, modules = set(entries), list[PurePosixPath]()
         problems: list[SyntaxProblem] = []
         calls: list[StartCall] = []
-        while waiting and len(modules) < _MOST_MODULES:
+        is_dynamic, is_sure = False, True
+        while (waiting or doubtful) and len(modules) < _MOST_MODULES:
+            if not waiting:
+                waiting, doubtful, is_sure = [path for path in doubtful if path not in modules], [], False
+                continue
             path = waiting.pop(0)
             if path in entries:
                 self._graph.entry_folder = path.parent
             module = self._graph.module(path)
-            if module is None:
+            if module is None or path in modules:
+                continue
+            if isinstance(module, SyntaxProblem):
+                if is_sure:
+                    modules.append(path)
+                    problems.append(module)
                 continue
             modules.append(path)
-            if isinstance(module, SyntaxProblem):
-                problems.append(module)
-                continue
-            calls += self._start_calls(module)
-            for name, (dotted, member) in module.imports.items():
-                del name
+            calls += self._start_calls(module)[: _MOST_CALLS - len(calls)]
+            is_dynamic = is_dynamic or any(name in _DYNAMIC for name in module.imports)
+            for name, (dotted, member) in list(module.imports.items())[:_MOST_IMPORTS]:
                 for found in self._graph.files_of(module, dotted, member):
-                    if found not in seen:
+                    if name in module.guarded:
+                        doubtful.append(found)
+                    elif found not in seen:
                         seen.add(found)
                         waiting.append(found)
-        return WorkerSource(modules=tuple(modules), problems=tuple(problems), start_calls=tuple(calls))
+        return WorkerSource(
+            modules=tuple(modules),
+            problems=tuple(problems),
+            start_calls=tuple(calls),
+            is_open=is_dynamic or self.is_cut,
+        )
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are more modules than were read."""
+        return self._graph.is_cut
 
     # -- start calls
 
     def _start_calls(self, module: Module) -> list[StartCall]:
-        calls = []
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Call) and self._is_start(module, node.func):
+        calls: list[StartCall] = []
+        for node in module.calls:
+            if self._is_start(module, node.func):
                 argument = node.args[0] if node.args else next((k.value for k in node.keywords), None)
                 handler = self._handler_of(module, argument, _DEPTH)
                 calls.append(
@@ -129,21 +168,48 @@ class _Program:
                         handler=None if handler is None else dotted_name(handler),
                     )
                 )
+                if len(calls) >= _MOST_CALLS:
+                    break
         return calls
 
     def _is_start(self, module: Module, function: ast.expr) -> bool:
-        name = dotted_name(function)
-        if name is None:
-            return False
-        head, _, rest = name.partition(".")
-        if name in ("runpod.serverless.start", "rp.serverless.start"):
+        if dotted_name(function) in ("runpod.serverless.start", "rp.serverless.start"):
             return True
-        origin = module.imports.get(head)
-        if origin is None:
-            return False
-        dotted, member = origin
-        full = ".".join(part for part in (dotted, member, rest) if part)
-        return full == "runpod.serverless.start"
+        return self._origin(module, function, _DEPTH) == "runpod.serverless.start"
+
+    def _origin(self, module: Module, node: ast.expr, depth: int) -> str | None:
+        """Where a module or function comes from, as a dotted name, through imports and names that it is given."""
+        if depth == 0:
+            return None
+        if isinstance(node, ast.NamedExpr):
+            return self._origin(module, node.value, depth - 1)
+        if isinstance(node, ast.Attribute):
+            owner = self._origin(module, node.value, depth - 1)
+            return None if owner is None else f"{owner}.{node.attr}"
+        if isinstance(node, ast.Call) and node.args:
+            function, last = dotted_name(node.func), node.args[-1]
+            text = last.value if isinstance(last, ast.Constant) and isinstance(last.value, str) else None
+            if function in ("importlib.import_module", "import_module", "__import__"):
+                return text
+            owner = self._origin(module, node.args[0], depth - 1) if function == "getattr" else None
+            return f"{owner}.{text}" if owner is not None and text is not None else None
+        if isinstance(node, ast.Name):
+            return self._origin_of_name(module, node.id, depth)
+        return None
+
+    def _origin_of_name(self, module: Module, name: str, depth: int) -> str | None:
+        if (module.path, name) not in self._origins:
+            self._origins[module.path, name] = None  # ends a circle
+            origin = module.imports.get(name)
+            found = None if origin is None else ".".join(part for part in origin if part)
+            if found is None and any(each.startswith(f"{name}.") for each in module.imports):
+                found = name  # `import a.b` binds a
+            for value in [] if found else module.assigned.get(name, [])[:_MOST_VALUES]:
+                found = found or self._origin(module, value, depth - 1)
+            if found is None and "runpod" in module.stars:
+                found = f"runpod.{name}"
+            self._origins[module.path, name] = found
+        return self._origins[module.path, name]
 
     def _handler_of(self, module: Module, argument: ast.expr | None, depth: int) -> ast.expr | None:
         """The expression for the key "handler" of the configuration that start is given."""
@@ -157,17 +223,8 @@ class _Program:
         if isinstance(argument, ast.Call) and dotted_name(argument.func) == "dict":
             return next((keyword.value for keyword in argument.keywords if keyword.arg == "handler"), None)
         if isinstance(argument, ast.Name):
-            values = assigned_values(module.tree, argument.id)
-            updates = [
-                node.value
-                for node in ast.walk(module.tree)
-                if isinstance(node, ast.Assign)
-                for target in node.targets
-                if isinstance(target, ast.Subscript)
-                and dotted_name(target.value) == argument.id
-                and isinstance(target.slice, ast.Constant)
-                and target.slice.value == "handler"
-            ]
+            values = module.assigned.get(argument.id, [])
+            updates = module.assigned.get(f"{argument.id}['handler']", [])
             if len(updates) == 1:
                 return updates[0]
             if len(values) == 1 and not updates:
@@ -208,7 +265,7 @@ class _Program:
         found = self._graph.definition(module, name, depth)
         if found is not None and isinstance(found[1], (ast.FunctionDef, ast.AsyncFunctionDef)):
             return _function_kind(found[1])
-        values = assigned_values(module.tree, name)
+        values = module.assigned.get(name, [])
         if found is None and len(values) == 1:
             return self._kind(module, values[0], depth - 1)
         return HandlerKind.UNKNOWN
@@ -221,7 +278,7 @@ class _Program:
         # worker.run, where worker = Worker(...) or the expression is Worker(...).run
         owner: ast.expr = handler.value
         if isinstance(owner, ast.Name):
-            values = assigned_values(module.tree, owner.id)
+            values = module.assigned.get(owner.id, [])
             if len(values) != 1:
                 return HandlerKind.UNKNOWN
             owner = values[0]

@@ -5,19 +5,27 @@ Source: https://pip.pypa.io/en/stable/reference/requirements-file-format/ and PE
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+# Each part ends where only the next one can begin, so that no line is tried in more than one way.
 _REQUIREMENT = re.compile(
-    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[(?P<extras>[^\]]*)\])?\s*"
-    r"(?:@\s*(?P<url>\S+)|\(?(?P<versions>(?:(?:===|[<>=!~]=|[<>])\s*[^\s,;()]+\s*,?\s*)*)\)?)\s*(?P<marker>;.*)?"
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[(?P<extras>[^\]]*)\]\s*)?"
+    r"(?:@\s*(?P<url>\S+)|\(?(?P<versions>(?:(?:===|[<>=!~]=|[<>])\s*[^\s,;()<>=!~]+\s*(?:,\s*)?)*)\)?)\s*(?P<marker>;.*)?"
 )
+_VERSION = re.compile(r"v?(?:0*(\d+)!)?(\d+(?:\.\d+)*)(.*)", re.DOTALL)
+_SPELLINGS = (("alpha", "a"), ("beta", "b"), ("preview", "rc"), ("pre", "rc"), ("rev", "post"))
+_LONGEST_LINE = 16_384
 _EXACT = re.compile(r"={2,3}\s*([^\s,*]+)")
 _OPTION = re.compile(r"(-[rcefi]|--[a-z-]+)(?:[ =]+|(?<=^-[rcefi]))(.*)")
 _COMMENT = re.compile(r"(^|\s)#.*$")
+_DEPENDENCIES = re.compile(r"dependencies[ \t]*=[ \t]*\[")
+_QUOTED = re.compile(r"\"([^\"\n]+)\"|'([^'\n]+)'")
+_MOST_FILES = 50
 _DEPTH = 5
 _MOST = 2_000
 
@@ -67,6 +75,8 @@ class RequirementSet:
     """Files that could not be read and lines that could not be understood."""
     line: int = 0
     """Of the command in the Dockerfile; 0 where it stands in none."""
+    no_deps: bool = False
+    """Whether what the packages themselves ask for is passed over."""
 
     def exact(self, name: str) -> tuple[Requirement, str] | None:
         """The requirement of a package that allows one version only, and that version."""
@@ -96,6 +106,7 @@ def read_requirements(
     while waiting:
         argument = waiting.pop(0)
         if argument.startswith("-"):
+            reader.found.no_deps = reader.found.no_deps or argument == "--no-deps"
             if argument in ("-r", "-c", "-e", "-i", "-f") or (argument.startswith("--") and "=" not in argument):
                 if argument in _FLAGS_WITHOUT_VALUE or not waiting:
                     continue
@@ -114,6 +125,27 @@ _FLAGS_WITHOUT_VALUE = frozenset({"--pre", "--no-deps", "--no-build-isolation", 
 def normalised(name: str) -> str:
     """A package's name as indexes compare it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def canonical(version: str) -> str:
+    """The public part of a version in one spelling: 1.0, v1.0.0 and 1.0+cu118 are one (PEP 440)."""
+    public = version.partition("+")[0].strip().lower()
+    match = _VERSION.fullmatch(public)
+    if match is None:
+        return public
+    numbers = [str(int(part)) if len(part) < 32 else part for part in match.group(2).split(".")]
+    while len(numbers) > 1 and numbers[-1] == "0":
+        numbers.pop()
+    rest = re.sub(r"[-_.]", "", match.group(3))
+    for spelled, short in _SPELLINGS:
+        rest = re.sub(rf"^{spelled}(?=\d|$)", short, rest)
+    return f"{match.group(1) or 0}!{'.'.join(numbers)}{rest}"
+
+
+def exclude_each_other(one: str, other: str) -> bool:
+    """Whether no version is both of two exact ones; one without a local part is met by any."""
+    locals_ = {version.partition("+")[2].lower() for version in (one, other)} - {""}
+    return canonical(one) != canonical(other) or len(locals_) > 1
 
 
 class _Reader:
@@ -136,7 +168,9 @@ class _Reader:
             self.found.unread.append(value)
 
     def requirement(self, text: str, path: str | None, line: int, *, constraint: bool = False) -> None:
-        text = re.split(r"\s--(?:hash|config-settings|global-option)\b", text)[0].strip()
+        text = re.split(r"\s--(?:hash|config-settings|global-option)\b", " ".join(text[:_LONGEST_LINE].split()))[
+            0
+        ].strip()
         match = _REQUIREMENT.fullmatch(text)
         if match is None or text.startswith((".", "/", "image:")):
             if text:
@@ -156,7 +190,7 @@ class _Reader:
 
     def _file(self, name: str, base: str | None, depth: int, *, constraint: bool) -> None:
         full = name if base is None else posixpath.join(posixpath.dirname(base), name)
-        if depth == 0 or full in self._seen:
+        if depth == 0 or full in self._seen or len(self._seen) >= _MOST_FILES:
             return
         self._seen.add(full)
         found = self._read(full)
@@ -167,7 +201,7 @@ class _Reader:
         if path.suffix == ".toml":
             self._project(text, str(path))
             return
-        for number, line in logical_lines(text):
+        for number, line in itertools.islice(logical_lines(text), _MOST):
             if match := _OPTION.fullmatch(line):
                 self.option(match.group(1), match.group(2), full, depth - 1, constraint=constraint)
             elif not line.startswith("-"):
@@ -175,19 +209,19 @@ class _Reader:
 
     def _project(self, text: str, path: str) -> None:
         """The dependencies of a pyproject.toml; no TOML reader is in every Python that this runs on."""
-        match = re.search(r"(?ms)^\[project\]\s*$(.*?)(?=^\[|\Z)", text)
-        listed = (
-            re.search(r"(?ms)^dependencies\s*=\s*\[(.*?)^\s*\]|^dependencies\s*=\s*\[([^\]\n]*)\]", match[1])
-            if match
-            else None
-        )
-        if match is None or listed is None:
-            return
-        part = 1 if listed[1] is not None else 2
-        start = match.start(1) + listed.start(part)
-        for item in re.finditer(r"\"([^\"\n]+)\"|'([^'\n]+)'", listed[part] or ""):
-            line = text.count("\n", 0, start + item.start()) + 1
-            self.requirement(item.group(1) or item.group(2), path, line)
+        is_project, is_listed, start = False, False, 0
+        for number, line in enumerate(text.splitlines(), start=1):
+            bare = line.strip()
+            if bare.startswith("[") and not is_listed:
+                is_project = bare == "[project]"
+            elif is_project and not is_listed and (match := _DEPENDENCIES.match(line)):
+                is_listed, start = True, match.end()
+            if is_listed:
+                for item in _QUOTED.finditer(line, start):
+                    self.requirement(item.group(1) or item.group(2), path, number)
+                # An extra's own bracket stands within quotes.
+                is_listed = "]" not in _COMMENT.sub("", _QUOTED.sub("", line[start:]))
+                start = 0
 
 
 def logical_lines(text: str) -> Iterable[tuple[int, str]]:

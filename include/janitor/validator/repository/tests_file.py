@@ -17,6 +17,7 @@ from janitor.validator.repository.documents import (
     expect_cuda_versions,
     expect_object,
     expect_text,
+    shown,
 )
 from janitor.validator.repository.gpu_ids import GPU_TYPES, POOLS
 from janitor.validator.repository.hub_file import check_gpu_ids
@@ -86,7 +87,7 @@ def read_tests(document: Any) -> TestsReading:
                 cases.append(case)
         names = [case.name for case in cases]
         for name in sorted({name for name in names if names.count(name) > 1}):
-            problems.warn(f"two tests are named {name!r}")
+            problems.warn(f"two tests are named {shown(name)}")
         if "config" in root and (config := expect_object(problems, root["config"], "config", _CODE)) is not None:
             environment, stated = _config(problems, config), config
         for key in root.keys() - {"tests", "config"}:
@@ -185,7 +186,7 @@ def _limit(problems: Problems, entry: Mapping[str, Any], where: str) -> timedelt
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _LONGEST_MS:
-        problems.add(_CODE, f"{where}.timeout must be a number of milliseconds, not {value!r}")
+        problems.add(_CODE, f"{where}.timeout must be a number of milliseconds, not {shown(value)}")
         return None
     if value < _SHORTEST_MS:
         problems.add(
@@ -199,13 +200,14 @@ def _limit(problems: Problems, entry: Mapping[str, Any], where: str) -> timedelt
 def _config(problems: Problems, config: Mapping[str, Any]) -> dict[str, str]:
     where = "config."
     gpu = config.get("gpuTypeId")
-    if gpu is not None and gpu not in GPU_TYPES:
-        if gpu in POOLS:
+    if gpu is not None and not (isinstance(gpu, str) and gpu in GPU_TYPES):
+        if isinstance(gpu, str) and gpu in POOLS:
             problems.add(
-                "pool_for_gpu_type", f"config.gpuTypeId: {gpu!r} is a pool; a GPU type such as NVIDIA L4 belongs here"
+                "pool_for_gpu_type",
+                f"config.gpuTypeId: {shown(gpu)} is a pool; a GPU type such as NVIDIA L4 belongs here",
             )
         else:
-            problems.add("unknown_gpu", f"config.gpuTypeId: {gpu!r} is no known GPU type")
+            problems.add("unknown_gpu", f"config.gpuTypeId: {shown(gpu)} is no known GPU type")
     if "gpuIds" in config:
         problems.warn("config.gpuIds belongs in hub.json; tests.json has gpuTypeId")
     expect_count(problems, config, "gpuCount", where, _CODE)

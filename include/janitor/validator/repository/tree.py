@@ -6,6 +6,7 @@ memory than its limit.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -88,6 +89,20 @@ class RepositoryTree:
                 break
         return tuple(found[:MAX_ENTRIES])
 
+    @cached_property
+    def unfetched_folders(self) -> tuple[PurePosixPath, ...]:
+        """The folders among the files that count in which there is nothing: submodules that aren't fetched."""
+        found = []
+        for name in self._only or ():
+            try:
+                path = self.root / name
+                is_empty = stat.S_ISDIR(path.lstat().st_mode) and not set(os.listdir(path)) - {".git"}
+            except (OSError, ValueError):
+                continue
+            if is_empty:
+                found.append(PurePosixPath(name.rstrip("/")))
+        return tuple(found)
+
     @property
     def is_cut(self) -> bool:
         """Whether the tree has more entries than `entries` holds."""
@@ -112,6 +127,11 @@ class RepositoryTree:
         target = self._resolve(path)
         return target is not None and target.is_dir() and self._counts(target)
 
+    def real(self, path: PurePosixPath | str) -> PurePosixPath | None:
+        """The path behind symlinks within the tree; None where they lead out of it."""
+        target = self._resolve(path)
+        return None if target is None else PurePosixPath(target.relative_to(self.root).as_posix())
+
     def names(self, folder: PurePosixPath | str) -> tuple[str, ...]:
         """The names in a folder, sorted; empty if it isn't there."""
         target = self._resolve(folder)
@@ -121,7 +141,8 @@ class RepositoryTree:
 
     @cached_property
     def _counted(self) -> frozenset[PurePosixPath]:
-        return frozenset(path for entry in self.entries for path in (entry.path, *entry.path.parents))
+        listed = {path for entry in self.entries for path in (entry.path, *entry.path.parents)}
+        return frozenset({*listed, *self.unfetched_folders})
 
     def _counts(self, target: Path) -> bool:
         if self._only is None:
@@ -153,14 +174,18 @@ class RepositoryTree:
                 raise UnreadableError(f"{path} has {info.st_size} bytes; at most {most} are read")
             return file.read(most + 1)[:most]
 
-    def read_text(self, path: PurePosixPath | str) -> str:
+    def read_text(self, path: PurePosixPath | str, *, most: int = MAX_READ_BYTES) -> str:
         """The content of a UTF-8 file, without its byte order mark.
+
+        Args:
+            path: Relative to the root.
+            most: Largest size that is read, in bytes.
 
         Raises:
             UnreadableError: As for `read`, or it is not UTF-8.
         """
         try:
-            return self.read(path).decode("utf-8-sig")
+            return self.read(path, most=most).decode("utf-8-sig")
         except UnicodeDecodeError as exc:
             raise UnreadableError(f"{path} is not UTF-8: {exc.reason} at byte {exc.start}") from exc
 
@@ -176,4 +201,9 @@ class RepositoryTree:
         # An absolute link is an escape even if it happens to point at this very checkout.
         if os.path.isabs(os.readlink(path)):
             return False
+        try:
+            path.stat()
+        except OSError as exc:
+            if exc.errno == errno.ELOOP:
+                return True  # leads nowhere at all, which no reader follows
         return self._resolve(PurePosixPath(path.relative_to(self.root).as_posix())) is not None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import posixpath
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from janitor.validator.dockerfile.stages import Dockerfile
+from janitor.validator.dockerfile.stages import Dockerfile, Run
 from janitor.validator.engines.install import IMAGE_PATH, plan_installs
 from janitor.validator.repository.requirements import RequirementSet, read_requirements
 from janitor.validator.repository.tree import RepositoryTree, UnreadableError
@@ -24,8 +26,21 @@ def worker_requirements(
         tree: The checkout.
     """
 
-    def from_image(path: str) -> tuple[PurePosixPath, str] | None:
-        source = image_files.get(path.removeprefix(IMAGE_PATH))
+    mounts = {
+        step.line: step.mounts
+        for stage in (dockerfile.stages if dockerfile is not None else ())
+        for step in stage.steps
+        if isinstance(step, Run)
+    }
+
+    def from_image(path: str, line: int) -> tuple[PurePosixPath, str] | None:
+        full = path.removeprefix(IMAGE_PATH)
+        for mount in mounts.get(line, ()):
+            inner = posixpath.relpath(full, mount.target)
+            if inner == "." or not inner.startswith(".."):
+                mounted = posixpath.normpath(posixpath.join("/", mount.source, inner)).lstrip("/")
+                return from_tree(mounted)
+        source = image_files.get(full)
         return None if source is None else from_tree(str(source))
 
     def from_tree(path: str) -> tuple[PurePosixPath, str] | None:
@@ -38,7 +53,10 @@ def worker_requirements(
     installs = (
         plan_installs(dockerfile, lambda path: path in image_files or path in folders).installs if dockerfile else ()
     )
-    sets = [read_requirements(install.arguments, read=from_image, line=install.line) for install in installs]
+    sets = []
+    for install in installs:
+        read = functools.partial(from_image, line=install.line)
+        sets.append(read_requirements(install.arguments, read=read, line=install.line))
     if not sets:
         name = next((name for name in USUAL_FILES if tree.is_file(name)), None)
         sets = [read_requirements(["-r", name], read=from_tree, line=0)] if name is not None else []

@@ -28,12 +28,20 @@ _FILE_OPTIONS = frozenset({"-r", "--requirement", "-c", "--constraint", "-f", "-
 _PROGRAM_FILE = re.compile(r"[\w./-]+\.(?:py|sh|js|txt|toml|json|ya?ml|cfg|ini)|(?:[\w./-]*/)?Dockerfile[\w.-]*")
 _UNKNOWN = re.compile(r"[$*?{}<>`~\\]|\[|^/|^-|://|^\.\.(?:/|$)")
 _MAKES = re.compile(
-    r">>?\s*[\"']?([\w./-]+)|\b(?:touch|tee|curl\b.{0,300}?-o|wget\b.{0,300}?-O)\s+[\"']?([\w./-]+)"
-    r"|\b(?:cp|mv|ln)\b.{0,300}\s([\w./-]+)\s*$",
-    re.MULTILINE,
+    r">>?\s*[\"']?([\w./-]+)|\b(?:touch|tee)\s+[\"']?([\w./-]+)"
+    r"|(?<=\s)(?:-[a-zA-Z]{0,8}[oO][ ]?|--output(?:-file|-document)?[ =])[\"']?([\w./-]+)"
+    # A file that is looked for first may be missing; one in an expression decides whether a step is run at all.
+    r"|(?:\[\[?|\btest)\s+(?:!\s+)?-[defrsx]\s+[\"']?([\w./-]+)|hashFiles\(\s*'([\w./-]+)'"
 )
-_MOST_LINES, _LONGEST_LINE = 5_000, 2_000
-_OTHER_SOURCE = re.compile(r"^\s*(?:repository|path)\s*:\s*\S|\bgit\s+clone\b|actions/download-artifact", re.MULTILINE)
+_COPIES = frozenset({"cp", "mv", "ln"})
+_MOST_FILES, _MOST_LINES, _LONGEST_LINE, _MOST_CHARACTERS = 50, 5_000, 2_000, 262_144
+_MOST_REFERENCES = 500
+_OTHER_SOURCE = re.compile(r"\bgit\s+clone\b|actions/download-artifact")
+_SOURCE_KEY = re.compile(r"^[ \t]*(?:-[ \t]+)*(?:repository|path)[ \t]*:[ \t]*\S")
+_USES = re.compile(r"^[ \t]*(?:-[ \t]+)*uses[ \t]*:[ \t]*(\S+)")
+_STEP = re.compile(r"^[ \t]*-[ \t]")
+_KEEPS = re.compile(r"[\"']?actions/(?:cache|upload-artifact|upload-pages-artifact|setup-)")
+"""Actions whose `path` is no place that the repository's files come to."""
 _SEPARATORS = re.compile(r"&&|\|\||;|\||(?<!&)&(?!&)")
 
 
@@ -57,7 +65,7 @@ class Reference:
 
 def workflow_files(tree: RepositoryTree) -> list[PurePosixPath]:
     """The repository's workflows."""
-    return [FOLDER / name for name in tree.names(FOLDER) if name.endswith((".yml", ".yaml"))]
+    return [FOLDER / name for name in tree.names(FOLDER) if name.endswith((".yml", ".yaml"))][:_MOST_FILES]
 
 
 def references(tree: RepositoryTree, workflow: PurePosixPath) -> list[Reference]:
@@ -66,18 +74,41 @@ def references(tree: RepositoryTree, workflow: PurePosixPath) -> list[Reference]
     Raises:
         UnreadableError: It can't be read.
     """
+    return _references(workflow, _commands(tree, workflow))
+
+
+def _commands(tree: RepositoryTree, workflow: PurePosixPath) -> str:
     # No command is that long, and patterns take their time on what is.
     lines = tree.read_text(workflow).splitlines()[:_MOST_LINES]
-    text = "\n".join(line if len(line) <= _LONGEST_LINE else "" for line in lines)
-    if _OTHER_SOURCE.search(text):
+    return "\n".join(line if len(line) <= _LONGEST_LINE else "" for line in lines)[:_MOST_CHARACTERS]
+
+
+def _references(workflow: PurePosixPath, text: str) -> list[Reference]:
+    if _OTHER_SOURCE.search(text) or _has_other_source(text.splitlines()):
         return []
     made = {name for match in _MAKES.finditer(text) for name in match.groups() if name}
+    pieces = (piece.split() for line in text.splitlines() for piece in _SEPARATORS.split(line))
+    made |= {words[-1].strip("\"'") for words in pieces if not _COPIES.isdisjoint(words)}
     found = []
     for reference in _Reader(workflow).read(text):
         name = posixpath.basename(reference.path)
         if reference.path not in made and name not in {posixpath.basename(each) for each in made}:
             found.append(reference)
     return found
+
+
+def _has_other_source(lines: list[str]) -> bool:
+    """Whether a step brings in files of its own: `path` or `repository` of an action that isn't known to keep files."""
+    uses, has_key = "", False
+    for line in [*lines, "- "]:
+        if _STEP.match(line):
+            if has_key and not _KEEPS.match(uses):
+                return True
+            uses, has_key = "", False
+        if match := _USES.match(line):
+            uses = match.group(1)
+        has_key = has_key or _SOURCE_KEY.match(line) is not None
+    return False
 
 
 def missing(tree: RepositoryTree, reference: Reference) -> bool:
@@ -94,12 +125,15 @@ def all_references(tree: RepositoryTree) -> tuple[list[Reference], list[str]]:
     """What all workflows name, and the workflows that can't be read, each with the reason."""
     found: list[Reference] = []
     unreadable: list[str] = []
+    room = 2 * _MOST_CHARACTERS
     for workflow in workflow_files(tree):
         try:
-            found += references(tree, workflow)
+            text = _commands(tree, workflow)[:room]
+            room -= len(text)
+            found += _references(workflow, text)
         except UnreadableError as exc:
             unreadable.append(str(exc))
-    return found, unreadable
+    return found[:_MOST_REFERENCES], unreadable
 
 
 class _Reader:
@@ -120,6 +154,8 @@ class _Reader:
             if key == "run":
                 column = len(match["indent"]) + len(match["dash"])
                 body, index = self._body(lines, index, column) if _BLOCK.match(value) else ([(number, value)], index)
+                if value.startswith(">"):
+                    body = [(number, " ".join(text for _, text in body))]
                 yield from self._commands(body, folders.get(number, ""))
             elif key == "uses" and value.startswith("./"):
                 is_workflow = value.endswith((".yml", ".yaml"))
@@ -131,34 +167,30 @@ class _Reader:
 
     def _folders(self, lines: list[str]) -> dict[int, str]:
         """Line of each `run` → the `working-directory` beside it, or `?` where one stands elsewhere."""
-        stated = [
-            (number, len(match["indent"]) + len(match["dash"]), (match["value"] or "").strip().strip("\"'"))
-            for number, line in enumerate(lines, start=1)
-            if (match := _KEY.match(_COMMENT.sub("", line))) and match["key"] == "working-directory"
-        ]
-        if not stated:
-            return {}
         found: dict[int, str] = {}
+        # By column: the lines of `run` in the step that is being read, and its folder.
+        runs: dict[int, list[int]] = {}
+        stated: dict[int, str] = {}
+        is_any = False
         for number, line in enumerate(lines, start=1):
-            if (match := _KEY.match(line)) and match["key"] == "run":
-                column = len(match["indent"]) + len(match["dash"])
-                near = [
-                    value
-                    for other, at, value in stated
-                    if at == column and not self._step_between(lines, min(number, other), max(number, other), column)
-                ]
-                # One that stands for a whole job can't be told from here to where it holds.
-                found[number] = near[0] if near else "?"
-        return found
-
-    @staticmethod
-    def _step_between(lines: list[str], first: int, last: int, column: int) -> bool:
-        return any(
-            (match := _KEY.match(line)) is not None
-            and bool(match["dash"])
-            and len(match["indent"]) + len(match["dash"]) == column
-            for line in lines[first:last]
-        )
+            match = _KEY.match(_COMMENT.sub("", line))
+            if match is None:
+                continue
+            column = len(match["indent"]) + len(match["dash"])
+            if match["dash"]:
+                runs.pop(column, None)
+                stated.pop(column, None)
+            if match["key"] == "working-directory":
+                is_any = True
+                stated[column] = (match["value"] or "").strip().strip("\"'")
+            elif match["key"] == "run":
+                runs.setdefault(column, []).append(number)
+            if column in stated:
+                found.update(dict.fromkeys(runs.pop(column, []), stated[column]))
+        if not is_any:
+            return {}
+        # One that stands for a whole job can't be told from here to where it holds.
+        return {number: found.get(number, "?") for number in range(1, len(lines) + 1)}
 
     @staticmethod
     def _body(lines: list[str], index: int, column: int) -> tuple[list[tuple[int, str]], int]:
