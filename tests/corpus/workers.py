@@ -66,3 +66,9 @@ def cases_json(*cases: dict[str, Any], config: dict[str, Any] | None = None) -> 
 def case(text: str = "one two", **changes: Any) -> dict[str, Any]:
     """A case of tests.json."""
     return {"input": {"text": text}, "timeout": 20_000, **changes}
+
+
+def only_api(source: str, *cases: dict[str, Any]) -> dict[str, str | None]:
+    """The files of a worker that is tested by tests.json alone."""
+    files = {"handler.py": source, "test_input.json": None, "Dockerfile": NO_TEST_INPUT}
+    return {**files, ".runpod/tests.json": cases_json(*(cases or (case(),)))}

@@ -20,6 +20,7 @@ _VERSION = r"(?:\[[\w,.-]{1,80}\])?(?:\s?[=<>~!]{1,3}\s?[\w.*+!,<>=-]{1,60}|\s\d
 _IMAGE = r"[\"'`]?((?:[\w.-]{1,100}(?::\d{1,5})?/){0,6}[\w.-]{1,100}(?::[\w.-]{1,128}|@sha256:[0-9a-f]{64}))[\"'`]?"
 _LIBRARY = r"(lib[\w+-]{1,80}\.so(?:\.\d{1,3})?)"
 _URL = r"(https?://[^\s\"'<>)\]]{1,400})"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "::1"})  # noqa: S104 - names in a message
 _COMMAND = r"([A-Za-z_][\w.+-]{0,80})"
 
 
@@ -85,10 +86,22 @@ _CAUSES: tuple[_Cause, ...] = (
     _Cause(r"toomanyrequests|too many requests|pull rate limit", "a registry or server takes no more requests for now"),
     _Cause(rf"\b(?:404|410)\b[^\n]{{0,200}}?{_URL}", "gone from the network: {}", url_name),
     _Cause(rf"{_URL}[^\n]{{0,80}}?\b(?:404|410)\b", "gone from the network: {}", url_name),
+    _Cause(rf"\b40[13]\b[^\n]{{0,200}}?{_URL}", "access denied: {}", url_name),
+    _Cause(rf"{_URL}[^\n]{{0,80}}?\b40[13]\b", "access denied: {}", url_name),
+    _Cause(
+        r"hash mismatch for|do not match the hashes|hashes are required in --require-hashes",
+        "a package is not the one whose hash is stated",
+    ),
+    _Cause(r"address already in use|EADDRINUSE", "the port is in use already"),
     _Cause(
         r"could not resolve host|name or service not known|temporary failure (?:in name resolution|resolving)"
         r"|no such host|failed to lookup address|nodename nor servname",
         "a host name can't be resolved",
+    ),
+    _Cause(
+        r"HTTPS?ConnectionPool\(host='([\w.:-]{1,200})', port=\d{1,5}\): Max retries exceeded",
+        "no connection to {}",
+        lambda host: "this machine" if host in _LOOPBACK else host.lower(),
     ),
     _Cause(
         rf"exec:? [\"'`](?:[\w./-]{{0,200}}/)?{_COMMAND}[\"'`]:? executable file not found", "command not found: {}"

@@ -45,6 +45,7 @@ def url_name(url: str) -> str:
     host, _, path = rest.partition("/")
     host = re.sub(r":\d{1,5}$", "", host.rsplit("@", 1)[-1])
     path = re.sub(r"(?<![0-9a-z])(?=[0-9a-f]*\d)[0-9a-f]{7,128}(?![0-9a-z])", "<hash>", path.rstrip("/.,:;"))
+    path = re.sub(r"(?<![^/])v?\d{1,6}(?:\.\d{1,6}){1,4}(?![^/])", "<n>", path)
     return f"{host.lower()}/{path}" if path else host.lower()
 
 
@@ -93,6 +94,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
             r"(-?\d{1,3})\b",
             "generator": r"<((?:async_)?generator|coroutine|function|bound method|object) (?:object )?[^<>]{1,200}?"
             r"(?: at 0x[0-9a-fA-F]{1,16})?>",
+            "request": r"(?i)\(?\brequest[ _-]?id[:=]\s{0,2}[\w=;:.-]{1,200}\)?",
             "address": r"\b0x[0-9a-fA-F]{1,16}\b",
             "uuid": r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
             r"(?:-[a-z]\d{1,3})?\b",
@@ -160,6 +162,7 @@ def normalised(text: str, *, organization: str = "", name: str = "", images: boo
     put("status", lambda match: match[1] + keep(match[2]))
     put("client_error", lambda match: match[1] + keep(match[2]))
     put("exit", lambda match: match[1] + keep(match[2]))
+    put("request", keep("<id>"))
     put("uuid", keep("<id>"))
     put("cloud_id", keep("<id>"))
     put("address", keep("<address>"))

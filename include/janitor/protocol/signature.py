@@ -30,7 +30,8 @@ _MOST_LOGS, _LOG_LINES = 8, 80
 _SDK_ERROR = r"""error_type(\\?)": \\?"<class '([\w.]{1,200})'>\\?",\s{0,40}\\?"error_message\\?": \\?"(.{0,600})"""
 _EXCEPTION = (
     r"(?:[A-Za-z_]\w{0,60}\.){0,8}"
-    r"([A-Z]\w{0,60}(?:Error|Exception|Exit|Interrupt|Timeout|Failure|Iteration))(?![\w.])(?::\s{1,3}(.{1,600}))?"
+    r"([A-Z]\w{0,60}(?:Error|Exception|Exit|Interrupt|Timeout|Failure|Iteration)|Exception(?=: ))(?![\w.])"
+    r"(?::\s{1,3}(.{1,600}))?"
 )
 _TOOL_ERROR = (
     r"(?:^|(?<=[\s'\"]))(?:npm ERR!|ERROR:|Error:|error:|fatal:|FATAL:|fatal error:|E:|failed to solve:"
@@ -49,6 +50,11 @@ _TEST_CASE = (
     r"^.{0,250}?: (?=(?:the (?:worker|handler|job|API|answer|result|SDK)\b|no answer in|expected |output[.\[]))"
 )
 _BUILD_STEP = r"^in step \[[^\]\n]{0,80}\] .{0,200}?: (?=\S)"
+_ENDED_BY_SIGNAL = r"(\bended by signal \d{1,2}[^:]{0,60}): .*"
+"""What was printed last before a crash in native code is any line of the log."""
+_LACKS_BEHIND = r"(?<=.); the venv engine lacks what the image has .*"
+_LACKS_BEFORE = r"^the venv engine lacks what the image has \(.*\): "
+"""What a place lacks is another list for each repository, whatever came of it."""
 _WHERE_IN_OUTPUT = r"^(?:output(?:\.[^:\s]{1,60}|\[\d{1,6}\])*): "
 _OUTPUT_MISMATCH = r"\bexpected .{0,200}, got "
 
@@ -126,7 +132,7 @@ def failure_signature(
 def _plain_line(check: str | None, reason: str, logs: Sequence[str], organization: str, name: str) -> str:
     """The normalised line that tells a failure's cause."""
     compiled = _compiled()
-    reason = " ".join(reason.split())
+    reason = compiled["lacks_before"].sub("", compiled["lacks_behind"].sub("", " ".join(reason.split())))
     images = check == CheckName.BASE_IMAGE_EXISTS.value
 
     def plain(text: str) -> str:
@@ -154,6 +160,7 @@ def _plain_line(check: str | None, reason: str, logs: Sequence[str], organizatio
         return ""  # a model words the same thing otherwise each time
     if check in _CHECKS_OF_CASES:
         reason = compiled["case"].sub("", reason)
+    reason = compiled["signal"].sub(r"\1", reason)
     return plain(compiled["output"].sub("", compiled["step"].sub("", reason)))
 
 
@@ -217,5 +224,8 @@ def _compiled() -> dict[str, re.Pattern[str]]:
         "case": re.compile(_TEST_CASE, re.DOTALL),
         "step": re.compile(_BUILD_STEP),
         "output": re.compile(_WHERE_IN_OUTPUT),
+        "lacks_behind": re.compile(_LACKS_BEHIND),
+        "lacks_before": re.compile(_LACKS_BEFORE),
+        "signal": re.compile(_ENDED_BY_SIGNAL, re.DOTALL),
         "mismatch": re.compile(_OUTPUT_MISMATCH),
     }

@@ -45,7 +45,8 @@ def recorded(step: Step, finding: Finding, began: Moment, redactor: Redactor) ->
         status=finding.status,
         required=finding.required,
         reason_code=finding.reason_code,
-        reason=None if finding.reason is None else redactor.clean(finding.reason)[:MAX_REASON_CHARACTERS],
+        # A report with an empty reason would be refused as a whole.
+        reason=None if finding.reason is None else redactor.clean(finding.reason)[:MAX_REASON_CHARACTERS] or "unknown",
         started_at=started_at,
         duration_seconds=round(time.monotonic() - started, 3),
         argv=None

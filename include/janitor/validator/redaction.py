@@ -5,8 +5,10 @@ It errs on the side of taking too much: a harmless value that looks like a key i
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus
 
 MASK = "[redacted]"
 _SHORTEST_LITERAL = 6
@@ -80,7 +82,8 @@ class Redactor:
 
     def __init__(self, literals: Iterable[str] = ()) -> None:
         # The longest first: one secret can be part of another.
-        kept = sorted({text for text in literals if len(text) >= _SHORTEST_LITERAL}, key=len, reverse=True)
+        forms = {form for text in literals for form in _forms(text) if len(form) >= _SHORTEST_LITERAL}
+        kept = sorted(forms, key=len, reverse=True)
         self._literals = re.compile("|".join(re.escape(text) for text in kept)) if kept else None
 
     def clean(self, text: str) -> str:
@@ -91,3 +94,16 @@ class Redactor:
         for pattern, replacement in _PATTERNS:
             text = pattern.sub(replacement, text)
         return text
+
+
+def _forms(text: str) -> Iterator[str]:
+    """A secret as it stands in a log, line by line, in JSON, in Python's repr and in a URL."""
+    for part in (text, *text.splitlines()):
+        bare = part.strip()
+        yield bare
+        yield json.dumps(bare)[1:-1]
+        yield json.dumps(bare, ensure_ascii=False)[1:-1]
+        yield repr(bare)[1:-1]
+        yield quote(bare)
+        yield quote(bare, safe="")
+        yield quote_plus(bare)

@@ -38,6 +38,11 @@ class Workspace:
         return self.root / "image"
 
     @property
+    def pristine(self) -> Path:
+        """The same as the build left it; what stands for a new container's file system."""
+        return self.root / "pristine"
+
+    @property
     def venv(self) -> Path:
         """The worker's Python environment in the venv engine."""
         return self.root / "venv"
@@ -57,23 +62,37 @@ class Workspace:
         """An empty folder, for programs that would read settings from where they start."""
         return self.root / "neutral"
 
+    def renew_for_processes(self) -> None:
+        """Give the repository's processes an empty home and temporary folder, as a new container has them."""
+        for folder in (self.home, self.temporary):
+            remove_tree(folder)
+            folder.mkdir(exist_ok=True)
+
     def remove(self) -> bool:
         """Remove the workspace; returns whether it is gone."""
+        return remove_tree(self.root)
 
-        def open_up(function: object, path: str, _error: object) -> None:
-            # A worker may have taken its own folders' write permission away.
-            try:
-                Path(path).parent.chmod(stat.S_IRWXU)
-                target = Path(path)
-                if target.is_dir() and not target.is_symlink():
-                    target.chmod(stat.S_IRWXU)
-                    shutil.rmtree(target, ignore_errors=True)
-                else:
-                    target.unlink(missing_ok=True)
-            except OSError:
-                pass
 
-        shutil.rmtree(self.root, onerror=open_up)
-        if self.root.exists():
-            shutil.rmtree(self.root, ignore_errors=True)
-        return not self.root.exists()
+def remove_tree(folder: Path) -> bool:
+    """Remove a folder that a worker may have closed to us; returns whether it is gone."""
+
+    def open_up(function: object, path: str, _error: object) -> None:
+        # A worker may have taken its own folders' write permission away.
+        try:
+            Path(path).parent.chmod(stat.S_IRWXU)
+            target = Path(path)
+            if target.is_dir() and not target.is_symlink():
+                target.chmod(stat.S_IRWXU)
+                shutil.rmtree(target, ignore_errors=True)
+            else:
+                target.unlink(missing_ok=True)
+        except OSError:
+            pass
+
+    if folder.is_symlink():
+        folder.unlink(missing_ok=True)
+        return True
+    shutil.rmtree(folder, onerror=open_up)
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()

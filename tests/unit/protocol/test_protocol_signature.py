@@ -122,6 +122,45 @@ SAME: dict[str, list[str]] = {
         "the GPU driver: Failed to initialize NVML: Unknown Error",
         "RuntimeError: Found no NVIDIA driver on your system.",
     ],
+    "no connection to this machine": [
+        "the handler raised ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=8188): Max retries exceeded with"
+        " url: /prompt (Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x7f1a>: Failed'))",
+        "start: HTTPConnectionPool(host='localhost', port=3000): Max retries exceeded with url: /x (Caused by"
+        " NewConnectionError(\"HTTPConnection(host='localhost', port=3000): Failed to establish a new connection\"))",
+    ],
+    "no connection to huggingface.co": [
+        "HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded with url: /a (Caused by Proxy())",
+        "HTTPSConnectionPool(host='HuggingFace.co', port=443): Max retries exceeded with url: /c (Caused by SSL())",
+    ],
+    "access denied: huggingface.co/org/big/resolve/main/config.json": [
+        "the handler raised HfHubHTTPError: 401 Client Error. (Request ID: Root=1-65f2a3b4-0123456789abcdef01234567;a)"
+        " Cannot access gated repo for url https://huggingface.co/org/big/resolve/main/config.json.",
+        "the handler raised GatedRepoError: 403 Client Error. Cannot access gated repo for url"
+        " https://huggingface.co/org/big/resolve/main/config.json.",
+    ],
+    "the port is in use already": [
+        "the handler raised OSError: [Errno 98] Address already in use",
+        "start: the worker ended with exit code 1 before its API was ready: ERROR:    [Errno 98] error while attempting"
+        " to bind on address ('127.0.0.1', 40101): address already in use",
+    ],
+    "a package is not the one whose hash is stated": [
+        "a required package is not the one whose hash is stated: cause: Hash mismatch for `idna==3.7`",
+        "a required package is not the one whose hash is stated: ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM",
+    ],
+    "the worker was ended by signal 11 in its handler": [
+        "the worker was ended by signal 11 in its handler: it printed nothing",
+        "the worker was ended by signal 11 in its handler: Loading checkpoint shards 37%",
+    ],
+    "ValueError: bad": [
+        "the handler raised ValueError: bad; the venv engine lacks what the image has (downloads (line 5: wget https://a/b)),"
+        " of which this failure may come",
+        "the handler raised ValueError: bad; the venv engine lacks what the image has (what a script does at build time"
+        " (line 9: bash /x.sh) and 3 more), of which this failure may come",
+    ],
+    "Exception: request <id> of errors.example.dev/<n>/missing": [
+        "the handler raised Exception: request (Request ID: 1f-22) of https://errors.example.dev/2.11/missing",
+        "the handler raised Exception: request request_id=abc of https://errors.example.dev/v2.4.1/missing",
+    ],
     "no weights": [
         "output.results[0].error: no weights",
         "output.error: no weights",

@@ -52,6 +52,52 @@ def test_reason_of_a_server_error_is_the_workers_own_last_error():
     assert "no kernel image" in (judge_answer(CASE, 500, b"Internal Server Error", log).reason or "")
 
 
+def test_handler_that_returned_nothing_is_told_from_one_that_raised():
+    log = "INFO   | test-1 | Started.\nDEBUG  | test-1 | run_job return: {}\n"
+    assert judge_answer(CASE, 500, b"Internal Server Error", log).code == "empty_output"
+    raised = log.replace("{}", "{'error': 'boom'}")
+    assert judge_answer(CASE, 500, b"Internal Server Error", raised).code == "handler_raised"
+
+
+def test_output_that_the_api_can_make_nothing_of():
+    log = "DEBUG  | test-1 | run_job return: {'output': <async_generator object f at 0x7f00>}\n"
+    assert judge_answer(CASE, 500, b"Internal Server Error", log).code == "generator_returned"
+    log = "DEBUG  | test-1 | run_job return: {'output': {'image': array([1, 2])}}\n"
+    assert judge_answer(CASE, 500, b"Internal Server Error", log).code == "output_not_json"
+
+
+@pytest.mark.parametrize(
+    ("expected", "output", "is_same"),
+    [
+        ({"a": 0.3}, {"a": 0.1 + 0.2}, True),
+        ({"a": 1}, {"a": 1.0}, True),
+        ({"a": 1}, {"a": True}, False),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ([1, 2], [2, 1], False),
+        ({"a": 0.30001}, {"a": 0.3}, False),
+        ("a", "a ", False),
+    ],
+)
+def test_expected_output_is_the_whole_output(expected, output, is_same):
+    case = TestCase(name="expected", input={}, limit=None, has_expected=True, expected=expected)
+    verdict = judge_answer(case, 200, answer(status="COMPLETED", output=output), "")
+    assert verdict.code == (None if is_same else "output_mismatch")
+
+
+@pytest.mark.parametrize("depth", [10, 200, 400])
+def test_depth_is_no_obstacle(depth):
+    def nested(opening: str, core: str, closing: str) -> bytes:
+        return f'{{"status": "COMPLETED", "output": {opening * depth}{core}{closing * depth}}}'.encode()
+
+    assert judge_answer(CASE, 200, nested("[", "1", "]"), "").outcome is Outcome.PASS
+    assert judge_answer(CASE, 200, nested("[", "", "]"), "").code == "empty_output"
+    assert judge_answer(CASE, 200, nested('{"error":', "0", "}"), "").outcome is Outcome.PASS
+    assert judge_answer(CASE, 200, nested('{"error":', '"boom"', "}"), "").code == "nested_error"
+    assert judge_answer(CASE, 200, nested('[{"a":', '{"error": "boom"}', "}]"), "").code == "nested_error"
+    case = TestCase(name="deep", input={}, limit=None, has_expected=True, expected=json.loads("[" * 400 + "]" * 400))
+    assert judge_answer(case, 200, nested("[", "1", "]"), "").code == "output_mismatch"
+
+
 def test_expected_output_is_compared():
     case = TestCase(name="expected", input={}, limit=None, has_expected=True, expected="Hello, Dolly!")
     assert judge_answer(case, 200, answer(status="COMPLETED", output="Hello, Dolly!"), "").outcome is Outcome.PASS

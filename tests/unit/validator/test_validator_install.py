@@ -112,3 +112,50 @@ def test_uv_sync_installs_the_project_and_says_what_is_lost():
     found = plan("FROM python:3.11\nWORKDIR /app\nRUN uv sync --frozen", paths=("/app/pyproject.toml",))
     assert found.installs[0].arguments == ("-r", "image:/app/pyproject.toml")
     assert "uv.lock" in found.gaps[0].text
+
+
+def test_settings_of_pip_count_and_arguments_go_before_them():
+    text = (
+        "FROM python:3.11\nENV PIP_EXTRA_INDEX_URL=https://extra/simple PIP_INDEX_URL=https://main/simple\n"
+        "RUN pip install a\nRUN PIP_EXTRA_INDEX_URL=https://other/simple pip install -i https://mine/simple b\n"
+        "RUN pip config set global.extra-index-url https://kept/simple && pip install c\nRUN uv pip install d\n"
+    )
+    assert [each.arguments for each in plan(text).installs] == [
+        ("--index-url", "https://main/simple", "--extra-index-url", "https://extra/simple", "a"),
+        ("--extra-index-url", "https://other/simple", "--index-url", "https://mine/simple", "b"),
+        (
+            *("--extra-index-url", "https://kept/simple", "--index-url", "https://main/simple"),
+            *("--extra-index-url", "https://extra/simple", "c"),
+        ),
+        ("--extra-index-url", "https://kept/simple", "d"),
+    ]
+
+
+def test_marker_in_quotes_stays_with_its_requirement():
+    run = "RUN pip install \"a; python_version < '3.9'\" 'b|c' && pip install d"
+    assert installs(run)[0][0] == "a; python_version < '3.9'"
+    assert installs(run)[1] == ("d",)
+
+
+def test_what_simple_commands_make_is_known():
+    run = (
+        "RUN mkdir -p outputs /models && touch a.txt && echo '{}' > /etc/worker.json && cd /srv && mkdir b && ln -s x y"
+        " && echo ok 2> /dev/null && mkdir -p /d/* && yes | tee -a list"
+    )
+    found = plan(f"FROM python:3.11 AS other\nRUN mkdir /other\nFROM python:3.11\nWORKDIR /app\n{run}")
+    assert found.folders == ("/app/outputs", "/models", "/srv/b")
+    assert found.made == ("/app/outputs", "/models", "/app/a.txt", "/etc/worker.json", "/srv/b", "/srv/y", "/srv/list")
+    assert found.gaps == ()
+
+
+def test_what_is_installed_instead_is_told():
+    run = "RUN pip install a || pip install b; test -f c || pip install d; pip install e || true"
+    found = plan(f"FROM python:3.11\n{run}")
+    assert [(each.arguments[0], each.may_fail, each.is_instead) for each in found.attempts] == [
+        ("a", True, False),
+        ("b", False, True),
+        ("d", False, False),
+        ("e", True, False),
+    ]
+    # What must resolve is what the build can't do without.
+    assert [each.arguments[0] for each in found.installs] == ["d"]

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from janitor.validator.handler.log_judge import judge_local_run, read_sdk_log
+from janitor.validator.handler.log_judge import judge_local_run
+from janitor.validator.handler.sdk_log import read_sdk_log
 from janitor.validator.handler.verdict import Outcome
 
 BANNER = "--- Starting Serverless Worker |  Version 1.12.0 ---"
@@ -83,9 +84,9 @@ class TestCompletedRuns:
             "{'output': {'errors': 3, 'accuracy': 0.5}}",
             "{'output': \"it said '<generator object handler at 0x7f>' in the text\"}",
             "{'output': {'note': \"'error': is only a word here\"}}",
-            "{'output': {'image': array([[1, 2], [3, nan]]), 'made': datetime.datetime(2026, 1, 1, 0, 0)}}",
-            "{'output': <PIL.Image.Image image mode=RGB size=1x1 at 0x7F3A>}",
-            "{'output': {'error': None, 'image': array([1, 2])}}",
+            "{'output': {'kind': <Kind.A: 'a'>}}",
+            "{'output': {'metrics': {'error': 0.0125}, 'errors': {'wer': 0.25, 'count': 0}}}",
+            "{'output': {'reply': {'error': {'code': 0, 'message': ''}, 'errors': [[], {}]}}}",
         ],
     )
     def test_real_output_passes(self, form, result):
@@ -109,7 +110,22 @@ class TestCompletedRuns:
             ("{'output': {'status': 'error', 'message': 'boom'}}", "nested_error"),
             ("{'output': [ValueError('boom')]}", "nested_error"),
             ("{'output': {'x': RuntimeError('boom')}}", "nested_error"),
-            ("{'output': {'image': array([1]), 'error': 'boom'}}", "nested_error"),
+            ("{'output': {'score': nan, 'error': 'boom'}}", "nested_error"),
+            ("{'output': {'a': {'error': True}}}", "nested_error"),
+            ("{'output': {'a': {'error': 7}}}", "nested_error"),
+            ("{'output': {'a': {'error': {'code': 0, 'message': 'boom'}}}}", "nested_error"),
+            ("{'output': {'errors': [{'code': 3}]}}", "nested_error"),
+            ("{'output': {'errors': {'weights': 'missing'}}}", "nested_error"),
+            # The SDK sends results with json.dumps, which takes none of these.
+            ("{'output': {'image': array([[1, 2], [3, nan]])}}", "output_not_json"),
+            ("{'output': {'made': datetime.datetime(2026, 1, 1, 0, 0)}}", "output_not_json"),
+            ("{'output': <PIL.Image.Image image mode=RGB size=1x1 at 0x7F3A>}", "output_not_json"),
+            ("{'output': {'score': np.float32(0.5)}}", "output_not_json"),
+            ("{'output': {'job': <__main__.Job object at 0x7f3a>}}", "output_not_json"),
+            ("{'output': b'abc'}", "output_not_json"),
+            ("{'output': [{'a': b'abc', 'n': nan}]}", "output_not_json"),
+            ("{'output': {'labels': {'cat', 'dog'}}}", "output_not_json"),
+            ("{'output': {(1, 2): 'pair'}}", "output_not_json"),
             ("{'output': '{\"error\": \"boom\"}'}", "nested_error"),
             ("{'output': {'tokens': <generator object stream at 0x7feb5ab7dff0>}}", "unfinished_object"),
             ("{'output': [<async_generator object f at 0x7feb5ab7dff0>]}", "unfinished_object"),
@@ -131,6 +147,22 @@ class TestCompletedRuns:
     def test_generator_is_left_to_the_api(self, form, result):
         verdict = judge_local_run(form(run_of(result)), 0)
         assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "generator_not_iterated")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "{'output': {'counts': Counter({'a': 2}), 'at': Point(x=1, y=2)}}",
+        "{'output': {'error': None, 'score': np.float64(0.5), 'rows': OrderedDict([('a', 1)])}}",
+        "{'output': {'score': nan, 'error': 0.25}}",
+        "{'output': [inf]}",
+        "{'output': " + "[" * 50_000,
+        "-" * 50_000 + "1",
+    ],
+)
+def test_result_that_cannot_be_read_back_is_left_to_the_api(result):
+    verdict = judge_local_run(run_of(result), 0)
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "result_unread")
 
 
 def test_result_that_the_sdk_cut_is_left_to_the_api():
@@ -196,6 +228,45 @@ def test_reason_names_the_exception():
 def test_job_with_an_id_of_its_own_is_recognised():
     text = run_of("{'output': {'ok': 1}}").replace("Job local_test", "Job my-own-id")
     assert judge_local_run(text, 0).outcome is Outcome.PASS
+
+
+def test_completed_line_must_name_the_job_that_was_given():
+    text = run_of("{'output': {'ok': 1}}")
+    assert judge_local_run(text, 0, "local_test").outcome is Outcome.PASS
+    verdict = judge_local_run(text, 0, "0b51a1ae")
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "other_job")
+    assert judge_local_run(text.replace("local_test", "my own id"), 0, "my own id").outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("form", [str, as_json_lines], ids=["plain", "JSON lines"])
+def test_line_without_an_end_before_the_sdks_own(form):
+    bar = "\r 50%|#####     | 5/10 [00:00<00:00]"
+    text = "\n".join(f"{bar}{line}" if line else line for line in form(run_of("{'output': {'ok': 1}}")).splitlines())
+    assert judge_local_run(text, 0).outcome is Outcome.PASS
+    failing = form(run_of("{'output': [{'error': 'boom'}]}")).splitlines()
+    assert judge_local_run("\n".join(f"loading ...{line}" for line in failing), 0).code == "nested_error"
+
+
+def test_text_about_the_sdks_lines_is_none_of_them():
+    text = run_of("{'output': {'ok': 1}}").replace("INFO   | Job local_test completed successfully.\n", "")
+    said = "DEBUG  | local_test | Handler output: 'INFO   | Job local_test completed successfully.'\n"
+    assert judge_local_run(text + said, 0).code == "not_completed"
+
+
+def test_job_of_the_workers_own_that_failed_decides_nothing():
+    own = "ERROR  | Job 17 failed with error: busy; trying again"
+    text = run_of("{'output': {'ok': 1}}", more=own)
+    assert judge_local_run(text, 0).outcome is Outcome.PASS
+    unfinished = text.split("INFO   | Job local_test completed")[0]
+    assert judge_local_run(unfinished, 0).code == "handler_error"
+    assert judge_local_run(text, 1).code == "handler_error"
+
+
+def test_sdk_that_logs_errors_alone_is_left_to_the_api():
+    for text in (f"{BANNER}\n", f"{BANNER}\nmodel loaded\nWARN   | careful\n"):
+        verdict = judge_local_run(text, 0)
+        assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "log_silent")
+        assert judge_local_run(text, 3).code == "handler_exited"
 
 
 def test_what_the_worker_prints_does_not_break_the_reading():

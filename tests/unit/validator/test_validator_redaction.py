@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -64,6 +66,26 @@ def test_ordinary_text_stays(text):
 def test_presigned_url_of_the_spec_is_gone_whatever_it_looks_like():
     url = "http://127.0.0.1:9000/bucket/report.json?opaque=1"
     assert url not in Redactor([url]).clean(f"PUT {url} failed")
+
+
+def test_secret_is_known_however_it_is_written():
+    secret = 'pä"ss\\word + x/y'
+    key = "first line 1\nsecond line 2\n"
+    redactor = Redactor([secret, key])
+    for text in (
+        secret,
+        json.dumps({"value": secret}),
+        json.dumps([secret], ensure_ascii=False),
+        repr([secret]),
+        f"https://example.org/?q={quote(secret, safe='')}&r={quote_plus(secret)}",
+        f"https://example.org/{quote(secret)}",
+        "  second line 2",
+        repr(key),
+        json.dumps(key),
+    ):
+        cleaned = redactor.clean(text)
+        assert MASK in cleaned, text
+        assert not any(part in cleaned for part in ("ss", "word", "line")), cleaned
 
 
 def test_terminal_control_is_gone_and_line_ends_stay():

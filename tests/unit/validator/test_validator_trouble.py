@@ -7,7 +7,7 @@ import pytest
 from janitor.validator.engines.build_log import failing_step
 from janitor.validator.engines.excuses import Place, excuse
 from janitor.validator.engines.gaps import Gap
-from janitor.validator.engines.trouble import build_trouble
+from janitor.validator.engines.trouble import build_trouble, lacks_build_tools, missing_requirements
 
 WORLD = [
     ("error: Request failed after 3 retries\n  cause: dns error\n  cause: failed to lookup address", "name_resolution"),
@@ -30,6 +30,11 @@ WORLD = [
     ("Temporary failure resolving 'packages.example.org'", "name_resolution"),
 ]
 REPOSITORY = [
+    ("error: Failed to download `idna==3.7`\n  cause: Hash mismatch for `idna==3.7`\n", "dependency_hash"),
+    ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you", "dependency_hash"),
+    ("error: In `--require-hashes` mode, all requirements must have a hash, but none", "dependency_hash"),
+    ("         fatal: couldn't find remote ref refs/tags/nope", "not_found"),
+    ("fatal: repository 'https://example.org/a/b.git/' not found", "not_found"),
     ("Because nope was not found in the package registry and you require nope", "dependency_not_found"),
     ("ERROR: No matching distribution found for runpod==99", "dependency_not_found"),
     ("Because there is no version of runpod==99.9 and you require it", "dependency_not_found"),
@@ -61,6 +66,47 @@ def test_fault_of_the_repository_is_told(text, code):
     assert trouble is not None
     assert (trouble.repository_at_fault, trouble.code) == (True, code)
     assert trouble.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ERROR: Could not open requirements file: [Errno 2] No such file or directory: 'missing.txt'",
+        "error: File not found: missing.txt",
+        "error: Distribution not found at: file:///x/slow",
+        "ERROR: Directory './x' is not installable. Neither 'setup.py' nor 'pyproject.toml'",
+        "error: `/x` does not appear to be a Python project, as neither `pyproject.toml`",
+    ],
+)
+def test_what_is_to_be_installed_is_missed_only_where_the_files_are(text):
+    found = missing_requirements(text)
+    assert found is not None
+    assert (found.repository_at_fault, found.code) == (True, "requirements_missing")
+    # A dry run elsewhere has none of the repository's files.
+    assert build_trouble(text, 1) is None
+
+
+@pytest.mark.parametrize("exit_code", [-9, 137])
+def test_build_that_was_killed_is_not_judged_by_what_it_said_last(exit_code):
+    found = build_trouble("error: failed to build `flash-attn`", exit_code)
+    assert found is not None
+    assert (found.repository_at_fault, found.code) == (False, "out_of_memory")
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("error: command 'gcc' failed: No such file or directory", True),
+        ("error: command '/usr/bin/x86_64-linux-gnu-gcc' failed: No such file or directory", True),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'cmake'", True),
+        ("src/x.c:3:10: fatal error: Python.h: No such file or directory", True),
+        ("/bin/sh: 1: gcc: not found", True),
+        ("error: command 'gcc' failed with exit status 1", False),
+        ("RuntimeError: no", False),
+    ],
+)
+def test_want_of_build_tools_is_told(text, lacks):
+    assert lacks_build_tools(text) is lacks
 
 
 def test_what_is_not_known_is_not_guessed():

@@ -17,11 +17,13 @@ from janitor.validator.handler.api_client import (
     Answer,
     AnswerTimeoutError,
     ConnectionLostError,
+    is_sdk_api,
     run_sync,
     wait_until_ready,
 )
 from janitor.validator.handler.bad_input import BAD_INPUT, BadAnswer
 from janitor.validator.handler.log_judge import cause, ended
+from janitor.validator.handler.sdk_log import BANNER
 from janitor.validator.handler.verdict import Outcome, Verdict, failing
 from janitor.validator.processes.capture import Captured
 from janitor.validator.processes.supervisor import Outcome as ProcessOutcome
@@ -29,8 +31,8 @@ from janitor.validator.repository.tests_file import TestCase
 
 READY_LIMIT = timedelta(minutes=20)
 """Model downloads are part of a cold start; the deadline comes first for most."""
-DEFAULT_LIMIT = timedelta(minutes=10)
-"""For a case that states no timeout."""
+_NO_LIMIT = timedelta(days=1)
+"""For a case that states no timeout: the spec's deadline bounds it, as it does the local mode."""
 BAD_INPUT_LIMIT = timedelta(minutes=1)
 _LEAST_OPTIONAL = timedelta(seconds=3)
 _ARGUMENTS_REFUSED = re.compile(r"unrecognized arguments: .*--rp_serve_api|[Nn]o such option: --rp_serve_api")
@@ -47,6 +49,8 @@ class Tried:
     answer: Answer | None
     problem: Verdict | None
     """What went wrong instead of an answer."""
+    log: str = ""
+    """What the worker had printed by then, where the answer is no good one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,16 +101,17 @@ def run_session(
     log: Captured | None = None
     with _serving(bench, command, asking, ready_limit) as (server, ready):
         if not ready:
-            not_ready = _why_not_ready(server, ready_limit)
+            not_ready = _why_not_ready(bench, server, ready_limit)
+        elif BANNER not in server.running.output_so_far() and not is_sdk_api(server.url):
+            not_ready = failing("sdk_not_started", "what answers on the API's port is not the runpod SDK")
         else:
             for case in cases:
                 tried.append(_try(server, case))
                 if tried[-1].problem is not None:
                     break  # it hangs or is gone; the next case would only say so again
         out_of_memory = server.out_of_memory()
-        if ready and with_bad_input and all(each.problem is None for each in tried):
-            time.sleep(_LAST_LINES_SECONDS)
-            log = _captured(server.running.output_so_far())
+        if ready and not_ready is None and with_bad_input and all(each.problem is None for each in tried):
+            log = _captured(_last_words(server))
             bad_answer = _ask_badly(server, optional_time(bench))
         outcome = server.running.end()
     return Session(
@@ -145,22 +150,29 @@ def _ended_output(server: Server) -> str:
     return server.running.end().output.text if server.running.exit_code is not None else server.running.output_so_far()
 
 
-def _why_not_ready(server: Server, limit: timedelta) -> Verdict:
+def _why_not_ready(bench: Bench, server: Server, limit: timedelta) -> Verdict:
     code = server.running.exit_code
     text = _ended_output(server)
+    local = bench.known.local_verdict
+    if code == 0 and local is not None and local.code == "other_job":
+        reason = "the program prints what the SDK prints, but neither did the job that it was given nor served the API"
+        return failing("sdk_not_started", reason)
     if "test_input.json not found" in text or "Local testing complete" in text:
         # An SDK of another version, or a worker that keeps its arguments to itself: our way of asking is at fault.
         reason = "the worker ran its local mode instead of serving the API"
         return Verdict(outcome=Outcome.ERROR, code="api_not_served", reason=reason)
     if code is not None:
         return failing("server_exited", f"the worker {ended(code)} before its API was ready: {cause(text)}")
-    return failing("server_not_ready", f"the worker's API was not ready in {limit.total_seconds():g} s")
+    # A limit of ours, and no promise of the repository's: a slow download looks the same.
+    reason = f"the worker's API was not ready in {limit.total_seconds():g} s"
+    return Verdict(outcome=Outcome.ERROR, code="server_not_ready", reason=reason)
 
 
 def _try(server: Server, case: TestCase) -> Tried:
-    limit = case.limit or DEFAULT_LIMIT
+    limit = case.limit or _NO_LIMIT
     try:
-        return Tried(case=case, answer=run_sync(server.url, case.input, limit=limit), problem=None)
+        answer = run_sync(server.url, case.input, limit=limit)
+        return Tried(case=case, answer=answer, problem=None, log="" if answer.status == 200 else _last_words(server))
     except AnswerTimeoutError:
         milliseconds = limit.total_seconds() * 1000
         problem = failing("test_timeout", f"no answer in {milliseconds:.0f} ms")
@@ -170,6 +182,12 @@ def _try(server: Server, case: TestCase) -> Tried:
         how = f"the worker {ended(code)}" if code is not None else str(exc)
         problem = failing("server_died", f"the worker broke off its answer: {how}")
     return Tried(case=case, answer=None, problem=problem)
+
+
+def _last_words(server: Server) -> str:
+    """What the worker has printed, with what is still in the pipe."""
+    time.sleep(_LAST_LINES_SECONDS)
+    return server.running.output_so_far()
 
 
 def optional_time(bench: Bench) -> timedelta:

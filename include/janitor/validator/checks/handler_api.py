@@ -15,13 +15,16 @@ from janitor.validator.engines.base import EngineError
 from janitor.validator.engines.excuses import excuse
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 from janitor.validator.handler.api_judge import generator_was_iterated, judge_answer
+from janitor.validator.handler.raw_outputs import judge_raw_outputs, shows_returns
+from janitor.validator.handler.sdk_log import read_sdk_log
 from janitor.validator.handler.verdict import PASSED, Outcome, Verdict, failing
-from janitor.validator.processes.supervisor import Outcome as ProcessOutcome
 from janitor.validator.repository.python_source import HandlerKind
 from janitor.validator.repository.tests_file import TestCase
 
 _MOST_BODIES = 10
 _EXCUSE_CHARACTERS = 12_000
+NOT_IN_THE_LOG = frozenset({"output_mismatch", "output_not_json"})
+"""Failures of which no other line of the log can be the cause."""
 
 
 def check_handler_api(bench: Bench) -> Finding:
@@ -37,7 +40,7 @@ def check_handler_api(bench: Bench) -> Finding:
         return skipped("no_test_input", "there is neither test_input.json nor tests.json to test with", required=True)
     verdicts: list[tuple[str, Verdict]] = []
     evidence: list[Evidence] = []
-    last: ProcessOutcome | None = None
+    last: Session | None = None
     asking = Asking()
     sessions = [(command, list(group)) for command, group in groupby(cases, key=lambda case: case.command)]
     for number, (command, group) in enumerate(sessions, start=1):
@@ -45,15 +48,15 @@ def check_handler_api(bench: Bench) -> Finding:
             session = run_session(bench, command, group, asking, with_bad_input=number == len(sessions))
         except EngineError as exc:
             return errored("engine_trouble", str(exc), *evidence)
-        last = session.outcome
+        last = session
         known.handler_logs.append(("handler, API", session.log))
         known.bad_answer = session.bad_answer
-        evidence.append(bench.evidence.log("handler, API", last))
+        evidence.append(bench.evidence.log("handler, API", session.outcome))
         bodies = [(tried.case.name, tried.answer) for tried in session.tried if tried.answer is not None]
         evidence += [bench.evidence.http(name, answer.body) for name, answer in bodies[:_MOST_BODIES]]
         if session.out_of_memory:
             reason = "the kernel killed the worker for want of memory"
-            return errored("out_of_memory", reason, *evidence[:30], outcome=last)
+            return errored("out_of_memory", reason, *evidence[:30], outcome=session.outcome)
         found = _judge(bench, session)
         verdicts += found
         if any(verdict is not PASSED for _, verdict in found):
@@ -75,22 +78,28 @@ def _cases(bench: Bench, local_passed: bool) -> list[TestCase]:
 def _judge(bench: Bench, session: Session) -> list[tuple[str, Verdict]]:
     if session.not_ready is not None:
         return [("start", session.not_ready)]
-    log = session.outcome.output.text
     verdicts = []
     for tried in session.tried:
         verdict = tried.problem
         if verdict is None and tried.answer is not None:
-            verdict = judge_answer(tried.case, tried.answer.status, tried.answer.body, log)
+            verdict = judge_answer(tried.case, tried.answer.status, tried.answer.body, tried.log)
         verdicts.append((tried.case.name, verdict or PASSED))
-    local = bench.known.local_verdict
-    expected_generator = bench.known.handler_kind.is_generator or (
-        local is not None and local.code == "generator_not_iterated"
-    )
-    passed_all = all(verdict is PASSED for _, verdict in verdicts)
-    if expected_generator and passed_all and not generator_was_iterated(log):
-        reason = "the handler returns a generator without being one, which the platform never iterates"
-        verdicts.append(("generator", failing("generator_returned", reason)))
+    if all(verdict is PASSED for _, verdict in verdicts):
+        said = read_sdk_log(session.log.text)
+        raw = judge_raw_outputs(said)
+        if raw is not PASSED:
+            verdicts.append(("output", raw))
+        elif _is_generator_unseen(bench, session.log.text) and not shows_returns(said) and not said.is_silent:
+            reason = "the handler returns a generator without being one, which the platform never iterates"
+            verdicts.append(("generator", failing("generator_returned", reason)))
     return verdicts
+
+
+def _is_generator_unseen(bench: Bench, log: str) -> bool:
+    """Whether the handler should be a generator, and the SDK didn't take it for one."""
+    local = bench.known.local_verdict
+    expected = bench.known.handler_kind.is_generator or (local is not None and local.code == "generator_not_iterated")
+    return expected and not generator_was_iterated(log)
 
 
 def _conclude(
@@ -98,8 +107,10 @@ def _conclude(
     cases: list[TestCase],
     verdicts: list[tuple[str, Verdict]],
     evidence: list[Evidence],
-    outcome: ProcessOutcome,
+    session: Session,
 ) -> Finding:
+    """The finding on all verdicts; `session` is the last one, in which the first bad verdict came."""
+    outcome = session.outcome
     lines = [
         f"{name}: {'pass' if verdict is PASSED else f'{verdict.code}: {verdict.reason}'}" for name, verdict in verdicts
     ]
@@ -113,8 +124,7 @@ def _conclude(
     reason = f"{name}: {verdict.reason}"
     if verdict.outcome is Outcome.ERROR:
         return errored(verdict.code or "unknown", reason, summary, *evidence, outcome=outcome)
-    # Another output than expected has nothing to do with what is in the log.
-    text = "" if verdict.code == "output_mismatch" else outcome.output.text[-_EXCUSE_CHARACTERS:]
+    text = "" if verdict.code in NOT_IN_THE_LOG else session.log.text[-_EXCUSE_CHARACTERS:]
     trouble = excuse(text, given(bench.known.engine).place)
     if trouble is not None:
         return errored(trouble.code, f"{reason}; {trouble.reason}", summary, *evidence, outcome=outcome)

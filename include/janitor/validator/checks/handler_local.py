@@ -5,13 +5,17 @@ Passes only by what the run shows: exit code 0, the completed line, a whole resu
 
 from __future__ import annotations
 
+import uuid
+
+from janitor.protocol.statuses import Engine
 from janitor.validator.bench import Bench, given
-from janitor.validator.checks.handler_api import gpu_unused
+from janitor.validator.checks.handler_api import NOT_IN_THE_LOG, gpu_unused
 from janitor.validator.engines.base import EngineError, HandlerRun
 from janitor.validator.engines.excuses import excuse
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 from janitor.validator.handler.log_judge import judge_local_run
-from janitor.validator.handler.verdict import Outcome
+from janitor.validator.handler.sdk_log import LOCAL_END
+from janitor.validator.handler.verdict import PASSED, Outcome, inconclusive
 from janitor.validator.repository.python_source import HandlerKind
 
 LOG_NAME = "handler, local mode"
@@ -30,22 +34,36 @@ def check_handler_local(bench: Bench) -> Finding:
     if known.handler_kind.is_generator:
         return skipped("generator_needs_api", "the local mode never iterates a generator; the API does")
     environment = known.plan.environment if known.plan else {}
+    job_id = _new_job_id(bench)
+    job = known.test_input if job_id is None else {**known.test_input, "id": job_id}
     try:
-        handler_run = given(known.engine).run_local(known.test_input, environment)
+        handler_run = given(known.engine).run_local(job, environment)
     except EngineError as exc:
         return errored("engine_trouble", str(exc))
     known.handler_logs.append((LOG_NAME, handler_run.outcome.output))
-    return _conclude(bench, handler_run)
+    return _conclude(bench, handler_run, job_id)
 
 
-def _conclude(bench: Bench, handler_run: HandlerRun) -> Finding:
+def _new_job_id(bench: Bench) -> str | None:
+    """An id that nobody knew before, as on the platform: a log that names another tells of another job, or was not
+    written by the SDK. An SDK of the repository's own is left alone, and so is a container, which has run already when
+    this check begins."""
+    names = {path.rsplit("/runpod", 1)[-1] for path in bench.known.image_files}
+    if given(bench.known.engine).kind is not Engine.VENV or names & {".py", "/__init__.py"}:
+        return None
+    return str(uuid.uuid4())
+
+
+def _conclude(bench: Bench, handler_run: HandlerRun, job_id: str | None) -> Finding:
     outcome = handler_run.outcome
     log = bench.evidence.log(LOG_NAME, outcome)
     if handler_run.out_of_memory:
         return errored("out_of_memory", "the kernel killed the worker for want of memory", log, outcome=outcome)
-    if outcome.exit_code is None:
+    if outcome.exit_code is None and LOCAL_END not in outcome.output.text:
         return errored("handler_stopped", "the worker was stopped before it ended", log, outcome=outcome)
-    verdict = judge_local_run(outcome.output.text, outcome.exit_code)
+    verdict = judge_local_run(outcome.output.text, outcome.exit_code or 0, job_id)
+    if outcome.exit_code is None and verdict is PASSED:
+        verdict = inconclusive("exit_hangs", "the worker did its job and did not end: only the API can tell")
     bench.known.local_verdict = verdict
     if verdict.outcome is Outcome.PASS:
         # Cases of tests.json come later, and may be the ones that need the GPU.
@@ -60,6 +78,7 @@ def _conclude(bench: Bench, handler_run: HandlerRun) -> Finding:
         return skipped(code, reason, log)
     if verdict.outcome is Outcome.ERROR:
         return errored(code, reason, log, outcome=outcome)
-    if trouble := excuse(outcome.output.text[-_EXCUSE_CHARACTERS:], given(bench.known.engine).place):
+    text = "" if code in NOT_IN_THE_LOG else outcome.output.text[-_EXCUSE_CHARACTERS:]
+    if trouble := excuse(text, given(bench.known.engine).place):
         return errored(trouble.code, f"{reason}; {trouble.reason}", log, outcome=outcome)
     return failed(code, reason, log, outcome=outcome)

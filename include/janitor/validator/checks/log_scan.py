@@ -24,6 +24,11 @@ _ALLOWED = re.compile(
 )
 # The SDK prints jobs and their results at these levels: what stands in them is data, not the worker's trouble.
 _DATA = re.compile(r"(?:TRACE|DEBUG|INFO)\s*\| |\{\"requestId\".*\"level\": ?\"(?:TRACE|DEBUG|INFO)\"")
+_DATA_AMID = re.compile(
+    r"(?:DEBUG|INFO) ?\| (?:\S+ \| )?"
+    r"(?:Job result|Handler output|run_job return|Retrieved local job|Generator output): "
+)
+_CUT = re.compile(r"\n\.\.\.TRUNCATED \d+ CHARACTERS\.\.\.\n")
 _SHOWN = 30
 
 
@@ -32,7 +37,7 @@ def check_log_scan(bench: Bench) -> Finding:
     logs = bench.known.handler_logs
     if not logs:
         return skipped("no_log", "no handler was run")
-    lines = [(name, line) for name, log in logs for line in _suspicious(log.text)]
+    lines = [(name, line) for name, log in logs for line in _suspicious(_without_outputs(log.text))]
     evidence = [bench.evidence.value("lines", "\n".join(f"{name}: {line}" for name, line in lines[:_SHOWN]))]
     evidence = evidence if lines else []
     if driver := next((line for _, line in lines if _DRIVER.search(line)), None):
@@ -53,6 +58,21 @@ def _suspicious(text: str) -> list[str]:
             start = text.rfind("\n", 0, match.start()) + 1
             end = text.find("\n", match.end())
             line = " ".join(text[start : end if end >= 0 else len(text)].split())[:300]
-            if line and not _ALLOWED.search(line) and not _DATA.match(line) and line not in found:
+            is_data = _DATA.match(line) or _DATA_AMID.search(line)
+            if line and not _ALLOWED.search(line) and not is_data and line not in found:
                 found.append(line)
     return found
+
+
+def _without_outputs(text: str) -> str:
+    """The log without further lines of what a handler returned: a text is printed as it is, a long one cut in two."""
+    text = _CUT.sub(" ", text)
+    kept, position = [], 0
+    while (start := text.find("| Handler output: ", position)) >= 0:
+        end = text.find("run_job return: ", start)
+        line_end = text.find("\n", start)
+        if end < 0 or line_end < 0:
+            break
+        kept.append(text[position:line_end])
+        position = max(text.rfind("\n", start, end), line_end)
+    return "".join((*kept, text[position:]))

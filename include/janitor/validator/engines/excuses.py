@@ -6,6 +6,7 @@ Only failures are excused, never turned into a pass: the result is `error`, and 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,17 +25,38 @@ _DRIVER = re.compile(
     r"(?i)failed to initialize NVML|driver/library version mismatch|cuda driver version is insufficient"
 )
 _MEMORY = re.compile(
-    r"(?i)cuda (?:error: )?out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|^MemoryError"
-    r"|cannot allocate memory|unable to allocate .{0,40} for an array|bad_alloc",
+    r"(?i)cuda (?:error: )?out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|^MemoryError|class 'MemoryError'"
+    r"|cannot allocate memory|unable to allocate .{0,40} for an array|bad_alloc|is killed by signal: killed"
+    r"|died with <Signals\.SIGKILL",
     re.MULTILINE,
 )
 _DISK = re.compile(r"(?i)no space left on device|disk quota exceeded")
 _NETWORK = re.compile(
     r"(?i)temporary failure in name resolution|name or service not known|nodename nor servname|failed to resolve"
     r"|network is unreachable|no route to host|max retries exceeded|too many requests|bad gateway|service unavailable"
-    r"|(?:status|error|code|HTTP)\D{0,16}\b(?:429|50[0234])\b|(?:connect|read) ?timeout|connection timed out"
-    r"|outgoing traffic has been disabled"
+    r"|(?:status|error|code|HTTP)\D{0,16}\b(?:429|50[0234])\b|\b50[0234] Server Error|(?:connect|read) ?timeout"
+    r"|connection timed out|read operation timed out|urlopen error (?!\[Errno 111\])|connection reset by peer"
+    r"|connection aborted|remotedisconnected|cannot connect to (?:host|proxy)|tunnel connection failed"
+    r"|couldn't connect to '?https?://|getaddrinfo failed|outgoing traffic has been disabled"
+    r"|check your (?:internet )?connection"
 )
+_LOOPBACK = re.compile(r"(?<![\w.])(?:127\.0\.0\.1|localhost|0\.0\.0\.0|\[?::1\]?)(?![\w.])")
+_TOKEN = re.compile(
+    r"(?i)\b40[13] client error|gated ?repo|access to model .{0,200} is restricted|LocalTokenNotFoundError"
+    r"|you must be authenticated|please log ?in .{0,60}(?:hugging|hf)"
+)
+# In capitals alone, as variables are: what a program calls a secret otherwise is its own.
+_NAME = (
+    r"\b(?:[A-Z][A-Z0-9_]{0,60}_)?(?:TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|SECRET_KEY|CREDENTIALS)"
+    r"(?:_[A-Z0-9_]{1,60})?\b"
+)
+# On the line of an error: libraries ask for a token in warnings too, and go on without.
+_SECRET_MISSING = re.compile(
+    rf"KeyError: \\?['\"]{_NAME}\\?['\"]|(?i:error|exception)[^\n]{{0,300}}?(?:{_NAME}[^\n]{{0,60}}"
+    rf"(?i:\bnot (?:set|found|defined|provided)|\bmissing|\bis required|\bmust be (?:set|provided))"
+    rf"|(?i:missing|please set|provide)[^\n]{{0,40}}{_NAME})"
+)
+_PORT_TAKEN = re.compile(r"(?i)address already in use|EADDRINUSE")
 _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'|ImportError: .*")
 _MISSING_LIBRARY = re.compile(r"cannot open shared object file|OSError: .*lib\S+\.so")
 _NEWER_SYNTAX = re.compile(r"(?:Syntax|Indentation)Error: .*")
@@ -42,6 +64,8 @@ _REFUSED = re.compile(r"(?i)connection ?refused|ECONNREFUSED|failed to establish
 _MISSING_FILE = re.compile(
     r"(?:FileNotFoundError|PermissionError|NotADirectoryError|OSError): .*?['\"]([^'\"\n]+)['\"]"
 )
+# Of paths that lead out of the worker's own folders: a container's root may write there, and finds nobody's files.
+_NOT_OURS = re.compile(r"(?:PermissionError|FileExistsError): .*?['\"](/[^'\"\n]+)['\"]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +81,14 @@ class Place:
     """Whether it ran in a container of the image."""
     unfetched_files: tuple[str, ...] = ()
     """Files that are only Git LFS pointers here."""
+    made: frozenset[str] = frozenset()
+    """Absolute paths of what the build's commands make in the image."""
+    root: str = ""
+    """What stands for the image's root here; empty in a container."""
+    workdir: str = "/"
+    """Where the worker starts, in the image."""
+    killed_for_memory: bool = False
+    """Whether this machine's kernel killed something for want of memory while the worker ran."""
 
 
 def excuse(text: str, place: Place) -> Trouble | None:
@@ -66,8 +98,11 @@ def excuse(text: str, place: Place) -> Trouble | None:
         text: What the worker printed, its exception included; empty to go by the place alone.
         place: Where it ran.
     """
+    if place.killed_for_memory:
+        return _trouble("out_of_memory", "the instance's kernel killed a process for want of memory meanwhile")
     for pattern, code, reason in _rules(place):
-        if match := pattern.search(text):
+        matches = pattern.finditer(text)
+        if match := next((each for each in matches if pattern is not _NETWORK or not _is_its_own(text, each)), None):
             return _trouble(code, f"{reason}: {_around(text, match)}")
     if place.unfetched_files:
         names = ", ".join(place.unfetched_files[:3])
@@ -80,6 +115,8 @@ def _rules(place: Place) -> list[tuple[re.Pattern[str], str, str]]:
         (_DISK, "disk_full", "the instance's disk is full"),
         (_MEMORY, "out_of_memory", "the instance ran out of memory"),
         (_NETWORK, "network", "the network failed"),
+        (_TOKEN, "needs_token", "a host wants a token that this validation was not given"),
+        (_SECRET_MISSING, "needs_secret", "the worker wants a secret that this validation was not given"),
     ]
     if place.has_gpu:
         rules.append((_DRIVER, "host_driver", "the instance's GPU driver is at fault"))
@@ -91,8 +128,16 @@ def _rules(place: Place) -> list[tuple[re.Pattern[str], str, str]]:
 def _not_the_image(text: str, place: Place) -> Trouble | None:
     if match := _MISSING_FILE.search(text):
         path = match.group(1)
-        if path.startswith("/") and place.in_image(path):
-            return _trouble("engine_limit", f"{path} is in the image, but the venv engine has no such absolute path")
+        if _is_in_image(path, place):
+            return _trouble("engine_limit", f"{path} is in the image, but the venv engine has no such path")
+    if (match := _NOT_OURS.search(text)) and not (place.root and match.group(1).startswith(place.root)):
+        return _trouble(
+            "engine_limit",
+            f"a container has {match.group(1)} to itself, the venv engine hasn't: {_around(text, match)}",
+        )
+    if match := _PORT_TAKEN.search(text):
+        reason = f"another process of this instance has a port that the worker wants: {_around(text, match)}"
+        return _trouble("port_in_use", reason)
     if not place.gaps:
         return None
     lacks = f"the venv engine lacks what the image has ({listed(place.gaps)})"
@@ -105,6 +150,22 @@ def _not_the_image(text: str, place: Place) -> Trouble | None:
     if any(gap.is_deep for gap in place.gaps):
         return _trouble("engine_limit", f"{lacks}, of which this failure may come")
     return None
+
+
+def _is_its_own(text: str, match: re.Match[str]) -> bool:
+    """Whether what looks like the network is a server of the worker's own, on the loopback interface."""
+    return _LOOPBACK.search(_around(text, match)) is not None
+
+
+def _is_in_image(path: str, place: Place) -> bool:
+    """Whether the image has this path, or the folder that it is in was made for such files."""
+    is_absolute = path.startswith("/")
+    if place.root and path.startswith(place.root):
+        path = path[len(place.root) :]
+    full = posixpath.normpath(posixpath.join(place.workdir, path))
+    if full in place.made or posixpath.dirname(full) in place.made:
+        return True
+    return is_absolute and place.in_image(path)
 
 
 def _trouble(code: str, reason: str) -> Trouble:

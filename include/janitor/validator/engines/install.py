@@ -10,14 +10,15 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from janitor.validator.dockerfile.expand import expand
 from janitor.validator.dockerfile.lexer import split_words
 from janitor.validator.dockerfile.stages import Copy, Dockerfile, Run
 from janitor.validator.engines.gaps import Gap
+from janitor.validator.engines.pip_settings import from_configuration, from_variables
+from janitor.validator.engines.shell_pieces import commands_of, written_files
 
-_SEPARATORS = re.compile(r"&&|\|\||;|\n|(?<!&)&(?!&)")
 _PIP = re.compile(r"(?:.*/)?pip(?:\d+(?:\.\d+)?)?")
 _PYTHON = re.compile(r"(?:.*/)?python(?:\d+(?:\.\d+)*)?")
 _PREFIXES = frozenset({"sudo", "exec", "env", "time", "set", "then", "do", "else", "-H", "-E"})
@@ -54,39 +55,13 @@ _KEPT_FLAGS = {"--pre": "--prerelease=allow", "--no-deps": "--no-deps", "--no-bu
 _INSTALLERS = frozenset({"pip", "uv"})
 _HARMLESS = frozenset(
     {
-        *(
-            "rm",
-            "mkdir",
-            "chmod",
-            "chown",
-            "echo",
-            "cd",
-            "ls",
-            "true",
-            "set",
-            "export",
-            "touch",
-            "cat",
-            "printf",
-            "find",
-        ),
-        *(
-            "useradd",
-            "adduser",
-            "groupadd",
-            "addgroup",
-            "fi",
-            "test",
-            "[",
-            "[[",
-            "locale-gen",
-            "ldconfig",
-            "which",
-            "ln",
-        ),
-        *("add-apt-repository", "update-alternatives", "groupmod", "usermod", "sleep", "exit", "done", "for"),
+        *("rm", "chmod", "chown", "echo", "cd", "ls", "true", "set", "export", "cat", "printf", "find", "yes"),
+        *("useradd", "adduser", "groupadd", "addgroup", "groupmod", "usermod", "locale-gen", "ldconfig", "which"),
+        *("add-apt-repository", "update-alternatives", "sleep", "exit", "test", "[", "[["),
+        *("fi", "done", "for"),
     }
 )
+_MAKERS = frozenset({"mkdir", "touch", "ln", "tee"})
 # Commands that bring in something of their own: what the venv engine then lacks, and whether that gap is deep.
 _BRINGERS = (
     (re.compile(r"(?:.*/)?(?:apt-get|apt|apk|yum|dnf|microdnf|zypper)"), "system packages", False),
@@ -107,15 +82,29 @@ class Install:
     """Packages and options; paths are absolute paths in the image, led by `image:`."""
     workdir: str
     line: int
+    may_fail: bool = False
+    """Whether the build goes on without it."""
+    is_instead: bool = False
+    """Whether it is only made if the one before it fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstallPlan:
     """What the RUN instructions install, and what else they do that can't be done without the image."""
 
-    installs: tuple[Install, ...]
+    attempts: tuple[Install, ...]
+    """All installations in their order, those included that may fail or are made instead of others."""
     gaps: tuple[Gap, ...]
     """What the image has that an environment made of this plan lacks."""
+    made: tuple[str, ...]
+    """What simple commands make in the final image, as absolute paths in it."""
+    folders: tuple[str, ...]
+    """Those among them that are folders."""
+
+    @property
+    def installs(self) -> tuple[Install, ...]:
+        """The installations that the build can't do without."""
+        return tuple(each for each in self.attempts if not each.may_fail and not each.is_instead)
 
 
 IMAGE_PATH = "image:"
@@ -131,17 +120,24 @@ def plan_installs(dockerfile: Dockerfile, is_image_path: Callable[[str], bool]) 
     """
     installs: list[Install] = []
     gaps: dict[Gap, None] = {}
+    made: list[str] = []
+    folders: list[str] = []
+    settings: list[str] = []
+    final = {stage.index for stage in dockerfile.final.lineage()}
     # A stage that the final one copies from may have made its environment.
-    used = {stage.index for stage in dockerfile.final.lineage()} | _copied_stages(dockerfile)
+    used = final | _copied_stages(dockerfile)
     for stage in dockerfile.stages:
         if stage.index not in used:
             continue
         for step in stage.steps:
             if isinstance(step, Run):
-                reader = _RunReader(step, is_image_path)
+                reader = _RunReader(step, is_image_path, settings)
                 installs += reader.installs
                 gaps.update(dict.fromkeys(reader.gaps))
-    return InstallPlan(installs=tuple(installs), gaps=tuple(gaps))
+                if stage.index in final:
+                    made += reader.made
+                    folders += reader.folders
+    return InstallPlan(attempts=tuple(installs), gaps=tuple(gaps), made=tuple(made), folders=tuple(folders))
 
 
 def _copied_stages(dockerfile: Dockerfile) -> set[int]:
@@ -159,19 +155,32 @@ def _copied_stages(dockerfile: Dockerfile) -> set[int]:
 
 
 class _RunReader:
-    def __init__(self, run: Run, is_image_path: Callable[[str], bool]) -> None:
+    def __init__(self, run: Run, is_image_path: Callable[[str], bool], settings: list[str]) -> None:
         self._is_image_path = is_image_path
         self._environment: Mapping[str, str] = run.environment
         self._workdir = run.workdir
         self._line = run.line
+        self._settings = settings
         self.installs: list[Install] = []
         self.gaps: list[Gap] = []
-        for piece in _SEPARATORS.split(re.sub(r"\\\n", " ", run.command)):
-            if not piece.lstrip().startswith("#"):
-                self._command(split_words(expand(piece.strip(), self._environment).text))
+        self.made: list[str] = []
+        self.folders: list[str] = []
+        before = 0
+        for command in commands_of(run.command):
+            count = len(self.installs)
+            self._command(split_words(expand(command.text, self._environment).text))
+            is_instead = command.is_instead and count > before
+            self.installs[count:] = [
+                replace(install, may_fail=command.may_fail, is_instead=is_instead) for install in self.installs[count:]
+            ]
+            before = count
 
     def _command(self, words: list[str]) -> None:
+        variables = dict(self._environment)
         while words and (words[0] in _PREFIXES or re.fullmatch(r"[A-Za-z_]\w*=.*", words[0])):
+            name, is_variable, value = words[0].partition("=")
+            if is_variable:
+                variables[name] = value
             words = words[1:]
         if not words:
             return
@@ -179,14 +188,18 @@ class _RunReader:
             self._workdir = posixpath.normpath(posixpath.join(self._workdir, words[1]))
             return
         rest = self._pip_arguments(words)
-        if rest is not None:
-            self._pip(rest)
-            return
         program = posixpath.basename(words[0])
+        if rest is not None:
+            self._pip([*self._settings, *from_variables(variables, uv=program == "uv"), *rest])
+            return
+        self._makes(program, words)
+        if _PIP.fullmatch(words[0]):
+            self._settings += from_configuration(words[1:])
+            return
         if program == "uv":
             self._uv(words[1:])
             return
-        if program in _HARMLESS or (_PIP.fullmatch(words[0])):
+        if program in _HARMLESS | _MAKERS:
             return
         for pattern, lacks, is_deep in _BRINGERS:
             if pattern.fullmatch(words[0]):
@@ -194,6 +207,18 @@ class _RunReader:
                     self._gap(lacks, words, is_deep=is_deep)
                 return
         self._gap("what a command does at build time", words, is_deep=True)
+
+    def _makes(self, program: str, words: list[str]) -> None:
+        """Note what a simple command makes; a name that a shell would have to expand is left out."""
+        paths = [word for word in words[1:] if not word.startswith("-")] if program in _MAKERS else []
+        paths = paths[-1:] if program == "ln" else paths
+        made = [
+            posixpath.normpath(posixpath.join(self._workdir, path))
+            for path in (*paths, *written_files(words))
+            if not re.search(r"[*?{$`~]", path)
+        ]
+        self.made += made
+        self.folders += made if program == "mkdir" else ()
 
     @staticmethod
     def _is_only_upkeep(words: list[str]) -> bool:
@@ -257,7 +282,7 @@ class _RunReader:
                 wanted = True
                 arguments.append(self._path(word) if self._looks_like_path(word) else word)
         if wanted:
-            self._add(arguments)
+            self._add(_with_last_index(arguments))
 
     def _looks_like_path(self, word: str) -> bool:
         if "://" in word or " @ " in word:
@@ -273,3 +298,10 @@ class _RunReader:
 
     def _add(self, arguments: list[str]) -> None:
         self.installs.append(Install(arguments=tuple(arguments), workdir=self._workdir, line=self._line))
+
+
+def _with_last_index(arguments: list[str]) -> list[str]:
+    """An argument goes before a setting; the installers take one main index."""
+    places = [index for index, argument in enumerate(arguments) if argument == "--index-url"]
+    dropped = {place + offset for place in places[:-1] for offset in (0, 1)}
+    return [argument for index, argument in enumerate(arguments) if index not in dropped]

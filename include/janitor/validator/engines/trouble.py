@@ -100,7 +100,7 @@ _REPOSITORY = _rules(
     ),
     (
         r"404 \(?not found|HTTP error 404|returned error: 404|manifest (?:for .* )?(?:not found|unknown)"
-        r"|: not found$",
+        r"|: not found$|repository '[^'\n]+' not found|couldn't find remote ref|failed to fetch branch or tag",
         "not_found",
         "something that the build downloads does not exist",
     ),
@@ -109,6 +109,12 @@ _REPOSITORY = _rules(
         r"|there is no version of|no versions of",
         "dependency_not_found",
         "a required package, or this version of it, does not exist",
+    ),
+    (
+        r"hash mismatch for|do not match the hashes|hashes are required in --require-hashes"
+        r"|in `--require-hashes` mode",
+        "dependency_hash",
+        "a required package is not the one whose hash is stated",
     ),
     (
         r"requires a different python|current Python version .* does not satisfy|has no wheels with a matching",
@@ -137,6 +143,34 @@ _REPOSITORY = _rules(
 )
 
 
+_NOT_THERE = _rules(
+    (
+        r"could not open requirements file|error: file not found:|distribution not found at|is not installable"
+        r"|does not appear to be a python project|hint: it looks like a path|is not a valid editable requirement",
+        "requirements_missing",
+        "what is to be installed is not there",
+    )
+)
+_NO_BUILD_TOOLS = re.compile(
+    r"command '?[\w./+-]*(?:cc|gcc|g\+\+|clang|nvcc|cmake|ninja|cargo|rustc)'? failed: no such file"
+    r"|unable to execute '?[\w./+-]+'?: no such file"
+    r"|no such file or directory: '(?:gcc|cc|c\+\+|cmake|ninja|make|git|nvcc|cargo)'|unknown compiler"
+    r"|cmake must be installed|can't find rust compiler|\b(?:gcc|cc|make|cmake): (?:command )?not found"
+    r"|fatal error: [\w./]+\.h: no such file|git executable not found|pkg-config.{0,40}not found",
+    _FLAGS,
+)
+
+
+def missing_requirements(text: str) -> Trouble | None:
+    """That a file or folder to install from is not there: the repository's fault where all its files were at hand."""
+    return _first(text, _NOT_THERE, repository_at_fault=True)
+
+
+def lacks_build_tools(text: str) -> bool:
+    """Whether a package failed to build for want of a compiler, a header or a tool of the system."""
+    return _NO_BUILD_TOOLS.search(text) is not None
+
+
 def world_trouble(text: str) -> Trouble | None:
     """Trouble that no repository is to blame for; None if there is no sign of any."""
     return _first(text, _WORLD, repository_at_fault=False)
@@ -151,13 +185,12 @@ def build_trouble(text: str, exit_code: int | None) -> Trouble | None:
     """
     if trouble := world_trouble(text):
         return trouble
-    if trouble := _first(text, _REPOSITORY, repository_at_fault=True):
-        return trouble
+    # Before what it said: a build that was killed complains of what it could not end.
     if exit_code in (-9, 137):
         return Trouble(
             repository_at_fault=False, code="out_of_memory", reason="the build was killed, as by lack of memory"
         )
-    return None
+    return _first(text, _REPOSITORY, repository_at_fault=True)
 
 
 def _first(

@@ -10,35 +10,35 @@ import contextlib
 import json
 import os
 import posixpath
-import re
-import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from janitor.protocol.report import Evidence
-from janitor.protocol.statuses import Engine
+from janitor.protocol.statuses import CheckStatus, Engine
 from janitor.validator.bench import Bench, given
 from janitor.validator.dockerfile.command import PythonTarget, stage_command
-from janitor.validator.dockerfile.image_files import copies_from_elsewhere
 from janitor.validator.dockerfile.python_version import python_version
 from janitor.validator.engines.base import EngineError, HandlerRun, Server
 from janitor.validator.engines.excuses import Place
 from janitor.validator.engines.gaps import Gap, listed
 from janitor.validator.engines.gpu_use import GpuUse
+from janitor.validator.engines.image_folder import ImageFolder
+from janitor.validator.engines.image_gaps import base_has_build_tools, image_gaps
 from janitor.validator.engines.install import IMAGE_PATH, Install, plan_installs
-from janitor.validator.engines.python_environment import NO_LIMIT, PythonEnvironment
-from janitor.validator.engines.trouble import build_trouble
+from janitor.validator.engines.local_end import wait_for_local_end
+from janitor.validator.engines.own_index import own_index_trouble
+from janitor.validator.engines.python_environment import PythonEnvironment
+from janitor.validator.engines.trouble import build_trouble, lacks_build_tools, missing_requirements
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
-from janitor.validator.processes.supervisor import Outcome, ProcessStartError, run, start
+from janitor.validator.processes.memory import kills_for_memory
+from janitor.validator.processes.supervisor import Outcome, ProcessStartError, start
 
-_BARE_BASES = frozenset({"python", "ubuntu", "debian", "alpine", "scratch"})
-_SYSTEM_BASES = frozenset({"nvidia/cuda", "nvcr.io/nvidia/cuda", "runpod/base"})
-"""Bases that bring libraries of the system, but nothing that a worker would miss in another way."""
 _KEPT_FROM_US = frozenset({"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR"})
 # With one of these the SDK would look for work on the platform instead of running locally.
 _NOT_LOCAL = frozenset({"RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT"})
+_OF_GAPS = frozenset({"dependency_build", "dependency_python", "dependency_not_found", "requirements_missing"})
 _SHORT_TAIL = 16_000
 _INSTALL_LINES = 12
 """The list of a hundred packages is in the report's evidence; nobody follows it live."""
@@ -56,7 +56,10 @@ class VenvEngine:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._environment = PythonEnvironment(bench.settings, bench.workspace)
+        self._files = ImageFolder(bench.workspace)
         self._gaps: tuple[Gap, ...] = ()
+        self._made: frozenset[str] = frozenset()
+        self._kills_before = kills_for_memory()
 
     @property
     def place(self) -> Place:
@@ -69,6 +72,10 @@ class VenvEngine:
             in_image=lambda path: posixpath.normpath(path) in folders or posixpath.normpath(path) in known.image_files,
             is_image=False,
             unfetched_files=known.unfetched_files,
+            made=self._made,
+            root=str(self._bench.workspace.image_root),
+            workdir=known.dockerfile.final.workdir if known.dockerfile is not None else "/",
+            killed_for_memory=self._killed_for_memory(),
         )
 
     # -- build
@@ -80,13 +87,16 @@ class VenvEngine:
             return skipped(
                 "engine_limit", "the venv engine can't tell which Python program the image starts", required=True
             )
-        self._lay_out()
         dockerfile = given(bench.known.dockerfile)
+        self._files.lay_out(bench.known.image_files, given(bench.known.tree).root, dockerfile.final.workdir)
         plan = plan_installs(dockerfile, self.place.in_image)
-        installs = plan.installs or self._fallback()
+        installs = plan.attempts or self._fallback()
+        self._made = frozenset(plan.made)
+        for path in plan.folders:
+            self._files.make_folder(path)
         wanted = python_version(dockerfile)
         version = self._environment.make(wanted)
-        gaps = [*self._image_gaps(), *plan.gaps]
+        gaps = [*image_gaps(dockerfile, given(bench.known.command)), *plan.gaps]
         if wanted is not None and version != f"{wanted[0]}.{wanted[1]}":
             text = f"Python {wanted[0]}.{wanted[1]} (this is Python {version})"
             gaps.append(Gap(text=text, is_deep=False))
@@ -94,35 +104,37 @@ class VenvEngine:
         evidence = [bench.evidence.value("plan", self._describe(installs, version))]
         outcome = None
         for install in installs:
-            outcome = self._environment.install(install, real=self._real, sink=bench.journal.streamer(_INSTALL_LINES))
+            if install.is_instead and outcome is not None and outcome.exit_code == 0:
+                continue
+            outcome = self._environment.install(
+                install, real=self._files.real, sink=bench.journal.streamer(_INSTALL_LINES)
+            )
             evidence.append(bench.evidence.log(f"install, line {install.line}" if install.line else "install", outcome))
-            if outcome.exit_code != 0:
-                return self._failed_install(outcome, evidence)
+            failure = self._failed_install(install, outcome, evidence) if outcome.exit_code != 0 else None
+            # What the build does without is not there for the worker either; but what this place couldn't fetch may be.
+            if failure is not None and not (install.may_fail and failure.status is CheckStatus.FAIL):
+                return failure
+        self._files.keep()
         return passed(*evidence, outcome=outcome)
 
-    def _lay_out(self) -> None:
-        """Put the repository's files where the image has them; hard links keep it cheap whatever their size."""
-        root = self._bench.workspace.image_root
-        source_root = given(self._bench.known.tree).root
-        for path, source in self._bench.known.image_files.items():
-            target = root / path.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.unlink(missing_ok=True)
-            try:
-                os.link(source_root / source, target, follow_symlinks=False)
-            except OSError:
-                shutil.copy2(source_root / source, target, follow_symlinks=False)
-        self._real(given(self._bench.known.dockerfile).final.workdir).mkdir(parents=True, exist_ok=True)
-
-    def _failed_install(self, outcome: Outcome, evidence: list[Evidence]) -> Finding:
+    def _failed_install(self, install: Install, outcome: Outcome, evidence: list[Evidence]) -> Finding:
         text = outcome.output.text[-_SHORT_TAIL:]
-        trouble = build_trouble(text, outcome.exit_code)
+        trouble = build_trouble(text, outcome.exit_code) or missing_requirements(text)
+        if trouble is not None and trouble.code == "dependency_not_found":
+            trouble = own_index_trouble(self._bench.settings, install.arguments, text) or trouble
         if trouble is None:
             # uv ends with 1 for what can't be resolved or built, and with 2 for what it could not do.
             return errored("install_failed", f"the installer failed: {text.strip()[-300:]}", *evidence, outcome=outcome)
         if not trouble.repository_at_fault:
             return errored(trouble.code, trouble.reason, *evidence, outcome=outcome)
-        if self._gaps and trouble.code in ("dependency_build", "dependency_python", "dependency_not_found"):
+        dockerfile = given(self._bench.known.dockerfile)
+        if trouble.code == "dependency_build" and lacks_build_tools(text) and base_has_build_tools(dockerfile):
+            reason = f"the image's base brings build tools that this instance lacks: {trouble.reason}"
+            return errored("engine_limit", reason, *evidence, outcome=outcome)
+        if trouble.code == "requirements_missing" and any(posixpath.basename(path) in text for path in self._made):
+            reason = f"a command of the build makes it: {trouble.reason}"
+            return errored("engine_limit", reason, *evidence, outcome=outcome)
+        if self._gaps and trouble.code in _OF_GAPS:
             reason = f"the venv engine lacks what the image has ({listed(self._gaps)}): {trouble.reason}"
             return errored("engine_limit", reason, *evidence, outcome=outcome)
         return failed(trouble.code, trouble.reason, *evidence, outcome=outcome)
@@ -136,21 +148,6 @@ class VenvEngine:
                 target.write_bytes(tree.read(name))
                 return (Install(arguments=("-r", f"{IMAGE_PATH}/{target.name}"), workdir="/", line=0),)
         return ()
-
-    def _image_gaps(self) -> list[Gap]:
-        dockerfile, command = given(self._bench.known.dockerfile), given(self._bench.known.command)
-        base = dockerfile.final.base_image
-        name = re.split(r"[:@]", base)[0].removeprefix("docker.io/").removeprefix("library/")
-        gaps = []
-        if name not in _BARE_BASES:
-            gaps.append(Gap(text=f"the base image {base}", is_deep=name not in _SYSTEM_BASES))
-        gaps += [
-            Gap(text=f"{copy.keyword} of {' '.join(copy.sources)[:80]} (line {copy.line})", is_deep=True)
-            for copy in copies_from_elsewhere(dockerfile)
-        ]
-        if command.files and command.files[0].endswith(".sh"):
-            gaps.append(Gap(text=f"what {command.files[0]} starts beside the program", is_deep=False))
-        return gaps
 
     def _describe(self, installs: Sequence[Install], version: str) -> str:
         lines = [f"Python {version}, installed by {self._environment.installer}"]
@@ -186,26 +183,29 @@ class VenvEngine:
 
     def run_local(self, test_input: Mapping[str, Any], environment: Mapping[str, str]) -> HandlerRun:
         """Run the worker's program with the test input in its folder, where the SDK looks for it."""
+        self._files.start_afresh()
+        self._kills_before = kills_for_memory()
         target = given(self._target(None))
-        cwd = self._real(target.workdir)
+        cwd = self._files.real(target.workdir)
         cwd.mkdir(parents=True, exist_ok=True)
         placed = cwd / "test_input.json"
         # Never written through: it may be a hard link to the checkout's own.
         placed.unlink(missing_ok=True)
         placed.write_text(json.dumps(test_input))
-        before = _oom_kills()
         try:
-            outcome = run(
+            running = start(
                 self._argv(target),
                 cwd=cwd,
                 env=self._worker_environment(environment),
-                limit=NO_LIMIT,
                 confined=True,
                 sink=self._bench.journal.streamer(),
             )
         except ProcessStartError as exc:
             raise EngineError(f"the worker can't be started: {exc}") from exc
-        return HandlerRun(outcome=outcome, out_of_memory=outcome.exit_code == -9 and _oom_kills() > before)
+        with running:
+            wait_for_local_end(running)
+            outcome = running.end()
+        return HandlerRun(outcome=outcome, out_of_memory=outcome.exit_code == -9 and self._killed_for_memory())
 
     @contextlib.contextmanager
     def serve(self, environment: Mapping[str, str], *, command: str | None, by_environment: bool) -> Iterator[Server]:
@@ -213,6 +213,8 @@ class VenvEngine:
         target = self._target(command)
         if target is None:
             raise EngineError(f"the venv engine can't tell which Python program {command!r} starts")
+        self._files.start_afresh()
+        self._kills_before = kills_for_memory()
         port = _free_port()
         argv = self._argv(target)
         env = self._worker_environment(environment)
@@ -220,10 +222,11 @@ class VenvEngine:
             env["RUNPOD_REALTIME_PORT"] = str(port)
         else:
             argv += ["--rp_serve_api", "--rp_api_host", "127.0.0.1", "--rp_api_port", str(port)]
-        cwd = self._real(target.workdir)
+            # The judge reads what the SDK says of each job, whatever level the command asks for.
+            argv += ["--rp_log_level", "DEBUG"]
+        cwd = self._files.real(target.workdir)
         cwd.mkdir(parents=True, exist_ok=True)
         try:
-            before = _oom_kills()
             running = start(argv, cwd=cwd, env=env, confined=True, sink=self._bench.journal.streamer())
         except ProcessStartError as exc:
             raise EngineError(f"the worker can't be started: {exc}") from exc
@@ -231,7 +234,7 @@ class VenvEngine:
             yield Server(
                 url=f"http://127.0.0.1:{port}",
                 running=running,
-                out_of_memory=lambda: running.exit_code == -9 and _oom_kills() > before,
+                out_of_memory=lambda: running.exit_code == -9 and self._killed_for_memory(),
             )
 
     def clean_up(self) -> list[str]:
@@ -239,6 +242,9 @@ class VenvEngine:
         return []
 
     # -- helpers
+
+    def _killed_for_memory(self) -> bool:
+        return kills_for_memory() > self._kills_before
 
     def _target(self, command: str | None) -> PythonTarget | None:
         """The Python program to run: what the command leads to, else the file with the start call."""
@@ -266,13 +272,8 @@ class VenvEngine:
         return None
 
     def _argv(self, target: PythonTarget) -> list[str]:
-        program = ["-m", target.module] if target.script is None else [str(self._real(target.script))]
+        program = ["-m", target.module] if target.script is None else [str(self._files.real(target.script))]
         return [str(self._environment.python), *target.options, *(part for part in program if part), *target.arguments]
-
-    def _real(self, image_path: str) -> Path:
-        """Where a path of the image lies here."""
-        clean = posixpath.normpath("/" + image_path).lstrip("/")
-        return self._bench.workspace.image_root / clean
 
     def _worker_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """The image's variables, then the test's, then the spec's; what makes this place work stays ours."""
@@ -281,7 +282,7 @@ class VenvEngine:
         wanted = {**stage.environment, **environment, **bench.spec.repository.env}
         env = {name: value for name, value in wanted.items() if name not in _KEPT_FROM_US | _NOT_LOCAL}
         if path := env.get("PYTHONPATH"):
-            env["PYTHONPATH"] = os.pathsep.join(str(self._real(part)) for part in path.split(os.pathsep) if part)
+            env["PYTHONPATH"] = os.pathsep.join(str(self._files.real(part)) for part in path.split(os.pathsep) if part)
         binaries = str(bench.workspace.venv / "bin")
         return {
             **env,
@@ -302,14 +303,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _oom_kills() -> int:
-    """How often this machine's kernel has killed for want of memory."""
-    try:
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    except OSError:
-        pass
-    return 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,6 +19,8 @@ from janitor.validator.handler.api_judge import MAX_ANSWER_BYTES
 _PIECE_BYTES = 64 * 1024
 _POLL_SECONDS = 0.1
 _POLL_TIMEOUT_SECONDS = 5.0
+# A worker can answer what http.client takes for a mistake of its caller.
+_BROKEN = (OSError, http.client.HTTPException, ValueError)
 
 
 class AnswerTimeoutError(Exception):
@@ -50,11 +54,26 @@ def wait_until_ready(url: str, *, limit: timedelta, alive: Callable[[], bool]) -
     """
     deadline = time.monotonic() + limit.total_seconds()
     while time.monotonic() < deadline and alive():
-        with contextlib.suppress(OSError, http.client.HTTPException):
+        with contextlib.suppress(*_BROKEN):
             _request(url, "GET", "/openapi.json", None, _POLL_TIMEOUT_SECONDS)
             return True
         time.sleep(_POLL_SECONDS)
     return False
+
+
+def is_sdk_api(url: str) -> bool:
+    """Whether the API describes itself as the SDK's does.
+
+    Args:
+        url: Its base URL.
+    """
+    try:
+        answer = _request(url, "GET", "/openapi.json", None, _POLL_TIMEOUT_SECONDS)
+        document = json.loads(answer.body)
+    except (*_BROKEN, RecursionError):
+        return False
+    paths = document.get("paths") if isinstance(document, dict) else None
+    return answer.status == 200 and isinstance(paths, dict) and "/runsync" in paths
 
 
 def run_sync(url: str, payload: Any, *, limit: timedelta) -> Answer:
@@ -70,11 +89,12 @@ def run_sync(url: str, payload: Any, *, limit: timedelta) -> Answer:
         ConnectionLostError: The worker closed the connection.
     """
     body = json.dumps({"input": payload}).encode()
+    started = time.monotonic()
     try:
         return _request(url, "POST", "/runsync", body, limit.total_seconds())
-    except TimeoutError as exc:
-        raise AnswerTimeoutError(f"no answer in {limit.total_seconds():g} s") from exc
-    except (OSError, http.client.HTTPException) as exc:
+    except _BROKEN as exc:
+        if isinstance(exc, TimeoutError) or time.monotonic() - started >= limit.total_seconds():
+            raise AnswerTimeoutError(f"no answer in {limit.total_seconds():g} s") from exc
         raise ConnectionLostError(str(exc) or type(exc).__name__) from exc
 
 
@@ -83,25 +103,48 @@ def _request(url: str, method: str, path: str, body: bytes | None, seconds: floa
     deadline = started + seconds
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+    with contextlib.closing(connection):
+        connection.connect()
+        sock: socket.socket = connection.sock
+        with _ended_at(deadline, sock):
+            connection.request(method, path, body=body, headers={"Content-Type": "application/json"})
+            status, received = _received(connection, deadline)
+    return Answer(status=status, body=received, seconds=time.monotonic() - started)
+
+
+def _received(connection: http.client.HTTPConnection, deadline: float) -> tuple[int, bytes]:
+    response = connection.getresponse()
+    received = bytearray()
+    while len(received) <= MAX_ANSWER_BYTES:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        # A socket's timeout is that of one read; a worker that drips would never reach it.
+        if connection.sock is not None:
+            connection.sock.settimeout(remaining)
+        piece = response.read1(_PIECE_BYTES)
+        if not piece:
+            break
+        received += piece
+    if time.monotonic() >= deadline:
+        raise TimeoutError  # what there is of it was broken off
+    return response.status, bytes(received[: MAX_ANSWER_BYTES + 1])
+
+
+@contextlib.contextmanager
+def _ended_at(deadline: float, sock: socket.socket) -> Iterator[None]:
+    """Break the connection at this instant: a header that drips never reaches the limit of a single read."""
+
+    def break_off() -> None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(deadline - time.monotonic(), 0), break_off)
+    timer.daemon = True
+    timer.start()
     try:
-        connection.request(method, path, body=body, headers={"Content-Type": "application/json"})
-        response = connection.getresponse()
-        received = bytearray()
-        while len(received) <= MAX_ANSWER_BYTES:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError
-            # A socket's timeout is that of one read; a worker that drips would never reach it.
-            if connection.sock is not None:
-                connection.sock.settimeout(remaining)
-            piece = response.read1(_PIECE_BYTES)
-            if not piece:
-                break
-            received += piece
-        return Answer(
-            status=response.status,
-            body=bytes(received[: MAX_ANSWER_BYTES + 1]),
-            seconds=time.monotonic() - started,
-        )
+        yield
     finally:
-        connection.close()
+        timer.cancel()
+        # No other thread may run when the next process is started.
+        timer.join()

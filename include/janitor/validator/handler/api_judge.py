@@ -10,8 +10,9 @@ import json
 import math
 from typing import Any
 
-from janitor.validator.handler.log_judge import read_sdk_log
 from janitor.validator.handler.output_judge import judge_output
+from janitor.validator.handler.raw_outputs import judge_raw_outputs, returned_nothing
+from janitor.validator.handler.sdk_log import read_sdk_log
 from janitor.validator.handler.verdict import PASSED, Verdict, clipped, failing
 from janitor.validator.repository.tests_file import TestCase
 
@@ -34,6 +35,12 @@ def judge_answer(case: TestCase, status: int, body: bytes, log: str) -> Verdict:
         return failing("output_too_large", f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
     if status == 422:
         return failing("input_refused", f"the SDK's API refused the input: {clipped(_text(body))}")
+    if status == 500:
+        said_by_sdk = read_sdk_log(log)
+        if returned_nothing(said_by_sdk):
+            return failing("empty_output", "the handler returned nothing, for which the SDK's API has no answer")
+        if (raw := judge_raw_outputs(said_by_sdk)) is not PASSED:
+            return raw
     if status != 200:
         said = last_error(log) or clipped(_text(body))
         return failing("handler_raised", f"the API answered with HTTP {status}: {said}")
@@ -58,15 +65,28 @@ def judge_answer(case: TestCase, status: int, body: bytes, log: str) -> Verdict:
 
 def same_value(left: Any, right: Any) -> bool:
     """Whether two JSON values are equal: true is not 1, 1 is 1.0, and the last digit of a fraction is no difference."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        return left == right or math.isclose(left, right, rel_tol=1e-9)
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same_value(left[key], right[key]) for key in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same_value, left, right))
-    return bool(left == right)
+    waiting = [(left, right)]
+    while waiting:
+        one, other = waiting.pop()
+        if isinstance(one, dict) and isinstance(other, dict):
+            if one.keys() != other.keys():
+                return False
+            waiting += ((item, other[key]) for key, item in one.items())
+        elif isinstance(one, list) and isinstance(other, list):
+            if len(one) != len(other):
+                return False
+            waiting += zip(one, other, strict=True)
+        elif not _same_leaf(one, other):
+            return False
+    return True
+
+
+def _same_leaf(one: Any, other: Any) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return one == other or math.isclose(one, other, rel_tol=1e-9)
+    return type(one) is type(other) and bool(one == other)
 
 
 def generator_was_iterated(log: str) -> bool:

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 
 from janitor.validator.handler.output_judge import UNFINISHED, judge_output
-from janitor.validator.handler.python_repr import error_in_tokens, parse_repr
-from janitor.validator.handler.verdict import PASSED, Outcome, Verdict, clipped, failing, inconclusive
+from janitor.validator.handler.python_repr import Parsed, error_in_tokens, parse_repr
+from janitor.validator.handler.sdk_log import read_sdk_log
+from janitor.validator.handler.sendable import unsendable
+from janitor.validator.handler.verdict import Outcome, Verdict, clipped, failing, inconclusive
 
-_BANNER = "--- Starting Serverless Worker |"
-_LINE = re.compile(r"(TRACE|DEBUG|INFO|WARN|ERROR|TIP)\s*\| (.*)")
-_BATCH = re.compile(r"\[batchId=[^\]]*\] ")
-_STARTED = re.compile(r"(?:\S+ \| )?Started\.")
-_COMPLETED = re.compile(r"Job \S+ completed successfully\.")
-_FAILED = re.compile(r"Job \S+ failed with error: (.*)", re.DOTALL)
+_STARTED = re.compile(r"(?:.{1,200} \| )?Started\.")
+_COMPLETED = re.compile(r"Job (.{1,200}?) completed successfully\.")
+_FAILED = re.compile(r"Job .{1,200}? failed with error: (.*)", re.DOTALL)
 _RESULT = "Job result: "
-_CAPTURED = re.compile(r"(?:\S+ \| )?Captured Handler Exception")
+_CAPTURED = re.compile(r"(?:.{1,200} \| )?Captured Handler Exception")
 _ERROR_TYPE = re.compile(r"""\"error_type\": \"<class '([^']+)'>\"""")
 _ERROR_MESSAGE = re.compile(r"""\"error_message\": \"((?:[^\"\\]|\\.)*)\"""")
 _TRUNCATED = re.compile(r"\.\.\.TRUNCATED \d+ CHARACTERS\.\.\.")
@@ -31,57 +29,13 @@ _EXCEPTION_LINE = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogEntry:
-    """One message of the SDK's logger."""
-
-    level: str
-    message: str
-    """With the lines that follow it up to the next message."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SdkLog:
-    """What the SDK said in a log."""
-
-    started_sdk: bool
-    """Whether the SDK's first line is there."""
-    entries: tuple[LogEntry, ...]
-
-
-def read_sdk_log(text: str) -> SdkLog:
-    """Take a log apart, in the plain form or in that of JSON lines, which the SDK uses under an endpoint's id."""
-    started = False
-    entries: list[LogEntry] = []
-    pending: list[str] | None = None
-    level = ""
-
-    def flush() -> None:
-        if pending is not None:
-            entries.append(LogEntry(level=level, message=_BATCH.sub("", "\n".join(pending), count=1)))
-
-    for line in text.splitlines():
-        if line.startswith(_BANNER):
-            started = True
-        elif (parsed := _json_entry(line)) is not None:
-            flush()
-            pending = None
-            entries.append(parsed)
-        elif match := _LINE.match(line):
-            flush()
-            level, pending = match.group(1), [match.group(2)]
-        elif pending is not None:
-            pending.append(line)
-    flush()
-    return SdkLog(started_sdk=started, entries=tuple(entries))
-
-
-def judge_local_run(text: str, exit_code: int) -> Verdict:
+def judge_local_run(text: str, exit_code: int, job_id: str | None = None) -> Verdict:
     """Whether a run of the local mode shows that the handler works.
 
     Args:
         text: Everything that the process printed.
         exit_code: Its exit code; negative for a signal.
+        job_id: Of the job that it was given; the completed line must name it. None where that isn't known.
 
     Returns:
         `PASS` only for an exit code of 0, the completed line, and a whole result without generator, error or void.
@@ -97,25 +51,32 @@ def judge_local_run(text: str, exit_code: int) -> Verdict:
         return inconclusive("test_input_not_found", "the worker left its folder: the SDK found no test_input.json")
     if any(message.startswith("Job has no input parameter") for message in messages):
         return failing("no_input", "the SDK refused test_input.json: it has no `input`")
-    if failure := _failure(messages):
+    completed = [match for message in messages if (match := _COMPLETED.match(message))]
+    if failure := _failure(messages, is_done=exit_code == 0 and bool(completed)):
         return failure
     if exit_code != 0:
         started = any(_STARTED.match(message) for message in messages)
         if not started and "JSONDecodeError" in text:
             return Verdict(outcome=Outcome.ERROR, code="input_rejected", reason="the SDK could not read the test input")
         return failing("handler_exited", f"the worker {ended(exit_code)} in its handler: {cause(text)}")
-    if not any(_COMPLETED.match(message) for message in messages):
+    if not completed:
+        if log.is_silent:
+            return inconclusive("log_silent", "the worker has the SDK log errors alone: its log doesn't tell")
         return failing("not_completed", "the worker ended with exit code 0, but its job was never completed")
+    if job_id is not None and all(match.group(1) != job_id for match in completed):
+        named = clipped(completed[-1].group(1), 80)
+        return inconclusive("other_job", f"the log tells of a job {named}, which is not the one that was given")
     return _judge_result(messages)
 
 
-def _failure(messages: list[str]) -> Verdict | None:
+def _failure(messages: list[str], *, is_done: bool) -> Verdict | None:
     for index, message in enumerate(messages):
         if _CAPTURED.match(message):
             details = messages[index + 1] if index + 1 < len(messages) else ""
             return failing("handler_raised", f"the handler raised {_exception(details)}")
     for message in messages:
-        if match := _FAILED.match(message):
+        # After the SDK's own failed line no job is completed: such a line is then one that the worker logged itself.
+        if not is_done and (match := _FAILED.match(message)):
             return failing("handler_error", f"the handler returned an error: {clipped(match.group(1))}")
     return None
 
@@ -128,6 +89,8 @@ def _judge_result(messages: list[str]) -> Verdict:
     truncated = _TRUNCATED.search(text) is not None
     # Lines after the result are the worker's own; a result is one line unless it was cut.
     parsed = parse_repr(text if truncated else text.split("\n", 1)[0])
+    if refused := not_sendable(parsed):
+        return refused
     if truncated:
         if error := error_in_tokens(parsed.tokens):
             return failing("nested_error", f"the result holds {error}: {clipped(text)}")
@@ -146,7 +109,15 @@ def _judge_result(messages: list[str]) -> Verdict:
             )
     if error := error_in_tokens(parsed.tokens):
         return failing("nested_error", f"the result holds {error}: {clipped(text)}")
-    return PASSED
+    return inconclusive("result_unread", f"the result can't be read back from the log: {clipped(text, 120)}")
+
+
+def not_sendable(parsed: Parsed) -> Verdict | None:
+    """The failure of a result that is no JSON; an object that nobody iterated has a verdict of its own."""
+    if any(UNFINISHED.fullmatch(item) for item in parsed.objects):
+        return None
+    found = unsendable(parsed)
+    return failing("output_not_json", f"the SDK sends results as JSON, and this one holds {found}") if found else None
 
 
 def ended(exit_code: int) -> str:
@@ -172,13 +143,3 @@ def _exception(details: str) -> str:
     except ValueError:
         text = message.group(1)
     return f"{kind.group(1)}: {clipped(text)}"
-
-
-def _json_entry(line: str) -> LogEntry | None:
-    if not line.startswith('{"requestId"'):
-        return None
-    try:
-        entry = json.loads(line)
-        return LogEntry(level=str(entry["level"]), message=_BATCH.sub("", str(entry["message"]), count=1))
-    except (ValueError, KeyError, TypeError):
-        return None

@@ -7,12 +7,15 @@ A job's result reaches the log only as a repr. Most are literals; what isn't (`<
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-_FALSY_WORDS = frozenset({"None", "False", "0", "0.0", "set()", "b''"})
+_FALSY_WORDS = frozenset({"None", "False", "0", "0.0", "nan", "inf"})
+_FRACTION = re.compile(r"\d*\.\d*[1-9]\d*")
+"""How far a model is off, not an error."""
 
 
 class TokenKind(str, Enum):
@@ -78,7 +81,7 @@ def _is_falsy(value: tuple[Token, ...]) -> bool:
     if first.kind is TokenKind.TEXT:
         return not first.value
     if first.kind is TokenKind.WORD:
-        return first.value in _FALSY_WORDS
+        return first.value in _FALSY_WORDS or _FRACTION.fullmatch(first.value) is not None
     closing = {"[": "]", "{": "}", "(": ")"}.get(first.value)
     return closing is not None and len(value) > 1 and value[1] == Token(TokenKind.SIGN, closing)
 

@@ -24,6 +24,7 @@ class Verdict:
     reason: str | None = None
 
 
+_LONGEST = 100_000
 PASSED = Verdict(outcome=Outcome.PASS)
 
 
@@ -39,6 +40,9 @@ def inconclusive(code: str, reason: str) -> Verdict:
 
 def clipped(value: object, length: int = 300) -> str:
     """A short form of a value for a reason."""
-    text = value if isinstance(value, str) else repr(value)
-    text = " ".join(text.split())
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} that is nested deeply"
+    text = " ".join(text[:_LONGEST].split())
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,86 @@
+"""A folder that stands for the image's file system, where no image is built.
+
+Every run of the worker starts from what the build left, as a new container does: what an earlier run made, changed or
+removed must not fail a later one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from janitor.validator.engines.base import EngineError
+from janitor.validator.workspace import Workspace, remove_tree
+
+_LARGEST_COPY_BYTES = 4 * 1024**2
+
+
+class ImageFolder:
+    """The image's files of one validation.
+
+    Args:
+        workspace: Of the validation; the files lie in it.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def real(self, image_path: str) -> Path:
+        """Where a path of the image lies here."""
+        return self._workspace.image_root / posixpath.normpath("/" + image_path).lstrip("/")
+
+    def lay_out(self, files: Mapping[str, PurePosixPath], source_root: Path, workdir: str) -> None:
+        """Put the repository's files where the image has them; hard links keep it cheap whatever their size.
+
+        Args:
+            files: Path in the image → path in the repository.
+            source_root: The repository.
+            workdir: Where the image's command starts.
+        """
+        for path, source in files.items():
+            target = self.real(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            try:
+                os.link(source_root / source, target, follow_symlinks=False)
+            except OSError:
+                shutil.copy2(source_root / source, target, follow_symlinks=False)
+        self.real(workdir).mkdir(parents=True, exist_ok=True)
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder as a command of the build does; where a file stands in the way, there is none."""
+        with contextlib.suppress(OSError):
+            self.real(path).mkdir(parents=True, exist_ok=True)
+
+    def keep(self) -> None:
+        """What lies here now is what every run starts from."""
+        self._workspace.image_root.rename(self._workspace.pristine)
+
+    def start_afresh(self) -> None:
+        """Bring the files back to what was kept, with an empty home and temporary folder.
+
+        Raises:
+            EngineError: They can't be brought back.
+        """
+        workspace = self._workspace
+        try:
+            workspace.renew_for_processes()
+            remove_tree(workspace.image_root)
+            shutil.copytree(
+                workspace.pristine, workspace.image_root, symlinks=True, copy_function=_copy_or_link, dirs_exist_ok=True
+            )
+        except (OSError, shutil.Error) as exc:
+            raise EngineError(f"the worker's files can't be laid out: {exc}") from exc
+
+
+def _copy_or_link(source: str, target: str, *, follow_symlinks: bool = True) -> str:
+    """Copy a file; a large one is linked, as models are, which no worker writes into."""
+    if os.stat(source, follow_symlinks=follow_symlinks).st_size > _LARGEST_COPY_BYTES:
+        with contextlib.suppress(OSError):
+            os.link(source, target, follow_symlinks=follow_symlinks)
+            return target
+    return str(shutil.copy2(source, target, follow_symlinks=follow_symlinks))

@@ -1,0 +1,59 @@
+"""Splits shell text into its commands, without a shell: quotes and comments are known, nothing is run or expanded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_TOKEN = re.compile(
+    r"""\\. | '[^']*' | "(?:\\.|[^"\\])*" | (?P<comment>(?<!\S)\#[^\n]*)
+    | (?P<separator> && | \|\|? | ; | \n | (?<![>&])&(?![&>]) ) | .""",
+    re.DOTALL | re.VERBOSE,
+)
+_REDIRECTION = re.compile(r"(?:1|&)?>>?\|?(.*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShellCommand:
+    """One command, as it is written."""
+
+    text: str
+    may_fail: bool
+    """Whether the text says what is done instead (`||`). A `;` is no such word: it depends on the shell's options."""
+    is_instead: bool
+    """Whether it is only run if the one before it fails."""
+
+
+def commands_of(text: str) -> list[ShellCommand]:
+    """The commands of a RUN instruction, in order."""
+    parts: list[tuple[str, str]] = []
+    current = ""
+    for match in _TOKEN.finditer(re.sub(r"\\\n", " ", text)):
+        if match["separator"]:
+            parts.append((current.strip(), match["separator"]))
+            current = ""
+        elif not match["comment"]:
+            current += match[0]
+    parts.append((current.strip(), ""))
+    found = []
+    terminator = ""
+    for index in range(len(parts) - 1, -1, -1):
+        command, separator = parts[index]
+        # A failure goes to where a chain of `&&` ends.
+        terminator = terminator if separator == "&&" else separator
+        is_instead = index > 0 and parts[index - 1][1] == "||"
+        if command:
+            found.append(ShellCommand(text=command, may_fail=terminator == "||", is_instead=is_instead))
+    return found[::-1]
+
+
+def written_files(words: Sequence[str]) -> list[str]:
+    """The files that a command's output goes to."""
+    found = []
+    for word, following in zip(words, (*words[1:], ""), strict=True):
+        if match := _REDIRECTION.fullmatch(word):
+            target = match[1] or following
+            if target and not target.startswith(("/dev/", "&")):
+                found.append(target)
+    return found

@@ -1,0 +1,214 @@
+"""What a handler returns: nothing, an error below the top, or what only looks like one; and what can't be sent."""
+
+from __future__ import annotations
+
+import json
+
+from janitor.protocol.statuses import CheckName, ReportStatus
+from tests.corpus.case import Case, fails, passes, skips
+from tests.corpus.workers import case, handler, only_api
+
+C, R = CheckName, ReportStatus
+LOCAL, API, SCAN = C.HANDLER_LOCAL, C.HANDLER_API, C.LOG_SCAN
+
+
+def _returns(expression: str, before: str = "") -> dict[str, str | None]:
+    return {"handler.py": handler(f"return {expression}", before=before)}
+
+
+def _expecting(output: object, expression: str) -> dict[str, str | None]:
+    return only_api(handler(f"return {expression}"), {**case(), "expectedOutput": output})
+
+
+LOOKALIKES = {
+    "error_rate": 0.5,
+    "error": None,
+    "metrics": {"error": 0.0125, "errors": {"wer": 0.25, "count": 0}},
+    "first": {"error": False, "errors": []},
+    "second": [{"error": ""}, {"error": 0}, {"Error": {}}],
+    "reply": {"error": {"code": 0, "message": ""}},
+    "error_message": "",
+    "traceback": None,
+    "text": "an error, a Traceback (most recent call last), and <generator object f at 0x7f3a> in words",
+}
+
+OUTPUTS = (
+    Case(
+        name="output_false",
+        holds="FALSE BLAME: False is an answer",
+        truth=R.SUCCESS,
+        expected=(passes(LOCAL),),
+        files=_returns("False"),
+    ),
+    Case(
+        name="output_zero",
+        holds="FALSE BLAME: 0 is an answer, through the API too",
+        truth=R.SUCCESS,
+        expected=(passes(API),),
+        files=only_api(handler("return 0")),
+    ),
+    Case(
+        name="output_lookalikes",
+        holds="FALSE BLAME: measurements, empty errors and texts that only look like errors",
+        truth=R.SUCCESS,
+        expected=(passes(API), passes(SCAN)),
+        files={**_returns(repr(LOOKALIKES)), ".runpod/tests.json": json.dumps({"tests": [{"name": "a", **case()}]})},
+    ),
+    Case(
+        name="output_empty_text",
+        holds="FALSE PASS: an empty text",
+        truth=R.FAILED,
+        expected=(fails(LOCAL, "empty_output"),),
+        files=_returns("''"),
+    ),
+    Case(
+        name="output_empty_object",
+        holds="FALSE PASS: an empty object",
+        truth=R.FAILED,
+        expected=(fails(API, "empty_output"),),
+        files=only_api(handler("return {}")),
+    ),
+    Case(
+        name="output_empty_list",
+        holds="FALSE PASS: a list of nothings",
+        truth=R.FAILED,
+        expected=(fails(LOCAL, "empty_output"),),
+        files=_returns("[None, '', []]"),
+    ),
+    Case(
+        name="output_deep_error",
+        holds="FALSE PASS: an error twelve levels down",
+        truth=R.FAILED,
+        expected=(fails(LOCAL, "nested_error"),),
+        files=_returns('{"a": [{"b": [{"c": {"d": [[{"e": {"f": ({"error": "no weights"},)}}]]}}]}]}'),
+    ),
+    Case(
+        name="output_error_in_a_list_of_errors",
+        holds="FALSE PASS: a list of messages under `errors`",
+        truth=R.FAILED,
+        expected=(fails(API, "nested_error"),),
+        files=only_api(handler('return {"images": [], "errors": ["cuda is gone"]}')),
+    ),
+    Case(
+        name="output_error_true",
+        holds="FALSE PASS: an error that is only stated",
+        truth=R.FAILED,
+        expected=(fails(LOCAL, "nested_error"),),
+        files=_returns('{"result": {"error": True}}'),
+    ),
+    Case(
+        name="output_bytes",
+        holds="FALSE PASS: bytes, which the SDK can't send to the platform",
+        truth=R.FAILED,
+        expected=(fails(LOCAL, "output_not_json"),),
+        files=_returns("b'\\x89PNG'"),
+    ),
+    Case(
+        name="output_dates",
+        holds="FALSE PASS: the API turns a date into a text; the platform's channel doesn't",
+        truth=R.FAILED,
+        expected=(fails(API, "output_not_json"),),
+        files=only_api(handler('return {"made": datetime.datetime(2026, 1, 1)}', before="import datetime")),
+    ),
+    Case(
+        name="output_set",
+        holds="FALSE PASS: a set",
+        truth=R.FAILED,
+        expected=(fails(LOCAL, "output_not_json"),),
+        files=_returns('{"labels": {"cat", "dog"}}'),
+    ),
+    Case(
+        name="output_subclasses",
+        holds="FALSE BLAME: what only prints otherwise than JSON; the API has it as JSON",
+        truth=R.SUCCESS,
+        expected=(passes(API), skips(LOCAL, "result_unread")),
+        files=_returns(
+            '{"counts": collections.Counter("aab"), "at": Point(1, 2), "kind": Kind.A}',
+            "import collections\nimport enum\n\nPoint = collections.namedtuple('Point', 'x y')\n\n\n"
+            "class Kind(str, enum.Enum):\n    A = 'a'\n",
+        ),
+    ),
+    Case(
+        name="output_not_a_number",
+        holds="FALSE BLAME: NaN, which the SDK sends as it is and its API as null",
+        truth=R.SUCCESS,
+        expected=(passes(API), skips(LOCAL, "result_unread")),
+        files=_returns('{"score": float("nan")}'),
+    ),
+    Case(
+        name="output_nested_deeply",
+        holds="an output as deep as a program may make it",
+        truth=R.SUCCESS,
+        expected=(passes(API),),
+        files=only_api(
+            handler('deep = ["x"]\nfor _ in range(120):\n    deep = [deep]\nreturn {"tree": deep}'),
+        ),
+    ),
+    Case(
+        name="output_unicode",
+        holds="an output in many scripts",
+        truth=R.SUCCESS,
+        expected=(passes(LOCAL),),
+        files=_returns('{"text": "Żółć 漢字 🙂 \\u2028 \\x1b[31m \\x00"}'),
+    ),
+    Case(
+        name="output_about_a_broken_gpu",
+        holds="FALSE BLAME: an answer of several lines that speaks of CUDA errors is no broken GPU",
+        truth=R.SUCCESS,
+        expected=(passes(LOCAL), passes(SCAN)),
+        files=_returns('"Why?\\nCUDA error: no kernel image is available\\nERROR is a word.\\nThat is why."'),
+        spec={"gpu_required": True},
+        gpu=True,
+    ),
+    Case(
+        name="long_output_about_a_broken_gpu",
+        holds="FALSE BLAME: the same in a result that the SDK cuts in two lines",
+        truth=R.SUCCESS,
+        expected=(passes(API), passes(SCAN)),
+        files=_returns('{"text": "x" * 9_000 + " CUDA error: no kernel image is available"}'),
+        spec={"gpu_required": True},
+        gpu=True,
+    ),
+    Case(
+        name="output_huge",
+        holds="megabytes of output within the platform's limit",
+        truth=R.SUCCESS,
+        expected=(passes(API),),
+        files=_returns('{"audio": "A" * 6_000_000}'),
+    ),
+    Case(
+        name="output_too_large",
+        holds="an output that the platform refuses",
+        truth=R.FAILED,
+        expected=(fails(API, "output_too_large"),),
+        files=_returns('{"audio": "A" * 22_000_000}'),
+    ),
+    Case(
+        name="expected_fraction",
+        holds="FALSE BLAME: the last digit of a fraction",
+        truth=R.SUCCESS,
+        expected=(passes(API),),
+        files=_expecting({"sum": 0.3, "n": 1.0}, '{"sum": 0.1 + 0.2, "n": 1}'),
+    ),
+    Case(
+        name="expected_true_is_not_1",
+        holds="FALSE PASS: a flag where a number is expected",
+        truth=R.FAILED,
+        expected=(fails(API, "output_mismatch"),),
+        files=_expecting({"n": 1}, '{"n": True}'),
+    ),
+    Case(
+        name="expected_and_more",
+        holds="expectedOutput is the whole output, not a part of it",
+        truth=R.FAILED,
+        expected=(fails(API, "output_mismatch"),),
+        files=_expecting({"n": 1}, '{"n": 1, "seconds": 0.2}'),
+    ),
+    Case(
+        name="expected_stream",
+        holds="expectedOutput of a generator is the list of what it yields",
+        truth=R.SUCCESS,
+        expected=(passes(API),),
+        files=only_api(handler('yield "a"\nyield {"n": 2}'), {**case(), "expectedOutput": ["a", {"n": 2}]}),
+    ),
+)

@@ -1,0 +1,140 @@
+"""What a place without the image, its secrets or its network is to blame for, and what it isn't."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from janitor.validator.engines.excuses import Place, excuse
+
+ROOT = "/tmp/janitor-x/image"
+HERE = Place(
+    has_gpu=False,
+    gaps=(),
+    in_image=lambda path: path in ("/app", "/app/config.json"),
+    is_image=False,
+    made=frozenset({"/models", "/app/outputs", "/app/settings.json"}),
+    root=ROOT,
+    workdir="/app",
+)
+CONTAINER = Place(has_gpu=False, gaps=(), in_image=lambda _: False, is_image=True)
+
+
+def described(kind: str, message: str) -> str:
+    """How the SDK logs an exception."""
+    info = {"error_type": f"<class '{kind}'>", "error_message": message, "error_traceback": f"...\n{kind}: {message}\n"}
+    return f"ERROR  | local_test | Captured Handler Exception\nERROR  | {json.dumps(info, indent=4)}\n"
+
+
+def code(text: str, place: Place = HERE) -> str | None:
+    found = excuse(text, place)
+    return found.code if found else None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KeyError: 'HF_TOKEN'",
+        described("KeyError", "'HF_TOKEN'"),
+        "ValueError: AWS_SECRET_ACCESS_KEY is not set",
+        "RuntimeError: missing environment variable OPENAI_API_KEY",
+        "the SDK: Job x failed with error: BUCKET_ACCESS_KEY_ID must be set",
+        "pydantic.ValidationError: Error: please set HUGGING_FACE_HUB_TOKEN",
+    ],
+)
+def test_secret_that_was_not_given(text):
+    assert code(text) == code(text, CONTAINER) == "needs_secret"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Warning: unauthenticated requests to the Hub. Please set a HF_TOKEN for higher limits.\nKeyError: 'a'",
+        "KeyError: 'MODEL_NAME'",
+        "KeyError: 'MAX_TOKENS'",
+        "KeyError: 'token'",
+        "ValueError: max_tokens is required",
+        "ValueError: eos_token is not set",
+    ],
+)
+def test_what_is_no_secret(text):
+    assert code(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OSError: You are trying to access a gated repo.",
+        "huggingface_hub.errors.GatedRepoError: 403 Client Error.",
+        "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https://huggingface.co/api/x",
+        "OSError: Access to model a/b is restricted",
+    ],
+)
+def test_token_that_was_not_given(text):
+    assert code(text) == "needs_token"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "requests.exceptions.ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=8188): Max retries exceeded",
+        "aiohttp.ClientConnectorError: Cannot connect to host localhost:3000 ssl:default",
+        "urllib.error.URLError: <urlopen error [Errno 111] Connection refused>",
+        "requests.HTTPError: 503 Server Error: Service Unavailable for url: http://127.0.0.1:8188/prompt",
+    ],
+)
+def test_server_of_the_workers_own_is_not_the_network(text):
+    assert code(text) is None
+    # What is wrong with the network stays wrong, whatever else there is.
+    assert code(f"{text}\nConnectionResetError: [Errno 104] Connection reset by peer") == "network"
+
+
+def test_what_is_gone_is_the_repositorys_own():
+    assert code("requests.exceptions.HTTPError: 404 Client Error: Not Found for url: https://a/b") is None
+    assert code("RuntimeError: 410 Client Error: Gone for url: https://a/b") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("urllib.error.URLError: <urlopen error timed out>", "network"),
+        ("ConnectionResetError: [Errno 104] Connection reset by peer", "network"),
+        ("requests.HTTPError: 503 Server Error: for url: https://a/b", "network"),
+        ("OSError: We couldn't connect to 'https://huggingface.co' to load this file", "network"),
+        ("aiohttp.ClientConnectorError: Cannot connect to host a:443 ssl:default", "network"),
+        ("http.client.RemoteDisconnected: Remote end closed connection without response", "network"),
+        (described("MemoryError", ""), "out_of_memory"),
+        ("RuntimeError: DataLoader worker (pid 7) is killed by signal: Killed.", "out_of_memory"),
+        ("CalledProcessError: Command 'x' died with <Signals.SIGKILL: 9>.", "out_of_memory"),
+    ],
+)
+def test_the_worlds_trouble(text, expected):
+    assert code(text) == code(text, CONTAINER) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FileNotFoundError: [Errno 2] No such file or directory: '/models/a.bin'", "engine_limit"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'settings.json'", "engine_limit"),
+        (f"FileNotFoundError: [Errno 2] No such file or directory: '{ROOT}/app/settings.json'", "engine_limit"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: '/app/config.json'", "engine_limit"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'config.json'", None),
+        ("FileNotFoundError: [Errno 2] No such file or directory: '/other/a.bin'", None),
+        ("PermissionError: [Errno 13] Permission denied: '/outputs'", "engine_limit"),
+        ("FileExistsError: [Errno 17] File exists: '/outputs'", "engine_limit"),
+        ("FileExistsError: [Errno 17] File exists: 'outputs'", None),
+        (f"PermissionError: [Errno 13] Permission denied: '{ROOT}/app/x'", None),
+        ("OSError: [Errno 98] Address already in use", "port_in_use"),
+    ],
+)
+def test_what_this_machine_is_not(text, expected):
+    assert code(text) == expected
+    assert code(text, CONTAINER) is None
+
+
+def test_memory_that_the_kernel_took_back():
+    place = Place(has_gpu=False, gaps=(), in_image=lambda _: False, is_image=False, killed_for_memory=True)
+    assert code("RuntimeError: a helper is gone", place) == "out_of_memory"
+    assert code("RuntimeError: a helper is gone") is None
