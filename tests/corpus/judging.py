@@ -86,6 +86,11 @@ class Seen:
         return None
 
 
+def asks_network(case: Case) -> bool:
+    """Whether its truth is about the network; other cases name images and addresses that don't all exist."""
+    return any(each.check in NETWORK_NAMES for each in case.expected)
+
+
 def judge(case: Case, *, artefact: Path, packages: Path, folder: Path) -> Seen:
     """Judge a case as its kind asks for.
 
@@ -107,7 +112,7 @@ def judge(case: Case, *, artefact: Path, packages: Path, folder: Path) -> Seen:
         if case.gpu:
             environment["PATH"] = f"{_with_gpu(folder)}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         if case.kind is Kind.STATIC:
-            return judge_statically(repository, case, environment, packages, network=True)
+            return judge_statically(repository, case, environment, packages, network=asks_network(case))
         return _judge_wholly(case, repository, web, environment, artefact, packages, folder)
 
 

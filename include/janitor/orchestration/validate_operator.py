@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _FIRST_POLL = timedelta(milliseconds=300)
 _POLL_GROWTH = 1.5
 _LONGEST_PAUSE_HERE = timedelta(seconds=20)
+_LONGEST_PLACE_WAIT = timedelta(minutes=5)
+"""Then the launch is asked anyway: it knows of the hard limit."""
 """A longer pause of the placement is spent deferred."""
 
 
@@ -106,10 +108,15 @@ class ValidateOperator(BaseOperator):
             if isinstance(step, Launched):
                 self.log.info("%s takes over", step.instance_id)
                 break
-            until = step.until if isinstance(step, NotYet) else datetime.now(timezone.utc) + settings.poll_interval
-            pause = max((until - datetime.now(timezone.utc)).total_seconds(), 0)
-            self.log.info("%s", step.why if isinstance(step, NotYet) else "every place is held")
-            if pause > _LONGEST_PAUSE_HERE.total_seconds():
-                self.defer(trigger=PlaceTrigger.at(until), method_name="execute_complete")
-            time.sleep(pause)
+            now = datetime.now(timezone.utc)
+            if not isinstance(step, NotYet):
+                self.log.info("every place is held; waiting without holding a worker")
+                trigger = PlaceTrigger.free(validation_id, step.limit, not_after=now + _LONGEST_PLACE_WAIT)
+                self.defer(trigger=trigger, method_name="execute_complete")
+                continue
+            self.log.info("%s", step.why)
+            pause = max(step.until - now, timedelta(0))
+            if pause > _LONGEST_PAUSE_HERE:
+                self.defer(trigger=PlaceTrigger.at(step.until), method_name="execute_complete")
+            time.sleep(pause.total_seconds())
         return Watch(settings, validation_id)

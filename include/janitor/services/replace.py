@@ -69,7 +69,7 @@ def begin_replacement(settings: Settings, validation_id: UUID, outcome: WatchOut
         if instance is not None:
             ledger.intend_termination(connection, instance.ledger_id, reason_of_loss(outcome))
             ledger.give_up(connection, instance.ledger_id)
-            store.keep_watch_outcome(connection, validation_id, outcome, None, None)
+            store.keep_watch_outcome(connection, validation_id, instance.ledger_id, outcome)
 
 
 def is_being_replaced(settings: Settings, validation_id: UUID) -> bool:

@@ -117,9 +117,10 @@ class Watch:
             store.keep_watch_outcome(
                 connection,
                 self._validation.validation_id,
+                self._instance.ledger_id,
                 self._end.outcome,
-                command.status.value if command else None,
-                command.exit_code if command else None,
+                command_status=command.status.value if command else None,
+                exit_code=command.exit_code if command else None,
             )
             if command is not None and command.status.is_final:
                 ledger.keep_command_end(connection, self._instance.ledger_id, command.ended_at or _now())

@@ -145,14 +145,17 @@ def mark_running(connection: Connection, validation_id: UUID, command_id: str, l
 def keep_watch_outcome(
     connection: Connection,
     validation_id: UUID,
+    ledger_id: int,
     outcome: WatchOutcome,
-    command_status: str | None,
-    exit_code: int | None,
+    *,
+    command_status: str | None = None,
+    exit_code: int | None = None,
 ) -> None:
-    """Keep how watching ended, for `record` to conclude from."""
+    """Keep how watching an instance ended, for `record` to conclude from; nothing where it has a successor."""
     named_queries().keep_watch_outcome(
         connection,
         validation_id=validation_id,
+        ledger_id=ledger_id,
         watch_outcome=outcome.value,
         command_status=command_status,
         command_exit_code=exit_code,

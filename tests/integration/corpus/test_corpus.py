@@ -10,7 +10,7 @@ from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
 from tests.corpus.__main__ import judge_all
 from tests.corpus.case import Case, Kind, fails, passes
 from tests.corpus.catalogue import all_cases
-from tests.corpus.judging import NETWORK_NAMES, STATIC_NAMES, Seen, SeenCheck, judge_statically, make_repository
+from tests.corpus.judging import STATIC_NAMES, Seen, SeenCheck, asks_network, judge_statically, make_repository
 from tests.corpus.matrix import Matrix
 from tests.corpus.real import FOLDER
 from tests.corpus.static import STATIC
@@ -84,11 +84,7 @@ def test_static_case(case, tmp_path):
 
 
 def test_network_cases(tmp_path):
-    cases = [
-        case
-        for case in all_cases()
-        if case.kind is Kind.STATIC and any(each.check in NETWORK_NAMES for each in case.expected)
-    ]
+    cases = [case for case in all_cases() if case.kind is Kind.STATIC and asks_network(case)]
     assert len(cases) >= 10
     matrix = Matrix(judge_all(cases, tmp_path, jobs=2))
     assert matrix.wrong == {}

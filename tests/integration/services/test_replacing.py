@@ -97,6 +97,22 @@ def test_a_lost_instance_is_replaced_once_and_the_validation_ends_right(
     assert conclude_validation(settings, first).conclusion.status is ValidationStatus.ERROR
 
 
+def test_who_still_watches_a_replaced_instance_says_nothing_of_its_successor(
+    settings: Settings, cloud: LocalCloudServer
+) -> None:
+    cloud.set_faults({"box": "hang", "times": 1})
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    launch(settings, first)
+    stale, outcome = lose(settings, first)
+    begin_replacement(settings, first, outcome)
+    replace(settings, first)
+
+    stale.keep()
+
+    assert Watch(settings, first).validation.watch_outcome is None
+    assert wait_for_outcome(Watch(settings, first)) is WatchOutcome.COMMAND_FINISHED
+
+
 def test_a_replacement_that_was_cut_off_goes_on_where_it_was(settings: Settings, cloud: LocalCloudServer) -> None:
     cloud.set_faults({"box": "hang", "times": 1})
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)

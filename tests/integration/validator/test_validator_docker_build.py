@@ -184,6 +184,16 @@ def test_bake_file_leads_nowhere_else(in_docker, make_worker, bake):
     assert (result.status, result.reason) == (ReportStatus.ERROR, ("build", "bake_unclear")), result.output
 
 
+def test_bake_target_of_another_dockerfile_than_the_config_names(in_docker, make_worker):
+    result = in_docker(
+        make_worker(ECHO, {"Dockerfile": QUICK + START, "docker/Dockerfile": BAKED, "docker-bake.hcl": BAKE}),
+        repository={"dockerfile": "Dockerfile"},
+        build={"bake_target": "small", "earlier": [], "image_bytes": None},
+    )
+    assert (result.status, result.reason) == (ReportStatus.ERROR, ("build", "bake_unclear")), result.output
+    assert "the config names Dockerfile, and the target 'small' is built from docker/Dockerfile" in result.output
+
+
 def test_argument_of_a_bake_file_is_no_variable_of_the_client(in_docker, make_worker, tmp_path):
     planted = tmp_path / "planted.so"
     bake = f'target "x" {{ args = {{ LD_PRELOAD = "{planted}", PATH = "/app", DOCKER_HOST = "tcp://127.0.0.1:9" }} }}'

@@ -176,6 +176,8 @@ class TestTests:
             ({"env": {"MODEL": "x"}}, "tests_invalid"),
             ({"env": [{"value": "x"}]}, "tests_invalid"),
             ({"env": [{"key": "A", "value": None}]}, "tests_invalid"),
+            ({"env": [{"key": "A", "value": "x\0y"}]}, "tests_invalid"),
+            ({"env": [{"key": "A=B", "value": "x"}]}, "tests_invalid"),
             ({"allowedCudaVersions": ["twelve"]}, "tests_invalid"),
         ],
     )

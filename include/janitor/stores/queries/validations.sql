@@ -39,10 +39,13 @@ set status = case when finished_at is null then 'running'::validation_status els
     command_id = :command_id, log_stream = :log_stream, running_at = coalesce(running_at, clock_timestamp())
 where validation_id = :validation_id and status in ('launching', 'running');
 
--- name: keep_watch_outcome(validation_id, watch_outcome, command_status, command_exit_code)!
+-- name: keep_watch_outcome(validation_id, ledger_id, watch_outcome, command_status, command_exit_code)!
+-- Whoever still watches an instance that has a successor says nothing of the validation any more.
 update repository_validations
 set watch_outcome = :watch_outcome, command_status = :command_status, command_exit_code = :command_exit_code
-where validation_id = :validation_id and finished_at is null;
+where validation_id = :validation_id and finished_at is null
+  and :ledger_id = (select ledger_id from instances where validation_id = :validation_id
+                    order by generation desc limit 1);
 
 -- name: clear_watch_outcome(validation_id)!
 -- Before another generation is launched: what the earlier instance did says nothing of the new one.

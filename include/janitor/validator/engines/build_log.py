@@ -56,7 +56,7 @@ class CacheUse:
 
 def failing_step(log: str) -> FailedStep | None:
     """The step that failed; None if the log names none."""
-    lines = log.splitlines()
+    lines = _lines(log)
     failed = next((match for line in reversed(lines) if (match := _ERROR.match(line))), None)
     if failed is None:
         return None
@@ -80,7 +80,7 @@ def failing_step(log: str) -> FailedStep | None:
 def running_step(log: str) -> str | None:
     """The step that a build was in when it was ended; None if none had begun or all had ended by themselves."""
     names: dict[str, str] = {}
-    for line in log.splitlines():
+    for line in _lines(log):
         if (ended := _ENDED.match(line)) and ended.group(2) in ("DONE", "CACHED"):
             names.pop(ended.group(1), None)
         elif step := _STEP.match(line):
@@ -92,10 +92,15 @@ def cache_use(log: str) -> CacheUse:
     """How many steps there were, and how many of them came from the cache."""
     steps: set[str] = set()
     cached: set[str] = set()
-    for line in log.splitlines():
+    for line in _lines(log):
         if (step := _STEP.match(line)) and (kind := _INSTRUCTION.match(step.group(2))):
             if kind.group(1) != "FROM":
                 steps.add(step.group(1))
         elif (ended := _ENDED.match(line)) and ended.group(2) == "CACHED":
             cached.add(ended.group(1))
     return CacheUse(steps=len(steps), cached=len(steps & cached))
+
+
+def _lines(log: str) -> list[str]:
+    # BuildKit marks its own lines alone: what a step prints may hold any other line break.
+    return log.split("\n")

@@ -170,6 +170,13 @@ def _recipe(bench: Bench) -> _Recipe:
     text = tree.read(file, most=_BAKE_BYTES).decode("utf-8", errors="replace")
     target = read_bake(text, name=file, wanted=wanted, variables=repository.build_args)
     context, dockerfile = _inside(target)
+    if repository.dockerfile is not None and PurePosixPath(repository.dockerfile) != dockerfile:
+        if wanted is None:
+            return plain
+        raise BakeError(
+            f"the config names {repository.dockerfile}, and the target {target.name!r} is built from {dockerfile}; "
+            "name that one, or none"
+        )
     if not tree.is_file(dockerfile) or not (context == PurePosixPath(".") or tree.is_folder(context)):
         raise BakeError(f"the target {target.name!r} is built from {dockerfile}, which is not there")
     return _Recipe(context=context, dockerfile=dockerfile, stage=target.stage, args=target.args, target=target.name)

@@ -234,7 +234,9 @@ def _environment(problems: Problems, env: Any) -> dict[str, str]:
                 problems.add(_CODE, f"{where}.value must be a string, not {type_name(value)}")
                 continue
             value = "true" if value else "false"
-        if key:
+        if key and ("\0" in f"{key}{value}" or "=" in key):
+            problems.add(_CODE, f"{where} can't be an environment variable: {key!r} or its value holds what none may")
+        elif key:
             values[key] = str(value)
     return values
 
