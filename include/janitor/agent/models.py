@@ -95,7 +95,7 @@ def _openai(spec: AgentSpec, key: str | None) -> Choice | Skip:
 def _bedrock(spec: AgentSpec, settings: AgentSettings) -> Choice | Skip:
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
     from pydantic_ai.models.bedrock import BedrockConverseModel  # noqa: PLC0415
     from pydantic_ai.providers.bedrock import BedrockProvider  # noqa: PLC0415
 
@@ -104,14 +104,14 @@ def _bedrock(spec: AgentSpec, settings: AgentSettings) -> Choice | Skip:
         reason = f"{spec.model} needs an AWS region: set JANITOR_REGION"
         return Skip(reason_code="agent_no_credentials", reason=reason)
     session = boto3.Session(region_name=region)
-    credentials = session.get_credentials()
-    if credentials is None:
-        reason = f"{spec.model} needs AWS credentials; this instance has no role that gives any"
-        return Skip(reason_code="agent_no_credentials", reason=reason)
     try:
-        held = credentials.get_frozen_credentials()
-    except BotoCoreError as exc:
+        credentials = session.get_credentials()
+        held = credentials.get_frozen_credentials() if credentials is not None else None
+    except (BotoCoreError, ClientError) as exc:
         reason = f"{spec.model} needs AWS credentials, and this instance's can't be had: {type(exc).__name__}"
+        return Skip(reason_code="agent_no_credentials", reason=reason)
+    if held is None:
+        reason = f"{spec.model} needs AWS credentials; this instance has no role that gives any"
         return Skip(reason_code="agent_no_credentials", reason=reason)
     client = session.client(
         "bedrock-runtime",

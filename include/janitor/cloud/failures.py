@@ -5,12 +5,9 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from janitor.cloud.session import CLIENT_ERRORS
-from janitor.domain.launching import LaunchFailure, classify_launch_failure
+from janitor.domain.launching import LaunchFailure, classify_launch_failure, is_refusal
 
 _SERVER_ERROR = 500
-_CAPACITY_PREFIX = "Insufficient"
-_THROTTLED = ("RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled")
-"""AWS answers these with a 5xx as well, and they say that nothing was done."""
 
 
 def launch_failure_of(exc: BaseException, instance_type: str | None = None) -> LaunchFailure | None:
@@ -24,7 +21,7 @@ def launch_failure_of(exc: BaseException, instance_type: str | None = None) -> L
         code = error.get("Code", "Unknown")
         status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         # A 5xx leaves it open whether an instance was made, except for the codes that say that none was.
-        answered = status < _SERVER_ERROR or code.startswith(_CAPACITY_PREFIX) or code in _THROTTLED
+        answered = status < _SERVER_ERROR or is_refusal(code)
         message = error.get("Message", "")
         return classify_launch_failure(code, message, answered=answered, instance_type=instance_type)
     if isinstance(exc, CLIENT_ERRORS):

@@ -159,6 +159,11 @@ def classify_launch_failure(
     )
 
 
+def is_refusal(aws_code: str) -> bool:
+    """Whether a code says that nothing was launched even where it comes with a 5xx."""
+    return _class_of(aws_code) in (PlacementResult.CAPACITY, PlacementResult.THROTTLED)
+
+
 def _class_of(aws_code: str) -> PlacementResult:
     for result, codes in _CLASSES.items():
         if aws_code in codes:

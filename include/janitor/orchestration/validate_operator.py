@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 _FIRST_POLL = timedelta(milliseconds=300)
 _POLL_GROWTH = 1.5
 _LONGEST_PAUSE_HERE = timedelta(seconds=20)
+"""A longer pause of the placement is spent deferred."""
 _LONGEST_PLACE_WAIT = timedelta(minutes=5)
 """Then the launch is asked anyway: it knows of the hard limit."""
-"""A longer pause of the placement is spent deferred."""
 
 
 class ValidateOperator(BaseOperator):
@@ -78,6 +78,7 @@ class ValidateOperator(BaseOperator):
         defer_at = time.monotonic() + settings.worker_wait.total_seconds()
         pause = min(_FIRST_POLL, settings.poll_interval)
         while True:
+            is_given_up = False
             try:
                 outcome = watch.step()
                 if outcome is not None:
@@ -86,11 +87,15 @@ class ValidateOperator(BaseOperator):
                         return watch, outcome
                     self.log.warning("%s: %s; launching again", watch.watched.instance_id, outcome.value)
                     begin_replacement(settings, validation_id, outcome)
-                    watch = self._watch(settings, validation_id)
-                    defer_at = time.monotonic() + settings.worker_wait.total_seconds()
-                    continue
+                    is_given_up = True
             except (CloudError, DatabaseError) as exc:
                 self.log.warning("can't look right now, trying again: %s", exc)
+            if is_given_up:
+                # What fails here fails this try: the lost instance has nothing more to show, and the next try goes on
+                # with the replacement where it stands.
+                watch = self._watch(settings, validation_id)
+                defer_at = time.monotonic() + settings.worker_wait.total_seconds()
+                continue
             if time.monotonic() >= defer_at:
                 # Also while AWS can't be asked: the triggerer goes on asking and never drops a validation.
                 self.defer(trigger=WatchTrigger.of(validation_id, watch.watched), method_name="execute_complete")

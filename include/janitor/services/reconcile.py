@@ -82,13 +82,15 @@ class _Found:
 def _keep(connection: Connection, found: _Found) -> None:
     row, instance = found.row, found.instance
     if instance is not None and row.instance_id is None:
-        ledger.keep_launched(
+        is_kept = ledger.keep_launched(
             connection,
             row.ledger_id,
             instance.instance_id,
             availability_zone=instance.availability_zone,
             launched_at=instance.launched_at,
         )
+        if not is_kept:
+            return  # the intent was closed since the row was read: the instance is nobody's, and the reaper's to end
         attempts.finish_attempt(connection, row.ledger_id, PlacementResult.LAUNCHED)
         if row.validation_id is not None:
             # The hard limit counts from here, also where the launch itself was cut off before it could say so.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from uuid import UUID
 
-from janitor.domain.errors import DatabaseError
+from janitor.domain.errors import ConflictError, DatabaseError
 from janitor.domain.outcome import Conclusion, conclude_unusable, termination_reason_for
 from janitor.domain.states import TerminationReason
 from janitor.domain.watching import WatchOutcome
@@ -43,9 +43,13 @@ def finish_watched(settings: Settings, watch: Watch, outcome: WatchOutcome) -> C
 
     Raises:
         CloudError: AWS can't be asked.
+        ConflictError: The instance has been given up or has a successor: its end isn't the validation's.
         DatabaseError: Postgres can't be read.
     """
     concluded = watch.conclude()
+    instance = concluded.instance
+    if instance is None or instance.ledger_id != watch.ledger_id or instance.given_up_at is not None:
+        raise ConflictError(f"{watch.watched.instance_id} is being replaced; how it ended decides nothing")
     if outcome is not WatchOutcome.COMMAND_FINISHED:
         return concluded.conclusion
     try:
@@ -69,6 +73,9 @@ def _write(settings: Settings, concluded: Concluded) -> Conclusion:
 def _write_once(settings: Settings, concluded: Concluded) -> Conclusion:
     validation_id, conclusion, stored = concluded.validation.validation_id, concluded.conclusion, concluded.stored
     with transaction(settings.writer_url) as connection, store.refused_if_unstorable():
+        latest = ledger.latest_of_validation(connection, validation_id)
+        if latest is not None and (concluded.instance is None or latest.ledger_id != concluded.instance.ledger_id):
+            raise DatabaseError(f"validation {validation_id} got another instance meanwhile; conclude it again")
         if not store.finish_validation(connection, validation_id, conclusion):
             return store.kept_conclusion(connection, validation_id) or conclusion
         if stored is not None and conclusion.report is not None:

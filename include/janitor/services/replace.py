@@ -42,9 +42,13 @@ def is_replaceable(settings: Settings, watch: Watch, outcome: WatchOutcome) -> b
         instance = ledger.latest_of_validation(connection, validation_id)
         earlier = attempts.attempts_of(connection, validation_id)
     launched = sum(one.result is PlacementResult.LAUNCHED for one in earlier)
-    if instance is None or validation.watch_outcome is not None:
+    if instance is None or validation.status.is_final or validation.run_status.is_final:
         return False
-    if validation.status.is_final or validation.run_status.is_final:
+    if instance.ledger_id != watch.ledger_id:
+        return False  # it has a successor already
+    if instance.given_up_at is not None:
+        return True  # begun before, by a call whose answer was lost
+    if validation.watch_outcome is not None:
         return False
     if instance.termination_reason is not None and instance.termination_reason not in REASONS_OF_LOSS:
         return False  # somebody ended it on purpose

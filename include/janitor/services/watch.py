@@ -75,6 +75,11 @@ class Watch:
         return self._validation
 
     @property
+    def ledger_id(self) -> int:
+        """The row of the instance that is watched."""
+        return self._instance.ledger_id
+
+    @property
     def watched(self) -> Watched:
         """What the trigger needs to go on watching."""
         return Watched(

@@ -12,12 +12,14 @@ import pytest
 from janitor.cloud import instances as ec2
 from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import ConflictError
 from janitor.domain.identity import notice_key_for
 from janitor.domain.states import InstanceState, NoticeKind, TerminationReason, ValidationStatus
 from janitor.domain.watching import WatchOutcome, decide
 from janitor.services.conclude import conclude_validation
 from janitor.services.fleet_view import look_at_fleet
 from janitor.services.launch import Launched
+from janitor.services.record import finish_watched
 from janitor.services.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
 from janitor.services.watch import Watch
 from janitor.settings import Settings
@@ -105,9 +107,15 @@ def test_who_still_watches_a_replaced_instance_says_nothing_of_its_successor(
     launch(settings, first)
     stale, outcome = lose(settings, first)
     begin_replacement(settings, first, outcome)
+    assert is_replaceable(settings, stale, outcome)  # where the answer to what began it was lost
+    with pytest.raises(ConflictError, match="is being replaced"):
+        finish_watched(settings, stale, WatchOutcome.COMMAND_FINISHED)
     replace(settings, first)
 
     stale.keep()
+    assert not is_replaceable(settings, stale, outcome)
+    with pytest.raises(ConflictError, match="is being replaced"):
+        finish_watched(settings, stale, WatchOutcome.COMMAND_FINISHED)
 
     assert Watch(settings, first).validation.watch_outcome is None
     assert wait_for_outcome(Watch(settings, first)) is WatchOutcome.COMMAND_FINISHED

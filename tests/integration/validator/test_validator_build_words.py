@@ -46,6 +46,7 @@ LONG = "true " + "x" * 300
         ("apt-get update", ["E: Release file for http://deb/x is not valid yet (invalid for 2h)."], "clock_wrong"),
         ("go build", ["dial tcp: lookup proxy.golang.org on 127.0.0.11:53: no such host"], "name_resolution"),
         ("go get", ["lookup a: read udp 172.17.0.2:5->127.0.0.53:53: i/o timeout"], "network"),
+        ("go get", ["dial tcp [2600:1f18:4::1]:443: connect: network is unreachable"], "network"),
         ("./fetch", ["runc run failed: unable to start container process: error running hook #0"], "engine_trouble"),
         # Words of the command that are part of an address excuse nothing, nor do they hide what is real.
         ("wget https://x/status/503/y", ["https://x/status/503/y: 502 Bad Gateway"], "server_trouble"),

@@ -140,7 +140,17 @@ def test_host_that_is_asked_in_spite_of_the_proxy_is_judged_too():
     assert trouble(client, "http://localhost:1/") is WebTrouble.REFUSED
 
 
-@pytest.mark.parametrize("url", ["http://[::1/", "http://host:99999/", "http://host:port/x", "http:// /", "https://"])
+NONSENSE = [
+    "http://[::1/",
+    "http://host:99999/",
+    "http://host:port/x",
+    "http:// /",
+    "https://",
+    "https://\ud800@host/x",
+]
+
+
+@pytest.mark.parametrize("url", NONSENSE, ids=ascii)
 def test_nonsense_is_refused_and_no_mistake_of_ours(url):
     assert trouble(web(), url) is WebTrouble.REFUSED
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from janitor.domain.config_fields import Market
-from janitor.domain.launching import LaunchVerdict, classify_launch_failure
+from janitor.domain.launching import LaunchVerdict, classify_launch_failure, is_refusal
 from janitor.domain.placement import (
     LONGEST_THROTTLE_PAUSE,
     PATIENCE,
@@ -162,6 +162,12 @@ def test_every_refusal_has_its_class(
 ) -> None:
     failure = classify_launch_failure(code, "words of AWS", answered=answered)
     assert (failure.result, failure.verdict, failure.aws_code) == (result, verdict, code)
+
+
+def test_only_a_refusal_says_that_nothing_was_launched_where_it_comes_with_a_5xx() -> None:
+    refusals = ("InsufficientInstanceCapacity", "RequestLimitExceeded", "EC2ThrottledException", "Throttling")
+    assert all(map(is_refusal, refusals))
+    assert not any(map(is_refusal, ("InternalError", "Unavailable", "ServiceUnavailable", "Unknown")))
 
 
 def test_a_quota_is_named_by_its_code() -> None:

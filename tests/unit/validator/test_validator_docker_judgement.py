@@ -15,6 +15,7 @@ from janitor.validator.engines.build_log import CacheState, cache_use, failing_s
 from janitor.validator.engines.docker_client import DockerClient
 from janitor.validator.engines.docker_start import judge_start
 from janitor.validator.engines.excuses import Place
+from janitor.validator.engines.gpu_probe import torch_probe
 from janitor.validator.engines.gpu_use import GpuWatch
 from janitor.validator.engines.host_gpu import query_gpu
 from janitor.validator.engines.trouble import build_trouble
@@ -223,6 +224,17 @@ class TestGpuUse:
         watch.stop()
         assert watch.use is not None
         assert not watch.use.was_used
+
+    def test_slow_looks_may_miss_what_comes_and_goes(self, tmp_path):
+        script(tmp_path / "bin", "nvidia-smi", "sleep 1.6; echo '100, 0'")
+        watch = GpuWatch({"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"})
+        watch.start()
+        watch.stop()
+        assert watch.use is not None
+        assert (watch.use.was_used, watch.use.may_be_missed) == (False, True)
+        # What the probe does is held for longer than the host takes to look.
+        assert watch.look_seconds > 3
+        assert f"time.monotonic() + {3 * watch.look_seconds:.1f}" in torch_probe(watch.look_seconds)
 
     def test_what_cannot_be_measured_is_not_known(self, tmp_path):
         watch = GpuWatch({"PATH": str(tmp_path)})

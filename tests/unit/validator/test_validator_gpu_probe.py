@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.engines.gpu_probe import TORCH_PROBE, GpuCase, judge_gpu
+from janitor.validator.engines.gpu_probe import GpuCase, judge_gpu, torch_probe
 from janitor.validator.findings import EvidenceMaker
 from janitor.validator.processes.capture import Capture
 from janitor.validator.processes.supervisor import Outcome
@@ -121,7 +121,7 @@ def run_probe(folder, torch: str | None) -> dict:
     if torch is not None:
         (folder / "torch.py").write_text(torch)
     environment = {"PYTHONPATH": str(folder), "PATH": os.environ["PATH"]}
-    argv = [sys.executable, "-S", "-c", TORCH_PROBE]
+    argv = [sys.executable, "-S", "-c", torch_probe()]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 

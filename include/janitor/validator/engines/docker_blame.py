@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from janitor.validator.bench import Bench
 from janitor.validator.engines.build_log import FailedStep
+from janitor.validator.engines.loopback import LOOPBACK
 from janitor.validator.engines.trouble import Trouble, build_trouble, world_trouble
 from janitor.validator.repository.tree import UnreadableError
 
@@ -23,7 +24,6 @@ _MOST_SCRIPTS = 5
 _MOST_SCRIPT_CHARACTERS = 64 * 1024
 _SHORT_TAIL = 4_000
 
-_LOOPBACK = re.compile(r"(?i)\blocalhost\b|\b127\.\d+\.\d+\.\d+\b|\[?::1\]?(?=[\s:/'\"]|$)|\b0\.0\.0\.0\b")
 _KILL_CLAIM = re.compile(
     r"(?i)signal: killed|killed signal terminated program|OOMKilled|out of memory: killed|^killed$"
 )
@@ -187,7 +187,7 @@ def _believed(line: str, own: str, killed: bool | None) -> str:
     if killed is False and _KILL_CLAIM.search(line):
         return ""
     # Within a step the machine itself is the step's container.
-    if _looks_like_trouble(line) and _LOOPBACK.search(_RESOLVER.sub("", line)):
+    if _looks_like_trouble(line) and LOOPBACK.search(_RESOLVER.sub("", line)):
         return ""
     return _without_own(line, own)
 

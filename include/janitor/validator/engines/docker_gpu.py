@@ -12,11 +12,11 @@ from janitor.validator.engines.docker_container import Containers
 from janitor.validator.engines.docker_start import Refusal, engine_refusal
 from janitor.validator.engines.gpu_probe import (
     CUDA_VARIABLES,
-    TORCH_PROBE,
     GpuCase,
     GpuShown,
     cuda_version,
     judge_gpu,
+    torch_probe,
 )
 from janitor.validator.engines.gpu_use import GpuWatch
 from janitor.validator.findings import errored
@@ -49,7 +49,7 @@ def show_gpu(bench: Bench, containers: Containers, watch: GpuWatch, config: Mapp
         return GpuShown(finding=errored(code, reason, log, outcome=smi, required=required), cuda_detected=None)
     watch.start()
     try:
-        torch = _probe_torch(bench, containers)
+        torch = _probe_torch(bench, containers, torch_probe(watch.look_seconds))
     finally:
         watch.stop()
     use = watch.use
@@ -66,13 +66,13 @@ def show_gpu(bench: Bench, containers: Containers, watch: GpuWatch, config: Mapp
     return judge_gpu(smi, torch, evidence=bench.evidence, case=case)
 
 
-def _probe_torch(bench: Bench, containers: Containers) -> Outcome:
+def _probe_torch(bench: Bench, containers: Containers, probe: str) -> Outcome:
     """The torch of the interpreter that the worker uses; of another where that one is not found or has none."""
     target = given(bench.known.command).target
     programs = [*([target.interpreter] if target is not None else []), "python3", "python"]
     outcome: Outcome | None = None
     for program in dict.fromkeys(programs):
-        outcome = _probed(containers, program)
+        outcome = _probed(containers, program, probe)
         if outcome.exit_code != _NOT_FOUND:
             break
     first = given(outcome)
@@ -81,11 +81,11 @@ def _probe_torch(bench: Bench, containers: Containers) -> Outcome:
     if facts.get("torch") is None and isinstance(others, list):
         # A script may have chosen an environment that the command doesn't name.
         for program in others[:_MOST_OTHERS]:
-            found = _probed(containers, str(program))
+            found = _probed(containers, str(program), probe)
             if (json_line(found.output.text) or {}).get("torch") is not None:
                 return found
     return first
 
 
-def _probed(containers: Containers, program: str) -> Outcome:
-    return containers.run(["--entrypoint", program], ["-c", TORCH_PROBE], limit=_LIMIT).outcome
+def _probed(containers: Containers, program: str, probe: str) -> Outcome:
+    return containers.run(["--entrypoint", program], ["-c", probe], limit=_LIMIT).outcome

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from janitor.validator.engines.gaps import Gap, listed
+from janitor.validator.engines.loopback import LOOPBACK
 from janitor.validator.engines.trouble import Trouble
 
 _AROUND = 120
@@ -40,7 +41,6 @@ _NETWORK = re.compile(
     r"|couldn't connect to '?https?://|getaddrinfo failed|outgoing traffic has been disabled"
     r"|check your (?:internet )?connection"
 )
-_LOOPBACK = re.compile(r"(?<![\w.])(?:127\.0\.0\.1|localhost|0\.0\.0\.0|\[?::1\]?)(?![\w.])")
 _TOKEN = re.compile(
     r"(?i)\b40[13] client error|gated ?repo|access to model .{0,200} is restricted|LocalTokenNotFoundError"
     r"|you must be authenticated|please log ?in .{0,60}(?:hugging|hf)"
@@ -154,7 +154,7 @@ def _not_the_image(text: str, place: Place) -> Trouble | None:
 
 def _is_its_own(text: str, match: re.Match[str]) -> bool:
     """Whether what looks like the network is a server of the worker's own, on the loopback interface."""
-    return _LOOPBACK.search(_around(text, match)) is not None
+    return LOOPBACK.search(_around(text, match)) is not None
 
 
 def _is_in_image(path: str, place: Place) -> bool:

@@ -12,7 +12,7 @@ from janitor.validator.engines.docker_client import json_line
 from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, passed, skipped
 from janitor.validator.processes.supervisor import Outcome
 
-TORCH_PROBE = """\
+_PROBE = """\
 import importlib.util, glob, json, os, sys, time
 from os import environ
 facts = {"torch": None, "visible": environ.get("CUDA_VISIBLE_DEVICES")}
@@ -55,9 +55,9 @@ except Exception as exc:
     facts["error"] = f"{type(exc).__name__}: {exc}"[:500]
 print()
 print(json.dumps(facts))
-""".replace("HOLD", "4")
-"""Python that describes torch, computes something with it on the GPU, and then holds memory there for some seconds,
-so that the host sees it; its last line is JSON."""
+"""
+_HOLD_SECONDS = 4.0
+_LOOKS = 3
 
 CUDA_VARIABLES = ("CUDA_VERSION", "NVIDIA_REQUIRE_CUDA", "NV_CUDA_CUDART_VERSION")
 """What images made for CUDA set. Source: nvidia/cuda's Dockerfiles."""
@@ -66,6 +66,17 @@ _KILLED = 137
 _EXPECTED_SUM = 128.0
 _HIDDEN = frozenset({"", "-1", "none", "void", "NoDevFiles"})
 _NO_MEMORY = re.compile(r"(?i)out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED")
+
+
+def torch_probe(look_seconds: float = 0.0) -> str:
+    """Python that describes torch, computes something with it on the GPU, and then holds memory there for some seconds.
+
+    Its last line is JSON.
+
+    Args:
+        look_seconds: How long the host takes to look at its GPU; memory is held long enough for it to be seen.
+    """
+    return _PROBE.replace("HOLD", f"{max(_HOLD_SECONDS, _LOOKS * look_seconds):.1f}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +113,7 @@ def judge_gpu(smi: Outcome, torch: Outcome | None, *, evidence: EvidenceMaker, c
 
     Args:
         smi: `nvidia-smi -L` in a container of the image.
-        torch: `TORCH_PROBE` in another.
+        torch: `torch_probe` in another.
         evidence: Makes the evidence.
         case: See there.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,8 @@ _QUERY_SECONDS = 10
 _LEAST_RISE_BYTES = 64 * 1024**2
 """Less than any CUDA context takes (about 100 MiB and up), more than a driver's own ups and downs."""
 _LEAST_UTILISATION = 1
+_LONGEST_GAP_SECONDS = 3.0
+"""Between two looks: what computes for a shorter time can be missed."""
 _QUERY = ["nvidia-smi", "--query-gpu=memory.used,utilization.gpu", "--format=csv,noheader,nounits"]
 _PROCESSES = ["nvidia-smi", "--query-compute-apps=pid", "--format=csv,noheader"]
 
@@ -31,6 +34,8 @@ class GpuUse:
     """How many came to the GPUs that were not there before."""
     was_busy: bool = False
     """Whether something else worked on them before the start, so that utilisation shows nothing."""
+    longest_gap_seconds: float = 0.0
+    """Between two looks."""
 
     @property
     def was_used(self) -> bool:
@@ -40,6 +45,11 @@ class GpuUse:
             or self.processes > 0
             or (self.utilisation >= _LEAST_UTILISATION and not self.was_busy)
         )
+
+    @property
+    def may_be_missed(self) -> bool:
+        """Whether a short use can have come and gone unseen, as on a host whose nvidia-smi is slow."""
+        return not self.was_used and self.longest_gap_seconds > _LONGEST_GAP_SECONDS
 
     def described(self) -> str:
         """In words."""
@@ -74,6 +84,8 @@ class GpuWatch:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = dict(environment)
         self._stopping = threading.Event()
+        self._look_seconds = 0.0
+        self._gap_seconds = 0.0
         self._thread: threading.Thread | None = None
         self._before: _Sample | None = None
         self._rise = 0
@@ -92,11 +104,19 @@ class GpuWatch:
             utilisation=self._utilisation,
             processes=len(self._came),
             was_busy=self._was_busy,
+            longest_gap_seconds=self._gap_seconds,
         )
+
+    @property
+    def look_seconds(self) -> float:
+        """How long the look at the last start took."""
+        return self._look_seconds
 
     def start(self) -> None:
         """Take the state before, and go on sampling in a thread."""
+        began = time.monotonic()
         first = self._sample()
+        self._look_seconds = time.monotonic() - began
         if first is None:
             return
         if self._before is None:
@@ -106,8 +126,9 @@ class GpuWatch:
         else:
             known = [each for each in (first.memory_bytes, self._before.memory_bytes) if each is not None]
             self._before = replace(first, memory_bytes=min(known, default=None))
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._watch, name="gpu-use", daemon=True)
+        # A thread of an earlier start may still wait for its last answer: its event stays set.
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, args=(self._stopping,), name="gpu-use", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -120,12 +141,16 @@ class GpuWatch:
     def forget(self) -> None:
         """Start anew with what was seen, but for the state before."""
         self._rise = self._utilisation = self._samples = 0
+        self._gap_seconds = 0.0
         self._came.clear()
 
-    def _watch(self) -> None:
+    def _watch(self, stopping: threading.Event) -> None:
+        seen_at = time.monotonic()
         while True:
-            last = self._stopping.wait(_INTERVAL_SECONDS)
+            last = stopping.wait(_INTERVAL_SECONDS)
             sample, before = self._sample(), self._before
+            self._gap_seconds = max(self._gap_seconds, time.monotonic() - seen_at)
+            seen_at = time.monotonic()
             if sample is not None and before is not None and (sample.tells or before.tells):
                 if sample.memory_bytes is not None and before.memory_bytes is not None:
                     self._rise = max(self._rise, sample.memory_bytes - before.memory_bytes)

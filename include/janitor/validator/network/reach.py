@@ -70,7 +70,7 @@ class Target:
     port: int
     path: str
     """With the query, quoted."""
-    user: str | None
+    user: bytes | None
     """`name:password` of the address."""
 
     @property
@@ -108,13 +108,13 @@ def parse_target(url: str) -> Target:
         port = parts.port
         path = urllib.parse.quote(parts.path or "/", safe=_KEPT)
         query = urllib.parse.quote(parts.query, safe=_KEPT)
+        user = None
+        if parts.username is not None:
+            user = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}".encode()
     except ValueError as exc:  # UnicodeError is one
         raise WebError(WebTrouble.REFUSED, f"{url[:200]!r} is no address: {exc}") from exc
     if parts.scheme not in _PORTS or not host or any(character.isspace() for character in host):
         raise WebError(WebTrouble.REFUSED, f"{url[:200]!r} is no http or https address")
-    user = None
-    if parts.username is not None:
-        user = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
     return Target(
         scheme=parts.scheme,
         host=host.lower(),

@@ -77,7 +77,7 @@ class Web:
         sent = dict(headers or {})
         target = parse_target(url)
         if target.user is not None:
-            sent.setdefault("Authorization", f"Basic {base64.b64encode(target.user.encode()).decode()}")
+            sent.setdefault("Authorization", f"Basic {base64.b64encode(target.user).decode()}")
         first = target.origin
         for _ in range(_REDIRECTS + 1):
             if target.origin != first:
