@@ -13,6 +13,7 @@ SLOWEST_FIRST = (
     "dags",
     "integration/localcloud",
     "integration/killers",
+    "integration/validator/docker",
     "integration/validator",
     "integration/stack",
     "acceptance",
@@ -22,7 +23,7 @@ SLOWEST_FIRST = (
 def group_of(nodeid: str) -> str:
     """The folder that shares what is expensive, for example `integration/stack` or `unit`."""
     parts = PurePosixPath(nodeid.split("::", 1)[0]).parts[1:-1]
-    return "/".join(parts[:2] if parts[:1] in (("integration",), ("dags",)) else parts[:1])
+    return "/".join(parts if parts[:1] in (("integration",), ("dags",)) else parts[:1])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -217,6 +217,19 @@ ENDINGS = (
         },
     ),
     Case(
+        name="sample_job_off_the_platform",
+        holds="FALSE BLAME: a program that gives the SDK a sample job, and serves on the platform alone",
+        truth=R.ERROR,
+        expected=(errs(API, "api_not_served"), skips(LOCAL, "other_job")),
+        files={
+            "handler.py": handler(
+                _OK,
+                before="import json\nimport os\nimport sys\n\nif 'RUNPOD_WEBHOOK_GET_JOB' not in os.environ:\n"
+                '    sys.argv = [sys.argv[0], "--test_input", json.dumps({"input": {"text": "x"}})]',
+            )
+        },
+    ),
+    Case(
         name="line_that_has_no_end",
         holds="FALSE BLAME: a progress bar without a newline stands before the SDK's own lines",
         truth=R.SUCCESS,

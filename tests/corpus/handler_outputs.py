@@ -32,6 +32,17 @@ LOOKALIKES = {
     "text": "an error, a Traceback (most recent call last), and <generator object f at 0x7f3a> in words",
 }
 
+PROSE = [
+    "...",
+    "",
+    " ",
+    "for i in range(10):",
+    "Use tensor (rank 2)",
+    "{1, 2}",
+    'plan b "x"',
+    "<class 'int'> is the type",
+]
+
 OUTPUTS = (
     Case(
         name="output_false",
@@ -129,6 +140,20 @@ OUTPUTS = (
         ),
     ),
     Case(
+        name="output_defaultdict",
+        holds="FALSE BLAME: the type that makes a defaultdict's missing values is printed, and not sent",
+        truth=R.SUCCESS,
+        expected=(passes(API), skips(LOCAL, "result_unread")),
+        files=_returns('{"counts": counts}', "import collections\n\ncounts = collections.defaultdict(int, cat=3)"),
+    ),
+    Case(
+        name="output_cut_within_a_text",
+        holds="FALSE BLAME: the SDK cuts a long result, and what is left of it begins within a text",
+        truth=R.SUCCESS,
+        expected=(passes(API), skips(LOCAL, "result_truncated")),
+        files=_returns('{"text": "word " * 700, "n": list(range(600)), "labels": ["a", "b", "c"]}'),
+    ),
+    Case(
         name="output_not_a_number",
         holds="FALSE BLAME: NaN, which the SDK sends as it is and its API as null",
         truth=R.SUCCESS,
@@ -210,5 +235,28 @@ OUTPUTS = (
         truth=R.SUCCESS,
         expected=(passes(API),),
         files=only_api(handler('yield "a"\nyield {"n": 2}'), {**case(), "expectedOutput": ["a", {"n": 2}]}),
+    ),
+    Case(
+        name="stream_of_code",
+        holds="FALSE BLAME: texts that a generator yields stand in the log without quotes",
+        truth=R.SUCCESS,
+        expected=(passes(API),),
+        files=only_api(handler(f"for text in {PROSE!r}:\n    yield text")),
+    ),
+    Case(
+        name="stream_of_code_and_objects",
+        holds="FALSE BLAME: the same from an async generator, beside an object",
+        truth=R.SUCCESS,
+        expected=(passes(API),),
+        files=only_api(
+            handler(f'for text in {PROSE!r}:\n    yield text\nyield {{"n": 2}}', definition="async def handler(job):")
+        ),
+    ),
+    Case(
+        name="stream_of_bytes",
+        holds="FALSE PASS: bytes that a generator yields, which the API makes a text of",
+        truth=R.FAILED,
+        expected=(fails(API, "output_not_json"),),
+        files=only_api(handler('yield "b"\nyield b"abc"')),
     ),
 )

@@ -9,6 +9,21 @@ from tests.corpus.workers import DOCKERFILE, SDK
 C, R = CheckName, ReportStatus
 _NOWHERE = "http://127.0.0.1:9"
 _AT_ONCE = {"UV_HTTP_RETRIES": "0"}
+_STAGES = """\
+FROM python:3.11-slim AS a
+RUN mkdir -p /made && echo idna==3.7 > /made/made.txt
+FROM python:3.11-slim AS b
+WORKDIR /b
+COPY requirements.txt .
+{}
+FROM python:3.11-slim
+COPY --from=b /install /usr/local
+WORKDIR /app
+COPY handler.py test_input.json ./
+CMD ["python", "-u", "handler.py"]
+"""
+_IN_STAGE = "RUN pip install --prefix=/install -r requirements.txt"
+_FILTERED = DOCKERFILE.replace("-r requirements.txt", "-r <(grep -v janitor requirements.txt)")
 _SETUP = "from setuptools import setup\n\nsetup(name='mine', version='1', {})\n"
 
 
@@ -67,6 +82,79 @@ PACKAGES = (
         truth=R.ERROR,
         expected=(errs(C.BUILD, "engine_limit"),),
         files=_runs("echo idna==3.7 > made.txt && pip install -r made.txt"),
+    ),
+    Case(
+        name="installed_in_another_stage",
+        holds="FALSE BLAME: a stage of its own installs, from a file that the image never has",
+        truth=R.SUCCESS,
+        expected=(passes(C.BUILD), passes(C.HANDLER_LOCAL)),
+        files={"Dockerfile": _STAGES.format(_IN_STAGE)},
+    ),
+    Case(
+        name="installed_in_a_stage_below_another",
+        holds="FALSE BLAME: the stage that installs is the one that the copied stage builds on",
+        truth=R.SUCCESS,
+        expected=(passes(C.BUILD), passes(C.HANDLER_LOCAL)),
+        files={"Dockerfile": _STAGES.format(f"{_IN_STAGE}\nFROM b AS c\nRUN mkdir /c").replace("--from=b", "--from=c")},
+    ),
+    Case(
+        name="installed_from_a_mount",
+        holds="FALSE BLAME: a requirements file that only the command sees",
+        truth=R.SUCCESS,
+        expected=(passes(C.BUILD), passes(C.HANDLER_LOCAL)),
+        files={
+            "Dockerfile": DOCKERFILE.replace("COPY requirements.txt .\n", "").replace(
+                "RUN pip", "RUN --mount=type=bind,source=requirements.txt,target=requirements.txt pip"
+            )
+        },
+    ),
+    Case(
+        name="installed_from_the_mounted_context",
+        holds="FALSE BLAME: the same of the whole context, in a stage of its own",
+        truth=R.SUCCESS,
+        expected=(passes(C.BUILD), passes(C.HANDLER_LOCAL)),
+        files={
+            "Dockerfile": _STAGES.format(_IN_STAGE.replace("RUN", "RUN --mount=target=/src").replace("-r ", "-r /src/"))
+        },
+    ),
+    Case(
+        name="stage_lacks_its_requirements",
+        holds="a stage's own requirements file that nobody puts there",
+        truth=R.FAILED,
+        expected=(fails(C.BUILD, "requirements_missing"),),
+        files={"Dockerfile": _STAGES.format("RUN pip install --prefix=/install -r missing.txt")},
+    ),
+    Case(
+        name="stage_copies_what_another_made",
+        holds="FALSE BLAME: a requirements file that an earlier stage made",
+        truth=R.ERROR,
+        expected=(errs(C.BUILD, "engine_limit"),),
+        files={"Dockerfile": _STAGES.format(f"COPY --from=a /made /b\n{_IN_STAGE} -r made.txt")},
+    ),
+    Case(
+        name="stage_mounts_what_another_has",
+        holds="FALSE BLAME: a requirements file that a mount brings from another stage",
+        truth=R.ERROR,
+        expected=(errs(C.BUILD, "engine_limit"),),
+        files={
+            "Dockerfile": _STAGES.replace("echo idna==3.7 >", "touch").format(
+                "RUN --mount=from=a,source=/made,target=/else pip install --prefix=/install -r /else/other.txt"
+            )
+        },
+    ),
+    Case(
+        name="requirements_are_filtered",
+        holds="FALSE BLAME: the shell leaves a line of the requirements file out",
+        truth=R.ERROR,
+        expected=(errs(C.BUILD, "engine_limit"),),
+        files={"Dockerfile": _FILTERED, **_needs("no-such-package-of-janitor==1.0")},
+    ),
+    Case(
+        name="filter_leaves_nothing_out",
+        holds="FALSE BLAME: the same where the whole file can be installed",
+        truth=R.SUCCESS,
+        expected=(passes(C.BUILD), passes(C.HANDLER_LOCAL)),
+        files={"Dockerfile": _FILTERED},
     ),
     Case(
         name="package_does_not_build",

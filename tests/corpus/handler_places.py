@@ -10,6 +10,15 @@ from tests.corpus.workers import DOCKERFILE, case, cases_json, handler
 C, R = CheckName, ReportStatus
 LOCAL, API = C.HANDLER_LOCAL, C.HANDLER_API
 _OK = 'return {"ok": 1}'
+_INTO_WORKSPACE = """\
+FROM {}
+COPY requirements.txt /workspace
+COPY handler.py /workspace
+COPY test_input.json /workspace
+WORKDIR /workspace
+RUN pip install -r requirements.txt
+CMD ["python", "-u", "handler.py"]
+"""
 _HUB = "https://huggingface.co/api/models/org/big"
 
 
@@ -89,6 +98,22 @@ PLACES = (
         files={
             "Dockerfile": DOCKERFILE.replace("CMD", "RUN mkdir -p /models/janitor-corpus\nCMD"),
             "handler.py": handler(f'open("/models/janitor-corpus/a.bin", "w").close()\n{_OK}'),
+        },
+    ),
+    Case(
+        name="copied_into_a_folder_of_the_base",
+        holds="FALSE BLAME: a COPY without a slash into a folder that the base brings, as the WORKDIR after it tells",
+        truth=R.SUCCESS,
+        expected=(passes(C.BUILD), passes(LOCAL)),
+        files={"Dockerfile": _INTO_WORKSPACE.format("runpod/base:0.6.2-cpu")},
+    ),
+    Case(
+        name="file_in_place_of_a_folder",
+        holds="FALSE BLAME: files that can't lie here as the copies put them",
+        truth=R.ERROR,
+        expected=(errs(C.BUILD, "engine_limit"),),
+        files={
+            "Dockerfile": DOCKERFILE.replace("CMD", "COPY test_input.json /data\nCOPY requirements.txt /data/\nCMD")
         },
     ),
     Case(

@@ -88,6 +88,15 @@ def test_large_files_are_not_copied(files: ImageFolder, tmp_path: Path):
     assert files.real("/app/state.json").stat().st_ino != (tmp_path / "source" / "state.json").stat().st_ino
 
 
+def test_folder_of_its_own_leaves_the_image_alone(files: ImageFolder, workspace: Workspace, tmp_path: Path):
+    own = ImageFolder(workspace, workspace.root / "build-0")
+    own.lay_out({"/b/state.json": PurePosixPath("state.json")}, tmp_path / "source", "/b")
+    assert own.real("/b/state.json").read_text() == "{}"
+    assert not files.real("/b").exists()
+    with pytest.raises(OSError, match="build-0"):
+        own.lay_out({"/b": PurePosixPath("state.json"), "/b/c": PurePosixPath("link")}, tmp_path / "source", "/b")
+
+
 def test_no_path_leads_out_of_the_folder(files: ImageFolder):
     assert files.real("/../../etc/passwd") == files.real("/etc/passwd")
 

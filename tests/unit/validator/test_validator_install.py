@@ -159,3 +159,42 @@ def test_what_is_installed_instead_is_told():
     ]
     # What must resolve is what the build can't do without.
     assert [each.arguments[0] for each in found.installs] == ["d"]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "pip install -r <(grep -v torch requirements.txt)",
+        "pip install -r $(ls requirements*.txt)",
+        "pip install `cat packages.txt`",
+        "pip install ./wheels/*.whl",
+        "pip install wheels/*",
+    ],
+)
+def test_what_only_a_shell_knows_is_a_gap(run):
+    found = plan(f"FROM python:3.11\nWORKDIR /app\nRUN {run}")
+    assert [each.is_by_shell for each in found.attempts] == [True]
+    assert [gap.is_deep for gap in found.gaps] == [False]
+
+
+@pytest.mark.parametrize(
+    ("run", "is_clear"),
+    [
+        ("pip install 'torch==2.*' 'git+https://example.com/a?b=1'", True),
+        ("--mount=target=/src pip install -r /src/requirements.txt", True),
+        ("D=/srv; pip install -r $D/requirements.txt", False),
+        ("--mount=from=other,target=/src pip install -r /src/requirements.txt", False),
+    ],
+)
+def test_installation_knows_whether_its_names_are_known(run, is_clear):
+    (install,) = plan(f"FROM python:3.11\nWORKDIR /app\nRUN {run}").attempts
+    assert (install.is_clear, install.is_by_shell) == (is_clear, False)
+
+
+def test_stages_are_followed_through_every_copy():
+    found = plan(
+        "FROM python:3.11 AS a\nRUN pip install idna\nFROM a AS b\nRUN echo x > /made\nFROM python:3.11 AS c\n"
+        "COPY --from=b /venv /venv\nFROM python:3.11\nCOPY --from=c /venv /venv\nRUN pip install six\n"
+    )
+    assert [(each.arguments, each.stage) for each in found.attempts] == [(("idna",), 0), (("six",), None)]
+    assert (found.made, found.made_before) == ((), ("/made",))

@@ -155,6 +155,9 @@ class TestCompletedRuns:
         "{'output': {'counts': Counter({'a': 2}), 'at': Point(x=1, y=2)}}",
         "{'output': {'error': None, 'score': np.float64(0.5), 'rows': OrderedDict([('a', 1)])}}",
         "{'output': {'score': nan, 'error': 0.25}}",
+        "{'output': {'error': np.float64(0.25)}}",
+        "{'output': {'score': nan, 'x': {'error': -0.25, 'y': {'error': {'code': 0, 'message': ''}}}}}",
+        "{'output': {'counts': defaultdict(<class 'int'>, {'cat': 3})}}",
         "{'output': [inf]}",
         "{'output': " + "[" * 50_000,
         "-" * 50_000 + "1",
@@ -175,6 +178,51 @@ def test_error_in_what_is_left_of_a_cut_result_fails():
     result = "{'output': {'error': 'boom', 'image': 'aaaa" + "\n...TRUNCATED 90000 CHARACTERS...\n" + "aaaa'}}"
     verdict = judge_local_run(run_of(result), 0)
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "nested_error")
+
+
+def sdk_cut(message: str) -> str:
+    """A message as the SDK cuts it."""
+    assert len(message) > 4_096
+    return f"{message[:2_048]}\n...TRUNCATED {len(message) - 4_096} CHARACTERS...\n{message[-2_048:]}"
+
+
+@pytest.mark.parametrize("form", [str, as_json_lines], ids=["plain", "JSON lines"])
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"tokens": list(range(600)), "text": "it's so: for i in range (10): np.float32(1), " + "x" * 2_000},
+        {"text": "word " * 700, "n": list(range(600)), "labels": ["a", "b", "c"]},
+        {"embedding": list(range(900)), "text": "\"quoted\" (ValueError (sic)) and 'error': 'boom'"},
+        {"n": list(range(900)), "metrics": {"error": 0.5}},
+        {"reply": {"error": {"code": 0, "message": ""}}, "n": list(range(900))},
+        {"reply": {"error": -0.5}, "other": {"error": 1e-05}, "n": list(range(900))},
+    ],
+)
+def test_nothing_is_read_into_a_result_that_the_sdk_cut(form, output):
+    text = repr({"output": output})
+    for start in range(2_048, 2_148):
+        result = f"{text[:start]}\n...TRUNCATED 900 CHARACTERS...\n{text[-start:]}"
+        lines = run_of("RESULT")
+        if form is str:
+            log = lines.replace("RESULT", result)
+        else:
+            log = as_json_lines(lines).replace("RESULT", json.dumps(result)[1:-1])
+        verdict = judge_local_run(log, 0)
+        assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "result_truncated")
+
+
+@pytest.mark.parametrize("value", ["{'code': 0}", "None", "False", "-0.25", "1e-05", "0.25", "{'code': []}", "''"])
+def test_error_that_states_none_is_none_wherever_the_sdk_cuts(value):
+    whole = f"{{'output': {{'reply': {{'error': {value}, 'a': 'b'}}}}}}"
+    for end in range(len("{'output': "), len(whole)):
+        result = f"{whole[:end]}\n...TRUNCATED 900 CHARACTERS...\n{'x' * 2_000}'}}"
+        assert judge_local_run(run_of(result), 0).code == "result_truncated"
+
+
+def test_what_can_not_be_sent_fails_before_the_cut():
+    for bad in ("array([1, 2])", "b'abc'", "datetime.date(2026, 1, 1)"):
+        result = sdk_cut(f"{{'output': {{'bad': {bad}, 'text': '{'x' * 5_000}'}}}}")
+        assert judge_local_run(run_of(result), 0).code == "output_not_json"
 
 
 def test_exit_code_0_without_the_completed_line_fails():

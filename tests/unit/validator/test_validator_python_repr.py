@@ -44,5 +44,5 @@ def test_object_within_an_object_is_one():
 
 
 def test_falsy_error_beside_a_non_literal_is_none():
-    for value in ("None", "False", "''", "[]", "{}", "0"):
+    for value in ("None", "False", "''", "[]", "{}", "0", "-0.5", "1e-05", "{'code': 0}", "np.float64(0.5)"):
         assert error_in_tokens(parse_repr(f"{{'error': {value}, 'x': array([1])}}").tokens) is None

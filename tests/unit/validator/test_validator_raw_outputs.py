@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from janitor.validator.handler.raw_outputs import judge_raw_outputs, returned_nothing, shows_returns
+from janitor.validator.handler.raw_outputs import (
+    judge_raw_outputs,
+    judge_unanswered,
+    returned_nothing,
+    shows_returns,
+)
 from janitor.validator.handler.sdk_log import read_sdk_log
 from janitor.validator.handler.verdict import PASSED
+from tests.unit.validator.test_validator_log_judge import as_json_lines
 
 
 def served(*messages: str) -> str:
@@ -50,6 +58,106 @@ def test_what_a_generator_yields_is_sent_too():
     assert judge_raw_outputs(read_sdk_log(served(log, more))).code == "output_not_json"
     later = "DEBUG  | test-1 | Async Generator output: b'x'"
     assert judge_raw_outputs(read_sdk_log(served(log, later))).code == "output_not_json"
+
+
+def yielded(text: str, kind: str = "Generator output") -> str:
+    return f"DEBUG  | test-1 | {kind}: {text}"
+
+
+def answered(*outputs: object) -> bytes:
+    return json.dumps({"id": "test-1", "status": "COMPLETED", "output": outputs}).encode()
+
+
+TEXTS = [
+    "",
+    " ",
+    "...",
+    "for i in range(10):",
+    "Use tensor (rank 2)",
+    "{1, 2}",
+    'plan b "x"',
+    "<class 'int'> is the type",
+    "b'x'",
+    "array([1, 2])",
+    "<generator object f at 0x7f00>",
+    "it yields <generator object f at 0x7f00>",
+    "{1, 2}\nand a second line",
+    "{1, 2}\u2028and a second line",
+    "a | run_job return: {'output': b'x'}",
+    "see\nDEBUG  | test-1 | Generator output: b'x'",
+    "[batchId=1] x [batchId=2] {1, 2}",
+    "set {1, 2} " + "x" * 5_000 + "...",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("others", [(), ({"n": 1},), ("b", ""), ("{1",)], ids=["alone", "object", "texts", "text"])
+@pytest.mark.parametrize("kind", ["Generator output", "Async Generator output"])
+@pytest.mark.parametrize("form", [str, "JSON lines"], ids=["plain", "JSON lines"])
+def test_no_yielded_text_fails_whatever_it_says(form, kind, others, text):
+    said = f"{text[:2_048]}\n...TRUNCATED 900 CHARACTERS...\n{text[-2_048:]}" if len(text) > 4_096 else text
+    if form is str:
+        lines = yielded(said, kind)
+    else:
+        lines = json.dumps({"requestId": "test-1", "message": f"{kind}: {said}", "level": "DEBUG"})
+    log = read_sdk_log(served(lines, *(yielded(str(other), kind) for other in others)))
+    assert judge_raw_outputs(log, [answered("first"), answered(text, *others)]) is PASSED
+
+
+def test_yielded_text_whose_line_another_thread_broke_into_passes():
+    log = read_sdk_log(served(yielded("for i in range(10):Setting `pad_token_id`")))
+    assert judge_raw_outputs(log, [answered("for i in range(10):", "b")]) is PASSED
+
+
+@pytest.mark.parametrize(
+    ("line", "outputs", "code"),
+    [
+        ("b'x'", ("x",), "output_not_json"),
+        ("b'x'", ("text", {"n": 1}, "x"), "output_not_json"),
+        ("{1, 2}", ([1, 2],), "output_not_json"),
+        ("{1, 2}", ("text", [1, 2]), "output_not_json"),
+        ("{'made': datetime.date(2026, 1, 1)}", ({"made": "2026-01-01"},), "output_not_json"),
+        ("{'n': <generator object f at 0x7f00>}", ({"n": [1]},), "unfinished_object"),
+        ("{'output': <generator object f at 0x7f00>}", ({"output": [1]},), "unfinished_object"),
+    ],
+)
+def test_what_was_yielded_and_is_no_json_fails_beside_its_answer(line, outputs, code):
+    for form in (str, as_json_lines):
+        log = read_sdk_log(form(served(yielded("text"), yielded(line))))
+        assert judge_raw_outputs(log, [answered(*outputs)]).code == code
+
+
+@pytest.mark.parametrize("text", ["a\nDEBUG  | test-1 | run_job return: {'output': b'x'}", "run_job return: b'x'"])
+def test_no_returned_text_fails_whatever_it_says(text):
+    said = f"DEBUG  | test-1 | Handler output: {text}"
+    log = read_sdk_log(served(said, f"DEBUG  | test-1 | run_job return: {{'output': {text!r}}}"))
+    body = json.dumps({"status": "COMPLETED", "output": text}).encode()
+    assert judge_raw_outputs(log, [body]) is PASSED
+
+
+def test_text_that_was_yielded_before_an_exception_is_not_its_cause():
+    raised = served(yielded("..."), "ERROR  | test-1 | boom", "INFO   | test-1 | Finished running generator.")
+    for log in (raised, raised.replace("ERROR", "50%ERROR"), as_json_lines(raised)):
+        assert judge_unanswered(read_sdk_log(log)) is PASSED
+    unsent = served(yielded("array([1, 2])"), "INFO   | test-1 | Finished running generator.")
+    assert judge_unanswered(read_sdk_log(unsent)).code == "output_not_json"
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "{'counts': defaultdict(<class 'int'>, {'cat': 3})}",
+        "{'counts': defaultdict(<function <lambda> at 0x7f00>, {'cat': defaultdict(<class 'list'>, {'a': [1]})})}",
+        "{'counts': defaultdict(functools.partial(<class 'dict'>, <class 'int'>), {}), 'n': 1}",
+        "{'counts': defaultdict(<bound method A.f of <__main__.A object at 0x7f00>>, {'n': 1})}",
+        "{'counts': defaultdict(None, {'n': 1})}",
+    ],
+)
+def test_what_makes_the_missing_values_of_a_defaultdict_is_not_sent(result):
+    assert judge_raw_outputs(read_sdk_log(served(returned(f"{{'output': {result}}}")))) is PASSED
+    for bad in ("<class 'int'>", "{'x': array([1])}", "{'x': b'x'}"):
+        inside = result.replace("{'cat'", f"{{'bad': {bad}, 'cat'").replace("'n': 1", f"'n': {bad}")
+        assert judge_raw_outputs(read_sdk_log(served(returned(f"{{'output': {inside}}}")))).code == "output_not_json"
 
 
 def test_nothing_returned_is_told_from_nothing_said():

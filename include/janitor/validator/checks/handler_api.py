@@ -86,7 +86,7 @@ def _judge(bench: Bench, session: Session) -> list[tuple[str, Verdict]]:
         verdicts.append((tried.case.name, verdict or PASSED))
     if all(verdict is PASSED for _, verdict in verdicts):
         said = read_sdk_log(session.log.text)
-        raw = judge_raw_outputs(said)
+        raw = judge_raw_outputs(said, [tried.answer.body for tried in session.tried if tried.answer is not None])
         if raw is not PASSED:
             verdicts.append(("output", raw))
         elif _is_generator_unseen(bench, session.log.text) and not shows_returns(said) and not said.is_silent:
@@ -137,7 +137,9 @@ def gpu_unused(bench: Bench) -> str | None:
     An image without CUDA has nothing to use a GPU with; that it works is all that can be asked of it.
     """
     use = given(bench.known.engine).gpu_use
-    if not bench.spec.gpu_required or use is None or use.was_used or bench.known.cuda_detected is False:
+    if not bench.spec.gpu_required or use is None or bench.known.cuda_detected is False:
+        return None
+    if use.was_used or use.may_be_missed:
         return None
     return f"a GPU is required, and the worker passed on the CPU: {use.described()}"
 

@@ -22,13 +22,14 @@ from janitor.validator.engines.docker_build import build_image
 from janitor.validator.engines.docker_client import DockerClient
 from janitor.validator.engines.docker_container import Containers
 from janitor.validator.engines.docker_gpu import show_gpu
-from janitor.validator.engines.docker_start import BANNER, Refusal, engine_refusal, judge_start
+from janitor.validator.engines.docker_start import Refusal, engine_refusal, judge_start
 from janitor.validator.engines.excuses import Place
 from janitor.validator.engines.gpu_use import GpuUse, GpuWatch
+from janitor.validator.engines.local_end import wait_for_local_end
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
+from janitor.validator.handler.sdk_log import BANNER
+from janitor.validator.processes.supervisor import Running
 
-_NO_LIMIT = timedelta(days=1)
-"""The spec's deadline bounds what has no limit of its own."""
 _START_LIMIT = timedelta(minutes=20)
 """Loading a model is part of a start."""
 _SETTLE_LIMIT = timedelta(seconds=20)
@@ -150,8 +151,10 @@ class DockerEngine:
         source.chmod(0o644)
         target = posixpath.join(self._start_folder(), "test_input.json")
         mount = ["--mount", f"type=bind,source={source},target={target},readonly"]
-        with self._watched():
-            return self._containers.run(mount, [], limit=_NO_LIMIT, variables=self._worker_variables(environment))
+        variables = self._worker_variables(environment)
+        with self._watched(), self._containers.started(mount, [], variables=variables) as (name, running):
+            wait_for_local_end(running)
+            return self._end(name, running)
 
     def _start_only(self, environment: Mapping[str, str]) -> HandlerRun:
         """Start the real command without work for it, until it shows that it has started."""
@@ -162,8 +165,12 @@ class DockerEngine:
                 if BANNER in running.output_so_far():
                     running.wait(_LAST_WORDS)
                     break
-            state = self._docker.state(name)
-            return HandlerRun(outcome=running.end(), out_of_memory=state.out_of_memory, has_run=state.has_run)
+            return self._end(name, running)
+
+    def _end(self, name: str, running: Running) -> HandlerRun:
+        """End a container; its state is asked for first, so that it tells nothing of that end."""
+        state = self._docker.state(name)
+        return HandlerRun(outcome=running.end(), out_of_memory=state.out_of_memory, has_run=state.has_run)
 
     @contextlib.contextmanager
     def serve(self, environment: Mapping[str, str], *, command: str | None, by_environment: bool) -> Iterator[Server]:
@@ -177,10 +184,7 @@ class DockerEngine:
         with self._watched(), self._containers.started(published, words, variables=variables) as (name, running):
             port = self._docker.published_port(name, API_PORT, alive=lambda: running.exit_code is None)
             if running.exit_code is not None:
-                state = self._docker.state(name)
-                _raise_refused(
-                    HandlerRun(outcome=running.end(), out_of_memory=state.out_of_memory, has_run=state.has_run)
-                )
+                _raise_refused(self._end(name, running))
             yield Server(
                 url=f"http://127.0.0.1:{port}",
                 running=running,
@@ -232,6 +236,8 @@ def _raise_refused(handler_run: HandlerRun) -> None:
 def _with_api(known: Command, override: str | None) -> tuple[list[str], list[str]]:
     """Options and words of `docker run` that start the worker with the API; no words if it takes no arguments."""
     arguments = ["--rp_serve_api", "--rp_api_host", "0.0.0.0", "--rp_api_port", str(API_PORT)]  # noqa: S104  # a container
+    # The judge reads what the SDK says of each job, whatever level the command asks for.
+    arguments += ["--rp_log_level", "DEBUG"]
     if override is not None:
         return [], [*split_words(override), *arguments]
     if known.appendable is not None:

@@ -9,9 +9,8 @@ from janitor.validator.engines.base import HandlerRun
 from janitor.validator.engines.excuses import Place, excuse
 from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, passed
 from janitor.validator.handler.log_judge import cause
+from janitor.validator.handler.sdk_log import BANNER
 
-BANNER = "--- Starting Serverless Worker |"
-"""The SDK's first line, whatever its log level. Source: runpod-python 1.7.7 and 1.12.0, run."""
 _NOT_STARTED = frozenset({126, 127})
 """Not executable, not found. Source: `docker run` reference, "Exit status"; 125 is the engine's own."""
 _REFUSED = _NOT_STARTED | {125}

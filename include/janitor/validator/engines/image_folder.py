@@ -24,14 +24,16 @@ class ImageFolder:
 
     Args:
         workspace: Of the validation; the files lie in it.
+        root: Where else they lie, for what is no worker's file system; it must be within the workspace.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, root: Path | None = None) -> None:
         self._workspace = workspace
+        self._root = workspace.image_root if root is None else root
 
     def real(self, image_path: str) -> Path:
         """Where a path of the image lies here."""
-        return self._workspace.image_root / posixpath.normpath("/" + image_path).lstrip("/")
+        return self._root / posixpath.normpath("/" + image_path).lstrip("/")
 
     def lay_out(self, files: Mapping[str, PurePosixPath], source_root: Path, workdir: str) -> None:
         """Put the repository's files where the image has them; hard links keep it cheap whatever their size.
@@ -40,6 +42,9 @@ class ImageFolder:
             files: Path in the image → path in the repository.
             source_root: The repository.
             workdir: Where the image's command starts.
+
+        Raises:
+            OSError: They can't lie so, as where a file has the place of a folder.
         """
         for path, source in files.items():
             target = self.real(path)

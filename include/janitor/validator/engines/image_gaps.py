@@ -3,12 +3,14 @@ building it lacks."""
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 from janitor.validator.dockerfile.command import Command
-from janitor.validator.dockerfile.image_files import copies_from_elsewhere
+from janitor.validator.dockerfile.image_files import copies_beside_the_repository, copies_from_elsewhere
 from janitor.validator.dockerfile.stages import Dockerfile
 from janitor.validator.engines.gaps import Gap
+from janitor.validator.engines.install import IMAGE_PATH, Install
 
 _BARE_BASES = frozenset({"python", "ubuntu", "debian", "alpine", "scratch"})
 _SYSTEM_BASES = frozenset({"nvidia/cuda", "nvcr.io/nvidia/cuda", "runpod/base"})
@@ -29,6 +31,26 @@ def image_gaps(dockerfile: Dockerfile, command: Command) -> list[Gap]:
     if command.files and command.files[0].endswith(".sh"):
         gaps.append(Gap(text=f"what {command.files[0]} starts beside the program", is_deep=False))
     return gaps
+
+
+def may_come_from_elsewhere(dockerfile: Dockerfile, install: Install) -> bool:
+    """Whether a file that an installation names may be there though the repository has no such file."""
+    if not install.is_clear:
+        return True
+    stage = dockerfile.final
+    if install.stage is not None:
+        stage = dockerfile.stages[install.stage]
+        if _name(stage.base_image) not in _BARE_BASES | _SYSTEM_BASES:
+            return True
+    named = [word.removeprefix(IMAGE_PATH) for word in install.arguments if word.startswith(IMAGE_PATH)]
+    # A file names others of its folder.
+    folders = [posixpath.dirname(path) if posixpath.splitext(path)[1] else path for path in named]
+    copied = [copy.destination for copy in copies_beside_the_repository(stage)]
+    return any(_is_below(one, other) or _is_below(other, one) for one in folders for other in copied)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
 
 
 def base_has_build_tools(dockerfile: Dockerfile) -> bool:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 from janitor.validator.dockerfile.expand import expand
 from janitor.validator.dockerfile.lexer import split_words
-from janitor.validator.dockerfile.stages import Copy, Dockerfile, Run
+from janitor.validator.dockerfile.stages import Dockerfile, Mount, Run
+from janitor.validator.dockerfile.usage import used_stages
 from janitor.validator.engines.gaps import Gap
 from janitor.validator.engines.pip_settings import from_configuration, from_variables
 from janitor.validator.engines.shell_pieces import commands_of, written_files
@@ -52,6 +53,8 @@ _IGNORED_WITH_VALUE = frozenset(
     }
 )
 _KEPT_FLAGS = {"--pre": "--prerelease=allow", "--no-deps": "--no-deps", "--no-build-isolation": "--no-build-isolation"}
+# A command's output, or files by a pattern. `torch==2.*` is a version.
+_BY_SHELL = re.compile(r"\$\(|`|<\(|^(?!.*(?:://|[=<>~!@])).*[*?]")
 _INSTALLERS = frozenset({"pip", "uv"})
 _HARMLESS = frozenset(
     {
@@ -86,6 +89,14 @@ class Install:
     """Whether the build goes on without it."""
     is_instead: bool = False
     """Whether it is only made if the one before it fails."""
+    stage: int | None = None
+    """Index of the stage that it is made in; None for those that the final image consists of."""
+    mounts: tuple[Mount, ...] = ()
+    """What it sees of the build context beside the stage's files."""
+    is_clear: bool = True
+    """Whether all that it names is known: no variable without a value, nothing mounted of another stage or image."""
+    is_by_shell: bool = False
+    """Whether only a shell knows what it installs, so that it can't be made here; it names a file that nobody has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +109,8 @@ class InstallPlan:
     """What the image has that an environment made of this plan lacks."""
     made: tuple[str, ...]
     """What simple commands make in the final image, as absolute paths in it."""
+    made_before: tuple[str, ...]
+    """The same of the stages that the final image copies from."""
     folders: tuple[str, ...]
     """Those among them that are folders."""
 
@@ -121,37 +134,30 @@ def plan_installs(dockerfile: Dockerfile, is_image_path: Callable[[str], bool]) 
     installs: list[Install] = []
     gaps: dict[Gap, None] = {}
     made: list[str] = []
+    made_before: list[str] = []
     folders: list[str] = []
     settings: list[str] = []
     final = {stage.index for stage in dockerfile.final.lineage()}
-    # A stage that the final one copies from may have made its environment.
-    used = final | _copied_stages(dockerfile)
-    for stage in dockerfile.stages:
-        if stage.index not in used:
-            continue
+    # A stage that the final one copies from, however many copies away, may have made its environment.
+    for stage in used_stages(dockerfile):
+        is_final = stage.index in final
         for step in stage.steps:
             if isinstance(step, Run):
                 reader = _RunReader(step, is_image_path, settings)
-                installs += reader.installs
+                installs += [replace(each, stage=None if is_final else stage.index) for each in reader.installs]
                 gaps.update(dict.fromkeys(reader.gaps))
-                if stage.index in final:
+                if is_final:
                     made += reader.made
                     folders += reader.folders
-    return InstallPlan(attempts=tuple(installs), gaps=tuple(gaps), made=tuple(made), folders=tuple(folders))
-
-
-def _copied_stages(dockerfile: Dockerfile) -> set[int]:
-    names = {stage.name: stage.index for stage in dockerfile.stages if stage.name}
-    found: set[int] = set()
-    for stage in dockerfile.final.lineage():
-        for step in stage.steps:
-            if isinstance(step, Copy) and step.from_ is not None:
-                name = step.from_.lower()
-                if name in names:
-                    found.add(names[name])
-                elif name.isdigit() and int(name) < len(dockerfile.stages):
-                    found.add(int(name))
-    return found
+                else:
+                    made_before += reader.made
+    return InstallPlan(
+        attempts=tuple(installs),
+        gaps=tuple(gaps),
+        made=tuple(made),
+        made_before=tuple(made_before),
+        folders=tuple(folders),
+    )
 
 
 class _RunReader:
@@ -160,6 +166,8 @@ class _RunReader:
         self._environment: Mapping[str, str] = run.environment
         self._workdir = run.workdir
         self._line = run.line
+        self._run = run
+        self._is_clear = not run.mounts_from
         self._settings = settings
         self.installs: list[Install] = []
         self.gaps: list[Gap] = []
@@ -168,7 +176,9 @@ class _RunReader:
         before = 0
         for command in commands_of(run.command):
             count = len(self.installs)
-            self._command(split_words(expand(command.text, self._environment).text))
+            expanded = expand(command.text, self._environment)
+            self._is_clear = not run.mounts_from and not expanded.unknown
+            self._command(split_words(expanded.text))
             is_instead = command.is_instead and count > before
             self.installs[count:] = [
                 replace(install, may_fail=command.may_fail, is_instead=is_instead) for install in self.installs[count:]
@@ -190,6 +200,10 @@ class _RunReader:
         rest = self._pip_arguments(words)
         program = posixpath.basename(words[0])
         if rest is not None:
+            if by_shell := next((word for word in rest if _BY_SHELL.search(word)), None):
+                self._gap("what the shell puts into a command", words, is_deep=False)
+                self._add(["-r", IMAGE_PATH + by_shell], is_by_shell=True)
+                return
             self._pip([*self._settings, *from_variables(variables, uv=program == "uv"), *rest])
             return
         self._makes(program, words)
@@ -264,6 +278,7 @@ class _RunReader:
             if name in _VALUE_OPTIONS or name in _IGNORED_WITH_VALUE:
                 if not has_value:
                     if index >= len(words):
+                        self._gap("what the shell puts into a command", words, is_deep=False)
                         break
                     value = words[index]
                     index += 1
@@ -296,8 +311,17 @@ class _RunReader:
         path = posixpath.normpath(posixpath.join(self._workdir, base.strip("\"'")))
         return f"{IMAGE_PATH}{path}{bracket}{extras}"
 
-    def _add(self, arguments: list[str]) -> None:
-        self.installs.append(Install(arguments=tuple(arguments), workdir=self._workdir, line=self._line))
+    def _add(self, arguments: list[str], *, is_by_shell: bool = False) -> None:
+        self.installs.append(
+            Install(
+                arguments=tuple(arguments),
+                workdir=self._workdir,
+                line=self._line,
+                mounts=self._run.mounts,
+                is_clear=self._is_clear and not is_by_shell,
+                is_by_shell=is_by_shell,
+            )
+        )
 
 
 def _with_last_index(arguments: list[str]) -> list[str]:

@@ -15,31 +15,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import CheckStatus, Engine
 from janitor.validator.bench import Bench, given
 from janitor.validator.dockerfile.command import PythonTarget, stage_command
 from janitor.validator.dockerfile.python_version import python_version
 from janitor.validator.engines.base import EngineError, HandlerRun, Server
 from janitor.validator.engines.excuses import Place
-from janitor.validator.engines.gaps import Gap, listed
+from janitor.validator.engines.gaps import Gap
 from janitor.validator.engines.gpu_use import GpuUse
 from janitor.validator.engines.image_folder import ImageFolder
-from janitor.validator.engines.image_gaps import base_has_build_tools, image_gaps
+from janitor.validator.engines.image_gaps import image_gaps
 from janitor.validator.engines.install import IMAGE_PATH, Install, plan_installs
+from janitor.validator.engines.install_failure import Attempt, failed_install
+from janitor.validator.engines.install_folders import InstallFolders
 from janitor.validator.engines.local_end import wait_for_local_end
-from janitor.validator.engines.own_index import own_index_trouble
 from janitor.validator.engines.python_environment import PythonEnvironment
-from janitor.validator.engines.trouble import build_trouble, lacks_build_tools, missing_requirements
-from janitor.validator.findings import Finding, errored, failed, passed, skipped
+from janitor.validator.findings import Finding, errored, passed, skipped
 from janitor.validator.processes.memory import kills_for_memory
-from janitor.validator.processes.supervisor import Outcome, ProcessStartError, start
+from janitor.validator.processes.supervisor import ProcessStartError, start
 
 _KEPT_FROM_US = frozenset({"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR"})
 # With one of these the SDK would look for work on the platform instead of running locally.
 _NOT_LOCAL = frozenset({"RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT"})
-_OF_GAPS = frozenset({"dependency_build", "dependency_python", "dependency_not_found", "requirements_missing"})
-_SHORT_TAIL = 16_000
 _INSTALL_LINES = 12
 """The list of a hundred packages is in the report's evidence; nobody follows it live."""
 
@@ -88,9 +85,14 @@ class VenvEngine:
                 "engine_limit", "the venv engine can't tell which Python program the image starts", required=True
             )
         dockerfile = given(bench.known.dockerfile)
-        self._files.lay_out(bench.known.image_files, given(bench.known.tree).root, dockerfile.final.workdir)
+        tree = given(bench.known.tree)
+        folders = InstallFolders(bench.workspace, self._files, dockerfile, given(bench.known.context), tree.root)
         plan = plan_installs(dockerfile, self.place.in_image)
-        installs = plan.attempts or self._fallback()
+        try:
+            self._files.lay_out(bench.known.image_files, tree.root, dockerfile.final.workdir)
+        except OSError as exc:
+            return errored("engine_limit", f"the image's files can't be laid out here: {exc}")
+        installs = tuple(each for each in plan.attempts if not each.is_by_shell) or self._fallback()
         self._made = frozenset(plan.made)
         for path in plan.folders:
             self._files.make_folder(path)
@@ -106,38 +108,19 @@ class VenvEngine:
         for install in installs:
             if install.is_instead and outcome is not None and outcome.exit_code == 0:
                 continue
-            outcome = self._environment.install(
-                install, real=self._files.real, sink=bench.journal.streamer(_INSTALL_LINES)
-            )
+            try:
+                real = folders.of(install).real
+            except OSError as exc:
+                return errored("engine_limit", f"the files of line {install.line} can't be laid out here: {exc}")
+            outcome = self._environment.install(install, real=real, sink=bench.journal.streamer(_INSTALL_LINES))
             evidence.append(bench.evidence.log(f"install, line {install.line}" if install.line else "install", outcome))
-            failure = self._failed_install(install, outcome, evidence) if outcome.exit_code != 0 else None
+            attempt = Attempt(install=install, plan=plan, gaps=self._gaps, outcome=outcome)
+            failure = failed_install(bench, attempt, evidence) if outcome.exit_code != 0 else None
             # What the build does without is not there for the worker either; but what this place couldn't fetch may be.
             if failure is not None and not (install.may_fail and failure.status is CheckStatus.FAIL):
                 return failure
         self._files.keep()
         return passed(*evidence, outcome=outcome)
-
-    def _failed_install(self, install: Install, outcome: Outcome, evidence: list[Evidence]) -> Finding:
-        text = outcome.output.text[-_SHORT_TAIL:]
-        trouble = build_trouble(text, outcome.exit_code) or missing_requirements(text)
-        if trouble is not None and trouble.code == "dependency_not_found":
-            trouble = own_index_trouble(self._bench.settings, install.arguments, text) or trouble
-        if trouble is None:
-            # uv ends with 1 for what can't be resolved or built, and with 2 for what it could not do.
-            return errored("install_failed", f"the installer failed: {text.strip()[-300:]}", *evidence, outcome=outcome)
-        if not trouble.repository_at_fault:
-            return errored(trouble.code, trouble.reason, *evidence, outcome=outcome)
-        dockerfile = given(self._bench.known.dockerfile)
-        if trouble.code == "dependency_build" and lacks_build_tools(text) and base_has_build_tools(dockerfile):
-            reason = f"the image's base brings build tools that this instance lacks: {trouble.reason}"
-            return errored("engine_limit", reason, *evidence, outcome=outcome)
-        if trouble.code == "requirements_missing" and any(posixpath.basename(path) in text for path in self._made):
-            reason = f"a command of the build makes it: {trouble.reason}"
-            return errored("engine_limit", reason, *evidence, outcome=outcome)
-        if self._gaps and trouble.code in _OF_GAPS:
-            reason = f"the venv engine lacks what the image has ({listed(self._gaps)}): {trouble.reason}"
-            return errored("engine_limit", reason, *evidence, outcome=outcome)
-        return failed(trouble.code, trouble.reason, *evidence, outcome=outcome)
 
     def _fallback(self) -> tuple[Install, ...]:
         """The requirements files where workers usually keep them, for a Dockerfile that installs by other means."""

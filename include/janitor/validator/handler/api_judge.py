@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from janitor.validator.handler.output_judge import judge_output
-from janitor.validator.handler.raw_outputs import judge_raw_outputs, returned_nothing
+from janitor.validator.handler.raw_outputs import judge_unanswered, returned_nothing
 from janitor.validator.handler.sdk_log import read_sdk_log
 from janitor.validator.handler.verdict import PASSED, Verdict, clipped, failing
 from janitor.validator.repository.tests_file import TestCase
@@ -39,7 +39,7 @@ def judge_answer(case: TestCase, status: int, body: bytes, log: str) -> Verdict:
         said_by_sdk = read_sdk_log(log)
         if returned_nothing(said_by_sdk):
             return failing("empty_output", "the handler returned nothing, for which the SDK's API has no answer")
-        if (raw := judge_raw_outputs(said_by_sdk)) is not PASSED:
+        if (raw := judge_unanswered(said_by_sdk)) is not PASSED:
             return raw
     if status != 200:
         said = last_error(log) or clipped(_text(body))

@@ -23,7 +23,7 @@ _RESULT = "Job result: "
 _CAPTURED = re.compile(r"(?:.{1,200} \| )?Captured Handler Exception")
 _ERROR_TYPE = re.compile(r"""\"error_type\": \"<class '([^']+)'>\"""")
 _ERROR_MESSAGE = re.compile(r"""\"error_message\": \"((?:[^\"\\]|\\.)*)\"""")
-_TRUNCATED = re.compile(r"\.\.\.TRUNCATED \d+ CHARACTERS\.\.\.")
+_TRUNCATED = re.compile(r"\n\.\.\.TRUNCATED \d+ CHARACTERS\.\.\.$", re.M)
 _EXCEPTION_LINE = re.compile(
     r"^(?:[A-Za-z_][\w.]*\.)?[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt|Warning)\b.*$", re.M
 )
@@ -86,12 +86,13 @@ def _judge_result(messages: list[str]) -> Verdict:
     if not results:
         return inconclusive("result_missing", "the job was completed, but its result is not in the log")
     text = results[-1][len(_RESULT) :]
-    truncated = _TRUNCATED.search(text) is not None
-    # Lines after the result are the worker's own; a result is one line unless it was cut.
-    parsed = parse_repr(text if truncated else text.split("\n", 1)[0])
+    cut = _TRUNCATED.search(text)
+    # Of a result that was cut only the beginning can be read: what is left of the end may begin within a string. A
+    # whole one is one line, and those after it are the worker's own.
+    parsed = parse_repr(text[: cut.start()] if cut else text.split("\n", 1)[0])
     if refused := not_sendable(parsed):
         return refused
-    if truncated:
+    if cut:
         if error := error_in_tokens(parsed.tokens):
             return failing("nested_error", f"the result holds {error}: {clipped(text)}")
         return inconclusive("result_truncated", "the result is too long for the log, which shows only a part of it")

@@ -105,7 +105,7 @@ def _longer(path: str, step: str) -> str:
 def _error_in(value: Mapping[Any, Any]) -> tuple[str, Any] | None:
     for key, item in value.items():
         name = key.strip().lower() if isinstance(key, str) else ""
-        if name == "error" and _states_error(item):
+        if name == "error" and states_error(item):
             return str(key), item
         if name in _ERROR_TEXTS and isinstance(item, (str, list, Mapping)) and item:
             return str(key), item
@@ -115,7 +115,7 @@ def _error_in(value: Mapping[Any, Any]) -> tuple[str, Any] | None:
     return None
 
 
-def _states_error(value: Any) -> bool:
+def states_error(value: Any) -> bool:
     """Whether what stands under `error` states one: a text, a code, true. Nothing, a code 0 and a fraction don't, which
     is how far a model is off."""
     waiting = [value]

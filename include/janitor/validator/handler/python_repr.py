@@ -7,15 +7,15 @@ A job's result reaches the log only as a repr. Most are literals; what isn't (`<
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-_FALSY_WORDS = frozenset({"None", "False", "0", "0.0", "nan", "inf"})
-_FRACTION = re.compile(r"\d*\.\d*[1-9]\d*")
-"""How far a model is off, not an error."""
+from janitor.validator.handler.output_judge import states_error
+
+_UNREADABLE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 
 
 class TokenKind(str, Enum):
@@ -25,6 +25,9 @@ class TokenKind(str, Enum):
     OBJECT = "object"  # <…>
     WORD = "word"  # a name or a number
     SIGN = "sign"  # a bracket, comma, colon or the like
+
+
+_AS_PRINTED = (TokenKind.WORD, TokenKind.SIGN)
 
 
 @dataclass(frozen=True)
@@ -57,33 +60,46 @@ def parse_repr(text: str) -> Parsed:
     literal = "".join(repr(token.value) if token.kind is TokenKind.OBJECT else token.value for token in _raw(text))
     try:
         return Parsed(tokens=tokens, is_literal=True, value=ast.literal_eval(literal.strip()))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+    except _UNREADABLE:
         return Parsed(tokens=tokens, is_literal=False, value=None)
 
 
 def error_in_tokens(tokens: tuple[Token, ...]) -> str | None:
-    """An error within a repr that is no literal: a key `error` with something behind it, or an exception object."""
+    """An error within a repr that is no literal or was cut: an exception object, or a key `error` with what states one.
+
+    What stands behind the key must be there as a whole and readable: half a number is none.
+    """
     for index, token in enumerate(tokens):
         following = tokens[index + 1] if index + 1 < len(tokens) else None
         called = token.kind is TokenKind.WORD and following == Token(TokenKind.SIGN, "(")
         if called and token.value.endswith(("Error", "Exception")):
             return token.value
         keyed = token.kind is TokenKind.TEXT and following == Token(TokenKind.SIGN, ":")
-        if keyed and token.value.strip().lower() == "error" and not _is_falsy(tokens[index + 2 : index + 4]):
+        if keyed and token.value.strip().lower() == "error" and _states_error(tokens, index + 2):
             return "error"
     return None
 
 
-def _is_falsy(value: tuple[Token, ...]) -> bool:
-    if not value:
-        return True
-    first = value[0]
-    if first.kind is TokenKind.TEXT:
-        return not first.value
-    if first.kind is TokenKind.WORD:
-        return first.value in _FALSY_WORDS or _FRACTION.fullmatch(first.value) is not None
-    closing = {"[": "]", "{": "}", "(": ")"}.get(first.value)
-    return closing is not None and len(value) > 1 and value[1] == Token(TokenKind.SIGN, closing)
+def end_of_value(tokens: tuple[Token, ...], start: int) -> int:
+    """Where the comma or bracket stands that ends the value that begins here; past the end if nothing ends it."""
+    depth = 0
+    for index in range(start, len(tokens)):
+        sign = tokens[index].value if tokens[index].kind is TokenKind.SIGN else ""
+        if depth == 0 and (sign == "," or sign in _CLOSING):
+            return index
+        depth += (sign in _OPENING) - (sign in _CLOSING)
+    return len(tokens)
+
+
+def _states_error(tokens: tuple[Token, ...], start: int) -> bool:
+    end = end_of_value(tokens, start)
+    if end == len(tokens):
+        return False
+    value = "".join(token.value if token.kind in _AS_PRINTED else repr(token.value) for token in tokens[start:end])
+    try:
+        return states_error(ast.literal_eval(value))
+    except _UNREADABLE:
+        return False
 
 
 def _tokens(text: str) -> Iterator[Token]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 BANNER = "--- Starting Serverless Worker |"
 LOCAL_END = "Local testing complete, exiting."
 """The last that the local mode says."""
+OWN_TEST_INPUT = "test_input set, using test_input as job input."
+"""What the local mode says of a job that the program gave it itself."""
 _LINE = re.compile(r"(TRACE|DEBUG|INFO|WARN|ERROR|TIP)\s*\| (.*)")
 # A worker that has printed without a newline, such as a progress bar, has the SDK's line begin amid its own. Only what
 # the SDK says of a job is looked for there.
@@ -21,7 +23,7 @@ _AMID = re.compile(
     r"|test_input\.json not found|Using (?:Standard|Async) Generator|Local testing complete).*)"
 )
 _JSON_LINE = '{"requestId"'
-_BATCH = re.compile(r"\[batchId=[^\]]*\] ")
+_BATCH = re.compile(r"((?:\S{1,200} \| )?)\[batchId=[^\]]*\] ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ def read_sdk_log(text: str) -> SdkLog:
 
     def flush() -> None:
         if pending is not None:
-            entries.append(LogEntry(level=level, message=_BATCH.sub("", "\n".join(pending), count=1)))
+            entries.append(LogEntry(level=level, message=_without_batch("\n".join(pending))))
 
     for line in text.splitlines():
         if BANNER in line:
@@ -74,12 +76,18 @@ def read_sdk_log(text: str) -> SdkLog:
     return SdkLog(started_sdk=started, entries=tuple(entries))
 
 
+def _without_batch(message: str) -> str:
+    """A message without the id that the SDK puts before it; the same further on is the worker's own text."""
+    match = _BATCH.match(message)
+    return f"{match.group(1)}{message[match.end() :]}" if match else message
+
+
 def _json_entry(line: str) -> LogEntry | None:
     start = line.find(_JSON_LINE)
     if start < 0 or _LINE.match(line):
         return None
     try:
         entry, _ = json.JSONDecoder().raw_decode(line, start)
-        return LogEntry(level=str(entry["level"]), message=_BATCH.sub("", str(entry["message"]), count=1))
+        return LogEntry(level=str(entry["level"]), message=_without_batch(str(entry["message"])))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -9,9 +9,10 @@ texts) goes through: only what surely doesn't is named here.
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import Any
 
-from janitor.validator.handler.python_repr import Parsed, TokenKind
+from janitor.validator.handler.python_repr import Parsed, Token, TokenKind, end_of_value
 from janitor.validator.handler.verdict import clipped
 
 _OBJECT = re.compile(
@@ -27,6 +28,7 @@ _CALLS = frozenset(
     }
 )
 _WORDS = frozenset({"np.True_", "np.False_", "Ellipsis"})
+_DEFAULTDICT, _OPENING = Token(TokenKind.WORD, "defaultdict"), Token(TokenKind.SIGN, "(")
 _KEYS = (str, int, float, bool, type(None))
 
 
@@ -38,7 +40,8 @@ def unsendable(parsed: Parsed) -> str | None:
     """
     if parsed.is_literal and (found := _in_value(parsed.value)):
         return found
-    for token, following in zip(parsed.tokens, (*parsed.tokens[1:], None), strict=True):
+    tokens = _without_factories(parsed.tokens)
+    for token, following in zip_longest(tokens, tokens[1:]):
         if token.kind is TokenKind.OBJECT and _OBJECT.match(token.value):
             return clipped(token.value, 80)
         if token.kind is not TokenKind.WORD or following is None:
@@ -48,6 +51,19 @@ def unsendable(parsed: Parsed) -> str | None:
         if token.value == "b" and following.kind is TokenKind.TEXT:
             return "bytes"
     return None
+
+
+def _without_factories(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """The same without what makes the missing values of a defaultdict: it is printed, and is no part of the JSON."""
+    left: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        left.append(tokens[index])
+        index += 1
+        if left[-1] == _DEFAULTDICT and tokens[index : index + 1] == (_OPENING,):
+            left.append(_OPENING)
+            index = end_of_value(tokens, index + 1)
+    return tuple(left)
 
 
 def _in_value(value: Any) -> str | None:

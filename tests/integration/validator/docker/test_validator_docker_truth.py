@@ -13,7 +13,7 @@ import pytest
 
 from janitor.protocol.statuses import CheckStatus, ReportStatus
 from tests.integration.validator.conftest import Result, handler
-from tests.integration.validator.test_validator_docker_gpu import torch
+from tests.integration.validator.docker.test_validator_docker_gpu import torch
 from tests.support.docker_engine import GPU_STAND_IN
 from tests.support.docker_images import WORKER_BASE
 
@@ -192,3 +192,22 @@ def test_container_that_ignores_every_signal_is_ended(in_docker, make_worker):
     result = in_docker(make_worker(handler(body, before=before), {"Dockerfile": BASE + START}), seconds=30)
     assert result.status is ReportStatus.TIMED_OUT, result.output
     assert time.monotonic() - began < 75
+
+
+def test_thread_that_outlives_the_job_leaves_the_judgement_to_the_api(in_docker, make_worker):
+    before = "import threading\n\nthreading.Thread(target=threading.Event().wait).start()"
+    result = in_docker(
+        make_worker(handler("return {'ok': 1}", before=before), {"Dockerfile": BASE + START}), seconds=120
+    )
+    assert result.status is ReportStatus.SUCCESS, result.output
+    assert result.check("handler_local").reason_code == "exit_hangs"
+    assert result.check("handler_api").status is CheckStatus.PASS
+
+
+def test_level_of_the_commands_own_hides_no_output(in_docker, make_worker):
+    source = handler("import datetime\nreturn {'at': datetime.datetime.now()}")
+    command = 'CMD ["python", "-u", "handler.py", "--rp_log_level", "ERROR"]\n'
+    tests = '{"tests": [{"name": "one", "input": {"text": "x"}, "timeout": 20000}]}'
+    files = {"Dockerfile": BASE + command, "test_input.json": None, ".runpod/tests.json": tests}
+    result = in_docker(make_worker(source, files))
+    assert (result.status, result.reason) == (ReportStatus.FAILED, ("handler_api", "output_not_json")), result.output

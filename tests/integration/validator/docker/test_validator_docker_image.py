@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 IMAGE = "janitor-test/janitor:latest"
 _NO_NETWORK = re.compile(r"(?i)retrying|connection|could not find a version|temporary failure|certificate|timed out")
 _LARGEST_BYTES = 400 * 10**6
