@@ -7,6 +7,7 @@ from tests.corpus.case import Case, Kind, fails, notes, passes, skips
 from tests.corpus.static_configs import DOCUMENTS
 from tests.corpus.static_dockerfiles import DOCKERFILES
 from tests.corpus.static_documents import DOCUMENTS_OF_PEOPLE
+from tests.corpus.static_doubts import DOUBTS
 from tests.corpus.static_hubs import HUBS
 from tests.corpus.static_images import IMAGES
 from tests.corpus.static_pins import PINNED
@@ -282,5 +283,5 @@ WORKFLOWS = (
     ),
 )
 
-BY_SUBJECT = (*DOCKERFILES, *IMAGES, *PYTHON, *PINNED, *HUBS, *DOCUMENTS_OF_PEOPLE, *FLOWS)
+BY_SUBJECT = (*DOCKERFILES, *IMAGES, *PYTHON, *PINNED, *HUBS, *DOCUMENTS_OF_PEOPLE, *FLOWS, *DOUBTS)
 STATIC = (*PARTS, *DOCUMENTS, *PINS, *WORKFLOWS, *BY_SUBJECT)

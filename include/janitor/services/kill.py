@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -25,9 +25,10 @@ from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
 
-log = logging.getLogger(__name__)
-
 _VERIFY_FOR = timedelta(minutes=5)
+_ANSWERS_WITHIN = timedelta(seconds=30)
+"""An EC2 that says nothing at all for so long is for the person at the terminal to look at: the stack may be down."""
+_PAUSE = timedelta(seconds=2)
 _NO_LEDGER = (DatabaseError, SettingsError)
 """Postgres can't be used, or no setting says where it is."""
 
@@ -59,7 +60,7 @@ def kill_all(settings: Settings, *, progress: Callable[[str], None], verify_for:
     """
     cancelled = _cancel_runs(settings, progress)
     progress("Terminating every instance of this deployment…")
-    was = _describe(settings)
+    was = _describe(settings, progress)
     scope = terminating.scope_of_deployment(settings.deployment)
     try:
         ending = terminating.end_scope(
@@ -102,13 +103,18 @@ def _cancel_runs(settings: Settings, progress: Callable[[str], None]) -> dict[st
     return cancelled
 
 
-def _describe(settings: Settings) -> dict[str, str]:
-    """What each live instance is, in words; without EC2's answer nothing, which is no reason to stop here."""
-    try:
-        seen = ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)
-    except CloudError as exc:
-        log.warning("what the instances are can't be said: %s", exc)
-        return {}
+def _describe(settings: Settings, progress: Callable[[str], None]) -> dict[str, str]:
+    """What each live instance is, in words."""
+    give_up_at = time.monotonic() + _ANSWERS_WITHIN.total_seconds()
+    while True:
+        try:
+            seen = ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)
+            break
+        except CloudError as exc:
+            if time.monotonic() >= give_up_at:
+                raise
+            progress(f"EC2 does not answer, asking again: {exc}")
+            time.sleep(_PAUSE.total_seconds())
     rows: dict[str | None, InstanceRecord] | None
     try:
         with transaction(settings.writer_url) as connection:

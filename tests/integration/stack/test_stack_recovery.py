@@ -118,10 +118,11 @@ def test_a_start_that_fails_names_the_component_and_leaves_nothing(tmp_path: Pat
 
 
 UP = """
-import sys
+import signal, sys
 from pathlib import Path
 from tests.support.stack import stack_settings
 from janitor.stack import stack
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has it ignored
 stack.up(stack_settings(Path(sys.argv[1])), progress=print)
 """
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import PurePosixPath
 
 import pytest
 
-from janitor.validator.dockerfile.command import stage_command
+from janitor.validator.dockerfile import sources
+from janitor.validator.dockerfile.command import makes_files, stage_command
 from janitor.validator.dockerfile.expand import expand
 from janitor.validator.dockerfile.image_files import copies_from_elsewhere, image_files
 from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, lex
@@ -283,6 +285,21 @@ class TestContext:
             "/reqs/requirements.txt": "builder/requirements.txt",
         }
 
+    @pytest.mark.parametrize(
+        ("base", "path"), [("runpod/base:0.6.2", "/workspace/handler.py"), ("python:3.11-slim", "/workspace")]
+    )
+    def test_later_workdir_tells_of_a_folder_of_the_base(self, tree, base, path):
+        context = BuildContext(tree(self.FILES), DockerIgnore(""))
+        text = f"FROM {base}\nCOPY handler.py /workspace\nWORKDIR /workspace\n"
+        assert list(image_files(parse(text), context)) == [path]
+
+    def test_patterns_that_are_given_up_leave_the_content_unknown(self, tree, monkeypatch):
+        monkeypatch.setattr(sources, "_MOST_SECONDS", -1.0)
+        context = BuildContext(tree(self.FILES), DockerIgnore(""))
+        assert context.is_sure
+        assert image_files(parse("FROM a\nCOPY *.py /\n"), context) == {}
+        assert not context.is_sure
+
     def test_copies_from_elsewhere_are_known(self):
         text = (
             "FROM a AS b\nFROM c\nCOPY --from=b /x /x\nCOPY --from=ghcr.io/astral-sh/uv:0.5 /uv /bin/uv\n"
@@ -292,7 +309,40 @@ class TestContext:
         assert [copy.line for copy in copies_from_elsewhere(parse(text))] == [5, 6]
 
 
+@pytest.mark.parametrize(
+    ("command", "makes"),
+    [
+        ("tar -xf a.tar", True),
+        ("GIT_LFS_SKIP_SMUDGE=1 git  clone x", True),
+        ("apt-get install -y git && git pull", True),
+        ("apt-get update && apt-get install -y --no-install-recommends git unzip tar curl", False),
+        ("apk add \\\n git \\\n tar \\\n && true", False),
+        ("git  config --global a.b c", False),
+        ("pip install git+https://example.org/a.git idna", False),
+    ],
+)
+def test_commands_that_bring_files(command, makes):
+    assert makes_files(command) is makes
+
+
 class TestCommand:
+    def test_quotes_hold_a_command_together(self):
+        command = command_of("FROM a\nWORKDIR /srv\nCMD bash -c \"cd /app && python 'a;b.py'  # it's one\"")
+        assert (command.target.script, command.target.workdir) == ("/app/a;b.py", "/app")
+        assert command.is_sure
+
+    def test_long_script_that_is_started_often_costs_little(self):
+        files = {"/a.sh": "bash /b.sh\n" * 300, "/b.sh": "x" * 131_000}
+        started = time.monotonic()
+        assert not command_of('FROM a\nCMD ["bash", "/a.sh"]', files).is_sure
+        assert time.monotonic() - started < 15
+
+    def test_apostrophe_in_a_comment_opens_no_quote(self):
+        text = "cd /app  # it's here\npython handler.py\n"
+        command = command_of('FROM a\nCMD ["bash", "/start.sh"]', {"/start.sh": text})
+        assert command.target.script == "/app/handler.py"
+        assert command.is_sure
+
     @pytest.mark.parametrize(
         ("instructions", "script", "arguments"),
         [

@@ -73,6 +73,22 @@ def test_start_call_is_found_however_it_is_written(source):
 
 
 @pytest.mark.parametrize(
+    ("source", "is_open"),
+    [
+        ("import runpod\nclients = [runpod]\n", True),
+        ("import acme\nacme.App().serve({'handler': f})\n", True),
+        ("from acme import *\ndef handler(job):\n    return 1\nserve(handler)\n", True),
+        ("from acme import worker\ndef handle(a, b):\n    return 1\nworker.on_error(handle)\n", False),
+        ("import torch\n@torch.no_grad()\ndef handler(job):\n    return 1\nprint(handler)\n", False),
+        ("import signal\ndef handler(a):\n    return 1\nsignal.signal(15, handler)\n", False),
+        ("import runpod\nrunpod.api_key = 'a'\nrunpod.get_pods()\n", False),
+    ],
+)
+def test_start_may_be_where_none_is_seen(source, is_open):
+    assert read({"handler.py": source}).is_open is is_open
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "print('runpod.serverless.start')",
@@ -86,6 +102,19 @@ def test_what_only_looks_like_a_start_call_is_none(source):
 
 
 class TestAcrossFiles:
+    @pytest.mark.parametrize(
+        "given", ["from runpod import serverless", "import runpod\nserverless = runpod.serverless"]
+    )
+    def test_sdk_that_a_file_of_the_repository_hands_on(self, given):
+        text = "from lib import serverless\ndef h(j):\n    return 1\nserverless.start({'handler': h})\n"
+        assert kind_of({"handler.py": text, "lib.py": given}) is PLAIN
+
+    def test_modules_behind_a_condition_are_not_sure(self):
+        files = {"handler.py": f"import a\nif X:\n    import b\n{START}", "a.py": "", "b.py": "import c\n", "c.py": ""}
+        worker = read(files)
+        assert [str(path) for path in worker.modules] == ["handler.py", "a.py", "b.py", "c.py"]
+        assert [str(path) for path in worker.sure_modules] == ["handler.py", "a.py"]
+
     def test_handler_from_a_module_beside(self):
         files = {
             "src/main.py": f"import runpod\nfrom worker import handler\n{START}",

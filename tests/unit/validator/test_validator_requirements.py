@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from janitor.validator.repository.requirements import read_requirements
+from janitor.validator.repository.requirements import canonical, exclude_each_other, read_requirements
 from janitor.validator.repository.torch_versions import build_exists, demanded_torch, index_build
 
 
@@ -44,6 +44,32 @@ def test_requirement(line, name, exact, is_pinned):
     (requirement,) = found.requirements
     assert (requirement.name, requirement.exact, requirement.is_pinned) == (name, exact, is_pinned)
     assert (requirement.path, requirement.line) == ("requirements.txt", 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1.0", "v01.0.0+cu118"),
+        ("1.0-1", "1.0.post1"),
+        ("1.0.r1", "1.0rev01"),
+        ("1.0.c1", "1.0-RC.1"),
+        ("1.0.preview", "1.0rc0"),
+        ("1.0alpha2", "1.0_a2"),
+        ("1.0.dev", "1.0dev0"),
+        ("1.0b1-2.dev", "1.0.beta1.post2.dev0"),
+    ],
+)
+def test_spellings_of_one_version(one, other):
+    assert not exclude_each_other(one, other)
+
+
+@pytest.mark.parametrize("pair", [("1.0-1", "11"), ("1.0-1", "1.01"), ("1.0.1", "1.0.post1"), ("1!1.0", "1.0")])
+def test_versions_that_differ(pair):
+    assert exclude_each_other(*pair)
+
+
+def test_version_that_is_none_stays_as_it_is():
+    assert canonical("2024a-Foo") == "2024a-foo"
 
 
 def test_files_name_files_and_indexes():

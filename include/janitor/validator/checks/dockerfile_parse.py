@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import posixpath
 import re
+from pathlib import PurePosixPath
 
 from janitor.validator.bench import Bench, given
 from janitor.validator.dockerfile.base_images import brings, is_bare
-from janitor.validator.dockerfile.command import MAKES_FILES, Command, stage_command
+from janitor.validator.dockerfile.command import Command, makes_files, stage_command
 from janitor.validator.dockerfile.image_files import ImageFiles, copies_from_elsewhere, image_files, inline_files
 from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, lex
 from janitor.validator.dockerfile.sources import missing_sources, read_context
@@ -18,7 +19,7 @@ from janitor.validator.dockerfile.stages import Dockerfile, Run, env_pairs, floa
 from janitor.validator.dockerfile.usage import used_stages
 from janitor.validator.findings import Finding, Spot, failed, passed
 from janitor.validator.redaction import looks_secret
-from janitor.validator.repository.tree import UnreadableError
+from janitor.validator.repository.tree import RepositoryTree, UnreadableError
 
 _BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.yaml", "compose.yaml")
 _MOST_BYTES = 256 * 1024
@@ -88,7 +89,7 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
                 for each, text in zip(missing, texts, strict=True)
             ],
         )
-    if context.is_sure and (target := _missing_target(dockerfile, command, files)):
+    if context.is_sure and (target := _missing_target(dockerfile, command, files, tree)):
         stated = dockerfile.final.command or dockerfile.final.entrypoint
         message = f"the container starts {target}, which is not copied in"
         return fail(
@@ -149,7 +150,7 @@ def _warnings(dockerfile: Dockerfile) -> list[tuple[int, str]]:
     return list(dict.fromkeys(found))
 
 
-def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles) -> str | None:
+def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles, tree: RepositoryTree) -> str | None:
     """A program that the container starts and that surely isn't in the image."""
     final = dockerfile.final
     if not is_bare(final.base_image) or copies_from_elsewhere(dockerfile) or not final.is_workdir_known:
@@ -161,11 +162,14 @@ def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles)
         name = posixpath.basename(path)
         if path in files or path in inline or not name.endswith((".py", ".sh")) or "$" in path:
             continue
-        if brings(final.base_image, path):
+        if brings(final.base_image, path) or final.is_mounted(path):
+            continue
+        # What lies behind a symlink to a folder is not among the files.
+        if any(str(above) in files and tree.is_folder(files[str(above)]) for above in PurePosixPath(path).parents):
             continue
         # A file that was copied to where a command may have made a folder.
         if (folder := files.get(posixpath.dirname(path))) is not None and folder.name == name:
             continue
-        if not any(name in run or MAKES_FILES.search(run) for run in runs):
+        if not any(name in run or makes_files(run) for run in runs):
             return path
     return None

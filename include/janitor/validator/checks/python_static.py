@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
 from janitor.validator.dockerfile.base_images import is_bare
-from janitor.validator.dockerfile.command import MAKES_FILES
+from janitor.validator.dockerfile.command import makes_files
 from janitor.validator.dockerfile.image_files import copies_from_elsewhere, inline_files
 from janitor.validator.dockerfile.python_version import only_python, python_version
 from janitor.validator.dockerfile.stages import Run
@@ -77,7 +77,7 @@ def _syntax(bench: Bench, worker: WorkerSource, read: Reader, evidence: Evidence
     wanted = python_version(dockerfile) if dockerfile is not None else None
     problems = list(worker.problems)
     if not problems and dockerfile is not None and (only := only_python(dockerfile)) and only < sys.version_info[:2]:
-        sources = ((path, read(path)) for path in worker.modules)
+        sources = ((path, read(path)) for path in worker.sure_modules)
         found = (compile_problem(path, text, version=only) for path, text in sources if text is not None)
         problems = [problem for problem in found if problem is not None and _ONLY_IN.search(problem.message)][:1]
     if wanted is None or wanted > sys.version_info[:2]:
@@ -128,15 +128,19 @@ def _elsewhere(bench: Bench) -> str | None:
     dockerfile, command = bench.known.dockerfile, bench.known.command
     if dockerfile is None or command is None:
         return None
-    base = dockerfile.final.base_image
+    base, script = dockerfile.final.base_image, command.target.script if command.target is not None else None
     if not is_bare(base):
         return f"the base image {base}"
     if copies_from_elsewhere(dockerfile):
         return "a COPY from elsewhere"
     if any(name.endswith(".py") for name in inline_files(dockerfile)):
         return "a heredoc of the Dockerfile"
+    if script is not None and dockerfile.final.is_mounted(script):
+        return f"the volume of {script}"
+    if not command.is_sure:
+        return f"the start command {command.words[0]}"
     runs = [step for stage in used_stages(dockerfile) for step in stage.steps if isinstance(step, Run)]
-    if maker := next((step for step in runs if MAKES_FILES.search(step.command)), None):
+    if maker := next((step for step in runs if makes_files(step.command)), None):
         return f"the command in line {maker.line}"
     if command.target is not None and command.target.module is not None:
         return f"the package of {command.target.module}"

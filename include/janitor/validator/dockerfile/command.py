@@ -20,16 +20,32 @@ _WRAPPERS = frozenset(
     {"exec", "env", "nohup", "sudo", "time", "tini", "dumb-init", "nice", "stdbuf", "gosu", "accelerate"}
 )
 _RUNNERS = frozenset({"poetry", "uv", "pipenv", "pdm", "conda", "mamba", "micromamba"})
+_MOVES = re.compile(r"-[CD].*|--(?:directory|cwd|chdir)(?:=.*)?", re.DOTALL)
+"""Options of wrappers and runners that start the program in another folder."""
 _RUNNER_VALUES = frozenset(
     {"-n", "--name", "-p", "--prefix", "--python", "--with", "--project", "--directory", "--cwd"}
 )
 _SEPARATORS = re.compile(r"&&|\|\||;|\n|(?<!&)&(?!&)|\|")
-_CONDITION = re.compile(r"\|\||(?m:^|[;&])[ \t]*(?:if|case|for|while|until|function|eval|source|\.)\s|\(\)\s{0,8}\{")
-MAKES_FILES = re.compile(
-    r"\bgit\s+clone|\b(?:wget|curl|aria2c|unzip|tar|rsync)\s+[-h\"'$]|\b(?:cp|mv|ln|sed|tee)\s|\binstall\s+-[mDod]"
-    r"|\bpython[\d.]*\s+(?!-m\s+pip)"
+_QUOTED = r"\\.|\"(?:[^\"\\]|\\.)*\"|'[^']*'"
+_COMMENT = re.compile(rf"({_QUOTED})|(?<!\S)#[^\n]*", re.DOTALL)
+_PIECE = re.compile(rf"(?:{_QUOTED}|[^&|;\n])+", re.DOTALL)
+"""One command; what stands within quotes separates none."""
+_CONDITION = re.compile(
+    r"\|\||<<|(?m:^|[;&])[ \t]*(?:if|case|for|while|until|function|eval|source|\.)\s|\(\)\s{0,8}\{"
+    r"|(?m:^|[;&(\"'])[ \t]*(?:![ \t]+)?(?:\[\[?|test|grep|which|command)\s[^\n]{0,500}?&&"
 )
-"""Commands that can bring files of their own into an image or a container."""
+_MAKES_FILES = re.compile(
+    r"(?<![\w.-])(?:git\s+(?!\s|config\b|lfs\s+install\b|--version\b)|(?:wget|curl|aria2c|rsync|scp|rclone|gsutil|aws)\s"
+    r"|(?:(?:bsd)?tar|unzip|7z[az]?|gunzip|gh|svn|hg|hf|huggingface-cli|modelscope|dvc|cpio|patch|tee)\s)"
+    r"|\b(?:cp|mv|ln|sed)\s|\binstall\s+-[mDod]|\bpython[\d.]*\s+(?!-m\s+pip)"
+)
+_SYSTEM_PACKAGES = re.compile(
+    r"\b(?:apt|apt-get|apk|yum|dnf|microdnf|conda|mamba|micromamba)\b[^\n;&|]{0,80}?"
+    r"\s(?:install|add|remove|purge|autoremove|del|erase)\s[^\n;&|]*"
+)
+"""Names programs that are installed or removed, and runs none of them."""
+_FOLDER_COMMANDS = frozenset({"cd", "pushd", "popd"})
+_NOT_PLAIN = re.compile(r"[$`~*?<>(){}]|^-")
 _DEPTH = 4
 _LONGEST_TEXT = 131_072
 """Of a script that is followed, in characters."""
@@ -111,6 +127,11 @@ def _words(instruction: Instruction | None, environment: Mapping[str, str]) -> t
     return ["/bin/sh", "-c", expand(instruction.value, environment, keeps_unknown=True).text], True
 
 
+def makes_files(commands: str) -> bool:
+    """Whether shell commands can bring files of their own into an image or a container."""
+    return _MAKES_FILES.search(_SYSTEM_PACKAGES.sub("", re.sub(r"\\\r?\n", " ", commands))) is not None
+
+
 class _Finder:
     def __init__(self, environment: Mapping[str, str], read: Callable[[str], str | None]) -> None:
         self._environment = environment
@@ -160,12 +181,18 @@ class _Finder:
             if words[0] in _RUNNERS:
                 words = words[2:]
                 while words and words[0].startswith("-"):
+                    self._passed_over(words[0])
                     words = words[2 if words[0] in _RUNNER_VALUES else 1 :]
                 continue
+            self._passed_over(words[0])
             words = words[1:]
             if words and words[0] == "launch":  # accelerate launch handler.py
                 words = ["python3", *words[1:]]
         return words
+
+    def _passed_over(self, word: str) -> None:
+        if _MOVES.fullmatch(word):
+            self.is_sure = False
 
     def _python(self, program: str, rest: list[str], workdir: str) -> PythonTarget | None:
         options: list[str] = []
@@ -208,20 +235,25 @@ class _Finder:
 
     def _script(self, path: str, workdir: str, depth: int, arguments: list[str]) -> PythonTarget | None:
         text = self._read(path)
-        if text is not None and MAKES_FILES.search(re.sub(r"\bpython", "", text)):
+        # A long script costs as much as many commands.
+        self._room -= len(text or "") // 1_000
+        if self._room < 0:
             self.is_sure = False
+            return None
         return None if text is None else self._text(text, workdir, depth - 1, arguments)
 
     def _text(self, text: str, workdir: str, depth: int, arguments: list[str]) -> PythonTarget | None:
-        """Follow a shell text command by command; only `cd` and assignments are understood beside starting programs."""
+        """Follow a shell text command by command; only `cd` and assignments are understood beside starting programs.
+
+        A folder that can't be told and a condition are not followed: what comes of them isn't sure.
+        """
         self.through_shell = True
         found: PythonTarget | None = None
         variables = dict(self._environment)
-        lines = re.sub(r"\\\n", " ", text[:_LONGEST_TEXT]).split("\n")
-        joined = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
-        if _CONDITION.search(joined):
+        joined = _COMMENT.sub(r"\1", re.sub(r"\\\n", " ", text[:_LONGEST_TEXT]))
+        if _CONDITION.search(joined) or makes_files(re.sub(r"\bpython", "", joined)):
             self.is_sure = False
-        for piece in _SEPARATORS.split(joined):
+        for piece in _PIECE.findall(joined):
             self._room -= 1
             if self._room < 0:
                 self.is_sure = False
@@ -236,8 +268,11 @@ class _Finder:
                         variables[match.group(1)] = match.group(2)
                     elif match is not None:
                         variables.pop(match.group(1), None)
-            elif len(words) == 2 and words[0] == "cd":
-                workdir = posixpath.normpath(posixpath.join(workdir, words[1]))
+            elif words and words[0].lstrip("(") in _FOLDER_COMMANDS:
+                if len(words) == 2 and words[0] in ("cd", "pushd") and not _NOT_PLAIN.search(words[1]):
+                    workdir = posixpath.normpath(posixpath.join(workdir, words[1]))
+                else:
+                    self.is_sure = False
             elif words:
                 given = [part for word in words for part in (arguments if word in ("$@", "$*") else [word])]
                 found = self.find(given, workdir, depth) or found

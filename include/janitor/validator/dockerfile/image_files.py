@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from janitor.validator.dockerfile.base_images import surely_lacks_pytorch
 from janitor.validator.dockerfile.patterns import DockerIgnore, has_wildcard
 from janitor.validator.dockerfile.sources import BuildContext, is_remote
-from janitor.validator.dockerfile.stages import Copy, Dockerfile, Stage
+from janitor.validator.dockerfile.stages import Copy, Dockerfile, Mount, Stage
 from janitor.validator.dockerfile.usage import used_stages
 
 _UV_IMAGE = re.compile(r"(?:^|/)astral-sh/uv(?:[:@]|$)")
@@ -25,19 +27,33 @@ _MOST_FILES = 200_000
 
 def image_files(dockerfile: Dockerfile, context: BuildContext) -> ImageFiles:
     """The repository's files in the image of the final stage."""
+    return stage_files(dockerfile, context)[dockerfile.final.index]
+
+
+def stage_files(dockerfile: Dockerfile, context: BuildContext) -> dict[int, ImageFiles]:
+    """The repository's files at the end of each stage that is built, by the stage's index."""
     made: dict[int, ImageFiles] = {}
     room = _MOST_FILES
     for stage in used_stages(dockerfile):
         files: ImageFiles = made[stage.parent.index] if stage.parent is not None else {}
         room -= len(files)
-        files = dict(files) if room > 0 else files
+        made[stage.index] = dict(files) if room > 0 else files
         for step in stage.steps:
             if isinstance(step, Copy) and room > 0:
-                room -= _apply(step, files, context, dockerfile, made)
+                room -= _apply(step, stage, context, dockerfile, made)
             elif isinstance(step, Copy):
                 context.is_sure = False
-        made[stage.index] = files
-    return made[dockerfile.final.index]
+    return made
+
+
+def mounted_files(mounts: Sequence[Mount], context: BuildContext) -> ImageFiles:
+    """The repository's files that a RUN sees by its mounts alone."""
+    return {
+        posixpath.normpath(posixpath.join(mount.target, posixpath.relpath(str(file), str(path)))): context.real(file)
+        for mount in mounts
+        for path in context.resolve(mount.source)
+        for file in context.files_below(path)
+    }
 
 
 def inline_files(dockerfile: Dockerfile) -> dict[str, str]:
@@ -55,28 +71,40 @@ def copies_from_elsewhere(dockerfile: Dockerfile) -> list[Copy]:
     """The copies of the final image's lineage that bring in what the repository doesn't hold."""
     names = {stage.name for stage in dockerfile.stages} | {str(stage.index) for stage in dockerfile.stages}
     return [
+        copy
+        for copy in copies_beside_the_repository(dockerfile.final)
+        if copy.from_ is None or copy.from_.lower() not in names
+    ]
+
+
+def copies_beside_the_repository(stage: Stage) -> list[Copy]:
+    """The copies of a stage's lineage that bring in more than files of the repository: what another stage or image
+    has, what is downloaded or unpacked, what nobody can tell."""
+    return [
         step
-        for stage in dockerfile.final.lineage()
-        for step in stage.steps
+        for each in stage.lineage()
+        for step in each.steps
         if isinstance(step, Copy)
         and (
             step.unknown
             or step.inline
-            or (step.from_ is not None and step.from_.lower() not in names and not _UV_IMAGE.search(step.from_))
+            or (step.from_ is not None and not _UV_IMAGE.search(step.from_))
             or any(is_remote(source) or _is_archive(step, source) for source in step.sources)
         )
     ]
 
 
-def _apply(
-    copy: Copy, files: ImageFiles, context: BuildContext, dockerfile: Dockerfile, made: dict[int, ImageFiles]
-) -> int:
+def _apply(copy: Copy, stage: Stage, context: BuildContext, dockerfile: Dockerfile, made: dict[int, ImageFiles]) -> int:
     """Do what one COPY or ADD does; returns how many files that were."""
     left_out = DockerIgnore("\n".join(copy.excluded))
+    files = made[stage.index]
+    is_folder = _is_folder_of_the_base(stage, copy.destination)
     count = 0
     if copy.from_ is None:
         for source in copy.sources:
             for path in () if is_remote(source) else context.resolve(source):
+                if not context.brings_all(path):
+                    context.is_sure = False
                 below = {
                     relative: context.real(file) if file == path else file
                     for file in context.files_below(path)
@@ -86,10 +114,11 @@ def _apply(
                 if copy.keeps_parents:
                     below = _with_parents(source, path, below)
                 count += len(below)
-                _place(copy, below, path.name, several=len(copy.sources) > 1 or has_wildcard(source), files=files)
+                several = len(copy.sources) > 1 or has_wildcard(source)
+                _place(copy, below, path.name, into_folder=several or is_folder, files=files)
         return count
-    stage = _stage(dockerfile, copy.from_)
-    origin = made.get(stage.index, {}) if stage is not None else {}
+    source_stage = _stage(dockerfile, copy.from_)
+    origin = made.get(source_stage.index, {}) if source_stage is not None else {}
     for source in copy.sources:
         wanted = posixpath.normpath("/" + source.lstrip("/"))
         below = {
@@ -98,8 +127,15 @@ def _apply(
             if name == wanted or name.startswith(wanted.rstrip("/") + "/")
         }
         count += len(origin)
-        _place(copy, below, posixpath.basename(wanted), several=len(copy.sources) > 1, files=files)
+        into_folder = len(copy.sources) > 1 or is_folder
+        _place(copy, below, posixpath.basename(wanted), into_folder=into_folder, files=files)
     return count
+
+
+def _is_folder_of_the_base(stage: Stage, destination: str) -> bool:
+    """Whether a destination is a folder by what comes later, as a WORKDIR of that name: the base brings it then."""
+    # A base with nothing of its own doesn't: there the copy makes a file, and what comes later fails.
+    return destination in stage.folders and not surely_lacks_pytorch(stage.base_image)
 
 
 def _is_left_out(left_out: DockerIgnore, file: PurePosixPath, relative: str) -> bool:
@@ -117,12 +153,12 @@ def _with_parents(source: str, path: PurePosixPath, below: ImageFiles) -> ImageF
     }
 
 
-def _place(copy: Copy, below: ImageFiles, name: str, *, several: bool, files: ImageFiles) -> None:
+def _place(copy: Copy, below: ImageFiles, name: str, *, into_folder: bool, files: ImageFiles) -> None:
     """Put one source, a file (`.` alone) or a folder's content, where the copy says."""
     destination = copy.destination.rstrip("/") or "/"
     if set(below) == {"."}:
         into_folder = (
-            several
+            into_folder
             or copy.destination.endswith("/")
             or any(existing.startswith(destination.rstrip("/") + "/") for existing in files)
         )

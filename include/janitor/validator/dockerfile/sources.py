@@ -47,7 +47,7 @@ class BuildContext:
         kept = {folder for folder in folders if not ignore.excludes(folder)}
         self._folders = frozenset({*kept, *(parent for path in self._files for parent in path.parents)})
         self._names = [str(path) for path in self._files]
-        self.is_sure = not ignore.is_cut and not tree.is_cut
+        self._is_listed = self.is_sure = not ignore.is_cut and not tree.is_cut
         """Whether everything that the context holds is known; whoever gives up on a part of it takes it back."""
         self._patience = _MOST_SECONDS
 
@@ -59,6 +59,7 @@ class BuildContext:
             path = PurePosixPath(clean)
             return [self._followed(path)] if self.holds(path) else []
         if self._patience < 0:
+            self.is_sure = False
             return []
         started = time.monotonic()
         matches = CopyPattern(clean).matches
@@ -84,8 +85,13 @@ class BuildContext:
         if any(folder in path.parents for folder in self._tree.unfetched_folders):
             return True
         # A folder behind a symlink within the tree has no entries of its own; nor has what a huge tree left out.
-        unlisted = not self.is_sure or any(parent in self._file_set for parent in path.parents)
+        unlisted = not self._is_listed or any(parent in self._file_set for parent in path.parents)
         return unlisted and (self._tree.is_file(path) or self._tree.is_folder(path))
+
+    def brings_all(self, path: PurePosixPath) -> bool:
+        """Whether the files below what a source names are all known: not so behind some symlinks, or in a submodule."""
+        listed = path in self._file_set or path in self._folders
+        return listed and path not in self._tree.unfetched_folders
 
     def files_below(self, path: PurePosixPath) -> Iterator[PurePosixPath]:
         """The files of a folder, or the file itself."""

@@ -93,6 +93,7 @@ class _Reader:
                 "COPY": self._copy,
                 "ADD": self._copy,
                 "ONBUILD": self._onbuild,
+                "VOLUME": self._volume,
             }
             if keyword in handlers:
                 handlers[keyword](instruction, self.stages[-1])
@@ -191,6 +192,12 @@ class _Reader:
                 f"line {instruction.line}: ONBUILD takes an instruction, not {instruction.value[:40]!r}"
             )
         stage.triggers.append(trigger)
+
+    def _volume(self, instruction: Instruction, stage: Stage) -> None:
+        names = instruction.exec_form()
+        for name in names if names is not None else split_words(instruction.value):
+            if len(stage.volumes) < _MOST_FOLDERS:
+                stage.volumes.add(self._path(instruction, stage, self._expand(name).text))
 
     def _user(self, instruction: Instruction, stage: Stage) -> None:
         stage.user = self._expand(instruction.value).text

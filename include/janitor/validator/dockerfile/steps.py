@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from janitor.validator.dockerfile.lexer import Instruction
+
+_NETWORK_VOLUME = "/runpod-volume"
+"""Where serverless workers have their network volume. Source: docs.runpod.io, serverless/storage/network-volumes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,8 @@ class Stage:
     """Folders that are surely there by now."""
     triggers: list[Instruction] = field(default_factory=list)
     """Its ONBUILD instructions."""
+    volumes: set[str] = field(default_factory=set)
+    """Absolute paths of its VOLUME instructions."""
 
     def lineage(self) -> list[Stage]:
         """This stage and those that it builds on, the oldest first."""
@@ -86,6 +92,11 @@ class Stage:
         while (below := found[-1].parent) is not None:
             found.append(below)
         return found[::-1]
+
+    def is_mounted(self, path: str) -> bool:
+        """Whether a container can have other files at an absolute path than the image: a volume is mounted there."""
+        mounts = {_NETWORK_VOLUME, *(volume for stage in self.lineage() for volume in stage.volumes)}
+        return any(str(place) in mounts for place in (PurePosixPath(path), *PurePosixPath(path).parents))
 
     @property
     def base_image(self) -> str:

@@ -7,11 +7,12 @@ name, imported from another file of the repository, wrapped or bound. What can't
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import replace
 from pathlib import PurePosixPath
 
+from janitor.validator.repository.open_starts import may_start_unseen
 from janitor.validator.repository.python_modules import (
     Module,
     ModuleGraph,
@@ -22,6 +23,9 @@ from janitor.validator.repository.python_modules import (
     method_of,
     yields,
 )
+from janitor.validator.repository.worker_source import HandlerKind, StartCall, WorkerSource
+
+__all__ = ["HandlerKind", "StartCall", "WorkerSource", "read_worker", "search_workers"]
 
 _DEPTH = 8
 """How many imports or assignments are followed to a handler's definition."""
@@ -31,45 +35,6 @@ _MOST_SEARCHED = 16 * 1024 * 1024
 """Characters of the files that are searched for a start call."""
 _DYNAMIC = frozenset({"importlib", "import_module", "runpy", "run_module", "run_path", "subprocess"})
 """What a program imports that starts others in ways which a reader can't follow."""
-
-
-class HandlerKind(str, Enum):
-    """What the SDK will see in the handler."""
-
-    PLAIN = "plain"
-    GENERATOR = "generator"
-    ASYNC = "async"
-    ASYNC_GENERATOR = "async generator"
-    UNKNOWN = "unknown"
-
-    @property
-    def is_generator(self) -> bool:
-        """Whether the SDK's local mode leaves it un-iterated."""
-        return self in (HandlerKind.GENERATOR, HandlerKind.ASYNC_GENERATOR)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StartCall:
-    """A call of `runpod.serverless.start`."""
-
-    path: PurePosixPath
-    line: int
-    kind: HandlerKind
-    handler: str | None
-    """The handler as written, where that is a name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerSource:
-    """What the source of a worker shows."""
-
-    modules: tuple[PurePosixPath, ...]
-    """The entry file and the files of the repository that it imports, directly or not."""
-    problems: tuple[SyntaxProblem, ...]
-    start_calls: tuple[StartCall, ...]
-    is_open: bool
-    """Whether a start call may be where none was looked for: the program imports what can start other programs, or
-    modules by names that are made up, or there is more of it than is read."""
 
 
 def read_worker(entry: PurePosixPath, read: Reader) -> WorkerSource:
@@ -99,8 +64,8 @@ def search_workers(candidates: Iterable[PurePosixPath], read: Reader) -> WorkerS
         if source is not None and "runpod" in source and "start" in source:
             found.append(path)
     worker = program.walk(found)
-    is_open = is_cut or program.is_cut
-    return WorkerSource(modules=worker.modules, problems=(), start_calls=worker.start_calls, is_open=is_open)
+    is_open = is_cut or program.is_cut or program.may_start_unseen(worker)
+    return replace(worker, problems=(), sure_modules=(), is_open=is_open)
 
 
 class _Program:
@@ -111,7 +76,7 @@ class _Program:
     def walk(self, entries: list[PurePosixPath]) -> WorkerSource:
         # What is imported in any case goes before what is imported on a condition.
         waiting, doubtful = list(entries), list[PurePosixPath]()
-        seen, modules = set(entries), list[PurePosixPath]()
+        seen, modules, sure_modules = set(entries), list[PurePosixPath](), list[PurePosixPath]()
         problems: list[SyntaxProblem] = []
         calls: list[StartCall] = []
         is_dynamic, is_sure = False, True
@@ -131,6 +96,7 @@ class _Program:
                     problems.append(module)
                 continue
             modules.append(path)
+            sure_modules += [path] if is_sure else []
             calls += self._start_calls(module)[: _MOST_CALLS - len(calls)]
             is_dynamic = is_dynamic or any(name in _DYNAMIC for name in module.imports)
             for name, (dotted, member) in list(module.imports.items())[:_MOST_IMPORTS]:
@@ -140,17 +106,34 @@ class _Program:
                     elif found not in seen:
                         seen.add(found)
                         waiting.append(found)
-        return WorkerSource(
+        worker = WorkerSource(
             modules=tuple(modules),
             problems=tuple(problems),
             start_calls=tuple(calls),
+            sure_modules=tuple(sure_modules),
             is_open=is_dynamic or self.is_cut,
         )
+        return replace(worker, is_open=worker.is_open or self.may_start_unseen(worker))
 
     @property
     def is_cut(self) -> bool:
         """Whether there are more modules than were read."""
         return self._graph.is_cut
+
+    def may_start_unseen(self, worker: WorkerSource) -> bool:
+        """Whether a worker without a start call may have one that isn't seen."""
+        modules = [module for module in map(self._graph.module, worker.modules) if isinstance(module, Module)]
+        return not worker.start_calls and any(
+            may_start_unseen(
+                module,
+                origin=functools.partial(self._origin, module, depth=_DEPTH),
+                is_own=functools.partial(self._is_own, module),
+            )
+            for module in modules
+        )
+
+    def _is_own(self, module: Module, dotted: str, member: str | None) -> bool:
+        return bool(self._graph.files_of(module, dotted, member))
 
     # -- start calls
 
@@ -202,14 +185,23 @@ class _Program:
             self._origins[module.path, name] = None  # ends a circle
             origin = module.imports.get(name)
             found = None if origin is None else ".".join(part for part in origin if part)
+            if origin is not None and origin[1] is not None and depth > 1:
+                found = self._origin_in_files(module, origin[0], origin[1], depth - 1) or found
             if found is None and any(each.startswith(f"{name}.") for each in module.imports):
                 found = name  # `import a.b` binds a
             for value in [] if found else module.assigned.get(name, [])[:_MOST_VALUES]:
                 found = found or self._origin(module, value, depth - 1)
-            if found is None and "runpod" in module.stars:
-                found = f"runpod.{name}"
+            star = "runpod.serverless" if name == "start" else "runpod"
+            if found is None and star in module.stars and name not in module.definitions:
+                found = f"{star}.{name}"
             self._origins[module.path, name] = found
         return self._origins[module.path, name]
+
+    def _origin_in_files(self, module: Module, dotted: str, member: str, depth: int) -> str | None:
+        """Where a file of the repository has a name from that another one imports from it."""
+        targets = [self._graph.module(path) for path in self._graph.files_of(module, dotted, member)]
+        found = (self._origin_of_name(each, member, depth) for each in targets if isinstance(each, Module))
+        return next(filter(None, found), None)
 
     def _handler_of(self, module: Module, argument: ast.expr | None, depth: int) -> ast.expr | None:
         """The expression for the key "handler" of the configuration that start is given."""

@@ -17,8 +17,14 @@ _REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[(?P<extras>[^\]]*)\]\s*)?"
     r"(?:@\s*(?P<url>\S+)|\(?(?P<versions>(?:(?:===|[<>=!~]=|[<>])\s*[^\s,;()<>=!~]+\s*(?:,\s*)?)*)\)?)\s*(?P<marker>;.*)?"
 )
-_VERSION = re.compile(r"v?(?:0*(\d+)!)?(\d+(?:\.\d+)*)(.*)", re.DOTALL)
-_SPELLINGS = (("alpha", "a"), ("beta", "b"), ("preview", "rc"), ("pre", "rc"), ("rev", "post"))
+_VERSION = re.compile(
+    r"v?(?:(?P<epoch>\d+)!)?(?P<release>\d+(?:\.\d+)*)"
+    r"(?:[-_.]?(?P<pre>alpha|a|beta|b|preview|pre|rc|c)(?:[-_.]?(?P<pre_number>\d+))?)?"
+    r"(?P<post>-(?P<bare_number>\d+)|[-_.]?(?:post|rev|r)(?:[-_.]?(?P<post_number>\d+))?)?"
+    r"(?P<dev>[-_.]?dev(?:[-_.]?(?P<dev_number>\d+))?)?"
+)
+"""Source: PEP 440, appendix B."""
+_SPELLINGS = {"alpha": "a", "beta": "b", "preview": "rc", "pre": "rc", "c": "rc"}
 _LONGEST_LINE = 16_384
 _EXACT = re.compile(r"={2,3}\s*([^\s,*]+)")
 _OPTION = re.compile(r"(-[rcefi]|--[a-z-]+)(?:[ =]+|(?<=^-[rcefi]))(.*)")
@@ -133,13 +139,21 @@ def canonical(version: str) -> str:
     match = _VERSION.fullmatch(public)
     if match is None:
         return public
-    numbers = [str(int(part)) if len(part) < 32 else part for part in match.group(2).split(".")]
+    numbers = [_number(part) for part in match["release"].split(".")]
     while len(numbers) > 1 and numbers[-1] == "0":
         numbers.pop()
-    rest = re.sub(r"[-_.]", "", match.group(3))
-    for spelled, short in _SPELLINGS:
-        rest = re.sub(rf"^{spelled}(?=\d|$)", short, rest)
-    return f"{match.group(1) or 0}!{'.'.join(numbers)}{rest}"
+    parts = [f"{_number(match['epoch'])}!{'.'.join(numbers)}"]
+    if match["pre"]:
+        parts.append(f"{_SPELLINGS.get(match['pre'], match['pre'])}{_number(match['pre_number'])}")
+    if match["post"]:
+        parts.append(f"post{_number(match['bare_number'] or match['post_number'])}")
+    if match["dev"]:
+        parts.append(f"dev{_number(match['dev_number'])}")
+    return ".".join(parts)
+
+
+def _number(text: str | None) -> str:
+    return (text or "").lstrip("0") or "0"
 
 
 def exclude_each_other(one: str, other: str) -> bool:
