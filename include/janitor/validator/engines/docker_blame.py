@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from janitor.validator.bench import Bench
 from janitor.validator.engines.build_log import FailedStep
@@ -95,16 +95,6 @@ _STEP_SAYS = _rules(
         "the image doesn't hold the key of a package repository",
     ),
 )
-
-
-def oom_kills() -> int | None:
-    """How often this machine's kernel has killed for want of memory; None where it doesn't say."""
-    try:
-        text = Path("/proc/vmstat").read_text()
-    except OSError:
-        return None
-    match = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
-    return int(match.group(1)) if match else None
 
 
 def one_line_each(log: str) -> str:

@@ -14,11 +14,12 @@ from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
 from janitor.validator.engines.build_log import FailedStep, cache_use, failing_step, running_step
 from janitor.validator.engines.docker_bake import BAKE_FILES, BakeError, BakeTarget, read_bake
-from janitor.validator.engines.docker_blame import client_trouble, named_files, one_line_each, oom_kills, step_trouble
+from janitor.validator.engines.docker_blame import client_trouble, named_files, one_line_each, step_trouble
 from janitor.validator.engines.docker_client import DockerClient
 from janitor.validator.engines.docker_index import index_trouble, is_ambiguous
 from janitor.validator.engines.trouble import Trouble
 from janitor.validator.findings import Finding, errored, failed, passed
+from janitor.validator.processes.memory import kills_for_memory
 from janitor.validator.processes.supervisor import Outcome
 from janitor.validator.repository.tree import UnreadableError
 
@@ -56,7 +57,7 @@ def build_image(bench: Bench, docker: DockerClient, *, tag: str, label: str) -> 
     except (BakeError, UnreadableError) as exc:
         return errored("bake_unclear", f"the bake file doesn't say how the image is built: {exc}")
     command = _command(bench, recipe, tag=tag, label=label)
-    killed_before = oom_kills()
+    killed_before = kills_for_memory()
     outcome = _run(bench, docker, command)
     if outcome.exit_code and _is_worth_another(bench, one_line_each(outcome.output.text)):
         # What came so far is in the cache: only the step that failed runs again.
@@ -73,7 +74,7 @@ def build_image(bench: Bench, docker: DockerClient, *, tag: str, label: str) -> 
         evidence.append(bench.evidence.value("bake target", recipe.target))
     if outcome.exit_code == 0:
         return passed(*evidence, outcome=outcome)
-    killed_now = oom_kills() if docker.is_local() else None
+    killed_now = kills_for_memory() if docker.is_local() else None
     killed = None if killed_now is None or killed_before is None else killed_now > killed_before
     return _why(bench, docker, outcome, evidence, killed=killed)
 

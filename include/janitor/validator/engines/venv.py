@@ -227,7 +227,8 @@ class VenvEngine:
     # -- helpers
 
     def _killed_for_memory(self) -> bool:
-        return kills_for_memory() > self._kills_before
+        now = kills_for_memory()
+        return now is not None and self._kills_before is not None and now > self._kills_before
 
     def _target(self, command: str | None) -> PythonTarget | None:
         """The Python program to run: what the command leads to, else the file with the start call."""
