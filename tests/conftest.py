@@ -20,16 +20,26 @@ SLOWEST_FIRST = (
 )
 
 
-def group_of(nodeid: str) -> str:
+APART = frozenset({"integration/validator/docker"})
+"""Folders whose modules share nothing but the Docker engine, which serves every process."""
+
+
+def folder_of(nodeid: str) -> str:
     """The folder that shares what is expensive, for example `integration/stack` or `unit`."""
     parts = PurePosixPath(nodeid.split("::", 1)[0]).parts[1:-1]
     return "/".join(parts if parts[:1] in (("integration",), ("dags",)) else parts[:1])
 
 
+def group_of(nodeid: str) -> str:
+    """What stays together in one process: a folder, or a module of a folder that is spread."""
+    folder = folder_of(nodeid)
+    return nodeid.split("::", 1)[0] if folder in APART else folder
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the slowest folders first, so that they don't end alone."""
     rank = {group: position for position, group in enumerate(SLOWEST_FIRST)}
-    items.sort(key=lambda item: rank.get(group_of(item.nodeid), len(rank)))
+    items.sort(key=lambda item: rank.get(folder_of(item.nodeid), len(rank)))
 
 
 class FolderScheduling(LoadScopeScheduling):
