@@ -21,7 +21,11 @@ SLOWEST_FIRST = (
 
 
 APART = frozenset({"integration/validator/docker"})
-"""Folders whose modules share nothing but the Docker engine, which serves every process."""
+"""Folders whose modules share nothing but the Docker engine, which serves every process.
+
+The container that is killed for want of memory isn't among them: on one machine it would excuse the workers of
+`integration/validator` beside it.
+"""
 
 
 def folder_of(nodeid: str) -> str:
