@@ -46,7 +46,7 @@ NEEDS_DOCKER = {
     CheckName.GPU_IN_CONTAINER,
     CheckName.CONTAINER_START,
 }
-"""Their cases are in tests/integration/validator/docker, with a real engine."""
+"""Their cases are in the docker modules of tests/integration/validator, with a real engine."""
 
 QUICK = ("healthy", "generator_raises", "nested_error", "cold_start_longer_than_the_test", "gpu_without_kernels")
 
