@@ -76,8 +76,13 @@ def why_no_own_engine() -> str | None:
 
 
 @contextlib.contextmanager
-def own_engine(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def own_engine(environment: Mapping[str, str], *, apart: bool = False) -> Iterator[dict[str, str]]:
     """Start an engine; yields the environment that reaches it. It is gone after the block, with all that it held.
+
+    Args:
+        environment: For the engine.
+        apart: Give it a network of its own. Two engines in one network share the bridge, and hand out its addresses
+            without knowing of each other: one's container then gets what was meant for the other's.
 
     Raises:
         RuntimeError: It doesn't answer; the message has the end of its log.
@@ -94,6 +99,7 @@ def own_engine(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [
+                *(("unshare", "--net") if apart else ()),
                 *("dockerd", "--host", address, "--data-root", str(folder / "data")),
                 *("--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid")),
             ],

@@ -156,17 +156,23 @@ def commit_all(folder: Path, message: str = "state") -> str:
     return git(folder, "rev-parse", "HEAD").strip()
 
 
+_OVERDUE_SECONDS = 60
+"""After its deadline a validator still delivers its report."""
+
+
 class Validation:
     """One validator process.
 
     Args:
         process: The running artefact.
         report_path: Where it writes its report.
+        seconds: Its deadline, from now.
     """
 
-    def __init__(self, process: subprocess.Popen[str], report_path: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str], report_path: Path, seconds: float) -> None:
         self.process = process
         self._report_path = report_path
+        self._seconds = seconds
         self._started = time.monotonic()
         self._lines: list[str] = []
         self._changed = threading.Condition()
@@ -194,10 +200,15 @@ class Validation:
             found = self._changed.wait_for(lambda: any(text in line for line in self._lines), seconds)
         assert found, "".join(self._lines)
 
-    def result(self, seconds: float = 240) -> Result:
-        """Wait for the end."""
+    def result(self, seconds: float | None = None) -> Result:
+        """Wait for the end, by default until it is overdue: its own report tells more of a hang than ours."""
+        limit = self._seconds + _OVERDUE_SECONDS if seconds is None else seconds
         try:
-            exit_code = self.process.wait(timeout=seconds)
+            exit_code = self.process.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # faulthandler prints what each thread does
+            self._reader.join(5)
+            raise AssertionError(f"no end in {limit:g} s; it had printed:\n{''.join(self._lines)}") from None
         finally:
             self.process.kill()
         self._reader.join(10)
@@ -255,7 +266,7 @@ def validators(artefact: Path, package_cache: Path, folder: Path) -> Iterator[Ca
             **(environment or {}),
         }
         process = subprocess.Popen(
-            [python, "-I", str(artefact), "run", "--spec", "-"],
+            [python, "-I", "-X", "faulthandler", str(artefact), "run", "--spec", "-"],
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -267,7 +278,7 @@ def validators(artefact: Path, package_cache: Path, folder: Path) -> Iterator[Ca
         assert process.stdin is not None
         process.stdin.write(json.dumps(spec))
         process.stdin.close()
-        started.append(Validation(process, report_path))
+        started.append(Validation(process, report_path, seconds))
         return started[-1]
 
     try:

@@ -239,7 +239,7 @@ def test_engine_that_ends_in_the_middle_is_not_the_repositorys_fault(start_valid
     if (why_not := why_no_own_engine()) is not None:
         pytest.skip(why_not)
     environment: Mapping[str, str] = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    with own_engine(environment) as reached:
+    with own_engine(environment, apart=True) as reached:
         program = shutil.which("docker", path="/usr/bin") or "docker"
         imported = subprocess.run(
             [program, "import", "--change", 'CMD ["sh"]', str(tiny_image(tmp_path)), "tiny/worker:1"],
