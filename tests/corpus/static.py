@@ -105,6 +105,30 @@ PARTS = (
         files={"Dockerfile": None},
     ),
     Case(
+        name="dockerfile_in_a_folder",
+        holds="a Dockerfile that the config would have to name",
+        truth=R.INCOMPLETE,
+        expected=(
+            skips(C.DOCKERFILE_PARSE, "dockerfile_not_named"),
+            skips(C.BASE_IMAGE_EXISTS, "prerequisite_failed"),
+        ),
+        files={"Dockerfile": None, "serverless/Dockerfile": DOCKERFILE},
+    ),
+    Case(
+        name="dockerfiles_by_variant",
+        holds="several Dockerfiles, none of them by its usual name",
+        truth=R.INCOMPLETE,
+        expected=(skips(C.DOCKERFILE_PARSE, "dockerfile_not_named"),),
+        files={"Dockerfile": None, "Dockerfile.cpu": DOCKERFILE, "gpu.dockerfile": DOCKERFILE},
+    ),
+    Case(
+        name="dockerfile_in_name_only",
+        holds="files that are named after a Dockerfile and are none",
+        truth=R.FAILED,
+        expected=(fails(C.DOCKERFILE_PARSE, "dockerfile_missing"),),
+        files={"Dockerfile": None, "Dockerfile.dockerignore": "x\n", "dockerfile_lint.py": "x = 1\n"},
+    ),
+    Case(
         name="leads_outside",
         holds="a symlink out of the repository",
         truth=R.FAILED,

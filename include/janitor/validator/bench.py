@@ -43,7 +43,7 @@ class Known:
     image_files: ImageFiles = field(default_factory=dict)  # dockerfile_parse
     command: Command | None = None  # dockerfile_parse
     disk_gigabytes: int | None = None  # hub_schema: containerDiskInGb
-    load_balancer: bool = False  # hub_schema: endpointType LB, a worker without a handler
+    load_balancer: bool = False  # hub_schema: endpointType LB; python_static: it answers /ping. It has no handler
     hub: Mapping[str, Any] | None = None  # hub_schema: the document, if it has its documented form
     plan: TestPlan | None = None  # tests_schema
     test_input: Mapping[str, Any] | None = None  # test_input

@@ -17,7 +17,7 @@ from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, lex
 from janitor.validator.dockerfile.sources import missing_sources, read_context
 from janitor.validator.dockerfile.stages import Dockerfile, Run, env_pairs, floating_tag, parse_dockerfile
 from janitor.validator.dockerfile.usage import used_stages
-from janitor.validator.findings import Finding, Spot, failed, passed
+from janitor.validator.findings import Finding, Spot, failed, passed, skipped
 from janitor.validator.redaction import looks_secret
 from janitor.validator.repository.tree import RepositoryTree, UnreadableError
 
@@ -25,6 +25,7 @@ _BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "doc
 _MOST_BYTES = 256 * 1024
 """Of a Dockerfile; a handler that takes more has it in files."""
 _LONGEST_NAME = 200
+_SHOWN = 10
 _KEY_FORM = re.compile(
     r"\bhf_[A-Za-z0-9]{16,}|\bAKIA[0-9A-Z]{12,}|\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\brpa_[A-Za-z0-9]{16,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -36,6 +37,11 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
     """Parse the Dockerfile and compare it with the repository."""
     tree, layout = given(bench.known.tree), given(bench.known.layout)
     wanted = bench.spec.repository.dockerfile
+    if layout.dockerfile is None and layout.other_dockerfiles:
+        listed = ", ".join(str(path) for path in layout.other_dockerfiles[:_SHOWN])
+        where = "there is no Dockerfile at the root or in .runpod/"
+        reason = f"{where}; name one, as `dockerfile` in the workers config or by --dockerfile: {listed}"
+        return skipped("dockerfile_not_named", reason, required=True)
     if layout.dockerfile is None:
         return failed("dockerfile_missing", f"the repository has no {wanted or 'Dockerfile'}")
     try:

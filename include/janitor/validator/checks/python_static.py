@@ -19,6 +19,7 @@ from janitor.validator.dockerfile.stages import Run
 from janitor.validator.dockerfile.usage import used_stages
 from janitor.validator.findings import Finding, Spot, failed, passed, skipped
 from janitor.validator.processes.supervisor import ProcessStartError, run
+from janitor.validator.repository.health_route import health_route
 from janitor.validator.repository.python_modules import (
     Reader,
     SourceError,
@@ -62,10 +63,16 @@ def check_python_static(bench: Bench) -> Finding:
     # A handler that two start calls give differently is of no one kind.
     kinds = {call.kind for call in worker.start_calls}
     bench.known.handler_kind = kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN
-    evidence = bench.evidence.value("source", "\n".join(_reading(worker, entry)))
+    evidence = bench.evidence.value("source", _told(worker, entry))
     if (worker.problems or worker.start_calls) and (finding := _syntax(bench, worker, read, evidence)):
         return finding
     if not worker.start_calls and not worker.problems:
+        paths = [*worker.modules, *(path for path in _candidates(bench, None) if not _TESTS.search(str(path)))]
+        if not bench.known.load_balancer and (route := health_route(paths, read)) is not None:
+            bench.known.load_balancer = True
+            evidence = bench.evidence.value(
+                "source", f"{_told(worker, entry)}\nhealth route of a load balancer: {route}"
+            )
         return _without_start(bench, worker, entry, stated, evidence)
     others = _other_problems(bench, worker, read)
     return passed(evidence, *([bench.evidence.value("files outside the worker", others)] if others else []))
@@ -173,7 +180,8 @@ def _candidates(bench: Bench, entry: PurePosixPath | None) -> list[PurePosixPath
     return sorted(paths, key=lambda path: (_TESTS.search(str(path)) is not None, len(path.parts), str(path)))
 
 
-def _reading(worker: WorkerSource, entry: PurePosixPath | None) -> list[str]:
+def _told(worker: WorkerSource, entry: PurePosixPath | None) -> str:
+    """What was read, in lines."""
     lines = [f"entry: {entry or 'unknown'}", f"modules: {', '.join(str(path) for path in worker.modules) or 'none'}"]
     lines += [
         f"start call: {call.path}, line {call.line}; handler {call.handler or 'unnamed'}: {call.kind.value}"
@@ -182,7 +190,7 @@ def _reading(worker: WorkerSource, entry: PurePosixPath | None) -> list[str]:
     lines += [
         f"does not compile: {problem.path}, line {problem.line}: {problem.message}" for problem in worker.problems
     ]
-    return lines
+    return "\n".join(lines)
 
 
 def _compiles_elsewhere(bench: Bench, problem: SyntaxProblem) -> bool:

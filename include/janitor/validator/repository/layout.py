@@ -11,6 +11,8 @@ from janitor.validator.repository.tree import RepositoryTree
 OVERRIDES = PurePosixPath(".runpod")
 _HANDLER_NAMES = ("handler.py", "rp_handler.py", "main.py")
 _README = re.compile(r"(?i)readme(\.(md|rst|txt))?")
+_DOCKERFILE = re.compile(r"(?i)(dockerfile|containerfile)([._-][\w.-]+)?|[\w.-]+\.dockerfile")
+_ABOUT_ONE = re.compile(r"(?i).+\.(dockerignore|md|rst|txt|py|sh|js|ts|json|ya?ml|toml|html|bak|orig)")
 _TESTS = "tests.json"
 # Seen in the wild: tests_.json, tests_deactivated.json, tests_JSON.
 _DEACTIVATED_TESTS = re.compile(r"(?i)_?tests[\w.-]*json[\w.-]*")
@@ -31,6 +33,8 @@ class Layout:
     readme: PurePosixPath | None
     handlers: tuple[PurePosixPath, ...]
     """Files whose name says that they hold a handler."""
+    other_dockerfiles: tuple[PurePosixPath, ...]
+    """Files that a spec could name as the Dockerfile; looked for where there is none in the usual places."""
 
 
 def read_layout(tree: RepositoryTree, *, dockerfile: str | None) -> Layout:
@@ -40,11 +44,10 @@ def read_layout(tree: RepositoryTree, *, dockerfile: str | None) -> Layout:
         tree: The checkout.
         dockerfile: The Dockerfile that the spec names; None searches.
     """
+    # Source: `docker buildx build` takes a `dockerfile` in lower case where there is no other.
+    searched = _first(tree, "Dockerfile") or _existing(tree, "dockerfile")
     return Layout(
-        # Source: `docker buildx build` takes a `dockerfile` in lower case where there is no other.
-        dockerfile=_existing(tree, dockerfile)
-        if dockerfile is not None
-        else _first(tree, "Dockerfile") or _existing(tree, "dockerfile"),
+        dockerfile=_existing(tree, dockerfile) if dockerfile is not None else searched,
         hub=_first(tree, "hub.json"),
         tests=_first(tree, _TESTS),
         github_tests=_existing(tree, ".github/tests.json"),
@@ -57,7 +60,14 @@ def read_layout(tree: RepositoryTree, *, dockerfile: str | None) -> Layout:
             for name in _HANDLER_NAMES
             if (path := _first(tree, str(PurePosixPath(folder) / name))) is not None
         ),
+        other_dockerfiles=() if dockerfile is not None or searched is not None else _other_dockerfiles(tree),
     )
+
+
+def _other_dockerfiles(tree: RepositoryTree) -> tuple[PurePosixPath, ...]:
+    names = ((entry.path, entry.path.name) for entry in tree.entries)
+    found = (path for path, name in names if _DOCKERFILE.fullmatch(name) and not _ABOUT_ONE.fullmatch(name))
+    return tuple(sorted((path for path in found if tree.is_file(path)), key=lambda path: (len(path.parts), str(path))))
 
 
 def _first(tree: RepositoryTree, name: str) -> PurePosixPath | None:
