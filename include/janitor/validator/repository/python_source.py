@@ -63,7 +63,7 @@ def search_workers(candidates: Iterable[PurePosixPath], read: Reader) -> WorkerS
             break
         if source is not None and "runpod" in source and "start" in source:
             found.append(path)
-    worker = program.walk(found)
+    worker = program.walk(found, enough=_MOST_CALLS)
     is_open = is_cut or program.is_cut or program.may_start_unseen(worker)
     return replace(worker, problems=(), sure_modules=(), is_open=is_open)
 
@@ -73,14 +73,15 @@ class _Program:
         self._graph = ModuleGraph(read)
         self._origins: dict[tuple[PurePosixPath, str], str | None] = {}
 
-    def walk(self, entries: list[PurePosixPath]) -> WorkerSource:
+    def walk(self, entries: list[PurePosixPath], *, enough: int | None = None) -> WorkerSource:
+        """Follow the imports, until so many start calls are found; None is all of them."""
         # What is imported in any case goes before what is imported on a condition.
         waiting, doubtful = list(entries), list[PurePosixPath]()
         seen, modules, sure_modules = set(entries), list[PurePosixPath](), list[PurePosixPath]()
         problems: list[SyntaxProblem] = []
         calls: list[StartCall] = []
         is_dynamic, is_sure = False, True
-        while (waiting or doubtful) and len(modules) < _MOST_MODULES:
+        while (waiting or doubtful) and len(modules) < _MOST_MODULES and (enough is None or len(calls) < enough):
             if not waiting:
                 waiting, doubtful, is_sure = [path for path in doubtful if path not in modules], [], False
                 continue
