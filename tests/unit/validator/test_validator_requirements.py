@@ -6,8 +6,15 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from janitor.validator.repository.requirements import canonical, exclude_each_other, read_requirements
+from janitor.validator.repository.requirements import (
+    canonical,
+    decoded_requirements,
+    exclude_each_other,
+    read_requirements,
+)
 from janitor.validator.repository.torch_versions import build_exists, demanded_torch, index_build
+from janitor.validator.repository.tree import RepositoryTree
+from janitor.validator.repository.worker_requirements import worker_requirements
 
 
 def read(files: dict[str, str], *arguments: str):
@@ -137,3 +144,19 @@ class TestTorch:
         assert index_build("https://download.pytorch.org/whl/cu121") == "cu121"
         assert index_build("https://download.pytorch.org/whl/cpu/") == "cpu"
         assert index_build("https://mirror.example.org/whl/cu121") is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_requirements_are_read_in_the_encodings_of_their_byte_order_marks(encoding):
+    assert decoded_requirements("runpod==1.12.0  # é\n".encode(encoding)) == "runpod==1.12.0  # é\n"
+
+
+def test_requirements_in_no_known_encoding_are_not_guessed():
+    with pytest.raises(UnicodeDecodeError):
+        decoded_requirements("runpod==1.12.0  # é\n".encode("latin-1"))
+
+
+def test_requirements_that_powershell_wrote_are_those_of_the_worker(tmp_path):
+    (tmp_path / "requirements.txt").write_bytes("runpod==1.12.0\r\nsix==1.16.0\r\n".encode("utf-16"))
+    (found,) = worker_requirements(None, {}, RepositoryTree(tmp_path))
+    assert [each.spelled for each in found.requirements] == ["runpod==1.12.0", "six==1.16.0"]

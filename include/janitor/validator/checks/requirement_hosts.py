@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from janitor.validator.bench import Bench, given
+from janitor.validator.repository.requirements import decoded_requirements
 from janitor.validator.repository.tree import UnreadableError
 
 _ADDRESS = re.compile(r"\b(?:[a-z]+\+)?(?:https?|ssh|git)://[^\s\"'#;,<>]+", re.IGNORECASE)
@@ -73,6 +74,9 @@ def _files(bench: Bench, arguments: Sequence[str]) -> list[str]:
         path = left.pop(0)
         if path in texts:
             continue
-        texts[path] = tree.read_text(path)
+        try:
+            texts[path] = decoded_requirements(tree.read(path))
+        except UnicodeDecodeError as exc:
+            raise UnreadableError(f"{path} is no text: {exc.reason} at byte {exc.start}") from exc
         left += [path.parent / included for included in _INCLUDED.findall(texts[path]) if not _ADDRESS.match(included)]
     return list(texts.values())

@@ -5,6 +5,7 @@ Source: https://pip.pypa.io/en/stable/reference/requirements-file-format/ and PE
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import posixpath
 import re
@@ -31,6 +32,11 @@ _OPTION = re.compile(r"(-[rcefi]|--[a-z-]+)(?:[ =]+|(?<=^-[rcefi]))(.*)")
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _DEPENDENCIES = re.compile(r"dependencies[ \t]*=[ \t]*\[")
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|'([^'\n]+)'")
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 _MOST_FILES = 50
 _DEPTH = 5
 _MOST = 2_000
@@ -123,6 +129,20 @@ def read_requirements(
         else:
             reader.requirement(argument, None, line)
     return reader.found
+
+
+def decoded_requirements(content: bytes) -> str:
+    """The text of a requirements file: UTF-8, or what its byte order mark says.
+
+    PowerShell's `pip freeze > requirements.txt` writes UTF-16, and both pip and uv read it.
+
+    Raises:
+        UnicodeDecodeError: It is in no such encoding.
+    """
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            return content[len(mark) :].decode(encoding)
+    return content.decode("utf-8")
 
 
 _FLAGS_WITHOUT_VALUE = frozenset({"--pre", "--no-deps", "--no-build-isolation", "--prerelease"})

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from janitor.validator.dockerfile.stages import Dockerfile, Run
 from janitor.validator.engines.install import IMAGE_PATH, plan_installs
-from janitor.validator.repository.requirements import RequirementSet, read_requirements
+from janitor.validator.repository.requirements import RequirementSet, decoded_requirements, read_requirements
 from janitor.validator.repository.tree import RepositoryTree, UnreadableError
 
 USUAL_FILES = ("builder/requirements.txt", "requirements.txt")
@@ -45,8 +45,8 @@ def worker_requirements(
 
     def from_tree(path: str) -> tuple[PurePosixPath, str] | None:
         try:
-            return PurePosixPath(path), tree.read_text(path)
-        except UnreadableError:
+            return PurePosixPath(path), decoded_requirements(tree.read(path))
+        except (UnreadableError, UnicodeDecodeError):
             return None
 
     folders = {str(parent) for path in image_files for parent in PurePosixPath(path).parents} - {"/"}
