@@ -32,6 +32,8 @@ def gone(tree, text: str, *files: str) -> list[tuple[int, str]]:
         ("- with:\n    context: ./docker", "docker"),
         ("- run: |\n    echo start\n    python tools/check.py \\\n      --all", "tools/check.py"),
         ("- working-directory: builder\n  run: python setup.py", "builder/setup.py"),
+        ("- run: sed -i 's/sdk==.*/sdk==2/' ./builder/requirements.txt", "builder/requirements.txt"),
+        ('- run: sed -Ei "s|^sdk.*|sdk~=$new|" pins.txt', "pins.txt"),
     ],
 )
 def test_deleted_file_is_found(tree, step, expected):
@@ -42,6 +44,10 @@ def test_deleted_file_is_found(tree, step, expected):
     "step",
     [
         "- run: python here.py",
+        "- run: sed -i 's/a/b/' here.py",
+        "- run: sed 's/a.txt/b.txt/' $FILE",
+        "- run: sed -i -e s/a/b/ -e s/c/gone.txt/ here.py",
+        "- run: wget -q -O got.py https://example.org/got.py && sed -i 's@/a@/b@' got.py",
         "- run: python -m pytest tests",
         "- run: python -c 'import x'",
         "- run: python $SCRIPT",

@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import PurePosixPath
 
 from janitor.validator.dockerfile.lexer import split_words
+from janitor.validator.engines.shell_pieces import commands_of
 from janitor.validator.repository.tree import RepositoryTree, UnreadableError
 
 FOLDER = PurePosixPath(".github/workflows")
@@ -25,6 +26,7 @@ _FILE_KEYS = frozenset({"file", "dockerfile", "requirements", "requirements-file
 _FOLDER_KEYS = frozenset({"context", "working-directory"})
 _INTERPRETERS = re.compile(r"(?:python|python3|python3\.\d+|bash|sh|zsh|node|source|\.)")
 _FILE_OPTIONS = frozenset({"-r", "--requirement", "-c", "--constraint", "-f", "--file"})
+_IN_PLACE = re.compile(r"-[nErsuz]*i.*|--in-place(?:=.*)?", re.DOTALL)
 _PROGRAM_FILE = re.compile(r"[\w./-]+\.(?:py|sh|js|txt|toml|json|ya?ml|cfg|ini)|(?:[\w./-]*/)?Dockerfile[\w.-]*")
 _UNKNOWN = re.compile(r"[$*?{}<>`~\\]|\[|^/|^-|://|^\.\.(?:/|$)")
 _MAKES = re.compile(
@@ -216,8 +218,8 @@ class _Reader:
                 return  # what follows is a text, not commands
             if text.startswith("#"):
                 continue
-            for piece in _SEPARATORS.split(text):
-                words = split_words(piece)
+            for command in commands_of(text):
+                words = split_words(command.text)
                 if words[:1] in (["cd"], ["pushd"]):
                     target = words[1] if len(words) == 2 else "?"
                     folder = "?" if _UNKNOWN.search(target) or folder == "?" else posixpath.join(folder, target)
@@ -236,6 +238,10 @@ class _Reader:
             named += next(([word] for word in words[1:] if not word.startswith("-")), [])
             if "-m" in words or "-c" in words:
                 named = []
+        if words[0] == "sed" and any(_IN_PLACE.fullmatch(word) for word in words[1:]):
+            # The script comes first: what else isn't an option is a file that is changed.
+            has_script = any(word in ("-e", "-f") or (word.startswith("--") and "=" in word) for word in words)
+            named += [] if has_script else [word for word in words[1:] if not word.startswith("-")][1:]
         takes_files = words[0] in ("pip", "pip3", "uv", "docker", "python", "python3", "buildah", "podman")
         for option, value in itertools.pairwise(words):
             if option in _FILE_OPTIONS and takes_files:
