@@ -102,6 +102,10 @@ class TestHub:
         del config["cpuFlavor"]
         assert codes(hub_problems({**HUB, "config": config})) == ["hub_invalid"]
 
+    def test_exclusion_as_the_guide_spells_it(self):
+        config = {"runsOn": "GPU", "containerDiskInGb": 5, "gpuCount": 1, "gpuIds": "ADA_24,-NVIDIA RTX 4090"}
+        assert hub_problems({**HUB, "config": config}).found == []
+
     @pytest.mark.parametrize("key", ["title", "description", "type", "category", "config"])
     def test_required_keys(self, key):
         problems = hub_problems({name: value for name, value in HUB.items() if name != key})

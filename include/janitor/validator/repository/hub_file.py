@@ -84,7 +84,9 @@ def check_gpu_ids(problems: Problems, value: Any, where: str, code: str) -> None
         return
     for item in dict.fromkeys(part.strip() for part in value.split(",", _MOST_IDS)[:_MOST_IDS]):
         if item.startswith("-"):
-            if item[1:].strip() not in GPU_TYPES:
+            # The guide's own example leaves "GeForce" out: -NVIDIA RTX 4090.
+            name = item[1:].strip()
+            if not {name, name.replace("NVIDIA ", "NVIDIA GeForce ", 1)} & GPU_TYPES:
                 problems.add("unknown_gpu", f"{where}: {shown(item[1:])} is no known GPU type to exclude")
         elif item in GPU_TYPES:
             problems.add(
