@@ -52,13 +52,14 @@ def check_python_static(bench: Bench) -> Finding:
         except UnreadableError:
             return None
 
-    entry = _entry(bench)
+    entry, other = _entry(bench), None
     worker = read_worker(entry, read) if entry is not None else None
     stated = entry
     if worker is None or not worker.start_calls:
         searched = search_workers(_candidates(bench, entry), read)
-        if worker is None or (searched.start_calls and not worker.problems):
-            worker, entry = searched, searched.start_calls[0].path if searched.start_calls else entry
+        other = searched.start_calls[0].path if searched.start_calls else None
+        if worker is None or (other is not None and not worker.problems and not _is_all_there_is(bench, worker)):
+            worker, entry, other = searched, other or entry, None
     bench.known.entry, bench.known.modules = entry, worker.modules
     # A handler that two start calls give differently is of no one kind.
     kinds = {call.kind for call in worker.start_calls}
@@ -73,7 +74,7 @@ def check_python_static(bench: Bench) -> Finding:
             evidence = bench.evidence.value(
                 "source", f"{_told(worker, entry)}\nhealth route of a load balancer: {route}"
             )
-        return _without_start(bench, worker, entry, stated, evidence)
+        return _without_start(bench, worker, entry, stated, evidence, other=other)
     others = _other_problems(bench, worker, read)
     return passed(evidence, *([bench.evidence.value("files outside the worker", others)] if others else []))
 
@@ -108,10 +109,38 @@ def _place(problem: SyntaxProblem) -> str:
     return f"{problem.path}, line {problem.line}: {problem.message}"
 
 
+def _is_all_there_is(bench: Bench, worker: WorkerSource) -> bool:
+    """Whether the container surely starts this program and no other, so that a start call elsewhere isn't reached."""
+    dockerfile, command = bench.known.dockerfile, bench.known.command
+    script = command.target.script if command is not None and command.target is not None else None
+    if dockerfile is None or command is None or script is None or not command.is_alone or worker.is_open:
+        return False
+    # The base image's ENTRYPOINT decides what becomes of CMD; a case of the tests can start another program.
+    final = dockerfile.final
+    is_stated = final.entrypoint is not None or is_bare(final.base_image)
+    others = any(case.command is not None for case in bench.known.plan.cases) if bench.known.plan is not None else False
+    return is_stated and not others and script in bench.known.image_files and not final.is_mounted(script)
+
+
 def _without_start(
-    bench: Bench, worker: WorkerSource, entry: PurePosixPath | None, stated: PurePosixPath | None, evidence: Evidence
+    bench: Bench,
+    worker: WorkerSource,
+    entry: PurePosixPath | None,
+    stated: PurePosixPath | None,
+    evidence: Evidence,
+    *,
+    other: PurePosixPath | None,
 ) -> Finding:
-    """No file of the repository starts the SDK: whether that is a fault depends on where the worker can come from."""
+    """What is started doesn't start the SDK: whether that is a fault depends on where the worker can come from.
+
+    Args:
+        bench: The validation.
+        worker: The files that were read.
+        entry: The first of them.
+        stated: The file that the container starts.
+        evidence: What was read.
+        other: A file with a start call that the container doesn't start.
+    """
     if bench.known.load_balancer:
         return skipped("load_balancer", "a load-balanced worker answers HTTP itself and starts no handler", evidence)
     if stated is None and (source := _elsewhere(bench)) is not None:
@@ -125,7 +154,8 @@ def _without_start(
         )
         return skipped("start_unclear", reason, evidence)
     where = "no Python file" if entry is None else f"neither {entry} nor what it imports"
-    message = f"{where} calls runpod.serverless.start"
+    unused = f"; {other} does, and the container doesn't start it" if other is not None else ""
+    message = f"{where} calls runpod.serverless.start{unused}"
     spots = [Spot(path=str(entry), line=1, message=message)] if entry is not None else []
     return failed("start_call_missing", message, evidence, spots=spots)
 

@@ -87,6 +87,8 @@ class Command:
     """The first of them, if it is started in any case."""
     is_sure: bool
     """Whether the program is started in any case: no script decides about it, or makes it first."""
+    is_alone: bool
+    """Whether the target is all that is started: no script stands before it that could start more."""
 
 
 def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: str | None = None) -> Command:
@@ -107,6 +109,7 @@ def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: 
     target = finder.find(words, stage.workdir, _DEPTH)
     direct = target is not None and bool(command) and not finder.through_shell
     single = command_shell and not entrypoint and not _SEPARATORS.search(command[-1])
+    one_text = (single or (entry_shell and not _SEPARATORS.search(words[-1]))) and len(finder.files) == 1
     return Command(
         words=tuple(words),
         appendable=tuple(command) if direct and not entry_shell else None,
@@ -115,6 +118,7 @@ def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: 
         files=tuple(finder.files),
         first_file=finder.first_file,
         is_sure=finder.is_sure,
+        is_alone=target is not None and finder.is_sure and (one_text or not finder.through_shell),
     )
 
 
