@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from tests.corpus.case import Case
 from tests.corpus.static_dockerfiles import APP, FROM, PIP, START, refused
 from tests.corpus.static_dockerfiles import works as dockerfile_works
 from tests.corpus.static_pins import broken as pins_broken
 from tests.corpus.static_pins import works as pins_work
 from tests.corpus.static_python import HANDLER, broken, on, untold, works
-from tests.corpus.workers import COPY_ALL, HEALTHY, SDK
+from tests.corpus.workers import HEALTHY, SDK
 
 APART = f"{FROM}{PIP}WORKDIR /srv\n"
 SCRIPT = f'{APP}COPY handler.py start.sh ./\nCMD ["bash", "/app/start.sh"]\n'
@@ -252,60 +250,4 @@ SPELLED = (
     ),
 )
 
-APPLICATION = "print('a page for people')\n"
-STARTS_APP = COPY_ALL.replace("handler.py", "app.py")
-BESIDE = (
-    broken(
-        "start_in_a_file_that_is_never_started",
-        "start_call_missing",
-        "a handler in order beside the program that the container starts",
-        HEALTHY,
-        **{"Dockerfile": STARTS_APP, "app.py": APPLICATION},
-    ),
-    broken(
-        "start_beside_a_shell_form",
-        "start_call_missing",
-        "the same, with the shell form",
-        HEALTHY,
-        **{"Dockerfile": STARTS_APP.replace('["python", "-u", "app.py"]', "python app.py"), "app.py": APPLICATION},
-    ),
-    works(
-        "started_by_a_script_too",
-        "a script that starts the handler, and a page for people after it",
-        HEALTHY,
-        **{
-            "Dockerfile": COPY_ALL.replace('["python", "-u", "handler.py"]', '["bash", "start.sh"]'),
-            "start.sh": "python -u handler.py &\npython app.py\n",
-            "app.py": APPLICATION,
-        },
-    ),
-    works(
-        "started_by_the_base_image",
-        "a base image whose own ENTRYPOINT may start the handler",
-        HEALTHY,
-        **{"Dockerfile": STARTS_APP.replace("python:3.11-slim", "acme/worker-base:1"), "app.py": APPLICATION},
-    ),
-    works(
-        "started_by_a_child",
-        "a program that starts the handler as another process",
-        HEALTHY,
-        **{
-            "Dockerfile": STARTS_APP,
-            "app.py": "import subprocess\nsubprocess.run(['python', 'handler.py'], check=True)\n",
-        },
-    ),
-    works(
-        "started_by_a_test_case",
-        "a test case whose own command starts the handler",
-        HEALTHY,
-        **{
-            "Dockerfile": STARTS_APP,
-            "app.py": APPLICATION,
-            ".github/tests.json": json.dumps(
-                [{"input": {"text": "one"}, "templateConfig": {"dockerArgs": "python -u handler.py"}}]
-            ),
-        },
-    ),
-)
-
-DOUBTS = (*MADE, *AT_THE_START, *FOLDERS, *PROGRAMS, *SPELLED, *BESIDE)
+DOUBTS = (*MADE, *AT_THE_START, *FOLDERS, *PROGRAMS, *SPELLED)

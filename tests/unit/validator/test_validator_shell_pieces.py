@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from janitor.validator.engines.pip_settings import from_configuration, from_variables
-from janitor.validator.engines.shell_pieces import commands_of, written_files
+from janitor.validator.engines.shell_pieces import commands_of, without_redirections, written_files
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,22 @@ def test_configuration_stands_for_options():
     ]
     assert from_configuration(["config", "set", "global.timeout", "60"]) == []
     assert from_configuration(["cache", "purge"]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "found"),
+    [
+        ("pip install six 2>&1", "pip install six", [(">&", "1")]),
+        ("pip install six >/tmp/log 2> err", "pip install six", [(">", "/tmp/log"), (">", "err")]),
+        ("pip install six &>> log", "pip install six", [("&>>", "log")]),
+        ("pip install numpy<2 six", "pip install numpy six", [("<", "2")]),
+        ("pip install a>=1,<2.0 b", "pip install a b", [(">", "=1,"), ("<", "2.0")]),
+        ("pip install py3>=1", "pip install py3", [(">", "=1")]),
+        ("cat <<EOF", "cat", [("<<", "EOF")]),
+        ("pip install 'a<2' \"b>1\" c\\>3", "pip install 'a<2' \"b>1\" c\\>3", []),
+        ("pip install -r <(echo six)", "pip install -r <(echo six)", []),
+    ],
+)
+def test_redirections_are_not_a_program_s_arguments(text, left, found):
+    words, redirections = without_redirections(text)
+    assert (" ".join(words.split()), [(each.operator, each.file) for each in redirections]) == (left, found)

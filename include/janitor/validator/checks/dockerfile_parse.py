@@ -10,6 +10,7 @@ import re
 from pathlib import PurePosixPath
 
 from janitor.validator.bench import Bench, given
+from janitor.validator.checks.pip_redirections import lost_versions
 from janitor.validator.dockerfile.base_images import brings, is_bare
 from janitor.validator.dockerfile.command import Command, makes_files, stage_command
 from janitor.validator.dockerfile.image_files import ImageFiles, copies_from_elsewhere, image_files, inline_files
@@ -74,7 +75,9 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
         bench.evidence.value("reading", "\n".join(_reading(dockerfile, command))),
     ]
     name = str(layout.dockerfile)
-    warnings = [Spot(path=name, line=line, message=text, is_warning=True) for line, text in _warnings(dockerfile)]
+    lost = lost_versions(dockerfile)
+    noted = [*_warnings(dockerfile), *((each.line, each.text) for each in lost if not each.stops)]
+    warnings = [Spot(path=name, line=line, message=text, is_warning=True) for line, text in noted]
     if warnings:
         evidence.append(bench.evidence.value("warnings", "\n".join(each.message for each in warnings)))
 
@@ -95,6 +98,9 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
                 for each, text in zip(missing, texts, strict=True)
             ],
         )
+    if stops := [each for each in lost if each.stops]:
+        reason = "; ".join(f"line {each.line}: {each.text}" for each in stops)
+        return fail("shell_redirection", reason, [Spot(path=name, line=each.line, message=each.text) for each in stops])
     if context.is_sure and (target := _missing_target(dockerfile, command, files, tree)):
         stated = dockerfile.final.command or dockerfile.final.entrypoint
         message = f"the container starts {target}, which is not copied in"

@@ -18,7 +18,7 @@ from janitor.validator.dockerfile.stages import Dockerfile, Mount, Run
 from janitor.validator.dockerfile.usage import used_stages
 from janitor.validator.engines.gaps import Gap
 from janitor.validator.engines.pip_settings import from_configuration, from_variables
-from janitor.validator.engines.shell_pieces import commands_of, written_files
+from janitor.validator.engines.shell_pieces import commands_of, without_redirections, written_files
 
 _PIP = re.compile(r"(?:.*/)?pip(?:\d+(?:\.\d+)?)?")
 _PYTHON = re.compile(r"(?:.*/)?python(?:\d+(?:\.\d+)*)?")
@@ -178,26 +178,31 @@ class _RunReader:
             count = len(self.installs)
             expanded = expand(command.text, self._environment)
             self._is_clear = not run.mounts_from and not expanded.unknown
-            self._command(split_words(expanded.text))
+            self._command(split_words(expanded.text), self._seen(command.text))
             is_instead = command.is_instead and count > before
             self.installs[count:] = [
                 replace(install, may_fail=command.may_fail, is_instead=is_instead) for install in self.installs[count:]
             ]
             before = count
 
-    def _command(self, words: list[str]) -> None:
+    def _seen(self, text: str) -> list[str]:
+        """A command's words without redirections: what comes of a variable is none."""
+        return split_words(expand(without_redirections(text)[0], self._environment).text)
+
+    def _command(self, words: list[str], seen: list[str]) -> None:
+        """Read one command: its words, and those that its program sees."""
         variables = dict(self._environment)
         while words and (words[0] in _PREFIXES or re.fullmatch(r"[A-Za-z_]\w*=.*", words[0])):
             name, is_variable, value = words[0].partition("=")
             if is_variable:
                 variables[name] = value
-            words = words[1:]
+            words, seen = words[1:], seen[1:]
         if not words:
             return
         if words[0] == "cd" and len(words) == 2:
             self._workdir = posixpath.normpath(posixpath.join(self._workdir, words[1]))
             return
-        rest = self._pip_arguments(words)
+        rest = self._pip_arguments(seen) if seen else None
         program = posixpath.basename(words[0])
         if rest is not None:
             if by_shell := next((word for word in rest if _BY_SHELL.search(word)), None):

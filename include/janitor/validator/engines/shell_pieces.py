@@ -12,6 +12,13 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _REDIRECTION = re.compile(r"(?:1|&)?>>?\|?(.*)")
+_REDIRECTED = re.compile(
+    r"""\\. | '[^']*' | "(?:\\.|[^"\\])*"
+    | (?P<redirection> (?:(?<!\S)\d+)? (?P<operator> &>>? | >[>|&]? | <(?:<<?-?|[>&])? ) (?!\() [ \t]*
+      (?P<file> (?: \\. | '[^']*' | "(?:\\.|[^"\\])*" | [^\s<>|&;()] )* ) )
+    | .""",
+    re.DOTALL | re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,30 @@ def commands_of(text: str) -> list[ShellCommand]:
         if command:
             found.append(ShellCommand(text=command, may_fail=terminator == "||", is_instead=is_instead))
     return found[::-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redirection:
+    """Where a shell takes a command's input from, or puts its output."""
+
+    operator: str
+    file: str
+
+
+def without_redirections(text: str) -> tuple[str, list[Redirection]]:
+    """A command as its program sees it, and what the shell took out of it.
+
+    A `<` or `>` outside quotes is one wherever it stands: `numpy<2` is `numpy` that reads a file named 2.
+    """
+    found: list[Redirection] = []
+    left = ""
+    for match in _REDIRECTED.finditer(text):
+        if match["redirection"]:
+            found.append(Redirection(operator=match["operator"], file=match["file"]))
+            left += " "
+        else:
+            left += match[0]
+    return left, found
 
 
 def written_files(words: Sequence[str]) -> list[str]:
