@@ -60,11 +60,14 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 # Keeps tab and newline; ESC sequences first, so that their letters go with them.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_COUNTS = frozenset({"max", "min", "num", "total"})
 
 
 def looks_secret(name: str) -> bool:
-    """Whether the name of a variable says that its value is a secret."""
-    return _NAME_PATTERN.search(name) is not None
+    """Whether the name of a variable says that its value is a secret; one that counts tokens doesn't."""
+    words = name.lower().split("_")
+    is_count = words[-1] in ("token", "tokens") and not _COUNTS.isdisjoint(words)
+    return not is_count and _NAME_PATTERN.search(name) is not None
 
 
 def plain(text: str) -> str:

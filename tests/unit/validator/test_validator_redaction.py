@@ -109,5 +109,8 @@ def test_no_text_takes_long(text):
 
 
 def test_names_of_secrets_are_known():
-    assert all(looks_secret(name) for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "api_key", "DB_PASSWORD"))
+    assert all(
+        looks_secret(name) for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "api_key", "DB_PASSWORD", "ADMIN_TOKEN")
+    )
     assert not any(looks_secret(name) for name in ("MODEL_NAME", "PORT", "TOKENIZERS_PARALLELISM"))
+    assert not any(looks_secret(name) for name in ("MAX_TOKENS", "MAX_NUM_BATCHED_TOKENS", "HF_MAX_TOTAL_TOKENS"))
