@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+from janitor.protocol.statuses import CheckName, ReportStatus
+from tests.corpus.case import Case, Kind, fails, skips
 from tests.corpus.static_dockerfiles import APP, START, refused
 from tests.corpus.static_dockerfiles import works as dockerfile_works
 from tests.corpus.static_pins import works as pins_work
 from tests.corpus.static_python import broken, works
-from tests.corpus.workers import COPY_ALL, HEALTHY
+from tests.corpus.workers import COPY_ALL, GPU_HUB, HEALTHY, hub
 
 WORKER = f"COPY handler.py .\n{START}"
 APPLICATION = "print('a page for people')\n"
@@ -107,4 +109,23 @@ REDIRECTED = (
     ),
 )
 
-WILD = (*BESIDE, *REDIRECTED)
+SERVES = """\
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+HTTPServer(("", 80), BaseHTTPRequestHandler).serve_forever()
+"""
+SERVING = (
+    Case(
+        name="load_balancer_in_a_hub_json_with_a_fault",
+        holds="a load-balanced worker whose hub.json lacks a field: its Python isn't to blame",
+        truth=ReportStatus.FAILED,
+        expected=(fails(CheckName.HUB_SCHEMA, "hub_invalid"), skips(CheckName.PYTHON_STATIC, "load_balancer")),
+        files={
+            "handler.py": SERVES,
+            ".runpod/hub.json": hub({**GPU_HUB, "gpuIds": None, "endpointType": "LB"}),
+        },
+        kind=Kind.STATIC,
+    ),
+)
+
+WILD = (*SERVING, *BESIDE, *REDIRECTED)

@@ -24,9 +24,11 @@ def check_hub_schema(bench: Bench) -> Finding:
     if problems.warnings:
         evidence.append(bench.evidence.value("warnings", "\n".join(problems.warnings)))
     spots = problem_spots(content.decode("utf-8-sig"), path, problems)
+    # What else is wrong in it doesn't make a worker that serves HTTP one that starts a handler.
+    config = document.get("config") if isinstance(document, dict) else None
+    bench.known.load_balancer = isinstance(config, dict) and config.get("endpointType") == "LB"
     if problems.found:
         return failed(problems.found[0].code, f"{path}: {problems.summary()}", *evidence, spots=spots)
     bench.known.hub = document
     bench.known.disk_gigabytes = document["config"]["containerDiskInGb"]
-    bench.known.load_balancer = document["config"].get("endpointType") == "LB"
     return passed(*evidence, spots=spots)
