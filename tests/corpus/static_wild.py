@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 from janitor.protocol.statuses import CheckName, ReportStatus
-from tests.corpus.case import Case, Kind, fails, skips
+from tests.corpus.case import Case, Kind, fails, passes, skips
 from tests.corpus.static_dockerfiles import APP, START, refused
 from tests.corpus.static_dockerfiles import works as dockerfile_works
 from tests.corpus.static_pins import works as pins_work
 from tests.corpus.static_python import broken, works
-from tests.corpus.workers import COPY_ALL, GPU_HUB, HEALTHY, hub
+from tests.corpus.workers import COPY_ALL, DOCKERFILE, GPU_HUB, HEALTHY, hub
 
 WORKER = f"COPY handler.py .\n{START}"
 APPLICATION = "print('a page for people')\n"
@@ -101,6 +101,13 @@ REDIRECTED = (
         "version_lost_before_another_command",
         "a command that fails where the shell goes on",
         f"{APP}RUN pip install runpod==1.12.0\nRUN pip install numpy<2; pip install six\n{WORKER}",
+    ),
+    Case(
+        name="installs_with_its_output_put_elsewhere",
+        holds="redirections that were handed to the installer as packages",
+        truth=ReportStatus.SUCCESS,
+        expected=(passes(CheckName.BUILD),),
+        files={"Dockerfile": DOCKERFILE.replace("-r requirements.txt", "-r requirements.txt > /tmp/log 2>&1")},
     ),
     pins_work(
         "output_put_elsewhere",
