@@ -171,6 +171,13 @@ UNTESTED = (
         },
     ),
     Case(
+        name="no_tests_in_the_file",
+        holds="a tests.json without a test shows nothing",
+        truth=R.INCOMPLETE,
+        expected=(skips(API, "no_test_input"), skips(C.TESTS_SCHEMA, "tests_empty")),
+        files={"test_input.json": None, "Dockerfile": NO_TEST_INPUT, ".runpod/tests.json": cases_json()},
+    ),
+    Case(
         name="load_balancer",
         holds="a load-balanced worker has no handler",
         truth=R.INCOMPLETE,

@@ -30,6 +30,13 @@ WORKING = (
         ),
     ),
     Case(
+        name="no_tests_but_a_test_input",
+        holds="a tests.json without a test, beside a test input",
+        truth=R.SUCCESS,
+        expected=(passes(LOCAL), skips(C.TESTS_SCHEMA, "tests_empty"), skips(API, "not_needed")),
+        files={".runpod/tests.json": cases_json()},
+    ),
+    Case(
         name="async",
         holds="an async handler is awaited",
         truth=R.SUCCESS,

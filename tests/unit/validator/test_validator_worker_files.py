@@ -192,9 +192,13 @@ class TestTests:
         config = {"env": [{"key": "A", "value": 1}, {"key": "B", "value": True}]}
         assert read_tests({**TESTS, "config": config}).plan.environment == {"A": "1", "B": "true"}
 
-    @pytest.mark.parametrize("document", [{}, {"tests": []}, {"tests": {}}, [], None])
+    @pytest.mark.parametrize("document", [{}, {"tests": {}}, [], None])
     def test_documents_without_cases(self, document):
         assert codes(read_tests(document).problems) == ["tests_invalid"]
+
+    def test_an_empty_list_is_a_plan_with_nothing_to_run(self):
+        plan = read_tests({"tests": [], "config": {"env": [{"key": "A", "value": "1"}]}}).plan
+        assert (plan.cases, plan.environment) == ((), {"A": "1"})
 
     def test_too_many_cases(self):
         assert codes(read_tests({"tests": TESTS["tests"] * 51}).problems) == ["tests_too_many"]

@@ -32,4 +32,6 @@ def check_tests_schema(bench: Bench) -> Finding:
     if reading.plan is None:
         return failed(reading.problems.found[0].code, f"{path}: {reading.problems.summary()}", *evidence, spots=spots)
     bench.known.plan = reading.plan
+    if not reading.plan.cases:
+        return skipped("tests_empty", f"{path} has no test", *evidence)
     return passed(*evidence, spots=spots)

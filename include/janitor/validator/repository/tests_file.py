@@ -147,8 +147,6 @@ def _case_list(problems: Problems, value: Any) -> list[Any]:
     if not isinstance(value, list):
         problems.add(_CODE, f"tests must be a list, not {type_name(value)}")
         return []
-    if not value:
-        problems.add(_CODE, "tests is empty")
     if len(value) > MOST_CASES:
         problems.add("tests_too_many", f"{len(value)} tests; at most {MOST_CASES} are run")
         return []

@@ -138,6 +138,9 @@ def test_passing_on_the_cpu_where_a_gpu_is_required_is_a_failure_of_its_own(with
     found = result.check("gpu_in_container")
     assert (found.status, found.reason_code) == (CheckStatus.ERROR, "gpu_unproven")
     assert with_gpu(make_worker(ECHO, files), gpu_required=False).status is ReportStatus.SUCCESS
+    # A tests.json without a test leaves the local run as the only one that can show it.
+    untested = with_gpu(make_worker(ECHO, {**files, ".runpod/tests.json": '{"tests": []}'}))
+    assert (untested.status, untested.reason) == (ReportStatus.FAILED, ("handler_local", "gpu_unused")), untested.output
 
 
 def test_an_image_without_cuda_is_not_blamed_for_an_idle_gpu(with_gpu, make_worker, tmp_path):
