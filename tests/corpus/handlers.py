@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.corpus.handler_conventions import CONVENTIONS
 from tests.corpus.handler_endings import ENDINGS
 from tests.corpus.handler_failing import FAILING, UNTESTED
 from tests.corpus.handler_kinds import KINDS
@@ -11,4 +12,15 @@ from tests.corpus.handler_places import PLACES
 from tests.corpus.handler_working import WORKING
 from tests.corpus.handler_world import WORLD
 
-HANDLERS = (*WORKING, *FAILING, *UNTESTED, *WORLD, *KINDS, *OUTPUTS, *ENDINGS, *PLACES, *PACKAGES)
+HANDLERS = (
+    *WORKING,
+    *FAILING,
+    *UNTESTED,
+    *WORLD,
+    *KINDS,
+    *OUTPUTS,
+    *ENDINGS,
+    *PLACES,
+    *PACKAGES,
+    *CONVENTIONS,
+)

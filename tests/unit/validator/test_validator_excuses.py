@@ -90,6 +90,13 @@ def test_server_of_the_workers_own_is_not_the_network(text):
     assert code(f"{text}\nConnectionResetError: [Errno 104] Connection reset by peer") == "network"
 
 
+def test_500_in_a_workers_own_answer_is_not_the_network():
+    assert code("INFO   | Job result: {'output': {'statusCode': 500, 'body': 'boom'}}") is None
+    assert code('INFO   | Job result: {"status": 500, "message": "boom"}') is None
+    assert code("OSError: HTTP Error 500: Internal Server Error") == "network"
+    assert code("RuntimeError: request failed with status code 500") == "network"
+
+
 def test_what_is_gone_is_the_repositorys_own():
     assert code("requests.exceptions.HTTPError: 404 Client Error: Not Found for url: https://a/b") is None
     assert code("RuntimeError: 410 Client Error: Gone for url: https://a/b") is None

@@ -166,3 +166,23 @@ def test_nothing_returned_is_told_from_nothing_said():
     assert not returned_nothing(read_sdk_log(served()))
     assert shows_returns(read_sdk_log(served(returned("{}"))))
     assert not shows_returns(read_sdk_log(served("DEBUG  | test-1 | Using Standard Generator")))
+
+
+def completed(output: object) -> bytes:
+    return json.dumps({"id": "x", "status": "COMPLETED", "output": output}).encode()
+
+
+def test_object_of_which_the_api_made_plain_json():
+    log = read_sdk_log(served(returned("{'output': 1}"), returned("{'output': Result(text='a')}", "test-2")))
+    assert judge_raw_outputs(log, [completed(1), completed({"text": "a"})]).code == "output_not_json"
+    assert judge_raw_outputs(log, [completed(1), completed(["a"])]) is PASSED
+    # Without an answer for every line none can be told from another.
+    assert judge_raw_outputs(log, [completed({"text": "a"})]) is PASSED
+
+
+def test_objects_that_a_generator_yields():
+    lines = ["DEBUG  | test-1 | Generator output: {'text': 'a'}", "DEBUG  | test-1 | Generator output: text='b'"]
+    log = read_sdk_log(served(*lines))
+    assert judge_raw_outputs(log, [completed([{"text": "a"}, {"text": "b"}])]).code == "output_not_json"
+    assert judge_raw_outputs(log, [completed([{"text": "a"}, "text='b'"])]) is PASSED
+    assert judge_raw_outputs(log, [completed([{"text": "b"}])]) is PASSED

@@ -35,7 +35,10 @@ _DISK = re.compile(r"(?i)no space left on device|disk quota exceeded")
 _NETWORK = re.compile(
     r"(?i)temporary failure in name resolution|name or service not known|nodename nor servname|failed to resolve"
     r"|network is unreachable|no route to host|max retries exceeded|too many requests|bad gateway|service unavailable"
-    r"|(?:status|error|code|HTTP)\D{0,16}\b(?:429|50[0234])\b|\b50[0234] Server Error|(?:connect|read) ?timeout"
+    r"|(?:status|error|code|HTTP)\D{0,16}\b(?:429|50[234])\b"
+    # A worker calls its own failures 500 as well, in an object that it returns.
+    r"|(?:status|error|code|HTTP)(?!\w{0,9}\\?['\"]\s?:)\D{0,16}\b500\b|\b50[0234] Server Error"
+    r"|(?:connect|read) ?timeout"
     r"|connection timed out|read operation timed out|urlopen error (?!\[Errno 111\])|connection reset by peer"
     r"|connection aborted|remotedisconnected|cannot connect to (?:host|proxy)|tunnel connection failed"
     r"|couldn't connect to '?https?://|getaddrinfo failed|outgoing traffic has been disabled"

@@ -5,20 +5,18 @@ The SDK calls a job completed when the top level of its result has no `error`; e
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from janitor.validator.handler.stated_errors import is_error_name, stated_error
+from janitor.validator.handler.text_documents import document_in
 from janitor.validator.handler.verdict import PASSED, Verdict, clipped, failing
 
 UNFINISHED = re.compile(r"<(?:async_generator|generator|coroutine) object .{1,300}? at 0x[0-9a-fA-F]+>", re.DOTALL)
 """What Python prints for an object that should have been iterated or awaited."""
 
-_ERROR_STATUS = frozenset({"error", "failed", "failure"})
-_ERROR_TEXTS = frozenset({"error_message", "error_msg", "errormessage", "error_traceback", "traceback"})
-"""What the SDK and workers call the parts of an error."""
-_LONGEST_JSON_TEXT = 1_000_000
+_TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\):\n")
 _LONGEST_PATH = 400
 _PARTS = (str, Mapping, list, tuple)
 _END = object()
@@ -32,16 +30,18 @@ def judge_output(output: Any) -> Verdict:
     """
     if is_empty(output):
         return failing("empty_output", f"the handler returned nothing: {clipped(output)}")
-    for path, value in walk(output):
-        if isinstance(value, str) and value.lstrip()[:1] == "<" and UNFINISHED.fullmatch(value.strip()):
-            return failing(
-                "unfinished_object", f"{path} is {clipped(value, 80)}, which the handler never iterated or awaited"
-            )
-        if isinstance(value, Mapping) and (found := _error_in(value)):
+    for path, value, is_result in walk(output):
+        if isinstance(value, str):
+            if value.lstrip()[:1] == "<" and UNFINISHED.fullmatch(value.strip()):
+                return failing(
+                    "unfinished_object", f"{path} is {clipped(value, 80)}, which the handler never iterated or awaited"
+                )
+            if is_result and _TRACEBACK.match(value):
+                return failing("nested_error", f"{path} is a traceback: …{clipped(value.strip()[-_LONGEST_PATH:])}")
+        elif found := stated_error(value, is_result=is_result):
             name, error = found
-            return failing("nested_error", f"{path}.{name}: {clipped(error)}")
-    if error := _error_status(output):
-        return failing("nested_error", error)
+            said = f"{name}: {clipped(error)}" if is_error_name(name) else f"{name} is {error!r}: {clipped(value)}"
+            return failing("nested_error", f"{path}.{said}")
     return PASSED
 
 
@@ -59,30 +59,27 @@ def is_empty(output: Any) -> bool:
     return True
 
 
-def walk(output: Any) -> Iterator[tuple[str, Any]]:
-    """Every text and every object within an output with its path, JSON in a text included.
+def walk(output: Any) -> Iterator[tuple[str, str | Mapping[Any, Any], bool]]:
+    """Every text and every object within an output, JSON in a text included: its path, itself, and whether it is the
+    output or an item of it rather than a part.
 
     Nothing here recurses, and nothing is copied: what a worker answers is as deep and as large as it likes.
     """
-    waiting: list[Iterator[tuple[str, Any]]] = [iter((("output", output),))]
+    waiting: list[tuple[Iterator[tuple[str, Any]], bool]] = [(iter((("output", output),)), True)]
     while waiting:
-        path, value = next(waiting[-1], (None, None))
+        parts, is_result = waiting[-1]
+        path, value = next(parts, (None, None))
         if path is None:
             waiting.pop()
             continue
         if isinstance(value, str):
-            yield path, value
-            if value[:1] not in ("{", "[") or len(value) > _LONGEST_JSON_TEXT:
-                continue
-            try:
-                value = json.loads(value)  # what the text holds is judged like the rest
-            except (ValueError, RecursionError):
-                continue
+            yield path, value, is_result
+            value = document_in(value)  # what the text holds is judged like the rest
         if isinstance(value, Mapping):
-            yield path, value
-            waiting.append(_members(path, value))
+            yield path, value, is_result
+            waiting.append((_members(path, value), False))
         elif isinstance(value, (list, tuple)):
-            waiting.append(_items(path, value))
+            waiting.append((_items(path, value), is_result))
 
 
 def _members(path: str, value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
@@ -100,60 +97,3 @@ def _items(path: str, value: Sequence[Any]) -> Iterator[tuple[str, Any]]:
 def _longer(path: str, step: str) -> str:
     """A path with a further step; of a very long one the beginning is left out."""
     return f"{path}{step}" if len(path) < _LONGEST_PATH else f"…{path[-_LONGEST_PATH // 2 :]}{step}"
-
-
-def _error_in(value: Mapping[Any, Any]) -> tuple[str, Any] | None:
-    for key, item in value.items():
-        name = key.strip().lower() if isinstance(key, str) else ""
-        if name == "error" and states_error(item):
-            return str(key), item
-        if name in _ERROR_TEXTS and isinstance(item, (str, list, Mapping)) and item:
-            return str(key), item
-        # A number of errors is a measurement; a text or a list of them is a failure.
-        if name == "errors" and _states_errors(item):
-            return str(key), item
-    return None
-
-
-def states_error(value: Any) -> bool:
-    """Whether what stands under `error` states one: a text, a code, true. Nothing, a code 0 and a fraction don't, which
-    is how far a model is off."""
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Mapping):
-            waiting += part.values()
-        elif isinstance(part, (list, tuple)):
-            waiting += part
-        elif isinstance(part, float):
-            if part.is_integer() and part != 0:
-                return True
-        elif part.strip() if isinstance(part, str) else part:
-            return True
-    return False
-
-
-def _states_errors(value: Any) -> bool:
-    """The same for `errors`: whatever is no number or empty."""
-    waiting = [(value, False)]
-    while waiting:
-        part, is_listed = waiting.pop()
-        if isinstance(part, Mapping):
-            if is_listed and part:
-                return True
-            waiting += ((item, False) for item in part.values())
-        elif isinstance(part, (list, tuple)):
-            waiting += ((item, True) for item in part)
-        elif isinstance(part, str) and part.strip():
-            return True
-    return False
-
-
-def _error_status(output: Any) -> str | None:
-    """A status of `error` or `failed` at the top of the output, or of one of its items."""
-    for index, item in enumerate(output if isinstance(output, list) else [output]):
-        status = item.get("status") if isinstance(item, Mapping) else None
-        if isinstance(status, str) and status.strip().lower() in _ERROR_STATUS:
-            where = f"output[{index}]" if isinstance(output, list) else "output"
-            return f"{where}.status is {status!r}: {clipped(item)}"
-    return None

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from janitor.validator.handler.log_judge import not_sendable
+from janitor.validator.handler.made_plain import made_plain
 from janitor.validator.handler.output_judge import UNFINISHED
 from janitor.validator.handler.python_repr import Parsed, parse_repr
 from janitor.validator.handler.sdk_log import SdkLog
@@ -58,7 +59,36 @@ def judge_raw_outputs(log: SdkLog, bodies: Sequence[bytes] = ()) -> Verdict:
             continue
         if not (is_yield and answers.are_texts and not line.startswith(_BYTES)):
             return verdict
+    return _judge_made_plain(log, bodies)
+
+
+def _judge_made_plain(log: SdkLog, bodies: Sequence[bytes]) -> Verdict:
+    """Whether the API made plain JSON of an object. Only where every line has its answer, as each job has one."""
+    messages = [entry.message for entry in log.entries]
+    yielded = [match.group(1) for message in messages if (match := _YIELDED.match(message))]
+    returned = [
+        match.group(1) for message in messages if not _YIELDED.match(message) and (match := _RETURNED.match(message))
+    ]
+    answers = [answer for answer in map(_answer, bodies) if isinstance(answer, Mapping)]
+    outputs = [answer.get("output") for answer in answers]
+    pairs: list[tuple[str, object]] = []
+    if len(returned) == len(answers):
+        pairs = list(zip(returned, ({"output": output} for output in outputs), strict=True))
+    elif yielded:
+        parts = [part for output in outputs if isinstance(output, list) for part in output]
+        pairs = list(zip(yielded, parts, strict=True)) if len(parts) == len(yielded) else []
+    for line, answer in pairs:
+        if name := made_plain(line, answer):
+            reason = f"the SDK sends results as JSON, and this one holds {clipped(name, 60)}: {clipped(line, 120)}"
+            return failing("output_not_json", reason)
     return PASSED
+
+
+def _answer(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def judge_unanswered(log: SdkLog) -> Verdict:
@@ -79,9 +109,7 @@ class _Answers:
         """What was returned or yielded, one by one."""
         outputs: list[object] = []
         for body in self._bodies:
-            try:
-                answer = json.loads(body)
-            except (ValueError, RecursionError):
+            if (answer := _answer(body)) is None:
                 continue
             output = answer.get("output") if isinstance(answer, dict) else None
             outputs += output if isinstance(output, list) else [output]

@@ -1,0 +1,136 @@
+"""How workers say that a job failed, and what only looks like it."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from janitor.validator.handler.made_plain import made_plain
+from janitor.validator.handler.output_judge import judge_output
+from janitor.validator.handler.text_documents import document_in
+from janitor.validator.handler.verdict import PASSED
+
+OPENAI = {"object": "error", "message": "no model", "type": "NotFoundError", "code": 404}
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"success": False, "message": "boom"},
+        {"success": False},
+        [{"succeeded": False}],
+        {"status": "timeout", "id": 1},
+        {"status": "timed_out"},
+        {"state": "FAILED"},
+        {"status": "worker_error"},
+        {"status": 500, "message": "boom"},
+        {"statusCode": 422, "body": "{}"},
+        [{"text": "a"}, {"status_code": 404}],
+        ({"error": "boom"}, 500),
+        {"exception": "KeyError('a')"},
+        {"ok": 1, "error_details": ["boom"]},
+        OPENAI,
+        [[{"text": "a"}], [OPENAI]],
+        {"type": "error", "message": "boom"},
+        {"response": OPENAI},
+        {"results": [{"status": "ok"}, {"status": "error", "message": "boom"}]},
+        {"results": [{"success": False, "reason": "boom"}]},
+        json.dumps({"status": "failed"}),
+        {"body": json.dumps({"success": False, "detail": "boom"})},
+        "Traceback (most recent call last):\n  File 'a'\nKeyError: 'a'\n",
+        ["a", "Traceback (most recent call last):\n  File 'a'\nKeyError: 'a'\n"],
+        'data: {"error": {"message": "boom"}}\n\n',
+        ['data: {"text": "a"}\n\n', 'data: {"error": "boom"}\n\ndata: [DONE]\n\n'],
+        'event: error\ndata: {"message": "boom"}\n\n',
+        "event: error\ndata: boom\n\n",
+        '{"text": "a"}\n{"error": "boom"}\n',
+    ],
+)
+def test_error_in_a_workers_own_words(output):
+    assert judge_output(output).code == "nested_error"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"success": True, "status": "success"},
+        {"success": 0, "status": 200, "statusCode": 204},
+        {"status": "no_error"},
+        {"status": "error-free delivery of " + "x" * 40},
+        {"state": "cancelled"},
+        {"status": True, "status_code": True},
+        {"type": "error"},
+        {"object": "error"},
+        {"object": "chat.completion", "message": "error"},
+        {"ok": False, "valid": False},
+        {"jobs": [{"status": "failed"}, {"success": False}]},
+        {"jobs": [{"status": 500, "message": "of another"}]},
+        {"exception": "", "error_details": {}, "traceback": None},
+        {"text": "Traceback (most recent call last):\n  File 'a'\n"},
+        "A Traceback (most recent call last):\n",
+        "data: a\nis no event",
+        'data: {"error": null}\n\n',
+        'data: {"text": "error"}\n\nevent: done\ndata:\n\n: a comment\n\n',
+        'prose\n{"error": "an example"}\n',
+        '{"error": "an example"}\nprose',
+        "::: a heading :::",
+    ],
+)
+def test_what_only_looks_like_an_error(output):
+    assert judge_output(output) is PASSED
+
+
+def test_documents_in_a_text():
+    assert document_in('{"a": 1}') == {"a": 1}
+    assert document_in('{"a": 1}\n\n[2]\n') == [{"a": 1}, [2]]
+    assert document_in('id: 1\ndata: {"a": 1}\n\ndata: x\n') == [{"a": 1}, "x"]
+    assert document_in("event: error\ndata: x\n\ndata: y") == [{"error": "x"}, "y"]
+    for text in ("", "a", "{a}", "[a]\n[b]", "[" * 5_000, "data x", '{"a": "' + "x" * 1_000_000 + '"}'):
+        assert document_in(text) is None
+
+
+def test_many_members_cost_little():
+    started = time.monotonic()
+    assert judge_output({f"name{number}": {"status": "ok"} for number in range(200_000)}) is PASSED
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("printed", "answered"),
+    [
+        ("{'output': Result(text='a', n=1)}", {"output": {"text": "a", "n": 1}}),
+        ("{'output': {'results': [1, Result(text='a')]}}", {"output": {"results": [1, {"text": "a"}]}}),
+        ("{'output': ValueError('boom')}", {"output": {}}),
+        ("{'output': (namespace(a=1), 2)}", {"output": [{"a": 1}, 2]}),
+        ("{'output': pkg.Result(box=Box(x=1, y=2))}", {"output": {"box": [1, 2]}}),
+        ("Chunk(text='a')", {"text": "a"}),
+        ("text='a b' n=1", {"text": "a b", "n": 1}),
+    ],
+)
+def test_object_that_became_plain(printed, answered):
+    assert made_plain(printed, answered) is not None
+
+
+@pytest.mark.parametrize(
+    ("printed", "answered"),
+    [
+        ("{'output': Box(x=1, y=2)}", {"output": [1, 2]}),
+        ("{'output': Box(x=1, y=2), 'seen': {'x': 1, 'y': 2}}", {"output": [1, 2], "seen": {"x": 1, "y": 2}}),
+        ("{'output': Counter({'a': 1})}", {"output": {"a": 1}}),
+        ("{'output': Counter()}", {"output": {}}),
+        ("{'output': OrderedDict([('a', 1)])}", {"output": {"a": 1}}),
+        ("{'output': defaultdict(<class 'int'>, {'a': 1})}", {"output": {"a": 1}}),
+        ("{'output': \"Result(text='a')\"}", {"output": "Result(text='a')"}),
+        ("Result(text='a')", "Result(text='a')"),
+        ("text='a' n=1", "text='a' n=1"),
+        ("{'output': {'a': nan, 1: 'b'}}", {"output": {"a": None, "1": "b"}}),
+        ("{'output': {'a': Result(te", {"output": {"a": {"text": "a"}}}),
+        ("(" * 5_000, {"a": 1}),
+        ("{'output': 1}" + " " * 30_000, {"output": {}}),
+        ("", {}),
+    ],
+)
+def test_what_is_sent_as_it_is(printed, answered):
+    assert made_plain(printed, answered) is None
