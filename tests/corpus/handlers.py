@@ -9,6 +9,7 @@ from tests.corpus.handler_kinds import KINDS
 from tests.corpus.handler_outputs import OUTPUTS
 from tests.corpus.handler_packages import PACKAGES
 from tests.corpus.handler_places import PLACES
+from tests.corpus.handler_starts import STARTS
 from tests.corpus.handler_working import WORKING
 from tests.corpus.handler_world import WORLD
 
@@ -23,4 +24,5 @@ HANDLERS = (
     *PLACES,
     *PACKAGES,
     *CONVENTIONS,
+    *STARTS,
 )

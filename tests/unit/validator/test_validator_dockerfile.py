@@ -337,6 +337,32 @@ class TestCommand:
         assert not command_of('FROM a\nCMD ["bash", "/a.sh"]', files).is_sure
         assert time.monotonic() - started < 15
 
+    @pytest.mark.parametrize(
+        ("script", "has_company"),
+        [
+            ("python handler.py", False),
+            ("exec python -u handler.py > /tmp/log 2>&1", False),
+            ("echo 'a & b' && export A=1 && python handler.py |& cat", False),
+            ("python handler.py &\nwait", False),
+            ("python -m pip install x\npython handler.py", False),
+            ('if [ "$A" ]; then\n  python handler.py --rp_serve_api\nelse\n  python handler.py\nfi', False),
+            ("ollama serve &\npython handler.py", True),
+            ("nohup ./server --port 1 &> /tmp/log &\npython handler.py", True),
+            ("(cd /srv; python server.py) &\npython handler.py", True),
+            ("service redis-server start\npython handler.py", True),
+            ("python prepare.py && python handler.py", True),
+            ("bash /more.sh\npython handler.py", True),
+        ],
+    )
+    def test_what_is_started_beside_the_program(self, script, has_company):
+        files = {"/start.sh": script, "/more.sh": "python server.py & sleep 1"}
+        command = command_of('FROM a\nCMD ["bash", "/start.sh"]', files)
+        assert (command.target.script, command.has_company) == ("/handler.py", has_company)
+
+    def test_shell_form_can_start_a_server_too(self):
+        assert command_of("FROM a\nCMD python /s.py & python /h.py").has_company
+        assert not command_of("FROM a\nCMD python /h.py").has_company
+
     def test_apostrophe_in_a_comment_opens_no_quote(self):
         text = "cd /app  # it's here\npython handler.py\n"
         command = command_of('FROM a\nCMD ["bash", "/start.sh"]', {"/start.sh": text})

@@ -23,7 +23,7 @@ from janitor.validator.handler.api_client import (
 )
 from janitor.validator.handler.bad_input import BAD_INPUT, BadAnswer
 from janitor.validator.handler.log_judge import cause, ended
-from janitor.validator.handler.sdk_log import BANNER, OWN_TEST_INPUT
+from janitor.validator.handler.sdk_log import BANNER, LOCAL_END, OWN_TEST_INPUT
 from janitor.validator.handler.verdict import Outcome, Verdict, failing
 from janitor.validator.processes.capture import Captured
 from janitor.validator.processes.supervisor import Outcome as ProcessOutcome
@@ -35,7 +35,9 @@ _NO_LIMIT = timedelta(days=1)
 """For a case that states no timeout: the spec's deadline bounds it, as it does the local mode."""
 BAD_INPUT_LIMIT = timedelta(minutes=1)
 _LEAST_OPTIONAL = timedelta(seconds=3)
-_ARGUMENTS_REFUSED = re.compile(r"unrecognized arguments: .*--rp_serve_api|[Nn]o such option: --rp_serve_api")
+_ARGUMENTS_REFUSED = re.compile(r"^(?!\+).*\brp_serve_api\b", re.MULTILINE)
+"""Whatever a parser of arguments says of those that it doesn't know, it names them; a shell that tells what it runs
+does so too, behind a plus."""
 _DYING_LIMIT = timedelta(seconds=2)
 _LAST_LINES_SECONDS = 0.1
 """For what the worker has printed to come through the pipe."""
@@ -128,18 +130,27 @@ def run_session(
 def _serving(
     bench: Bench, command: str | None, asking: Asking, ready_limit: timedelta
 ) -> Iterator[tuple[Server, bool]]:
-    """A server and whether it got ready; one that refuses the SDK's arguments is asked by a variable instead."""
+    """A server and whether it got ready; one that the SDK's arguments don't reach is asked by a variable instead."""
     engine = given(bench.known.engine)
     environment: Mapping[str, str] = bench.known.plan.environment if bench.known.plan else {}
     if not asking.by_environment:
         with engine.serve(environment, command=command, by_environment=False) as server:
             ready = wait_until_ready(server.url, limit=ready_limit, alive=_alive(server))
-            if ready or not _ARGUMENTS_REFUSED.search(_ended_output(server)):
+            if ready or not _ignores_arguments(_ended_output(server)):
                 yield server, ready
                 return
         asking.by_environment = True
     with engine.serve(environment, command=command, by_environment=True) as server:
         yield server, wait_until_ready(server.url, limit=ready_limit, alive=_alive(server))
+
+
+def _ignores_arguments(text: str) -> bool:
+    """Whether a worker refused the SDK's arguments, or kept them from the SDK and did its local job."""
+    return bool(_ARGUMENTS_REFUSED.search(text)) or (_ran_its_local_mode(text) and OWN_TEST_INPUT not in text)
+
+
+def _ran_its_local_mode(text: str) -> bool:
+    return "test_input.json not found" in text or LOCAL_END in text
 
 
 def _alive(server: Server) -> Callable[[], bool]:
@@ -159,7 +170,7 @@ def _why_not_ready(bench: Bench, server: Server, limit: timedelta) -> Verdict:
     if code == 0 and is_other_job:
         reason = "the program prints what the SDK prints, but neither did the job that it was given nor served the API"
         return failing("sdk_not_started", reason)
-    if "test_input.json not found" in text or "Local testing complete" in text:
+    if _ran_its_local_mode(text):
         # An SDK of another version, or a worker that keeps its arguments to itself: our way of asking is at fault.
         reason = "the worker ran its local mode instead of serving the API"
         return Verdict(outcome=Outcome.ERROR, code="api_not_served", reason=reason)

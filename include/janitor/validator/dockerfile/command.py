@@ -44,6 +44,9 @@ _SYSTEM_PACKAGES = re.compile(
     r"\s(?:install|add|remove|purge|autoremove|del|erase)\s[^\n;&|]*"
 )
 """Names programs that are installed or removed, and runs none of them."""
+_BACKGROUND = re.compile(r"[^>&|<]&(?![&>])")
+"""The end of a command and what has it run beside the next ones; a redirection is none."""
+_SERVICE_STARTERS = frozenset({"service", "systemctl", "supervisord", "supervisorctl", "rc-service", "initctl"})
 _FOLDER_COMMANDS = frozenset({"cd", "pushd", "popd"})
 _NOT_PLAIN = re.compile(r"[$`~*?<>(){}]|^-")
 _DEPTH = 4
@@ -89,6 +92,8 @@ class Command:
     """Whether the program is started in any case: no script decides about it, or makes it first."""
     is_alone: bool
     """Whether the target is all that is started: no script stands before it that could start more."""
+    has_company: bool
+    """Whether something else is started before it or beside it: a server in the background, a service, a program."""
 
 
 def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: str | None = None) -> Command:
@@ -119,6 +124,7 @@ def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: 
         first_file=finder.first_file,
         is_sure=finder.is_sure,
         is_alone=target is not None and finder.is_sure and (one_text or not finder.through_shell),
+        has_company=finder.has_company,
     )
 
 
@@ -143,6 +149,7 @@ class _Finder:
         self.files: list[str] = []
         self.through_shell = False
         self.is_sure = True
+        self.has_company = False
         self.first_file: str | None = None
         self._room = _MOST_COMMANDS
 
@@ -257,21 +264,19 @@ class _Finder:
         joined = _COMMENT.sub(r"\1", re.sub(r"\\\n", " ", text[:_LONGEST_TEXT]))
         if _CONDITION.search(joined) or makes_files(re.sub(r"\bpython", "", joined)):
             self.is_sure = False
-        for piece in _PIECE.findall(joined):
+        started: list[PythonTarget | None] = []
+        for match in _PIECE.finditer(joined):
             self._room -= 1
             if self._room < 0:
                 self.is_sure = False
                 break
-            words = split_words(expand(piece.strip(), variables, keeps_unknown=True).text)
+            words = split_words(expand(match[0].strip(), variables, keeps_unknown=True).text)
             while words and words[0] in ("then", "do", "else", "{", "(", "if", "!"):
                 words = words[1:]
-            stated = [_ASSIGNMENT.fullmatch(word) for word in words[words[:1] == ["export"] :]]
-            if stated and all(stated):
-                for match in stated:
-                    if match is not None and not re.search(r"[$`]", match.group(2)):
-                        variables[match.group(1)] = match.group(2)
-                    elif match is not None:
-                        variables.pop(match.group(1), None)
+            assigned = words[words[:1] == ["export"] :]
+            stated = [each for word in assigned if (each := _ASSIGNMENT.fullmatch(word))]
+            if stated and len(stated) == len(assigned):
+                _assign(stated, variables)
             elif words and words[0].lstrip("(") in _FOLDER_COMMANDS:
                 if len(words) == 2 and words[0] in ("cd", "pushd") and not _NOT_PLAIN.search(words[1]):
                     workdir = posixpath.normpath(posixpath.join(workdir, words[1]))
@@ -279,5 +284,24 @@ class _Finder:
                     self.is_sure = False
             elif words:
                 given = [part for word in words for part in (arguments if word in ("$@", "$*") else [word])]
-                found = self.find(given, workdir, depth) or found
+                target = self.find(given, workdir, depth)
+                if target or _BACKGROUND.match(joined, match.end() - 1) or words[0] in _SERVICE_STARTERS:
+                    started.append(target)
+                found = target or found
+        self.has_company = self.has_company or any(_is_another(other, found) for other in started)
         return found
+
+
+def _assign(stated: list[re.Match[str]], variables: dict[str, str]) -> None:
+    for each in stated:
+        if re.search(r"[$`]", each.group(2)):
+            variables.pop(each.group(1), None)
+        else:
+            variables[each.group(1)] = each.group(2)
+
+
+def _is_another(other: PythonTarget | None, found: PythonTarget | None) -> bool:
+    """Whether what a script starts is not the program that it ends up as."""
+    if other is None or found is None:
+        return True
+    return (other.script, other.module) != (found.script, found.module) and other.module != "pip"

@@ -28,8 +28,10 @@ def image_gaps(dockerfile: Dockerfile, command: Command) -> list[Gap]:
         Gap(text=f"{copy.keyword} of {' '.join(copy.sources)[:80]} (line {copy.line})", is_deep=True)
         for copy in copies_from_elsewhere(dockerfile)
     ]
-    if command.files and command.files[0].endswith(".sh"):
-        gaps.append(Gap(text=f"what {command.files[0]} starts beside the program", is_deep=False))
+    is_script = bool(command.files) and command.files[0].endswith(".sh")
+    if is_script or command.has_company:
+        starter = command.files[0] if is_script else "the command"
+        gaps.append(Gap(text=f"what {starter} starts beside the program", is_deep=command.has_company))
     return gaps
 
 
