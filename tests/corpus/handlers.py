@@ -10,6 +10,7 @@ from tests.corpus.handler_outputs import OUTPUTS
 from tests.corpus.handler_packages import PACKAGES
 from tests.corpus.handler_places import PLACES
 from tests.corpus.handler_starts import STARTS
+from tests.corpus.handler_surroundings import SURROUNDINGS
 from tests.corpus.handler_working import WORKING
 from tests.corpus.handler_world import WORLD
 
@@ -25,4 +26,5 @@ HANDLERS = (
     *PACKAGES,
     *CONVENTIONS,
     *STARTS,
+    *SURROUNDINGS,
 )

@@ -41,6 +41,12 @@ def code(text: str, place: Place = HERE) -> str | None:
         "RuntimeError: missing environment variable OPENAI_API_KEY",
         "the SDK: Job x failed with error: BUCKET_ACCESS_KEY_ID must be set",
         "pydantic.ValidationError: Error: please set HUGGING_FACE_HUB_TOKEN",
+        "KeyError: 'BUCKET_ENDPOINT_URL'",
+        "KeyError: 'R2_BUCKET_NAME'",
+        "KeyError: 'DATABASE_URL'",
+        "KeyError: 'FAL_KEY'",
+        "botocore.exceptions.NoCredentialsError: Unable to locate credentials",
+        "openai.OpenAIError: pass api_key to the client or by setting the OPENAI_API_KEY environment variable",
     ],
 )
 def test_secret_that_was_not_given(text):
@@ -53,6 +59,9 @@ def test_secret_that_was_not_given(text):
         "Warning: unauthenticated requests to the Hub. Please set a HF_TOKEN for higher limits.\nKeyError: 'a'",
         "KeyError: 'MODEL_NAME'",
         "KeyError: 'MAX_TOKENS'",
+        "KeyError: 'KEY'",
+        "KeyError: 'my_key'",
+        "KeyError: 'KEYPOINTS'",
         "KeyError: 'token'",
         "ValueError: max_tokens is required",
         "ValueError: eos_token is not set",
@@ -88,6 +97,35 @@ def test_server_of_the_workers_own_is_not_the_network(text):
     assert code(text) is None
     # What is wrong with the network stays wrong, whatever else there is.
     assert code(f"{text}\nConnectionResetError: [Errno 104] Connection reset by peer") == "network"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KeyError: 'RUNPOD_ENDPOINT_ID'",
+        described("KeyError", "'RUNPOD_POD_ID'"),
+        "FileNotFoundError: [Errno 2] No such file or directory: '/runpod-volume/models/a.bin'",
+        described("OSError", "/runpod-volume/models is not a local folder"),
+        "ERROR  | Job x failed with error: Model not found: /runpod-volume/flux",
+        "RuntimeError: /runpod-volume is not mounted",
+        "ValueError: RUNPOD_POD_ID is not set",
+    ],
+)
+def test_what_only_the_platform_has(text):
+    assert code(text) == code(text, CONTAINER) == "platform_only"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no volume: /runpod-volume not found, using ./models\nKeyError: 'a'",
+        "KeyError: 'runpod'",
+        "cache: /runpod-volume/cache\nValueError: bad shape",
+        "FileNotFoundError: [Errno 2] No such file or directory: '/volume/a.bin'",
+    ],
+)
+def test_what_the_platform_has_nothing_to_do_with(text):
+    assert code(text) is None
 
 
 def test_500_in_a_workers_own_answer_is_not_the_network():

@@ -10,6 +10,7 @@ import uuid
 from janitor.protocol.statuses import Engine
 from janitor.validator.bench import Bench, given
 from janitor.validator.checks.handler_api import NOT_IN_THE_LOG, gpu_unused
+from janitor.validator.checks.log_limits import hides_output, numbers_are_unsure
 from janitor.validator.engines.base import EngineError, HandlerRun
 from janitor.validator.engines.excuses import excuse
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
@@ -64,6 +65,10 @@ def _conclude(bench: Bench, handler_run: HandlerRun, job_id: str | None) -> Find
     verdict = judge_local_run(outcome.output.text, outcome.exit_code or 0, job_id)
     if outcome.exit_code is None and verdict is PASSED:
         verdict = inconclusive("exit_hangs", "the worker did its job and did not end: only the API can tell")
+    if verdict.code == "sdk_not_started" and hides_output(bench):
+        verdict = inconclusive("log_silent", "the program has its output go elsewhere: its log doesn't tell")
+    if verdict is PASSED and numbers_are_unsure(bench, outcome.output.text):
+        verdict = inconclusive("numbers_unsure", "numbers of a numpy before 2 print like Python's, and JSON has none")
     bench.known.local_verdict = verdict
     if verdict.outcome is Outcome.PASS:
         # Cases of tests.json come later, and may be the ones that need the GPU.

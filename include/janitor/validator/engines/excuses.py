@@ -50,14 +50,26 @@ _TOKEN = re.compile(
 )
 # In capitals alone, as variables are: what a program calls a secret otherwise is its own.
 _NAME = (
-    r"\b(?:[A-Z][A-Z0-9_]{0,60}_)?(?:TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|SECRET_KEY|CREDENTIALS)"
-    r"(?:_[A-Z0-9_]{1,60})?\b"
+    r"\b(?:(?:[A-Z][A-Z0-9_]{0,60}_)?(?:TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|SECRET_KEY|CREDENTIALS"
+    # What comes together with a secret: somebody's bucket, database or account.
+    r"|BUCKET|CONNECTION_STRING|DSN|WEBHOOK_URL)(?:_[A-Z0-9_]{1,60})?"
+    r"|[A-Z][A-Z0-9_]{0,60}_KEY|(?:S3|R2|AWS|MINIO|SUPABASE|CLOUDINARY|DATABASE|REDIS|MONGO(?:DB)?)_[A-Z0-9_]{1,60})\b"
 )
 # On the line of an error: libraries ask for a token in warnings too, and go on without.
 _SECRET_MISSING = re.compile(
     rf"KeyError: \\?['\"]{_NAME}\\?['\"]|(?i:error|exception)[^\n]{{0,300}}?(?:{_NAME}[^\n]{{0,60}}"
     rf"(?i:\bnot (?:set|found|defined|provided)|\bmissing|\bis required|\bmust be (?:set|provided))"
-    rf"|(?i:missing|please set|provide)[^\n]{{0,40}}{_NAME})"
+    rf"|(?i:missing|please set|provide|by setting)[^\n]{{0,40}}{_NAME})"
+    r"|NoCredentialsError|PartialCredentialsError|Unable to locate credentials|DefaultCredentialsError"
+)
+# The platform sets these variables and mounts this folder; nothing else does.
+_PLATFORM = re.compile(
+    r"KeyError: \\?['\"]RUNPOD_[A-Z0-9_]{1,60}\\?['\"]"
+    r"|(?:FileNotFoundError|NotADirectoryError|OSError): [^\n]{0,300}?/runpod-volume\b"
+    r"|(?i:error|exception)[^\n]{0,300}?(?:\bRUNPOD_[A-Z0-9_]{1,60}[^\n]{0,60}"
+    r"(?i:\bnot (?:set|found|defined|provided)|\bmissing)"
+    r"|/runpod-volume\b[^\n]{0,200}(?i:not (?:found|exist|mounted|a directory)|missing)"
+    r"|(?i:not (?:found|exist|mounted)|missing|no such file)[^\n]{0,200}/runpod-volume\b)"
 )
 _PORT_TAKEN = re.compile(r"(?i)address already in use|EADDRINUSE")
 _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'|ImportError: .*")
@@ -120,6 +132,7 @@ def _rules(place: Place) -> list[tuple[re.Pattern[str], str, str]]:
         (_NETWORK, "network", "the network failed"),
         (_TOKEN, "needs_token", "a host wants a token that this validation was not given"),
         (_SECRET_MISSING, "needs_secret", "the worker wants a secret that this validation was not given"),
+        (_PLATFORM, "platform_only", "the worker wants what only the platform has"),
     ]
     if place.has_gpu:
         rules.append((_DRIVER, "host_driver", "the instance's GPU driver is at fault"))

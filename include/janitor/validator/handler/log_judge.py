@@ -81,11 +81,19 @@ def _failure(messages: list[str], *, is_done: bool) -> Verdict | None:
     return None
 
 
+def printed_result(text: str) -> str | None:
+    """The last result that the SDK printed, in a log; None if there is none."""
+    return _last_result([entry.message for entry in read_sdk_log(text).entries])
+
+
+def _last_result(messages: list[str]) -> str | None:
+    return next((message[len(_RESULT) :] for message in reversed(messages) if message.startswith(_RESULT)), None)
+
+
 def _judge_result(messages: list[str]) -> Verdict:
-    results = [message for message in messages if message.startswith(_RESULT)]
-    if not results:
+    text = _last_result(messages)
+    if text is None:
         return inconclusive("result_missing", "the job was completed, but its result is not in the log")
-    text = results[-1][len(_RESULT) :]
     cut = _TRUNCATED.search(text)
     # Of a result that was cut only the beginning can be read: what is left of the end may begin within a string. A
     # whole one is one line, and those after it are the worker's own.
