@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from janitor.protocol.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, errs, fails, notes, passes, skips
-from tests.corpus.workers import DOCKERFILE, case, cases_json, handler, only_api
+from tests.corpus.workers import DOCKERFILE, case, handler, only_api
 
 C, R = CheckName, ReportStatus
 LOCAL, API, SCAN, BAD = C.HANDLER_LOCAL, C.HANDLER_API, C.LOG_SCAN, C.NEGATIVE_INPUT
@@ -296,19 +296,5 @@ ENDINGS = (
         expected=(fails(LOCAL, "handler_raised"),),
         files={"handler.py": handler('raise RuntimeError("boom")')},
         repository={"env": {"RUNPOD_ENDPOINT_ID": "abc123"}},
-    ),
-    Case(
-        name="older_sdk",
-        holds="version 1.7.7 of the SDK",
-        truth=R.SUCCESS,
-        expected=(passes(LOCAL), passes(API)),
-        files={"requirements.txt": "runpod==1.7.7\n", ".runpod/tests.json": cases_json(case())},
-    ),
-    Case(
-        name="older_sdk_generator",
-        holds="version 1.7.7 of the SDK, and a generator that raises",
-        truth=R.FAILED,
-        expected=(fails(API, "handler_raised"),),
-        files={"requirements.txt": "runpod==1.7.7\n", "handler.py": handler('yield job["input"]["missing"]')},
     ),
 )

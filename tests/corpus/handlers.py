@@ -9,6 +9,7 @@ from tests.corpus.handler_kinds import KINDS
 from tests.corpus.handler_outputs import OUTPUTS
 from tests.corpus.handler_packages import PACKAGES
 from tests.corpus.handler_places import PLACES
+from tests.corpus.handler_sdks import SDKS
 from tests.corpus.handler_starts import STARTS
 from tests.corpus.handler_surroundings import SURROUNDINGS
 from tests.corpus.handler_working import WORKING
@@ -25,6 +26,7 @@ HANDLERS = (
     *PLACES,
     *PACKAGES,
     *CONVENTIONS,
+    *SDKS,
     *STARTS,
     *SURROUNDINGS,
 )

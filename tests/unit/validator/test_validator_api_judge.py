@@ -7,7 +7,7 @@ import json
 import pytest
 
 from janitor.validator.handler.api_judge import MAX_ANSWER_BYTES, generator_was_iterated, judge_answer
-from janitor.validator.handler.verdict import Outcome
+from janitor.validator.handler.verdict import PASSED, Outcome
 from janitor.validator.repository.tests_file import TestCase
 
 CASE = TestCase(name="basic", input={"a": 1}, limit=None)
@@ -114,3 +114,27 @@ def test_generator_counts_as_iterated_only_if_the_sdk_did_it():
 def test_exception_within_the_error_is_shown_as_such():
     error = json.dumps({"error_type": "<class 'ValueError'>", "error_message": "bad"})
     assert judge_answer(CASE, 200, answer(status="FAILED", error=error), "").reason == "the job failed: ValueError: bad"
+
+
+def test_answer_of_an_sdk_before_1_4_has_no_status():
+    assert judge_answer(CASE, 200, b'{"output": {"ok": 1}, "id": "x"}', "") is PASSED
+    assert judge_answer(CASE, 200, b'{"output": {"a": {"error": "boom"}}, "id": "x"}', "").code == "nested_error"
+    assert judge_answer(CASE, 200, b'{"id": "x"}', "").code == "empty_output"
+    assert judge_answer(CASE, 200, b'{"error": "boom", "id": "x"}', "").code == "handler_error"
+    assert judge_answer(CASE, 200, b'{"output": {"ok": 1}}', "").code == "not_completed"
+
+
+@pytest.mark.parametrize(
+    ("log", "was"),
+    [
+        ("DEBUG  | test-1 | Using Standard Generator", True),
+        ("DEBUG  | test-1 | Generator\nINFO   | test-1 | Finished", True),
+        ("DEBUG  | test-1 | Async generator", True),
+        ('{"requestId": "test-1", "message": "Generator", "level": "DEBUG"}', True),
+        ("INFO   | test-1 | Finished\n", True),
+        ("INFO   | test-1 | Started.\nGenerator\nFinished", False),
+        ("DEBUG  | test-1 | Handler output: Generator of words", False),
+    ],
+)
+def test_whether_a_generator_was_iterated(log, was):
+    assert generator_was_iterated(log) is was

@@ -321,3 +321,10 @@ def test_what_the_worker_prints_does_not_break_the_reading():
     text = run_of("{'output': {'ok': 1}}", more="loading | model | 50%\n{'error': 'only printed'}\nINFO: a log line")
     assert judge_local_run(text, 0).outcome is Outcome.PASS
     assert read_sdk_log(text).started_sdk
+
+
+def test_sdk_before_1_0_is_not_known():
+    text = "INFO | Processing job 1\nINFO | Local testing complete, exiting.\n"
+    verdict = judge_local_run(text, 0)
+    assert (verdict.outcome, verdict.code) == (Outcome.ERROR, "sdk_too_old")
+    assert judge_local_run("Local testing complete, exiting.\n", 0).code == "sdk_not_started"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from janitor.validator.handler.output_judge import judge_output
@@ -19,7 +20,12 @@ from janitor.validator.repository.tests_file import TestCase
 MAX_ANSWER_BYTES = 20 * 1024 * 1024
 """Source: the platform's limit for a /runsync payload is 20 MB."""
 
-_ITERATED = ("Using Standard Generator", "Using Async Generator", "Finished running generator")
+_ITERATED = re.compile(
+    r"Using (?:Standard|Async) Generator|Finished running generator"
+    # SDKs before 1.5.
+    r"|(?:\| |\"message\": ?\")(?:Async generator|Generator|Finished)\r?(?:$|\")",
+    re.MULTILINE,
+)
 
 
 def judge_answer(case: TestCase, status: int, body: bytes, log: str) -> Verdict:
@@ -51,7 +57,8 @@ def judge_answer(case: TestCase, status: int, body: bytes, log: str) -> Verdict:
     if not isinstance(answer, dict) or answer.get("error") or answer.get("status") == "FAILED":
         error = answer.get("error") if isinstance(answer, dict) else answer
         return failing("handler_error", f"the job failed: {_error_text(error)}")
-    if answer.get("status") != "COMPLETED":
+    # SDKs before 1.4 answer with the result and the job's id alone.
+    if answer.get("status") != "COMPLETED" and ("status" in answer or "id" not in answer):
         return failing("not_completed", f"the job's status is {answer.get('status')!r}, not COMPLETED")
     verdict = judge_output(answer.get("output"))
     if verdict is not PASSED:
@@ -91,7 +98,7 @@ def _same_leaf(one: Any, other: Any) -> bool:
 
 def generator_was_iterated(log: str) -> bool:
     """Whether the SDK took the handler for a generator; on the platform it iterates no other."""
-    return any(mark in log for mark in _ITERATED)
+    return _ITERATED.search(log) is not None
 
 
 def last_error(log: str) -> str | None:

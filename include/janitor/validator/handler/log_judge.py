@@ -12,7 +12,7 @@ import re
 
 from janitor.validator.handler.output_judge import UNFINISHED, judge_output
 from janitor.validator.handler.python_repr import Parsed, error_in_tokens, parse_repr
-from janitor.validator.handler.sdk_log import read_sdk_log
+from janitor.validator.handler.sdk_log import LOCAL_END, read_sdk_log
 from janitor.validator.handler.sendable import unsendable
 from janitor.validator.handler.verdict import Outcome, Verdict, clipped, failing, inconclusive
 
@@ -20,6 +20,8 @@ _STARTED = re.compile(r"(?:.{1,200} \| )?Started\.")
 _COMPLETED = re.compile(r"Job (.{1,200}?) completed successfully\.")
 _FAILED = re.compile(r"Job .{1,200}? failed with error: (.*)", re.DOTALL)
 _RESULT = "Job result: "
+_BEFORE_1_0 = re.compile(r"^INFO\s*\| Processing job ", re.MULTILINE)
+"""What only those SDKs said of a job, which had no first line yet."""
 _CAPTURED = re.compile(r"(?:.{1,200} \| )?Captured Handler Exception")
 _ERROR_TYPE = re.compile(r"""\"error_type\": \"<class '([^']+)'>\"""")
 _ERROR_MESSAGE = re.compile(r"""\"error_message\": \"((?:[^\"\\]|\\.)*)\"""")
@@ -44,6 +46,9 @@ def judge_local_run(text: str, exit_code: int, job_id: str | None = None) -> Ver
     log = read_sdk_log(text)
     messages = [entry.message for entry in log.entries]
     if not log.started_sdk:
+        if LOCAL_END in text and _BEFORE_1_0.search(text):
+            reason = "the SDK is older than 1.0: this validator knows neither its log nor its API"
+            return Verdict(outcome=Outcome.ERROR, code="sdk_too_old", reason=reason)
         if exit_code == 0:
             return failing("sdk_not_started", "the program ended without starting the runpod SDK")
         return failing("start_failed", f"the program {ended(exit_code)} before the runpod SDK started: {cause(text)}")
