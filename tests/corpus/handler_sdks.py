@@ -45,4 +45,11 @@ SDKS = (
         expected=(errs(LOCAL, "sdk_too_old"),),
         files={"requirements.txt": "runpod==0.9.3\n"},
     ),
+    Case(
+        name="sdk_that_wants_setuptools",
+        holds="FALSE BLAME: setuptools, which an image of Python 3.11 has and nobody asks for",
+        truth=R.ERROR,
+        expected=(errs(LOCAL, "engine_limit"),),
+        files={"requirements.txt": "runpod==1.3.0\n"},
+    ),
 )

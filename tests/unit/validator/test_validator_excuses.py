@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -183,3 +184,16 @@ def test_memory_that_the_kernel_took_back():
     place = Place(has_gpu=False, gaps=(), in_image=lambda _: False, is_image=False, killed_for_memory=True)
     assert code("RuntimeError: a helper is gone", place) == "out_of_memory"
     assert code("RuntimeError: a helper is gone") is None
+
+
+def test_module_that_the_images_python_brings():
+    place = replace(HERE, base_modules=frozenset({"pkg_resources"}))
+    text = "ModuleNotFoundError: No module named 'pkg_resources'"
+    assert (
+        code(text, place)
+        == code("ModuleNotFoundError: No module named 'pkg_resources.extern'", place)
+        == "engine_limit"
+    )
+    assert code(text) is None
+    assert code("ModuleNotFoundError: No module named 'requests'", place) is None
+    assert code("ImportError: cannot import name 'a' from 'b'", place) is None

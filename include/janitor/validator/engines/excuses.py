@@ -102,6 +102,8 @@ class Place:
     """What stands for the image's root here; empty in a container."""
     workdir: str = "/"
     """Where the worker starts, in the image."""
+    base_modules: frozenset[str] = frozenset()
+    """Modules that images bring with their Python, beside its standard library, and this place doesn't."""
     killed_for_memory: bool = False
     """Whether this machine's kernel killed something for want of memory while the worker ran."""
 
@@ -154,6 +156,9 @@ def _not_the_image(text: str, place: Place) -> Trouble | None:
     if match := _PORT_TAKEN.search(text):
         reason = f"another process of this instance has a port that the worker wants: {_around(text, match)}"
         return _trouble("port_in_use", reason)
+    for match in _MISSING_MODULE.finditer(text):
+        if (module := (match.group(1) or "").partition(".")[0]) in place.base_modules:
+            return _trouble("engine_limit", f"the image's Python comes with {module}, the venv engine's does not")
     if not place.gaps:
         return None
     lacks = f"the venv engine lacks what the image has ({listed(place.gaps)})"

@@ -37,6 +37,9 @@ from janitor.validator.processes.supervisor import ProcessStartError, start
 _KEPT_FROM_US = frozenset({"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR"})
 # With one of these the SDK would look for work on the platform instead of running locally.
 _NOT_LOCAL = frozenset({"RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT"})
+_BUILD_TOOLS = frozenset({"setuptools", "pkg_resources", "wheel"})
+_WITHOUT_BUILD_TOOLS = (3, 12)
+"""Images of Python bring these tools up to 3.11. Source: the official image's Dockerfiles."""
 _INSTALL_LINES = 12
 """The list of a hundred packages is in the report's evidence; nobody follows it live."""
 
@@ -56,6 +59,7 @@ class VenvEngine:
         self._files = ImageFolder(bench.workspace)
         self._gaps: tuple[Gap, ...] = ()
         self._made: frozenset[str] = frozenset()
+        self._base_modules: frozenset[str] = frozenset()
         self._kills_before = kills_for_memory()
 
     @property
@@ -72,6 +76,7 @@ class VenvEngine:
             made=self._made,
             root=str(self._bench.workspace.image_root),
             workdir=known.dockerfile.final.workdir if known.dockerfile is not None else "/",
+            base_modules=self._base_modules,
             killed_for_memory=self._killed_for_memory(),
         )
 
@@ -98,6 +103,7 @@ class VenvEngine:
             self._files.make_folder(path)
         wanted = python_version(dockerfile)
         version = self._environment.make(wanted)
+        self._base_modules = _BUILD_TOOLS if wanted is None or wanted < _WITHOUT_BUILD_TOOLS else frozenset()
         gaps = [*image_gaps(dockerfile, given(bench.known.command)), *plan.gaps]
         if wanted is not None and version != f"{wanted[0]}.{wanted[1]}":
             text = f"Python {wanted[0]}.{wanted[1]} (this is Python {version})"
