@@ -75,6 +75,9 @@ def test_start_call_is_found_however_it_is_written(source):
 @pytest.mark.parametrize(
     ("source", "is_open"),
     [
+        ("import os\nos.execv('python', ['python', 'worker.py'])", True),
+        ("from os import system\nsystem('python worker.py')", True),
+        ("import os\nprint(os.path.join('a', 'b'), os.environ)", False),
         ("import runpod\nclients = [runpod]\n", True),
         ("import acme\nacme.App().serve({'handler': f})\n", True),
         ("from acme import *\ndef handler(job):\n    return 1\nserve(handler)\n", True),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -35,6 +36,8 @@ _MOST_SEARCHED = 16 * 1024 * 1024
 """Characters of the files that are searched for a start call."""
 _DYNAMIC = frozenset({"importlib", "import_module", "runpy", "run_module", "run_path", "subprocess"})
 """What a program imports that starts others in ways which a reader can't follow."""
+_OS_STARTERS = re.compile(r"(?:exec|spawn)[lv]p?e?|posix_spawnp?|system|popen")
+"""The same among what `os` has, which nearly every program imports."""
 
 
 def read_worker(entry: PurePosixPath, read: Reader) -> WorkerSource:
@@ -99,7 +102,7 @@ class _Program:
             modules.append(path)
             sure_modules += [path] if is_sure else []
             calls += self._start_calls(module)[: _MOST_CALLS - len(calls)]
-            is_dynamic = is_dynamic or any(name in _DYNAMIC for name in module.imports)
+            is_dynamic = is_dynamic or _starts_others(module)
             for name, (dotted, member) in list(module.imports.items())[:_MOST_IMPORTS]:
                 for found in self._graph.files_of(module, dotted, member):
                     if name in module.guarded:
@@ -286,3 +289,17 @@ def _function_kind(node: ast.FunctionDef | ast.AsyncFunctionDef) -> HandlerKind:
     if isinstance(node, ast.AsyncFunctionDef):
         return HandlerKind.ASYNC_GENERATOR if yields(node) else HandlerKind.ASYNC
     return HandlerKind.GENERATOR if yields(node) else HandlerKind.PLAIN
+
+
+def _starts_others(module: Module) -> bool:
+    """Whether a module may start other programs, or modules by names that are made up."""
+    return any(
+        name in _DYNAMIC or (dotted == "os" and _OS_STARTERS.fullmatch(member or ""))
+        for name, (dotted, member) in module.imports.items()
+    ) or any(
+        isinstance(call.func, ast.Attribute)
+        and _OS_STARTERS.fullmatch(call.func.attr)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == "os"
+        for call in module.calls
+    )
