@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import time
 
+import psutil
 import pytest
 
 from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
@@ -88,6 +90,26 @@ def test_case_that_fails_is_named(in_docker, make_worker):
     assert result.status is ReportStatus.FAILED, result.output
     assert result.report.failing_check == "handler_api"
     assert result.check("handler_api").reason.startswith("bad: ")
+
+
+def test_worker_is_reached_though_the_engine_loses_its_proxy(start_validator, docker_host, make_worker):
+    tests = {"tests": [{"name": "one", "input": {"n": 1}}, {"name": "two", "input": {"n": 2}}]}
+    files = {"Dockerfile": QUICK + START, ".runpod/tests.json": json.dumps(tests), "test_input.json": None}
+    source = handler("time.sleep(2)\nreturn {'n': job['input']['n']}", before="import time")
+    validation = start_validator(
+        make_worker(source, files), engine="docker", seconds=300, environment=docker_host.environment
+    )
+    since = time.time()
+    while validation.process.poll() is None:
+        for process in psutil.process_iter(["name", "cmdline", "create_time"]):
+            found = process.info
+            if found["name"] != "docker-proxy" or found["create_time"] < since:
+                continue
+            with contextlib.suppress(psutil.Error):
+                if "-container-port 8000" in " ".join(found["cmdline"] or ()):
+                    process.kill()
+        time.sleep(0.1)
+    assert validation.result().status is ReportStatus.SUCCESS
 
 
 def test_false_pass_is_found_out_in_a_container_too(in_docker, make_repository):

@@ -174,19 +174,25 @@ class DockerEngine:
 
     @contextlib.contextmanager
     def serve(self, environment: Mapping[str, str], *, command: str | None, by_environment: bool) -> Iterator[Server]:
-        """Start a container with the SDK's API, published on a free port of the loopback interface."""
+        """Start a container with the SDK's API.
+
+        It is reached at its own address where that can be, else through a free port of the loopback interface: the
+        engine's proxy for such a port can end while the container runs (https://github.com/moby/moby/issues/45152).
+        """
         variables = self._worker_variables(environment)
         options, words = _with_api(given(self._bench.known.command), command)
         if by_environment or not words:
             variables["RUNPOD_REALTIME_PORT"] = str(API_PORT)
             options, words = [], split_words(command) if command is not None else []
-        published = [*options, "--publish", f"127.0.0.1::{API_PORT}"]
-        with self._watched(), self._containers.started(published, words, variables=variables) as (name, running):
-            port = self._docker.published_port(name, API_PORT, alive=lambda: running.exit_code is None)
+        is_near = self._docker.shares_network()
+        options = [*options, *(() if is_near else ("--publish", f"127.0.0.1::{API_PORT}"))]
+        with self._watched(), self._containers.started(options, words, variables=variables) as (name, running):
+            find = self._docker.own_address if is_near else self._docker.published_address
+            address = find(name, API_PORT, alive=lambda: running.exit_code is None)
             if running.exit_code is not None:
                 _raise_refused(self._end(name, running))
             yield Server(
-                url=f"http://127.0.0.1:{port}",
+                url=f"http://{address}",
                 running=running,
                 out_of_memory=lambda: self._docker.state(name).out_of_memory,
             )

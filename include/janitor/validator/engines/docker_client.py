@@ -34,9 +34,10 @@ class ContainerState:
     """Whether its program was ever started; None where the engine says nothing."""
 
 
+_NOWHERE = "127.0.0.1:0"
 _NEVER = "0001-01-01T00:00:00Z"
 """Docker's instant for what hasn't happened."""
-_PUBLISHED_SECONDS = 120.0
+_ADDRESS_SECONDS = 120.0
 """A container with a large image takes a while to start."""
 
 
@@ -187,20 +188,38 @@ class DockerClient:
         except ProcessStartError as exc:
             raise EngineError(f"docker can't be started: {exc}") from exc
 
-    def published_port(self, name: str, port: int, *, alive: Callable[[], bool]) -> int:
-        """The port of the loopback interface that stands for a container's port; 0 if the container never got there.
+    def shares_network(self) -> bool:
+        """Whether a container can be reached at its own address: the engine runs on this machine, and as root."""
+        info = self.info()
+        is_rootless = any("rootless" in str(option) for option in info.get("SecurityOptions") or ())
+        return info.get("Name") == os.uname().nodename and not is_rootless
+
+    def own_address(self, name: str, port: int, *, alive: Callable[[], bool]) -> str:
+        """A container's own address, with a port; one of nobody if the container never got there.
+
+        Raises:
+            EngineError: The engine gives it none.
+        """
+        words = ("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", name)
+        found = self._address(words, r"(?<![\d.])(\d+(?:[.]\d+){3})(?![\d.])", name, alive=alive)
+        return _NOWHERE if found is None else f"{found}:{port}"
+
+    def published_address(self, name: str, port: int, *, alive: Callable[[], bool]) -> str:
+        """Where the loopback interface stands for a container's port; nowhere if the container never got there.
 
         Raises:
             EngineError: The engine doesn't publish it.
         """
-        ends_at = time.monotonic() + _PUBLISHED_SECONDS
+        return self._address(("port", name, str(port)), r"(127\.0\.0\.1:\d+)", name, alive=alive) or _NOWHERE
+
+    def _address(self, words: Sequence[str], pattern: str, name: str, *, alive: Callable[[], bool]) -> str | None:
+        ends_at = time.monotonic() + _ADDRESS_SECONDS
         while alive():
             if time.monotonic() > ends_at:
-                raise EngineError(f"the container's port {port} was not published in {_PUBLISHED_SECONDS:.0f} s")
-            outcome = self.command("port", name, str(port))
-            if match := re.search(r"127\.0\.0\.1:(\d+)", outcome.output.text):
-                return int(match.group(1))
-        return 0
+                raise EngineError(f"the container {name} got no address in {_ADDRESS_SECONDS:.0f} s")
+            if match := re.search(pattern, self.command(*words).output.text):
+                return match.group(1)
+        return None
 
     def state(self, name: str) -> ContainerState:
         """How a container ended, or that it still runs."""
