@@ -39,6 +39,13 @@ class StaticCheck:
     phase: Phase
     spots: tuple[Spot, ...]
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it counts and could not tell; what another check's fault kept from being made is that check's."""
+        check = self.check
+        skipped = check.status is CheckStatus.SKIP and check.reason_code != "prerequisite_failed"
+        return check.required and (check.status is CheckStatus.ERROR or skipped)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StaticResult:
@@ -58,11 +65,14 @@ class StaticResult:
         return [each for each in self.checks if each.check.status is status and each.check.required is required]
 
     @property
+    def undecided(self) -> list[StaticCheck]:
+        """The checks that count and could not tell."""
+        return [each for each in self.checks if each.is_undecided]
+
+    @property
     def is_good(self) -> bool:
-        """Whether nothing is wrong, and nothing that was asked for was left open by trouble."""
-        return not self.with_status(CheckStatus.FAIL, required=True) and not self.with_status(
-            CheckStatus.ERROR, required=True
-        )
+        """Whether nothing is wrong, and nothing that was asked for was left open."""
+        return not self.with_status(CheckStatus.FAIL, required=True) and not self.undecided
 
 
 def validate_checkout(

@@ -167,6 +167,17 @@ def test_name_with_a_comma_or_a_newline_stays_one_property(worker):
     assert answer.stdout.splitlines()[0].startswith("::error title=dockerfile_parse::dockerfile_missing: ")
 
 
+def test_a_check_that_counts_and_could_not_be_made_is_no_good_answer(worker, tmp_path):
+    path = worker({"Dockerfile": None, "gpu/Dockerfile": "FROM python:3.11-slim\n"})
+    answer = validate(path, "--junit", str(tmp_path / "junit.xml"))
+    assert answer.returncode == 1
+    assert "1 could not tell" in answer.stdout
+    root = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert (root.get("failures"), root.get("errors")) == ("0", "1")
+    assert root.find(".//error").get("type") == "dockerfile_not_named"
+    assert "::error title=dockerfile_parse::dockerfile_not_named: " in validate(path, "--github").stdout
+
+
 @pytest.mark.parametrize(
     "arguments", [["gone"], ["."], ["--json", "--github"], ["--junit", "/nowhere/x.xml"], ["--nonsense"]]
 )

@@ -44,7 +44,7 @@ def validate(
     """Run the static checks on a checkout; execute nothing of it.
 
     PATH is a worker's folder as it lies there, with changes that are not committed; what git ignores doesn't count.
-    Needs neither network, engine, stack nor remote. Exit code 1 where a check fails, or with --network could not tell.
+    Needs neither network, engine, stack nor remote. Exit code 1 where a check fails or could not tell.
     """
     if as_json_text and as_annotations:
         raise click.UsageError("--json and --github are two forms of one answer; give one of them")

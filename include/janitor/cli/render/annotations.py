@@ -26,7 +26,7 @@ def annotations_text(result: StaticResult) -> str:
 
 
 def _level(each: StaticCheck) -> str | None:
-    if each.check.status not in (CheckStatus.FAIL, CheckStatus.ERROR):
+    if each.check.status not in (CheckStatus.FAIL, CheckStatus.ERROR) and not each.is_undecided:
         return None
     return "error" if each.check.required else "warning"
 

@@ -15,8 +15,8 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def junit_xml(result: StaticResult) -> str:
     """A test suite; a fail that doesn't count is a pass with a note."""
     failures = len(result.with_status(CheckStatus.FAIL, required=True))
-    errors = len(result.with_status(CheckStatus.ERROR, required=True))
-    skipped = sum(each.check.status is CheckStatus.SKIP for each in result.checks)
+    errors = len(result.undecided)
+    skipped = sum(each.check.status is CheckStatus.SKIP and not each.is_undecided for each in result.checks)
     totals = (
         f'tests="{len(result.checks)}" failures="{failures}" errors="{errors}" skipped="{skipped}" '
         f'time="{result.seconds:.3f}"'
@@ -43,9 +43,9 @@ def _case(each: StaticCheck) -> list[str]:
     )
     said = _attribute(f"{check.reason_code}: {check.reason}")
     inner: list[str] = []
-    if check.status is CheckStatus.SKIP:
+    if check.status is CheckStatus.SKIP and not each.is_undecided:
         inner = [f"      <skipped message={said}/>"]
-    elif check.status in (CheckStatus.FAIL, CheckStatus.ERROR) and check.required:
+    elif check.status is not CheckStatus.PASS and check.required:
         kind = "failure" if check.status is CheckStatus.FAIL else "error"
         inner = [f"      <{kind} message={said} type={_attribute(check.reason_code or '')}>{_text(places)}</{kind}>"]
     else:

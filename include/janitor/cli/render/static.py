@@ -76,10 +76,10 @@ def _place(spot: Spot) -> str:
 
 def _summary(result: StaticResult) -> str:
     failed = result.with_status(CheckStatus.FAIL, required=True)
-    unsure = result.with_status(CheckStatus.ERROR, required=True)
+    unsure = result.undecided
     noted = result.with_status(CheckStatus.FAIL, required=False)
     passed = [each for each in result.checks if each.check.status is CheckStatus.PASS]
-    skipped = [each for each in result.checks if each.check.status is CheckStatus.SKIP]
+    skipped = [each for each in result.checks if each.check.status is CheckStatus.SKIP and not each.is_undecided]
     parts = [
         f"{len(passed)} of {len(result.checks)} checks pass",
         f"{len(failed)} fail" if failed else "",
