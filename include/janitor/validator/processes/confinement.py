@@ -16,6 +16,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -33,6 +34,16 @@ def become_subreaper() -> bool:
         False where the system has no such thing (anything but Linux).
     """
     return _libc is not None and _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+def owns_descendants() -> bool:
+    """Whether every descendant of this process is one that it may end: it has become their reaper, as the validator
+    does when it starts. A process that merely uses this package has children of its own.
+    """
+    answer = ctypes.c_int(0)
+    if _libc is None or _libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer), 0, 0, 0) != 0:
+        return False
+    return answer.value == 1 and proc_is_ours()
 
 
 def hide_memory() -> None:

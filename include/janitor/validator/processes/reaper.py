@@ -10,7 +10,7 @@ import os
 import signal
 import time
 
-from janitor.validator.processes.confinement import proc_is_ours
+from janitor.validator.processes.confinement import owns_descendants
 
 _PAUSE_SECONDS = 0.01
 
@@ -56,7 +56,7 @@ def kill_descendants(*, within_seconds: float, waited_for: frozenset[int]) -> li
     """
     deadline = time.monotonic() + within_seconds
     while True:
-        living = descendants() if proc_is_ours() else []
+        living = descendants() if owns_descendants() else []
         if not living or time.monotonic() >= deadline:
             return living
         # Stopped first, so that a forking tree cannot outrun us.

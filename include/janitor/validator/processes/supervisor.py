@@ -1,8 +1,8 @@
 """Starts processes for the validator and owns them to their end.
 
-Invariant: when the last `Running.end` has returned, no process and nothing that one had started is alive (where /proc
-shows the validator's own processes), and every output is in a bounded `Captured`. While another process runs, ending
-one takes its process group alone: whose an orphan was can't be told.
+Invariant: when the last `Running.end` has returned, no process and nothing that one had started is alive (where this
+process owns its descendants, as a validator does), and every output is in a bounded `Captured`. While another process
+runs, ending one takes its process group alone: whose an orphan was can't be told.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from janitor.validator.interrupts import Interrupted
 from janitor.validator.processes.capture import Capture, Captured
-from janitor.validator.processes.confinement import confine, proc_is_ours
+from janitor.validator.processes.confinement import confine, owns_descendants
 from janitor.validator.processes.reaper import descendants, kill_descendants
 
 TERM_GRACE = timedelta(seconds=2)
@@ -127,7 +127,7 @@ class Running:
             self._pump.join(_LAST_WORDS_SECONDS)
         _alive.discard(self)
         alone = not _alive
-        left_behind = len(descendants()) if alone and proc_is_ours() and self._process.poll() is not None else 0
+        left_behind = len(descendants()) if alone and owns_descendants() and self._process.poll() is not None else 0
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         if alone:
