@@ -19,6 +19,8 @@ OPENAI = {"object": "error", "message": "no model", "type": "NotFoundError", "co
     "output",
     [
         {"success": False, "message": "boom"},
+        {"Error": "boom", "error": None},
+        {"Success": False, "success": True},
         {"success": False},
         [{"succeeded": False}],
         {"status": "timeout", "id": 1},

@@ -38,12 +38,13 @@ def stated_error(value: Mapping[Any, Any], *, is_result: bool) -> tuple[str, Any
         value: An object within an output.
         is_result: Whether it is the output itself or an item of it.
     """
-    members = {
-        name: (key, item)
+    # A list: names that differ in their case alone stand side by side, and one must not hide the other.
+    members = [
+        (name, key, item)
         for key, item in value.items()
         if isinstance(key, str) and len(key) <= _LONGEST_NAME and (name := key.strip().lower()) in _NAMES
-    }
-    for name, (key, item) in members.items():
+    ]
+    for name, key, item in members:
         if name == "error" and states_error(item):
             return key, item
         if name in _ERROR_TEXTS and isinstance(item, (str, list, Mapping)) and item:
@@ -51,12 +52,12 @@ def stated_error(value: Mapping[Any, Any], *, is_result: bool) -> tuple[str, Any
         # A number of errors is a measurement; a text or a list of them is a failure.
         if name == "errors" and _states_errors(item):
             return key, item
-    is_explained = any(isinstance(text, str) and text.strip() for text in _those(members, _EXPLANATIONS))
+    is_explained = any(name in _EXPLANATIONS and isinstance(item, str) and item.strip() for name, _key, item in members)
     if not (is_result or is_explained):
         return None
-    for name in (*_STATUS_NAMES, *_CODE_NAMES, *_SUCCESS_NAMES, *_KIND_NAMES):
-        if name in members and _is_bad(name, members[name][1], is_result=is_result, is_explained=is_explained):
-            return members[name]
+    for name, key, item in members:
+        if _is_bad(name, item, is_result=is_result, is_explained=is_explained):
+            return key, item
     return None
 
 
@@ -77,10 +78,6 @@ def _is_bad(name: str, item: Any, *, is_result: bool, is_explained: bool) -> boo
     return (name in _STATUS_NAMES and bool(_STATUS.fullmatch(text))) or (
         name in _KIND_NAMES and text == "error" and is_explained
     )
-
-
-def _those(members: Mapping[str, tuple[str, Any]], names: tuple[str, ...]) -> list[Any]:
-    return [members[name][1] for name in names if name in members]
 
 
 def states_error(value: Any) -> bool:
