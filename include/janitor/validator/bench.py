@@ -22,7 +22,7 @@ from janitor.validator.journal import Journal
 from janitor.validator.processes.capture import Captured
 from janitor.validator.repository.layout import Layout
 from janitor.validator.repository.python_source import HandlerKind
-from janitor.validator.repository.tests_file import TestPlan
+from janitor.validator.repository.tests_file import TestCase, TestPlan
 from janitor.validator.repository.tree import RepositoryTree
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
@@ -64,6 +64,11 @@ class Known:
     agent_usd: float | None = None  # agent_prompt: what the model cost; None where it isn't known
     checks: list[Check] = field(default_factory=list)  # the runner: what is recorded so far
     bad_answer: BadAnswer | None = None  # handler_api: what came of bad input at the end of its last session
+
+    @property
+    def cases(self) -> tuple[TestCase, ...]:
+        """The cases of tests.json; none where there is no such file, or none in it."""
+        return self.plan.cases if self.plan is not None else ()
 
 
 @dataclass(frozen=True, kw_only=True)

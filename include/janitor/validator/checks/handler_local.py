@@ -29,7 +29,7 @@ def check_handler_local(bench: Bench) -> Finding:
     if known.load_balancer and known.handler_kind is HandlerKind.UNKNOWN:
         return skipped("load_balancer", "a load-balanced worker has no handler to test", required=True)
     if known.test_input is None:
-        if known.plan is not None and known.plan.cases:
+        if known.cases:
             return skipped("no_test_input", "there is no test_input.json; tests.json is run through the API")
         return skipped("no_test_input", "there is neither test_input.json nor tests.json to test with", required=True)
     if known.handler_kind.is_generator:
@@ -72,8 +72,7 @@ def _conclude(bench: Bench, handler_run: HandlerRun, job_id: str | None) -> Find
     bench.known.local_verdict = verdict
     if verdict.outcome is Outcome.PASS:
         # Cases of tests.json come later, and may be the ones that need the GPU.
-        plan = bench.known.plan
-        if (plan is None or not plan.cases) and (unused := gpu_unused(bench)):
+        if not bench.known.cases and (unused := gpu_unused(bench)):
             return failed("gpu_unused", unused, log, outcome=outcome)
         left = f"processes that outlived the worker and were ended: {outcome.left_behind}"
         return passed(

@@ -118,7 +118,7 @@ def _is_all_there_is(bench: Bench, worker: WorkerSource) -> bool:
     # The base image's ENTRYPOINT decides what becomes of CMD; a case of the tests can start another program.
     final = dockerfile.final
     is_stated = final.entrypoint is not None or is_bare(final.base_image)
-    others = any(case.command is not None for case in bench.known.plan.cases) if bench.known.plan is not None else False
+    others = any(case.command is not None for case in bench.known.cases)
     return is_stated and not others and script in bench.known.image_files and not final.is_mounted(script)
 
 

@@ -41,8 +41,8 @@ def check_test_input(bench: Bench) -> Finding:
     workdir = command.target.workdir if command and command.target else None
     if workdir is not None and f"{workdir.rstrip('/')}/{_NAME}" not in bench.known.image_files:
         warnings.append(f"{path} is not copied to {workdir}, so the image can't test itself; it is mounted there")
-    plan = bench.known.plan
-    if plan is not None and plan.cases and all(case.input != document["input"] for case in plan.cases):
+    cases = bench.known.cases
+    if cases and all(case.input != document["input"] for case in cases):
         warnings.append(f"{path} is none of the cases of tests.json")
     spots = [Spot(path=str(path), line=1, message=text, is_warning=True) for text in warnings]
     return passed(evidence, *([bench.evidence.value("warnings", "\n".join(warnings))] if warnings else []), spots=spots)
