@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -22,17 +21,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+from tests.support.ports import free_ports
+
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 30
 REQUEST_TIMEOUT_SECONDS = 30
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @functools.cache
@@ -54,7 +48,7 @@ class LocalCloudServer:
         self, home: Path, *, environment: dict[str, str] | None = None, port: int | None = None, **options: Any
     ) -> None:
         self.home = home
-        self.port = port or free_port()
+        self.port = port or free_ports(1)[0]
         self.log_file = home.parent / f"{home.name}-{self.port}.log"
         self._key_file = home / "key.json"
         self._environment = environment or {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import httpx
 
 from janitor.settings import Settings, load_settings
 from janitor.stack import stack
+from tests.support.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 _PORT_NAMES = ("WEB", "POSTGRES", "CLOUD", "SUPERVISOR")
@@ -19,12 +19,11 @@ _HTTP_TIMEOUT_SECONDS = 30
 
 
 def stack_environ(state_dir: Path, overrides: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The process environment of a stack of its own: none of the caller's JANITOR_* variables, ports at random.
+    """The process environment of a stack of its own: none of the caller's JANITOR_* variables, ports that are free.
 
-    A port that is taken is replaced when the stack starts.
+    A port that is taken by then is replaced when the stack starts.
     """
-    # Below the range from which the system takes ports for outgoing connections.
-    ports = random.sample(range(20_000, 32_000, 10), k=len(_PORT_NAMES))
+    ports = free_ports(len(_PORT_NAMES))
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("JANITOR_") and name != "ENV"},
         "JANITOR_STATE_DIR": str(state_dir),

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import posixpath
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -31,6 +30,7 @@ from janitor.validator.engines.install_folders import InstallFolders
 from janitor.validator.engines.local_end import wait_for_local_end
 from janitor.validator.engines.python_environment import PythonEnvironment
 from janitor.validator.findings import Finding, errored, passed, skipped
+from janitor.validator.processes.free_port import free_port
 from janitor.validator.processes.memory import kills_for_memory
 from janitor.validator.processes.supervisor import ProcessStartError, start
 
@@ -204,7 +204,7 @@ class VenvEngine:
             raise EngineError(f"the venv engine can't tell which Python program {command!r} starts")
         self._files.start_afresh()
         self._kills_before = kills_for_memory()
-        port = _free_port()
+        port = free_port()
         argv = self._argv(target)
         env = self._worker_environment(environment)
         if by_environment:
@@ -287,9 +287,3 @@ class VenvEngine:
             "RUNPOD_LOG_LEVEL": "DEBUG",
             "RUNPOD_DEBUG_LEVEL": "DEBUG",
         }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
