@@ -38,7 +38,7 @@ def assert_powered_itself_off(cloud: Cloud, instance_id: str, at: datetime) -> N
     ended = cloud.wait_state(instance_id, "terminated")
     assert ended["StateReason"]["Code"] == GUEST_SHUTDOWN
     late = datetime.now(timezone.utc) - at
-    assert timedelta(seconds=-1) < late < timedelta(seconds=5), f"{late} after its instant"
+    assert timedelta(seconds=-1) < late < timedelta(seconds=30), f"{late} after its instant"
 
 
 def test_it_powers_off_at_its_instant(guests: Cloud) -> None:

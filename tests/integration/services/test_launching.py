@@ -282,14 +282,14 @@ def test_repeated_failures_pause_the_launches_of_a_repository_and_then_of_all(
 
 
 def test_after_the_pause_one_trial_launch_goes_first(settings: Settings, faults: Callable[..., None]) -> None:
-    careful = settings.model_copy(update={"breaker_deployment_failures": 1, "breaker_pause": timedelta(seconds=1)})
+    careful = settings.model_copy(update={"breaker_deployment_failures": 1, "breaker_pause": timedelta(seconds=5)})
     faults({"api": "RunInstances", "code": "VcpuLimitExceeded", "times": 1})
     _, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
     with pytest.raises(LaunchRefusedError):
         step(careful, first)
     with pytest.raises(LaunchRefusedError, match="launches pause until"):
         step(careful, second)
-    time.sleep(1)
+    time.sleep(5)
     _, (trial, waiting) = insert_run(settings.writer_url, deployment=settings.deployment)
     launch(careful, trial)
     assert isinstance(step(careful, waiting), NotYet)

@@ -25,7 +25,7 @@ from tests.integration.services.test_reap_passes import start_stranger
 from tests.support.airflow_answers import airflow_that_says
 from tests.support.rows import insert_run
 
-INTERVAL = timedelta(seconds=2)
+INTERVAL = timedelta(minutes=5)
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_worker_that_drips_is_out_of_time(kind):
         started = time.monotonic()
         with pytest.raises(AnswerTimeoutError):
             run_sync(url, {}, limit=SHORT)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15
         hold.set()
 
 

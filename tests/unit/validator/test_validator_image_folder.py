@@ -102,13 +102,15 @@ def test_no_path_leads_out_of_the_folder(files: ImageFolder):
 
 
 @pytest.mark.parametrize(
-    ("script", "ended"),
+    ("script", "exit_limit", "ended"),
     [
-        ("print('a'); raise SystemExit(3)", True),
-        (f"import time; print({LOCAL_END!r}, flush=True); time.sleep(600)", False),
-        (f"print({LOCAL_END!r}, flush=True)", True),
+        ("print('a'); raise SystemExit(3)", 0.1, True),
+        (f"import time; print({LOCAL_END!r}, flush=True); time.sleep(600)", 0.1, False),
+        (f"print({LOCAL_END!r}, flush=True)", 60, True),
     ],
 )
-def test_worker_that_has_done_its_job_is_not_waited_for_for_ever(tmp_path: Path, script: str, ended: bool):
+def test_worker_that_has_done_its_job_is_not_waited_for_for_ever(
+    tmp_path: Path, script: str, exit_limit: float, ended: bool
+):
     with start([sys.executable, "-c", script], cwd=tmp_path, env={}, confined=False) as running:
-        assert wait_for_local_end(running, timedelta(seconds=0.1)) is ended
+        assert wait_for_local_end(running, timedelta(seconds=exit_limit)) is ended
