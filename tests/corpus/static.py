@@ -12,6 +12,7 @@ from tests.corpus.static_hubs import HUBS
 from tests.corpus.static_images import IMAGES
 from tests.corpus.static_pins import PINNED
 from tests.corpus.static_python import PYTHON
+from tests.corpus.static_reached import REACHED
 from tests.corpus.static_wild import WILD
 from tests.corpus.static_workflows import FLOWS
 from tests.corpus.workers import DOCKERFILE, GPU_HUB, HEALTHY, SDK, hub
@@ -308,5 +309,5 @@ WORKFLOWS = (
     ),
 )
 
-BY_SUBJECT = (*DOCKERFILES, *IMAGES, *PYTHON, *PINNED, *HUBS, *DOCUMENTS_OF_PEOPLE, *FLOWS, *DOUBTS, *WILD)
+BY_SUBJECT = (*DOCKERFILES, *IMAGES, *PYTHON, *PINNED, *HUBS, *DOCUMENTS_OF_PEOPLE, *FLOWS, *DOUBTS, *WILD, *REACHED)
 STATIC = (*PARTS, *DOCUMENTS, *PINS, *WORKFLOWS, *BY_SUBJECT)

@@ -29,6 +29,7 @@ from janitor.validator.steps import Phase, Step
 from janitor.validator.workspace import Workspace
 
 _LIMIT = timedelta(minutes=10)
+_SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +142,8 @@ def _checkout_finding(bench: Bench, local: LocalCheckout) -> Finding:
         "commit": local.commit_sha or "none yet",
         "files": str(len(local.tree.entries)),
         "differs from the commit": "\n".join(local.changes),
-        "Git LFS pointers": "\n".join(bench.known.unfetched_files[:20]),
+        "Git LFS pointers": "\n".join(bench.known.unfetched_files[:_SHOWN]),
+        "submodules not fetched": "\n".join(str(path) for path in local.tree.unfetched_folders[:_SHOWN]),
     }
     evidence = [bench.evidence.value(name, text) for name, text in facts.items() if text]
     if local.why_not_git is not None:
@@ -150,6 +152,11 @@ def _checkout_finding(bench: Bench, local: LocalCheckout) -> Finding:
         Spot(path=line[3:].split(" -> ")[-1].strip('"'), line=None, message="differs from the commit", is_warning=True)
         for line in local.changes
     ]
+    unfetched = [(path, "a Git LFS pointer: its content isn't fetched") for path in bench.known.unfetched_files]
+    unfetched += [
+        (str(path), "an empty folder: a submodule that isn't fetched") for path in local.tree.unfetched_folders
+    ]
+    spots += [Spot(path=path, line=None, message=text, is_warning=True) for path, text in unfetched[:_SHOWN]]
     return passed(*evidence, spots=spots)
 
 

@@ -31,6 +31,7 @@ _KEY_FORM = re.compile(
     r"\bhf_[A-Za-z0-9]{16,}|\bAKIA[0-9A-Z]{12,}|\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\brpa_[A-Za-z0-9]{16,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
+_PLACE = re.compile(r"(?i)(?:path|file|dir|folder)$")
 _PLACEHOLDER = re.compile(r"(?i)^$|^\$|your|change|example|placeholder|xxx|none|null|dummy|<.*>|^\*+$")
 
 
@@ -146,7 +147,7 @@ def _warnings(dockerfile: Dockerfile) -> list[tuple[int, str]]:
                 name, has_value, value = word.partition("=")
                 if not looks_secret(name[:_LONGEST_NAME]):
                     continue
-                if has_value and not _PLACEHOLDER.search(value.strip("\"'")):
+                if has_value and not _is_no_secret(name, value):
                     found.append((instruction.line, f"secret in the image: {name} has a value in the Dockerfile"))
                 else:
                     text = f"secret as build argument: {name} stays in the image's history; use a build secret"
@@ -155,11 +156,19 @@ def _warnings(dockerfile: Dockerfile) -> list[tuple[int, str]]:
             found += [
                 (instruction.line, f"secret in the image: {name} has a value in the Dockerfile")
                 for name, value in env_pairs(instruction.value)
-                if looks_secret(name[:_LONGEST_NAME]) and not _PLACEHOLDER.search(value.strip("\"'"))
+                if looks_secret(name[:_LONGEST_NAME]) and not _is_no_secret(name, value)
             ]
         if _KEY_FORM.search(instruction.value):
             found.append((instruction.line, f"secret in the image: {instruction.keyword} holds what looks like a key"))
     return list(dict.fromkeys(found))
+
+
+def _is_no_secret(name: str, value: str) -> bool:
+    """Whether a value only stands for a secret, or says where it lies."""
+    bare = value.strip("\"'")
+    return _PLACEHOLDER.search(bare) is not None or (
+        _PLACE.search(name) is not None and bare.startswith(("/", "~", "."))
+    )
 
 
 def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles, tree: RepositoryTree) -> str | None:
@@ -172,7 +181,11 @@ def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles,
     script = command.target.script if command.target and command.is_sure else None
     for path in filter(None, (command.first_file, script)):
         name = posixpath.basename(path)
-        if path in files or path in inline or not name.endswith((".py", ".sh")) or "$" in path:
+        if path in files or path in inline:
+            continue
+        # Without a shell a variable is a file's name.
+        is_literal = command.is_direct and re.search(r"/\$\w+$|/\$\{\w+\}$", path) is not None
+        if not is_literal and (not name.endswith((".py", ".sh")) or "$" in path):
             continue
         if brings(final.base_image, path) or final.is_mounted(path):
             continue

@@ -23,6 +23,7 @@ from janitor.validator.repository.torch_versions import (
     build_exists,
     demanded_torch,
     index_build,
+    is_pypi,
     local_build,
     public_version,
 )
@@ -117,7 +118,8 @@ def _problems_of(each: RequirementSet) -> Iterator[_Problem]:
         return
     _, version = torch
     for package in COMPANIONS if not each.no_deps else ():
-        companion = each.exact(package)
+        # A constraint on what nothing asks for installs nothing.
+        companion = each.exact(package) if each.has(package) else None
         demanded = demanded_torch(package, companion[1]) if companion else None
         if companion is not None and demanded is not None and canonical(demanded) != canonical(version):
             yield _Problem(
@@ -145,6 +147,8 @@ def _torch_index(bench: Bench, earlier: list[RequirementSet], each: RequirementS
     if torch is None or dockerfile is None or _OTHER_INDEX.search(dockerfile.text):
         return
     requirement, version = torch
+    if requirement in each.constraints and not any(each.has(name) for name in ("torch", *COMPANIONS)):
+        return  # installs nothing by itself
     in_project = requirement.path is not None and requirement.path.endswith(".toml")
     if (
         in_project
@@ -152,11 +156,13 @@ def _torch_index(bench: Bench, earlier: list[RequirementSet], each: RequirementS
         or any(set_.has("torch") for set_ in earlier)
     ):
         return
-    builds = [build for url in (*each.index_urls[-1:], *each.extra_index_urls) if (build := index_build(url))]
+    named = [*each.index_urls[-1:], *each.extra_index_urls]
+    # PyPI has no build with a local version.
+    others = [url for url in named if not is_pypi(url)]
+    builds = [build for url in others if (build := index_build(url))]
     public, wanted = public_version(version), local_build(version)
     # Other indexes and links may hold anything.
-    all_known = not each.find_links and len(builds) == len(each.index_urls[-1:]) + len(each.extra_index_urls)
-    if not all_known:
+    if each.find_links or len(builds) != len(others):
         return
     if wanted is not None and wanted not in builds and (wanted.startswith("cu") or wanted == "cpu"):
         have = f"the index is that of {', '.join(builds)}" if builds else "no index of PyTorch's own is named"
@@ -165,7 +171,7 @@ def _torch_index(bench: Bench, earlier: list[RequirementSet], each: RequirementS
             text=f"torch {version} is not on any index that is used: {have}",
             requirement=requirement,
         )
-    elif builds and not each.extra_index_urls and not build_exists(public, builds[0]):
+    elif builds and len(named) == 1 and not build_exists(public, builds[0]):
         yield _Problem(
             code="torch_index", text=f"torch {public} was never published for {builds[0]}", requirement=requirement
         )
@@ -188,7 +194,8 @@ def _of_the_whole(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem
             found = each.exact("ctranslate2")
             if found and _at_least(found[1], (4, 5)):
                 text = f"ctranslate2 {found[1]} loads cuDNN 9, and the base image {base} has cuDNN 8"
-                yield _Problem(code="cudnn_mismatch", text=text, requirement=found[0], is_sure=wants_gpu)
+                is_sure = wants_gpu and (each.has("ctranslate2") or each.has("faster-whisper"))
+                yield _Problem(code="cudnn_mismatch", text=text, requirement=found[0], is_sure=is_sure)
     if known.dockerfile is not None and "runpod" not in named and not any(each.unread for each in sets):
         plan: InstallPlan = plan_installs(known.dockerfile, lambda path: path in known.image_files)
         surely = has_cuda(base) is False and not plan.gaps and bool(plan.installs)

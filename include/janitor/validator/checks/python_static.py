@@ -13,6 +13,7 @@ from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
 from janitor.validator.dockerfile.base_images import is_bare
 from janitor.validator.dockerfile.command import makes_files
+from janitor.validator.dockerfile.idle_command import idle_command
 from janitor.validator.dockerfile.image_files import copies_from_elsewhere, inline_files
 from janitor.validator.dockerfile.python_version import only_python, python_version
 from janitor.validator.dockerfile.stages import Run
@@ -20,6 +21,7 @@ from janitor.validator.dockerfile.usage import used_stages
 from janitor.validator.findings import Finding, Spot, failed, passed, skipped
 from janitor.validator.processes.supervisor import ProcessStartError, run
 from janitor.validator.repository.health_route import health_route
+from janitor.validator.repository.module_places import ModulePlaces
 from janitor.validator.repository.python_modules import (
     Reader,
     SourceError,
@@ -53,7 +55,7 @@ def check_python_static(bench: Bench) -> Finding:
             return None
 
     entry, other = _entry(bench), None
-    worker = read_worker(entry, read) if entry is not None else None
+    worker = read_worker(entry, read, _places(bench).find) if entry is not None else None
     stated = entry
     if worker is None or not worker.start_calls:
         searched = search_workers(_candidates(bench, entry), read)
@@ -65,6 +67,8 @@ def check_python_static(bench: Bench) -> Finding:
     kinds = {call.kind for call in worker.start_calls}
     bench.known.handler_kind = kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN
     evidence = bench.evidence.value("source", _told(worker, entry))
+    if finding := _idle(bench, evidence):
+        return finding
     if (worker.problems or worker.start_calls) and (finding := _syntax(bench, worker, read, evidence)):
         return finding
     if not worker.start_calls and not worker.problems:
@@ -107,6 +111,19 @@ def _syntax(bench: Bench, worker: WorkerSource, read: Reader, evidence: Evidence
 
 def _place(problem: SyntaxProblem) -> str:
     return f"{problem.path}, line {problem.line}: {problem.message}"
+
+
+def _idle(bench: Bench, evidence: Evidence) -> Finding | None:
+    """The container surely starts no program that could be a worker, whatever the repository holds."""
+    dockerfile = bench.known.dockerfile
+    # A case of the tests can start what the image doesn't.
+    if dockerfile is None or any(case.command is not None for case in bench.known.cases):
+        return None
+    if (idle := idle_command(dockerfile)) is None:
+        return None
+    path = str(given(bench.known.layout).dockerfile or "Dockerfile")
+    spot = Spot(path=path, line=idle.line, message=idle.text)
+    return failed("command_starts_nothing", idle.text, evidence, spots=[spot])
 
 
 def _is_all_there_is(bench: Bench, worker: WorkerSource) -> bool:
@@ -202,6 +219,13 @@ def _entry(bench: Bench) -> PurePosixPath | None:
         return same[0] if len(same) == 1 else None
     module = posixpath.join(target.workdir, *(target.module or "").split("."))
     return files.get(f"{module}.py") or files.get(f"{module}/__main__.py")
+
+
+def _places(bench: Bench) -> ModulePlaces:
+    """Where a module may be, first by its path in the image."""
+    in_image = ((PurePosixPath(path), file) for path, file in bench.known.image_files.items())
+    paths = (entry.path for entry in given(bench.known.tree).entries)
+    return ModulePlaces([*in_image, *((path, path) for path in paths)])
 
 
 def _candidates(bench: Bench, entry: PurePosixPath | None) -> list[PurePosixPath]:

@@ -92,6 +92,8 @@ class Command:
     """Whether the program is started in any case: no script decides about it, or makes it first."""
     is_alone: bool
     """Whether the target is all that is started: no script stands before it that could start more."""
+    is_direct: bool
+    """Whether no shell stands between the container's start and the target, so that nothing expands its words."""
     has_company: bool
     """Whether something else is started before it or beside it: a server in the background, a service, a program."""
 
@@ -124,6 +126,7 @@ def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: 
         first_file=finder.first_file,
         is_sure=finder.is_sure,
         is_alone=target is not None and finder.is_sure and (one_text or not finder.through_shell),
+        is_direct=target is not None and not finder.through_shell,
         has_company=finder.has_company,
     )
 
@@ -135,6 +138,21 @@ def _words(instruction: Instruction | None, environment: Mapping[str, str]) -> t
     if exact is not None:
         return exact, False
     return ["/bin/sh", "-c", expand(instruction.value, environment, keeps_unknown=True).text], True
+
+
+def is_python(program: str) -> bool:
+    """Whether a program's name is that of an interpreter of Python."""
+    return _PYTHON.fullmatch(program) is not None
+
+
+def is_shell(program: str) -> bool:
+    """Whether a program's name is that of a shell."""
+    return _SHELL.fullmatch(program) is not None
+
+
+def without_wrappers(words: list[str]) -> list[str]:
+    """The words of a command without programs before it that only run what follows."""
+    return _Finder({}, lambda path: None).unwrapped(list(words))
 
 
 def makes_files(commands: str) -> bool:
@@ -160,7 +178,7 @@ class _Finder:
 
     def find(self, words: list[str], workdir: str, depth: int) -> PythonTarget | None:
         """The Python program that these words lead to; the last one of a script, which is what it ends up as."""
-        words = self._unwrapped(words)
+        words = self.unwrapped(words)
         if not words or depth == 0:
             return None
         program, rest = words[0], words[1:]
@@ -178,7 +196,8 @@ class _Finder:
             return self._script(path, workdir, depth, rest)
         return None
 
-    def _unwrapped(self, words: list[str]) -> list[str]:
+    def unwrapped(self, words: list[str]) -> list[str]:
+        """The words without programs before them that only run what follows."""
         while (
             words
             and (

@@ -31,9 +31,11 @@ def python_version(dockerfile: Dockerfile) -> tuple[int, int] | None:
 
 
 def only_python(dockerfile: Dockerfile) -> tuple[int, int] | None:
-    """The (major, minor) version of an image that surely has no other; None where another may run the worker."""
+    """The (major, minor) version of an image that surely has no other; None where another may run the worker, and
+    for Python 2, whose grammar no other one knows."""
     match = _OFFICIAL.fullmatch(dockerfile.final.base_image)
     steps = [step for stage in dockerfile.stages for step in stage.steps]
     copied = any(isinstance(step, Copy) and step.from_ is not None for step in steps)
     another = any(isinstance(step, Run) and _ANOTHER.search(step.command) for step in steps)
-    return None if match is None or copied or another else (int(match.group(1)), int(match.group(2)))
+    is_sure = match is not None and match.group(1) == "3" and not copied and not another
+    return (int(match.group(1)), int(match.group(2))) if match is not None and is_sure else None

@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from janitor.validator.dockerfile.base_images import folders_of, workdir_of
+from janitor.validator.dockerfile.base_images import folders_of, surely_lacks_pytorch, workdir_of
 from janitor.validator.dockerfile.expand import Expanded, expand
 from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, Instruction, LexedDockerfile, lex, split_words
 from janitor.validator.dockerfile.steps import Copy, Dockerfile, Mount, Run, Stage
@@ -26,6 +26,8 @@ _PLATFORM = {
     "BUILDVARIANT": "",
 }
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+_OF_BASES = re.compile(r"(?i)PYTHON|CUDA|CUDNN|NV|GPG_|PATH$|LANG|LC_|HOME$|UV_|PIP_|DEBIAN|UBUNTU|LD_")
+"""Variables that base images have of their own."""
 _MKDIR = re.compile(r"\bmkdir\s+([^\n;&|]+)")
 _MOST_VARIABLES = 2_000
 _MOST_FOLDERS, _LONGEST_FOLDER = 2_000, 4_096
@@ -71,6 +73,7 @@ class _Reader:
         self._build_args = dict(build_args)
         self._global: dict[str, str] = dict(_PLATFORM)
         self._scope: dict[str, str] = {}
+        self._declared: set[str] = set()
         self.stages: list[Stage] = []
         self.stated: dict[str, str] = {}
 
@@ -99,7 +102,19 @@ class _Reader:
                 handlers[keyword](instruction, self.stages[-1])
 
     def _expand(self, text: str) -> Expanded:
-        return expand(text, self._scope, escape=self._escape)
+        found = expand(text, self._scope, escape=self._escape)
+        # An ARG from before the first FROM has no value in a stage that doesn't declare it again: it is surely empty.
+        unknown = tuple(name for name in found.unknown if not self._is_surely_unset(name))
+        return Expanded(text=found.text, unknown=unknown)
+
+    def _is_surely_unset(self, name: str) -> bool:
+        if not self.stages or name not in self._global or name in _PLATFORM:
+            return False
+        return (
+            name not in self._declared
+            and surely_lacks_pytorch(self.stages[-1].base_image)
+            and not _OF_BASES.match(name)
+        )
 
     def _from(self, instruction: Instruction) -> None:
         words = instruction.value.split()
@@ -121,7 +136,8 @@ class _Reader:
             parent=parent,
         )
         if parent is not None:
-            stage.environment = dict(parent.environment)
+            # Source: "Scoping" in https://docs.docker.com/build/building/variables/.
+            stage.environment, stage.arguments = dict(parent.environment), dict(parent.arguments)
             stage.workdir, stage.user = parent.workdir, parent.user
             stage.entrypoint, stage.command = parent.entrypoint, parent.command
             stage.folders, stage.is_workdir_known = set(parent.folders), parent.is_workdir_known
@@ -129,7 +145,7 @@ class _Reader:
             stage.workdir, stage.folders = workdir_of(base.text), set(folders_of(base.text))
             _add_folder(stage, stage.workdir)
         self.stages.append(stage)
-        self._scope = dict(stage.environment)
+        self._scope = {**stage.arguments, **stage.environment}
         # They are run once, in the stage that builds on theirs.
         for trigger in parent.triggers if parent is not None else ():
             self.read(trigger)
@@ -144,7 +160,9 @@ class _Reader:
             name, has_default, default = word.partition("=")
             if has_default:
                 self.stated[name] = default
-            if not self.stages:
+            if self.stages:
+                self._declared.add(name)
+            else:
                 value = expand(default, self._global, escape=self._escape).text if has_default else None
                 value = self._build_args.get(name, value)
                 if value is not None:
@@ -154,7 +172,7 @@ class _Reader:
             value = self._build_args.get(name, value)
             # ENV of the same name goes before ARG.
             if value is not None and name not in self.stages[-1].environment:
-                self._scope[name] = value
+                self._scope[name] = self.stages[-1].arguments[name] = value
 
     def _env(self, instruction: Instruction, stage: Stage) -> None:
         # Every variable of one ENV sees the values from before that ENV.

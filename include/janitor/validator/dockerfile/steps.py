@@ -72,6 +72,8 @@ class Stage:
     parent: Stage | None = None
     """The earlier stage that it builds on."""
     environment: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, str] = field(default_factory=dict)
+    """Its ARGs, which stages that build on it have too."""
     workdir: str = "/"
     entrypoint: Instruction | None = None
     command: Instruction | None = None

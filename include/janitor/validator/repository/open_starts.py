@@ -12,6 +12,8 @@ from janitor.validator.repository.python_modules import Module
 
 _SDK = frozenset({"runpod", "runpod.serverless", "runpod.serverless.start"})
 _HANDLER = re.compile(r"(?i)handle")
+_SERVES = re.compile(r"(?i)serve|start|run|worker|handle|register|endpoint|job|task")
+"""In the name of a decorator."""
 _DEPTH = 8
 """How many assignments are followed to an import."""
 
@@ -26,9 +28,23 @@ def may_start_unseen(
         origin: Where what an expression names was imported from, as a dotted name.
         is_own: Whether an import, a dotted module and a name in it, reads a file of the repository.
     """
-    return _hands_on_the_sdk(module, origin) or any(
-        _is_foreign(module, call.func, is_own) and any(_is_handler(module, *given) for given in _values(call))
-        for call in module.calls
+    return (
+        _hands_on_the_sdk(module, origin)
+        or any(_gives_away(module, name, is_own) for name in module.definitions)
+        or any(
+            _is_foreign(module, call.func, is_own) and any(_is_handler(module, *given) for given in _values(call))
+            for call in module.calls
+        )
+    )
+
+
+def _gives_away(module: Module, name: str, is_own: Callable[[str, str | None], bool]) -> bool:
+    """Whether a handler is decorated by a package with what says that it serves or registers it."""
+    decorators = [each for node in module.definitions[name] for each in node.decorator_list]
+    texts = (ast.unparse(each.func if isinstance(each, ast.Call) else each) for each in decorators)
+    return _HANDLER.search(name) is not None and any(
+        _SERVES.search(text.rpartition(".")[2]) and _is_foreign(module, each, is_own)
+        for each, text in zip(decorators, texts, strict=True)
     )
 
 

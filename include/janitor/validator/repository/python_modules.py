@@ -32,6 +32,10 @@ Reader = Callable[[PurePosixPath], "str | None"]
 """Source of a file of the repository; None if it isn't there or can't be read. Raises SourceError."""
 
 
+Finder = Callable[[tuple[str, ...]], "list[PurePosixPath]"]
+"""Files of the repository that a module, by the parts of its dotted name, may be in."""
+
+
 class SourceError(Exception):
     """A file's bytes are no text in the encoding that it states, so that no Python takes it."""
 
@@ -44,6 +48,9 @@ class Module:
     tree: ast.Module
     imports: dict[str, tuple[str, str | None]]
     """Local name → (dotted module with leading dots, name in it or None for the module itself)."""
+    imported: list[tuple[str, str, str | None, bool]]
+    """Every import in order, as local name, dotted module, name in it, and whether only a started program makes it:
+    one name can be imported from several places."""
     guarded: frozenset[str]
     """Local names whose import depends on a condition, or may fail."""
     stars: tuple[str, ...]
@@ -52,6 +59,8 @@ class Module:
     assigned: dict[str, list[ast.expr]]
     """Name or dotted name → the values that it is given."""
     calls: list[ast.Call]
+    main_calls: frozenset[int]
+    """Those of `calls`, by id(), that are made only where the file is the program that was started."""
 
 
 class ModuleGraph:
@@ -59,10 +68,12 @@ class ModuleGraph:
 
     Args:
         read: Reads a file of the repository.
+        elsewhere: Finds the files that a module may be in where Python would not look by itself.
     """
 
-    def __init__(self, read: Reader) -> None:
+    def __init__(self, read: Reader, elsewhere: Finder) -> None:
         self._read = read
+        self._elsewhere = elsewhere
         self._sources: dict[PurePosixPath, str | SyntaxProblem | None] = {}
         self._modules: dict[PurePosixPath, Module | SyntaxProblem | None] = {}
         self._room = _MOST_CHARACTERS
@@ -101,7 +112,15 @@ class ModuleGraph:
         return read_module(path, tree)
 
     def files_of(self, module: Module, dotted: str, member: str | None) -> list[PurePosixPath]:
-        """The files of the repository that an import reads."""
+        """The files of the repository that an import reads, or may read."""
+        if found := self.sure_files_of(module, dotted, member):
+            return found
+        parts = tuple(part for part in dotted.lstrip(".").split(".") if part)
+        names = [parts, *([(*parts, member)] if member and member != "*" else [])]
+        return list(dict.fromkeys(path for name in names if name for path in self._elsewhere(name)))
+
+    def sure_files_of(self, module: Module, dotted: str, member: str | None) -> list[PurePosixPath]:
+        """The files of the repository that an import reads from where Python looks by itself."""
         level = len(dotted) - len(dotted.lstrip("."))
         parts = [part for part in dotted.lstrip(".").split(".") if part]
         if level:
@@ -241,30 +260,47 @@ def _shape(node: Definition) -> tuple[bool, bool] | None:
 def read_module(path: PurePosixPath, tree: ast.Module) -> Module:
     """What a syntax tree imports, defines and assigns, in one walk through it."""
     module = Module(
-        path=path, tree=tree, imports={}, guarded=frozenset(), stars=(), definitions={}, assigned={}, calls=[]
+        path=path,
+        tree=tree,
+        imports={},
+        imported=[],
+        guarded=frozenset(),
+        stars=(),
+        definitions={},
+        assigned={},
+        calls=[],
+        main_calls=frozenset(),
     )
     stars: list[str] = []
-    sure, guarded = set[str](), set[str]()
-    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
+    sure, guarded, main_calls = set[str](), set[str](), set[int]()
+    waiting: list[tuple[ast.AST, bool, bool]] = [(tree, False, False)]
     while waiting:
-        node, is_guarded = waiting.pop()
+        node, is_guarded, is_main = waiting.pop()
         inner = is_guarded or (isinstance(node, ast.If) and not _is_main(node.test)) or _may_fail(node)
-        waiting.extend((child, inner) for child in reversed(list(ast.iter_child_nodes(node))))
+        if isinstance(node, ast.If) and _surely_main(node.test):
+            waiting.extend((child, inner, is_main) for child in reversed(node.orelse))
+            waiting.extend((child, inner, True) for child in reversed(node.body))
+        else:
+            waiting.extend((child, inner, is_main) for child in reversed(list(ast.iter_child_nodes(node))))
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             found = dict(_imported_names(node))
             module.imports.update(found)
+            module.imported.extend((name, *origin, is_main) for name, origin in found.items())
             (guarded if is_guarded else sure).update(found)
             if isinstance(node, ast.ImportFrom) and "*" in found:
                 stars.append(found["*"][0])
         elif isinstance(node, ast.Call):
             module.calls.append(node)
+            main_calls |= {id(node)} if is_main else set()
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             module.definitions.setdefault(node.name, []).append(node)
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             for name in filter(None, map(_target_name, targets)):
                 module.assigned.setdefault(name, []).append(node.value)
-    return dataclasses.replace(module, guarded=frozenset(guarded - sure), stars=tuple(stars))
+    return dataclasses.replace(
+        module, guarded=frozenset(guarded - sure), stars=tuple(stars), main_calls=frozenset(main_calls)
+    )
 
 
 def _imported_names(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, tuple[str, str | None]]]:
@@ -286,6 +322,15 @@ def _target_name(target: ast.expr) -> str | None:
 
 def _is_main(test: ast.expr) -> bool:
     return isinstance(test, ast.Compare) and dotted_name(test.left) == "__name__"
+
+
+def _surely_main(test: ast.expr) -> bool:
+    """Whether this is `__name__ == "__main__"` and no more, in either order."""
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq):
+        return False
+    sides = (test.left, test.comparators[0])
+    names = [side.id for side in sides if isinstance(side, ast.Name)]
+    return names == ["__name__"] and any(isinstance(side, ast.Constant) and side.value == "__main__" for side in sides)
 
 
 def _may_fail(node: ast.AST) -> bool:

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 from janitor.validator.repository.open_starts import may_start_unseen
 from janitor.validator.repository.python_modules import (
+    Finder,
     Module,
     ModuleGraph,
     Reader,
@@ -36,23 +37,32 @@ _MOST_SEARCHED = 16 * 1024 * 1024
 """Characters of the files that are searched for a start call."""
 _DYNAMIC = frozenset({"importlib", "import_module", "runpy", "run_module", "run_path", "subprocess"})
 """What a program imports that starts others in ways which a reader can't follow."""
+_RUNS_TEXT = frozenset({"exec", "eval", "execfile"})
+"""Built-in functions that run what may be another file."""
 _OS_STARTERS = re.compile(r"(?:exec|spawn)[lv]p?e?|posix_spawnp?|system|popen")
 """The same among what `os` has, which nearly every program imports."""
 
 
-def read_worker(entry: PurePosixPath, read: Reader) -> WorkerSource:
+def _nowhere(parts: tuple[str, ...]) -> list[PurePosixPath]:
+    del parts
+    return []
+
+
+def read_worker(entry: PurePosixPath, read: Reader, elsewhere: Finder = _nowhere) -> WorkerSource:
     """Follow a worker from its entry file through its imports.
 
     Args:
         entry: The file that the container starts, relative to the repository's root.
         read: Reads a file of the repository.
+        elsewhere: Finds the files that a module may be in where Python would not look by itself: the image can have
+            them in other places than the repository, and its search path can be any.
     """
-    return _Program(read).walk([entry])
+    return _Program(read, elsewhere).walk([entry])
 
 
 def search_workers(candidates: Iterable[PurePosixPath], read: Reader) -> WorkerSource:
     """Look for start calls in many files, none of which is known to be the entry; problems are left out."""
-    program = _Program(read)
+    program = _Program(read, _nowhere)
     found: list[PurePosixPath] = []
     room, is_cut = _MOST_SEARCHED, False
     for path in candidates:
@@ -72,8 +82,8 @@ def search_workers(candidates: Iterable[PurePosixPath], read: Reader) -> WorkerS
 
 
 class _Program:
-    def __init__(self, read: Reader) -> None:
-        self._graph = ModuleGraph(read)
+    def __init__(self, read: Reader, elsewhere: Finder) -> None:
+        self._graph = ModuleGraph(read, elsewhere)
         self._origins: dict[tuple[PurePosixPath, str], str | None] = {}
 
     def walk(self, entries: list[PurePosixPath], *, enough: int | None = None) -> WorkerSource:
@@ -101,11 +111,16 @@ class _Program:
                 continue
             modules.append(path)
             sure_modules += [path] if is_sure else []
-            calls += self._start_calls(module)[: _MOST_CALLS - len(calls)]
+            # What stands under `if __name__ == "__main__"` is done by the file that is started alone.
+            is_started = path in entries
+            calls += self._start_calls(module, is_started=is_started)[: _MOST_CALLS - len(calls)]
             is_dynamic = is_dynamic or _starts_others(module)
-            for name, (dotted, member) in list(module.imports.items())[:_MOST_IMPORTS]:
+            for name, dotted, member, is_main in module.imported[:_MOST_IMPORTS]:
+                if is_main and not is_started:
+                    continue
+                is_near = bool(self._graph.sure_files_of(module, dotted, member))
                 for found in self._graph.files_of(module, dotted, member):
-                    if name in module.guarded:
+                    if name in module.guarded or not is_near:
                         doubtful.append(found)
                     elif found not in seen:
                         seen.add(found)
@@ -137,14 +152,14 @@ class _Program:
         )
 
     def _is_own(self, module: Module, dotted: str, member: str | None) -> bool:
-        return bool(self._graph.files_of(module, dotted, member))
+        return bool(self._graph.sure_files_of(module, dotted, member))
 
     # -- start calls
 
-    def _start_calls(self, module: Module) -> list[StartCall]:
+    def _start_calls(self, module: Module, *, is_started: bool) -> list[StartCall]:
         calls: list[StartCall] = []
         for node in module.calls:
-            if self._is_start(module, node.func):
+            if (is_started or id(node) not in module.main_calls) and self._is_start(module, node.func):
                 argument = node.args[0] if node.args else next((k.value for k in node.keywords), None)
                 handler = self._handler_of(module, argument, _DEPTH)
                 calls.append(
@@ -172,7 +187,9 @@ class _Program:
             return self._origin(module, node.value, depth - 1)
         if isinstance(node, ast.Attribute):
             owner = self._origin(module, node.value, depth - 1)
-            return None if owner is None else f"{owner}.{node.attr}"
+            if owner is None:
+                return None
+            return self._origin_in_files(module, owner, node.attr, depth - 1) or f"{owner}.{node.attr}"
         if isinstance(node, ast.Call) and node.args:
             function, last = dotted_name(node.func), node.args[-1]
             text = last.value if isinstance(last, ast.Constant) and isinstance(last.value, str) else None
@@ -196,8 +213,11 @@ class _Program:
             for value in [] if found else module.assigned.get(name, [])[:_MOST_VALUES]:
                 found = found or self._origin(module, value, depth - 1)
             star = "runpod.serverless" if name == "start" else "runpod"
-            if found is None and star in module.stars and name not in module.definitions:
-                found = f"{star}.{name}"
+            if found is None and name not in module.definitions:
+                if star in module.stars:
+                    found = f"{star}.{name}"
+                for each in module.stars[:_MOST_VALUES] if depth > 1 else ():
+                    found = found or self._origin_in_files(module, each, name, depth - 1)
             self._origins[module.path, name] = found
         return self._origins[module.path, name]
 
@@ -296,10 +316,16 @@ def _starts_others(module: Module) -> bool:
     return any(
         name in _DYNAMIC or (dotted == "os" and _OS_STARTERS.fullmatch(member or ""))
         for name, (dotted, member) in module.imports.items()
-    ) or any(
-        isinstance(call.func, ast.Attribute)
-        and _OS_STARTERS.fullmatch(call.func.attr)
-        and isinstance(call.func.value, ast.Name)
-        and call.func.value.id == "os"
-        for call in module.calls
+    ) or any(_starts_another(call.func) for call in module.calls)
+
+
+def _starts_another(function: ast.expr) -> bool:
+    if isinstance(function, ast.Name):
+        return function.id in _RUNS_TEXT
+    owner = function.value if isinstance(function, ast.Attribute) else None
+    return (
+        isinstance(function, ast.Attribute)
+        and _OS_STARTERS.fullmatch(function.attr) is not None
+        and isinstance(owner, ast.Name)
+        and owner.id == "os"
     )

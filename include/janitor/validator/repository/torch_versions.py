@@ -60,6 +60,7 @@ _BUILDS = {
     "cu129": ((2, 8), None),
     "cu130": ((2, 9), None),
 }
+_PYPI = re.compile(r"https?://(?:pypi\.org|pypi\.python\.org)/simple/?")
 _INDEX = re.compile(r"https://download\.pytorch\.org/whl/(?P<build>cu\d+|cpu)(?:/|$)")
 
 
@@ -67,6 +68,11 @@ def index_build(url: str) -> str | None:
     """The build that one of PyTorch's own indexes holds: `cu121`, `cpu`; None for another index."""
     match = _INDEX.match(url)
     return match.group("build") if match else None
+
+
+def is_pypi(url: str) -> bool:
+    """Whether an index is PyPI's own."""
+    return _PYPI.fullmatch(url) is not None
 
 
 def public_version(version: str) -> str:
