@@ -124,6 +124,16 @@ PARTS = (
         files={"Dockerfile": None, "Dockerfile.cpu": DOCKERFILE, "gpu.dockerfile": DOCKERFILE},
     ),
     Case(
+        name="dockerfile_elsewhere_of_another_kind",
+        holds="Dockerfiles elsewhere, and a program that doesn't start the SDK",
+        truth=R.INCOMPLETE,
+        expected=(
+            skips(C.DOCKERFILE_PARSE, "dockerfile_not_named"),
+            skips(C.PYTHON_STATIC, "dockerfile_not_named"),
+        ),
+        files={"Dockerfile": None, "proxy/Dockerfile": DOCKERFILE, "handler.py": None, "proxy/app.py": "print('up')\n"},
+    ),
+    Case(
         name="dockerfile_in_name_only",
         holds="files that are named after a Dockerfile and are none",
         truth=R.FAILED,

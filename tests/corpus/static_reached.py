@@ -202,6 +202,11 @@ PACKAGES = (
         f"RUN pip install torch==2.4.0+cu130 --index-url {_CU130} --extra-index-url https://pypi.org/simple",
     ),
     installs(
+        "another_build_beside_pypi",
+        "an additional index of PyTorch's that hasn't the version, which PyPI has",
+        "RUN pip install torch==2.7.0 --extra-index-url https://download.pytorch.org/whl/cu121",
+    ),
+    installs(
         "build_from_pypi",
         "PyPI's own build, though PyTorch's index has none",
         f"RUN pip install torch==2.4.0 --index-url {_CU130} --extra-index-url https://pypi.org/simple",

@@ -171,7 +171,7 @@ def _torch_index(bench: Bench, earlier: list[RequirementSet], each: RequirementS
             text=f"torch {version} is not on any index that is used: {have}",
             requirement=requirement,
         )
-    elif builds and len(named) == 1 and not build_exists(public, builds[0]):
+    elif builds and not each.extra_index_urls and not build_exists(public, builds[0]):
         yield _Problem(
             code="torch_index", text=f"torch {public} was never published for {builds[0]}", requirement=requirement
         )

@@ -170,6 +170,11 @@ def _without_start(
             "no start call was found, and the worker can start other programs and modules than those that were read"
         )
         return skipped("start_unclear", reason, evidence)
+    layout = given(bench.known.layout)
+    if entry is None and layout.dockerfile is None and layout.other_dockerfiles:
+        return skipped(
+            "dockerfile_not_named", "what the container starts depends on which Dockerfile is meant", evidence
+        )
     where = "no Python file" if entry is None else f"neither {entry} nor what it imports"
     unused = f"; {other} does, and the container doesn't start it" if other is not None else ""
     message = f"{where} calls runpod.serverless.start{unused}"
