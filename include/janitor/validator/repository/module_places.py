@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 _MOST_FOUND = 4
 """Files that one module may be in."""
+_MOST_OF_ONE_NAME = 200
 _MOST_PARTS = 12
 
 
@@ -28,8 +29,9 @@ class ModulePlaces:
             if path.suffix == ".py":
                 parts = tuple(part for part in path.parent.parts if part != "/")
                 name = parts if path.name == "__init__.py" else (*parts, path.stem)
-                if name:
-                    self._places.setdefault(name[-1], []).append((name, file))
+                places = self._places.setdefault(name[-1], []) if name else []
+                if len(places) < _MOST_OF_ONE_NAME:
+                    places.append((name, file))
 
     def find(self, parts: tuple[str, ...]) -> list[PurePosixPath]:
         """The files that may be this module; none for Python's own and the SDK."""
