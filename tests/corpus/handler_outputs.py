@@ -108,6 +108,38 @@ OUTPUTS = (
         files=_returns('{"result": {"error": True}}'),
     ),
     Case(
+        name="output_error_text",
+        holds="FALSE PASS: a handler that catches everything and returns what it caught as a text",
+        truth=R.FAILED,
+        expected=(fails(LOCAL, "nested_error"),),
+        files={
+            "handler.py": handler('try:\n    return 1 // 0\nexcept Exception as error:\n    return f"Error: {error}"')
+        },
+    ),
+    Case(
+        name="output_error_of_its_own_server",
+        holds="FALSE PASS: what the worker's own server says of an address that it hasn't",
+        truth=R.FAILED,
+        expected=(fails(API, "nested_error"),),
+        files=only_api(handler('return {"output": {"detail": "Not Found"}}')),
+    ),
+    Case(
+        name="output_error_in_pieces",
+        holds="FALSE PASS: an error as JSON text, of which no chunk is a document",
+        truth=R.FAILED,
+        expected=(fails(API, "nested_error"),),
+        files=only_api(handler("yield '{\"err'\nyield 'or\": \"no weights\"}'")),
+    ),
+    Case(
+        name="output_error_in_words_that_is_none",
+        holds="FALSE BLAME: an error that is called none, and one read in a picture",
+        truth=R.SUCCESS,
+        expected=(passes(API),),
+        files=only_api(
+            handler('return {"text": "Error: disk full", "face": {"error": "none", "error_message": "None"}}')
+        ),
+    ),
+    Case(
         name="output_bytes",
         holds="FALSE PASS: bytes, which the SDK can't send to the platform",
         truth=R.FAILED,

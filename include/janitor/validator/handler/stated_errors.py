@@ -11,21 +11,29 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from janitor.validator.handler.told_errors import is_http_phrase
+
 _ERROR_TEXTS = frozenset(
     {
         *("error_message", "error_msg", "errormessage", "error_traceback", "traceback", "exception"),
-        *("error_detail", "error_details", "error_description"),
+        *("error_detail", "error_details", "error_description", "err", "err_msg", "errmsg"),
     }
 )
 """What the SDK and workers call the parts of an error."""
 _STATUS = re.compile(r"(?!no[_ -])(?:\w+[_ -])?error|errored|failed|failure|fail|time(?:d[_ -]?)?out|exception|crashed")
 _STATUS_NAMES = ("status", "state")
 _CODE_NAMES = ("status", "status_code", "statuscode", "http_status")
+_EXPLAINED_CODE_NAMES = (*_CODE_NAMES, "code")
+"""A `code` may be anything; beside a message it is how servers number what went wrong."""
 _SUCCESS_NAMES = ("success", "succeeded")
+_FAILURE_NAMES = ("failed", "is_error", "has_error")
 _KIND_NAMES = ("object", "type")
 _EXPLANATIONS = ("message", "msg", "reason", "detail", "details", "description")
 _ERROR_NAMES = frozenset({"error", "errors"}) | _ERROR_TEXTS
-_NAMES = _ERROR_NAMES.union(_STATUS_NAMES, _CODE_NAMES, _SUCCESS_NAMES, _KIND_NAMES, _EXPLANATIONS)
+_NAMES = _ERROR_NAMES.union(
+    _STATUS_NAMES, _EXPLAINED_CODE_NAMES, _SUCCESS_NAMES, _FAILURE_NAMES, _KIND_NAMES, _EXPLANATIONS
+)
+_NO_ERROR = frozenset({"", "none", "null", "no error", "no errors", "false", "0"})
 _LONGEST_NAME = 60
 _LONGEST_STATUS = 40
 _HTTP_ERRORS = range(400, 600)
@@ -47,7 +55,7 @@ def stated_error(value: Mapping[Any, Any], *, is_result: bool) -> tuple[str, Any
     for name, key, item in members:
         if name == "error" and states_error(item):
             return key, item
-        if name in _ERROR_TEXTS and isinstance(item, (str, list, Mapping)) and item:
+        if name in _ERROR_TEXTS and isinstance(item, (str, list, Mapping)) and item and not _says_none(item):
             return key, item
         # A number of errors is a measurement; a text or a list of them is a failure.
         if name == "errors" and _states_errors(item):
@@ -55,6 +63,8 @@ def stated_error(value: Mapping[Any, Any], *, is_result: bool) -> tuple[str, Any
     is_explained = any(name in _EXPLANATIONS and isinstance(item, str) and item.strip() for name, _key, item in members)
     if not (is_result or is_explained):
         return None
+    if is_result and len(value) == 1 and members and members[0][0] == "detail" and _is_server_detail(members[0][2]):
+        return members[0][1:]
     for name, key, item in members:
         if _is_bad(name, item, is_result=is_result, is_explained=is_explained):
             return key, item
@@ -68,16 +78,27 @@ def is_error_name(name: str) -> bool:
 
 def _is_bad(name: str, item: Any, *, is_result: bool, is_explained: bool) -> bool:
     if isinstance(item, bool):
-        return name in _SUCCESS_NAMES and not item
+        return not item if name in _SUCCESS_NAMES else item and name in _FAILURE_NAMES and is_result and is_explained
     if isinstance(item, int):
-        return name in _CODE_NAMES and item in _HTTP_ERRORS and is_result
+        names = _EXPLAINED_CODE_NAMES if is_explained else _CODE_NAMES
+        return name in names and item in _HTTP_ERRORS and is_result
     if not isinstance(item, str) or len(item) > _LONGEST_STATUS:
         return False
     text = item.strip().lower()
     # OpenAI's API and events of a stream say what they are.
     return (name in _STATUS_NAMES and bool(_STATUS.fullmatch(text))) or (
-        name in _KIND_NAMES and text == "error" and is_explained
+        (name in _KIND_NAMES and text == "error" and is_explained) or (name in _SUCCESS_NAMES and text == "false")
     )
+
+
+def _is_server_detail(item: Any) -> bool:
+    """Whether it is what FastAPI's errors hold: HTTP's own words for one, or a list of what is wrong with a request.
+
+    A worker that hands on what its own server said hands on this too. Source: fastapi/exception_handlers.py.
+    """
+    if isinstance(item, str):
+        return is_http_phrase(item)
+    return isinstance(item, list) and any(isinstance(part, Mapping) and {"loc", "msg"} <= part.keys() for part in item)
 
 
 def states_error(value: Any) -> bool:
@@ -93,9 +114,14 @@ def states_error(value: Any) -> bool:
         elif isinstance(part, float):
             if part.is_integer() and part != 0:
                 return True
-        elif part.strip() if isinstance(part, str) else part:
+        elif not _says_none(part) if isinstance(part, str) else part:
             return True
     return False
+
+
+def _says_none(value: Any) -> bool:
+    """Whether a text is empty, or says that there is no error."""
+    return isinstance(value, str) and value.strip().lower() in _NO_ERROR
 
 
 def _states_errors(value: Any) -> bool:
@@ -109,6 +135,6 @@ def _states_errors(value: Any) -> bool:
             waiting += ((item, False) for item in part.values())
         elif isinstance(part, (list, tuple)):
             waiting += ((item, True) for item in part)
-        elif isinstance(part, str) and part.strip():
+        elif isinstance(part, str) and not _says_none(part):
             return True
     return False
