@@ -79,6 +79,10 @@ def test_what_is_no_secret(text):
         "huggingface_hub.errors.GatedRepoError: 403 Client Error.",
         "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https://huggingface.co/api/x",
         "OSError: Access to model a/b is restricted",
+        "urllib.error.HTTPError: HTTP Error 401: Unauthorized",
+        "httpx.HTTPStatusError: Client error '403 Forbidden' for url 'https://a/b'",
+        "aiohttp.ClientResponseError: 401, message='Unauthorized', url='https://a/b'",
+        "RuntimeError: download failed with status code 403",
     ],
 )
 def test_token_that_was_not_given(text):
@@ -136,6 +140,41 @@ def test_500_in_a_workers_own_answer_is_not_the_network():
     assert code("RuntimeError: request failed with status code 500") == "network"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IndexError: index 502 is out of bounds for axis 0 with size 500",
+        described("ValueError", "got 500 tokens"),
+        "ValueError: 503 is not a valid size",
+        "KeyError: 401",
+        "Error: index 403 out of range",
+        "error at line 429",
+        "status: processed 502 of 503",
+        "INFO   | Job result: {'output': {'statusCode': 401, 'body': 'boom'}}",
+        'INFO:     127.0.0.1:4 - "POST /predict HTTP/1.1" 500 Internal Server Error',
+    ],
+)
+def test_number_that_is_no_status(text):
+    assert code(text) == code(text, CONTAINER) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RuntimeError: error code: 502",
+        "the answer was <Response [503]>",
+        "openai.InternalServerError: Error code: 500 - {}",
+        "google.api_core.exceptions.ServerError: 503 UNAVAILABLE",
+        "OSError: server returned HTTP response code: 504 for URL: https://a/b",
+        "HTTP request failed: 503",
+        "RuntimeError: bad status: 429",
+        described("RuntimeError", "download failed with status 503"),
+    ],
+)
+def test_status_of_a_server_elsewhere(text):
+    assert code(text) == code(text, CONTAINER) == "network"
+
+
 def test_what_is_gone_is_the_repositorys_own():
     assert code("requests.exceptions.HTTPError: 404 Client Error: Not Found for url: https://a/b") is None
     assert code("RuntimeError: 410 Client Error: Gone for url: https://a/b") is None
@@ -151,6 +190,10 @@ def test_what_is_gone_is_the_repositorys_own():
         ("aiohttp.ClientConnectorError: Cannot connect to host a:443 ssl:default", "network"),
         ("http.client.RemoteDisconnected: Remote end closed connection without response", "network"),
         (described("MemoryError", ""), "out_of_memory"),
+        ("RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED", "out_of_memory"),
+        ("RuntimeError: HIP out of memory. Tried to allocate 2 GiB", "out_of_memory"),
+        ("ValueError: No available memory for the cache blocks.", "out_of_memory"),
+        ("XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.", "out_of_memory"),
         ("RuntimeError: DataLoader worker (pid 7) is killed by signal: Killed.", "out_of_memory"),
         ("CalledProcessError: Command 'x' died with <Signals.SIGKILL: 9>.", "out_of_memory"),
     ],

@@ -11,7 +11,7 @@ from janitor.validator.bench import Bench
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 _GPU_BROKEN = re.compile(
-    r"(?i)no kernel image is available|CUDA error(?!: out of memory)|CUDNN_STATUS_\w+|CUBLAS_STATUS_(?!ALLOC_FAILED)\w+"
+    r"(?i)no kernel image is available|CUDA error(?!: out of memory)|CU(?:DNN|BLAS)_STATUS_(?!ALLOC_FAILED)\w+"
     r"|cuda capability sm_\d+ is not|could not load library libcudnn|unable to load any of \{?libcudnn"
 )
 _DRIVER = re.compile(r"(?i)failed to initialize NVML|driver/library version mismatch")

@@ -26,18 +26,32 @@ _DRIVER = re.compile(
     r"(?i)failed to initialize NVML|driver/library version mismatch|cuda driver version is insufficient"
 )
 _MEMORY = re.compile(
-    r"(?i)cuda (?:error: )?out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|^MemoryError|class 'MemoryError'"
+    r"(?i)(?:cuda|hip) (?:error: )?out of memory|OutOfMemoryError|CU(?:BLAS|DNN|SPARSE|SOLVER)_STATUS_ALLOC_FAILED"
+    r"|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation|cudaMalloc failed: out of memory"
+    r"|RESOURCE_EXHAUSTED: out of memory|OOM when allocating|no available memory for the cache blocks"
+    r"|failed to allocate memory for requested buffer|^MemoryError|class 'MemoryError'"
     r"|cannot allocate memory|unable to allocate .{0,40} for an array|bad_alloc|is killed by signal: killed"
     r"|died with <Signals\.SIGKILL",
     re.MULTILINE,
 )
 _DISK = re.compile(r"(?i)no space left on device|disk quota exceeded")
+# A member of an object is what a worker answers itself.
+_NO_MEMBER = r"(?!\w{0,9}\\?['\"]\s?:)"
+# A number is a status where something says so: `IndexError: index 502 is out of bounds` speaks of no server.
+_SAYS_STATUS = (
+    r"(?:status(?:[ _-]?code)?|(?<![a-z])code|HTTP|(?<![a-z])error|<Response"
+    r"|(?:HTTP|Status|Server|Response|Request|Limit|Connection|API)_?(?:Error|Exception))"
+)
+_TO_ITS_NUMBER = (
+    r"[\\'\"]{0,3}[\s:=(\[]{0,4}[\\'\"]{0,2}"
+    r"(?:(?:status|code|HTTP|error|response|request|returned|received|failed|with|of|is|was|from|server)[\s:=]{1,3}){0,5}"
+)
 _NETWORK = re.compile(
     r"(?i)temporary failure in name resolution|name or service not known|nodename nor servname|failed to resolve"
     r"|network is unreachable|no route to host|max retries exceeded|too many requests|bad gateway|service unavailable"
-    r"|(?:status|error|code|HTTP)\D{0,16}\b(?:429|50[234])\b"
+    rf"|{_SAYS_STATUS}{_TO_ITS_NUMBER}\b(?:429|50[234])\b"
     # A worker calls its own failures 500 as well, in an object that it returns.
-    r"|(?:status|error|code|HTTP)(?!\w{0,9}\\?['\"]\s?:)\D{0,16}\b500\b|\b50[0234] Server Error"
+    rf"|{_SAYS_STATUS}{_NO_MEMBER}{_TO_ITS_NUMBER}\b500\b|\b50[0234] Server Error"
     r"|(?:connect|read) ?timeout"
     r"|connection timed out|read operation timed out|urlopen error (?!\[Errno 111\])|connection reset by peer"
     r"|connection aborted|remotedisconnected|cannot connect to (?:host|proxy)|tunnel connection failed"
@@ -45,7 +59,9 @@ _NETWORK = re.compile(
     r"|check your (?:internet )?connection"
 )
 _TOKEN = re.compile(
-    r"(?i)\b40[13] client error|gated ?repo|access to model .{0,200} is restricted|LocalTokenNotFoundError"
+    r"(?i)\b40[13] client error|client error ['\"]?40[13]\b"
+    rf"|{_SAYS_STATUS}{_NO_MEMBER}{_TO_ITS_NUMBER}\b40[13]\b"
+    r"|gated ?repo|access to model .{0,200} is restricted|LocalTokenNotFoundError"
     r"|you must be authenticated|please log ?in .{0,60}(?:hugging|hf)"
 )
 # In capitals alone, as variables are: what a program calls a secret otherwise is its own.
@@ -119,7 +135,9 @@ def excuse(text: str, place: Place) -> Trouble | None:
         return _trouble("out_of_memory", "the instance's kernel killed a process for want of memory meanwhile")
     for pattern, code, reason in _rules(place):
         matches = pattern.finditer(text)
-        if match := next((each for each in matches if pattern is not _NETWORK or not _is_its_own(text, each)), None):
+        if match := next(
+            (each for each in matches if pattern not in (_NETWORK, _TOKEN) or not _is_its_own(text, each)), None
+        ):
             return _trouble(code, f"{reason}: {_around(text, match)}")
     if place.unfetched_files:
         names = ", ".join(place.unfetched_files[:3])

@@ -65,7 +65,7 @@ _NOT_FOUND = 127
 _KILLED = 137
 _EXPECTED_SUM = 128.0
 _HIDDEN = frozenset({"", "-1", "none", "void", "NoDevFiles"})
-_NO_MEMORY = re.compile(r"(?i)out of memory|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED")
+_NO_MEMORY = re.compile(r"(?i)out of memory|OutOfMemoryError|CU(?:BLAS|DNN)_STATUS_ALLOC_FAILED")
 
 
 def torch_probe(look_seconds: float = 0.0) -> str:
