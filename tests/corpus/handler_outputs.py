@@ -140,6 +140,15 @@ OUTPUTS = (
         ),
     ),
     Case(
+        name="output_quotes_the_sdk",
+        holds="FALSE BLAME: a text with lines as the SDK prints them of a job that failed",
+        truth=R.SUCCESS,
+        expected=(passes(LOCAL),),
+        files=_returns(
+            repr("It says:\nERROR  | a | Captured Handler Exception\nERROR  | Job a failed with error: b\n")
+        ),
+    ),
+    Case(
         name="output_bytes",
         holds="FALSE PASS: bytes, which the SDK can't send to the platform",
         truth=R.FAILED,

@@ -328,3 +328,19 @@ def test_sdk_before_1_0_is_not_known():
     verdict = judge_local_run(text, 0)
     assert (verdict.outcome, verdict.code) == (Outcome.ERROR, "sdk_too_old")
     assert judge_local_run("Local testing complete, exiting.\n", 0).code == "sdk_not_started"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ERROR  | local_test | Captured Handler Exception",
+        "ERROR  | Job local_test failed with error: boom",
+        "WARN   | Job has no input parameter, unable to run.",
+    ],
+)
+def test_answer_that_quotes_the_sdk(line):
+    quoted = run_of("{'output': 'the log says'}", more=f"DEBUG  | local_test | Handler output: the log says\n{line}")
+    assert judge_local_run(quoted, 0).outcome is Outcome.PASS
+    assert judge_local_run(quoted, 0, job_id="local_test").outcome is Outcome.PASS
+    assert judge_local_run(quoted, 1).outcome is Outcome.FAIL
+    assert judge_local_run(quoted, 0, job_id="another").outcome is Outcome.FAIL

@@ -54,10 +54,11 @@ def judge_local_run(text: str, exit_code: int, job_id: str | None = None) -> Ver
         return failing("start_failed", f"the program {ended(exit_code)} before the runpod SDK started: {cause(text)}")
     if any(message.startswith("test_input.json not found") for message in messages):
         return inconclusive("test_input_not_found", "the worker left its folder: the SDK found no test_input.json")
-    if any(message.startswith("Job has no input parameter") for message in messages):
-        return failing("no_input", "the SDK refused test_input.json: it has no `input`")
     completed = [match for message in messages if (match := _COMPLETED.match(message))]
-    if failure := _failure(messages, is_done=exit_code == 0 and bool(completed)):
+    is_ours = job_id is None or any(match.group(1) == job_id for match in completed)
+    # After the SDK's own lines of a failure no job is completed: such lines are then what the worker says itself.
+    is_done = exit_code == 0 and bool(completed) and is_ours
+    if not is_done and (failure := _failure(messages)):
         return failure
     if exit_code != 0:
         started = any(_STARTED.match(message) for message in messages)
@@ -68,20 +69,21 @@ def judge_local_run(text: str, exit_code: int, job_id: str | None = None) -> Ver
         if log.is_silent:
             return inconclusive("log_silent", "the worker has the SDK log errors alone: its log doesn't tell")
         return failing("not_completed", "the worker ended with exit code 0, but its job was never completed")
-    if job_id is not None and all(match.group(1) != job_id for match in completed):
+    if not is_ours:
         named = clipped(completed[-1].group(1), 80)
         return inconclusive("other_job", f"the log tells of a job {named}, which is not the one that was given")
     return _judge_result(messages)
 
 
-def _failure(messages: list[str], *, is_done: bool) -> Verdict | None:
+def _failure(messages: list[str]) -> Verdict | None:
+    if any(message.startswith("Job has no input parameter") for message in messages):
+        return failing("no_input", "the SDK refused test_input.json: it has no `input`")
     for index, message in enumerate(messages):
         if _CAPTURED.match(message):
             details = messages[index + 1] if index + 1 < len(messages) else ""
             return failing("handler_raised", f"the handler raised {_exception(details)}")
     for message in messages:
-        # After the SDK's own failed line no job is completed: such a line is then one that the worker logged itself.
-        if not is_done and (match := _FAILED.match(message)):
+        if match := _FAILED.match(message):
             return failing("handler_error", f"the handler returned an error: {clipped(match.group(1))}")
     return None
 
