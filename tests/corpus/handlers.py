@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.corpus.handler_conventions import CONVENTIONS
+from tests.corpus.handler_elsewhere import ELSEWHERE
 from tests.corpus.handler_endings import ENDINGS
 from tests.corpus.handler_failing import FAILING, UNTESTED
 from tests.corpus.handler_kinds import KINDS
@@ -24,6 +25,7 @@ HANDLERS = (
     *OUTPUTS,
     *ENDINGS,
     *PLACES,
+    *ELSEWHERE,
     *PACKAGES,
     *CONVENTIONS,
     *SDKS,

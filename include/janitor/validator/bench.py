@@ -28,6 +28,7 @@ from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 
 T = TypeVar("T")
+_MOST_VARIABLES = 200
 
 
 @dataclass(kw_only=True)
@@ -69,6 +70,12 @@ class Known:
     def cases(self) -> tuple[TestCase, ...]:
         """The cases of tests.json; none where there is no such file, or none in it."""
         return self.plan.cases if self.plan is not None else ()
+
+    @property
+    def hub_variables(self) -> frozenset[str]:
+        """Variables that hub.json has the platform set. None where tests.json has cases: a test gets what it states."""
+        env = (self.hub or {}).get("config", {}).get("env", [])
+        return frozenset() if self.cases else frozenset(item["key"] for item in env[:_MOST_VARIABLES])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,8 @@ def code(text: str, place: Place = HERE) -> str | None:
         "KeyError: 'R2_BUCKET_NAME'",
         "KeyError: 'DATABASE_URL'",
         "KeyError: 'FAL_KEY'",
+        "loading\nHF_TOKEN is not set\n",
+        "Please set HF_TOKEN and start again",
         "botocore.exceptions.NoCredentialsError: Unable to locate credentials",
         "openai.OpenAIError: pass api_key to the client or by setting the OPENAI_API_KEY environment variable",
     ],
@@ -58,6 +60,7 @@ def test_secret_that_was_not_given(text):
     "text",
     [
         "Warning: unauthenticated requests to the Hub. Please set a HF_TOKEN for higher limits.\nKeyError: 'a'",
+        "HF_TOKEN is not set\nKeyError: 'a'",
         "KeyError: 'MODEL_NAME'",
         "KeyError: 'MAX_TOKENS'",
         "KeyError: 'KEY'",
@@ -240,3 +243,45 @@ def test_module_that_the_images_python_brings():
     assert code(text) is None
     assert code("ModuleNotFoundError: No module named 'requests'", place) is None
     assert code("ImportError: cannot import name 'a' from 'b'", place) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        described("RuntimeError", "no models at /app"),
+        "ERROR  | Job x failed with error: missing: /app/config.json",
+        "INFO   | Job result: {'output': {'error': 'put the weights into /models/a.bin.'}}",
+        described("ModuleNotFoundError", "No module named 'own_thing'"),
+    ],
+)
+def test_path_of_the_image_in_a_workers_own_words(text):
+    place = replace(
+        HERE,
+        in_image=lambda path: path in ("/app", "/app/config.json", "/app/lib", "/app/lib/own_thing.py"),
+        named_folders=lambda: frozenset({"/app/lib"}),
+    )
+    assert code(text, place) == "engine_limit"
+    assert code(text, CONTAINER) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "loading /app/config.json\nKeyError: 'a'",
+        f'  File "{ROOT}/app/config.json", line 1\nRuntimeError: {ROOT}/app/config.json is broken',
+        "RuntimeError: 404 for https://host/app/config.json",
+        "RuntimeError: nothing at /elsewhere/config.json",
+        "ModuleNotFoundError: No module named 'own_thing'",
+    ],
+)
+def test_what_is_no_path_of_the_image(text):
+    assert code(text) is None
+
+
+def test_variable_that_hub_json_has_the_platform_set():
+    place = replace(HERE, hub_variables=frozenset({"ADAPTER"}))
+    for text in ("KeyError: 'ADAPTER'", "ValueError: ADAPTER is required", "ADAPTER must be set\n"):
+        assert code(text, place) == code(text, replace(CONTAINER, hub_variables=place.hub_variables)) == "platform_only"
+        assert code(text) is None
+    assert code("KeyError: 'MY_ADAPTER'", place) is None
+    assert code("ADAPTER is not set, using none\nKeyError: 'a'", place) is None

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from janitor.validator.bench import Bench, given
+from janitor.validator.checks.log_limits import ONLY_THERE, asks_for_the_platform
 from janitor.validator.engines.base import Server
 from janitor.validator.handler.api_client import (
     Answer,
@@ -174,6 +175,9 @@ def _why_not_ready(bench: Bench, server: Server, limit: timedelta) -> Verdict:
         # An SDK of another version, or a worker that keeps its arguments to itself: our way of asking is at fault.
         reason = "the worker ran its local mode instead of serving the API"
         return Verdict(outcome=Outcome.ERROR, code="api_not_served", reason=reason)
+    if code == 0 and BANNER not in text and asks_for_the_platform(bench):
+        reason = f"the program ended without starting the runpod SDK: {ONLY_THERE}"
+        return Verdict(outcome=Outcome.ERROR, code="platform_only", reason=reason)
     if code is not None:
         return failing("server_exited", f"the worker {ended(code)} before its API was ready: {cause(text)}")
     # A limit of ours, and no promise of the repository's: a slow download looks the same.

@@ -10,13 +10,13 @@ import uuid
 from janitor.protocol.statuses import Engine
 from janitor.validator.bench import Bench, given
 from janitor.validator.checks.handler_api import NOT_IN_THE_LOG, gpu_unused
-from janitor.validator.checks.log_limits import hides_output, numbers_are_unsure
+from janitor.validator.checks.log_limits import ONLY_THERE, asks_for_the_platform, hides_output, numbers_are_unsure
 from janitor.validator.engines.base import EngineError, HandlerRun
 from janitor.validator.engines.excuses import excuse
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 from janitor.validator.handler.log_judge import judge_local_run
 from janitor.validator.handler.sdk_log import LOCAL_END
-from janitor.validator.handler.verdict import PASSED, Outcome, inconclusive
+from janitor.validator.handler.verdict import PASSED, Outcome, Verdict, inconclusive
 from janitor.validator.repository.python_source import HandlerKind
 
 LOG_NAME = "handler, local mode"
@@ -67,6 +67,8 @@ def _conclude(bench: Bench, handler_run: HandlerRun, job_id: str | None) -> Find
         verdict = inconclusive("exit_hangs", "the worker did its job and did not end: only the API can tell")
     if verdict.code == "sdk_not_started" and hides_output(bench):
         verdict = inconclusive("log_silent", "the program has its output go elsewhere: its log doesn't tell")
+    elif verdict.code == "sdk_not_started" and asks_for_the_platform(bench):
+        verdict = Verdict(outcome=Outcome.ERROR, code="platform_only", reason=f"{verdict.reason}: {ONLY_THERE}")
     if verdict is PASSED and numbers_are_unsure(bench, outcome.output.text):
         verdict = inconclusive("numbers_unsure", "numbers of a numpy before 2 print like Python's, and JSON has none")
     bench.known.local_verdict = verdict

@@ -12,18 +12,27 @@ from janitor.validator.handler.log_judge import printed_result
 from janitor.validator.handler.python_repr import TokenKind, parse_repr
 from janitor.validator.repository.tree import UnreadableError
 
+ONLY_THERE = "a program reads variables that only the platform sets, and may start it there"
+
 _HIDES_OUTPUT = re.compile(
     r"\bsys\.(?:stdout|__stdout__)\s*(?:=(?!=)|,)|\bredirect_stdout\b|\bdup2\(|\bbuiltins\.print\s*=(?!=)"
 )
 _OLD_NUMPY = re.compile(r"(?i)\bnumpy[\"']?\s*(?:===?\s*1\.|~=\s*1\.|<=?\s*1\.|<\s*2\b|=\s*\"[\^~=<]*1\.)")
 _USES_NUMPY = re.compile(r"^\s*(?:import|from)\s+numpy\b", re.MULTILINE)
 _NUMBER = re.compile(r"\.?\d[\d_.]*(?:e\d*)?|True|False")
+_ON_THE_PLATFORM = re.compile(r"['\"]RUNPOD_(?:ENDPOINT_ID|POD_ID|WEBHOOK_[A-Z_]{1,60}|AI_API_KEY)['\"]")
+"""Variables by which a program can tell that the platform has started it."""
 _MOST_FILES = 500
 
 
 def hides_output(bench: Bench) -> bool:
     """Whether a program of the image's may send somewhere else what the SDK prints."""
     return _any(bench, _programs(bench), _HIDES_OUTPUT)
+
+
+def asks_for_the_platform(bench: Bench) -> bool:
+    """Whether a program of the image's may do something else where the platform hasn't started it."""
+    return _any(bench, _programs(bench), _ON_THE_PLATFORM)
 
 
 def numbers_are_unsure(bench: Bench, log: str) -> bool:

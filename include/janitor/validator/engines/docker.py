@@ -70,6 +70,7 @@ class DockerEngine:
             in_image=lambda _path: True,
             is_image=True,
             unfetched_files=known.unfetched_files,
+            hub_variables=known.hub_variables,
         )
 
     @property

@@ -71,12 +71,28 @@ _NAME = (
     r"|BUCKET|CONNECTION_STRING|DSN|WEBHOOK_URL)(?:_[A-Z0-9_]{1,60})?"
     r"|[A-Z][A-Z0-9_]{0,60}_KEY|(?:S3|R2|AWS|MINIO|SUPABASE|CLOUDINARY|DATABASE|REDIS|MONGO(?:DB)?)_[A-Z0-9_]{1,60})\b"
 )
-# On the line of an error: libraries ask for a token in warnings too, and go on without.
+
+
+def _says_missing(name: str) -> str:
+    """A pattern for words that say of a variable that it isn't there.
+
+    On the line of an error, or as the last words of a program that ended itself: libraries ask for a token in warnings
+    too, and go on without.
+    """
+    missing = (
+        rf"(?:{name}[^\n]{{0,60}}"
+        r"(?i:\bnot (?:set|found|defined|provided)|\bmissing|\bis required|\bmust be (?:set|provided))"
+        rf"|(?i:missing|please set|provide|by setting)[^\n]{{0,40}}{name})"
+    )
+    return (
+        rf"KeyError: \\?['\"]{name}\\?['\"]|(?i:error|exception)[^\n]{{0,300}}?{missing}"
+        rf"|{missing}[^\n]{{0,200}}\s*\Z"
+    )
+
+
 _SECRET_MISSING = re.compile(
-    rf"KeyError: \\?['\"]{_NAME}\\?['\"]|(?i:error|exception)[^\n]{{0,300}}?(?:{_NAME}[^\n]{{0,60}}"
-    rf"(?i:\bnot (?:set|found|defined|provided)|\bmissing|\bis required|\bmust be (?:set|provided))"
-    rf"|(?i:missing|please set|provide|by setting)[^\n]{{0,40}}{_NAME})"
-    r"|NoCredentialsError|PartialCredentialsError|Unable to locate credentials|DefaultCredentialsError"
+    _says_missing(_NAME)
+    + r"|NoCredentialsError|PartialCredentialsError|Unable to locate credentials|DefaultCredentialsError"
 )
 # The platform sets these variables and mounts this folder; nothing else does.
 _PLATFORM = re.compile(
@@ -97,6 +113,8 @@ _MISSING_FILE = re.compile(
 )
 # Of paths that lead out of the worker's own folders: a container's root may write there, and finds nobody's files.
 _NOT_OURS = re.compile(r"(?:PermissionError|FileExistsError): .*?['\"](/[^'\"\n]+)['\"]")
+_ERROR = re.compile(r"(?i)error|exception")
+_ABSOLUTE = re.compile(r"(?<![\w./:~-])(?:/[\w.@+-]+)+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +140,10 @@ class Place:
     """Modules that images bring with their Python, beside its standard library, and this place doesn't."""
     killed_for_memory: bool = False
     """Whether this machine's kernel killed something for want of memory while the worker ran."""
+    hub_variables: frozenset[str] = frozenset()
+    """Variables that hub.json has the platform set, and that nothing sets here."""
+    named_folders: Callable[[], frozenset[str]] = frozenset
+    """The image's absolute paths that the worker's programs name; read only when that is asked."""
 
 
 def excuse(text: str, place: Place) -> Trouble | None:
@@ -139,6 +161,10 @@ def excuse(text: str, place: Place) -> Trouble | None:
             (each for each in matches if pattern not in (_NETWORK, _TOKEN) or not _is_its_own(text, each)), None
         ):
             return _trouble(code, f"{reason}: {_around(text, match)}")
+    for name in sorted(place.hub_variables):
+        if match := re.search(_says_missing(rf"\b{re.escape(name)}\b"), text):
+            reason = f"hub.json has the platform set {name}, and nothing sets it here: {_around(text, match)}"
+            return _trouble("platform_only", reason)
     if place.unfetched_files:
         names = ", ".join(place.unfetched_files[:3])
         return _trouble("lfs_unfetched", f"{len(place.unfetched_files)} files are only Git LFS pointers here: {names}")
@@ -175,8 +201,10 @@ def _not_the_image(text: str, place: Place) -> Trouble | None:
         reason = f"another process of this instance has a port that the worker wants: {_around(text, match)}"
         return _trouble("port_in_use", reason)
     for match in _MISSING_MODULE.finditer(text):
-        if (module := (match.group(1) or "").partition(".")[0]) in place.base_modules:
-            return _trouble("engine_limit", f"the image's Python comes with {module}, the venv engine's does not")
+        if trouble := _module_of_the_image((match.group(1) or "").partition(".")[0], place):
+            return trouble
+    if path := _path_of_the_image(text, place):
+        return _trouble("engine_limit", f"{path} is in the image, but the venv engine has no such path")
     if not place.gaps:
         return None
     lacks = f"the venv engine lacks what the image has ({listed(place.gaps)})"
@@ -188,6 +216,29 @@ def _not_the_image(text: str, place: Place) -> Trouble | None:
         return _trouble("engine_limit", f"{lacks}: {_around(text, match)}")
     if any(gap.is_deep for gap in place.gaps):
         return _trouble("engine_limit", f"{lacks}, of which this failure may come")
+    return None
+
+
+def _module_of_the_image(module: str, place: Place) -> Trouble | None:
+    """A missing module that the image's Python brings, or that lies in a folder which a program names absolutely."""
+    if module in place.base_modules:
+        return _trouble("engine_limit", f"the image's Python comes with {module}, the venv engine's does not")
+    if not module:
+        return None
+    for folder in place.named_folders():
+        if any(place.in_image(posixpath.join(folder, name)) for name in (module, f"{module}.py")):
+            reason = f"a program names {folder}, which has {module} in the image, but the venv engine has no such path"
+            return _trouble("engine_limit", reason)
+    return None
+
+
+def _path_of_the_image(text: str, place: Place) -> str | None:
+    """An absolute path of the image on the line of an error: a worker may say in its own words what it doesn't find."""
+    for line in text.splitlines():
+        for match in _ABSOLUTE.finditer(line) if _ERROR.search(line) else ():
+            path = match.group().rstrip(".")
+            if not (place.root and path.startswith(place.root)) and _is_in_image(path, place):
+                return path
     return None
 
 

@@ -28,6 +28,7 @@ from janitor.validator.engines.install import IMAGE_PATH, Install, plan_installs
 from janitor.validator.engines.install_failure import Attempt, failed_install
 from janitor.validator.engines.install_folders import InstallFolders
 from janitor.validator.engines.local_end import wait_for_local_end
+from janitor.validator.engines.named_folders import named_folders
 from janitor.validator.engines.python_environment import PythonEnvironment
 from janitor.validator.findings import Finding, errored, passed, skipped
 from janitor.validator.processes.free_port import free_port
@@ -67,17 +68,23 @@ class VenvEngine:
         """Where handlers run: here, with what the image has and this place lacks."""
         known = self._bench.known
         folders = {str(parent) for path in known.image_files for parent in PurePosixPath(path).parents} - {"/"}
+
+        def in_image(path: str) -> bool:
+            return posixpath.normpath(path) in folders or posixpath.normpath(path) in known.image_files
+
         return Place(
             has_gpu=bool(known.gpu_available),
             gaps=self._gaps,
-            in_image=lambda path: posixpath.normpath(path) in folders or posixpath.normpath(path) in known.image_files,
+            in_image=in_image,
             is_image=False,
             unfetched_files=known.unfetched_files,
+            hub_variables=known.hub_variables,
             made=self._made,
             root=str(self._bench.workspace.image_root),
             workdir=known.dockerfile.final.workdir if known.dockerfile is not None else "/",
             base_modules=self._base_modules,
             killed_for_memory=self._killed_for_memory(),
+            named_folders=lambda: named_folders(known.image_files, given(known.tree), in_image),
         )
 
     # -- build
