@@ -67,6 +67,15 @@ OPENAI = {"object": "error", "message": "no model", "type": "NotFoundError", "co
         "torch.OutOfMemoryError: boom",
         "ValueError('boom')",
         "500 Internal Server Error",
+        "<html>\r\n<head><title>502 Bad Gateway</title></head>",
+        "<!doctype html>\n<html lang=en>\n<title>Internal Server Error</title>",
+        '\n {"error": "boom"}\n',
+        str({"error": "boom", "images": None}),
+        json.dumps(json.dumps({"error": "boom"})),
+        {"status": "error: boom"},
+        {"status": "Failed to load the model because it is nowhere to be found in the image"},
+        {"error_code": 3, "message": "boom"},
+        {"error_code": "E_MODEL", "msg": "boom"},
     ],
 )
 def test_error_in_a_workers_own_words(output):
@@ -115,6 +124,12 @@ def test_error_in_a_workers_own_words(output):
         "Failed to agree, they left",
         "Error: " + "which a long text is about " * 50,
         {"result": []},
+        {"status": "error-free", "state": "failed over"},
+        {"error_code": 0, "message": "success"},
+        {"error_code": 3},
+        "<html><head><title>Errors, and how to handle them</title></head>",
+        "{'error': 'boom', ...}",
+        '"an error"',
     ],
 )
 def test_what_only_looks_like_an_error(output):
@@ -126,6 +141,8 @@ def test_documents_in_a_text():
     assert document_in('{"a": 1}\n\n[2]\n') == [{"a": 1}, [2]]
     assert document_in('id: 1\ndata: {"a": 1}\n\ndata: x\n') == [{"a": 1}, "x"]
     assert document_in("event: error\ndata: x\n\ndata: y") == [{"error": "x"}, "y"]
+    assert document_in(" {'a': None}\n") == {"a": None}
+    assert document_in('"a"') == "a"
     for text in ("", "a", "{a}", "[a]\n[b]", "[" * 5_000, "data x", '{"a": "' + "x" * 1_000_000 + '"}'):
         assert document_in(text) is None
 

@@ -23,6 +23,8 @@ _PARTS = (str, Mapping, list, tuple)
 _ENVELOPES = frozenset({"output", "result", "response"})
 """What workers call the one member that holds their answer."""
 _MOST_ENVELOPES = 10
+_MOST_TEXTS = 3
+"""Within each other, each as JSON."""
 _END = object()
 
 
@@ -124,9 +126,10 @@ def walk(output: Any, path: str = "output") -> Iterator[tuple[str, str | Mapping
         if not path:
             waiting.pop()
             continue
-        if isinstance(value, str):
-            yield path, value, is_result
-            value = document_in(value)  # what the text holds is judged like the rest
+        for _ in range(_MOST_TEXTS):
+            if isinstance(value, str):
+                yield path, value, is_result
+                value = document_in(value)  # what the text holds is judged like the rest
         if isinstance(value, Mapping):
             yield path, value, is_result
             waiting.append((_members(path, value), False))

@@ -21,21 +21,24 @@ _ERROR_TEXTS = frozenset(
 )
 """What the SDK and workers call the parts of an error."""
 _STATUS = re.compile(r"(?!no[_ -])(?:\w+[_ -])?error|errored|failed|failure|fail|time(?:d[_ -]?)?out|exception|crashed")
+_STATUS_TOLD = re.compile(r"(?:error|failed|failure)\s*:\s*\S.*|failed to \w.*", re.DOTALL)
 _STATUS_NAMES = ("status", "state")
 _CODE_NAMES = ("status", "status_code", "statuscode", "http_status")
 _EXPLAINED_CODE_NAMES = (*_CODE_NAMES, "code")
 """A `code` may be anything; beside a message it is how servers number what went wrong."""
+_ERROR_CODE_NAMES = ("error_code", "errorcode", "err_code")
 _SUCCESS_NAMES = ("success", "succeeded")
 _FAILURE_NAMES = ("failed", "is_error", "has_error")
 _KIND_NAMES = ("object", "type")
 _EXPLANATIONS = ("message", "msg", "reason", "detail", "details", "description")
 _ERROR_NAMES = frozenset({"error", "errors"}) | _ERROR_TEXTS
 _NAMES = _ERROR_NAMES.union(
-    _STATUS_NAMES, _EXPLAINED_CODE_NAMES, _SUCCESS_NAMES, _FAILURE_NAMES, _KIND_NAMES, _EXPLANATIONS
+    _STATUS_NAMES, _EXPLAINED_CODE_NAMES, _ERROR_CODE_NAMES, _SUCCESS_NAMES, _FAILURE_NAMES, _KIND_NAMES, _EXPLANATIONS
 )
 _NO_ERROR = frozenset({"", "none", "null", "no error", "no errors", "false", "0"})
 _LONGEST_NAME = 60
 _LONGEST_STATUS = 40
+_LONGEST_TOLD = 1_000
 _HTTP_ERRORS = range(400, 600)
 
 
@@ -79,12 +82,18 @@ def is_error_name(name: str) -> bool:
 def _is_bad(name: str, item: Any, *, is_result: bool, is_explained: bool) -> bool:
     if isinstance(item, bool):
         return not item if name in _SUCCESS_NAMES else item and name in _FAILURE_NAMES and is_result and is_explained
+    if name in _ERROR_CODE_NAMES:
+        return is_result and is_explained and isinstance(item, (int, str)) and item != 0 and not _says_none(item)
     if isinstance(item, int):
         names = _EXPLAINED_CODE_NAMES if is_explained else _CODE_NAMES
         return name in names and item in _HTTP_ERRORS and is_result
-    if not isinstance(item, str) or len(item) > _LONGEST_STATUS:
+    if not isinstance(item, str) or len(item) > _LONGEST_TOLD:
         return False
     text = item.strip().lower()
+    if name in _STATUS_NAMES and _STATUS_TOLD.fullmatch(text):
+        return True
+    if len(item) > _LONGEST_STATUS:
+        return False
     # OpenAI's API and events of a stream say what they are.
     return (name in _STATUS_NAMES and bool(_STATUS.fullmatch(text))) or (
         (name in _KIND_NAMES and text == "error" and is_explained) or (name in _SUCCESS_NAMES and text == "false")

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from typing import Any
 
 _LONGEST = 1_000_000
+_LONGEST_PRINTED = 20_000
 _EVENT_FIELD = re.compile(r"(data|event|id|retry)?:[ ]?(.*)")
 
 
 def document_in(text: str) -> Any:
     """What a text holds as JSON; None where it holds none, or is longer than a million characters.
 
-    Several documents make a list. Lines count only where every one of them is a document or a field of an event: prose
-    may have a line that looks like either.
+    A Python literal in braces or brackets counts as well. Several documents make a list. Lines count only where every
+    one of them is a document or a field of an event: prose may have a line that looks like either.
     """
     if len(text) > _LONGEST:
         return None
-    if text[:1] in ("{", "["):
+    start = text.lstrip()[:1]
+    if start in ("{", "[", '"'):
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
-            return _lines(text)
+            found = _printed(text)
+            return _lines(text) if found is None else found
     return _events(text) if _EVENT_FIELD.match(text) else None
+
+
+def _printed(text: str) -> Any:
+    """What was made a text by `str` instead of `json.dumps`; None where it is no such text."""
+    if len(text) > _LONGEST_PRINTED or text.rstrip()[-1:] not in ("}", "]"):
+        return None
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
 
 
 def _lines(text: str) -> list[Any] | None:

@@ -30,11 +30,15 @@ _EXCEPTION = re.compile(r"[A-Z]\w{0,60}(?:Error|Exception)\(.*\)", re.DOTALL)
 _SERVER = re.compile(
     rf"(?i)(?:HTTP )?(?:5\d\d:? )?(?:{'|'.join(each.phrase for each in HTTPStatus if each >= 500)})[.!]?"
 )
+_PAGE = re.compile(
+    rf"(?i)\s*<(?:!doctype|html)\b.{{0,1000}}?<title>\s*(?:[45]\d\d\b|(?:{'|'.join(_PHRASES)})\s*</title>)", re.DOTALL
+)
+"""What a web server answers instead of the application behind it."""
 
 
 def tells_of_an_error(text: str) -> bool:
-    """Whether a text, taken as the whole answer, is an exception's text, a traceback or a server's error."""
-    if TRACEBACK.match(text):
+    """Whether a text, taken as the whole answer, is an exception's text, a traceback or a server's error page."""
+    if TRACEBACK.match(text) or _PAGE.match(text):
         return True
     text = text.strip()
     if len(text) > _LONGEST:
