@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 
 import pytest
 
@@ -145,6 +146,18 @@ def test_documents_in_a_text():
     assert document_in('"a"') == "a"
     for text in ("", "a", "{a}", "[a]\n[b]", "[" * 5_000, "data x", '{"a": "' + "x" * 1_000_000 + '"}'):
         assert document_in(text) is None
+
+
+@pytest.mark.parametrize("text", ['{{"a": 1}}', "{[]: 1}", "[{1, 2}, {}]", "[" * 199 + "]" * 199, "[" + "-" * 15_000 + "1]"])
+def test_a_text_that_is_nearly_python_is_a_text(text: str):
+    assert judge_output(text) is PASSED
+    assert judge_output({"answer": text}) is PASSED
+
+
+def test_a_printed_text_with_a_stray_backslash_warns_nobody():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert document_in("{'a': '\\d'}") == {"a": "\\d"}
 
 
 def test_many_members_cost_little():

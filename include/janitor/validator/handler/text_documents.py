@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from typing import Any
 
 _LONGEST = 1_000_000
@@ -35,8 +36,12 @@ def _printed(text: str) -> Any:
     if len(text) > _LONGEST_PRINTED or text.rstrip()[-1:] not in ("}", "]"):
         return None
     try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        with warnings.catch_warnings():
+            # Python warns of a backslash that escapes nothing.
+            warnings.simplefilter("ignore")
+            return ast.literal_eval(text.strip())
+    # A TypeError is what an object in the place of a key ends in, as `{{"a": 1}}` has it.
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
 
 
