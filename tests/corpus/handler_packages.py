@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from janitor.protocol.statuses import CheckName, ReportStatus
 from tests.corpus.case import WEB, Answer, Case, errs, fails, passes
-from tests.corpus.workers import DOCKERFILE, SDK
+from tests.corpus.workers import DOCKERFILE, SDK, handler
 
 C, R = CheckName, ReportStatus
 _NOWHERE = "http://127.0.0.1:9"
@@ -75,6 +75,46 @@ PACKAGES = (
         truth=R.FAILED,
         expected=(fails(C.BUILD, "requirements_missing"),),
         files=_runs("pip install -r /srv/nowhere.txt"),
+    ),
+    Case(
+        name="requirements_file_comes_later",
+        holds="FALSE GREEN: the requirements file is copied after the line that installs it",
+        truth=R.FAILED,
+        expected=(fails(C.BUILD, "requirements_missing"),),
+        files={
+            "Dockerfile": DOCKERFILE.replace("COPY requirements.txt .\n", "RUN apt-get install -y ffmpeg\n").replace(
+                "CMD", "COPY requirements.txt .\nCMD"
+            )
+        },
+    ),
+    Case(
+        name="project_is_installed_before_its_readme",
+        holds="FALSE GREEN: a project is installed before a file that its setup.py reads is copied",
+        truth=R.FAILED,
+        expected=(fails(C.BUILD, "dependency_build"),),
+        files={
+            "Dockerfile": DOCKERFILE.replace(
+                "COPY handler.py", "COPY mine/setup.py mine/\nRUN pip install ./mine\nCOPY mine mine\nCOPY handler.py"
+            ),
+            "mine/setup.py": _SETUP.format("long_description=open('README.md').read()"),
+            "mine/README.md": "# Mine\n",
+        },
+    ),
+    Case(
+        name="project_is_linked_before_its_module",
+        holds="FALSE BLAME: a project that is installed as a link gets its module by a later line",
+        truth=R.SUCCESS,
+        expected=(passes(C.BUILD), passes(C.HANDLER_LOCAL)),
+        files={
+            "Dockerfile": DOCKERFILE.replace(
+                "COPY handler.py",
+                "COPY mine/setup.py /mine/\nRUN mkdir -p /mine/src/mine && pip install -e /mine\n"
+                "COPY mine /mine\nCOPY handler.py",
+            ),
+            "mine/setup.py": _SETUP.format("packages=['mine'], package_dir={'': 'src'}"),
+            "mine/src/mine/__init__.py": "x = 1\n",
+            "handler.py": handler("return {'x': mine.x}", before="import mine\n"),
+        },
     ),
     Case(
         name="requirements_file_is_made",

@@ -148,7 +148,9 @@ def test_documents_in_a_text():
         assert document_in(text) is None
 
 
-@pytest.mark.parametrize("text", ['{{"a": 1}}', "{[]: 1}", "[{1, 2}, {}]", "[" * 199 + "]" * 199, "[" + "-" * 15_000 + "1]"])
+@pytest.mark.parametrize(
+    "text", ['{{"a": 1}}', "{[]: 1}", "[{1, 2}, {}]", "[" * 199 + "]" * 199, "[" + "-" * 15_000 + "1]"]
+)
 def test_a_text_that_is_nearly_python_is_a_text(text: str):
     assert judge_output(text) is PASSED
     assert judge_output({"answer": text}) is PASSED

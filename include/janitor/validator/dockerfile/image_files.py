@@ -8,6 +8,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 
 from janitor.validator.dockerfile.base_images import surely_lacks_pytorch
@@ -25,25 +27,44 @@ _MOST_FILES = 200_000
 """That are put anywhere, by all copies together; what a copy beyond that brings is not known."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StageFiles:
+    """The repository's files in one stage."""
+
+    files: ImageFiles
+    """At its end, in the order in which they came."""
+    counts: tuple[tuple[int, int], ...]
+    """Of its stage and those that it builds on: the line of each copy, and how many files there were after it."""
+
+    def before(self, line: int) -> ImageFiles:
+        """The files that are there when the instruction of a line runs, as the last copy leaves them."""
+        count = max((count for copied, count in self.counts if copied < line), default=0)
+        return dict(islice(self.files.items(), count))
+
+
 def image_files(dockerfile: Dockerfile, context: BuildContext) -> ImageFiles:
     """The repository's files in the image of the final stage."""
-    return stage_files(dockerfile, context)[dockerfile.final.index]
+    return stage_files(dockerfile, context)[dockerfile.final.index].files
 
 
-def stage_files(dockerfile: Dockerfile, context: BuildContext) -> dict[int, ImageFiles]:
-    """The repository's files at the end of each stage that is built, by the stage's index."""
+def stage_files(dockerfile: Dockerfile, context: BuildContext) -> dict[int, StageFiles]:
+    """The repository's files in each stage that is built, by the stage's index."""
     made: dict[int, ImageFiles] = {}
+    counts: dict[int, tuple[tuple[int, int], ...]] = {}
     room = _MOST_FILES
     for stage in used_stages(dockerfile):
         files: ImageFiles = made[stage.parent.index] if stage.parent is not None else {}
         room -= len(files)
         made[stage.index] = dict(files) if room > 0 else files
+        copies: list[tuple[int, int]] = []
         for step in stage.steps:
             if isinstance(step, Copy) and room > 0:
                 room -= _apply(step, stage, context, dockerfile, made)
+                copies.append((step.line, len(made[stage.index])))
             elif isinstance(step, Copy):
                 context.is_sure = False
-    return made
+        counts[stage.index] = (*(counts[stage.parent.index] if stage.parent is not None else ()), *copies)
+    return {index: StageFiles(files=files, counts=counts[index]) for index, files in made.items()}
 
 
 def mounted_files(mounts: Sequence[Mount], context: BuildContext) -> ImageFiles:

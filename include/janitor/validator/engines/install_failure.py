@@ -10,7 +10,7 @@ from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
 from janitor.validator.engines.gaps import Gap, listed
 from janitor.validator.engines.image_gaps import base_has_build_tools, may_come_from_elsewhere
-from janitor.validator.engines.install import Install, InstallPlan
+from janitor.validator.engines.install import IMAGE_PATH, Install, InstallPlan
 from janitor.validator.engines.own_index import own_index_trouble
 from janitor.validator.engines.trouble import Trouble, build_trouble, lacks_build_tools, missing_requirements
 from janitor.validator.findings import Finding, errored, failed
@@ -46,7 +46,16 @@ def failed_install(bench: Bench, attempt: Attempt, evidence: Sequence[Evidence])
         return errored(trouble.code, trouble.reason, *evidence, outcome=outcome)
     if excuse := _excuse(bench, attempt, trouble, text):
         return errored("engine_limit", f"{excuse}: {trouble.reason}", *evidence, outcome=outcome)
-    return failed(trouble.code, trouble.reason, *evidence, outcome=outcome)
+    reason = trouble.reason
+    if trouble.code == "requirements_missing" and _comes_later(bench, install):
+        reason += f" (line {install.line} installs it, and a later line copies it)"
+    return failed(trouble.code, reason, *evidence, outcome=outcome)
+
+
+def _comes_later(bench: Bench, install: Install) -> bool:
+    """Whether the image has in the end what wasn't there to install from."""
+    named = {word.removeprefix(IMAGE_PATH) for word in install.arguments if word.startswith(IMAGE_PATH)}
+    return install.stage is None and any(path in bench.known.image_files for path in named)
 
 
 def _excuse(bench: Bench, attempt: Attempt, trouble: Trouble, text: str) -> str | None:
@@ -60,6 +69,9 @@ def _excuse(bench: Bench, attempt: Attempt, trouble: Trouble, text: str) -> str 
             return "a command of the build makes it"
         if may_come_from_elsewhere(dockerfile, install):
             return "it may come from where the venv engine can't look"
+        if _comes_later(bench, install):
+            # What the repository has itself, nobody takes from a package of the system.
+            gaps = [gap for gap in gaps if gap.is_deep]
     if gaps and not install.line:
         return f"the build doesn't install this file as it stands ({listed(gaps)})"
     if gaps and trouble.code in _OF_GAPS:

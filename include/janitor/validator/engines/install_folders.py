@@ -1,5 +1,6 @@
 """Where each installation finds its files: in the image's folder, or in one of its own for what the image never has.
 
+An installation sees what the instructions before it put there: a build fails for want of a file that is copied later.
 A stage that the image copies from has its own files, and a RUN sees by a mount what no image keeps.
 """
 
@@ -8,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from janitor.validator.dockerfile.image_files import mounted_files, stage_files
+from janitor.validator.dockerfile.image_files import StageFiles, mounted_files, stage_files
 from janitor.validator.dockerfile.sources import BuildContext
-from janitor.validator.dockerfile.steps import Dockerfile
+from janitor.validator.dockerfile.steps import Dockerfile, Mount
 from janitor.validator.engines.image_folder import ImageFolder
 from janitor.validator.engines.install import Install
 from janitor.validator.workspace import Workspace
 
 
 class InstallFolders:
-    """The folders of one validation's installations.
+    """The folders of one validation's installations. They stay: packages can be installed as links to them.
 
     Args:
         workspace: Of the validation; they lie in it.
@@ -31,28 +32,59 @@ class InstallFolders:
         self, workspace: Workspace, image: ImageFolder, dockerfile: Dockerfile, context: BuildContext, source_root: Path
     ) -> None:
         self._workspace = workspace
-        self._image = image
         self._dockerfile = dockerfile
         self._context = context
         self._source_root = source_root
-        self._stages: Mapping[int, Mapping[str, PurePosixPath]] | None = None
-        self._made: dict[tuple[object, ...], ImageFolder] = {}
+        self._stages: Mapping[int, StageFiles] = stage_files(dockerfile, context)
+        final = dockerfile.final
+        self._filled = {_key_of_image(dockerfile): _Filling(image, self._stages[final.index], {}, final.workdir)}
 
     def of(self, install: Install) -> ImageFolder:
-        """The folder that stands for what this installation sees. It stays: packages can be installed as links to it.
+        """The folder that stands for what this installation sees.
 
         Raises:
             OSError: Its files can't be laid out.
         """
-        if install.stage is None and not install.mounts:
-            return self._image
         stage = self._dockerfile.final if install.stage is None else self._dockerfile.stages[install.stage]
         key = (stage.index, install.mounts)
-        if key not in self._made:
-            if self._stages is None:
-                self._stages = stage_files(self._dockerfile, self._context)
-            folder = ImageFolder(self._workspace, self._workspace.root / f"build-{len(self._made)}")
-            files = {**self._stages[stage.index], **mounted_files(install.mounts, self._context)}
-            folder.lay_out(files, self._source_root, install.workdir)
-            self._made[key] = folder
-        return self._made[key]
+        if key not in self._filled:
+            folder = ImageFolder(self._workspace, self._workspace.root / f"build-{len(self._filled)}")
+            mounted = mounted_files(install.mounts, self._context)
+            self._filled[key] = _Filling(folder, self._stages[stage.index], mounted, install.workdir)
+        filling = self._filled[key]
+        # What no line asks for is installed once the image is whole.
+        filling.fill(self._source_root, before=install.line or None)
+        return filling.folder
+
+    def complete(self) -> None:
+        """Bring in what the instructions after the last installation do.
+
+        Raises:
+            OSError: Those files can't be laid out.
+        """
+        for filling in self._filled.values():
+            filling.fill(self._source_root, before=None)
+
+
+def _key_of_image(dockerfile: Dockerfile) -> tuple[int, tuple[Mount, ...]]:
+    return (dockerfile.final.index, ())
+
+
+class _Filling:
+    """A folder that gets its files as the build goes on."""
+
+    def __init__(
+        self, folder: ImageFolder, stage: StageFiles, mounted: Mapping[str, PurePosixPath], workdir: str
+    ) -> None:
+        self.folder = folder
+        self._stage = stage
+        self._mounted = mounted
+        self._workdir = workdir
+        self._there: dict[str, PurePosixPath] = {}
+
+    def fill(self, source_root: Path, *, before: int | None) -> None:
+        """Lay out what is there when the instruction of a line runs, or all of it."""
+        files = {**(self._stage.files if before is None else self._stage.before(before)), **self._mounted}
+        new = {path: source for path, source in files.items() if self._there.get(path) != source}
+        self.folder.lay_out(new, source_root, self._workdir)
+        self._there |= new

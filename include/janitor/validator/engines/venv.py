@@ -100,14 +100,12 @@ class VenvEngine:
         tree = given(bench.known.tree)
         folders = InstallFolders(bench.workspace, self._files, dockerfile, given(bench.known.context), tree.root)
         plan = plan_installs(dockerfile, self.place.in_image)
-        try:
-            self._files.lay_out(bench.known.image_files, tree.root, dockerfile.final.workdir)
-        except OSError as exc:
-            return errored("engine_limit", f"the image's files can't be laid out here: {exc}")
+        self._files.make_folder(dockerfile.final.workdir)
         installs = tuple(each for each in plan.attempts if not each.is_by_shell) or self._fallback()
         self._made = frozenset(plan.made)
         for path in plan.folders:
-            self._files.make_folder(path)
+            if path not in bench.known.image_files:
+                self._files.make_folder(path)
         wanted = python_version(dockerfile)
         version = self._environment.make(wanted)
         self._base_modules = _BUILD_TOOLS if wanted is None or wanted < _WITHOUT_BUILD_TOOLS else frozenset()
@@ -132,6 +130,10 @@ class VenvEngine:
             # What the build does without is not there for the worker either; but what this place couldn't fetch may be.
             if failure is not None and not (install.may_fail and failure.status is CheckStatus.FAIL):
                 return failure
+        try:
+            folders.complete()
+        except OSError as exc:
+            return errored("engine_limit", f"the image's files can't be laid out here: {exc}")
         self._files.keep()
         return passed(*evidence, outcome=outcome)
 
