@@ -88,6 +88,17 @@ PACKAGES = (
         },
     ),
     Case(
+        name="included_requirements_come_later",
+        holds="FALSE GREEN: a requirements file is there, and the one that it includes is copied later",
+        truth=R.FAILED,
+        expected=(fails(C.BUILD, "requirements_missing"),),
+        files={
+            "Dockerfile": DOCKERFILE.replace("CMD", "COPY base.txt .\nCMD"),
+            "requirements.txt": "-r base.txt\n",
+            "base.txt": SDK,
+        },
+    ),
+    Case(
         name="project_is_installed_before_its_readme",
         holds="FALSE GREEN: a project is installed before a file that its setup.py reads is copied",
         truth=R.FAILED,

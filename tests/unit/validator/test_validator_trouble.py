@@ -73,6 +73,10 @@ def test_fault_of_the_repository_is_told(text, code):
     [
         "ERROR: Could not open requirements file: [Errno 2] No such file or directory: 'missing.txt'",
         "error: File not found: missing.txt",
+        "error: Error parsing included file in `r.txt` at position 0\n"
+        "  cause: failed to read from file `/app/base.txt`: No such file or directory (os error 2)",
+        "error: Error parsing included file in `r.txt` at position 0\n"
+        "  Caused by: failed to read from file `base.txt`: No such file or directory (os error 2)",
         "error: Distribution not found at: file:///x/slow",
         "ERROR: Directory './x' is not installable. Neither 'setup.py' nor 'pyproject.toml'",
         "error: `/x` does not appear to be a Python project, as neither `pyproject.toml`",

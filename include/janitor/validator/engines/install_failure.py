@@ -10,7 +10,7 @@ from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
 from janitor.validator.engines.gaps import Gap, listed
 from janitor.validator.engines.image_gaps import base_has_build_tools, may_come_from_elsewhere
-from janitor.validator.engines.install import IMAGE_PATH, Install, InstallPlan
+from janitor.validator.engines.install import Install, InstallPlan
 from janitor.validator.engines.own_index import own_index_trouble
 from janitor.validator.engines.trouble import Trouble, build_trouble, lacks_build_tools, missing_requirements
 from janitor.validator.findings import Finding, errored, failed
@@ -30,6 +30,8 @@ class Attempt:
     gaps: Sequence[Gap]
     """What the image has and this place lacks."""
     outcome: Outcome
+    missing: frozenset[str]
+    """Absolute paths in the image that it names and that aren't there yet."""
 
 
 def failed_install(bench: Bench, attempt: Attempt, evidence: Sequence[Evidence]) -> Finding:
@@ -47,15 +49,14 @@ def failed_install(bench: Bench, attempt: Attempt, evidence: Sequence[Evidence])
     if excuse := _excuse(bench, attempt, trouble, text):
         return errored("engine_limit", f"{excuse}: {trouble.reason}", *evidence, outcome=outcome)
     reason = trouble.reason
-    if trouble.code == "requirements_missing" and _comes_later(bench, install):
+    if trouble.code == "requirements_missing" and _comes_later(bench, attempt):
         reason += f" (line {install.line} installs it, and a later line copies it)"
     return failed(trouble.code, reason, *evidence, outcome=outcome)
 
 
-def _comes_later(bench: Bench, install: Install) -> bool:
+def _comes_later(bench: Bench, attempt: Attempt) -> bool:
     """Whether the image has in the end what wasn't there to install from."""
-    named = {word.removeprefix(IMAGE_PATH) for word in install.arguments if word.startswith(IMAGE_PATH)}
-    return install.stage is None and any(path in bench.known.image_files for path in named)
+    return attempt.install.stage is None and not attempt.missing.isdisjoint(bench.known.image_files)
 
 
 def _excuse(bench: Bench, attempt: Attempt, trouble: Trouble, text: str) -> str | None:
@@ -69,7 +70,7 @@ def _excuse(bench: Bench, attempt: Attempt, trouble: Trouble, text: str) -> str 
             return "a command of the build makes it"
         if may_come_from_elsewhere(dockerfile, install):
             return "it may come from where the venv engine can't look"
-        if _comes_later(bench, install):
+        if _comes_later(bench, attempt):
             # What the repository has itself, nobody takes from a package of the system.
             gaps = [gap for gap in gaps if gap.is_deep]
     if gaps and not install.line:

@@ -146,7 +146,8 @@ _REPOSITORY = _rules(
 _NOT_THERE = _rules(
     (
         r"could not open requirements file|error: file not found:|distribution not found at|is not installable"
-        r"|does not appear to be a python project|hint: it looks like a path|is not a valid editable requirement",
+        r"|does not appear to be a python project|hint: it looks like a path|is not a valid editable requirement"
+        r"|error parsing included file in [^\n]{1,400}\n[^\n]{0,40}failed to read from file [^\n]{1,400}: no such file",
         "requirements_missing",
         "what is to be installed is not there",
     )

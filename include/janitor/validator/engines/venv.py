@@ -10,10 +10,11 @@ import contextlib
 import json
 import os
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import CheckStatus, Engine
 from janitor.validator.bench import Bench, given
 from janitor.validator.dockerfile.command import PythonTarget, stage_command
@@ -24,7 +25,7 @@ from janitor.validator.engines.gaps import Gap
 from janitor.validator.engines.gpu_use import GpuUse
 from janitor.validator.engines.image_folder import ImageFolder
 from janitor.validator.engines.image_gaps import image_gaps
-from janitor.validator.engines.install import IMAGE_PATH, Install, plan_installs
+from janitor.validator.engines.install import IMAGE_PATH, Install, InstallPlan, plan_installs
 from janitor.validator.engines.install_failure import Attempt, failed_install
 from janitor.validator.engines.install_folders import InstallFolders
 from janitor.validator.engines.local_end import wait_for_local_end
@@ -33,7 +34,7 @@ from janitor.validator.engines.python_environment import PythonEnvironment
 from janitor.validator.findings import Finding, errored, passed, skipped
 from janitor.validator.processes.free_port import free_port
 from janitor.validator.processes.memory import kills_for_memory
-from janitor.validator.processes.supervisor import ProcessStartError, start
+from janitor.validator.processes.supervisor import Outcome, ProcessStartError, start
 
 _KEPT_FROM_US = frozenset({"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR"})
 # With one of these the SDK would look for work on the platform instead of running locally.
@@ -123,10 +124,7 @@ class VenvEngine:
                 real = folders.of(install).real
             except OSError as exc:
                 return errored("engine_limit", f"the files of line {install.line} can't be laid out here: {exc}")
-            outcome = self._environment.install(install, real=real, sink=bench.journal.streamer(_INSTALL_LINES))
-            evidence.append(bench.evidence.log(f"install, line {install.line}" if install.line else "install", outcome))
-            attempt = Attempt(install=install, plan=plan, gaps=self._gaps, outcome=outcome)
-            failure = failed_install(bench, attempt, evidence) if outcome.exit_code != 0 else None
+            outcome, failure = self._install(install, real, plan, evidence)
             # What the build does without is not there for the worker either; but what this place couldn't fetch may be.
             if failure is not None and not (install.may_fail and failure.status is CheckStatus.FAIL):
                 return failure
@@ -136,6 +134,21 @@ class VenvEngine:
             return errored("engine_limit", f"the image's files can't be laid out here: {exc}")
         self._files.keep()
         return passed(*evidence, outcome=outcome)
+
+    def _install(
+        self, install: Install, real: Callable[[str], Path], plan: InstallPlan, evidence: list[Evidence]
+    ) -> tuple[Outcome, Finding | None]:
+        """Do one installation; what it printed joins the evidence, and the finding says why it failed."""
+        named = [word.removeprefix(IMAGE_PATH) for word in install.arguments if word.startswith(IMAGE_PATH)]
+        missing = frozenset(path for path in named if not real(path).exists())
+        outcome = self._environment.install(install, real=real, sink=self._bench.journal.streamer(_INSTALL_LINES))
+        evidence.append(
+            self._bench.evidence.log(f"install, line {install.line}" if install.line else "install", outcome)
+        )
+        if outcome.exit_code == 0:
+            return outcome, None
+        attempt = Attempt(install=install, plan=plan, gaps=self._gaps, outcome=outcome, missing=missing)
+        return outcome, failed_install(self._bench, attempt, evidence)
 
     def _fallback(self) -> tuple[Install, ...]:
         """The requirements files where workers usually keep them, for a Dockerfile that installs by other means."""
