@@ -7,7 +7,7 @@ import signal
 import time
 
 from janitor.protocol.statuses import CheckStatus, ReportStatus
-from tests.integration.validator.conftest import SDK, handler
+from tests.integration.validator.conftest import DOCKERFILE, SDK, handler
 
 MARK = "plain-mark-of-the-validators-environment"
 NEVER = "threading.Event().wait()"
@@ -107,6 +107,7 @@ def test_strange_bytes_in_the_output_make_a_report_all_the_same(validate, make_w
 
 def test_deadline_during_the_build(validate, make_worker):
     files = {
+        "Dockerfile": DOCKERFILE.replace("COPY requirements.txt .", "COPY . ."),
         "requirements.txt": "./slow\n",
         "slow/setup.py": f"import threading, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{NEVER}\n",
     }
