@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from janitor.protocol.report import Check, Host
 from janitor.protocol.spec import ValidationSpec
 from janitor.validator.dockerfile.command import Command
-from janitor.validator.dockerfile.image_files import ImageFiles
+from janitor.validator.dockerfile.image_files import ImageFiles, StageFiles
 from janitor.validator.dockerfile.sources import BuildContext
 from janitor.validator.dockerfile.stages import Dockerfile
 from janitor.validator.engines.base import WorkerEngine
@@ -41,7 +41,8 @@ class Known:
     layout: Layout | None = None  # layout
     dockerfile: Dockerfile | None = None  # dockerfile_parse
     context: BuildContext | None = None  # dockerfile_parse
-    image_files: ImageFiles = field(default_factory=dict)  # dockerfile_parse
+    stage_files: Mapping[int, StageFiles] = field(default_factory=dict)  # dockerfile_parse: by the stage's index
+    image_files: ImageFiles = field(default_factory=dict)  # dockerfile_parse: those of the final stage
     command: Command | None = None  # dockerfile_parse
     disk_gigabytes: int | None = None  # hub_schema: containerDiskInGb
     load_balancer: bool = False  # hub_schema: endpointType LB; python_static: it answers /ping. It has no handler

@@ -10,7 +10,7 @@ import pytest
 from janitor.validator.dockerfile import sources
 from janitor.validator.dockerfile.command import makes_files, stage_command
 from janitor.validator.dockerfile.expand import expand
-from janitor.validator.dockerfile.image_files import copies_from_elsewhere, image_files
+from janitor.validator.dockerfile.image_files import ImageFiles, copies_from_elsewhere, stage_files
 from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, lex
 from janitor.validator.dockerfile.patterns import DockerIgnore
 from janitor.validator.dockerfile.python_version import python_version
@@ -20,6 +20,11 @@ from janitor.validator.dockerfile.stages import Run, floating_tag, parse_dockerf
 
 def parse(text: str, **build_args: str):
     return parse_dockerfile(text, build_args=build_args)
+
+
+def image_files(text: str, context: BuildContext) -> ImageFiles:
+    dockerfile = parse(text)
+    return stage_files(dockerfile, context)[dockerfile.final.index].files
 
 
 def command_of(text: str, files: dict[str, str] | None = None, override: str | None = None):
@@ -276,7 +281,7 @@ class TestContext:
             "FROM python:3.11\nWORKDIR /app\n"
             "COPY src .\nCOPY handler.py main.py\nCOPY --from=build /build/data.csv /data/\nADD builder/*.txt /reqs/\n"
         )
-        files = image_files(parse(text), context)
+        files = image_files(text, context)
         assert {name: str(source) for name, source in files.items()} == {
             "/app/rp_handler.py": "src/rp_handler.py",
             "/app/util/a.py": "src/util/a.py",
@@ -285,19 +290,28 @@ class TestContext:
             "/reqs/requirements.txt": "builder/requirements.txt",
         }
 
+    def test_an_instruction_sees_what_the_lines_before_it_copied(self, tree):
+        context = BuildContext(tree(self.FILES), DockerIgnore(""))
+        text = "FROM python:3.11\nCOPY handler.py /a.py\nRUN x\nCOPY handler.py data.csv /b/\nCOPY data.csv /a.py\n"
+        dockerfile = parse(text)
+        stage = stage_files(dockerfile, context)[dockerfile.final.index]
+        assert list(stage.before(2)) == []
+        assert list(stage.before(3)) == ["/a.py"]
+        assert list(stage.before(5)) == list(stage.files) == ["/a.py", "/b/handler.py", "/b/data.csv"]
+
     @pytest.mark.parametrize(
         ("base", "path"), [("runpod/base:0.6.2", "/workspace/handler.py"), ("python:3.11-slim", "/workspace")]
     )
     def test_later_workdir_tells_of_a_folder_of_the_base(self, tree, base, path):
         context = BuildContext(tree(self.FILES), DockerIgnore(""))
         text = f"FROM {base}\nCOPY handler.py /workspace\nWORKDIR /workspace\n"
-        assert list(image_files(parse(text), context)) == [path]
+        assert list(image_files(text, context)) == [path]
 
     def test_patterns_that_are_given_up_leave_the_content_unknown(self, tree, monkeypatch):
         monkeypatch.setattr(sources, "_MOST_SECONDS", -1.0)
         context = BuildContext(tree(self.FILES), DockerIgnore(""))
         assert context.is_sure
-        assert image_files(parse("FROM a\nCOPY *.py /\n"), context) == {}
+        assert image_files("FROM a\nCOPY *.py /\n", context) == {}
         assert not context.is_sure
 
     def test_copies_from_elsewhere_are_known(self):

@@ -13,7 +13,7 @@ from janitor.validator.bench import Bench, given
 from janitor.validator.checks.pip_redirections import lost_versions
 from janitor.validator.dockerfile.base_images import brings, is_bare
 from janitor.validator.dockerfile.command import Command, makes_files, stage_command
-from janitor.validator.dockerfile.image_files import ImageFiles, copies_from_elsewhere, image_files, inline_files
+from janitor.validator.dockerfile.image_files import ImageFiles, copies_from_elsewhere, inline_files, stage_files
 from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, lex
 from janitor.validator.dockerfile.sources import missing_sources, read_context
 from janitor.validator.dockerfile.stages import Dockerfile, Run, env_pairs, floating_tag, parse_dockerfile
@@ -59,8 +59,10 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
             bench.evidence.file("Dockerfile", text.encode()),
             spots=[_syntax_spot(str(layout.dockerfile), str(exc))],
         )
-    files = image_files(dockerfile, context)
-    bench.known.dockerfile, bench.known.context, bench.known.image_files = dockerfile, context, files
+    stages = stage_files(dockerfile, context)
+    files = stages[dockerfile.final.index].files
+    bench.known.dockerfile, bench.known.context = dockerfile, context
+    bench.known.stage_files, bench.known.image_files = stages, files
     inline = inline_files(dockerfile)
 
     def read(path: str) -> str | None:

@@ -42,11 +42,6 @@ class StageFiles:
         return dict(islice(self.files.items(), count))
 
 
-def image_files(dockerfile: Dockerfile, context: BuildContext) -> ImageFiles:
-    """The repository's files in the image of the final stage."""
-    return stage_files(dockerfile, context)[dockerfile.final.index].files
-
-
 def stage_files(dockerfile: Dockerfile, context: BuildContext) -> dict[int, StageFiles]:
     """The repository's files in each stage that is built, by the stage's index."""
     made: dict[int, ImageFiles] = {}

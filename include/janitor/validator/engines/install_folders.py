@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from janitor.validator.dockerfile.image_files import StageFiles, mounted_files, stage_files
+from janitor.validator.dockerfile.image_files import StageFiles, mounted_files
 from janitor.validator.dockerfile.sources import BuildContext
 from janitor.validator.dockerfile.steps import Dockerfile, Mount
 from janitor.validator.engines.image_folder import ImageFolder
@@ -25,19 +25,30 @@ class InstallFolders:
         image: The image's own folder.
         dockerfile: The Dockerfile.
         context: Its build context.
+        stages: The files of its stages, by the stage's index.
         source_root: The repository.
     """
 
     def __init__(
-        self, workspace: Workspace, image: ImageFolder, dockerfile: Dockerfile, context: BuildContext, source_root: Path
+        self,
+        *,
+        workspace: Workspace,
+        image: ImageFolder,
+        dockerfile: Dockerfile,
+        context: BuildContext,
+        stages: Mapping[int, StageFiles],
+        source_root: Path,
     ) -> None:
         self._workspace = workspace
         self._dockerfile = dockerfile
         self._context = context
         self._source_root = source_root
-        self._stages: Mapping[int, StageFiles] = stage_files(dockerfile, context)
+        self._stages = stages
         final = dockerfile.final
-        self._filled = {_key_of_image(dockerfile): _Filling(image, self._stages[final.index], {}, final.workdir)}
+        # By a stage's index and what is mounted; the image's own folder is that of the final stage without mounts.
+        self._filled: dict[tuple[int, tuple[Mount, ...]], _Filling] = {
+            (final.index, ()): _Filling(image, stages[final.index], {}, final.workdir)
+        }
 
     def of(self, install: Install) -> ImageFolder:
         """The folder that stands for what this installation sees.
@@ -64,10 +75,6 @@ class InstallFolders:
         """
         for filling in self._filled.values():
             filling.fill(self._source_root, before=None)
-
-
-def _key_of_image(dockerfile: Dockerfile) -> tuple[int, tuple[Mount, ...]]:
-    return (dockerfile.final.index, ())
 
 
 class _Filling:

@@ -99,7 +99,14 @@ class VenvEngine:
             )
         dockerfile = given(bench.known.dockerfile)
         tree = given(bench.known.tree)
-        folders = InstallFolders(bench.workspace, self._files, dockerfile, given(bench.known.context), tree.root)
+        folders = InstallFolders(
+            workspace=bench.workspace,
+            image=self._files,
+            dockerfile=dockerfile,
+            context=given(bench.known.context),
+            stages=bench.known.stage_files,
+            source_root=tree.root,
+        )
         plan = plan_installs(dockerfile, self.place.in_image)
         self._files.make_folder(dockerfile.final.workdir)
         installs = tuple(each for each in plan.attempts if not each.is_by_shell) or self._fallback()
