@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -47,7 +47,8 @@ def hide_memory() -> None:
         _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """End this process when its parent ends; safe between fork and exec."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
@@ -59,6 +60,7 @@ async def run_process(
     limit: timedelta,
     max_output: int,
     given: bytes | None = None,
+    confine: Callable[[], None] | None = None,
 ) -> ProcessResult:
     """Run a program to its end or to the limit.
 
@@ -68,10 +70,17 @@ async def run_process(
         limit: How long it may take.
         max_output: Bytes kept of each of its two outputs.
         given: Its standard input; None: nothing.
+        confine: Called in the new process before the program; it must be safe between fork and exec.
 
     Raises:
         OSError: It can't be started.
     """
+
+    def begin() -> None:
+        die_with_parent()
+        if confine is not None:
+            confine()
+
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         *argv,
@@ -81,7 +90,7 @@ async def run_process(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=_die_with_parent,  # calls one function of libc
+        preexec_fn=begin,  # calls functions of libc alone
         limit=_STREAM_BYTES,
     )
     out, err = CappedOutput(max_output), CappedOutput(max_output)
