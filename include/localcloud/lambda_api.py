@@ -7,6 +7,7 @@ import binascii
 import io
 import json
 import logging
+import re
 import threading
 import time
 import zipfile
@@ -20,7 +21,15 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.logs.models import logs_backends
 
-from localcloud.lambda_process import Function, FunctionProcesses, Outcome, log_group
+from localcloud.lambda_process import (
+    BROKEN_ZIP,
+    CodeError,
+    Function,
+    FunctionProcesses,
+    Outcome,
+    check_size,
+    log_group,
+)
 from localcloud.moto_pin import replace_attribute
 from localcloud.settings import ACCOUNT_ID
 
@@ -30,6 +39,8 @@ ASYNC_RETRIES = 2
 """Source: Lambda developer guide, "Asynchronous invocation"."""
 ASYNC_PAUSE_SECONDS = 1.0
 """Before the first repetition, and twice that before the second. AWS: one and two minutes."""
+NAME = re.compile(r"(arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:)?[A-Za-z0-9_-]{1,64}")
+"""Source: Lambda API reference, CreateFunction. It becomes part of log groups, of logs and of threads' names."""
 EVENT_LIMIT_BYTES = 6_291_456
 ASYNC_EVENT_LIMIT_BYTES = 1_048_576
 LOG_TAIL_BYTES = 4096
@@ -160,6 +171,10 @@ def _event(body: Any, limit: int) -> Any:
 
 
 def _check_spec(spec: dict[str, Any]) -> None:
+    name = str(spec.get("FunctionName"))
+    if not NAME.fullmatch(name):
+        message = f"Value {name!a} at 'functionName' failed to satisfy constraint: {NAME.pattern}"
+        raise LambdaClientError("ValidationException", message)
     runtime = spec.get("Runtime") or ""
     if not runtime.startswith(RUNTIME) or not spec.get("Handler"):
         raise LambdaClientError(
@@ -176,8 +191,10 @@ def _check_code(code: dict[str, Any]) -> None:
         return
     try:
         with zipfile.ZipFile(io.BytesIO(base64.b64decode(code["ZipFile"]))) as archive:
-            archive.namelist()
-    except (zipfile.BadZipFile, binascii.Error, ValueError) as exc:
+            check_size(archive)
+    except CodeError as exc:
+        raise LambdaClientError("InvalidParameterValueException", str(exc)) from exc
+    except (*BROKEN_ZIP, binascii.Error) as exc:
         message = "Could not unzip uploaded file. Please check your file, then try to upload again."
         raise LambdaClientError("InvalidParameterValueException", message) from exc
 

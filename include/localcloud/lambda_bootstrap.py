@@ -1,8 +1,7 @@
 """The first code of a function's process: runs one event through the handler, and writes down what came of it.
 
-It runs as a plain script (`python lambda_bootstrap.py RESULT_FILE`) with the function's code first on its path, so it
-imports only the standard library. The first line of its input is the invocation as JSON; the input stays open for as
-long as somebody waits, and when it reaches its end this process and all that it started end too.
+It runs as a plain script (`python lambda_bootstrap.py ORDER_FILE RESULT_FILE`) with the function's code first on its
+path, so it imports only the standard library.
 
 Source of the error shapes: Lambda developer guide, "Lambda function handler errors in Python".
 """
@@ -13,13 +12,17 @@ import contextlib
 import importlib
 import json
 import os
-import signal
+import resource
 import sys
-import threading
 import time
 import traceback
 from pathlib import Path
 from typing import Any
+
+INTERPRETER_MB = 512
+"""What the interpreter, its libraries and the stacks of its threads may take beyond the function's memory."""
+FILE_LIMIT_BYTES = 512 * 1024 * 1024
+"""One file. Source: Lambda developer guide, "Ephemeral storage", its default."""
 
 
 class Context:
@@ -87,26 +90,23 @@ def failure(invocation: dict[str, Any], kind: str, message: str, trace: list[str
     return {"payload": json.dumps(error), "error": "Unhandled"}
 
 
-def end_with_input() -> None:
-    """Wait until nobody waits for this process any more; then end it, and what it has started."""
-    with contextlib.suppress(OSError):
-        while os.read(0, 4096):
-            pass
-    os.killpg(0, signal.SIGKILL)
-
-
-def read_invocation() -> dict[str, Any]:
-    """The first line of the input, byte by byte: what follows is not for this function."""
-    with os.fdopen(os.dup(0), "rb", buffering=0) as source:
-        data = source.readline()
-    invocation: dict[str, Any] = json.loads(data)
-    return invocation
+def limit_resources(memory_mb: int) -> None:
+    """Bound what each process of the function may take."""
+    limits = (
+        (resource.RLIMIT_DATA, (memory_mb + INTERPRETER_MB) * 1024 * 1024),
+        (resource.RLIMIT_FSIZE, FILE_LIMIT_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    )
+    for kind, most in limits:
+        with contextlib.suppress(OSError, ValueError):  # the user's own limit is lower
+            resource.setrlimit(kind, (most, most))
 
 
 def main() -> None:
-    result_file = Path(sys.argv[1])
-    invocation = read_invocation()
-    threading.Thread(target=end_with_input, daemon=True).start()
+    order_file, result_file = Path(sys.argv[1]), Path(sys.argv[2])
+    invocation = json.loads(order_file.read_bytes())
+    order_file.unlink()
+    limit_resources(invocation["memory_mb"])
     sys.path[0] = invocation["code"]  # instead of this script's own folder
     result = run(invocation)
     sys.stdout.flush()

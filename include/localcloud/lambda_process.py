@@ -1,30 +1,36 @@
-"""One invocation of a function: a process of its own, with a time limit, and its output kept.
+"""One invocation of a function: a box of its own, with limits on time, memory, files and output, and its output kept.
 
-A process and everything in its group ends with the invocation, and with the local cloud. It is no sandbox: its
-processes run as the user that runs the local cloud.
+All that it starts ends with the invocation and with the local cloud, in whatever session it hides. What it leaves is
+read as another's: neither a pipe nor a link nor words in place of a result hold up or end the local cloud. It is no
+sandbox: its processes run as the user that runs the local cloud.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
 import logging
 import os
-import shutil
 import signal
-import subprocess
+import stat
 import sys
 import threading
 import time
 import uuid
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+
+from localcloud.box.containment import Containment
+from localcloud.box.layout import POWER_PIPE, PROGRAMS
+from localcloud.box.process import ProcessRuntime
+from localcloud.box.runtime import Box, BoxCommand, BoxSpec, CommandEnded, Ending, Gone
+from localcloud.trees import remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +40,16 @@ OUTPUT_LIMIT_BYTES = 1 << 20
 """What is kept of an invocation's output."""
 RESPONSE_LIMIT_BYTES = 6_291_556
 """Source: Lambda developer guide, "Lambda quotas"."""
-END_SECONDS = 5
+RESULT_LIMIT_BYTES = 2 * RESPONSE_LIMIT_BYTES + 65_536
+"""A result is JSON in JSON, which at most doubles it."""
+UNPACKED_LIMIT_BYTES = 262_144_000
+"""Source: Lambda developer guide, "Lambda quotas"."""
+UNPACKED_LIMIT_FILES = 50_000
+BEGIN = timedelta(seconds=10)
+"""For a box to begin, beyond the function's own time."""
+END = timedelta(seconds=20)
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+"""What reading an archive raises for what is in it: encrypted, cut, of an unknown method, with impossible names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,49 +81,57 @@ class Outcome:
     duration: timedelta
 
 
+class CodeError(Exception):
+    """The code can't be unpacked; the message says why."""
+
+
 class FunctionProcesses:
     """Runs functions, a few at a time.
 
     Args:
-        folder: for unpacked code and the files of running invocations.
+        folder: for the code and the files of running invocations.
         environment: what every function's environment has, besides its own variables.
+        containment: how an invocation's processes are held together.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], containment: Containment) -> None:
         self._folder = folder
         self._environment = dict(environment)
+        self._runtime = ProcessRuntime(containment)
         self._places = threading.BoundedSemaphore(CONCURRENT_INVOCATIONS)
-        self._unpacking = threading.Lock()
-        shutil.rmtree(folder, ignore_errors=True)  # of an earlier run
+        remove_tree(folder)  # of an earlier run
 
     def invoke(self, function: Function, event: Any) -> Outcome:
         """Run the handler with an event, and wait for it. Never raises for what the function does."""
         with self._places:
             request_id = str(uuid.uuid4())
-            scratch = self._folder / "running" / request_id
-            (scratch / "tmp").mkdir(parents=True)
+            scratch = self._folder / request_id
+            for name in ("tmp", "code", PROGRAMS, Path(POWER_PIPE).parent):
+                (scratch / name).mkdir(parents=True)
+            scratch.chmod(0o700)
+            os.mkfifo(scratch / POWER_PIPE, 0o600)
             try:
                 return self._run(function, event, request_id, scratch)
             finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+                if not remove_tree(scratch):
+                    log.warning("function %s: %s could not be removed", function.name, scratch)
 
     def _run(self, function: Function, event: Any, request_id: str, scratch: Path) -> Outcome:
         begun = time.monotonic()
         stream = log_stream(function, datetime.now(timezone.utc))
-        result: dict[str, Any] = {}
         try:
-            code = self._unpacked(function)
-        except (zipfile.BadZipFile, OSError) as exc:
+            unpack(function.code, scratch / "code")
+            (scratch / "order").write_bytes(self._order(function, event, request_id, scratch / "code", stream))
+            box = self._runtime.start(
+                BoxSpec(instance_id=request_id, root=scratch, environment=self._variables(function, scratch))
+            )
+        except (CodeError, OSError) as exc:
             result = _failure(request_id, "Runtime.InvalidZip", f"the code can't be unpacked: {exc}")
-        output = scratch / "output"
-        output.touch()
-        if not result:
-            order = self._order(function, event, request_id, code, stream)
-            result = self._wait(self._start(function, code, scratch), order, function, request_id, scratch / "result")
-        payload = result["payload"].encode()
+        else:
+            result = _result(_ended(box, self._command(function, scratch)), function, request_id, scratch / "result")
+        payload = result["payload"].encode(errors="replace")
         if len(payload) > RESPONSE_LIMIT_BYTES:
-            message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes)."
-            result = _failure(request_id, "Function.ResponseSizeTooLarge", message)
+            result = _too_large(request_id)
             payload = result["payload"].encode()
         duration = timedelta(seconds=time.monotonic() - begun)
         return Outcome(
@@ -116,7 +139,7 @@ class FunctionProcesses:
             payload=payload,
             error=result.get("error"),
             log_stream=stream,
-            output=self._log(function, request_id, output, result, duration),
+            output=self._log(function, request_id, scratch / "output", result, duration),
             duration=duration,
         )
 
@@ -137,8 +160,8 @@ class FunctionProcesses:
         }
         return json.dumps(order).encode() + b"\n"
 
-    def _start(self, function: Function, code: Path, scratch: Path) -> subprocess.Popen[bytes]:
-        environment = {
+    def _variables(self, function: Function, scratch: Path) -> dict[str, str]:
+        return {
             **function.variables,
             **self._environment,
             "AWS_REGION": function.region,
@@ -147,7 +170,7 @@ class FunctionProcesses:
             "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
             "AWS_LAMBDA_LOG_GROUP_NAME": log_group(function.name),
-            "LAMBDA_TASK_ROOT": str(code),
+            "LAMBDA_TASK_ROOT": str(scratch / "code"),
             "_HANDLER": function.handler,
             # Else AWS's SDKs would read the settings of the user that runs the local cloud.
             "HOME": str(scratch),
@@ -155,67 +178,22 @@ class FunctionProcesses:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
         }
-        with (scratch / "output").open("ab") as output:
-            return subprocess.Popen(
-                [sys.executable, str(BOOTSTRAP), str(scratch / "result")],
-                env=environment,
-                cwd=code,
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
 
     @staticmethod
-    def _wait(
-        process: subprocess.Popen[bytes], order: bytes, function: Function, request_id: str, result: Path
-    ) -> dict[str, Any]:
-        assert process.stdin is not None
-        limit = function.timeout.total_seconds()
-        try:
-            with contextlib.suppress(BrokenPipeError):  # it has ended already: its exit code says so
-                process.stdin.write(order)
-                process.stdin.flush()
-            code = process.wait(limit)
-        except subprocess.TimeoutExpired:
-            return _failure(
-                request_id,
-                "Sandbox.Timedout",
-                f"RequestId: {request_id} Error: Task timed out after {limit:.2f} seconds",
-            )
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)  # also what it has left behind
-            with contextlib.suppress(OSError):
-                process.stdin.close()
-            process.wait(END_SECONDS)
-        if result.exists():
-            data: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
-            return data
-        status = f"signal: {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-        message = f"RequestId: {request_id} Error: Runtime exited with error: {status}"
-        return _failure(request_id, "Runtime.ExitError", message)
-
-    def _unpacked(self, function: Function) -> Path:
-        """The folder with a version of the code; unpacked once, and shared by its invocations."""
-        name = function.code_sha256.translate(str.maketrans("+/=", "-__"))
-        folder = self._folder / "code" / name
-        with self._unpacking:
-            if not folder.exists():
-                fresh = folder.with_suffix(".part")
-                shutil.rmtree(fresh, ignore_errors=True)
-                with zipfile.ZipFile(io.BytesIO(function.code)) as archive:
-                    archive.extractall(fresh)  # which keeps members inside the folder
-                fresh.rename(folder)
-        return folder
+    def _command(function: Function, scratch: Path) -> BoxCommand:
+        return BoxCommand(
+            command_id="handler",
+            argv=(sys.executable, str(BOOTSTRAP), str(scratch / "order"), str(scratch / "result")),
+            directory=scratch / "code",
+            outputs=(scratch / "output",),
+            output_limit_bytes=OUTPUT_LIMIT_BYTES,
+            limit=function.timeout,
+        )
 
     @staticmethod
     def _log(function: Function, request_id: str, output: Path, result: dict[str, Any], duration: timedelta) -> str:
         """What CloudWatch shows of an invocation. Source: Lambda developer guide, "Working with logs"."""
-        with output.open("rb") as file:
-            text = file.read(OUTPUT_LIMIT_BYTES).decode(errors="replace")
-        if output.stat().st_size > OUTPUT_LIMIT_BYTES:
-            text += f"\n[localcloud: output cut after {OUTPUT_LIMIT_BYTES} bytes]"
+        text = (_read(output, OUTPUT_LIMIT_BYTES + 100) or b"").decode(errors="replace")
         if result.get("unseen"):  # the function itself could not say it
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             text = f"{text.rstrip()}\n{now} {result['unseen']}\n"
@@ -227,6 +205,102 @@ class FunctionProcesses:
             f"REPORT RequestId: {request_id}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory_mb} MB",
         ]
         return "\n".join(line for line in lines if line)
+
+
+def unpack(code: bytes, folder: Path) -> None:
+    """Unpack a function's code; every member stays inside the folder, and a link becomes a plain file.
+
+    Raises:
+        CodeError: it is no archive that can be read, or it holds more than Lambda takes.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(code)) as archive:
+            check_size(archive)
+            archive.extractall(folder)
+    except BROKEN_ZIP as exc:
+        raise CodeError(str(exc) or type(exc).__name__) from exc
+
+
+def check_size(archive: zipfile.ZipFile) -> None:
+    """Refuse an archive that holds more than Lambda takes; nothing is unpacked, and no member yields more than it says.
+
+    Raises:
+        CodeError: the message is Lambda's.
+    """
+    members = archive.infolist()
+    if sum(member.file_size for member in members) > UNPACKED_LIMIT_BYTES or len(members) > UNPACKED_LIMIT_FILES:
+        raise CodeError(f"Unzipped size must be smaller than {UNPACKED_LIMIT_BYTES} bytes")
+
+
+def _ended(box: Box, command: BoxCommand) -> CommandEnded | None:
+    """Run a box's only command, and end the box; None where it ended without a word of the command."""
+    assert command.limit is not None
+    ended = None
+    deadline = time.monotonic() + (command.limit + BEGIN).total_seconds()
+    try:
+        box.run(command)
+        while ended is None and (left := deadline - time.monotonic()) > 0:
+            event = box.next_event(timedelta(seconds=left))
+            if isinstance(event, Gone):
+                return None
+            ended = event if isinstance(event, CommandEnded) else None
+        return ended
+    finally:
+        box.end(timedelta(0))
+        deadline = time.monotonic() + END.total_seconds()
+        while (left := deadline - time.monotonic()) > 0 and not isinstance(
+            box.next_event(timedelta(seconds=left)), Gone
+        ):
+            continue
+
+
+def _result(ended: CommandEnded | None, function: Function, request_id: str, result: Path) -> dict[str, Any]:
+    if ended is None or ended.ending is not Ending.EXITED:
+        seconds = function.timeout.total_seconds()
+        message = f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds"
+        return _failure(request_id, "Sandbox.Timedout", message)
+    written = _read(result, RESULT_LIMIT_BYTES + 1)
+    if written is not None and len(written) > RESULT_LIMIT_BYTES:
+        return _too_large(request_id)
+    if written is not None and (found := _parsed(written)) is not None:
+        return found
+    code = ended.exit_code
+    known = {int(number): number.name for number in signal.Signals}
+    status = f"signal: {known[code - 128]}" if code - 128 in known else f"exit status {code}"
+    return _failure(
+        request_id, "Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {status}"
+    )
+
+
+def _parsed(written: bytes) -> dict[str, Any] | None:
+    """What the bootstrap wrote; None for anything else, which a handler may have put in its place."""
+    try:
+        data = json.loads(written)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict) or not isinstance(data.get("payload"), str):
+        return None
+    return {"payload": data["payload"], **({"error": "Unhandled"} if data.get("error") else {})}
+
+
+def _read(path: Path, most: int) -> bytes | None:
+    """The beginning of a plain file; None for anything else, above all a pipe, which would never end."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(handle)
+
+
+def _too_large(request_id: str) -> dict[str, Any]:
+    message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes)."
+    return _failure(request_id, "Function.ResponseSizeTooLarge", message)
 
 
 def _failure(request_id: str, kind: str, message: str) -> dict[str, Any]:

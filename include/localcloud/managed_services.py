@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localcloud.box.containment import Containment
 from localcloud.definitions_disk import Definitions, DefinitionsDisk
 from localcloud.internal_api import InternalApi
 from localcloud.lambda_process import Outcome
@@ -39,10 +40,12 @@ class ManagedServices:
         home: the local cloud's folder.
         key: the local cloud's own; functions act with it.
         endpoint_url: where functions find the local cloud.
+        containment: how the processes of functions are held together.
     """
 
-    def __init__(self, home: Path, key: Key, endpoint_url: str) -> None:
+    def __init__(self, home: Path, key: Key, endpoint_url: str, containment: Containment) -> None:
         self._home = home
+        self._containment = containment
         self._key = key
         self._endpoint_url = endpoint_url
         self._disk = DefinitionsDisk(home / "definitions")
@@ -117,7 +120,7 @@ class ManagedServices:
         from localcloud.lambda_process import FunctionProcesses  # noqa: PLC0415
 
         environment = function_environment(self._endpoint_url, self._key.access_key_id, self._key.secret_access_key)
-        processes = FunctionProcesses(self._home / "functions", environment)
+        processes = FunctionProcesses(self._home / "functions", environment, self._containment)
         lambda_api.install(lambda_api.LambdaService(processes, self._measure))
         return _definitions(lambda_backends, lambda_api)
 

@@ -75,7 +75,7 @@ def serve(settings: Settings) -> None:
     runtime = ProcessRuntime(containment)
     fleet = ec2_instances.InstanceFleet(settings, runtime, faults)
     logs = install_patches(settings.home, fleet, faults)
-    services = ManagedServices(settings.home, key, f"http://{LOOPBACK}:{settings.port}")
+    services = ManagedServices(settings.home, key, f"http://{LOOPBACK}:{settings.port}", containment)
     own = OwnEndpoints(faults, fleet.interrupt)
     application = Application(
         faults, lambda: health(runtime.name, fleet), own, before=services.prepare, after=services.keep

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import textwrap
 import zipfile
-from pathlib import Path
 from typing import Any
 
 from tests.support.cloud import unique
@@ -58,13 +56,3 @@ def log_lines(server: LocalCloudServer, function_arn: str) -> list[str]:
     if not logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
         return []
     return [event["message"] for event in logs.filter_log_events(logGroupName=name)["events"]]
-
-
-def alive(pid: int) -> bool:
-    """Whether a process is there, and no zombie that nobody has waited for."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"

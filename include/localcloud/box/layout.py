@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud.trees import remove_tree
+
 POWER_PIPE = "run/power"
 PROGRAMS = "bin"
 
@@ -133,7 +135,7 @@ class BoxFiles:
 
     def remove_disk(self) -> None:
         """Remove what goes with the machine."""
-        shutil.rmtree(self.root, ignore_errors=True)
+        remove_tree(self.root)
 
 
 def one_after_the_other(programs: Sequence[Path]) -> list[str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.cloud import Cloud, eventually
-from tests.support.functions import alive, log_lines, make_function
+from tests.support.cloud import Cloud, eventually, processes_with
+from tests.support.functions import log_lines, make_function
 from tests.support.localcloud_server import LocalCloudServer
 
 pytestmark = pytest.mark.local_only
@@ -129,25 +130,23 @@ def test_definitions_survive_a_kill(tmp_path: Path) -> None:
 
 
 def test_functions_die_with_the_cloud(tmp_path: Path) -> None:
+    mark = f"303.{time.time_ns() % 10**9}"
     with LocalCloudServer(tmp_path / "home") as server:
         function = make_function(
             server,
             """
-            import os, subprocess, time
+            import subprocess, sys, time
             def handler(event, context):
-                pids = [os.getpid(), subprocess.Popen(["sleep", "300"]).pid]
-                with open(event["file"], "w") as file:
-                    print(*pids, file=file)
-                time.sleep(300)
+                subprocess.Popen(["sleep", event["mark"]])
+                subprocess.run([sys.executable, "-c", "import time; time.sleep(300)", event["mark"]])
             """,
             Timeout=300,
         )
-        file = tmp_path / "pids"
-        payload = json.dumps({"file": str(file)}).encode()
+        payload = json.dumps({"mark": mark}).encode()
         server.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
-        pids = eventually("both run", lambda: file.exists() and [int(pid) for pid in file.read_text().split()])
+        eventually("both run", lambda: len(processes_with(mark)) == 2)
         server.kill()
-        eventually("both gone", lambda: not any(alive(pid) for pid in pids))
+        eventually("both gone", lambda: not processes_with(mark))
 
 
 def test_unreadable_definitions_are_left_out(tmp_path: Path) -> None:

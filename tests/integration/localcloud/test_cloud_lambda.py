@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.cloud import Cloud, error_code, eventually
-from tests.support.functions import alive, log_lines, make_function, make_role, zipped
+from tests.support.cloud import Cloud, error_code, eventually, processes_with
+from tests.support.functions import log_lines, make_function, make_role, zipped
 from tests.support.localcloud_server import LocalCloudServer
 
 pytestmark = pytest.mark.local_only
@@ -84,23 +85,24 @@ def test_errors_have_lambdas_shape(server: LocalCloudServer, source: str, kind: 
 
 
 def test_time_limit_ends_the_function_and_what_it_started(server: LocalCloudServer) -> None:
+    mark = f"304.{time.time_ns() % 10**9}"
     arn = make_function(
         server,
         """
         import subprocess, time
         def handler(event, context):
-            print("child", subprocess.Popen(["sleep", "300"]).pid)
+            print("child", subprocess.Popen(["sleep", event]).args)
             time.sleep(300)
         """,
-        Timeout=1,
+        Timeout=2,
     )
-    payload, error, _ = invoke(server, arn)
+    payload, error, _ = invoke(server, arn, mark)
     assert (error, payload["errorType"]) == ("Unhandled", "Sandbox.Timedout")
-    assert "Task timed out after 1.00 seconds" in payload["errorMessage"]
+    assert "Task timed out after 2.00 seconds" in payload["errorMessage"]
     lines = eventually("its log", lambda: log_lines(server, arn))
     assert any("Task timed out" in line for line in lines)
-    child = int(next(line for line in lines if line.startswith("child")).split()[1])
-    eventually("child ended", lambda: not alive(child))
+    assert any(line.startswith("child") and mark in line for line in lines)
+    eventually("child ended", lambda: not processes_with(mark))
 
 
 def test_output_goes_to_the_log_group_and_the_tail(server: LocalCloudServer) -> None:
