@@ -85,7 +85,31 @@ def test_container_has_nothing(in_sandbox, monkeypatch):
     assert "eth0" not in net.stdout
     assert "Network is unreachable" in net.stderr
     assert write.stdout == "kept\n/workspace\n"
-    assert write.stderr.count("Permission denied") == 2
+    assert write.stderr.count("Permission denied") + write.stderr.count("Read-only file system") == 2
+
+
+def test_nothing_of_a_container_is_on_the_machines_disk(in_sandbox, docker_host):  # noqa: F811
+    places = "/tmp /var/tmp /dev/shm /workspace"
+    flood = f"for place in {places}; do head -c 2500000000 /dev/zero > $place/big; rm $place/big; done; true"
+    writable, flooded, after = in_sandbox(
+        "find / -xdev -type d -writable -not -path '/proc/*' 2>/dev/null; echo echo ran > script; sh script",
+        flood,
+        "cat app.sh",
+    )
+    assert set(writable.stdout.split()) <= {*places.split(), "ran"}, writable
+    assert writable.stdout.endswith("ran\n")
+    assert flooded.stderr.count("No space left on device") == 4, flooded
+    assert after.stdout == "echo hello from the app\n"
+
+
+def test_control_socket_of_the_engine_and_other_containers_are_out_of_reach(in_sandbox, settings):
+    socket = settings.docker.get("DOCKER_HOST", "").removeprefix("unix://")
+    looks, ended = in_sandbox(
+        f"ls -la {socket} /run/docker* /var/run/docker* /run/containerd* 2>/dev/null; find / -xdev -type s 2>/dev/null",
+        "kill -9 1; kill -TERM 1; kill -9 -1",
+    )
+    assert looks.stdout == ""
+    assert ended.exit_code != 0
 
 
 def test_tools_read_through_the_container(in_sandbox, checkout, tmp_path):
