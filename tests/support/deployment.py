@@ -30,6 +30,7 @@ def environment(database: TestDatabase, tmp_path: Path) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "JANITOR_STACK": "external",
+        "JANITOR_ENGINE": "docker",
         "JANITOR_STATE_DIR": str(tmp_path / "state"),
         "JANITOR_DEPLOYMENT": f"test-{uuid4().hex[:8]}",
         "JANITOR_DATABASE_URL": database.writer_url,

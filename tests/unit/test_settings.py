@@ -40,6 +40,7 @@ def test_committed_environments_load() -> None:
     for name in ("dev", "prod"):
         settings = load_settings(name, environ={"JANITOR_BUCKET": "b"}, project_root=root)
         assert settings.stack is StackKind.EXTERNAL
+        assert settings.engine is EngineChoice.DOCKER
         assert settings.deployment == name
         assert settings.aws_access_key_id is None
         assert settings.aws_endpoint_url is None
@@ -146,6 +147,22 @@ def test_a_schedule_is_taken_only_if_airflow_takes_it(root: Path, given: str) ->
         load(root, "dev", JANITOR_SCHEDULE=given)
     with pytest.raises(SettingsError, match="JANITOR_SCHEDULE"):
         load_dag_settings({"JANITOR_SCHEDULE": given})
+
+
+@pytest.mark.parametrize("engine", ["auto", "venv"])
+def test_only_an_embedded_stack_may_do_without_containers(root: Path, engine: str) -> None:
+    write(root, "dev", EXTERNAL)
+    write(root, "local", EMBEDDED)
+    assert load(root, "local", JANITOR_ENGINE=engine).engine is EngineChoice(engine)
+    assert load(root, "dev", JANITOR_ENGINE="docker").engine is EngineChoice.DOCKER
+    with pytest.raises(SettingsError, match=rf"JANITOR_ENGINE \(process environment\): {engine} is for the embedded"):
+        load(root, "dev", JANITOR_ENGINE=engine)
+
+
+@pytest.mark.parametrize("text", [EMBEDDED, EXTERNAL, EXTERNAL.replace("JANITOR_STACK=external\n", "")])
+def test_an_engine_that_nobody_names_is_docker(root: Path, text: str) -> None:
+    write(root, "dev", text)
+    assert load(root, "dev").engine is EngineChoice.DOCKER
 
 
 def test_every_problem_is_named_with_variable_and_source(root: Path) -> None:

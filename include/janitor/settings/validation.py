@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
+from pydantic import ValidationInfo, field_validator
+
 from janitor.protocol.statuses import EngineChoice
-from janitor.settings.deployment import DeploymentSettings
+from janitor.settings.deployment import DeploymentSettings, StackKind
 from janitor.settings.variables import Seconds, Variable
 
 
 class ValidationSettings(DeploymentSettings):
     """Engine and waiting."""
 
-    engine: Annotated[EngineChoice, Variable("JANITOR_ENGINE")] = EngineChoice.AUTO
+    engine: Annotated[EngineChoice, Variable("JANITOR_ENGINE")] = EngineChoice.DOCKER
+    """What a repository is built and run in. Only an embedded stack may do without containers."""
     poll_interval: Annotated[Seconds, Variable("JANITOR_POLL_INTERVAL_SECONDS")] = timedelta(seconds=15)
     """Pause between two looks at commands and instances."""
     worker_wait: Annotated[Seconds, Variable("JANITOR_WORKER_WAIT_SECONDS")] = timedelta(seconds=20)
@@ -22,3 +25,15 @@ class ValidationSettings(DeploymentSettings):
     """How long `launch` waits in its worker for a free place before it defers."""
     online_timeout: Annotated[Seconds, Variable("JANITOR_ONLINE_TIMEOUT_SECONDS")] = timedelta(seconds=300)
     """How long an instance may take from launch until SSM reaches it."""
+
+    @field_validator("engine")
+    @classmethod
+    def _contained_outside_the_embedded_stack(cls, engine: EngineChoice, info: ValidationInfo) -> EngineChoice:
+        """Refuse an engine that would run repositories as the validator's user on a machine with a cloud's rights."""
+        stack = info.data.get("stack", StackKind.EXTERNAL)
+        if engine is not EngineChoice.DOCKER and stack is not StackKind.EMBEDDED:
+            raise ValueError(
+                f"{engine.value} is for the embedded stack alone, as it can run a repository without a container; "
+                "say docker, and install Docker in the image of the instances"
+            )
+        return engine

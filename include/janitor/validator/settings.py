@@ -47,6 +47,8 @@ class Settings:
     """Hosts of a private network that the network checks may ask, such as a registry's; others they leave alone."""
     build_limit: timedelta = timedelta(minutes=90)
     """How long an image may take to build; the spec's deadline may come before."""
+    docker_wait: timedelta = timedelta(seconds=90)
+    """How long a Docker engine that is demanded may take until it answers: it starts with its machine."""
     container_memory_bytes: int | None = None
     """Most memory for a worker's container; None leaves it nearly all that the machine has."""
     cuda_image: str | None = None
@@ -75,6 +77,7 @@ class Settings:
             installer={name: value for name, value in env.items() if name.startswith(_INSTALLER_PREFIXES)},
             docker=_named(env, _DOCKER),
             build_limit=_minutes(env.get("JANITOR_BUILD_LIMIT_MINUTES"), cls.build_limit),
+            docker_wait=_seconds(env.get("JANITOR_DOCKER_WAIT_SECONDS"), cls.docker_wait),
             container_memory_bytes=_mebibytes(env.get("JANITOR_CONTAINER_MEMORY_MIB")),
             cuda_image=env.get("JANITOR_CUDA_IMAGE") or None,
             private_hosts=frozenset(env.get("JANITOR_PRIVATE_HOSTS", "").replace(",", " ").lower().split()),
@@ -88,6 +91,15 @@ def _minutes(text: str | None, default: timedelta) -> timedelta:
     except ValueError:
         return default
     return timedelta(minutes=minutes) if 0 < minutes < 60 * 24 else default
+
+
+def _seconds(text: str | None, default: timedelta) -> timedelta:
+    """A number of seconds, none included; anything else leaves the default."""
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return default
+    return timedelta(seconds=seconds) if 0 <= seconds < 60 * 60 else default
 
 
 def _mebibytes(text: str | None) -> int | None:

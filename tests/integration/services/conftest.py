@@ -32,6 +32,7 @@ def services_settings(
     values = {
         "PATH": os.environ["PATH"],
         "JANITOR_STACK": "external",
+        "JANITOR_ENGINE": "docker",
         "JANITOR_STATE_DIR": str(tmp_path_factory.mktemp("state")),
         "JANITOR_DEPLOYMENT": "services-test",
         "JANITOR_DATABASE_URL": database.writer_url,

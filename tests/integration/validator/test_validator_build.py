@@ -105,7 +105,8 @@ class TestStatic:
         assert result.report.gpu_available is False
 
     def test_docker_that_is_demanded_and_not_there(self, validate, make_worker):
-        result = validate(make_worker(DOES_NOTHING), engine="docker", environment={"DOCKER_HOST": "tcp://127.0.0.1:9"})
+        environment = {"DOCKER_HOST": "tcp://127.0.0.1:9", "JANITOR_DOCKER_WAIT_SECONDS": "3"}
+        result = validate(make_worker(DOES_NOTHING), engine="docker", environment=environment)
         assert (result.status, result.reason) == (ReportStatus.ERROR, ("host", "engine_missing"))
 
 

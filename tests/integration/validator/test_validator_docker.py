@@ -204,7 +204,7 @@ def test_terminated_validator_leaves_no_container(start_validator, docker_host, 
 
 
 def test_without_an_engine_a_spec_that_asks_for_one_is_an_error(validate, make_repository):
-    environment = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    environment = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "JANITOR_DOCKER_WAIT_SECONDS": "3"}
     result = validate(make_repository(like="echo-worker"), engine="docker", environment=environment)
     assert (result.status, result.reason) == (ReportStatus.ERROR, ("host", "engine_missing"))
 

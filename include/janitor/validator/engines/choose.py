@@ -1,7 +1,12 @@
-"""Chooses the engine: docker where one answers, else a Python environment."""
+"""Chooses the engine: the one that the spec demands; where it leaves the choice, docker where one answers.
+
+Invariant: a spec that demands docker never gets another engine, whatever this machine has.
+"""
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from janitor.protocol.statuses import EngineChoice
@@ -9,13 +14,16 @@ from janitor.validator.engines.base import EngineError, WorkerEngine
 
 if TYPE_CHECKING:
     from janitor.validator.bench import Bench
+    from janitor.validator.engines.docker_client import DockerClient
+
+_PAUSE = timedelta(seconds=2)
 
 
 def choose_engine(bench: Bench) -> WorkerEngine:
     """The engine that the spec asks for, or the one that this machine has.
 
     Raises:
-        EngineError: The spec asks for docker and no Docker engine answers.
+        EngineError: The spec asks for docker and no Docker engine answers, waited for it included.
     """
     from janitor.validator.engines.docker import DockerEngine  # noqa: PLC0415  # not needed by most
     from janitor.validator.engines.docker_client import DockerClient  # noqa: PLC0415
@@ -25,8 +33,22 @@ def choose_engine(bench: Bench) -> WorkerEngine:
     if choice is EngineChoice.VENV:
         return VenvEngine(bench)
     client = DockerClient(bench.settings)
-    if why_not := client.why_not():
-        if choice is EngineChoice.DOCKER:
-            raise EngineError(f"no Docker engine can be used: {why_not}")
+    if choice is EngineChoice.DOCKER:
+        _wait_for(client, min(bench.settings.docker_wait, bench.interrupts.remaining()))
+    elif client.why_not():
         return VenvEngine(bench)
     return DockerEngine(bench, client)
+
+
+def _wait_for(client: DockerClient, limit: timedelta) -> None:
+    """Wait for an engine that starts with its machine; one whose command isn't even installed won't come.
+
+    Raises:
+        EngineError: None answers in time.
+    """
+    began = time.monotonic()
+    while why_not := client.why_not():
+        waited = time.monotonic() - began
+        if not client.is_installed or waited + _PAUSE.total_seconds() > limit.total_seconds():
+            raise EngineError(f"no Docker engine can be used, waited for {waited:.0f} s: {why_not}")
+        time.sleep(_PAUSE.total_seconds())

@@ -78,6 +78,11 @@ class DockerClient:
             reasons.append(reason)
         return "; ".join(dict.fromkeys(reasons))
 
+    @property
+    def is_installed(self) -> bool:
+        """Whether there is a docker command at all, so that an engine may still come."""
+        return bool(self._candidates())
+
     def _candidates(self) -> list[str]:
         """Every docker command on PATH, in its order, each once."""
         found: dict[str, str] = {}

@@ -1,0 +1,89 @@
+"""Which engine a validation gets, and that a demanded one is never replaced."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from janitor.protocol.spec import RepositorySpec, ValidationSpec
+from janitor.protocol.statuses import CheckStatus, Engine, EngineChoice
+from janitor.validator.bench import Bench
+from janitor.validator.checks.host import check_host
+from janitor.validator.engines.base import EngineError
+from janitor.validator.engines.choose import choose_engine
+from janitor.validator.findings import EvidenceMaker
+from janitor.validator.interrupts import Interrupts
+from janitor.validator.journal import Journal
+from janitor.validator.redaction import Redactor
+from janitor.validator.settings import Settings
+from janitor.validator.workspace import Workspace
+
+DEAD = "echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.' >&2; exit 1"
+"""What the docker command says before its engine has started."""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Callable[..., Bench]:
+    """Makes a bench whose machine has this docker command, or none."""
+
+    def make(choice: EngineChoice, docker: str | None, *, wait: str = "0") -> Bench:
+        programs = tmp_path / "bin"
+        programs.mkdir()
+        if docker is not None:
+            (programs / "docker").write_text(f"#!/bin/sh\n{docker}\n")
+            (programs / "docker").chmod(0o755)
+        redactor, deadline = Redactor(), datetime.now(timezone.utc) + timedelta(minutes=5)
+        path = f"{programs}:/usr/bin:/bin" if docker is not None else str(programs)
+        environment = {"PATH": path, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+        return Bench(
+            spec=ValidationSpec(
+                validation_id=str(uuid.uuid4()),
+                run_id=str(uuid.uuid4()),
+                repository=RepositorySpec(name="w", organization="o", url="https://example.org/w.git"),
+                prompt="p",
+                gpu_required=False,
+                engine=choice,
+                deadline=deadline,
+                grace=timedelta(0),
+            ),
+            settings=Settings.from_environment({**environment, "JANITOR_DOCKER_WAIT_SECONDS": wait}),
+            workspace=Workspace.make(tmp_path),
+            journal=Journal(redactor),
+            evidence=EvidenceMaker(redactor),
+            interrupts=Interrupts(deadline),
+        )
+
+    return make
+
+
+def test_dead_docker_is_never_replaced_where_docker_is_demanded(bench):
+    made = bench(EngineChoice.DOCKER, DEAD, wait="3")
+    began = time.monotonic()
+    finding = check_host(made)
+    assert (finding.status, finding.reason_code) == (CheckStatus.ERROR, "engine_missing")
+    assert "Cannot connect to the Docker daemon" in (finding.reason or "")
+    assert made.known.engine is None
+    assert 2 <= time.monotonic() - began < 30
+
+
+def test_docker_that_still_starts_is_waited_for(bench, tmp_path):
+    count = tmp_path / "count"
+    starting = f"echo x >> {count}; [ $(wc -l < {count}) -gt 1 ] || {{ {DEAD}; }}; echo '20.10.24 20.10.24'"
+    assert choose_engine(bench(EngineChoice.DOCKER, starting, wait="30")).kind is Engine.DOCKER
+
+
+def test_docker_that_is_not_installed_is_not_waited_for(bench):
+    made = bench(EngineChoice.DOCKER, None, wait="300")
+    began = time.monotonic()
+    with pytest.raises(EngineError, match="no Docker engine can be used"):
+        choose_engine(made)
+    assert time.monotonic() - began < 30
+
+
+def test_only_a_spec_that_leaves_the_choice_gets_another_engine(bench):
+    assert choose_engine(bench(EngineChoice.AUTO, DEAD, wait="300")).kind is Engine.VENV
