@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
@@ -257,7 +256,17 @@ def test_model_address_that_redirects_nowhere_shows_nothing(validate, make_worke
     assert (check.status, check.reason_code) == (CheckStatus.ERROR, "server_trouble"), result.output
 
 
-def test_requirements_lead_the_resolution_to_no_private_host(validate, make_worker, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("--extra-index-url {web}/index", "host_refused"),
+        ("--find-links {web}/links", "host_refused"),
+        ("--index-url http://169.254.169.254/latest", "host_refused"),
+        ("--index-url http://192.88.99.1/simple", "host_refused"),
+        ("thing @ {web}/thing-1-py3-none-any.whl", "needs_build"),
+    ],
+)
+def test_requirements_lead_the_resolution_to_no_private_host(validate, make_worker, line, code):
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -275,11 +284,11 @@ def test_requirements_lead_the_resolution_to_no_private_host(validate, make_work
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         address = f"http://127.0.0.1:{server.server_address[1]}"
-        files = {"requirements.txt": f"--extra-index-url {address}/index\nthing @ {address}/thing-1-py3-none-any.whl\n"}
+        files = {"requirements.txt": f"{line.format(web=address)}\nthing\n"}
         result = validate(make_worker(handler("return 1"), files), gpu_required=True)
     finally:
         server.shutdown()
         server.server_close()
     check = result.check("deps_resolve")
-    assert (check.status, check.reason_code) == (CheckStatus.SKIP, "host_refused"), result.output
+    assert (check.status, check.reason_code) == (CheckStatus.SKIP, code), result.output
     assert asked == []

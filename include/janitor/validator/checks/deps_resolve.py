@@ -1,29 +1,31 @@
 """`deps_resolve`: the required packages can be had together, for the image's Python.
 
-A dry run: nothing is installed, and no package's code is run. Fails only where the index answers and there is no
-solution; trouble of the network or the index is an `error`, and what only a build could tell is skipped.
+A dry run: nothing is installed, and nothing of the repository is run. What is handed to the installer is written here,
+of what a closed grammar has understood (`janitor.validator.repository.resolvable`); the repository's own files never
+are. Fails only where the index answers and there is no solution; trouble of the network or the index is an `error`, and
+what only a build could tell is skipped.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import re
-import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
-from janitor.validator.checks.requirement_hosts import why_untried
+from janitor.validator.checks.requirement_hosts import why_unasked
+from janitor.validator.checks.tested_uv import NoTestedUvError, find_tested_uv
 from janitor.validator.dockerfile.cuda_version import base_cuda, system_python
 from janitor.validator.dockerfile.python_version import python_version
 from janitor.validator.engines.install import IMAGE_PATH, Install, plan_installs
 from janitor.validator.engines.trouble import build_trouble, world_trouble
 from janitor.validator.findings import Finding, Spot, errored, failed, passed, skipped
 from janitor.validator.processes.supervisor import Outcome, ProcessStartError, run
+from janitor.validator.repository.resolvable import NotResolvableError, Refusal, Resolvable, resolvable
 from janitor.validator.repository.worker_requirements import USUAL_FILES
 
 _LIMIT = timedelta(minutes=3)
@@ -42,9 +44,6 @@ _WRONG_PYTHON = re.compile(
 )
 _PUBLIC_INDEX = re.compile(r"https://(?:pypi\.org|download\.pytorch\.org)/")
 _INDEX_OPTIONS = frozenset({"--index-url", "--extra-index-url", "--find-links"})
-_NOT_HERE = re.compile(
-    r"(?i)file not found|no such file or directory|could not open requirements file|does not appear to be"
-)
 _OWN_PYTHON = re.compile(r"(?:docker\.io/)?(?:library/)?(?:python|ubuntu|debian|alpine)(?:[:@].*)?")
 
 
@@ -61,14 +60,17 @@ def check_deps_resolve(bench: Bench) -> Finding:
     version = stated or system_python(base)
     evidence: list[Evidence] = []
     for install in installs:
-        arguments = _arguments(bench, install)
-        if arguments is None:
-            return skipped("needs_build", f"line {install.line} installs a package of the repository's own", *evidence)
-        if untried := why_untried(bench, arguments):
-            code, reason = untried
-            return skipped(code, f"line {install.line}: {reason}", *evidence)
         try:
-            outcome = _resolve(bench, arguments, version or _MINE)
+            wanted = resolvable(_arguments(bench, install), read=given(known.tree).read)
+        except NotResolvableError as exc:
+            return skipped(exc.code.value, f"{_place(install)}{exc}", *evidence)
+        if unasked := why_unasked(bench.settings, wanted.addresses):
+            code, reason = unasked
+            return skipped(code, f"{_place(install)}{reason}", *evidence)
+        try:
+            outcome = _resolve(bench, wanted, version or _MINE)
+        except NoTestedUvError as exc:
+            return skipped("installer_missing", str(exc), *evidence)
         except ProcessStartError as exc:
             return errored("installer_missing", f"no installer can be started: {exc}", *evidence, required=False)
         evidence.append(bench.evidence.log(f"resolution, line {install.line}", outcome))
@@ -95,41 +97,57 @@ def _installs(bench: Bench) -> list[Install]:
     if plan.installs:
         return list(plan.installs)
     name = next((name for name in USUAL_FILES if given(known.tree).is_file(name)), None)
-    return [Install(arguments=("-r", str(given(known.tree).root / name)), workdir="/", line=0)] if name else []
+    return [Install(arguments=("-r", name), workdir="/", line=0)] if name else []
 
 
-def _arguments(bench: Bench, install: Install) -> list[str] | None:
-    """The arguments with real paths; None if a package of the repository itself is among them."""
-    root, files = given(bench.known.tree).root, bench.known.image_files
+def _place(install: Install) -> str:
+    return f"line {install.line}: " if install.line else ""
+
+
+def _arguments(bench: Bench, install: Install) -> list[str]:
+    """The arguments, with files by their path in the repository.
+
+    Raises:
+        NotResolvableError: A package of the repository itself, or a file that it hasn't, is among them.
+    """
+    files = bench.known.image_files
     found: list[str] = []
     for argument in install.arguments:
-        if argument.startswith(IMAGE_PATH):
-            path = argument.removeprefix(IMAGE_PATH)
-            if path not in files or not (found and found[-1] in ("-r", "-c")):
-                return None
-            found.append(str(root / files[path]))
-        elif argument == "-e":
-            return None
-        else:
+        if not argument.startswith(IMAGE_PATH):
             found.append(argument)
+            continue
+        path = argument.removeprefix(IMAGE_PATH)
+        if path not in files or not (found and found[-1] in ("-r", "-c")):
+            raise NotResolvableError(Refusal.NEEDS_BUILD, "it installs a package of the repository's own")
+        found.append(str(files[path]))
     return found
 
 
-def _resolve(bench: Bench, arguments: Sequence[str], version: tuple[int, int]) -> Outcome:
+def _resolve(bench: Bench, wanted: Resolvable, version: tuple[int, int]) -> Outcome:
+    """Let uv look for a solution.
+
+    Raises:
+        NoTestedUvError: There is no uv that is known to build nothing.
+        ProcessStartError: It can't be started.
+    """
+    cwd, env = bench.workspace.neutral, _environment(bench)
+    uv = find_tested_uv(bench.settings.path, cwd=cwd, env=env)
+    folder = bench.workspace.root / "resolution"
+    folder.mkdir(exist_ok=True)
+    requirements, constraints = folder / "requirements.txt", folder / "constraints.txt"
+    requirements.write_text(wanted.requirements_text, encoding="ascii")
+    constraints.write_text(wanted.constraints_text, encoding="ascii")
+    argv = [uv, "pip", "install", "--dry-run", "--no-build", "--index-strategy", "unsafe-best-match"]
+    argv += ["--python", sys.executable, "--python-version", f"{version[0]}.{version[1]}"]
+    argv += ["--python-platform", _PLATFORM, "--target", str(folder / "target"), *wanted.flags]
+    argv += ["--requirement", str(requirements), "--constraint", str(constraints)]
+    limit = min(_LIMIT, max(bench.interrupts.remaining(), timedelta(seconds=1)))
+    return run(argv, cwd=cwd, env=env, limit=limit, confined=True)
+
+
+def _environment(bench: Bench) -> Mapping[str, str]:
     settings, workspace = bench.settings, bench.workspace
-    target = workspace.temporary / "resolved"
-    wanted = f"{version[0]}.{version[1]}"
-    # On a laptop uv lies beside the interpreter rather than on the path.
-    uv = shutil.which("uv", path=f"{settings.path}{os.pathsep}{Path(sys.executable).parent}")
-    if uv is not None:
-        argv = [uv, "pip", "install", "--dry-run", "--no-build", "--index-strategy", "unsafe-best-match"]
-        argv += ["--python", sys.executable, "--python-version", wanted, "--python-platform", _PLATFORM]
-        argv += ["--target", str(target)]
-    else:
-        argv = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-input"]
-        argv += ["--disable-pip-version-check", "--only-binary=:all:", "--python-version", wanted]
-        argv += ["--target", str(target)]
-    env = {
+    return {
         "PATH": settings.path,
         "HOME": str(workspace.home),
         "TMPDIR": str(workspace.temporary),
@@ -142,11 +160,7 @@ def _resolve(bench: Bench, arguments: Sequence[str], version: tuple[int, int]) -
         "UV_NO_PYTHON_DOWNLOADS": "1",
         **settings.installer,
         "UV_CACHE_DIR": str(settings.uv_cache),
-        "PIP_CACHE_DIR": str(settings.pip_cache),
     }
-    cwd = workspace.neutral
-    limit = min(_LIMIT, max(bench.interrupts.remaining(), timedelta(seconds=1)))
-    return run([*argv, *arguments], cwd=cwd, env=env, limit=limit, confined=True)
 
 
 def _why(bench: Bench, outcome: Outcome, install: Install, base: str, *, is_known: bool) -> Finding:
@@ -157,10 +171,9 @@ def _why(bench: Bench, outcome: Outcome, install: Install, base: str, *, is_know
         return skipped("no_network", f"the package index can't be reached from here: {_last(text)}")
     if trouble := world_trouble(text):
         return errored(trouble.code, trouble.reason)
-    if _NEEDS_BUILD.search(text):
+    # uv breaks its lines wherever they are full.
+    if _NEEDS_BUILD.search(" ".join(text.split())):
         return skipped("needs_build", f"only a build can tell: {_last(text)}")
-    if _NOT_HERE.search(text):
-        return skipped("not_understood", f"line {install.line}: a file of the installation is not in place here")
     trouble = build_trouble(text, outcome.exit_code)
     if trouble is None or not trouble.repository_at_fault:
         # An installer that can't do a dry run says nothing of the repository; the build will tell.
