@@ -1,17 +1,22 @@
-"""Printing: results to standard output, everything else to standard error, colour only where a terminal shows it."""
+"""Printing: results to standard output, everything else to standard error, colour only where a terminal shows it.
+
+Invariant: what is printed passes `protocol.plain_text` here, whoever made it, so that nothing that a repository wrote
+steers a terminal or a CI system.
+"""
 
 from __future__ import annotations
 
 import codecs
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING
 from janitor.cli.terminal_settings import TerminalSettings
+from janitor.protocol.plain_text import plain, without_commands
 
 _COLOURS = {GOOD: "\x1b[32m", BAD: "\x1b[31m", WAITING: "\x1b[33m"}
 _RESET = "\x1b[0m"
@@ -50,7 +55,12 @@ class Console:
 
     def result(self, text: str) -> None:
         """Print an answer."""
-        _write(sys.stdout, _coloured(text) if self.terminal.colour else text)
+        _write(sys.stdout, without_commands(text), colour=self.terminal.colour)
+
+    def annotations(self, lines: Iterable[str]) -> None:
+        """Print workflow commands of ours, each on its line; what they quote must be escaped already."""
+        for line in lines:
+            _write(sys.stdout, plain(line).replace("\n", "%0A"), colour=False)
 
     def progress(self, text: str) -> None:
         """Print what is going on, unless only results are wanted."""
@@ -74,18 +84,19 @@ class Console:
             yield step
             return
         from rich.console import Console as RichConsole
+        from rich.text import Text
 
-        with RichConsole(no_color=not self.terminal.colour, highlight=False).status(doing):
+        with RichConsole(no_color=not self.terminal.colour, highlight=False).status(Text(without_commands(doing))):
             yield step
 
     def notice(self, text: str) -> None:
         """Print something beside the answer, to standard error."""
-        _write(sys.stderr, _coloured(text) if self.errors.colour else text)
+        _write(sys.stderr, without_commands(text), colour=self.errors.colour)
 
     def error(self, text: str) -> None:
         """Print `error: …` to standard error."""
         label = "\x1b[1;31merror:\x1b[0m" if self.errors.colour else "error:"
-        _write(sys.stderr, f"{label} {text}")
+        _write(sys.stderr, f"{label} {without_commands(text)}", colour=False)
 
 
 def _coloured(text: str) -> str:
@@ -94,9 +105,10 @@ def _coloured(text: str) -> str:
     return text
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, harmless: str, *, colour: bool) -> None:
+    """Write what passed `protocol.plain_text`; only colours of our own are added to it."""
     try:
-        stream.write(text + "\n")
+        stream.write((_coloured(harmless) if colour else harmless) + "\n")
         # Each line counts at once for whoever follows through a pipe.
         stream.flush()
     except BrokenPipeError as error:

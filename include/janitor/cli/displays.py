@@ -105,8 +105,8 @@ def progress_table(run: RunView, now: datetime) -> RenderableType:
         table.add_column(heading, no_wrap=heading != "last check", overflow="ellipsis")
     for validation in run.validations:
         if not validation.status.is_final:
-            table.add_row(*(Text(cell) for cell in _cells(validation, now)))
-    totals = Text(progress_line(run, now))
+            table.add_row(*(Text(one_line(cell)) for cell in _cells(validation, now)))
+    totals = Text(one_line(progress_line(run, now)))
     return Group(table, totals) if table.row_count else totals
 
 

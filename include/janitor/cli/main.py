@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.PIPE_CLOSED
     except Exception as error:
         if session.debug:
-            traceback.print_exc()
+            console.notice(traceback.format_exc())
         return _explain(_cause_of(error, session), console)
 
 

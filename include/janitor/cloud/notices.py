@@ -6,7 +6,6 @@ Key: `janitor-notices/<deployment>/<kind>/<instance id>.json`. The key is what c
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,9 +17,10 @@ from janitor.cloud import storage
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import notice_prefix_for
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import NoticeKind
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 _MOST_READ = 1000
 """New notices that one call reads; the next call reads on."""

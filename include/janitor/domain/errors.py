@@ -22,13 +22,20 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from janitor.domain.config_problems import ConfigProblem, in_file_order
+from janitor.protocol.plain_text import plain
 
 if TYPE_CHECKING:
     from janitor.domain.budget import BudgetRefusal
 
 
 class JanitorError(Exception):
-    """Base of the errors whose message is written for the user. Anything else is a defect."""
+    """Base of the errors whose message is written for the user. Anything else is a defect.
+
+    What a message quotes is untrusted: `str()` gives it as plain text, also to whoever logs the error as a cause.
+    """
+
+    def __str__(self) -> str:
+        return plain(super().__str__())
 
 
 class ConfigError(JanitorError):
@@ -81,7 +88,7 @@ class BudgetRefusedError(JanitorError):
         """The figures; None where only the recorded words are left."""
 
     def __str__(self) -> str:
-        return str(self.args[0])
+        return plain(str(self.args[0]))
 
 
 class StackError(JanitorError):

@@ -15,6 +15,7 @@ from uuid import UUID
 from airflow.providers.amazon.aws.operators.ec2 import EC2CreateInstanceOperator
 
 from janitor.domain.errors import CloudError, JanitorError, LaunchRefusedError
+from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.ec2_hook import SharedEc2Hook
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.wiring import as_airflow_failure, current_settings
@@ -25,6 +26,8 @@ from janitor.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+log = LineLogger(__name__)
 
 PLACE_POLL = timedelta(seconds=2)
 PLACE_WAIT_LIMIT = timedelta(hours=48)
@@ -66,7 +69,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[str]:
         """There may be a place now."""
-        self.log.info("asking again: %s", event.get("reason"))
+        log.info("asking again: %s", event.get("reason"))
         return self.execute(context)
 
     def _launch(self, settings: Settings, context: Context) -> str:
@@ -82,11 +85,11 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
                 unanswered += 1
                 if unanswered >= _SAME_TOKEN_TRIES:
                     raise
-                self.log.warning("%s", exc)
+                log.warning("%s", exc)
                 time.sleep(_SAME_TOKEN_PAUSE.total_seconds() * unanswered)
                 continue
             if isinstance(step, Launched):
-                self.log.info("%s %s", "adopting" if step.adopted else "launched", step.instance_id)
+                log.info("%s %s", "adopting" if step.adopted else "launched", step.instance_id)
                 return step.instance_id
             self._wait(settings, step, defer_at, context["dag_run"].start_date, validation_id)
 
@@ -103,7 +106,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         left_here = defer_at - time.monotonic()
         if isinstance(step, NotYet):
             pause = (step.until - now).total_seconds()
-            self.log.info("%s; going on in %.1f s", step.why, max(pause, 0))
+            log.info("%s; going on in %.1f s", step.why, max(pause, 0))
             if pause <= max(left_here, 0):
                 time.sleep(max(pause, 0))
                 return
@@ -112,12 +115,12 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         if now >= started_at + PLACE_WAIT_LIMIT:
             raise CloudError(f"no place became free within {PLACE_WAIT_LIMIT}; see `make check-parallel-status`")
         if left_here <= 0:
-            self.log.info("every place is held; waiting without holding a worker")
+            log.info("every place is held; waiting without holding a worker")
             self.defer(
                 trigger=PlaceTrigger.free(validation_id, step.limit, not_after=started_at + PLACE_WAIT_LIMIT),
                 method_name="execute_complete",
             )
-        self.log.info("every place is held; waiting")
+        log.info("every place is held; waiting")
         time.sleep(min(PLACE_POLL.total_seconds(), left_here))
         observe_deployment(settings)
 
@@ -131,7 +134,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         try:
             launching.keep_problem(current_settings(), UUID(self.planned["validation_id"]), reason_code, str(exc))
         except JanitorError as second:
-            self.log.warning("the problem can't be kept: %s", second)
+            log.warning("the problem can't be kept: %s", second)
 
     def on_kill(self) -> None:
         """Leave the instance to `terminate`, which finds it by tag and keeps the reason in the ledger."""

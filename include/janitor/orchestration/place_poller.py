@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from functools import cache
 
 from janitor.domain.errors import DatabaseError
+from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.wiring import current_settings
 from janitor.services.places import places_held
 from janitor.settings import Settings
 
 _JITTER = 0.2
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 
 class PlacePoller:

@@ -7,11 +7,11 @@ and, while somebody waits for an agent, once for the agents. Failed rounds delay
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from functools import cache
 
 from janitor.domain.errors import CloudError
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.watching import Decision, Step, Watched, decide
 from janitor.orchestration.wiring import current_settings
 from janitor.services.fleet_view import look_at_fleet
@@ -20,7 +20,7 @@ from janitor.settings import Settings
 _JITTER = 0.2
 _LONGEST_BACKOFF_FACTOR = 8
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 
 class BatchedPoller:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 from typing import Any
 
 from airflow.sdk import Param, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
 
 from janitor.domain.errors import JanitorError
-from janitor.orchestration.wiring import as_airflow_failure, current_settings
+from janitor.domain.log_lines import LineLogger
+from janitor.orchestration.wiring import as_airflow_failure, current_settings, failed_task
 from janitor.services.reap import ReapError, ReapReport, reap_once
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 
 def reap_params() -> dict[str, Param]:
@@ -43,7 +42,7 @@ def reap() -> dict[str, Any]:
     if report.still_alive:
         trouble.append(f'still alive: {", ".join(report.still_alive)}; see runbook "Instance left"')
     if trouble:
-        raise AirflowFailException("\n".join(trouble))
+        raise failed_task(*trouble)
     # Counts alone: a pass every few minutes must not fill Airflow's database.
     return {name: len(value) for name, value in asdict(report).items() if isinstance(value, tuple) and value}
 

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from airflow.sdk import get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 from airflow.utils.types import DagRunType
 
 from janitor.domain.errors import JanitorError
 from janitor.domain.identity import run_id_for
-from janitor.orchestration.wiring import as_airflow_failure, current_settings
+from janitor.orchestration.wiring import as_airflow_failure, current_settings, failed_task
 from janitor.services.plan import RunRequest, is_stale, plan_run
 from janitor.services.record import record_validation
 from janitor.services.verdict import close_run
@@ -68,10 +68,10 @@ def verdict() -> str:
     if closed is None:
         if _was_stale(context):
             return "stale: nothing was validated"
-        raise AirflowFailException("the run was never planned: see the log of `plan`")
+        raise failed_task("the run was never planned: see the log of `plan`")
     text = f"{closed.successful}/{closed.total} repositories successful"
     if closed.problems:
-        raise AirflowFailException("\n".join([text, *closed.problems]))
+        raise failed_task(text, *closed.problems)
     return text
 
 

@@ -15,6 +15,7 @@ from airflow.providers.amazon.aws.operators.ec2 import EC2TerminateInstanceOpera
 from janitor.cloud.failures import is_cloud_failure
 from janitor.domain.errors import CloudError, JanitorError
 from janitor.domain.identity import run_id_for
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import TerminationReason
 from janitor.orchestration.ec2_hook import SharedEc2Hook
 from janitor.orchestration.wiring import as_airflow_failure, current_settings
@@ -24,6 +25,8 @@ from janitor.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+log = LineLogger(__name__)
 
 
 class _TerminateScopeOperator(EC2TerminateInstanceOperator):
@@ -52,14 +55,14 @@ class _TerminateScopeOperator(EC2TerminateInstanceOperator):
             terminate=lambda instance_ids: self._ask_provider(instance_ids, context),
         )
         if ending.kept:
-            self.log.info("a debug lease keeps %s", ", ".join(ending.kept))
+            log.info("a debug lease keeps %s", ", ".join(ending.kept))
         if not ending.left:
-            self.log.info("EC2 says that nothing is left of %s; terminated: %s", scope.name, ending.terminated)
+            log.info("EC2 says that nothing is left of %s; terminated: %s", scope.name, ending.terminated)
             return list(ending.terminated)
         message = f"{scope.name}: not terminated after {self.verify_for}: {', '.join(ending.left)}"
         if self.must_be_gone:
             raise CloudError(f'{message}; see runbook "Instance left"')
-        self.log.info("%s; terminate_all looks again", message)
+        log.info("%s; terminate_all looks again", message)
         return list(ending.terminated)
 
     def _ask_provider(self, instance_ids: Sequence[str], context: Context) -> None:

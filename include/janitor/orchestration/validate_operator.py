@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 
 from janitor.domain.errors import CloudError, DatabaseError, JanitorError, LaunchRefusedError
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ValidationStatus
 from janitor.domain.watching import WatchOutcome
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.trigger import WatchTrigger
-from janitor.orchestration.wiring import as_airflow_failure, current_settings
+from janitor.orchestration.wiring import as_airflow_failure, current_settings, failed_task
 from janitor.services.launch import Launched, NotYet, keep_problem
 from janitor.services.record import finish_watched
 from janitor.services.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
@@ -30,6 +30,8 @@ from janitor.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+log = LineLogger(__name__)
 
 _FIRST_POLL = timedelta(milliseconds=300)
 _POLL_GROWTH = 1.5
@@ -57,7 +59,7 @@ class ValidateOperator(BaseOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """The triggerer saw something to do."""
-        self.log.info("the triggerer reports: %s", event.get("reason"))
+        log.info("the triggerer reports: %s", event.get("reason"))
         return self._go_on(context)
 
     def _go_on(self, context: Context) -> str:
@@ -65,12 +67,12 @@ class ValidateOperator(BaseOperator):
         try:
             settings = current_settings()
             watch, outcome = self._wait_in_worker(settings, UUID(self.planned["validation_id"]))
-            self.log.info("watching ended: %s", outcome.value)
+            log.info("watching ended: %s", outcome.value)
             conclusion = finish_watched(settings, watch, outcome)
         except JanitorError as exc:
             raise as_airflow_failure(exc) from exc
         if conclusion.status is not ValidationStatus.SUCCESS:
-            raise AirflowFailException(f"{self.planned['repository']}: {conclusion.status.value}: {conclusion.summary}")
+            raise failed_task(f"{self.planned['repository']}: {conclusion.status.value}: {conclusion.summary}")
         return str(conclusion.status.value)
 
     def _wait_in_worker(self, settings: Settings, validation_id: UUID) -> tuple[Watch, WatchOutcome]:
@@ -85,11 +87,11 @@ class ValidateOperator(BaseOperator):
                     if not is_replaceable(settings, watch, outcome):
                         watch.keep()
                         return watch, outcome
-                    self.log.warning("%s: %s; launching again", watch.watched.instance_id, outcome.value)
+                    log.warning("%s: %s; launching again", watch.watched.instance_id, outcome.value)
                     begin_replacement(settings, validation_id, outcome)
                     is_given_up = True
             except (CloudError, DatabaseError) as exc:
-                self.log.warning("can't look right now, trying again: %s", exc)
+                log.warning("can't look right now, trying again: %s", exc)
             if is_given_up:
                 # What fails here fails this try: the lost instance has nothing more to show, and the next try goes on
                 # with the replacement where it stands.
@@ -111,15 +113,15 @@ class ValidateOperator(BaseOperator):
                 keep_problem(settings, validation_id, exc.reason_code, str(exc))
                 raise
             if isinstance(step, Launched):
-                self.log.info("%s takes over", step.instance_id)
+                log.info("%s takes over", step.instance_id)
                 break
             now = datetime.now(timezone.utc)
             if not isinstance(step, NotYet):
-                self.log.info("every place is held; waiting without holding a worker")
+                log.info("every place is held; waiting without holding a worker")
                 trigger = PlaceTrigger.free(validation_id, step.limit, not_after=now + _LONGEST_PLACE_WAIT)
                 self.defer(trigger=trigger, method_name="execute_complete")
                 continue
-            self.log.info("%s", step.why)
+            log.info("%s", step.why)
             pause = max(step.until - now, timedelta(0))
             if pause > _LONGEST_PAUSE_HERE:
                 self.defer(trigger=PlaceTrigger.at(step.until), method_name="execute_complete")

@@ -14,6 +14,8 @@ from janitor.domain.errors import (
     NotFoundError,
     SettingsError,
 )
+from janitor.domain.log_lines import LONGEST_LINE
+from janitor.protocol.plain_text import one_line
 from janitor.settings import Settings, load_settings
 
 _PERMANENT = (BudgetRefusedError, ConfigError, ConflictError, LaunchRefusedError, NotFoundError, SettingsError)
@@ -32,4 +34,9 @@ def current_settings() -> Settings:
 
 def as_airflow_failure(exc: Exception) -> Exception:
     """The exception to raise in a task: one that isn't retried where a retry can't help."""
-    return AirflowFailException(str(exc)) if isinstance(exc, _PERMANENT) else exc
+    return failed_task(*str(exc).splitlines()) if isinstance(exc, _PERMANENT) else exc
+
+
+def failed_task(*lines: str) -> AirflowFailException:
+    """The exception of a task that failed for good: one line of the log for each given."""
+    return AirflowFailException("\n".join(one_line(line, limit=LONGEST_LINE) for line in lines))

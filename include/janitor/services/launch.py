@@ -6,7 +6,6 @@ part arrives at the same instance.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -18,6 +17,7 @@ from janitor.cloud.failures import launch_failure_of
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, ConflictError, LaunchRefusedError
 from janitor.domain.launching import LaunchFailure, LaunchVerdict
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.placement import Pause
 from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
 from janitor.services.external_timer import arm_external_timer
@@ -33,7 +33,7 @@ from janitor.stores.records import InstanceRecord
 RunInstance = Callable[[str, Mapping[str, Any]], str]
 """Image and RunInstances' parameters → instance id; botocore's exceptions pass."""
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ and an instance that was ended twice is ended.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.reaping import ReapDecision, ReapStep, is_new
 from janitor.domain.states import ReaperAction, ReapEvidence
 from janitor.services import external_timer
@@ -31,7 +31,7 @@ from janitor.stores.records import InstanceRecord
 
 __all__ = ["ReapError", "ReapReport", "reap_once"]
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 RECHECK_PAUSE = timedelta(seconds=2)
 _VERIFY_FOR = timedelta(seconds=10)

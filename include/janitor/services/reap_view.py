@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,6 +12,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.config_fields import Market
 from janitor.domain.errors import SettingsError
 from janitor.domain.identity import TAG_REPOSITORY
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.reaping import (
     InstanceFacts,
     Mark,
@@ -30,7 +30,7 @@ from janitor.stores.database import transaction
 from janitor.stores.reaping import LedgerFact
 from janitor.stores.records import InstanceRecord
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 _ENDING = (InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED)
 

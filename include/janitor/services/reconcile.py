@@ -6,7 +6,6 @@ not show it yet.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -19,6 +18,7 @@ from janitor.cloud.session import LAUNCH_CALL_TIMEOUT, CloudAccess
 from janitor.domain.ending import infer_termination_reason
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import notice_key_for
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import InstanceState, NoticeKind, PlacementResult, TerminationReason
 from janitor.settings import Settings
 from janitor.stores import ledger, validations
@@ -26,7 +26,7 @@ from janitor.stores import placement as attempts
 from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 
 def observe_deployment(settings: Settings) -> None:

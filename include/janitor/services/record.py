@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from datetime import datetime, timezone
 from uuid import UUID
 
 from janitor.domain.errors import ConflictError, DatabaseError
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.outcome import Conclusion, conclude_unusable, termination_reason_for
 from janitor.domain.states import TerminationReason
 from janitor.domain.watching import WatchOutcome
@@ -19,7 +19,7 @@ from janitor.stores import ledger
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 
 def record_validation(settings: Settings, validation_id: UUID) -> Conclusion:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-
 from janitor.cloud import instances as ec2
 from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import InstanceState
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 
 def keep_seen(settings: Settings, record: InstanceRecord, seen: InstanceSeen) -> InstanceRecord:

@@ -5,12 +5,12 @@ Recording reads the report from storage: a validation that finished is kept as i
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from uuid import UUID
 
 from janitor.domain.errors import AirflowError, CloudError, NotFoundError, SettingsError
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ReaperAction, RunStatus
 from janitor.services.airflow_client import AirflowClient
 from janitor.services.budget import settle_reservations
@@ -21,7 +21,7 @@ from janitor.stores import reaping as store
 from janitor.stores import validations
 from janitor.stores.database import transaction
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 
 @dataclass(kw_only=True)

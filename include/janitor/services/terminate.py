@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from janitor.cloud import instances as ec2
 from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.services.external_timer import disarm_external_timer
 from janitor.services.reconcile import observe_rows
@@ -26,7 +26,7 @@ _FIRST_POLL = timedelta(milliseconds=200)
 _POLL_GROWTH = 1.5
 _INTENT = "intent "
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 Terminate = Callable[[Sequence[str]], None]
 """Asks EC2 to terminate; raises CloudError where it refuses."""

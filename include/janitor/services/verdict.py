@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from janitor.domain.states import RunStatus, ValidationStatus
+from janitor.protocol.plain_text import one_line
 from janitor.services import record as recording
 from janitor.services import terminate as terminating
 from janitor.services.budget import settle_reservations
@@ -61,7 +62,7 @@ def close_run(settings: Settings, run_id: UUID) -> Verdict | None:
 
 def _judge(total: int, rows: list[dict[str, object]], left: list[str]) -> Verdict:
     problems = [
-        f"{row['repository_name']}: {row['status']}: {row['status_summary']}"
+        one_line(f"{row['repository_name']}: {row['status']}: {row['status_summary']}")
         for row in rows
         if row["status"] != ValidationStatus.SUCCESS.value
     ]

@@ -7,7 +7,6 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.marks import printable
 from janitor.cli.session import Session, pass_session, shared_options
 from janitor.services.logs import validation_log
 
@@ -31,7 +30,7 @@ def logs(session: Session, repo: str, run_id: str | None, follow: bool) -> ExitC
     session.on_interrupt = "The validation goes on; only its log is no longer shown."
     printed = False
     for line in validation_log(session.settings(), repo, run_id, follow):
-        console.result(printable(line))
+        console.result(line)
         printed = True
     if not printed:
         console.notice(f"The log of {repo} is empty.")

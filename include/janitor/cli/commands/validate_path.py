@@ -76,10 +76,9 @@ def validate(
 
         console.result(static_json(result))
     elif as_annotations:
-        from janitor.cli.render.annotations import annotations_text
+        from janitor.cli.render.annotations import annotation_lines
 
-        if text := annotations_text(result):
-            console.result(text)
+        console.annotations(annotation_lines(result))
     else:
         from janitor.cli.render.static import static_text
 

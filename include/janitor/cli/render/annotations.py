@@ -5,6 +5,7 @@ Source: https://docs.github.com/en/actions/reference/workflow-commands-for-githu
 
 from __future__ import annotations
 
+from janitor.protocol.plain_text import without_commands
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.findings import Spot
 from janitor.validator.static_run import StaticCheck, StaticResult
@@ -13,7 +14,7 @@ _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
 
 
-def annotations_text(result: StaticResult) -> str:
+def annotation_lines(result: StaticResult) -> list[str]:
     """One workflow command for each place, and for each finding that has none."""
     lines: list[str] = []
     for each in result.checks:
@@ -22,7 +23,7 @@ def annotations_text(result: StaticResult) -> str:
         if level is not None and not any(not spot.is_warning or level == "warning" for spot in each.spots):
             said = f"{each.check.reason_code}: {each.check.reason}"
             lines.append(f"::{level} title={_escaped(each.check.name, _PROPERTY)}::{_escaped(said, _DATA)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _level(each: StaticCheck) -> str | None:
@@ -39,4 +40,4 @@ def _of_spot(each: StaticCheck, spot: Spot) -> str:
 
 
 def _escaped(text: str, table: dict[str, str]) -> str:
-    return "".join(table.get(character, character) for character in text)
+    return "".join(table.get(character, character) for character in without_commands(text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 from janitor.cli.render.differences import difference_dict
 from janitor.cli.render.phases import phases_dict
 from janitor.domain.views import RunView, ValidationView
+from janitor.protocol.plain_text import json_text
 
 
 def as_json(plain: Any) -> str:
     """The text of a JSON answer."""
-    return json.dumps(plain, indent=2, ensure_ascii=False)
+    return json_text(plain)
 
 
 def run_dict(run: RunView, now: datetime) -> dict[str, Any]:

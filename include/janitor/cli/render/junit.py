@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from xml.sax.saxutils import escape, quoteattr
 
+from janitor.protocol.plain_text import without_commands
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.static_run import StaticCheck, StaticResult
 
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 can't hold."""
+_NO_XML = dict.fromkeys((0xFFFE, 0xFFFF), "\ufffd")
+"""Of plain text, what XML 1.0 can't hold."""
 
 
 def junit_xml(result: StaticResult) -> str:
@@ -55,8 +55,8 @@ def _case(each: StaticCheck) -> list[str]:
 
 
 def _text(text: str) -> str:
-    return escape(_NO_XML.sub("\ufffd", text))
+    return escape(without_commands(text).translate(_NO_XML))
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(_NO_XML.sub("\ufffd", text), {"\n": "&#10;"})
+    return quoteattr(without_commands(text).translate(_NO_XML), {"\n": "&#10;"})

@@ -1,21 +1,17 @@
-"""The signs in front of results, and text that is safe to print.
+"""The signs in front of results, and text that fits one line of an answer.
 
-A validated repository is untrusted, and so is what it wrote: terminal control sequences in a summary or a log must not
-reach the terminal.
+That what is printed is harmless is the console's part; a renderer only sees to it that one field stays one line.
 """
 
 from __future__ import annotations
 
-import re
-
 from janitor.domain.states import RunStatus, ValidationStatus
+from janitor.protocol import plain_text
 
 GOOD = "✓"
 BAD = "✗"
 WAITING = "⏳"
 UNKNOWN = "–"  # noqa: RUF001 - a dash as wide as the marks
-
-_CONTROL = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def mark_of(status: ValidationStatus | RunStatus) -> str:
@@ -31,12 +27,6 @@ def words_of(status: ValidationStatus | RunStatus) -> str:
     return name.replace("_", " ")
 
 
-def printable(text: str) -> str:
-    """The text without terminal control sequences; newlines and tabs stay."""
-    return _CONTROL.sub("", text)
-
-
 def one_line(text: str, *, limit: int = 300) -> str:
     """The text on one line, at most `limit` characters."""
-    flat = " ".join(printable(text).split())
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    return plain_text.one_line(text, limit=limit)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, printable
+from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
+from janitor.protocol.plain_text import json_text
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.findings import Spot
 from janitor.validator.static_run import StaticCheck, StaticResult
 
 _SHOWN_CHANGES = 5
+_LONGEST_PATH = 4_096
+"""Characters. Source: Linux, PATH_MAX."""
 _MARKS = {CheckStatus.PASS: GOOD, CheckStatus.FAIL: BAD, CheckStatus.ERROR: BAD, CheckStatus.SKIP: UNKNOWN}
 
 
@@ -22,7 +24,7 @@ def static_text(result: StaticResult) -> str:
         optional = check.status in (CheckStatus.FAIL, CheckStatus.ERROR) and not check.required
         mark = "!" if optional else _MARKS[check.status]
         said = f": {check.reason_code}: {check.reason}" if check.reason_code else ""
-        lines.append(printable(f"{mark} {check.name}{said}"))
+        lines.append(f"{mark} {check.name}{said}")
         lines += [f"    {_place(spot)}" for spot in _worth_showing(each)]
     lines += ["", _summary(result)]
     return "\n".join(lines)
@@ -49,19 +51,19 @@ def static_json(result: StaticResult) -> str:
             for each in result.checks
         ],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json_text(document)
 
 
 def _heading(result: StaticResult) -> str:
     commit = f" at {result.commit_sha[:12]}" if result.commit_sha else ""
     if not result.changes:
-        return printable(f"{result.root}{commit}")
+        return f"{result.root}{commit}"
     shown = ", ".join(line[3:] for line in result.changes[:_SHOWN_CHANGES])
     more = len(result.changes) - _SHOWN_CHANGES
     changes = f"{len(result.changes)} changes that are not committed: {shown}" + (
         f" and {more} more" if more > 0 else ""
     )
-    return printable(f"{result.root}{commit}, with {changes}")
+    return f"{result.root}{commit}, with {changes}"
 
 
 def _worth_showing(each: StaticCheck) -> list[Spot]:
@@ -70,8 +72,9 @@ def _worth_showing(each: StaticCheck) -> list[Spot]:
 
 
 def _place(spot: Spot) -> str:
-    where = f"{spot.path}:{spot.line}" if spot.line else spot.path
-    return printable(f"{where}: {'warning: ' if spot.is_warning else ''}{spot.message}")
+    path = one_line(spot.path, limit=_LONGEST_PATH)
+    where = f"{path}:{spot.line}" if spot.line else path
+    return f"{where}: {'warning: ' if spot.is_warning else ''}{spot.message}"
 
 
 def _summary(result: StaticResult) -> str:
