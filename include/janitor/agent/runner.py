@@ -22,10 +22,10 @@ from pydantic_ai.models import Model
 from janitor.agent.executors.base import Executor, ExecutorError
 from janitor.agent.hooks import BURST, VERDICT_TOOL, hooks
 from janitor.agent.instructions import INSTRUCTIONS, task
-from janitor.agent.redaction import Redactor
 from janitor.agent.tools import Work, toolset
 from janitor.agent.transcript import Transcript
 from janitor.agent.verdict import ModelFinding, ModelVerdict
+from janitor.guest.redaction import Redactor
 from janitor.protocol.agent import AgentLimits
 from janitor.protocol.agent_work import (
     MAX_EVIDENCE_CHARACTERS,

@@ -13,11 +13,11 @@ from pathlib import Path
 from janitor.agent.executors.base import ExecutorError
 from janitor.agent.executors.choose import start_executor
 from janitor.agent.models import Skip, resolve
-from janitor.agent.redaction import Redactor
 from janitor.agent.repository_copy import pack_repository
 from janitor.agent.runner import answer_prompt
 from janitor.agent.settings import AgentSettings
 from janitor.agent.transcript import Transcript
+from janitor.guest.redaction import Redactor
 from janitor.protocol.agent import Provider
 from janitor.protocol.agent_work import AgentAnswer, AgentOrder, AgentState
 

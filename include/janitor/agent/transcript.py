@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from janitor.agent.redaction import Redactor
+from janitor.guest.redaction import Redactor
 
 MAX_BYTES = 4 * 1024 * 1024
 """Largest transcript, in bytes."""

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
+from janitor.guest.redaction import Redactor, secrets_of
 from janitor.protocol.report import Report
 from janitor.protocol.spec import SPEC_MAX_BYTES, SpecError, ValidationSpec
 from janitor.protocol.statuses import ReportStatus
@@ -23,7 +24,6 @@ from janitor.validator.delivery import LEAST_TIME, DeliveryError, deliver
 from janitor.validator.interrupts import Interrupts
 from janitor.validator.journal import Journal
 from janitor.validator.processes.confinement import become_subreaper, hide_memory
-from janitor.validator.redaction import Redactor, looks_secret
 from janitor.validator.runner import Runner
 from janitor.validator.settings import Settings
 
@@ -134,4 +134,4 @@ def _secrets(spec: ValidationSpec) -> Iterable[str]:
     if spec.report_url is not None:
         yield spec.report_url
     for values in (spec.repository.env, spec.repository.build_args):
-        yield from (value for name, value in values.items() if looks_secret(name))
+        yield from secrets_of(values)

@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from janitor.guest.redaction import Redactor
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
 from janitor.protocol.statuses import CheckStatus, EvidenceKind
 from janitor.validator.processes.supervisor import Outcome
-from janitor.validator.redaction import Redactor
 
 _LONGEST_NAME = 200
 

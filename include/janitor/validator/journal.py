@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TextIO
 
-from janitor.validator.redaction import Redactor
+from janitor.guest.redaction import Redactor
 
 _LONGEST_LINE = 300
 STREAMED_LINES = 80

@@ -1,4 +1,4 @@
-"""Makes the one file that travels to the instance: a zipapp of `janitor.protocol` and `janitor.validator`.
+"""Makes the one file that travels to the instance: a zipapp of `janitor.validator` and what it imports.
 
 Invariant: the same sources give the same bytes, whatever the time, the machine or the order of its directories; so
 the artefact's sha256 names its content.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ARTEFACT_NAME = "janitor-validator.pyz"
 
-_PACKAGES = ("protocol", "validator")
+_PACKAGES = ("guest", "protocol", "validator")
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _MAIN = """\
 from janitor.validator.cli import run_and_exit

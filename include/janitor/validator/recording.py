@@ -6,6 +6,7 @@ import time
 import traceback
 from datetime import datetime, timezone
 
+from janitor.guest.redaction import Redactor
 from janitor.protocol.report import (
     MAX_ARGV_CHARACTERS,
     MAX_ARGV_ITEMS,
@@ -15,7 +16,6 @@ from janitor.protocol.report import (
 )
 from janitor.validator.bench import Bench
 from janitor.validator.findings import Finding, errored
-from janitor.validator.redaction import Redactor
 from janitor.validator.steps import Step
 
 Moment = tuple[datetime, float]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
+from janitor.guest.redaction import Redactor
 from janitor.protocol.report import MAX_SUMMARY_CHARACTERS, Check, Host, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
 from janitor.protocol.rollup import REASON_DEADLINE, RollUp, roll_up
@@ -25,7 +26,6 @@ from janitor.validator.journal import Journal
 from janitor.validator.pipeline import CLEANUP, PIPELINE
 from janitor.validator.processes.supervisor import end_everything
 from janitor.validator.recording import Moment, conclude, now, recorded
-from janitor.validator.redaction import Redactor
 from janitor.validator.settings import Settings
 from janitor.validator.steps import Step
 from janitor.validator.workspace import Workspace

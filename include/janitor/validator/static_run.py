@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from janitor.guest.redaction import Redactor
 from janitor.protocol.report import Check
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
@@ -21,7 +22,6 @@ from janitor.validator.findings import EvidenceMaker, Finding, Spot, passed, ski
 from janitor.validator.interrupts import Interrupts
 from janitor.validator.journal import Journal
 from janitor.validator.recording import conclude, now, recorded
-from janitor.validator.redaction import Redactor
 from janitor.validator.repository.local_checkout import LocalCheckout, read_local_checkout
 from janitor.validator.settings import Settings
 from janitor.validator.static_checks import NETWORK_CHECKS, STATIC_CHECKS

@@ -16,11 +16,11 @@ from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.usage import RequestUsage
 
 from janitor.agent.executors.jail import JailExecutor
-from janitor.agent.redaction import Redactor
 from janitor.agent.repository_copy import pack_repository
 from janitor.agent.runner import answer_prompt
 from janitor.agent.settings import AgentSettings
 from janitor.agent.transcript import Transcript
+from janitor.guest.redaction import Redactor
 from janitor.protocol.agent import AgentLimits
 from janitor.protocol.agent_work import AgentAnswer
 

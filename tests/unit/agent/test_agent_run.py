@@ -180,8 +180,8 @@ def test_keys_stay_out_of_transcript_and_answer(ask, transcript_path):
 
 
 def test_transcript_has_an_end(tmp_path):
-    from janitor.agent.redaction import Redactor
     from janitor.agent.transcript import Transcript
+    from janitor.guest.redaction import Redactor
 
     path = tmp_path / "transcript"
     transcript = Transcript(path, Redactor(), limit=20_000)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import shlex
 import time
 from urllib.parse import quote, quote_plus
 
@@ -10,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.validator.redaction import MASK, Redactor, looks_secret, plain
+from janitor.guest.redaction import MASK, Redactor, looks_secret, secrets_of
+from janitor.guest.token_shapes import SHAPES
+from janitor.protocol.plain_text import plain
 
 REDACTOR = Redactor(["s3cret-literal-value"])
 
@@ -48,6 +52,68 @@ def test_secret_is_taken_out(text, secret):
     assert MASK in cleaned
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=[shape.name for shape in SHAPES])
+def test_each_shape_masks_its_example_and_leaves_the_other(shape):
+    text, secret = shape.masks
+    assert secret in text
+    cleaned = Redactor().clean(text)
+    assert secret not in cleaned
+    assert MASK in cleaned
+    assert Redactor().clean(shape.leaves) == shape.leaves
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=[shape.name for shape in SHAPES])
+def test_each_shape_is_needed(shape, monkeypatch):
+    """Without the row something of its example is left, so none is there for nothing."""
+    import janitor.guest.redaction as redaction
+
+    kept = [rule for rule, each in zip(redaction._SHAPES, SHAPES, strict=True) if each is not shape]
+    monkeypatch.setattr(redaction, "_SHAPES", tuple(kept))
+    assert shape.masks[1] in Redactor().clean(shape.masks[0])
+
+
+MORE_SECRETS = [
+    ("amqps://u:p%40ss@h/", "p%40ss"),
+    ("mysql://root:a/b@c@db:3306/x", "a/b@c"),
+    ("https://oauth2:tok3n/with/slash@git.example.com/a.git", "with/slash"),
+    ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG", "wJalrXUtnFEMI"),
+    ('{"SessionToken":"IQoJb3JpZ2luX2VjEJr', "IQoJb3JpZ2luX2VjEJr"),
+    ('"SecretAccessKey": "abc/def+ghi", "SessionToken": "IQoJb3JpZ2lu"', "IQoJb3JpZ2lu"),
+    ("AccountName=a;AccountKey=abcDEF123==;EndpointSuffix=x", "abcDEF123"),
+    ("password=a,b", "a,b"),
+    ("password=a;bcd", "bcd"),
+    ("passphrase: open sesame", "open"),
+    ('passphrase: "open sesame"', "open sesame"),
+    ("SIGNING_KEY=abcdef", "abcdef"),
+    ("ENCRYPTION_KEY=abcdef", "abcdef"),
+    ("WANDB_KEY=0123abcd", "0123abcd"),
+    ("S3_KEY=abc-def", "abc-def"),
+    ("PGPASS=abcdef", "abcdef"),
+    ("DB_PASS=abcdef", "abcdef"),
+    ("MYSQL_PWD=abcdef", "abcdef"),
+    ("GITHUB_PAT=abcdef", "abcdef"),
+    ("Cookie: a=b; csrf=0123", "0123"),
+    ('"Set-Cookie": "sid=0123abcd; Secure"', "0123abcd"),
+    ("curl --user admin:hunter2 http://x", "hunter2"),
+    ("curl -uadmin:hunter2 http://x", "hunter2"),
+    ("https://discord.com/api/webhooks/123456/abc-DEF_ghi", "abc-DEF_ghi"),
+    ('{"auth":"dXNlcjpwdw=="}', "dXNlcjpwdw"),
+    ('{\\"auth\\":\\"dXNlcjpwdw==\\"}', "dXNlcjpwdw"),
+    ('{\\"password\\":\\"hunter2\\"}', "hunter2"),
+    ("Authorization: 0123456789abcdef0123456789", "0123456789abcdef"),
+    ("-H 'Authorization: Token 0123456789abcdef'", "0123456789abcdef"),
+    ("ghp_abcdefgh\u200bijklmnopqrstuvwxyz012345", "ijklmnop"),
+    ("hf_abcd\u2060efghijklmno\u00adpqrstuvwx", "pqrstuvwx"),
+    ("npm_abc\x1b[0mdefghijklmnopqrstuvwxyz0123456789", "defghijk"),
+    ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY then AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI"),
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), MORE_SECRETS, ids=[text[:30] for text, _ in MORE_SECRETS])
+def test_secret_in_another_form_is_taken_out_too(text, secret):
+    assert secret not in Redactor().clean(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -57,6 +123,15 @@ def test_secret_is_taken_out(text, secret):
         "error: No solution found when resolving dependencies",
         "mail someone@example.com",
         "FROM python:3.11-slim@sha256:" + "a" * 64,
+        "at 0123456789abcdef0123456789abcdef01234567 of https://github.com/acme/worker.git",
+        "git+https://github.com/acme/worker@v1.2.3 and https://registry.npmjs.org/@scope/pkg",
+        "http://127.0.0.1:8080/v1/models/a@b",
+        "PWD=/workspace OLDPWD=/root PATH=/usr/bin HOME=/root",
+        "KeyError: 'PRIMARY_KEY'; PRIMARY_KEY=id CACHE_KEY=abc",
+        "3 passed, 1 failed; pass: yes; bypass=1; author: someone; authority=x",
+        "docker run --user 1000:1000 --gpus all image; https is fine - u:x",
+        "TypeError: run() got an unexpected keyword argument 'use_auth'",
+        "basic_auth is off, the keyboard interrupt: ok, monkey=1, keys: a, b",
     ],
 )
 def test_ordinary_text_stays(text):
@@ -106,6 +181,98 @@ def test_no_text_takes_long(text):
     started = time.perf_counter()
     REDACTOR.clean(text)
     assert time.perf_counter() - started < 2
+
+
+SECRET_VALUES = [
+    ("SENTRY", "https://abcdef0123456789abcdef@o1.ingest.sentry.io/2"),
+    ("GREETING", "s3cret-literal"),
+    ("ANYTHING", "hunter2"),
+    ("ANYTHING", "correct-horse-battery-staple"),
+    ("ANYTHING", "correct horse"),
+    ("SOME_ID", "550e8400-e29b-41d4-a716-446655440000"),
+    ("HOOK", "https://hooks.example.com/T0AbCdEfGh1234567890"),
+    ("WHERE", "https://example.com/?key=abc"),
+    ("LONG_NUMBER", "1234567890123"),
+    ("DB_PASSWORD", "production"),
+    ("PIN_PASSPHRASE", "123456"),
+    ("OPENAI_KEY", "abcdefgh"),
+    ("SSH_KEY", "abcdefgh"),
+    ("GITHUB_PAT", "abcdefgh"),
+    ("DB_PASS", "abcdefgh"),
+    ("DB_PWD", "abcdefgh"),
+    ("SENTRY_DSN", "abcdefgh"),
+    ("WEBHOOK_URL", "https://example.com/hook"),
+    ("NPM_AUTH", "abcdefgh"),
+    ("COOKIE", "abcdefgh"),
+    ("DATABASE_URL", "sqlite:///tmp/abc"),
+    ("MODEL", "/models/abcdef0123456789abcd"),
+    ("PATH_OF", "/a/b c/d"),
+]
+PLAIN_VALUES = [
+    ("FLAG", "true"),
+    ("LEVEL", "1"),
+    ("STAGE", "production"),
+    ("STAGE", "Debug"),
+    ("SHORT", "abc12"),
+    ("PORT", "8000000"),
+    ("CUDA_VERSION", "12.4.1"),
+    ("TORCH", "2.4.0+cu124"),
+    ("RELEASE", "v10.2.3-rc1"),
+    ("MODEL_DIR", "/runpod-volume/models/base"),
+    ("CONFIG", "./configs/worker.yaml"),
+    ("MODEL_NAME", "meta-llama/Llama-3.1-8B-Instruct"),
+    ("BASE_IMAGE", "nvidia/cuda:12.4.1-runtime-ubuntu22.04"),
+    ("BASE", "python:3.11-slim"),
+    ("HF_ENDPOINT", "https://huggingface.co/"),
+    ("MAX_NUM_BATCHED_TOKENS", "1048576"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), SECRET_VALUES, ids=[f"{name}={value}" for name, value in SECRET_VALUES])
+def test_value_of_a_variable_is_taken_out_whatever_its_name(name, value):
+    text = f"line of a log: {value}; end"
+    assert value not in Redactor(secrets_of({name: value})).clean(text)
+
+
+@pytest.mark.parametrize(("name", "value"), PLAIN_VALUES, ids=[f"{name}={value}" for name, value in PLAIN_VALUES])
+def test_value_that_tells_nothing_stays_legible(name, value):
+    text = f"line of a log: {value}; end"
+    assert Redactor(secrets_of({name: value})).clean(text) == text
+
+
+def test_value_is_known_in_every_form_that_a_log_writes():
+    value = "pä$s'w\"o/r d+%"
+    redactor = Redactor(secrets_of({"ANYTHING": value}))
+    for text in (
+        value,
+        shlex.quote(value),
+        'echo "pä\\$s\'w\\"o/r d+%"',
+        json.dumps({"a": value}),
+        json.dumps(json.dumps({"a": value})),
+        repr(value),
+        quote(value),
+        quote(value, safe=""),
+        quote_plus(value),
+        base64.b64encode(value.encode()).decode(),
+        base64.urlsafe_b64encode(value.encode()).decode(),
+        "p\u200bä$s'w\"o/r d+%",
+    ):
+        assert MASK in redactor.clean(text), text
+        assert "o/r" not in redactor.clean(text), text
+
+
+def test_user_and_password_of_an_address_are_known_apart():
+    redactor = Redactor(secrets_of({"ANY": "postgres://worker-role:p%40ssw0rd@db.example.com:5432/x"}))
+    for text in ("login as worker-role", "with p@ssw0rd failed", "with p%40ssw0rd failed"):
+        assert MASK in redactor.clean(text)
+    assert redactor.clean("db.example.com:5432 refused") == "db.example.com:5432 refused"
+
+
+def test_nested_values_are_cleaned():
+    cleaned = Redactor(["s3cret-literal-value"]).clean_all(
+        {"s3cret-literal-value": ["a s3cret-literal-value", 3, None]}
+    )
+    assert cleaned == {MASK: [f"a {MASK}", 3, None]}
 
 
 def test_names_of_secrets_are_known():

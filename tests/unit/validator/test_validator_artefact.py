@@ -38,6 +38,7 @@ def test_it_holds_the_protocol_and_the_validator_alone(artefact):
         names = archive.namelist()
         assert {name.split("/")[1] for name in names if name.startswith("janitor/")} == {
             "__init__.py",
+            "guest",
             "protocol",
             "validator",
         }
@@ -56,7 +57,11 @@ def test_it_needs_the_standard_library_alone(artefact):
                     modules = [node.module or ""]
                 for module in modules:
                     assert module.split(".")[0] in allowed, f"{name} imports {module}"
-                    assert not module.startswith("janitor.") or module.split(".")[1] in ("protocol", "validator")
+                    assert not module.startswith("janitor.") or module.split(".")[1] in (
+                        "guest",
+                        "protocol",
+                        "validator",
+                    )
 
 
 def run(artefact: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

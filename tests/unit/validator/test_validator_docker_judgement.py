@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from janitor.guest.redaction import Redactor
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.engines.base import HandlerRun
 from janitor.validator.engines.build_log import CacheState, cache_use, failing_step, running_step
@@ -22,7 +23,6 @@ from janitor.validator.engines.trouble import build_trouble
 from janitor.validator.findings import EvidenceMaker
 from janitor.validator.processes.capture import Capture
 from janitor.validator.processes.supervisor import Outcome
-from janitor.validator.redaction import Redactor
 from janitor.validator.settings import Settings
 
 BANNER = "--- Starting Serverless Worker |  Version 1.12.0 ---\n"

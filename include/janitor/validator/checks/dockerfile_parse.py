@@ -9,6 +9,7 @@ import posixpath
 import re
 from pathlib import PurePosixPath
 
+from janitor.guest.redaction import looks_secret
 from janitor.validator.bench import Bench, given
 from janitor.validator.checks.pip_redirections import lost_versions
 from janitor.validator.dockerfile.base_images import brings, is_bare
@@ -19,7 +20,6 @@ from janitor.validator.dockerfile.sources import missing_sources, read_context
 from janitor.validator.dockerfile.stages import Dockerfile, Run, env_pairs, floating_tag, parse_dockerfile
 from janitor.validator.dockerfile.usage import used_stages
 from janitor.validator.findings import Finding, Spot, failed, passed, skipped
-from janitor.validator.redaction import looks_secret
 from janitor.validator.repository.tree import RepositoryTree, UnreadableError
 
 _BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.yaml", "compose.yaml")

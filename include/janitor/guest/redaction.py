@@ -1,0 +1,151 @@
+"""Takes secrets and terminal control out of whatever leaves the instance: evidence, reasons, log lines, transcripts.
+
+It errs on the side of taking too much: a harmless value that looks like a key is replaced too.
+
+Invariant: what hides a secret from a pattern (controls, zero width characters) is gone before any pattern looks.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+from janitor.guest.token_shapes import MASK, NARROW_NAME, SHAPES, WIDE_NAME
+from janitor.protocol.plain_text import plain
+
+__all__ = ["MASK", "Redactor", "looks_secret", "secrets_of"]
+
+_SHORTEST_LITERAL = 6
+"""Shorter values would blank out ordinary words."""
+_LONGEST_NAME = 200
+_SHAPES = tuple(
+    (
+        re.compile(shape.pattern),
+        f"{shape.keeps}{MASK}{shape.after}",
+        re.compile(shape.only_with) if shape.only_with else None,
+    )
+    for shape in SHAPES
+)
+_NARROW_NAME = re.compile(NARROW_NAME)
+_WIDE_NAME = re.compile(WIDE_NAME)
+_COUNTS = frozenset({"max", "min", "num", "total"})
+
+# Of values that tell nothing: a word, a number or version, a path, a model or image, an address without user and query.
+_PLAIN_NAME = r"(?![\w.-]{0,60}?(?<![A-Za-z0-9])(?=[A-Za-z]{0,40}\d)(?=\d{0,40}[A-Za-z])[A-Za-z0-9]{16})[\w.-]{1,60}"
+_HARMLESS = re.compile(
+    r"[A-Za-z]{1,12}"
+    r"|v?\d{1,7}(?:\.\d{1,6}){0,4}(?:[-+.]?(?:a|b|rc|dev|post|cu|cpu|gpu)\d{0,4})?"
+    rf"|(?:~|\.{{1,2}})?(?:/{_PLAIN_NAME}){{1,20}}/?"
+    rf"|(?=[A-Za-z]){_PLAIN_NAME}/(?=[A-Za-z]){_PLAIN_NAME}(?::{_PLAIN_NAME})?"
+    rf"|[a-z]{_PLAIN_NAME}:(?=[\d.]{{1,10}}|latest|cuda){_PLAIN_NAME}"
+    rf"|https?://[a-z0-9.-]{{1,100}}(?::\d{{1,5}})?(?:/{_PLAIN_NAME}){{0,20}}/?"
+)
+_LONGEST_HARMLESS = 200
+
+
+def looks_secret(name: str) -> bool:
+    """Whether the name of a variable says that its value is a secret; one that counts tokens doesn't."""
+    words = name.lower().split("_")
+    is_count = words[-1] in ("token", "tokens") and not _COUNTS.isdisjoint(words)
+    return not is_count and _NARROW_NAME.search(name) is not None
+
+
+def secrets_of(values: Mapping[str, str]) -> Iterator[str]:
+    """The values of environment variables and build arguments that must not show anywhere.
+
+    Every value of six characters and more is one, whatever its name, except those that tell nothing and stand in other
+    lines too: a single word (`production`), a number or version (`12.4.1`), a plain path (`/models/base`), a model or
+    image (`acme/model-7b`), an address without user, query and key. Where the name says that it is a secret, those too.
+    """
+    for name, value in values.items():
+        is_named = looks_secret(name) or _WIDE_NAME.search(name[:_LONGEST_NAME]) is not None
+        for part in dict.fromkeys((value.strip(), *(line.strip() for line in value.splitlines()))):
+            if (is_named and not _is_count(name)) or not _is_harmless(part):
+                yield part
+            yield from _userinfo(part)
+
+
+def _is_count(name: str) -> bool:
+    words = name.lower().split("_")
+    return words[-1] in ("token", "tokens") and not _COUNTS.isdisjoint(words)
+
+
+def _is_harmless(value: str) -> bool:
+    return len(value) < _SHORTEST_LITERAL or (
+        len(value) <= _LONGEST_HARMLESS and _HARMLESS.fullmatch(value) is not None
+    )
+
+
+def _userinfo(value: str) -> Iterator[str]:
+    """User and password of an address, as they stand and decoded."""
+    try:
+        user, at, _ = urlsplit(value).netloc.rpartition("@")
+    except ValueError:
+        return
+    if not at:
+        return
+    name, _, password = user.partition(":")
+    for part in (password, *([] if password and _is_harmless(name) else [name])):
+        yield part
+        yield unquote(part)
+
+
+class Redactor:
+    """Knows the secrets of one validation beside those that can be told by their form.
+
+    Args:
+        literals: Values to take out wherever they stand; short ones are ignored.
+    """
+
+    def __init__(self, literals: Iterable[str] = ()) -> None:
+        forms = {plain(form) for text in literals for form in _forms(text)}
+        # The longest first: one secret can be part of another.
+        kept = (form for form in forms if len(form) >= _SHORTEST_LITERAL and form not in MASK)
+        self._literals = sorted(kept, key=len, reverse=True)
+
+    def clean(self, text: str) -> str:
+        """The text as it may leave the instance: without secrets, and plain."""
+        text = plain(text)
+        for literal in self._literals:
+            text = text.replace(literal, MASK)
+        for pattern, replacement, only_with in _SHAPES:
+            if only_with is None or only_with.search(text):
+                text = pattern.sub(replacement, text)
+        return text
+
+    def clean_all(self, value: Any) -> Any:
+        """The same for every text in nested dicts and lists."""
+        if isinstance(value, str):
+            return self.clean(value)
+        if isinstance(value, dict):
+            return {self.clean(str(key)): self.clean_all(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.clean_all(item) for item in value]
+        return value
+
+
+def _forms(text: str) -> Iterator[str]:
+    """A secret as it stands in a log, line by line, in JSON, in Python's repr, in a URL, in a shell, in base64."""
+    for part in (text, *text.splitlines()):
+        bare = part.strip()
+        yield bare
+        yield json.dumps(bare)[1:-1]
+        yield json.dumps(bare, ensure_ascii=False)[1:-1]
+        yield json.dumps(json.dumps(bare)[1:-1])[1:-1]
+        yield repr(bare)[1:-1]
+        yield quote(bare, errors="replace")
+        yield quote(bare, safe="", errors="replace")
+        yield quote_plus(bare, errors="replace")
+        yield shlex.quote(bare)
+        yield bare.replace("'", "'\"'\"'")
+        yield bare.replace("'", "'\\''")
+        yield re.sub(r'([\\"$`])', r"\\\1", bare)
+    # The last two characters of base64 hang on what follows.
+    encoded = base64.b64encode(text.encode(errors="replace")).decode().rstrip("=")
+    yield encoded
+    yield encoded.replace("+", "-").replace("/", "_")
