@@ -10,11 +10,9 @@ The same steps run whether nothing, part or all of it is there already; each doe
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -41,8 +39,10 @@ from janitor.stack.stack_env import (
     web_url,
     write_stack_env,
 )
+from janitor.stack.start_log import keep_failure, with_log
 from janitor.stack.stop import stop
 from janitor.stack.supervisor import ProgramState, Supervisor, launch_supervisord
+from janitor.stack.together import GaveUpError, Together
 from janitor.stores.migrate import migrate
 
 Progress = Callable[[str], None]
@@ -57,7 +57,8 @@ def start(settings: Settings, layout: Layout, progress: Progress) -> None:
     """Start what isn't running, and wait until all of it is healthy. The caller holds the stack's lock.
 
     Raises:
-        StackError: a component failed; its last log lines are in the message. What this call started is ended again.
+        StackError: a component failed; its last log lines are in the message, and the log `start` has every failure
+            whole. What this call started is ended again.
     """
     secrets = ensure_secrets(layout)
     now = datetime.now(timezone.utc)
@@ -95,7 +96,7 @@ def start(settings: Settings, layout: Layout, progress: Progress) -> None:
         except BaseException:
             try:
                 stop(layout, progress)
-            except StackError as exc:
+            except Exception as exc:
                 progress(f"what was started can't be ended: {exc}")  # told, and the cause is still raised
             raise
 
@@ -113,11 +114,31 @@ class _Start:
     ports: Ports
     secrets: StackSecrets
     progress: Progress
-    abandoned: threading.Event = field(default_factory=threading.Event)
-    """Set when one step has failed or somebody has interrupted: the other steps give up waiting."""
+    together: Together = field(default_factory=Together)
 
     def launch(self) -> None:
         """Write the configuration and start supervisord, which starts nothing by itself."""
+        with self._kept_in_log():
+            self._launch()
+
+    def run(self) -> None:
+        """Start the programs in their order, and make what they need."""
+        with self._kept_in_log():
+            self._run()
+
+    @contextmanager
+    def _kept_in_log(self) -> Iterator[None]:
+        """A failure is kept whole in a log that its message names."""
+        try:
+            yield
+        except Exception as exc:
+            log = self.layout.log_of("start")
+            causes = [exc, *(other for other in self.together.causes if other is not exc)]
+            if keep_failure(log, causes):
+                raise with_log(exc, log) from exc
+            raise
+
+    def _launch(self) -> None:
         write_configuration(self.settings, self.layout, self.ports, self.secrets, EmbeddedPostgres(self.layout))
         launch_supervisord(
             self.layout.supervisor / "supervisord.conf",
@@ -125,30 +146,14 @@ class _Start:
             self.layout.log_of("supervisord-start"),
         )
 
-    def run(self) -> None:
-        """Start the programs in their order, and make what they need."""
+    def _run(self) -> None:
         deadline = time.monotonic() + self.settings.start_timeout.total_seconds()
-        self._together((lambda: self._database(deadline), lambda: self._cloud(deadline), self._examples))
+        self.together.run((lambda: self._database(deadline), lambda: self._cloud(deadline), self._examples))
         supervisor = _supervisor(self.layout, self.ports, self.secrets)
         for component in AIRFLOW:
             supervisor.start(component.value)
         self._await_healthy(AIRFLOW, deadline)
         self.progress(f"Airflow is ready: {web_url(self.ports)}")
-
-    def _together(self, steps: Iterable[Callable[[], None]]) -> None:
-        """Run steps at the same time; the first failure is raised when all have ended."""
-        failures: list[BaseException] = []
-        with ThreadPoolExecutor(thread_name_prefix="up") as pool:
-            try:
-                for future in as_completed([pool.submit(step) for step in steps]):
-                    if (error := future.exception()) is not None:
-                        failures.append(error)
-                        self.abandoned.set()
-            except BaseException:
-                self.abandoned.set()
-                raise
-        if failures:
-            raise failures[0]
 
     def _database(self, deadline: float) -> None:
         postgres = EmbeddedPostgres(self.layout)
@@ -159,7 +164,7 @@ class _Start:
         self._await_healthy((Component.POSTGRES,), deadline)
         postgres.ensure_databases(self.ports, self.secrets)
         self.progress(f"PostgreSQL is ready on port {self.ports.postgres}")
-        self._together((self._prepare_airflow, self._migrate_janitor))
+        self.together.run((self._prepare_airflow, self._migrate_janitor))
 
     def _prepare_airflow(self) -> None:
         url = database_url(AIRFLOW_ROLE, self.secrets.postgres_airflow, AIRFLOW_DATABASE, self.ports)
@@ -210,8 +215,8 @@ class _Start:
                 worst = unhealthy[0]
                 seconds = self.settings.start_timeout.total_seconds()
                 raise self._failure(worst, f"isn't healthy after {seconds:.0f} s: {found[worst]}")
-            if self.abandoned.wait(_POLL_SECONDS):
-                raise StackError(f"gave up waiting for {unhealthy[0].label}, because something else failed")
+            if self.together.abandoned.wait(_POLL_SECONDS):
+                raise GaveUpError(f"gave up waiting for {unhealthy[0].label}, because something else failed")
 
     def _failure(self, component: Component, problem: str) -> StackError:
         log = self.layout.log_of(component.value)

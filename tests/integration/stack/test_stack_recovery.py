@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from janitor.stack.ports import Ports, reserve
 from janitor.stack.postgres import EmbeddedPostgres, servers_of
 from janitor.stack.processes import stack_processes
 from janitor.stack.secrets import ensure_secrets
+from janitor.stack.stack_env import JANITOR_DATABASE, OWNER_ROLE, database_url
+from janitor.stores.migrate import migrate
 from tests.integration.stack.waiting import live_pids_with, run_state, trigger, wait_until
 from tests.support.processes import kill_processes
 from tests.support.stack import ROOT, airflow_client, running_stack, stack_settings
@@ -117,6 +121,27 @@ def test_a_start_that_fails_names_the_component_and_leaves_nothing(tmp_path: Pat
     assert not stack.is_up(settings)
 
 
+def test_the_cause_is_shown_and_kept_and_not_what_it_brought_down(tmp_path: Path) -> None:
+    """An applied migration was edited: the local cloud, which is on its way at that time, only gives up."""
+    settings = stack_settings(tmp_path / "state")
+    layout = Layout.of(settings)
+    layout.create()
+    with running_server(layout, settings) as owner_url:
+        migrate(owner_url)
+        with psycopg.connect(owner_url) as connection:
+            connection.execute("update janitor.schema_migrations set sha256 = 'x' where name like '0001%'")
+    with pytest.raises(StackError) as caught:
+        stack.up(settings, progress=print)
+    message = str(caught.value)
+    assert "was changed after it was applied" in message.splitlines()[0]
+    assert "gave up" not in message
+    assert str(layout.log_of("start")) in message
+    log = layout.log_of("start").read_text()
+    assert "was changed after it was applied" in log
+    assert "Traceback" in log
+    assert not stack_processes(layout)
+
+
 UP = """
 import signal, sys
 from pathlib import Path
@@ -182,6 +207,23 @@ def test_an_environment_without_a_stack_says_so(tmp_path: Path) -> None:
     assert not stack.status(never_started).running
     assert not stack.down(never_started, progress=print).ended
     assert not (tmp_path / "state").exists()
+
+
+@contextmanager
+def running_server(layout: Layout, settings: Settings) -> Iterator[str]:
+    """The stack's PostgreSQL alone, with its roles and databases; yields the URL of the schema's owner."""
+    secrets, server = ensure_secrets(layout), EmbeddedPostgres(layout)
+    wanted = Ports(settings.web_port, settings.postgres_port, settings.cloud_port, settings.supervisor_port)
+    with reserve(wanted, {}) as ports:
+        server.prepare(ports)
+    process = start_server(server)
+    try:
+        assert server.wait_ready(ports, secrets, time.monotonic() + 60)
+        server.ensure_databases(ports, secrets)
+        yield database_url(OWNER_ROLE, secrets.postgres_owner, JANITOR_DATABASE, ports)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
 
 
 def start_server(server: EmbeddedPostgres) -> subprocess.Popen[bytes]:
