@@ -48,18 +48,20 @@ def all_launched(run: RunView) -> bool:
     return len(run.validations) >= run.total_repositories and not waiting
 
 
-def stalled_at(run: RunView, last_change: datetime, margin: timedelta) -> datetime:
-    """When following gives up unless something changes first.
+def is_stalled(run: RunView, now: datetime, unchanged_for: timedelta, margin: timedelta) -> bool:
+    """Whether nothing can be expected of a run any more.
 
     What runs must end at its hard limit; what waits for a place gets one when something that runs ends, which may
     belong to another run and so take a whole timeout.
 
     Args:
         run: The latest look.
-        last_change: When something last changed.
+        now: The time of the look, on the clock that hard limits are recorded by.
+        unchanged_for: How long nothing has changed, by a clock that nobody sets: hard limits that a clock has jumped
+            over are no reason to give up by themselves.
         margin: Grace after the hard limit, and time to record and terminate.
     """
     limits = [each.deadline_at for each in run.validations if each.deadline_at and not each.status.is_final]
     if limits:
-        return max(min(limits), last_change) + margin
-    return last_change + run.timeout + margin
+        return now > min(limits) + margin and unchanged_for > margin
+    return unchanged_for > run.timeout + margin

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING
+from janitor.cli.teller import spoke
 from janitor.cli.terminal_settings import TerminalSettings
+from janitor.domain.waits import waiting
 from janitor.protocol.plain_text import plain, without_commands
 
 _COLOURS = {GOOD: "\x1b[32m", BAD: "\x1b[31m", WAITING: "\x1b[33m"}
@@ -81,12 +83,14 @@ class Console:
 
         if self.quiet or not self.terminal.interactive:
             self.progress(doing)
-            yield step
+            with waiting(doing):
+                yield step
             return
         from rich.console import Console as RichConsole
         from rich.text import Text
 
-        with RichConsole(no_color=not self.terminal.colour, highlight=False).status(Text(without_commands(doing))):
+        status = RichConsole(no_color=not self.terminal.colour, highlight=False).status
+        with waiting(doing, shown=True), status(Text(without_commands(doing))):
             yield step
 
     def notice(self, text: str) -> None:
@@ -111,5 +115,6 @@ def _write(stream: TextIO, harmless: str, *, colour: bool) -> None:
         stream.write((_coloured(harmless) if colour else harmless) + "\n")
         # Each line counts at once for whoever follows through a pipe.
         stream.flush()
+        spoke()
     except BrokenPipeError as error:
         raise OutputClosedError from error

@@ -18,5 +18,9 @@ class ExitCode(IntEnum):
     """The stack, the cloud or the database is in trouble; nothing is said about the repositories."""
     INTERRUPTED = 130
     """Ctrl-C (128 + SIGINT)."""
+    HUNG_UP = 129
+    """The terminal was closed (128 + SIGHUP)."""
+    TERMINATED = 143
+    """Asked to end, as a cancelled CI job is (128 + SIGTERM)."""
     PIPE_CLOSED = 141
     """The reader of the output went away (128 + SIGPIPE)."""

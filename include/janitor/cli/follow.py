@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
-from janitor.cli.changes import changes_between, stalled_at
-from janitor.domain.errors import AirflowError, CloudError, DatabaseError
+from janitor.cli.changes import changes_between, is_stalled
+from janitor.domain.errors import AirflowError, CloudError, DatabaseError, JanitorError
 from janitor.domain.views import RunView
+from janitor.domain.waits import waiting
 
 RECORD_MARGIN = timedelta(minutes=10)
 """Added to a run's grace: time to flush, record and terminate after a hard limit, tasks retried included."""
@@ -47,23 +48,42 @@ class RunSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How often to look, how long to wait, and the clock; tests set a clock that doesn't wait."""
+    """How often to look, how long to wait, and the clocks; tests set clocks that don't wait.
+
+    What is waited for is measured by `monotonic`: a clock that is set neither ends a wait nor prolongs it.
+    """
 
     interval: timedelta
     margin: timedelta
-    """See `stalled_at`."""
+    """See `is_stalled`."""
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds."""
     sleep: Callable[[float], None] = time.sleep
 
 
-def follow(source: RunSource, display: Display, pace: Pace) -> RunView:
+def follow(
+    source: RunSource,
+    display: Display,
+    pace: Pace,
+    *,
+    notice: Callable[[str], None] = lambda _: None,
+    shown: bool = False,
+) -> RunView:
     """Show a run until it ends.
+
+    Args:
+        source: Where the looks come from.
+        display: Shows each look.
+        pace: How often, and how long.
+        notice: Told when looking begins to fail, and when it works again.
+        shown: Whether the display itself shows that something is waited for.
 
     Raises:
         AirflowError: Airflow's run ended and the records didn't, or nothing changes any more.
         DatabaseError: The records can't be read for too long.
     """
-    return _Follower(source, display, pace).run()
+    return _Follower(source, display, pace, notice, shown).run()
 
 
 @dataclass
@@ -71,46 +91,66 @@ class _Follower:
     source: RunSource
     display: Display
     pace: Pace
+    notice: Callable[[str], None]
+    shown: bool
     latest: RunView | None = None
-    ended_in_airflow_at: datetime | None = None
-    trouble_since: datetime | None = None
-    started: datetime = field(init=False)
-    last_change: datetime = field(init=False)
-    next_airflow_look: datetime = field(init=False)
+    ended_in_airflow_at: float | None = None
+    trouble_since: float | None = None
+    started: float = field(init=False)
+    last_change: float = field(init=False)
+    next_airflow_look: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.started = self.last_change = self.next_airflow_look = self.pace.now()
+        self.started = self.last_change = self.next_airflow_look = self.pace.monotonic()
 
     def run(self) -> RunView:
-        while True:
-            now = self.pace.now()
-            try:
-                self._look(now)
-                self.trouble_since = None
-            except (DatabaseError, AirflowError, CloudError):
-                self.trouble_since = self.trouble_since or now
-                if now - self.trouble_since > _TROUBLE_TIMEOUT:
-                    raise
-            self.display.update(self.latest, now)
-            if self.latest is not None and self.latest.status.is_final:
-                return self.latest
-            self._give_up_if_pointless(now)
+        with waiting("waiting for Airflow to plan the run", PLAN_TIMEOUT, shown=self.shown):
+            while self.latest is None:
+                self._step()
+        with waiting(f"run {self.latest.run_id} goes on", shown=self.shown):
+            while not self.latest.status.is_final:
+                self._step()
+        return self.latest
+
+    def _step(self) -> None:
+        """One look, and a pause unless that was the last."""
+        try:
+            self._look(self.pace.monotonic())
+        except (DatabaseError, AirflowError, CloudError) as trouble:
+            self._bear(trouble)
+        else:
+            if self.trouble_since is not None:
+                self.notice("The run can be looked at again.")
+            self.trouble_since = None
+        self.display.update(self.latest, self.pace.now())
+        if self.latest is None or not self.latest.status.is_final:
+            self._give_up_if_pointless(self.pace.monotonic())
             self.pace.sleep(self.pace.interval.total_seconds())
 
-    def _look(self, now: datetime) -> None:
+    def _bear(self, trouble: JanitorError) -> None:
+        """Say at once that looking fails, and until when it is tried again; raise when that has passed."""
+        since = self.pace.monotonic()
+        if self.trouble_since is None:
+            self.trouble_since = since
+            until = self.pace.now() + _TROUBLE_TIMEOUT
+            self.notice(f"The run can't be looked at, it is tried again until {until:%H:%M:%S} UTC: {trouble}")
+        if since - self.trouble_since > _TROUBLE_TIMEOUT.total_seconds():
+            raise trouble
+
+    def _look(self, now: float) -> None:
         seen = self.source.look()
         if seen is not None:
             if self.latest is None or any(changes_between(self.latest, seen)):
                 self.last_change = now
             self.latest = seen
         if now >= self.next_airflow_look and self.ended_in_airflow_at is None:
-            self.next_airflow_look = now + _AIRFLOW_INTERVAL
+            self.next_airflow_look = now + _AIRFLOW_INTERVAL.total_seconds()
             if self.source.airflow_ended():
                 self.ended_in_airflow_at = now
 
-    def _give_up_if_pointless(self, now: datetime) -> None:
+    def _give_up_if_pointless(self, now: float) -> None:
         name = f"Airflow run {self.source.airflow_run_id}"
-        if self.ended_in_airflow_at is not None and now - self.ended_in_airflow_at > _SETTLE:
+        if self.ended_in_airflow_at is not None and now - self.ended_in_airflow_at > _SETTLE.total_seconds():
             if self.latest is None:
                 raise AirflowError(f"{name} ended before it was planned; the log of its task `plan` says why")
             raise AirflowError(
@@ -118,9 +158,9 @@ class _Follower:
                 " see its tasks in the Airflow web UI, and end what is left with `make kill-all-workers`"
             )
         if self.latest is None:
-            if now - self.started > PLAN_TIMEOUT:
+            if now - self.started > PLAN_TIMEOUT.total_seconds():
                 raise AirflowError(f"{name} was not planned within {PLAN_TIMEOUT}; is its scheduler healthy?")
-        elif now > stalled_at(self.latest, self.last_change, self.pace.margin):
+        elif is_stalled(self.latest, self.pace.now(), timedelta(seconds=now - self.last_change), self.pace.margin):
             raise AirflowError(
                 f"run {self.latest.run_id} is past its limits and nothing changes any more;"
                 " see its tasks in the Airflow web UI, and end what is left with `make kill-all-workers`"

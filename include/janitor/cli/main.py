@@ -6,16 +6,20 @@ Invariant: nothing beyond click and the standard library is imported here, so th
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
 from janitor.cli.console import Console, OutputClosedError, accept_any_text
 from janitor.cli.exit_codes import ExitCode
-from janitor.cli.registry import LazyGroup
+from janitor.cli.registry import COMMANDS, LazyGroup
 from janitor.cli.session import Session, shared_options
+from janitor.cli.signals import ending_signals_raise, signal_of
+from janitor.cli.teller import no_silence
 from janitor.domain.errors import (
     AirflowError,
     BudgetRefusedError,
@@ -29,6 +33,7 @@ from janitor.domain.errors import (
     StackDownError,
 )
 
+_BY_SIGNAL: dict[int, ExitCode] = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HUNG_UP}
 _USAGE_ERRORS = (BudgetRefusedError, ConfigError, ConflictError, SettingsError, NotFoundError)
 
 EPILOG = """\
@@ -39,7 +44,8 @@ Examples:
 
 Exit codes:
   0  all well                      2  bad usage or configuration, nothing was launched
-  1  a validation isn't successful 3  the stack, the cloud or the database is in trouble"""
+  1  a validation isn't successful 3  the stack, the cloud or the database is in trouble
+  130, 143, 129  ended by Ctrl-C, SIGTERM, SIGHUP; a run that was followed goes on"""
 
 
 @click.group(
@@ -66,14 +72,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     accept_any_text()
     session = Session()
     console = Console()
+    words = sys.argv[1:] if arguments is None else arguments
+    command = next((word for word in words if word in COMMANDS), "")
+    with no_silence(" ".join(filter(None, ("janitor", command, "is at work"))), console.notice):
+        return _run(arguments, session, console)
+
+
+def _run(arguments: Sequence[str] | None, session: Session, console: Console) -> int:
     try:
-        status = cli.main(args=arguments, prog_name="janitor", standalone_mode=False, obj=session)
-        # A closed pipe shows only when the last of the output is written.
-        sys.stdout.flush()
+        with ending_signals_raise():
+            status = cli.main(args=arguments, prog_name="janitor", standalone_mode=False, obj=session)
+            # A closed pipe shows only when the last of the output is written.
+            sys.stdout.flush()
         return int(status) if isinstance(status, int) else ExitCode.OK
-    except (KeyboardInterrupt, click.Abort):
-        console.notice(f"Interrupted. {session.on_interrupt or 'Nothing was left behind.'}")
-        return ExitCode.INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as interruption:
+        return _interrupted(signal_of(interruption), session, console)
     except (OutputClosedError, BrokenPipeError):
         _discard_output()
         return ExitCode.PIPE_CLOSED
@@ -81,6 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if session.debug:
             console.notice(traceback.format_exc())
         return _explain(_cause_of(error, session), console)
+
+
+def _interrupted(number: int, session: Session, console: Console) -> ExitCode:
+    """Say what goes on without this command; the exit code is the signal's."""
+    how = "Interrupted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}."
+    with suppress(OSError, OutputClosedError):  # the terminal may be what went away
+        console.notice(f"{how} {session.on_interrupt or 'Nothing was left behind.'}")
+    return _BY_SIGNAL.get(number, ExitCode.INTERRUPTED)
 
 
 def _cause_of(error: Exception, session: Session) -> Exception:

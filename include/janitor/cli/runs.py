@@ -91,20 +91,28 @@ def config_path(settings: Settings, given: str | None) -> str:
     return str(file.relative_to(settings.project_root) if file.is_relative_to(settings.project_root) else file)
 
 
-def start(settings: Settings, order: RunOrder) -> TriggeredRun:
+def start(session: Session, settings: Settings, order: RunOrder) -> TriggeredRun:
     """Hand the run to Airflow.
+
+    Until somebody follows the run, an interruption says that it may have started, or that it goes on.
 
     Raises:
         AirflowError: Airflow can't be reached or refused.
         BudgetRefusedError: The budget doesn't allow the run.
     """
-    return trigger_run(
+    session.on_interrupt = (
+        f"The run may have started: `make check-parallel-status ENV={settings.environment}` shows it,"
+        f" `make kill-all-workers ENV={settings.environment}` ends it."
+    )
+    started = trigger_run(
         settings,
         config_path=order.config_path,
         timeout_minutes=order.timeout_minutes,
         repo=order.repository,
         max_concurrent_instances=order.max_concurrent_instances,
     )
+    session.on_interrupt = goes_on(settings, started)
+    return started
 
 
 def announce(console: Console, settings: Settings, order: RunOrder, started: TriggeredRun, *, followed: bool) -> None:
@@ -120,7 +128,7 @@ def see_through(
     """Follow a run to its end.
 
     Args:
-        session: Learns what Ctrl-C leaves behind.
+        session: Learns what Ctrl-C, SIGTERM and SIGHUP leave behind.
         console: Where the run is shown.
         settings: Of the environment.
         started: The run.
@@ -131,10 +139,7 @@ def see_through(
         BudgetRefusedError: The budget didn't allow it any more when it was planned.
         DatabaseError: The records can't be read.
     """
-    session.on_interrupt = (
-        f"Run {started.run_id} goes on. Watch it with `make check-parallel-status ENV={settings.environment}`,"
-        f" end it with `make kill-all-workers ENV={settings.environment}`."
-    )
+    session.on_interrupt = goes_on(settings, started)
     source = RunSource(
         airflow_run_id=started.airflow_run_id,
         look=lambda: find_run_view(settings, started.airflow_run_id),
@@ -143,7 +148,8 @@ def see_through(
     pace = Pace(interval=min(settings.poll_interval / 2, _LONGEST_INTERVAL), margin=grace + RECORD_MARGIN)
     with display_for(console, settings.environment) as display:
         try:
-            run = follow(source, display, pace)
+            shown = console.terminal.interactive and not console.quiet
+            run = follow(source, display, pace, notice=console.notice, shown=shown)
         except AirflowError:
             refused = refusal_of(settings, started.airflow_run_id)
             if refused is None:
@@ -151,6 +157,16 @@ def see_through(
             raise BudgetRefusedError(refused) from None
     session.on_interrupt = None
     return run
+
+
+def goes_on(settings: Settings, started: TriggeredRun) -> str:
+    """What is left behind by whoever stops following: the run's id, how to follow it, and how to end it."""
+    environment = settings.environment
+    return (
+        f"Run {started.run_id} goes on. Follow it with `make follow RUN_ID={started.run_id} ENV={environment}`,"
+        f" watch it with `make check-parallel-status ENV={environment}`,"
+        f" end it with `make kill-all-workers ENV={environment}`."
+    )
 
 
 def find_started(settings: Settings, run_id: str) -> TriggeredRun:

@@ -6,6 +6,7 @@ making one costs more than most calls.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -16,15 +17,18 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from janitor.domain.waits import begin_wait, end_wait
 from janitor.settings import Settings
 
 CLIENT_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
 """Everything that botocore raises for a call; the last one when a proxy answers in place of AWS, for example."""
 
+_CONNECT_SECONDS = 5
+_ATTEMPTS = 5
 _READS = Config(
-    connect_timeout=5,
+    connect_timeout=_CONNECT_SECONDS,
     read_timeout=30,
-    retries={"mode": "standard", "total_max_attempts": 5},
+    retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     signature_version="v4",
 )
 _QUICK = Config(
@@ -43,9 +47,9 @@ _LAUNCH = Config(
     retries={"mode": "standard", "total_max_attempts": 1},
 )
 _STORAGE = Config(
-    connect_timeout=5,
+    connect_timeout=_CONNECT_SECONDS,
     read_timeout=60,
-    retries={"mode": "standard", "total_max_attempts": 5},
+    retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     signature_version="s3v4",
     s3={"addressing_style": "path"},
 )
@@ -58,6 +62,8 @@ class CloudAccess:
     """Where AWS is and who calls it; None leaves a field to boto3's default chain."""
 
     region: str
+    answer_timeout: timedelta | None = None
+    """How long one attempt waits for an answer; None: what suits the service. Launches keep their own."""
     endpoint_url: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None
@@ -68,6 +74,7 @@ class CloudAccess:
         secret = settings.aws_secret_access_key
         return cls(
             region=settings.region,
+            answer_timeout=settings.aws_answer_timeout,
             endpoint_url=settings.aws_endpoint_url,
             access_key_id=settings.aws_access_key_id,
             secret_access_key=secret.get_secret_value() if secret else None,
@@ -85,7 +92,9 @@ class CloudAccess:
 @cache
 def _client(access: CloudAccess, service: str, single_attempt: bool) -> Any:
     config = _LAUNCH if single_attempt else _CONFIGS.get(service, _READS)
-    return _session().client(
+    if access.answer_timeout is not None and not single_attempt:
+        config = config.merge(Config(read_timeout=access.answer_timeout.total_seconds()))
+    client = _session().client(
         service,
         region_name=access.region,
         endpoint_url=access.endpoint_url,
@@ -93,6 +102,36 @@ def _client(access: CloudAccess, service: str, single_attempt: bool) -> Any:
         aws_secret_access_key=access.secret_access_key,
         config=config,
     )
+    _enter_waits(client, longest_call(config))
+    return client
+
+
+def longest_call(config: Config) -> timedelta:
+    """The longest that one call can take: each attempt to its end, and the longest pauses between them.
+
+    Source: botocore, retries/standard.py: a pause is at most 2 ** (attempt - 1) seconds, and never above 20.
+    """
+    attempts = config.retries["total_max_attempts"]
+    pauses = sum(min(2**number, 20) for number in range(attempts - 1))
+    return timedelta(seconds=attempts * (config.connect_timeout + config.read_timeout) + pauses)
+
+
+def _enter_waits(client: Any, limit: timedelta) -> None:
+    """Let every call of a client be known as what this process waits for."""
+    local = threading.local()
+
+    def begin(model: Any, **_: Any) -> None:
+        place = f" at {client.meta.endpoint_url}" if client.meta.endpoint_url else ""
+        name = f"{client.meta.service_model.service_id}{place}"
+        local.number = begin_wait(f"waiting for {name} ({model.name})", limit)
+
+    def end(**_: Any) -> None:
+        number = getattr(local, "number", None)
+        if number is not None:
+            end_wait(number)
+
+    for event, handler in (("before-call", begin), ("after-call", end), ("after-call-error", end)):
+        client.meta.events.register(event, handler)
 
 
 @cache

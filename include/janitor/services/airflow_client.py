@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from janitor.domain.errors import AirflowError, NotFoundError
+from janitor.domain.waits import waiting
 from janitor.settings import Settings
 
 _TIMEOUT = timedelta(seconds=30)
@@ -96,7 +97,8 @@ class AirflowClient:
 
     def _call(self, method: str, path: str, body: Any = None, accepted: tuple[int, ...] = ()) -> Any:
         try:
-            answer = self._http.request(method, path, json=body)
+            with waiting(f"waiting for Airflow at {self._url}", _TIMEOUT):
+                answer = self._http.request(method, path, json=body)
         except httpx.HTTPError as exc:
             raise AirflowError(
                 f"Airflow at {self._url} can't be reached ({type(exc).__name__}); is the stack up? Try `make status`"

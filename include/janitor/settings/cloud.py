@@ -21,6 +21,8 @@ class CloudSettings(DeploymentSettings):
     aws_secret_access_key: Annotated[
         SecretStr | None, Variable("JANITOR_AWS_SECRET_ACCESS_KEY", ("AWS_SECRET_ACCESS_KEY",))
     ] = None
+    aws_answer_timeout: Annotated[Seconds | None, Variable("JANITOR_AWS_ANSWER_SECONDS")] = None
+    """How long one attempt of a call to AWS waits for its answer; None: 30 s, 60 s for S3, 10 s for schedules."""
     bucket: Annotated[str, Variable("JANITOR_BUCKET")]
     log_group: Annotated[str, Variable("JANITOR_LOG_GROUP")] = "/janitor-runner"
     image_id: Annotated[str | None, Variable("JANITOR_IMAGE_ID")] = None

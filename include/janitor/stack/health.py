@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from janitor.domain.waits import waiting
 from janitor.stack.components import Component
 from janitor.stack.ports import LOOPBACK, Ports
 from janitor.stack.postgres import SUPERUSER, answers
@@ -97,9 +98,10 @@ def _get_json(port: int, path: str) -> dict[str, Any] | None:
     """Return the JSON object that a component answers, or None when it doesn't."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_HTTP_TIMEOUT.total_seconds())
     try:
-        connection.request("GET", path)
-        response = connection.getresponse()
-        value = json.loads(response.read())
+        with waiting(f"waiting for {LOOPBACK}:{port}{path}", _HTTP_TIMEOUT):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            value = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:

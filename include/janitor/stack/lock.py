@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TextIO
 
 from janitor.domain.errors import StackError
+from janitor.domain.waits import waiting
 
 _PAUSE_SECONDS = 0.2
 
@@ -28,8 +30,14 @@ def exclusive(path: Path, *, wait: timedelta, progress: Callable[[str], None]) -
         StackError: another process held the lock all the time.
     """
     with path.open("a+") as file:
-        deadline = time.monotonic() + wait.total_seconds()
-        told = False
+        _acquire(file, wait=wait, progress=progress)
+        yield
+
+
+def _acquire(file: TextIO, *, wait: timedelta, progress: Callable[[str], None]) -> None:
+    deadline = time.monotonic() + wait.total_seconds()
+    told = False
+    with waiting("waiting for another `up` or `down`", wait):
         while not _try_lock(file.fileno()):
             file.seek(0)
             holder = file.read().strip() or "unknown"
@@ -46,7 +54,6 @@ def exclusive(path: Path, *, wait: timedelta, progress: Callable[[str], None]) -
         file.truncate()
         file.write(f"{os.getpid()}\n")
         file.flush()
-        yield
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from janitor.domain.errors import StackError
+from janitor.domain.waits import waiting
 
 _TAIL_LINES = 15
 
@@ -28,7 +29,7 @@ def run_logged(
     Raises:
         StackError: It failed or took too long; the message has its last lines.
     """
-    with log.open("wb") as output:
+    with waiting(f"waiting for {name}", timeout), log.open("wb") as output:
         try:
             code = subprocess.run(
                 list(command),

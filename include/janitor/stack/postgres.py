@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from janitor.domain.errors import StackError
+from janitor.domain.waits import waiting
 from janitor.stack.layout import Layout
 from janitor.stack.logged_command import run_logged
 from janitor.stack.ports import LOOPBACK, Ports
@@ -237,8 +238,12 @@ def answers(url: str) -> bool:
     Raises:
         StackError: it refuses the password, which no waiting will change.
     """
+    limit = timedelta(seconds=_CONNECT_TIMEOUT_SECONDS)
     try:
-        with psycopg.connect(url, connect_timeout=_CONNECT_TIMEOUT_SECONDS) as connection:
+        with (
+            waiting("waiting for the stack's PostgreSQL", limit),
+            psycopg.connect(url, connect_timeout=_CONNECT_TIMEOUT_SECONDS) as connection,
+        ):
             connection.execute("select 1")
     except psycopg.OperationalError as exc:
         # libpq reports a refused login by text alone.

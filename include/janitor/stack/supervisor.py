@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from janitor.domain.errors import StackError
+from janitor.domain.waits import waiting
 from janitor.stack.logged_command import run_logged
 from janitor.stack.ports import LOOPBACK
 from janitor.stack.supervisor_config import RPC_USER
@@ -109,7 +110,8 @@ class Supervisor:
 
     def _call(self, method: str, *arguments: Any, tolerate: int | None = None) -> Any:
         try:
-            return getattr(self._proxy.supervisor, method)(*arguments)
+            with waiting("waiting for supervisord of this stack", _CALL_TIMEOUT):
+                return getattr(self._proxy.supervisor, method)(*arguments)
         except xmlrpc.client.Fault as exc:
             if exc.faultCode == tolerate:
                 return None

@@ -12,9 +12,11 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 
 from janitor.domain.errors import DatabaseError
+from janitor.domain.waits import waiting
 
 CONNECT_TIMEOUT = timedelta(seconds=10)
 STATEMENT_TIMEOUT = timedelta(seconds=30)
@@ -43,17 +45,18 @@ def transaction(database_url: str, *, application_name: str = "janitor") -> Iter
     """
     milliseconds = int(STATEMENT_TIMEOUT.total_seconds() * 1000)
     try:
-        with psycopg.connect(
-            database_url,
-            row_factory=dict_row,
-            connect_timeout=int(CONNECT_TIMEOUT.total_seconds()),
-            application_name=application_name,
-            options=f"-c search_path=janitor,pg_catalog -c statement_timeout={milliseconds} -c timezone=UTC",
-            **DEAD_HOST,
-        ) as connection:
+        with (
+            open_connection(
+                database_url,
+                application_name=application_name,
+                row_factory=dict_row,
+                options=f"-c search_path=janitor,pg_catalog -c statement_timeout={milliseconds} -c timezone=UTC",
+            ) as connection,
+            waiting(f"waiting for an answer of Postgres at {place_of(database_url)}", STATEMENT_TIMEOUT),
+        ):
             yield connection
     except psycopg.OperationalError as exc:
-        raise DatabaseError(f"Postgres can't be used: {_first_line(exc)}; is the stack up? Try `make status`") from exc
+        raise unusable(exc) from exc
     except psycopg.errors.UndefinedTable as exc:
         raise DatabaseError(f"the database has no Janitor tables ({_first_line(exc)}); run `make db-migrate`") from exc
     except psycopg.errors.ReadOnlySqlTransaction as exc:
@@ -66,6 +69,61 @@ def transaction(database_url: str, *, application_name: str = "janitor") -> Iter
         raise  # an invariant that a caller may know of
     except psycopg.Error as exc:
         raise DatabaseError(f"Postgres refused a statement ({_first_line(exc)}); try `make db-migrate`") from exc
+
+
+def open_connection(database_url: str, *, application_name: str, **options: Any) -> psycopg.Connection[Any]:
+    """Connect: the one place of the product that does, so that every connection has a timeout and a word.
+
+    Args:
+        database_url: ``postgresql://…`` URL.
+        application_name: Shown in ``pg_stat_activity``.
+        options: Further arguments of `psycopg.connect`.
+
+    Raises:
+        DatabaseError: The server can't be reached, or has no connection left.
+    """
+    try:
+        with waiting(f"waiting for Postgres at {place_of(database_url)}", CONNECT_TIMEOUT):
+            return psycopg.connect(
+                database_url,
+                connect_timeout=int(CONNECT_TIMEOUT.total_seconds()),
+                application_name=application_name,
+                **DEAD_HOST,
+                **options,
+            )
+    except psycopg.OperationalError as exc:
+        raise unusable(exc) from exc
+
+
+_NO_CONNECTION_LEFT = (
+    "too many clients already",
+    "remaining connection slots are reserved",
+    "too many connections for",
+)
+"""Source: PostgreSQL, src/backend (proc.c, postinit.c); libpq gives a refused connection no SQLSTATE."""
+_DISK_FULL = ("No space left on device",)
+
+
+def unusable(exc: psycopg.OperationalError) -> DatabaseError:
+    """What a server that can't be used is short of, in words with the next step."""
+    said = _first_line(exc)
+    if isinstance(exc, psycopg.errors.TooManyConnections) or any(each in str(exc) for each in _NO_CONNECTION_LEFT):
+        return DatabaseError(
+            f"Postgres has no connection left for this role ({said}); `make status` says who holds them, and the"
+            ' runbook\'s entry "No connection left" how to get some back'
+        )
+    if isinstance(exc, psycopg.errors.DiskFull) or any(each in str(exc) for each in _DISK_FULL):
+        return DatabaseError(f"Postgres's disk is full ({said}); free some space there, then run this again")
+    return DatabaseError(f"Postgres can't be used: {said}; is the stack up? Try `make status`")
+
+
+def place_of(database_url: str) -> str:
+    """`host:port` of a URL, without its password."""
+    try:
+        parts = conninfo_to_dict(database_url)
+    except psycopg.Error:
+        return "an address that can't be read"
+    return f"{parts.get('host') or 'its socket'}:{parts.get('port') or 5432}"
 
 
 def _first_line(exc: BaseException) -> str:

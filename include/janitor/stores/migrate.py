@@ -8,14 +8,18 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import resources
 
 import psycopg
 
 from janitor.domain.errors import DatabaseError
-from janitor.stores.database import CONNECT_TIMEOUT
+from janitor.domain.waits import waiting
+from janitor.stores.database import open_connection, unusable
 
 _FILE_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
+_TURN_TIMEOUT = timedelta(minutes=10)
+"""How long another migrator may be at work before this one gives up."""
 _LOCK_KEY = 0x6A616E69746F72  # "janitor": one migrator at a time in this database
 
 
@@ -69,13 +73,8 @@ def migrate(database_url: str) -> list[str]:
     """
     applied: list[str] = []
     try:
-        with psycopg.connect(
-            database_url,
-            autocommit=True,
-            connect_timeout=int(CONNECT_TIMEOUT.total_seconds()),
-            application_name="janitor-migrate",
-        ) as connection:
-            connection.execute("select pg_advisory_lock(%s)", (_LOCK_KEY,))
+        with open_connection(database_url, application_name="janitor-migrate", autocommit=True) as connection:
+            _take_turn(connection)
             connection.execute("create schema if not exists janitor")
             connection.execute(
                 "create table if not exists janitor.schema_migrations"
@@ -99,8 +98,25 @@ def migrate(database_url: str) -> list[str]:
                         (migration.name, migration.sha256),
                     )
                 applied.append(migration.name)
+    except psycopg.errors.LockNotAvailable as exc:
+        minutes = _TURN_TIMEOUT.total_seconds() / 60
+        raise DatabaseError(
+            f"another migration of this database is at work for more than {minutes:.0f} minutes, or something holds"
+            " the tables that a migration changes; find it in pg_stat_activity, then run `make db-migrate` again"
+        ) from exc
     except psycopg.OperationalError as exc:
-        raise DatabaseError(f"Postgres can't be used: {exc}") from exc
+        raise unusable(exc) from exc
     except psycopg.Error as exc:
         raise DatabaseError(f"migration failed, nothing of it remains: {exc}") from exc
     return applied
+
+
+def _take_turn(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Wait until no other migrator is at work in this database; the turn ends with the connection.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: the other one takes too long.
+    """
+    connection.execute(f"set lock_timeout = '{_TURN_TIMEOUT.total_seconds():.0f}s'")
+    with waiting("waiting for another migration of this database to end", _TURN_TIMEOUT):
+        connection.execute("select pg_advisory_lock(%s)", (_LOCK_KEY,))

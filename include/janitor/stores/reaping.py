@@ -14,7 +14,6 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from janitor.domain.errors import DatabaseError
 from janitor.domain.reaping import Mark
 from janitor.domain.states import (
     InstanceState,
@@ -24,7 +23,7 @@ from janitor.domain.states import (
     RunStatus,
     ValidationStatus,
 )
-from janitor.stores.database import CONNECT_TIMEOUT, DEAD_HOST, Connection
+from janitor.stores.database import Connection, open_connection
 from janitor.stores.queries import named_queries
 from janitor.stores.records import InstanceRecord
 
@@ -74,17 +73,7 @@ def pass_lock(database_url: str, deployment: str) -> Iterator[bool]:
     Raises:
         DatabaseError: Postgres can't be reached.
     """
-    try:
-        connection = psycopg.connect(
-            database_url,
-            autocommit=True,
-            connect_timeout=int(CONNECT_TIMEOUT.total_seconds()),
-            application_name="janitor-reaper",
-            **DEAD_HOST,
-        )
-    except psycopg.OperationalError as exc:
-        raise DatabaseError(f"Postgres can't be used: {exc}; is the stack up? Try `make status`") from exc
-    with connection:
+    with open_connection(database_url, application_name="janitor-reaper", autocommit=True) as connection:
         name = (deployment,)
         row = connection.execute(
             "select pg_try_advisory_lock(hashtextextended('janitor-reaper/' || %s, 0))", name

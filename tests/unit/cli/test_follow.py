@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cli.changes import ChangeKind, all_launched, changes_between, stalled_at
+from janitor.cli.changes import ChangeKind, all_launched, changes_between, is_stalled
 from janitor.cli.console import Console
 from janitor.cli.displays import LineDisplay, SilentDisplay, display_for, progress_table
 from janitor.cli.exit_codes import ExitCode
@@ -31,14 +31,22 @@ class Clock:
     """Time passes only by sleeping."""
 
     now: datetime = START
+    monotonic: float = 1000.0
     sleeps: list[float] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
         self.now += timedelta(seconds=seconds)
+        self.monotonic += seconds
 
     def pace(self, interval: float = 1.0) -> Pace:
-        return Pace(interval=timedelta(seconds=interval), margin=MARGIN, now=lambda: self.now, sleep=self.sleep)
+        return Pace(
+            interval=timedelta(seconds=interval),
+            margin=MARGIN,
+            now=lambda: self.now,
+            monotonic=lambda: self.monotonic,
+            sleep=self.sleep,
+        )
 
 
 def source(look: Callable[[], RunView | None], airflow_ended: Callable[[], bool] = lambda: False) -> RunSource:
@@ -173,7 +181,9 @@ def test_a_run_past_its_limits_is_given_up():
 
 def test_what_waits_for_a_place_gets_a_whole_timeout_after_each_change():
     waiting = run_of(ended("a", "success", 25), validation("b", "queued"))
-    assert stalled_at(waiting, after(25), MARGIN) == after(25 + 30 + 12)
+    now = after(100)
+    assert not is_stalled(waiting, now, timedelta(minutes=30 + 12), MARGIN)
+    assert is_stalled(waiting, now, timedelta(minutes=30 + 12, seconds=1), MARGIN)
 
 
 def test_a_short_failure_of_the_database_is_ridden_out():
@@ -196,6 +206,57 @@ def test_a_long_failure_of_the_database_is_raised():
     with pytest.raises(DatabaseError, match="Postgres can't be used"):
         follow(source(look), SilentDisplay(), clock.pace())
     assert clock.now - START < timedelta(minutes=3)
+
+
+def test_trouble_is_told_at_once_and_so_is_its_end():
+    clock, told = Clock(), []
+    final = run_of(ended("a", "success", 1), status="success")
+
+    def look() -> RunView:
+        if clock.now < START + timedelta(seconds=90):
+            raise DatabaseError("Postgres can't be used")
+        return final
+
+    follow(source(look), SilentDisplay(), clock.pace(), notice=lambda text: told.append((clock.now - START, text)))
+    (first, trouble), (last, over) = told
+    assert first == timedelta(0)
+    assert trouble == "The run can't be looked at, it is tried again until 14:32:00 UTC: Postgres can't be used"
+    assert (last, over) == (timedelta(seconds=90), "The run can be looked at again.")
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=5), timedelta(hours=-5)])
+def test_a_clock_that_jumps_neither_ends_a_wait_nor_prolongs_it(jump):
+    clock = Clock()
+    final = run_of(ended("a", "success", 1), status="success")
+
+    def look() -> RunView:
+        if clock.monotonic == 1010.0:
+            clock.now += jump
+        if clock.monotonic < 1050.0:
+            if clock.monotonic < 1030.0:
+                raise DatabaseError("Postgres can't be used")
+            return run_of(validation("a", "running"))
+        return final
+
+    assert follow(source(look), SilentDisplay(), clock.pace()) is final
+
+    stuck = Clock(now=START + jump)
+    with pytest.raises(DatabaseError):
+        follow(source(broken_from(stuck, 1010.0, jump)), SilentDisplay(), stuck.pace())
+    assert timedelta(minutes=2) < timedelta(seconds=stuck.monotonic - 1010.0) < timedelta(minutes=3)
+
+
+def broken_from(clock: Clock, moment: float, jump: timedelta) -> Callable[[], RunView | None]:
+    """Looks that fail from a moment on, at which the clock of the wall jumps back."""
+
+    def look() -> RunView | None:
+        if clock.monotonic < moment:
+            return None
+        if clock.monotonic == moment:
+            clock.now -= jump
+        raise DatabaseError("Postgres can't be used")
+
+    return look
 
 
 @pytest.mark.parametrize(

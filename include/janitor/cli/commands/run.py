@@ -42,7 +42,7 @@ def run(
     settings = session.settings()
     order = check_order(settings, config=config, repository=repository, timeout_minutes=timeout_minutes)
     settings = _with_stack(session, console, settings)
-    started = start(settings, order)
+    started = start(session, settings, order)
     announce(console, settings, order, started, followed=True)
     ended = see_through(session, console, settings, started, grace=order.grace)
     print_results(console, ended, as_json_text=as_json_text)

@@ -60,7 +60,7 @@ def validate_all_workers(
         max_concurrent_instances=max_concurrent_instances,
     )
     require_up(settings)
-    started = start(settings, order)
+    started = start(session, settings, order)
     announce(console, settings, order, started, followed=follow)
     if not follow:
         if as_json_text:
