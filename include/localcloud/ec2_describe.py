@@ -14,6 +14,7 @@ from moto.ec2.models import instances as moto_instances
 from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.responses.instances import InstanceResponse
 
+from localcloud.earlier_instances import EarlierInstances
 from localcloud.ec2_instances import as_it_was
 from localcloud.fault_rules import Lagging
 from localcloud.faults import FaultBook
@@ -131,7 +132,7 @@ def known(backend: Any, ids: list[str], lag: timedelta) -> list[Reservation]:
     return seen
 
 
-def install(faults: FaultBook) -> None:
+def install(faults: FaultBook, earlier: EarlierInstances) -> None:
     """Patch moto's DescribeInstances."""
     replace_attribute(moto_instances, "filter_reservations", filter_reservations)
 
@@ -149,10 +150,12 @@ def install(faults: FaultBook) -> None:
             )
         backend, filters = self.ec2_backend, self._filters_from_querystring()
         order = list(backend.reservations)
-        found = known(backend, ids, faults.lag(Lagging.INSTANCES))
+        ended = earlier.known_of(ids)
+        others = [instance_id for instance_id in ids if instance_id not in ended]
+        found = known(backend, others, faults.lag(Lagging.INSTANCES)) if others or not ids else []
         if filters is not None:
             found = filter_reservations(found, filters)
         found, next_token = page(found, order, self._get_param("NextToken"), int(size) if size else len(found) or 1)
-        return ActionResult({"Reservations": found, "NextToken": next_token})
+        return ActionResult({"Reservations": [*found, *earlier.reservations(ended)], "NextToken": next_token})
 
     replace_attribute(InstanceResponse, "describe_instances", describe_instances)

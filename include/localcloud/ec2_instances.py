@@ -25,6 +25,7 @@ from moto.ec2.responses.instances import InstanceResponse
 
 from localcloud.box.layout import BoxFiles
 from localcloud.box.runtime import BoxRuntime
+from localcloud.earlier_instances import EarlierInstances
 from localcloud.faults import FaultBook
 from localcloud.machine_states import BoxFaults, EndCause, MachineState
 from localcloud.machines import Machine, MachineOptions
@@ -62,8 +63,9 @@ Announce = Callable[[Instance, str, dict[str, Any]], None]
 class InstanceFleet:
     """All machines of this local cloud, by instance id."""
 
-    def __init__(self, settings: Settings, runtime: BoxRuntime, faults: FaultBook) -> None:
+    def __init__(self, settings: Settings, runtime: BoxRuntime, faults: FaultBook, earlier: EarlierInstances) -> None:
         self._settings = settings
+        self._earlier = earlier
         self._runtime = runtime
         self._faults = faults
         self._environment = box_environment(settings.cache_dir)
@@ -101,6 +103,12 @@ class InstanceFleet:
             if self._stopping:
                 raise EC2ClientError("Unavailable", "the local cloud is stopping")
             self._machines[instance.id] = (machine, instance)
+        self._earlier.keep(
+            instance.id,
+            instance_type=str(instance.instance_type),
+            zone=instance.placement.zone,
+            launched_at=datetime.now(timezone.utc),
+        )
         machine.power_on()
 
     def _changed(self, instance: Instance, state: MachineState, cause: EndCause | None) -> None:
@@ -137,6 +145,8 @@ class InstanceFleet:
                     del self._machines[machine.instance_id]
                 with MOTO_LOCK:
                     forget(instance)
+                self._earlier.forget(machine.instance_id)
+        self._earlier.prune()
         self._prune_records()
 
     def _prune_records(self) -> None:

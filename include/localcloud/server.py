@@ -26,6 +26,7 @@ from localcloud import (
     ec2_instances,
     ec2_launch,
     ec2_spot,
+    identity,
     key_file,
     logs_disk,
     moto_memory,
@@ -35,6 +36,7 @@ from localcloud import (
 from localcloud.box.containment import Containment, best_containment
 from localcloud.box.process import ProcessRuntime
 from localcloud.dispatch import Application
+from localcloud.earlier_instances import EarlierInstances
 from localcloud.faults import FaultBook
 from localcloud.guard import Guard
 from localcloud.internal_api import InternalApi
@@ -68,13 +70,16 @@ def serve(settings: Settings) -> None:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     _home_lock = lock_home(settings.home)  # held until this process ends
     key = key_file.load_or_create(settings.key_file)
+    identity.install(identity.load_or_create(settings.home))
+    earlier = EarlierInstances(settings.home / "launched", settings.terminated_retention)
+    earlier.load()
     for folder in ("boxes", "records"):  # of an earlier run: its boxes died with it
         shutil.rmtree(settings.home / folder, ignore_errors=True)
     containment = choose_containment(settings.containment)
     faults = FaultBook()
     runtime = ProcessRuntime(containment)
-    fleet = ec2_instances.InstanceFleet(settings, runtime, faults)
-    logs = install_patches(settings.home, fleet, faults)
+    fleet = ec2_instances.InstanceFleet(settings, runtime, faults, earlier)
+    logs = install_patches(settings.home, fleet, faults, earlier)
     services = ManagedServices(settings.home, key, f"http://{LOOPBACK}:{settings.port}", containment)
     own = OwnEndpoints(faults, fleet.interrupt)
     application = Application(
@@ -141,12 +146,14 @@ def keep_house(interval: timedelta, *chores: Callable[[], None]) -> None:
                 log.exception("housekeeping failed")
 
 
-def install_patches(home: Path, fleet: ec2_instances.InstanceFleet, faults: FaultBook) -> logs_disk.LogsDisk:
+def install_patches(
+    home: Path, fleet: ec2_instances.InstanceFleet, faults: FaultBook, earlier: EarlierInstances
+) -> logs_disk.LogsDisk:
     """Apply every patch to moto, and load what is on disk. Raises MotoMismatchError."""
     moto_memory.install()
     ec2_instances.install(fleet)
     ec2_launch.install(fleet)
-    ec2_describe.install(faults)
+    ec2_describe.install(faults, earlier)
     ec2_spot.install()
     ssm_api.install(fleet, faults)
     s3_disk.install(home / "s3")

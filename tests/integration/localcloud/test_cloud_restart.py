@@ -38,9 +38,8 @@ def test_objects_and_logs_survive_a_kill(tmp_path: Path) -> None:
         assert log_lines(cloud, stream) == ["line one", "line two"]
         (group,) = cloud.logs.describe_log_groups()["logGroups"]
         assert (group["logGroupName"], group["retentionInDays"]) == ("/runner", 7)
-        with pytest.raises(ClientError) as info:
-            cloud.describe(instance_id)
-        assert error_code(info) == "InvalidInstanceID.NotFound"
+        ended = cloud.describe(instance_id)
+        assert (ended["State"]["Name"], ended["StateReason"]["Code"]) == ("terminated", "Server.InternalError")
         assert cloud.ec2.describe_instances()["Reservations"] == []
         assert not (home / "boxes" / instance_id).exists()
         change_objects(cloud)
@@ -235,3 +234,39 @@ def test_what_it_cannot_start_with_is_said(server: LocalCloudServer, tmp_path: P
     code, text = refused(bad)
     assert code == 3
     assert "key.json is no key file" in text
+
+
+def caller(server: LocalCloudServer) -> str:
+    return str(server.client("sts").get_caller_identity()["Arn"])
+
+
+def test_a_local_cloud_is_the_same_one_after_a_restart_on_another_port(tmp_path: Path) -> None:
+    with LocalCloudServer(tmp_path / "one") as first:
+        one, port = caller(first), first.port
+    with LocalCloudServer(tmp_path / "one") as again, LocalCloudServer(tmp_path / "two") as other:
+        assert again.port != port
+        assert caller(again) == one
+        assert caller(other) != one
+
+
+def test_what_an_earlier_run_launched_is_forgotten_after_a_while(tmp_path: Path) -> None:
+    home, options = tmp_path / "home", {"boot_delay": 0, "agent_delay": 0, "terminated_retention": 12}
+    with LocalCloudServer(home, **options) as first:
+        instance_id = Cloud.of(first).launch()
+        first.kill()
+    with LocalCloudServer(home, prune_interval=0.2, **options) as second:
+        cloud = Cloud.of(second)
+        assert cloud.state(instance_id) == "terminated"
+        alive = cloud.launch()
+        both = cloud.ec2.describe_instances(InstanceIds=[instance_id, alive])["Reservations"]
+        assert {one["Instances"][0]["InstanceId"] for one in both} == {instance_id, alive}
+
+        def is_forgotten() -> bool:
+            try:
+                cloud.describe(instance_id)
+            except ClientError as exc:
+                return str(exc.response["Error"]["Code"]) == "InvalidInstanceID.NotFound"
+            return False
+
+        eventually("the end of its time", is_forgotten)
+        assert not (home / "launched" / f"{instance_id}.json").exists()
