@@ -237,3 +237,81 @@ def test_deployment_differs_between_checkouts_and_stays(root: Path, tmp_path_fac
     assert load(root).deployment == load(root).deployment
     assert load(root).deployment != load(other).deployment
     assert load(root).deployment.startswith("local-")
+
+
+# Two embedded stacks
+
+FIRST = {
+    "JANITOR_DEPLOYMENT": "local-aaaaaaaa",
+    "JANITOR_DATABASE_URL": "postgresql://first/janitor",
+    "JANITOR_READER_DATABASE_URL": "postgresql://reader@first/janitor",
+    "JANITOR_OWNER_DATABASE_URL": "postgresql://owner@first/janitor",
+    "JANITOR_AIRFLOW_URL": "http://127.0.0.1:8080",
+    "JANITOR_AIRFLOW_USERNAME": "admin",
+    "JANITOR_AIRFLOW_PASSWORD": "first's",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ACCESS_KEY_ID": "first",
+    "AWS_SECRET_ACCESS_KEY": "first's",
+}
+"""What `set -a; . .local/stack.env` puts into a shell."""
+
+
+def write_stack(root: Path, **values: str) -> Path:
+    (root / ".local").mkdir(exist_ok=True)
+    file = root / ".local" / "stack.env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    return file
+
+
+def test_a_shell_with_another_stacks_file_is_refused(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    second = {name: value.replace("first", "second") for name, value in FIRST.items()}
+    file = write_stack(root, **second | {"JANITOR_DEPLOYMENT": "local-bbbbbbbb"})
+    before = file.read_text()
+    with pytest.raises(SettingsError) as raised:
+        load(root, **FIRST)
+    message = str(raised.value)
+    for word in ("local-aaaaaaaa", "local-bbbbbbbb", "JANITOR_DEPLOYMENT", "JANITOR_DATABASE_URL", "unset"):
+        assert word in message
+    assert "first's" not in message
+    assert file.read_text() == before
+
+
+def test_a_stack_that_was_never_started_does_not_become_another_one(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    with pytest.raises(SettingsError, match=r"local-aaaaaaaa: .*was never started \(no .local/stack.env"):
+        load(root, **FIRST)
+    assert not (root / ".local").exists()
+    # A name alone is a choice.
+    assert load(root, JANITOR_DEPLOYMENT="mine").deployment == "mine"
+
+
+def test_what_a_stack_made_counts_over_a_shell_with_its_own_older_file(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    newer = {name: value.replace("first", "newer").replace(":1", ":2") for name, value in FIRST.items()}
+    write_stack(root, **newer)
+    settings = load(root, **FIRST, JANITOR_AWS_ENDPOINT_URL="http://elsewhere", JANITOR_LOG_GROUP="/mine")
+    assert settings.deployment == "local-aaaaaaaa"
+    assert settings.writer_url == "postgresql://newer/janitor"
+    assert settings.reader_url == "postgresql://reader@newer/janitor"
+    assert settings.owner_url == "postgresql://owner@newer/janitor"
+    assert settings.aws_endpoint_url == "http://127.0.0.1:2"
+    assert settings.airflow_login[2] == "newer's"
+    assert settings.log_group == "/mine"
+    # Nor do its processes inherit them.
+    assert "JANITOR_DATABASE_URL" not in settings.inherited
+    assert settings.reload() == settings
+
+
+def test_a_database_of_the_shell_alone_does_not_reach_a_stack_that_has_its_own(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    write_stack(root, **FIRST)
+    settings = load(root, JANITOR_DATABASE_URL="postgresql://other/janitor", JANITOR_AWS_ACCESS_KEY_ID="other")
+    assert (settings.writer_url, settings.aws_access_key_id) == ("postgresql://first/janitor", "first")
+
+
+def test_an_external_environment_takes_them_from_the_process(root: Path) -> None:
+    write(root, "dev", EXTERNAL)
+    write_stack(root, JANITOR_DEPLOYMENT="local-bbbbbbbb")
+    settings = load(root, "dev", **FIRST)
+    assert (settings.deployment, settings.writer_url) == ("local-aaaaaaaa", "postgresql://first/janitor")

@@ -15,6 +15,7 @@ from janitor.settings.cost_safety import CostSafetySettings
 from janitor.settings.database import DatabaseSettings
 from janitor.settings.deployment import STACK_ENV_NAME, StackKind
 from janitor.settings.local_stack import LocalStackSettings
+from janitor.settings.own_stack import without_other_stacks
 from janitor.settings.process import inheritable, process_environment
 from janitor.settings.project import env_file_path
 from janitor.settings.project import project_root as default_root
@@ -70,23 +71,24 @@ def load_settings(
         project_root: The checkout; default: the one that this package is in.
 
     Raises:
-        SettingsError: the environment is unknown, or values are missing or wrong. All problems are named at once, each
-            with its variable and file.
+        SettingsError: the environment is unknown, or values are missing or wrong (all problems are named at once, each
+            with its variable and file), or the process names another embedded stack than the checkout's.
     """
     process = process_environment(environ)
     root = (project_root or default_root()).resolve()
     name = environment_name or process.get("JANITOR_ENV") or process.get("ENV") or DEFAULT_ENVIRONMENT
     process["JANITOR_ENV"] = name
-    own = Source(_PROCESS, {k: v for k, v in process.items() if k.startswith("JANITOR_")})
     committed = read_env_file(env_file_path(root, name), root)
 
     variables = variables_of(Settings)
     problems = list(unknown_names(committed, variables))
-    sources = [own, committed]
+    sources = [_own(process), committed]
     state_dir = root / first_value("JANITOR_STATE_DIR", sources, ".local")
     # Only an environment with an embedded stack reads the stack's file: it never leaks into dev or prod.
     if first_value("JANITOR_STACK", sources, "") == StackKind.EMBEDDED.value:
-        sources.insert(1, read_stack_env(state_dir / STACK_ENV_NAME, root))
+        written = read_stack_env(state_dir / STACK_ENV_NAME, root)
+        process = without_other_stacks(process, written)
+        sources = [_own(process), written, committed]
     values, origins = collect(variables, sources, Source(_PROCESS, process))
 
     values |= {"environment": name, "project_root": root, "state_dir": state_dir}
@@ -102,6 +104,10 @@ def load_settings(
     if problems:
         raise SettingsError(f"settings of ENV={name} can't be used:\n" + "\n".join(f"  {p}" for p in problems))
     return settings
+
+
+def _own(process: Mapping[str, str]) -> Source:
+    return Source(_PROCESS, {name: value for name, value in process.items() if name.startswith("JANITOR_")})
 
 
 def _deployment_of(state_dir: Path) -> str:
