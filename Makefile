@@ -24,6 +24,8 @@ override FOLLOW := $(value FOLLOW)
 override FOR := $(value FOR)
 override END := $(value END)
 override DRY_RUN := $(value DRY_RUN)
+override VANISHED := $(value VANISHED)
+override ABANDON_PLACE := $(value ABANDON_PLACE)
 override CLOSE := $(value CLOSE)
 override SCOPE := $(value SCOPE)
 override JOBS := $(value JOBS)
@@ -38,7 +40,7 @@ override IMAGE := $(value IMAGE)
 override BASE := $(value BASE)
 export IMAGE BASE
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
-export DIR NETWORK FOR END DRY_RUN CLOSE SCOPE RUNS
+export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS
 
 STAMP := .venv/.stamp
 BIN := .venv/bin
@@ -55,6 +57,8 @@ FOR_OPTION := $${FOR:+"--for=$$FOR"}
 SCOPE_OPTION := $${SCOPE:+"--scope=$$SCOPE"}
 END_OPTION := $$(case "$$END" in ''|0|no|false) ;; *) echo --end;; esac)
 DRY_RUN_OPTION := $$(case "$$DRY_RUN" in ''|0|no|false) ;; *) echo --dry-run;; esac)
+VANISHED_OPTION := $$(case "$$VANISHED" in ''|0|no|false) ;; *) echo --vanished;; esac)
+ABANDON_PLACE_OPTION := $${ABANDON_PLACE:+"--abandon-place=$$ABANDON_PLACE"}
 CLOSE_OPTION := $$(case "$$CLOSE" in ''|0|no|false) ;; *) echo --close;; esac)
 NETWORK_OPTION := $$(case "$$NETWORK" in ''|0|no|false) ;; *) echo --network;; esac)
 DAYS_OPTION := $${DAYS:+"--days=$$DAYS"}
@@ -121,8 +125,8 @@ instances: $(STAMP) ## what is alive in the cloud [ENV=]
 kill-all-workers: $(STAMP) ## emergency: terminate every instance of the deployment [ENV=]
 	$(JANITOR) kill-all-workers
 
-reap: $(STAMP) ## end instances that nobody works on, as the reaper does [DRY_RUN=1 ENV=]
-	$(JANITOR) reap $(DRY_RUN_OPTION)
+reap: $(STAMP) ## end instances that nobody works on, as the reaper does [DRY_RUN=1 VANISHED=1 ABANDON_PLACE= ENV=]
+	$(JANITOR) reap $(DRY_RUN_OPTION) $(VANISHED_OPTION) $(ABANDON_PLACE_OPTION)
 
 keep: $(STAMP) ## keep a repository's instance for debugging: REPO= FOR=30m [RUN_ID= END=1 ENV=]
 	$(call need,REPO,worker-basic FOR=30m)

@@ -35,6 +35,7 @@ _QUICK = Config(
     connect_timeout=3,
     read_timeout=10,
     # The external timer is one of several killers: a launch doesn't wait long for it, and the reaper sets it later.
+    # And who calls is asked before everything else.
     retries={"mode": "standard", "total_max_attempts": 3},
 )
 LAUNCH_CALL_TIMEOUT = timedelta(seconds=35)
@@ -54,7 +55,7 @@ _STORAGE = Config(
     s3={"addressing_style": "path"},
 )
 
-_CONFIGS = {"s3": _STORAGE, "scheduler": _QUICK}
+_CONFIGS = {"s3": _STORAGE, "scheduler": _QUICK, "sts": _QUICK}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class CloudAccess:
         )
 
     def client(self, service: str) -> Any:
-        """A client for `service` ("ec2", "ssm", "s3", "logs", "scheduler"), shared within the process."""
+        """A client for `service` ("ec2", "ssm", "s3", "logs", "scheduler", "sts"), shared within the process."""
         return _client(self, service, False)
 
     def launch_client(self) -> Any:
@@ -151,7 +152,7 @@ def load_service_models() -> None:
         access_key_id="none",
         secret_access_key="none",  # noqa: S106
     )
-    for service in ("ec2", "ssm", "s3", "logs", "scheduler"):
+    for service in ("ec2", "ssm", "s3", "logs", "scheduler", "sts"):
         nowhere.client(service)
 
 

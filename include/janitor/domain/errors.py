@@ -10,6 +10,7 @@
     ├── StackError         the local stack could not be started, stopped or asked
     │   └── StackDownError the command needs the local stack, and it is down
     ├── CloudError         AWS (or the local cloud) refused or didn't answer
+    │   └── WrongPlaceError another account, region or cloud is asked than the one that the instances are in
     ├── AirflowError       Airflow's API refused or didn't answer
     └── DatabaseError      PostgreSQL refused or didn't answer
 
@@ -101,6 +102,25 @@ class StackDownError(StackError):
 
 class CloudError(JanitorError):
     """AWS, or the local cloud in its place, refused a request or didn't answer."""
+
+
+class WrongPlaceError(CloudError):
+    """The cloud that answers isn't the one that the ledger's live rows are in: what it doesn't show is not gone.
+
+    Nothing was changed. The message names both places and what to check.
+    """
+
+    def __init__(self, subject: str, bound_to: Iterable[str], here: str) -> None:
+        self.subject, self.bound_to, self.here = subject, tuple(bound_to), here
+        super().__init__(
+            f"wrong place: {subject} in {', '.join(self.bound_to)}, but this looks at {here}; nothing was changed."
+            " Check the region (JANITOR_REGION, AWS_REGION), the credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID), the"
+            " endpoint (JANITOR_AWS_ENDPOINT_URL), and whether this shell has sourced another stack's stack.env; see"
+            ' runbook "Wrong place"'
+        )
+
+    def __reduce__(self) -> tuple[type[WrongPlaceError], tuple[str, tuple[str, ...], str]]:
+        return type(self), (self.subject, self.bound_to, self.here)
 
 
 class DatabaseError(JanitorError):

@@ -121,7 +121,10 @@ INSTANCE_TRANSITIONS: Mapping[InstanceState, frozenset[InstanceState]] = Mapping
         InstanceState.STOPPING: frozenset({InstanceState.STOPPED}) | _EC2_END,
         InstanceState.STOPPED: frozenset({InstanceState.PENDING, InstanceState.RUNNING}) | _EC2_END,
         InstanceState.SHUTTING_DOWN: frozenset({InstanceState.TERMINATED}),
-        InstanceState.TERMINATED: frozenset(),
+        # Reopened, where EC2 shows an instance alive whose row was ended.
+        InstanceState.TERMINATED: frozenset(
+            {InstanceState.PENDING, InstanceState.RUNNING, InstanceState.STOPPING, InstanceState.STOPPED}
+        ),
         InstanceState.NOT_LAUNCHED: frozenset(),
     }
 )
@@ -177,6 +180,10 @@ class ReaperAction(str, Enum):
     RUN_CLOSED = "run_closed"
     TIMER_ARMED = "timer_armed"
     NOTICE_TAKEN = "notice_taken"
+    MISSING = "missing"  # EC2 doesn't show what should be alive
+    VANISHED = "vanished"  # nor did it at the second look: its row was ended
+    REOPENED = "reopened"  # EC2 shows it alive, though its row was ended
+    PLACE_ABANDONED = "place_abandoned"  # a person said that nothing is left there
 
 
 class NoticeKind(str, Enum):

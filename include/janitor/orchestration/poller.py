@@ -10,7 +10,7 @@ import asyncio
 import random
 from functools import cache
 
-from janitor.domain.errors import CloudError
+from janitor.domain.errors import CloudError, DatabaseError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.watching import Decision, Step, Watched, decide
 from janitor.orchestration.wiring import current_settings
@@ -51,9 +51,9 @@ class BatchedPoller:
             try:
                 await self._round()
                 failures = 0
-            except CloudError as exc:
+            except (CloudError, DatabaseError) as exc:
                 failures += 1
-                log.warning("AWS can't be asked, round %s delayed: %s", failures, exc)
+                log.warning("can't look now, round %s delayed: %s", failures, exc)
 
     async def _round(self) -> None:
         waiting = dict(self._waiting)

@@ -15,6 +15,7 @@ from janitor.domain.outcome import Conclusion, Evidence, conclude
 from janitor.domain.states import RunStatus
 from janitor.domain.watching import CommandStatus, Decision
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
+from janitor.services.here import require_row_here
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import validations as store
@@ -50,6 +51,7 @@ def conclude_validation(settings: Settings, validation_id: UUID, end: Decision |
         end: How watching ended, where that isn't kept in Postgres yet.
 
     Raises:
+        WrongPlaceError: Its instance is in another place.
         CloudError: AWS can't be asked.
         DatabaseError: Postgres can't be used.
     """
@@ -59,6 +61,9 @@ def conclude_validation(settings: Settings, validation_id: UUID, end: Decision |
         kept = store.kept_conclusion(connection, validation_id)
     if kept is not None:
         return Concluded(validation=validation, instance=instance, stored=None, conclusion=kept)
+    if instance is not None and instance.instance_id is not None:
+        # A report that isn't in this place's storage may well be in the other's.
+        require_row_here(settings, instance)
     stored = _stored_report(settings, validation, instance)
     conclusion = conclude(_evidence(settings, validation, instance, stored, end))
     return Concluded(validation=validation, instance=instance, stored=stored, conclusion=conclusion)

@@ -13,6 +13,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState
 from janitor.domain.watching import CommandObservation, Observation, Watched
+from janitor.services.reconcile import states_of_missing
 from janitor.settings import Settings
 
 _CLOCK_SLACK = timedelta(minutes=5)
@@ -44,7 +45,9 @@ def look_at_fleet(settings: Settings, watched: Sequence[Watched]) -> FleetView:
     """Ask AWS about all of `watched` at once.
 
     Raises:
+        WrongPlaceError: They are in another place.
         CloudError: AWS can't be asked.
+        DatabaseError: Postgres can't be used, and something is missing.
     """
     access = CloudAccess.of(settings)
     at = datetime.now(timezone.utc)
@@ -64,9 +67,15 @@ def look_at_fleet(settings: Settings, watched: Sequence[Watched]) -> FleetView:
     online: frozenset[str] = frozenset()
     if any(one.command_id is None for one in watched):
         online = ssm.online_agents(access)
+    states = {one.instance_id: one.state for one in instances}
+    missing = [
+        one.instance_id for one in watched if one.instance_id not in states and at >= one.launched_at + one.consistency
+    ]
+    if missing:
+        states |= states_of_missing(settings, missing)
     return FleetView(
         at=at,
-        states={one.instance_id: one.state for one in instances},
+        states=states,
         online=online,
         commands=commands,
         interrupted=interrupted,

@@ -11,13 +11,21 @@ from uuid import UUID
 from janitor.cloud import instances as ec2
 from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import AirflowError, CloudError, DatabaseError, NotFoundError, SettingsError
+from janitor.domain.errors import (
+    AirflowError,
+    CloudError,
+    DatabaseError,
+    NotFoundError,
+    SettingsError,
+    WrongPlaceError,
+)
 from janitor.domain.identity import TAG_KEEP_UNTIL, TAG_REPOSITORY, run_id_for
 from janitor.domain.reaping import instant_of
 from janitor.domain.states import InstanceOrigin, RunStatus, TerminationReason
 from janitor.services import terminate as terminating
 from janitor.services.airflow_client import AirflowClient
 from janitor.services.budget import settle_reservations
+from janitor.services.here import require_here
 from janitor.services.record import record_validation
 from janitor.settings import Settings
 from janitor.stores import ledger, reaping
@@ -56,25 +64,48 @@ def kill_all(settings: Settings, *, progress: Callable[[str], None], verify_for:
         verify_for: How long EC2 is asked whether everything is gone.
 
     Raises:
+        WrongPlaceError: The ledger's live rows are in another place; nothing was changed.
         CloudError: EC2 can't be asked.
     """
+    is_by_tag = not _is_place_known(settings, progress)
     cancelled = _cancel_runs(settings, progress)
     progress("Terminating every instance of this deployment…")
     was = _describe(settings, progress)
     scope = terminating.scope_of_deployment(settings.deployment)
+    ending = None
     try:
-        ending = terminating.end_scope(
-            settings, scope, TerminationReason.OPERATOR_KILL, timeout=verify_for, spare_kept=False
-        )
+        if not is_by_tag:
+            ending = terminating.end_scope(
+                settings, scope, TerminationReason.OPERATOR_KILL, timeout=verify_for, spare_kept=False
+            )
+    except _NO_LEDGER as exc:
+        progress(f"The ledger can't be used; going by EC2's tags alone: {exc}")
+    if ending is not None:
         terminated, remaining = ending.terminated, ending.left
         for instance_id, word in ending.refused.items():
             progress(f"EC2 refuses to terminate {instance_id}: {word}")
-    except _NO_LEDGER as exc:
-        progress(f"The ledger can't be used; going by EC2's tags alone: {exc}")
+    else:
         ended, left = terminating.terminate_by_tag(settings, scope, timeout=verify_for)
         terminated, remaining = tuple(ended), tuple(left)
     _settle(settings, list(cancelled.values()), progress)
     return KillReport(terminated=terminated, remaining=remaining, cancelled_runs=tuple(cancelled), was=was)
+
+
+def _is_place_known(settings: Settings, progress: Callable[[str], None]) -> bool:
+    """Whether the ledger can be brought up to what EC2 shows here; raises WrongPlaceError where it mustn't be."""
+    try:
+        elsewhere = require_here(settings)
+    except WrongPlaceError:
+        raise
+    except CloudError as exc:
+        progress(f"It can't be asked whose instances EC2 shows; going by EC2's tags alone: {exc}")
+        return False
+    except _NO_LEDGER:
+        return True  # it is said when the ledger is needed
+    if elsewhere:
+        progress(f"Other instances of this deployment are in {', '.join(elsewhere)}: run this there, too.")
+        return False
+    return True
 
 
 def _cancel_runs(settings: Settings, progress: Callable[[str], None]) -> dict[str, UUID]:

@@ -15,19 +15,21 @@ from uuid import UUID
 from janitor.cloud import instances as ec2
 from janitor.cloud.failures import launch_failure_of
 from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import CloudError, ConflictError, LaunchRefusedError
+from janitor.domain.errors import CloudError, ConflictError, LaunchRefusedError, WrongPlaceError
 from janitor.domain.launching import LaunchFailure, LaunchVerdict
 from janitor.domain.log_lines import LineLogger
+from janitor.domain.place import Place
 from janitor.domain.placement import Pause
 from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
 from janitor.services.external_timer import arm_external_timer
+from janitor.services.here import here, require_all_here
 from janitor.services.launch_terms import insert_intent, launch_image, next_place
 from janitor.services.reconcile import observe_rows
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts
 from janitor.stores import validations as store
-from janitor.stores.database import transaction
+from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
 
 RunInstance = Callable[[str, Mapping[str, Any]], str]
@@ -106,7 +108,9 @@ def keep_problem(settings: Settings, validation_id: UUID, reason_code: str, summ
 
 def _order(settings: Settings, validation_id: UUID) -> _Order | NoPlace | NotYet:
     image_id = launch_image(settings)  # before an intent takes a place
+    at = here(settings)
     with transaction(settings.writer_url) as connection:
+        _refuse_elsewhere(connection, settings, at)
         known = ledger.live_of_validation(connection, validation_id)
     # Without an intent nothing was ever launched, so there is nothing to ask EC2.
     seen = ec2.find_by_validation(CloudAccess.of(settings), validation_id) if known is not None else []
@@ -131,21 +135,31 @@ def _order(settings: Settings, validation_id: UUID) -> _Order | NoPlace | NotYet
         if record is None:
             if validation.launched_at is not None and validation.deadline_at and validation.deadline_at <= now:
                 raise LaunchRefusedError("deadline", "the hard limit has passed; nothing is launched any more")
+            _refuse_elsewhere(connection, settings, at)
             if ledger.count_live(connection, settings.deployment) >= validation.max_concurrent_instances:
                 return NoPlace(limit=validation.max_concurrent_instances)
             place = next_place(connection, settings, validation, now)
             if isinstance(place, Pause):
                 return NotYet(until=place.until, why="launches are paced")
-            record = insert_intent(connection, settings, validation, place, image_id=image_id, now=now)
+            record = insert_intent(connection, settings, validation, place, at=at, image_id=image_id, now=now)
     # A launch template, a lease or AWS itself may add tags of its own.
     adopted = next((one.instance_id for one in seen if record.tags.items() <= one.tags.items()), None)
     return _Order(record=record, adopted_instance_id=adopted or record.instance_id)
 
 
+def _refuse_elsewhere(connection: Connection, settings: Settings, at: Place) -> None:
+    """Launch nothing where the deployment's live rows aren't: the most that may exist at once would be exceeded."""
+    try:
+        require_all_here(connection, settings, at)
+    except WrongPlaceError as exc:
+        raise LaunchRefusedError("wrong_place", str(exc)) from exc
+
+
 def _keep_launched(settings: Settings, record: InstanceRecord, validation_id: UUID, instance_id: str) -> bool:
     """Keep what RunInstances answered; False where the intent was closed meanwhile, because nothing had shown."""
+    at = here(settings)
     with transaction(settings.writer_url) as connection:
-        if not ledger.keep_launched(connection, record.ledger_id, instance_id):
+        if not ledger.keep_launched(connection, record.ledger_id, instance_id, place=at):
             return False
         attempts.finish_attempt(connection, record.ledger_id, PlacementResult.LAUNCHED)
         store.mark_launched(connection, validation_id, instance_id)
@@ -168,6 +182,7 @@ def _end_late_one(settings: Settings, record: InstanceRecord, instance_id: str) 
 def _after_failure(
     settings: Settings, record: InstanceRecord, validation_id: UUID, failure: LaunchFailure, cause: Exception
 ) -> NotYet:
+    at = here(settings)
     with transaction(settings.writer_url) as connection:
         attempts.finish_attempt(
             connection,
@@ -185,7 +200,8 @@ def _after_failure(
                 TerminationReason.LAUNCH_FAILED,
                 f"{failure.aws_code}: {failure.summary}",
             )
-            ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED)
+            ledger.bind_place(connection, record.ledger_id, at)
+            ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED, place=at)
     if failure.verdict is LaunchVerdict.SAME_ATTEMPT:
         raise CloudError(f"{failure.summary}; trying again with the same token") from cause
     if failure.verdict is LaunchVerdict.STOP:

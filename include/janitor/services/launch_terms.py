@@ -10,6 +10,7 @@ from janitor.domain.config import RepositoryPlan
 from janitor.domain.deadlines import deadline_for, expires_at, guest_timer_at
 from janitor.domain.errors import LaunchRefusedError, SettingsError
 from janitor.domain.identity import LaunchIdentity
+from janitor.domain.place import Place
 from janitor.domain.placement import GiveUp, Pause, Try, candidates_of, next_step, present_search
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.services.guest_timer import guest_user_data
@@ -96,6 +97,7 @@ def insert_intent(
     validation: ValidationRecord,
     place: Try,
     *,
+    at: Place,
     image_id: str,
     now: datetime,
 ) -> InstanceRecord:
@@ -140,6 +142,7 @@ def insert_intent(
             volume_gib=settings.volume_gib,
             volume_usd_gib_month=prices.volume_usd_gib_month(settings.region),
         ),
+        place=at,
     )
     attempts.begin_attempt(connection, record.ledger_id, validation.validation_id, place)
     return record

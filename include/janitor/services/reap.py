@@ -13,15 +13,16 @@ from datetime import datetime, timedelta, timezone
 
 from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import CloudError
+from janitor.domain.errors import CloudError, WrongPlaceError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.reaping import ReapDecision, ReapStep, is_new
 from janitor.domain.states import ReaperAction, ReapEvidence
 from janitor.services import external_timer
 from janitor.services.external_notices import take_notices
-from janitor.services.reap_report import ReapError, ReapReport
+from janitor.services.here import here, require_here
+from janitor.services.reap_report import ReapError, ReapReport, problems_of
 from janitor.services.reap_view import Candidate, look
-from janitor.services.reconcile import observe_deployment
+from janitor.services.reconcile import Absent, observe_deployment
 from janitor.services.settle import settle_abandoned
 from janitor.settings import Settings
 from janitor.stores import ledger
@@ -38,15 +39,23 @@ _VERIFY_FOR = timedelta(seconds=10)
 _VERIFY_POLL = timedelta(seconds=1)
 
 
-def reap_once(settings: Settings, *, dry_run: bool = False, recheck_pause: timedelta = RECHECK_PAUSE) -> ReapReport:
+def reap_once(
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+    believe_absence: bool = False,
+    recheck_pause: timedelta = RECHECK_PAUSE,
+) -> ReapReport:
     """Make one pass; where another one is under way, return at once.
 
     Args:
         settings: Of the environment.
         dry_run: Change nothing anywhere; the report says what would be done.
+        believe_absence: A person's word that what EC2 doesn't show in its place is gone, however much that is.
         recheck_pause: Between the two looks that both have to say that an instance is to be ended.
 
     Raises:
+        WrongPlaceError: The live rows are in another place; nothing was changed.
         ReapError: AWS could not be asked.
         DatabaseError: Postgres can't be used.
     """
@@ -55,21 +64,23 @@ def reap_once(settings: Settings, *, dry_run: bool = False, recheck_pause: timed
     with store.pass_lock(settings.writer_url, settings.deployment) as free:
         if not free:
             return ReapReport(busy=True, notes=("another pass of the reaper is under way",))
-        return _Pass(settings, dry_run=False).run(recheck_pause)
+        return _Pass(settings, dry_run=False, believe_absence=believe_absence).run(recheck_pause)
 
 
 class _Pass:
     """One pass; each step may fail alone."""
 
-    def __init__(self, settings: Settings, *, dry_run: bool) -> None:
+    def __init__(self, settings: Settings, *, dry_run: bool, believe_absence: bool = False) -> None:
         self._settings = settings
         self._dry_run = dry_run
+        self._believe_absence = believe_absence
         self._access = CloudAccess.of(settings)
         self._did: dict[ReaperAction, list[str]] = {action: [] for action in ReaperAction}
         self._evidence: dict[str, ReapEvidence] = {}
         self._looked_at = 0
         self._alive: set[str] | None = None
         """What EC2 showed; None: it could not be asked."""
+        self._doubted: tuple[str, ...] = ()
         self._timers_removed: list[str] = []
         self._still_alive: set[str] = set()
         self._notes: list[str] = []
@@ -77,11 +88,13 @@ class _Pass:
         self._outages: list[str] = []
 
     def run(self, recheck_pause: timedelta) -> ReapReport:
+        with self._step("place"):
+            self._require_here()
         with self._step("notices"):
             self._did[ReaperAction.NOTICE_TAKEN] += take_notices(self._settings, dry_run=self._dry_run)
         if not self._dry_run:
             with self._step("ledger"):
-                observe_deployment(self._settings)
+                self._keep_absent(observe_deployment(self._settings, believe_absence=self._believe_absence))
         with self._step("instances"):
             self._reap(recheck_pause)
         with self._step("external timers"):
@@ -103,15 +116,44 @@ class _Pass:
         """Let the pass go on without AWS's answer to one step; it ends with an error all the same."""
         try:
             yield
+        except WrongPlaceError:
+            raise
         except CloudError as exc:
             log.warning("%s: %s", name, exc)
             self._problems.append(f"{name}: {exc}")
             self._outages.append(f"{name}: {exc}")
 
+    def _require_here(self) -> None:
+        for key in require_here(self._settings):
+            self._problems.append(
+                f'some live rows are in {key}: nothing can be said of them from here; see runbook "Wrong place"'
+            )
+
+    def _keep_absent(self, absent: Absent) -> None:
+        """Tell of what EC2 doesn't show: that is unusual, so the pass is red for it."""
+        self._did[ReaperAction.MISSING] += absent.missing
+        self._did[ReaperAction.VANISHED] += absent.vanished
+        self._doubted = absent.doubted
+        at = here(self._settings)
+        events = [(ReaperAction.MISSING, name) for name in absent.first_missed]
+        events += [(ReaperAction.VANISHED, name) for name in absent.vanished]
+        with transaction(self._settings.writer_url) as connection:
+            for action, name in events:
+                is_instance = name.startswith("i-")
+                store.add_event(
+                    connection,
+                    self._settings.deployment,
+                    action,
+                    instance_id=name if is_instance else None,
+                    subject=None if is_instance else name,
+                    detail=at.key,
+                )
+        self._problems += problems_of(absent, at)
+
     def _reap(self, recheck_pause: timedelta) -> None:
         candidates = look(self._settings)
         self._looked_at, self._alive = len(candidates), {one.instance_id for one in candidates}
-        candidates = [self._with_row(one) for one in candidates]
+        candidates = [self._reopened(self._with_row(one)) for one in candidates]
         with transaction(self._settings.writer_url) as connection:
             marks = store.marks_of(connection, self._settings.deployment)
         decisions = {one.instance_id: one.decide(self._settings, marks.get(one.instance_id)) for one in candidates}
@@ -131,13 +173,35 @@ class _Pass:
         self._did[ReaperAction.ADOPTED].append(candidate.instance_id)
         if self._dry_run:
             return candidate
-        adoption = candidate.adoption(self._settings)
+        adoption = candidate.adoption(self._settings, here(self._settings))
         with transaction(self._settings.writer_url) as connection:
             record = store.adopt(connection, self._settings.deployment, adoption)
             if record is None:
                 return candidate
             self._event(connection, ReaperAction.ADOPTED, candidate, detail=candidate.repository)
         return Candidate(seen=candidate.seen, ledger=store.LedgerFact(record=record, validation=None))
+
+    def _reopened(self, candidate: Candidate) -> Candidate:
+        """Take the end of a row back whose instance lives: it counts, it costs, and somebody may be at work on it."""
+        record = candidate.record
+        if record is None or not candidate.is_contradicted(_now(), self._settings.consistency):
+            return candidate
+        if record.place is not None and record.place != here(self._settings):
+            return candidate
+        self._did[ReaperAction.REOPENED].append(candidate.instance_id)
+        if self._dry_run:
+            return candidate
+        with transaction(self._settings.writer_url) as connection:
+            ledger.lock_places(connection, self._settings.deployment)
+            reopened = ledger.reopen(connection, record.ledger_id, candidate.seen.state, here(self._settings))
+            if reopened is None:
+                return candidate
+            why = record.termination_reason.value if record.termination_reason else "unknown"
+            detail = f"its row had ended: {why}"
+            self._event(connection, ReaperAction.REOPENED, candidate, detail=detail)
+            facts = store.facts_of(connection, self._settings.deployment, [candidate.instance_id])
+        fact = next(one for one in facts if one.record.instance_id == candidate.instance_id)
+        return Candidate(seen=candidate.seen, ledger=fact)
 
     def _keep_marks(self, candidates: Sequence[Candidate], decisions: dict[str, ReapDecision]) -> None:
         noted = {ReapStep.MARK: ReaperAction.MARKED, ReapStep.CLEAR: ReaperAction.CLEARED}
@@ -204,8 +268,10 @@ class _Pass:
 
     def _arm_timers(self) -> None:
         """Give a timer in AWS to every live instance that lacks one, for what a task left undone."""
-        rows = self._live_rows()
+        at = here(self._settings)
+        rows = [row for row in self._live_rows() if row.place == at]
         gone = {*self._did[ReaperAction.TERMINATED], *self._did[ReaperAction.WOULD_TERMINATE]}
+        gone |= {*self._did[ReaperAction.MISSING], *self._doubted}
         wanting = [row for row in rows if row.instance_id not in gone and row.may_live_until > _now()]
         for row in external_timer.unarmed(self._settings, wanting):
             assert row.instance_id is not None
@@ -265,6 +331,10 @@ class _Pass:
             terminated=did[ReaperAction.TERMINATED],
             would_terminate=did[ReaperAction.WOULD_TERMINATE],
             still_alive=tuple(sorted(self._still_alive)),
+            missing=did[ReaperAction.MISSING],
+            vanished=did[ReaperAction.VANISHED],
+            doubted=self._doubted,
+            reopened=did[ReaperAction.REOPENED],
             evidence=dict(self._evidence),
             timers_armed=did[ReaperAction.TIMER_ARMED],
             timers_removed=tuple(self._timers_removed),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from janitor.cloud import instances as ec2
 from janitor.cloud.instances import InstanceSeen
@@ -13,6 +13,7 @@ from janitor.domain.config_fields import Market
 from janitor.domain.errors import SettingsError
 from janitor.domain.identity import TAG_REPOSITORY
 from janitor.domain.log_lines import LineLogger
+from janitor.domain.place import Place
 from janitor.domain.reaping import (
     InstanceFacts,
     Mark,
@@ -88,7 +89,14 @@ class Candidate:
             consistency=settings.consistency,
         )
 
-    def adoption(self, settings: Settings) -> store.Adoption:
+    def is_contradicted(self, now: datetime, consistency: timedelta) -> bool:
+        """Whether its row was ended, so long ago that EC2 doesn't show an earlier moment, and yet it lives."""
+        record = self.record
+        if record is None or record.instance_id is None or record.ended_at is None:
+            return False
+        return now - record.ended_at >= consistency
+
+    def adoption(self, settings: Settings, place: Place) -> store.Adoption:
         """The row that it gets where it has none; without a price where none can be read."""
         try:
             prices = load_prices(settings)
@@ -99,6 +107,7 @@ class Candidate:
             price_usd_hour=prices.instance_usd_hour(settings.region, self.seen.instance_type) if prices else None,
             volume_gib=settings.volume_gib,
             volume_usd_gib_month=prices.volume_usd_gib_month(settings.region) if prices else None,
+            place=place,
             instance_id=self.instance_id,
             instance_type=self.seen.instance_type,
             market=(Market.SPOT if self.seen.is_spot else Market.ON_DEMAND).value,

@@ -1,12 +1,12 @@
 """Bring the ledger up to what EC2 says.
 
-A row ends only when EC2 says terminated, or no longer knows the instance after the time in which it may
-not show it yet.
+A row ends when EC2, asked in the row's own place, says terminated. That EC2 doesn't show an instance ends its row only
+at a second look, a pass of the reaper later, and not where many are missing at once: then a person has to say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from uuid import UUID
@@ -19,7 +19,10 @@ from janitor.domain.ending import infer_termination_reason
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import notice_key_for
 from janitor.domain.log_lines import LineLogger
+from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, NoticeKind, PlacementResult, TerminationReason
+from janitor.domain.vanishing import Absence, are_too_many, judge_absence
+from janitor.services.here import here, require_here, require_row_here
 from janitor.settings import Settings
 from janitor.stores import ledger, validations
 from janitor.stores import placement as attempts
@@ -29,46 +32,138 @@ from janitor.stores.records import InstanceRecord
 log = LineLogger(__name__)
 
 
-def observe_deployment(settings: Settings) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Absent:
+    """What a look did not show though it should be there: names of instances, or of intents."""
+
+    missing: tuple[str, ...] = ()
+    """Their rows stay; a look that is a pass of the reaper later decides."""
+    first_missed: tuple[str, ...] = ()
+    """Those of `missing` that no look before this one missed."""
+    vanished: tuple[str, ...] = ()
+    """Missed again: their rows were ended."""
+    doubted: tuple[str, ...] = ()
+    """Missed again, but too many at once: their rows stay until a person says that they are gone."""
+    unbound: tuple[str, ...] = ()
+    """Of rows that were written before places were kept, so that nobody knows where to look: they stay as well."""
+
+
+def observe_deployment(settings: Settings, *, believe_absence: bool = False) -> Absent:
     """Look at every instance of the deployment once and keep what changed; frees the places of those that ended.
 
+    Args:
+        settings: Of the environment.
+        believe_absence: A person's word that what EC2 doesn't show is gone.
+
     Raises:
+        WrongPlaceError: The live rows are in another place; nothing was changed.
         CloudError: EC2 can't be asked.
         DatabaseError: Postgres can't be used.
     """
     with transaction(settings.writer_url) as connection:
         rows = ledger.live_of_deployment(connection, settings.deployment)
-    if rows:
-        observe_rows(settings, rows, ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment))
+    if not rows:
+        return Absent()
+    require_here(settings)
+    at = here(settings)
+    rows = [row for row in rows if row.place in (None, at)]
+    seen = ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)
+    return observe_rows(settings, rows, seen, believe_absence=believe_absence)
 
 
-def observe_rows(settings: Settings, rows: Sequence[InstanceRecord], seen: Sequence[InstanceSeen]) -> None:
+def observe_rows(
+    settings: Settings,
+    rows: Sequence[InstanceRecord],
+    seen: Sequence[InstanceSeen],
+    *,
+    believe_absence: bool = False,
+) -> Absent:
     """Keep the state of each row, given the live instances that EC2 lists.
 
     Args:
+        settings: Of the environment.
         rows: Live ledger rows.
         seen: Live instances by a tag that all of `rows` carry. A row that isn't among them is looked at by its id.
+        believe_absence: A person's word that what EC2 doesn't show is gone.
+
+    Raises:
+        WrongPlaceError: A row is bound to another place; nothing was changed.
     """
+    for row in rows:
+        require_row_here(settings, row)
+    at = here(settings)
     by_id = {instance.instance_id: instance for instance in seen}
     by_name: dict[tuple[UUID | None, str | None], InstanceSeen] = {
         (one.validation_id, one.tags.get("Name")): one for one in seen if one.validation_id is not None
     }
     found: list[_Found] = []
+    absent: list[InstanceRecord] = []
     for row in rows:
         # Only an intent is found by its name: somebody may have launched another one with the same tags.
         name = (row.validation_id, row.tags.get("Name"))
         instance = by_id.get(row.instance_id) if row.instance_id is not None else by_name.get(name)
+        observed: _Found | Absence
         if instance is None:
             observed = _look_again(settings, row)
         else:
             observed = _Found(
                 row=row, state=instance.state, instance=instance, inferred=TerminationReason.INSTANCE_LOST
             )
-        if observed is not None:
+        if isinstance(observed, _Found):
             found.append(observed)
+        elif observed is not Absence.NOT_YET:
+            absent.append(row)
     with transaction(settings.writer_url) as connection:
         for one in found:
-            _keep(connection, one)
+            _keep(connection, one, at)
+    return _keep_absent(settings, absent, at, believe_absence) if absent else Absent()
+
+
+def states_of_missing(settings: Settings, instance_ids: Sequence[str]) -> dict[str, InstanceState]:
+    """What is believed of instances that a look didn't show: the look is kept, and the ledger's states are told.
+
+    Raises:
+        WrongPlaceError: One is in another place.
+        CloudError: EC2 can't be asked.
+        DatabaseError: Postgres can't be used.
+    """
+    with transaction(settings.writer_url) as connection:
+        rows = ledger.live_of_instances(connection, instance_ids)
+    observe_rows(settings, rows, ())
+    with transaction(settings.writer_url) as connection:
+        return ledger.states_of(connection, instance_ids)
+
+
+def _keep_absent(settings: Settings, rows: Sequence[InstanceRecord], at: Place, believe: bool) -> Absent:
+    """Keep that the rows' instances weren't shown, and end those of which that is believed."""
+    unbound = [row for row in rows if row.place is None]
+    bound = [row for row in rows if row.place is not None]
+    now = datetime.now(timezone.utc)
+    with transaction(settings.writer_url) as connection:
+        if believe:
+            for row in unbound:
+                ledger.bind_place(connection, row.ledger_id, at)
+            bound, unbound = [*bound, *unbound], []
+        first = [row for row in bound if ledger.keep_missing(connection, row.ledger_id, at)]
+        # Counted over the deployment: those who look at one instance each must not end them all together.
+        is_doubted = are_too_many(*ledger.missing_of_place(connection, settings.deployment, at)) and not believe
+    again = [row for row in bound if believe or _judge(settings, row, now) is Absence.VANISHED]
+    if not is_doubted:
+        ended = [_gone(settings, row, now) for row in again]
+        with transaction(settings.writer_url) as connection:
+            for one in ended:
+                _keep(connection, one, at)
+    return Absent(
+        missing=_names(row for row in bound if row not in again),
+        first_missed=_names(first),
+        vanished=() if is_doubted else _names(again),
+        doubted=_names(again) if is_doubted else (),
+        unbound=_names(unbound),
+    )
+
+
+def _names(rows: Iterable[InstanceRecord]) -> tuple[str, ...]:
+    return tuple(sorted(row.name for row in rows))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +174,16 @@ class _Found:
     inferred: TerminationReason
 
 
-def _keep(connection: Connection, found: _Found) -> None:
+def _keep(connection: Connection, found: _Found, at: Place) -> None:
     row, instance = found.row, found.instance
+    if instance is not None:
+        ledger.bind_place(connection, row.ledger_id, at)
     if instance is not None and row.instance_id is None:
         is_kept = ledger.keep_launched(
             connection,
             row.ledger_id,
             instance.instance_id,
+            place=at,
             availability_zone=instance.availability_zone,
             launched_at=instance.launched_at,
         )
@@ -105,27 +203,63 @@ def _keep(connection: Connection, found: _Found) -> None:
         connection,
         row.ledger_id,
         found.state,
+        place=at,
         state_reason=instance.state_reason if instance else None,
         inferred=found.inferred,
         ended_at=instance.changed_at if instance else None,
     )
 
 
-def _look_again(settings: Settings, row: InstanceRecord) -> _Found | None:
-    """The state of a row that no listing of live instances shows; None while that may still change."""
+def _look_again(settings: Settings, row: InstanceRecord) -> _Found | Absence:
+    """The state of a row that no listing of live instances shows, or what its absence means."""
     now = datetime.now(timezone.utc)
     if row.instance_id is None:
         # RunInstances may still be under way somewhere, and its instance may not show at once.
         if now - row.intent_at < LAUNCH_CALL_TIMEOUT + settings.consistency:
-            return None
-        return _came_and_went(settings, row, now) or _Found(
+            return Absence.NOT_YET
+        found = _came_and_went(settings, row, now)
+        if found is None and row.place is None:
+            return Absence.MISSING
+        return found or _Found(
             row=row, state=InstanceState.NOT_LAUNCHED, instance=None, inferred=TerminationReason.LAUNCH_FAILED
         )
     instance = ec2.describe(CloudAccess.of(settings), row.instance_id)
-    if instance is None and now - (row.launched_at or row.intent_at) < settings.consistency:
-        return None
-    state = instance.state if instance else InstanceState.TERMINATED
-    return _Found(row=row, state=state, instance=instance, inferred=_reason(settings, row, instance, now))
+    if instance is not None:
+        return _Found(row=row, state=instance.state, instance=instance, inferred=_reason(settings, row, instance, now))
+    absence = _judge(settings, row, now)
+    if absence is Absence.EXPECTED and row.place is not None:
+        return _gone(settings, row, now)
+    return absence
+
+
+def _judge(settings: Settings, row: InstanceRecord, now: datetime) -> Absence:
+    """What it means that EC2 doesn't know the instance of a row."""
+    return judge_absence(
+        launched_at=row.launched_at or row.intent_at,
+        may_live_until=row.may_live_until,
+        was_seen_ending=row.state is InstanceState.SHUTTING_DOWN or _was_noticed(settings, row),
+        missing_since=row.missing_since,
+        now=now,
+        consistency=settings.consistency,
+        reap_interval=settings.reap_interval,
+    )
+
+
+def _was_noticed(settings: Settings, row: InstanceRecord) -> bool:
+    if row.instance_id is None:
+        return False
+    with transaction(settings.writer_url) as connection:
+        return ledger.has_terminated_notice(connection, row.instance_id)
+
+
+def _gone(settings: Settings, row: InstanceRecord, now: datetime) -> _Found:
+    """A row whose instance is believed to be gone: terminated, or never launched."""
+    if row.instance_id is None:
+        return _Found(
+            row=row, state=InstanceState.NOT_LAUNCHED, instance=None, inferred=TerminationReason.LAUNCH_FAILED
+        )
+    inferred = _reason(settings, row, None, now)
+    return _Found(row=row, state=InstanceState.TERMINATED, instance=None, inferred=inferred)
 
 
 def _came_and_went(settings: Settings, row: InstanceRecord, now: datetime) -> _Found | None:

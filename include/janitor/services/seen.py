@@ -8,6 +8,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import InstanceState
+from janitor.services.here import here
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
@@ -23,10 +24,13 @@ def keep_seen(settings: Settings, record: InstanceRecord, seen: InstanceSeen) ->
         The row as it is now; one that ended is left to `reconcile`, which also finds out why.
 
     Raises:
+        WrongPlaceError: The row is bound to another place.
+        CloudError: STS can't be asked.
         DatabaseError: Postgres can't be used.
     """
     if seen.state is InstanceState.TERMINATED:
         return record
+    at = here(settings)
     price = None
     if seen.is_spot and seen.state is InstanceState.RUNNING and seen.availability_zone:
         try:
@@ -36,8 +40,11 @@ def keep_seen(settings: Settings, record: InstanceRecord, seen: InstanceSeen) ->
         except CloudError as exc:
             log.warning("the on-demand price is kept for %s: %s", seen.instance_id, exc)
     with transaction(settings.writer_url) as connection:
-        ledger.keep_launched(connection, record.ledger_id, seen.instance_id, availability_zone=seen.availability_zone)
-        ledger.observe_state(connection, record.ledger_id, seen.state, state_reason=seen.state_reason)
+        ledger.bind_place(connection, record.ledger_id, at)
+        ledger.keep_launched(
+            connection, record.ledger_id, seen.instance_id, place=at, availability_zone=seen.availability_zone
+        )
+        ledger.observe_state(connection, record.ledger_id, seen.state, place=at, state_reason=seen.state_reason)
         if price is not None:
             ledger.keep_price(connection, record.ledger_id, price)
         return ledger.row(connection, record.ledger_id)

@@ -11,7 +11,7 @@ from uuid import UUID
 from janitor.cloud import instances as ec2
 from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import CloudError
+from janitor.domain.errors import CloudError, WrongPlaceError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.services.external_timer import disarm_external_timer
@@ -103,6 +103,7 @@ def end_scope(
         spare_kept: Whether a debug lease protects an instance.
 
     Raises:
+        WrongPlaceError: A row in scope is in another place; nothing was changed.
         CloudError: EC2 could not be asked until the end.
         DatabaseError: Postgres can't be used.
     """
@@ -116,6 +117,8 @@ def end_scope(
         look = _Look(gone=[], left=[], kept=[])
         try:
             look = _look(settings, scope, reason, spare_kept=spare_kept)
+        except WrongPlaceError:
+            raise
         except CloudError as exc:
             problem = exc
         ids = [name for name in look.left if not name.startswith(_INTENT)]

@@ -34,6 +34,7 @@ from janitor.services.artefact import ensure_artefact
 from janitor.services.build_history import build_spec
 from janitor.services.conclude import Concluded, conclude_validation
 from janitor.services.instance_script import instance_script
+from janitor.services.reconcile import states_of_missing
 from janitor.services.seen import keep_seen
 from janitor.settings import Settings
 from janitor.stores import ledger
@@ -147,7 +148,7 @@ class Watch:
                 # What becomes of the instance now is for `terminate` to see.
                 return Observation(at=_now(), instance_state=self._instance.state, agent_online=False, command=command)
         instance = ec2.describe(self._access, self._instance_id)
-        state = instance.state if instance else None
+        state = instance.state if instance else self._state_of_missing()
         if instance is not None and state is not self._instance.state:
             self._instance = keep_seen(self._settings, self._instance, instance)
         online = False
@@ -160,6 +161,13 @@ class Watch:
             command=command,
             spot_interrupted=instance is not None and self._is_interrupted(instance),
         )
+
+    def _state_of_missing(self) -> InstanceState | None:
+        """What is believed of the instance while EC2 doesn't show it; None: it may not show it yet."""
+        launched_at = self._instance.launched_at or self._instance.intent_at
+        if _now() < launched_at + self._settings.consistency:
+            return None
+        return states_of_missing(self._settings, [self._instance_id]).get(self._instance_id)
 
     def _is_interrupted(self, instance: InstanceSeen) -> bool:
         """Whether AWS has taken the instance back, or has left its warning."""

@@ -1,12 +1,13 @@
 """The launch ledger: intents, what became of them, and the places that they hold.
 
 Invariant: a place is held from the committed intent until EC2 says terminated, so counting live rows under the lock
-counts everything that may exist.
+counts everything that may exist. A row is ended only by who looks at the place (account, region, cloud) that it is
+bound to; every statement that ends one says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +18,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from janitor.domain.config_fields import Market
+from janitor.domain.errors import WrongPlaceError
 from janitor.domain.identity import LaunchIdentity
+from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.stores.database import Connection, one
 from janitor.stores.queries import named_queries
@@ -71,8 +74,10 @@ class LaunchTerms:
     volume_usd_gib_month: Decimal | None
 
 
-def insert_intent(connection: Connection, identity: LaunchIdentity, terms: LaunchTerms) -> InstanceRecord:
-    """Write the intent to launch.
+def insert_intent(
+    connection: Connection, identity: LaunchIdentity, terms: LaunchTerms, *, place: Place
+) -> InstanceRecord:
+    """Write the intent to launch, bound to the place in which RunInstances will be called.
 
     Raises:
         psycopg.errors.UniqueViolation: The validation has a live row already, or the token was used.
@@ -95,6 +100,7 @@ def insert_intent(connection: Connection, identity: LaunchIdentity, terms: Launc
         intent_at=identity.intent_at,
         deadline_at=identity.deadline_at,
         expires_at=identity.expires_at,
+        place=place.key,
     )
     return InstanceRecord.from_row(one(row, what=f"the intent of validation {identity.validation_id}"))
 
@@ -104,12 +110,14 @@ def keep_launched(
     ledger_id: int,
     instance_id: str,
     *,
+    place: Place,
     availability_zone: str | None = None,
     launched_at: datetime | None = None,
 ) -> bool:
     """Keep the id that RunInstances gave.
 
     Args:
+        place: Where the instance is.
         availability_zone: Where it is; None: not known yet.
         launched_at: By EC2's word; None: now.
 
@@ -122,6 +130,7 @@ def keep_launched(
         instance_id=instance_id,
         availability_zone=availability_zone,
         launched_at=launched_at,
+        place=place.key,
     )
     return bool(changed)
 
@@ -151,6 +160,7 @@ def observe_state(
     ledger_id: int,
     state: InstanceState,
     *,
+    place: Place,
     state_reason: str | None = None,
     inferred: TerminationReason = TerminationReason.INSTANCE_LOST,
     ended_at: datetime | None = None,
@@ -158,18 +168,83 @@ def observe_state(
     """Keep a state that EC2 showed; a late or repeated observation changes nothing.
 
     Args:
+        place: Where that was seen.
         state_reason: EC2's own code for it.
         inferred: The reason of an end that has none yet.
         ended_at: When it ended by EC2's word; counts where its shutting-down was not seen. None: now.
+
+    Raises:
+        WrongPlaceError: The row is bound to another place; it stays as it is.
     """
-    named_queries().observe_state(
+    changed = named_queries().observe_state(
         connection,
         ledger_id=ledger_id,
         state=state.value,
         state_reason=state_reason,
         inferred_reason=inferred.value,
         ended_at=ended_at,
+        place=place.key,
     )
+    if not changed:
+        known = row(connection, ledger_id)
+        if known.place is not None and known.place != place:
+            raise WrongPlaceError(f"{known.name} is", [known.place.key], place.key)
+
+
+def bind_place(connection: Connection, ledger_id: int, place: Place) -> None:
+    """Keep that the row's instance was seen in a place; a row that is bound already stays bound."""
+    named_queries().bind_place(connection, ledger_id=ledger_id, place=place.key)
+
+
+def live_places(connection: Connection, deployment: str) -> dict[str, int]:
+    """How many live rows are bound to each place, by its key; rows without a place aren't counted."""
+    return {row["place"]: row["live"] for row in named_queries().live_places(connection, deployment=deployment)}
+
+
+def keep_missing(connection: Connection, ledger_id: int, place: Place) -> bool:
+    """Keep that a look at its place doesn't show the instance; whether this is the first such look."""
+    return bool(named_queries().keep_missing(connection, ledger_id=ledger_id, place=place.key))
+
+
+def missing_of_place(connection: Connection, deployment: str, place: Place) -> tuple[int, int]:
+    """How many live rows with an instance are missing, and how many there are."""
+    row = named_queries().missing_of_place(connection, deployment=deployment, place=place.key)
+    return row["missing"], row["live"]
+
+
+def states_of(connection: Connection, instance_ids: Sequence[str]) -> dict[str, InstanceState]:
+    """What the ledger says of instances, ended ones too."""
+    rows = named_queries().states_of(connection, instance_ids=list(instance_ids))
+    return {row["instance_id"]: InstanceState(row["state"]) for row in rows}
+
+
+def live_of_instances(connection: Connection, instance_ids: Sequence[str]) -> list[InstanceRecord]:
+    """The live rows of instances."""
+    rows = named_queries().live_of_instances(connection, instance_ids=list(instance_ids))
+    return [InstanceRecord.from_row(row) for row in rows]
+
+
+def reopen(connection: Connection, ledger_id: int, state: InstanceState, place: Place) -> InstanceRecord | None:
+    """Take the end of a row back, because EC2 shows its instance alive; what was settled is settled anew.
+
+    Where its validation has gone on with another instance, it becomes an adopted one.
+
+    Returns:
+        The row as it is now; None where it isn't an ended one of this place.
+    """
+    row = named_queries().reopen(connection, ledger_id=ledger_id, state=state.value, place=place.key)
+    if row is None:
+        return None
+    named_queries().reopen_reservations(connection, ledger_id=ledger_id)
+    return InstanceRecord.from_row(row)
+
+
+def abandon_place(connection: Connection, deployment: str, place: Place) -> list[str]:
+    """End every live row of a place, on a person's word that nothing is left there, and let its open validations be
+    concluded from elsewhere; returns the rows' names."""
+    rows = list(named_queries().abandon_place(connection, deployment=deployment, place=place.key))
+    named_queries().unbind_unfinished(connection, deployment=deployment, place=place.key)
+    return [row["name"] for row in rows]
 
 
 def intend_termination(

@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from janitor.domain.place import Place
 from janitor.domain.reaping import Mark
 from janitor.domain.states import (
     InstanceState,
@@ -53,6 +54,7 @@ class Adoption:
     """On demand, which is the most that it can cost; None: unknown."""
     volume_gib: int
     volume_usd_gib_month: Decimal | None
+    place: Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +120,7 @@ def adopt(connection: Connection, deployment: str, adoption: Adoption) -> Instan
         price_usd_hour=adoption.price_usd_hour,
         volume_gib=adoption.volume_gib,
         volume_usd_gib_month=adoption.volume_usd_gib_month,
+        place=adoption.place.key,
     )
     return InstanceRecord.from_row(row) if row else None
 

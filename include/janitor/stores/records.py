@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from janitor.domain.place import Place
 from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, TerminationReason, ValidationStatus
 from janitor.domain.watching import WatchOutcome
 
@@ -102,6 +103,15 @@ class InstanceRecord:
     subnet_id: str | None
     launch_parameters: Mapping[str, Any]
     """RunInstances' parameters; empty for rows of before they were kept."""
+    place: Place | None
+    """Where the instance is; None for rows of before that was kept, until somebody has seen it."""
+    missing_since: datetime | None
+    """When it was first not shown though it should live; None: it was shown since."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it: EC2's id, or the beginning of its token."""
+        return self.instance_id or f"intent {self.client_token[:12]}"
 
     @property
     def may_live_until(self) -> datetime:
@@ -138,4 +148,6 @@ class InstanceRecord:
             given_up_at=row["given_up_at"],
             subnet_id=row["subnet_id"],
             launch_parameters=row["launch_parameters"],
+            place=Place.parse(row["place"]) if row["place"] else None,
+            missing_since=row["missing_since"],
         )

@@ -18,6 +18,7 @@ from janitor.domain.deadlines import external_timer_at
 from janitor.domain.identity import external_timer_name_for, notice_key_for
 from janitor.domain.states import InstanceOrigin, InstanceState, NoticeKind, ReapEvidence, TerminationReason
 from janitor.services.external_timer import arm_external_timer
+from janitor.services.here import here
 from janitor.services.reap import reap_once
 from janitor.services.reconcile import observe_deployment
 from janitor.services.record import record_validation
@@ -79,7 +80,7 @@ def test_one_that_the_ledger_holds_for_ended_is_ended_though_its_validation_goes
     """EC2 did not show it for so long that its row was closed; then it came back."""
     first, instance_id = launched(quick)
     with transaction(quick.writer_url) as connection:
-        ledger.observe_state(connection, latest(quick, first).ledger_id, InstanceState.TERMINATED)
+        ledger.observe_state(connection, latest(quick, first).ledger_id, InstanceState.TERMINATED, place=here(quick))
     successor = launch(quick, first)
     report = reap(quick)
     assert report.evidence == {instance_id: ReapEvidence.UNKNOWN_OWNER}
@@ -248,7 +249,7 @@ def test_the_timer_of_one_that_somebody_else_ended_goes(quick: Settings) -> None
 def test_the_timer_of_one_that_lives_stays_whatever_the_ledger_says(quick: Settings) -> None:
     first, instance_id = launched(quick)
     with transaction(quick.writer_url) as connection:
-        ledger.observe_state(connection, latest(quick, first).ledger_id, InstanceState.TERMINATED)
+        ledger.observe_state(connection, latest(quick, first).ledger_id, InstanceState.TERMINATED, place=here(quick))
     assert reap(quick).timers_removed == ()
     assert timers(quick) == {instance_id}
 

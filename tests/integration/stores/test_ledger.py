@@ -11,6 +11,7 @@ import pytest
 
 from janitor.domain.config_fields import Market
 from janitor.domain.identity import LaunchIdentity
+from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.stores import ledger
 from janitor.stores import validations as store
@@ -18,6 +19,8 @@ from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
 from tests.support.postgres import TestDatabase
 from tests.support.rows import insert_run
+
+HERE = Place(cloud="aws", account="123456789012", region="us-east-1")
 
 
 def _intend(
@@ -43,7 +46,7 @@ def _intend(
         volume_gib=100,
         volume_usd_gib_month=None,
     )
-    return ledger.insert_intent(connection, identity, terms)
+    return ledger.insert_intent(connection, identity, terms, place=HERE)
 
 
 def test_a_validation_has_one_live_instance(database: TestDatabase) -> None:
@@ -53,7 +56,7 @@ def test_a_validation_has_one_live_instance(database: TestDatabase) -> None:
     with pytest.raises(ledger.UniqueViolation), transaction(database.writer_url) as connection:
         _intend(connection, run_id, first, generation=2)
     with transaction(database.writer_url) as connection:
-        ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED)
+        ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED, place=HERE)
         assert _intend(connection, run_id, first, generation=2).generation == 2
 
 
@@ -73,8 +76,8 @@ def test_every_observed_state_is_kept_and_none_goes_backwards(database: TestData
     ):
         with transaction(database.writer_url) as connection:
             if state is InstanceState.PENDING:
-                ledger.keep_launched(connection, record.ledger_id, f"i-{uuid4().hex[:17]}")
-            ledger.observe_state(connection, record.ledger_id, state)
+                ledger.keep_launched(connection, record.ledger_id, f"i-{uuid4().hex[:17]}", place=HERE)
+            ledger.observe_state(connection, record.ledger_id, state, place=HERE)
     with transaction(database.writer_url) as connection:
         states = [state for state, _ in ledger.state_changes(connection, record.ledger_id)]
         latest = ledger.latest_of_validation(connection, first)
@@ -100,7 +103,7 @@ def test_the_first_termination_reason_stays(database: TestDatabase) -> None:
         record = _intend(connection, run_id, first)
         ledger.intend_termination(connection, record.ledger_id, TerminationReason.TIMEOUT)
         ledger.intend_termination(connection, record.ledger_id, TerminationReason.RUN_TEARDOWN)
-        ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED)
+        ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED, place=HERE)
         latest = ledger.latest_of_validation(connection, first)
     assert latest is not None
     assert latest.termination_reason is TerminationReason.TIMEOUT
@@ -110,7 +113,7 @@ def test_the_database_refuses_a_wrong_transition(database: TestDatabase) -> None
     run_id, (first, _) = insert_run(database.writer_url)
     with transaction(database.writer_url) as connection:
         record = _intend(connection, run_id, first)
-        ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED)
+        ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED, place=HERE)
     with (
         pytest.raises(psycopg.errors.CheckViolation, match="may not go from not_launched to running"),
         transaction(database.writer_url) as connection,

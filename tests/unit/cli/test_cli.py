@@ -136,6 +136,7 @@ def test_group_knows_the_commands():
         (errors.StackError("x"), ExitCode.INFRASTRUCTURE),
         (errors.StackDownError("x"), ExitCode.INFRASTRUCTURE),
         (errors.CloudError("x"), ExitCode.INFRASTRUCTURE),
+        (errors.WrongPlaceError("x is", ["there"], "here"), ExitCode.INFRASTRUCTURE),
         (errors.DatabaseError("x"), ExitCode.INFRASTRUCTURE),
         (errors.AirflowError("x"), ExitCode.INFRASTRUCTURE),
         (errors.LaunchRefusedError("capacity", "x"), ExitCode.INFRASTRUCTURE),

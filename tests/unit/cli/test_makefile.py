@@ -112,6 +112,8 @@ def test_every_target_is_phony():
         (["kill-all-workers"], ["kill-all-workers"]),
         (["reap"], ["reap"]),
         (["reap", "DRY_RUN=1"], ["reap", "--dry-run"]),
+        (["reap", "VANISHED=1"], ["reap", "--vanished"]),
+        (["reap", "ABANDON_PLACE=aws/1/us-east-1"], ["reap", "--abandon-place=aws/1/us-east-1"]),
         (["keep", "REPO=a", "FOR=30m"], ["keep", "--repo=a", "--for=30m"]),
         (["keep", "REPO=a", "RUN_ID=550e84", "END=1"], ["keep", "--repo=a", "--run-id=550e84", "--end"]),
         (["breaker"], ["breaker"]),

@@ -182,3 +182,9 @@ def test_the_breaker() -> None:
     trial = state(paused_until=NOW, trial_under_way=True)
     assert "one launch is under way as a trial" in breaker_text([trial], NOW)
     assert [each["paused"] for each in breaker_dicts([paused, trial], NOW)] == [True, False]
+
+
+def test_reap_says_what_lives_though_its_row_had_ended() -> None:
+    text = reap_text(ReapReport(looked_at=1, reopened=("i-1",)))
+    assert text.splitlines()[0].endswith("i-1: alive though its row had ended; reopened")
+    assert "would be reopened" in reap_text(ReapReport(dry_run=True, reopened=("i-1",)))

@@ -32,6 +32,7 @@ def reap_text(report: ReapReport) -> str:
     lines += [f"{WAITING} {each}: would be terminated{why(each)}" for each in report.would_terminate]
     lines += [f"{GOOD} {each}: terminated{why(each)}" for each in report.terminated]
     lines += [f"{BAD} {each}: still alive{why(each)}" for each in report.still_alive]
+    lines += [f"{UNKNOWN} {each}: alive though its row had ended; {would}reopened" for each in report.reopened]
     lines += [f"{GOOD} {each}: timer in AWS {would}set" for each in report.timers_armed]
     lines += [f"{GOOD} {each}: notice {would}taken" for each in report.notices_taken]
     lines += [f"{GOOD} validation {each}: {would}recorded" for each in report.settled]

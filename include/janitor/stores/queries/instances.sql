@@ -11,31 +11,32 @@ select * from instances where validation_id = :validation_id and state not in ('
 -- name: latest_of_validation(validation_id)^
 select * from instances where validation_id = :validation_id order by generation desc limit 1;
 
--- name: insert_intent(validation_id, run_id, deployment, generation, client_token, tags, instance_type, market, subnet_id, launch_parameters, price_usd_hour, volume_gib, volume_usd_gib_month, intent_at, deadline_at, expires_at)^
+-- name: insert_intent(validation_id, run_id, deployment, generation, client_token, tags, instance_type, market, subnet_id, launch_parameters, price_usd_hour, volume_gib, volume_usd_gib_month, intent_at, deadline_at, expires_at, place)^
 insert into instances (validation_id, run_id, deployment, generation, client_token, tags, instance_type, market,
                        subnet_id, launch_parameters, price_usd_hour, volume_gib, volume_usd_gib_month, intent_at,
-                       deadline_at, expires_at)
+                       deadline_at, expires_at, place)
 values (:validation_id, :run_id, :deployment, :generation, :client_token, :tags, :instance_type, :market,
         :subnet_id, :launch_parameters, :price_usd_hour, :volume_gib, :volume_usd_gib_month, :intent_at,
-        :deadline_at, :expires_at)
+        :deadline_at, :expires_at, :place)
 returning *;
 
--- name: keep_launched(ledger_id, instance_id, availability_zone, launched_at)!
+-- name: keep_launched(ledger_id, instance_id, availability_zone, launched_at, place)!
 -- An intent that was closed meanwhile stays closed: its instance is found by tag.
 update instances
 set instance_id = :instance_id, availability_zone = coalesce(:availability_zone, availability_zone),
     state = case when state = 'intent' then 'pending'::instance_state else state end,
-    launched_at = coalesce(launched_at, :launched_at, clock_timestamp())
-where ledger_id = :ledger_id and state <> 'not_launched';
+    launched_at = coalesce(launched_at, :launched_at, clock_timestamp()),
+    place = coalesce(place, :place)
+where ledger_id = :ledger_id and state <> 'not_launched' and (place is null or place = :place);
 
 -- name: adopt_late(ledger_id, instance_id)!
 -- The closed row stays as it is: it freed its place, and another attempt may have followed it.
 insert into instances (deployment, generation, client_token, tags, instance_id, instance_type, market, subnet_id, state,
                        origin, intent_at, launched_at, deadline_at, expires_at, price_usd_hour, volume_gib,
-                       volume_usd_gib_month, termination_reason, termination_detail)
+                       volume_usd_gib_month, termination_reason, termination_detail, place)
 select deployment, 1, 'adopted-' || :instance_id, tags, :instance_id, instance_type, market, subnet_id, 'pending',
        'adopted', intent_at, clock_timestamp(), deadline_at, expires_at, price_usd_hour, volume_gib,
-       volume_usd_gib_month, 'launch_failed', 'it came after its intent was given up'
+       volume_usd_gib_month, 'launch_failed', 'it came after its intent was given up', place
 from instances where ledger_id = :ledger_id
 on conflict do nothing;
 
@@ -49,9 +50,10 @@ update instances set command_started_at = coalesce(command_started_at, :started_
 update instances set command_ended_at = coalesce(command_ended_at, :ended_at)
 where ledger_id = :ledger_id and command_started_at is not null;
 
--- name: observe_state(ledger_id, state, state_reason, inferred_reason, ended_at)!
--- Observations may arrive late or twice: only a change that the rules allow is kept. An end of which not even the
--- shutting-down was seen was where EC2 says, but not before what was seen until then.
+-- name: observe_state(ledger_id, state, state_reason, inferred_reason, ended_at, place)!
+-- Observations may arrive late or twice: only a change that the rules allow is kept, and what has ended is reopened by
+-- `reopen` alone. Only who looks at the row's own place ends it; a row without a place is bound first.
+-- An end of which not even the shutting-down was seen was where EC2 says, but not before what was seen until then.
 update instances i
 set state = :state::instance_state,
     state_reason = coalesce(:state_reason, i.state_reason),
@@ -64,7 +66,11 @@ set state = :state::instance_state,
     termination_reason = case when :state::instance_state in ('terminated', 'not_launched')
                               then coalesce(i.termination_reason, :inferred_reason::termination_reason)
                               else i.termination_reason end
-where i.ledger_id = :ledger_id and i.state <> :state::instance_state and exists (
+where i.ledger_id = :ledger_id and i.state <> :state::instance_state
+  and i.state not in ('terminated', 'not_launched')
+  and (i.place = :place
+       or (i.place is null and :state::instance_state not in ('terminated', 'not_launched')))
+  and exists (
   select from allowed_transitions t
   where t.machine = 'instance' and t.from_state = i.state::text and t.to_state = :state::instance_state::text);
 
@@ -94,3 +100,69 @@ select * from instances where ledger_id = :ledger_id;
 
 -- name: give_up(ledger_id)!
 update instances set given_up_at = coalesce(given_up_at, clock_timestamp()) where ledger_id = :ledger_id;
+
+-- name: bind_place(ledger_id, place)!
+-- Somebody has seen the instance there. Writes nothing where that is known and nothing was missing.
+update instances set place = :place, missing_since = null
+where ledger_id = :ledger_id and (place is null or (place = :place and missing_since is not null));
+
+-- name: live_places(deployment)
+select place, count(*) as live from instances
+where deployment = :deployment and place is not null and state not in ('terminated', 'not_launched')
+group by place order by place;
+
+-- name: keep_missing(ledger_id, place)$
+-- The first look that misses it counts; true where this is the first.
+update instances i set missing_since = coalesce(i.missing_since, clock_timestamp())
+from (select ledger_id, missing_since from instances where ledger_id = :ledger_id for update) before
+where i.ledger_id = before.ledger_id and i.place = :place and i.state not in ('terminated', 'not_launched')
+returning before.missing_since is null;
+
+-- name: missing_of_place(deployment, place)^
+-- How many of the live rows with an instance are missing.
+select count(*) filter (where missing_since is not null) as missing, count(*) as live from instances
+where deployment = :deployment and place = :place and instance_id is not null
+  and state not in ('terminated', 'not_launched');
+
+-- name: states_of(instance_ids)
+select instance_id, state from instances where instance_id = any(:instance_ids);
+
+-- name: live_of_instances(instance_ids)
+select * from instances where instance_id = any(:instance_ids) and state not in ('terminated', 'not_launched');
+
+-- name: reopen(ledger_id, state, place)^
+-- With its owner, unless the validation has gone on with another instance: then it is adopted, as a validation has one
+-- live instance at most.
+update instances i
+set state = :state::instance_state, ended_at = null, termination_reason = null, termination_detail = null,
+    state_reason = null, missing_since = null, place = :place,
+    validation_id = case when later.follows then null else i.validation_id end,
+    origin = case when later.follows then 'adopted' else i.origin end
+from (select exists (select from instances one join instances other using (validation_id)
+                     where one.ledger_id = :ledger_id and other.generation > one.generation) as follows) later
+where i.ledger_id = :ledger_id and i.state = 'terminated' and (i.place is null or i.place = :place)
+returning i.*;
+
+-- name: reopen_reservations(ledger_id)!
+-- What was settled while its row was ended is settled anew when it has really ended.
+update budget_reservations b set released_at = null, spent_usd = null
+from instances i
+where i.ledger_id = :ledger_id and b.released_at is not null
+  and (b.ledger_id = i.ledger_id or (b.kind = 'validation' and b.validation_id = i.validation_id));
+
+-- name: abandon_place(deployment, place)
+-- Bound to nothing then: what can still be said of their validations may be said from anywhere.
+update instances
+set state = case when state = 'intent' then 'not_launched'::instance_state else 'terminated' end,
+    ended_at = clock_timestamp(), place = null, missing_since = null,
+    termination_reason = coalesce(termination_reason, 'instance_lost'),
+    termination_detail = coalesce(termination_detail || '; ', '')
+                         || 'a person said that nothing is left in ' || (:place)::text
+where deployment = :deployment and place = :place and state not in ('terminated', 'not_launched')
+returning coalesce(instance_id, 'intent ' || left(client_token, 12)) as name;
+
+-- name: unbind_unfinished(deployment, place)!
+update instances i set place = null
+from repository_validations v
+where i.deployment = :deployment and i.place = :place and i.state in ('terminated', 'not_launched')
+  and v.validation_id = i.validation_id and v.finished_at is null;

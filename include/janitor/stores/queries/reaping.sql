@@ -4,13 +4,13 @@ select i.*, v.status as validation_status
 from instances i left join repository_validations v using (validation_id)
 where i.instance_id = any(:instance_ids) or (i.deployment = :deployment and i.state = 'intent');
 
--- name: adopt_instance(deployment, client_token, tags, instance_id, instance_type, market, availability_zone, state, launched_at, deadline_at, expires_at, price_usd_hour, volume_gib, volume_usd_gib_month)^
+-- name: adopt_instance(deployment, client_token, tags, instance_id, instance_type, market, availability_zone, state, launched_at, deadline_at, expires_at, price_usd_hour, volume_gib, volume_usd_gib_month, place)^
 insert into instances (deployment, generation, client_token, tags, instance_id, instance_type, market,
                        availability_zone, state, origin, intent_at, launched_at, deadline_at, expires_at,
-                       price_usd_hour, volume_gib, volume_usd_gib_month)
+                       price_usd_hour, volume_gib, volume_usd_gib_month, place)
 values (:deployment, 1, :client_token, :tags, :instance_id, :instance_type, :market, :availability_zone,
         :state::instance_state, 'adopted', :launched_at, :launched_at, :deadline_at, :expires_at,
-        :price_usd_hour, :volume_gib, :volume_usd_gib_month)
+        :price_usd_hour, :volume_gib, :volume_usd_gib_month, :place)
 on conflict do nothing
 returning *;
 
