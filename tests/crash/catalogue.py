@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from janitor.domain.states import ValidationStatus
-from tests.crash.cells import SUCCESS, Act, Cell, Component, Edge, Fault
+from tests.crash.cells import SUCCESS, Act, Cell, Component, Edge, Elsewhere, Fault
 
 _ERROR = frozenset({ValidationStatus.ERROR})
 _TIMED_OUT = frozenset({ValidationStatus.TIMED_OUT})
 _SHORT = timedelta(seconds=25)
 """For cells whose instances live until something ends them."""
+_LOOKED_AT = timedelta(seconds=180)
+"""For cells in which a dozen commands are run one after the other while the instances live."""
 _FOR_LIMIT = timedelta(seconds=35)
 
 _COMPONENTS = tuple(component for component in Component if component is not Component.FOR_GOOD)
@@ -39,7 +41,7 @@ _RECORDED = (Edge.DURING_TERMINATE,)
 
 def all_cells() -> list[Cell]:
     """Every cell, the long ones last."""
-    return [*_kills(), *_faults(), *_acts(), *_proofs()]
+    return [*_kills(), *_faults(), *_acts(), *_places(), *_proofs()]
 
 
 def _kills() -> Iterator[Cell]:
@@ -82,6 +84,12 @@ def _acts() -> Iterator[Cell]:
                 yield Cell(edge=edge, blow=act, statuses=SUCCESS if decided else None, timeout=_SHORT)
             else:
                 yield Cell(edge=edge, blow=act)
+
+
+def _places() -> Iterator[Cell]:
+    for elsewhere in Elsewhere:
+        # Several live instances, so that many would vanish at once.
+        yield Cell(edge=Edge.RUNNING, blow=elsewhere, repositories=3, timeout=_LOOKED_AT)
 
 
 def _proofs() -> Iterator[Cell]:

@@ -66,7 +66,16 @@ class Act(str, Enum):
     SECOND_RUN = "second run"
 
 
-Blow = Component | Fault | Act
+class Elsewhere(str, Enum):
+    """Where somebody looks who has this deployment's ledger; see `places`."""
+
+    REGION = "another region"
+    ACCOUNT = "another account"
+    CLOUD = "another cloud"
+    STACK = "another stack's shell"
+
+
+Blow = Component | Fault | Act | Elsewhere
 
 SUCCESS = frozenset({ValidationStatus.SUCCESS})
 USUAL_TIMEOUT = timedelta(seconds=90)

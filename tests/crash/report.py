@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.crash.cells import Act, Blow, Component, Edge, Fault
+from tests.crash.cells import Act, Blow, Component, Edge, Elsewhere, Fault
 from tests.crash.runner import Result
 
 _PASSED, _FAILED, _IMPOSSIBLE, _NONE = "✓", "✗", "?", "·"
-_PARTS: Sequence[tuple[str, type[Component] | type[Fault] | type[Act]]] = (
+_PARTS: Sequence[tuple[str, type[Component] | type[Fault] | type[Act] | type[Elsewhere]]] = (
     ("What is killed", Component),
     ("What the cloud does wrong", Fault),
     ("What people do", Act),
+    ("Who looks elsewhere", Elsewhere),
 )
 
 

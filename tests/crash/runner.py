@@ -13,12 +13,13 @@ import httpx
 from botocore.exceptions import ClientError
 
 from tests.crash import people
-from tests.crash.cells import Act, Blow, Cell, Component, Edge, Fault
+from tests.crash.cells import Act, Blow, Cell, Component, Edge, Elsewhere, Fault
 from tests.crash.edges import HOLDS
 from tests.crash.faults import OUTAGE_SECONDS, interruption, rules_of
 from tests.crash.judge import SHUTDOWN, Facts, bound_of, judge, read_facts, unsettled
 from tests.crash.killers import kill
 from tests.crash.observer import Observer, Sighting, aws_client
+from tests.crash.places import look_elsewhere
 from tests.crash.repositories import GRACE, prepare
 from tests.crash.stand import FaultUnknownError, Stand
 from tests.crash.waiting import DEAD, NotInTimeError, await_it
@@ -94,6 +95,7 @@ class _Trial:
         self.result = result
         self.airflow_run_ids: list[str] = []
         self.run_ids: set[str] = set()
+        self.folder = folder
         self.config, self.gate = prepare(cell, folder)
 
     def run(self) -> None:
@@ -139,6 +141,8 @@ class _Trial:
             self.stand.set_faults(*rules_of(blow))
             if blow is Fault.SPOT_INTERRUPTION:
                 self._interrupt()
+        elif isinstance(blow, Elsewhere):
+            self.result.failures += look_elsewhere(self.stand, blow, self.folder)
         elif blow is Act.SECOND_RUN:
             self._start_run()
         else:

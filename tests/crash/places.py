@@ -1,0 +1,153 @@
+"""The table "wrong place": while instances live, somebody looks elsewhere with this deployment's ledger in hand.
+
+They reap twice, stop everything and launch, by the product's own commands where there is one. Afterwards every row that
+lived must live, and EC2 must show every instance; the run's verdict is then judged as in every cell.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from janitor.cloud import instances as ec2
+from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import LaunchRefusedError, SettingsError
+from janitor.services.here import here
+from janitor.services.launch import advance_launch
+from janitor.settings import Settings, load_settings
+from tests.crash.cells import Elsewhere
+from tests.crash.stand import Stand
+from tests.support.localcloud_server import LocalCloudServer
+from tests.support.other_account import other_account
+from tests.support.rows import insert_run
+
+_COMMANDS = (["reap"], ["reap", "--vanished"], ["kill-all-workers"])
+_COMMAND_SECONDS = 120
+_REFUSED_PLACE, _REFUSED_SHELL = 3, 2
+_CLOSED = ("terminated", "not_launched")
+
+
+def look_elsewhere(stand: Stand, blow: Elsewhere, folder: Path) -> list[str]:
+    """Do it all from elsewhere; returns what it broke, in words.
+
+    Args:
+        stand: Where instances of the cell's run live.
+        blow: What is elsewhere.
+        folder: For files of the other place.
+    """
+    before = _live(stand)
+    found = [] if before else ["(5) nothing lived when somebody looked elsewhere: the cell shows nothing"]
+    with ExitStack() as undo:
+        if blow is Elsewhere.STACK:
+            found += _from_another_checkout(stand, folder / "second")
+        else:
+            found += _from(_variables(stand, blow, folder, undo), stand)
+    after = _live(stand)
+    alive = {one.instance_id for one in _in_ec2(stand)}
+    # A launch that goes on meanwhile gives its row an id.
+    found += [
+        f"(5) ledger row {ledger_id} ({before[ledger_id]}) was ended" for ledger_id in before.keys() - after.keys()
+    ]
+    return found + [f"(5) {name} is not alive any more" for name in before.values() if name not in {*alive, None}]
+
+
+def _variables(stand: Stand, blow: Elsewhere, folder: Path, undo: ExitStack) -> dict[str, str]:
+    """The process environment of somebody who has this deployment's ledger, and looks elsewhere."""
+    settings = stand.settings
+    if blow is Elsewhere.REGION:
+        return {**settings.inherited, "JANITOR_REGION": "eu-west-1"}
+    secret = settings.aws_secret_access_key
+    assert settings.aws_endpoint_url is not None
+    assert settings.aws_access_key_id is not None
+    assert secret is not None
+    access = (settings.aws_endpoint_url, settings.aws_access_key_id, secret.get_secret_value())
+    if blow is Elsewhere.ACCOUNT:
+        identity = here(settings).cloud.removeprefix("localcloud-")
+        endpoint_url, _ = undo.enter_context(other_account(identity))
+        access = (endpoint_url, *access[1:])
+    else:
+        other = undo.enter_context(LocalCloudServer(folder / "other-cloud"))
+        access = (other.endpoint_url, other.access_key_id, other.secret_access_key)
+    return {
+        **settings.inherited,
+        "JANITOR_STACK": "external",
+        "JANITOR_DEPLOYMENT": settings.deployment,
+        "JANITOR_DATABASE_URL": settings.writer_url,
+        "JANITOR_READER_DATABASE_URL": settings.reader_url,
+        **dict(
+            zip(
+                ("JANITOR_AWS_ENDPOINT_URL", "JANITOR_AWS_ACCESS_KEY_ID", "JANITOR_AWS_SECRET_ACCESS_KEY"),
+                access,
+                strict=True,
+            )
+        ),
+    }
+
+
+def _from(variables: Mapping[str, str], stand: Stand) -> Iterator[str]:
+    for command in _COMMANDS:
+        yield from _refused(command, variables, _REFUSED_PLACE, "wrong place")
+    wrong = load_settings("local", environ=variables, project_root=stand.settings.project_root)
+    _, (new, _) = insert_run(stand.settings.writer_url, deployment=stand.settings.deployment)
+    try:
+        step = advance_launch(wrong, new, lambda *_: "i-00000000000000000")
+        yield f"(5) a launch was not refused elsewhere: {step}"
+    except LaunchRefusedError as exc:
+        if exc.reason_code != "wrong_place":
+            yield f"(5) a launch was refused for another reason: {exc}"
+
+
+def _from_another_checkout(stand: Stand, state_dir: Path) -> Iterator[str]:
+    """A second stack's commands in a shell that has sourced the first one's file."""
+    sourced = _sourced(stand.settings)
+    variables = {**stand.settings.inherited, **sourced, "JANITOR_STATE_DIR": str(state_dir)}
+    for command in (["up"], *_COMMANDS):
+        yield from _refused(command, variables, _REFUSED_SHELL, "names another stack")
+    if state_dir.exists():
+        yield f"(5) {state_dir} was written"
+    state_dir.mkdir()
+    own = "JANITOR_DEPLOYMENT=local-00000000\n"
+    (state_dir / "stack.env").write_text(own)
+    for command in (["up"], *_COMMANDS):
+        yield from _refused(command, variables, _REFUSED_SHELL, "names another stack")
+    if (state_dir / "stack.env").read_text() != own:
+        yield "(5) the second stack's file was changed"
+    try:
+        load_settings("local", environ=variables, project_root=stand.settings.project_root)
+        yield "(5) the second stack's settings take the first one's"
+    except SettingsError:
+        return
+
+
+def _sourced(settings: Settings) -> dict[str, str]:
+    """What sourcing a stack's file puts into a shell."""
+    lines = [line for line in settings.stack_env_file.read_text().splitlines() if "=" in line and line[0] != "#"]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def _refused(command: list[str], variables: Mapping[str, str], code: int, words: str) -> Iterator[str]:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "janitor", *command],
+        env=dict(variables),
+        capture_output=True,
+        text=True,
+        timeout=_COMMAND_SECONDS,
+        check=False,
+    )
+    if done.returncode != code or words not in done.stderr:
+        yield f"(5) `janitor {' '.join(command)}` elsewhere ended with {done.returncode}: {done.stderr[-400:]!r}"
+
+
+def _live(stand: Stand) -> dict[int, str | None]:
+    """The deployment's live rows: ledger id → instance id."""
+    statement = "select ledger_id, instance_id, state from instances where deployment = %s"
+    rows = stand.rows(statement, stand.settings.deployment)
+    return {row["ledger_id"]: row["instance_id"] for row in rows if row["state"] not in _CLOSED}
+
+
+def _in_ec2(stand: Stand) -> list[ec2.InstanceSeen]:
+    seen = ec2.find_by_deployment(CloudAccess.of(stand.settings), stand.settings.deployment)
+    return [one for one in seen if one.state.value in ("pending", "running")]
