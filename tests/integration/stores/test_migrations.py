@@ -20,6 +20,7 @@ ENUMERATIONS = {
     "instance_state": states.InstanceState,
     "termination_reason": states.TerminationReason,
     "watch_outcome": WatchOutcome,
+    "reaper_action": states.ReaperAction,
     "check_status": CheckStatus,
     "report_change": report_diff.Change,
     "report_outcome": report_diff.Outcome,
