@@ -18,8 +18,22 @@ TEMPORARY_SUFFIX = ".part"
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file in one step."""
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # where the disk is full, half a file makes it no better
+        raise
+
+
+def check_room(folder: Path, size_bytes: int) -> None:
+    """Raise OSError unless a file of this size can be written there now."""
+    temporary = folder / f"{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
+    try:
+        with temporary.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size_bytes)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, data: Any) -> None:

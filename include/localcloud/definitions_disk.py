@@ -3,7 +3,7 @@
     <home>/definitions/<service>/<region>.json
 
 A file is written whole after each request that may have changed something, before the request is answered, and read
-when the local cloud starts.
+when the local cloud starts. A request that the disk has no room for is refused before it has an effect.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from localcloud import atomic_files
 
 log = logging.getLogger(__name__)
 
+REQUEST_BYTES = 1 << 20
+"""More than one request adds, but for a function's code."""
 EXPORT_TRIES = 5
 """moto's dictionaries may change while they are read."""
 
@@ -61,6 +63,13 @@ class DefinitionsDisk:
                 self._written[path] = data
             except Exception:
                 log.exception("the definitions in %s can't be read and are left out", path)
+
+    def check_room(self, service: str) -> None:
+        """Raise OSError unless what a request adds to a service's definitions can be written now."""
+        folder = self._root / service
+        written = [len(data) for path, data in list(self._written.items()) if path.parent == folder]
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic_files.check_room(folder, max(written, default=0) + REQUEST_BYTES)
 
     def save(self, service: str, definitions: Definitions) -> None:
         """Write what has changed."""

@@ -83,7 +83,7 @@ class Application:
             return respond_error(
                 environ, start_response, service=claim.service, code="AccessDenied", message=path, status=403
             )
-        rule = self._faults.take_api(action, claim.service, lambda: read_launch(environ, claim.region))
+        rule = self._faults.take_api(action, claim.service, lambda: read_launch(environ, claim.region), path=path)
         if rule is None:
             return self._ask_moto(environ, start_response, action)
         return self._with_fault(rule, environ, start_response, action)

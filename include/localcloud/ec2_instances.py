@@ -11,7 +11,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,16 @@ class InstanceFleet:
             launched_at=datetime.now(timezone.utc),
         )
         machine.power_on()
+
+    def withdraw(self, instances: Iterable[Instance]) -> None:
+        """Forget instances of a launch that failed: nobody was told of them."""
+        for instance in instances:
+            with self._lock:
+                entry = self._machines.pop(instance.id, None)
+            if entry is not None:
+                entry[0].end_now()
+            with MOTO_LOCK:
+                forget(instance)
 
     def _changed(self, instance: Instance, state: MachineState, cause: EndCause | None) -> None:
         record_state(instance, state, cause)

@@ -15,7 +15,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError, InvalidLaunchTemplateIdNotFound, InvalidLaunchTemplateVersionNotFound
-from moto.ec2.models.instances import InstanceBackend, Reservation
+from moto.ec2.models.instances import Instance, InstanceBackend, Reservation
 from moto.ec2.responses._base_response import EC2BaseResponse
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.utils import convert_tag_spec, filter_iam_instance_profiles
@@ -120,12 +120,7 @@ def install(fleet: InstanceFleet) -> None:
         for instance in reservation.instances[1 if any(own_profile.values()) else 0 :]:
             if any(profile.values()):
                 self.associate_iam_instance_profile(instance_id=instance.id, **profile)
-        for instance in reservation.instances:
-            if instance.client_token == MOTO_DEFAULT_TOKEN:
-                instance.client_token = ""
-            if instance.lifecycle == SPOT:
-                mark_spot(instance)
-            fleet.launch(instance)
+        _power_on(fleet, list(reservation.instances))
         return reservation
 
     replace_attribute(InstanceResponse, "run_instances", run_instances)
@@ -133,6 +128,20 @@ def install(fleet: InstanceFleet) -> None:
     # moto reports every launch as pending; the record's own state is right, for a repeated token too.
     if EC2BaseResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER.pop(STATE_TRANSFORMER, None) is None:
         raise MotoMismatchError(f"moto no longer has the response transformer {STATE_TRANSFORMER}")
+
+
+def _power_on(fleet: InstanceFleet, instances: list[Instance]) -> None:
+    """Put machines behind new instances: behind all of them, or there are none."""
+    try:
+        for instance in instances:
+            if instance.client_token == MOTO_DEFAULT_TOKEN:
+                instance.client_token = ""
+            if instance.lifecycle == SPOT:
+                mark_spot(instance)
+            fleet.launch(instance)
+    except BaseException:
+        fleet.withdraw(instances)
+        raise
 
 
 def _fingerprint(response: InstanceResponse) -> str:

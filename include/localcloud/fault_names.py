@@ -70,6 +70,14 @@ NAMED_FAULTS: Mapping[str, NamedFault] = {
     "slow-boot": NamedFault(summary="instances boot late", box="slow-boot", keys=_TAGGED),
     "no-agent": NamedFault(summary="the SSM agent never comes online", rule={"box": "no-agent"}, keys=_TAGGED),
     "hang": NamedFault(summary="commands never finish", rule={"box": "hang"}, keys=_TAGGED),
+    "no-start": NamedFault(
+        summary="commands are taken and never start; the SSM agent stays online",
+        rule={"box": "no-start"},
+        keys=_TAGGED,
+    ),
+    "agent-death": NamedFault(
+        summary="the SSM agent takes a command and dies before it starts", rule={"box": "agent-death"}, keys=_TAGGED
+    ),
     "die-after": NamedFault(summary="instances die after their boot", box="die-after", keys=_TAGGED),
     "spot-interruption": NamedFault(
         summary="spot instances are warned, then ended after warning_seconds (default 120)",

@@ -6,13 +6,15 @@
     {"api": "SendCommand", "latency_seconds": 3}, {"api": "RunInstances", "latency_after_seconds": 6}
     {"api": "RunInstances", "drop": true, "when": "after"}
     {"lag": "DescribeInstances", "seconds": 5}, {"lag": "ListCommandInvocations", "seconds": 5}
-    {"box": "no-agent"}, {"box": "hang", "tags": {"Name": "janitor-broken-*"}, "times": 1}
+    {"api": "PutObject", "path": "*.sign", "code": "AccessDenied"}
+    {"box": "no-agent"}, {"box": "no-start"}, {"box": "agent-death"}
+    {"box": "hang", "tags": {"Name": "janitor-broken-*"}, "times": 1}
     {"box": "die-after:5"}, {"box": "slow-boot:20"}, {"box": "spot-interruption:5+120"}
     {"fault": "spot-capacity", "instance_type": "g5.*"}
 
 A rule fires `times` times (default: always), each time with probability `rate` (default 1), until `for_seconds` have
-passed. `api`, `service` and the values of `match` and `tags` may hold wildcards. `fault` is shorthand for one of the
-others: see `localcloud.fault_names`.
+passed. `api`, `service`, `path` (the request's) and the values of `match` and `tags` may hold wildcards. `fault` is
+shorthand for one of the others: see `localcloud.fault_names`.
 
 An api rule acts before the request has an effect: it waits `latency_seconds`, then answers with `code` or drops the
 connection. With `latency_after_seconds`, or `"when": "after"`, the request is carried out first. The code `Throttling`
@@ -39,12 +41,12 @@ from localcloud.machine_states import BoxFaults
 
 DEFAULT_WARNING = timedelta(seconds=120)
 """Source: EC2 user guide, "Spot Instance interruption notices": two minutes."""
-BOX_FAULTS = ("no-agent", "hang", "die-after", "slow-boot", "spot-interruption")
+BOX_FAULTS = ("no-agent", "hang", "no-start", "agent-death", "die-after", "slow-boot", "spot-interruption")
 RUN_INSTANCES = "RunInstances"
 MATCH_KEYS = ("InstanceType", "market", "availability_zone", "subnet")
 KEYS_FOR_ALL = {"times", "rate", "for_seconds"}
 API_KEYS = {
-    *("api", "service", "code", "message", "http_status", "latency_seconds", "latency_after_seconds"),
+    *("api", "service", "path", "code", "message", "http_status", "latency_seconds", "latency_after_seconds"),
     *("drop", "when", "match", "tags"),
 }
 BOX_KEYS = {"box", "tags"}
@@ -89,6 +91,7 @@ class Rule:
 
     api: str | None = None
     service: str | None = None
+    path: str | None = None
     box: str | None = None
     lag: str | None = None
     seconds: float | None = None
@@ -189,7 +192,12 @@ class Rule:
             raise FaultError(f"box fault {self.box!r} needs a number of seconds after the colon") from exc
         if name not in BOX_FAULTS or argument:
             raise FaultError(f"unknown box fault {self.box!r}; known: {', '.join(BOX_FAULTS)}")
-        return BoxFaults(no_agent=name == "no-agent", hang=name == "hang")
+        return BoxFaults(
+            no_agent=name == "no-agent",
+            hang=name == "hang",
+            no_start=name == "no-start",
+            agent_death=name == "agent-death",
+        )
 
     # When it does it
 
@@ -206,11 +214,13 @@ class Rule:
             self.times -= 1
         return True
 
-    def applies_to(self, action: str, service: str, launch: Callable[[], LaunchAsk]) -> bool:
+    def applies_to(self, action: str, service: str, launch: Callable[[], LaunchAsk], path: str = "") -> bool:
         """Whether this rule is about such a call. `launch` is asked only where the rule narrows launches."""
         if self.api is None or not fnmatch.fnmatchcase(action, self.api):
             return False
         if self.service is not None and not fnmatch.fnmatchcase(service, self.service):
+            return False
+        if self.path is not None and not fnmatch.fnmatchcase(path, self.path):
             return False
         if not self.match and not self.tags:
             return True

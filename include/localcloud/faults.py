@@ -35,16 +35,19 @@ class FaultBook:
             self._rules = [rule for rule in self._rules if not rule.over]
             return [rule.to_dict() for rule in self._rules]
 
-    def take_api(self, action: str, service: str = "", launch: Callable[[], LaunchAsk] = LaunchAsk) -> Rule | None:
+    def take_api(
+        self, action: str, service: str = "", launch: Callable[[], LaunchAsk] = LaunchAsk, *, path: str = ""
+    ) -> Rule | None:
         """The first rule that fires for an API action of a service (its signing name).
 
         Args:
             action: for example `RunInstances`.
             service: the name that the request was signed for.
             launch: tells what a RunInstances call asks for; called only where a rule is narrowed by that.
+            path: the request's; for an object of S3 bucket and key are in it.
         """
         for rule in self._rules:  # outside the lock: reading a launch may ask moto
-            if rule.applies_to(action, service, launch):
+            if rule.applies_to(action, service, launch, path):
                 with self._lock:
                     if rule.take():
                         return rule
@@ -69,6 +72,8 @@ class FaultBook:
         return BoxFaults(
             no_agent=any(fault.no_agent for fault in fired),
             hang=any(fault.hang for fault in fired),
+            no_start=any(fault.no_start for fault in fired),
+            agent_death=any(fault.agent_death for fault in fired),
             die_after=next((fault.die_after for fault in fired if fault.die_after is not None), None),
             slow_boot=sum((fault.slow_boot for fault in fired), timedelta(0)),
             spot_interruption=next((f.spot_interruption for f in fired if f.spot_interruption is not None), None),

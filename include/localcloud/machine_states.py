@@ -42,6 +42,10 @@ class BoxFaults:
 
     no_agent: bool = False
     hang: bool = False
+    no_start: bool = False
+    """The agent takes commands and starts none."""
+    agent_death: bool = False
+    """The agent takes a command, starts nothing, and is never heard of again."""
     die_after: timedelta | None = None
     slow_boot: timedelta = timedelta(0)
     spot_interruption: tuple[timedelta, timedelta] | None = None

@@ -158,8 +158,12 @@ class Machine:
                 self._end(_Request.REBOOT, MachineState.RUNNING)
 
     def run(self, command: BoxCommand, sink: CommandSink) -> None:
-        """Hand a command to the agent; it gets lost where the machine has just ended."""
+        """Hand a command to the agent; it gets lost where the machine has just ended, or where a fault says so."""
         with self._lock:
+            if self.options.faults.agent_death:
+                self._agent_lost()
+            if self.options.faults.no_start or self.options.faults.agent_death:
+                return
             self._sinks[command.command_id] = sink
             if self._box:
                 self._box.run(command)

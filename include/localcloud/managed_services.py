@@ -77,14 +77,20 @@ class ManagedServices:
         threading.Thread(target=self._keep_time, name="clock", daemon=True).start()
 
     def prepare(self, service: str, action: str = "") -> None:
-        """Put a service in place, if it is one of these and isn't yet. Call it before moto sees a request."""
-        if service in self._definitions or service not in self._installers:
+        """Put a service in place, if it is one of these and isn't yet. Call it before moto sees a request.
+
+        Raises:
+            OSError: The request may change a definition, and the disk has no room for it.
+        """
+        if service not in self._installers:
             return
         with self._lock:
             if service not in self._definitions:
                 definitions = self._installers[service]()
                 self._disk.load(service, definitions)
                 self._definitions[service] = definitions
+        if action and not action.startswith(READING):
+            self._disk.check_room(service)
 
     def keep(self, service: str, action: str = "") -> None:
         """Write what a request, or the service itself, has changed."""

@@ -5,8 +5,9 @@
                                                           /<uuid>.data   one version's content
 
 moto keeps answering from memory. Whatever a request changed is noted while it runs and written before its answer is
-sent (`flush_changes`), metadata and tags included. Contents are then read from disk on demand, so objects cost no
-memory. Not kept: uploads in parts that were never completed, ACLs, locks, and bucket settings other than versioning.
+sent (`flush_changes`), metadata and tags included; what can't be written is taken back in memory, too. Contents are
+then read from disk on demand, so objects cost no memory. Not kept: uploads in parts that were never completed, ACLs,
+locks, and bucket settings other than versioning.
 """
 
 from __future__ import annotations
@@ -94,15 +95,25 @@ class S3Disk:
         self._changes.keys.add((bucket, key))
 
     def flush(self) -> None:
-        """Write what this thread has changed."""
+        """Write what this thread has changed. Raises OSError where the disk takes it not; nothing of it stays then."""
         buckets, keys = self._changes.buckets, self._changes.keys
         if not buckets and not keys:
             return
         self._changes.buckets, self._changes.keys = set(), set()
+        trouble: list[OSError] = []
         for name in buckets:
-            self._write_bucket(name)
+            try:
+                self._write_bucket(name)
+            except OSError as exc:
+                trouble.append(exc)
+                self._take_back_bucket(name)
         for name, key in keys:
-            self._write_key(name, key)
+            try:
+                self._write_key(name, key)
+            except OSError as exc:
+                trouble.append(exc)
+        if trouble:
+            raise trouble[0]
 
     def _write_bucket(self, name: str) -> None:
         folder = self._root / name
@@ -129,10 +140,33 @@ class S3Disk:
             if not versions:
                 remove_folder(folder, "index.json")
                 return
-            folder.mkdir(parents=True, exist_ok=True)
-            entries = [self._entry(folder, version) for version in versions]
-            atomic_files.write_json(folder / "index.json", {"key": key_name, "versions": entries})
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                entries = [self._entry(folder, version) for version in versions]
+                atomic_files.write_json(folder / "index.json", {"key": key_name, "versions": entries})
+            except OSError:
+                self._take_back_key(bucket, key_name, folder)
+                raise
             remove_unused(folder, entries)
+
+    def _take_back_key(self, bucket: FakeBucket, key_name: str, folder: Path) -> None:
+        """Let memory show what the disk has: the versions of before, or no such object."""
+        index = folder / "index.json"
+        if index.exists():
+            self._load_key(bucket, index)
+            return
+        bucket.keys.pop(key_name)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _take_back_bucket(self, name: str) -> None:
+        file = self._root / name / "bucket.json"
+        bucket = self._backend.buckets.get(name)
+        if bucket is None:
+            return
+        if file.exists():
+            bucket.versioning_status = json.loads(file.read_text(encoding="utf-8"))["versioning"]
+        else:
+            self._backend.buckets.pop(name)
 
     def _entry(self, folder: Path, version: FakeKey | FakeDeleteMarker) -> dict[str, Any]:
         if isinstance(version, FakeDeleteMarker):

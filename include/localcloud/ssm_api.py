@@ -42,6 +42,7 @@ class RunCommand:
         request = CommandRequest.parse(body)
         machines = [self._online(i, region) for i in request.instance_ids] or self._targeted(request.targets, region)
         command = Command(request, machines, region)
+        _write_scripts(command)
         self._book.add(command)
         for invocation in command.invocations.values():
             invocation.start()
@@ -127,6 +128,17 @@ class RunCommand:
             for machine, instance in self._managed(region)
             if machine.agent is AgentStatus.ONLINE and all(test(machine, instance) for test in tests)
         ]
+
+
+def _write_scripts(command: Command) -> None:
+    """Before anything is remembered: a command that is refused leaves nothing. Raises SsmError."""
+    try:
+        for invocation in command.invocations.values():
+            invocation.write()
+    except OSError as exc:
+        for invocation in command.invocations.values():
+            invocation.discard()
+        raise SsmError("InternalServerError", f"The command's script could not be written: {exc.strerror}") from exc
 
 
 def _information_test(key: str, values: Sequence[str]) -> Callable[[Machine, Instance], bool]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import logging
+import shutil
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from localcloud.box.layout import write_program
@@ -17,6 +20,8 @@ from localcloud.machines import Machine
 from localcloud.settings import ACCOUNT_ID
 from localcloud.ssm_output import STORED_OUTPUT_LIMIT_BYTES, LogForwarder, head, upload
 from localcloud.ssm_request import DOCUMENT, CommandRequest
+
+log = logging.getLogger(__name__)
 
 PLUGIN = "aws:runShellScript"
 STDOUT_CHARACTERS = 24_000
@@ -94,20 +99,33 @@ class Invocation:
         """When the last of its limits passes."""
         return self.requested_at + self.request.delivery_timeout + self.request.execution_timeout
 
-    def start(self) -> None:
-        """Write the script as the SSM agent does, and hand it to the machine."""
-        files = self._machine.options.files
-        script = files.scripts / self.command_id / "_script.sh"
+    @property
+    def _script(self) -> Path:
+        return self._machine.options.files.scripts / self.command_id / "_script.sh"
+
+    def write(self) -> None:
+        """Write the script as the SSM agent does. Raises OSError where there is no room for it; see `discard`."""
         try:
-            script.parent.mkdir()
-            write_program(script, self.request.script)
+            self._script.parent.mkdir()
+            write_program(self._script, self.request.script)
         except FileNotFoundError:  # the machine's disk is gone: as on AWS, nobody will report
             return
         self.stdout.parent.mkdir(parents=True, exist_ok=True)
+
+    def discard(self) -> None:
+        """Remove what `write` has left: the command was never sent."""
+        shutil.rmtree(self._script.parent, ignore_errors=True)
+        shutil.rmtree(self.stdout.parent, ignore_errors=True)
+
+    def start(self) -> None:
+        """Hand the script that was written to the machine."""
+        files = self._machine.options.files
+        if not self._script.exists():
+            return
         self._machine.run(
             BoxCommand(
                 command_id=self.command_id,
-                argv=["/bin/sh", "-c", str(script)],
+                argv=["/bin/sh", "-c", str(self._script)],
                 directory=files.home / self.request.working_directory,
                 outputs=[self.stdout, self.stderr],
                 output_limit_bytes=STORED_OUTPUT_LIMIT_BYTES,
@@ -133,7 +151,10 @@ class Invocation:
     def ended(self, exit_code: int, ending: Ending) -> None:
         """Record how it ended; the output is delivered before the status says so."""
         for forwarder in self._forwarders:
-            forwarder.forward(last=True)
+            try:
+                forwarder.forward(last=True)
+            except OSError as exc:  # it costs the output, not the command's end
+                log.warning("the last output of command %s could not be kept: %s", self.command_id, exc)
         if self.request.bucket:
             for path in (self.stdout, self.stderr):
                 upload(ACCOUNT_ID, self.request.bucket, self.output_key(path.name), path)
