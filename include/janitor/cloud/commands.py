@@ -170,6 +170,12 @@ def log_stream_name(command_id: str, instance_id: str) -> str:
     return f"{command_id}/{instance_id}/aws-runShellScript/stdout"
 
 
+def log_stream_names(command_id: str, instance_id: str) -> tuple[str, str]:
+    """The CloudWatch streams of a command's outputs: standard output, standard error."""
+    stdout = log_stream_name(command_id, instance_id)
+    return stdout, f"{stdout.removesuffix('stdout')}stderr"
+
+
 def _seen(invocation: Mapping[str, Any]) -> CommandSeen:
     status = CommandStatus(invocation["Status"])
     plugins = invocation.get("CommandPlugins") or []

@@ -31,6 +31,19 @@ def exists(access: CloudAccess, bucket: str, key: str) -> bool:
     return True
 
 
+def list_keys(access: CloudAccess, bucket: str, prefix: str) -> frozenset[str]:
+    """The keys of every object below a prefix; a call for each page of 1,000.
+
+    Raises:
+        CloudError: S3 can't be asked.
+    """
+    try:
+        pages = access.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return frozenset(entry["Key"] for page in pages for entry in page.get("Contents", []))
+    except CLIENT_ERRORS as exc:
+        raise CloudError(f"ListObjectsV2 s3://{bucket}/{prefix}: {exc}") from exc
+
+
 def put(access: CloudAccess, bucket: str, key: str, body: bytes) -> None:
     """Write an object whole.
 

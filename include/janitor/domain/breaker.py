@@ -1,8 +1,8 @@
 """The launch breaker: repeated launch failures stop further launches for a while, per repository and for all.
 
-What counts is whether launches come to anything. An instance that took its command proves that launching works; a
-refusal that AWS will repeat, or an instance that never took a command, is a failure. Lack of capacity is neither: the
-placement has bounds of its own.
+What counts is whether launches come to anything. An instance that took its command proves that launching works, unless
+it gave no sign of life after it; a refusal that AWS will repeat, or an instance that never took a command, is a
+failure. Lack of capacity is neither: the placement has bounds of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ EVERYTHING = "*"
 
 _REFUSED_FOR_GOOD = frozenset({PlacementResult.QUOTA, PlacementResult.PERMISSION, PlacementResult.CONFIG})
 _CAME_TO_NOTHING = frozenset(
-    {TerminationReason.LAUNCH_FAILED, TerminationReason.INSTANCE_LOST, TerminationReason.TIMEOUT}
+    {
+        TerminationReason.LAUNCH_FAILED,
+        TerminationReason.NO_SIGN_OF_LIFE,
+        TerminationReason.INSTANCE_LOST,
+        TerminationReason.TIMEOUT,
+    }
 )
 
 
@@ -38,16 +43,20 @@ class LaunchOutcome:
     @property
     def is_success(self) -> bool:
         """Whether launching is proven to work."""
-        return self.took_command
+        return self.took_command and not self._was_silent
 
     @property
     def is_failure(self) -> bool:
         """Whether the launch came to nothing, for a cause that another one would meet as well."""
-        if self.is_live or self.took_command:
+        if self.is_live or (self.took_command and not self._was_silent):
             return False
         if self.result is PlacementResult.LAUNCHED:
             return self.reason in _CAME_TO_NOTHING
         return self.result in _REFUSED_FOR_GOOD
+
+    @property
+    def _was_silent(self) -> bool:
+        return self.reason is TerminationReason.NO_SIGN_OF_LIFE
 
 
 @dataclass(frozen=True, kw_only=True)

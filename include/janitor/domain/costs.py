@@ -8,7 +8,7 @@ its deletion. Source: EBS pricing page.
 The ledger knows when RunInstances answered, not when `pending` ended, and counts from there to the first sight of
 `shutting-down`: an upper bound, by the boot of the machine.
 
-The views of migration 0004 follow the same rules in SQL; a test compares the two on random instances.
+The views of migrations 0004 and 0007 follow the same rules in SQL; a test compares the two on random instances.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class InstancePhase(str, Enum):
     BOOT = "boot"  # from launch until it got its command
     BUILD = "build"  # checkout, static checks and build
     TEST = "test"  # the worker was exercised
-    IDLE = "idle"  # its command ran, but none of the checks
+    IDLE = "idle"  # its command ran, but none of the checks; or it was given up because its command never started
     AFTER_FINISH = "after_finish"  # from the end of its command until shutting-down
     KEPT = "kept"  # a debug lease held it
     IN_PROGRESS = "in_progress"  # its command's time, which its report will explain; only while it lives
@@ -100,6 +100,8 @@ class InstanceTimes:
     """False for an adopted instance."""
     command_started_at: datetime | None = None
     command_ended_at: datetime | None = None
+    gave_no_sign: bool = False
+    """Whether it was ended because nothing showed that its command had started."""
     leases: Sequence[Span] = ()
     """Debug leases, from the request to their end."""
     checks: Sequence[tuple[str, Span]] | None = None
@@ -140,7 +142,7 @@ def _phase_at(times: InstanceTimes, at: datetime) -> InstancePhase:
     for phase in (InstancePhase.BUILD, InstancePhase.TEST):
         if phase in checked:
             return phase
-    if times.checks is not None and ended is not None:
+    if times.gave_no_sign or (times.checks is not None and ended is not None):
         return InstancePhase.IDLE
     if kept:
         return InstancePhase.KEPT

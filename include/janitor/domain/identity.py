@@ -83,6 +83,11 @@ def report_key_for(run_id: UUID, validation_id: UUID, generation: int) -> str:
     return f"janitor-reports/{run_id}/{validation_id}/{generation}.json"
 
 
+def sign_key_for(run_id: UUID, validation_id: UUID, generation: int) -> str:
+    """S3 key of the first sign of life of a validation's instance, beside its report: one listing shows both."""
+    return f"janitor-reports/{run_id}/{validation_id}/{generation}.sign"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LaunchIdentity:
     """Everything by which one launch attempt can be recognised in EC2."""

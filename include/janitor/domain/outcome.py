@@ -6,7 +6,7 @@ that ended with exit code 0 makes a success. Everything that is not the reposito
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from janitor.domain.states import TerminationReason, ValidationStatus
@@ -44,6 +44,7 @@ class Evidence:
         report_problem: Why a report that is there can't be used.
         launch_failure: (reason code, summary) when no instance could be launched.
         was_launched: Whether there ever was an instance.
+        showed_life: Whether anything shows that its command has started.
         run_cancelled: Whether a person stopped the whole run.
     """
 
@@ -56,6 +57,7 @@ class Evidence:
     launch_failure: tuple[str, str] | None
     was_launched: bool
     run_cancelled: bool
+    showed_life: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +132,10 @@ def _without_report(evidence: Evidence) -> Conclusion:
         return _error(*evidence.launch_failure, None)
     if not evidence.was_launched:
         return _error("not_launched", "no instance was launched for it: the run was stopped before that", None)
+    if _was_silent(evidence):
+        summary = 'its command gave no sign of life; see runbook "No sign of life"'
+        limit = evidence.outcome is WatchOutcome.TIME_UP
+        return replace(_error("no_sign_of_life", summary, None), timeout_enforced=limit)
     if evidence.outcome is WatchOutcome.TIME_UP or _was_stopped_at_the_limit(evidence):
         return Conclusion(
             status=ValidationStatus.TIMED_OUT,
@@ -162,6 +168,16 @@ def _without_report(evidence: Evidence) -> Conclusion:
     return _error(reason, what, None)
 
 
+def _was_silent(evidence: Evidence) -> bool:
+    """Whether its time passed and nothing ever ran: no fault of the repository's, so never a timeout."""
+    if evidence.outcome is WatchOutcome.NO_SIGN_OF_LIFE:
+        return True
+    if evidence.showed_life or _was_stopped_at_the_limit(evidence):
+        return False
+    undelivered = evidence.command_status is CommandStatus.TIMED_OUT
+    return evidence.outcome is WatchOutcome.TIME_UP or undelivered
+
+
 def _was_stopped_at_the_limit(evidence: Evidence) -> bool:
     """Whether SSM killed the command when its execution timeout, the limit and the grace, was over.
 
@@ -191,6 +207,7 @@ _WHY = {
     WatchOutcome.TIME_UP: TerminationReason.TIMEOUT,
     WatchOutcome.INSTANCE_LOST: TerminationReason.INSTANCE_LOST,
     WatchOutcome.NEVER_ONLINE: TerminationReason.LAUNCH_FAILED,
+    WatchOutcome.NO_SIGN_OF_LIFE: TerminationReason.NO_SIGN_OF_LIFE,
     WatchOutcome.SPOT_INTERRUPTED: TerminationReason.SPOT_INTERRUPTED,
 }
 

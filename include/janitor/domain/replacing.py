@@ -16,6 +16,7 @@ _LOSSES = {
     WatchOutcome.SPOT_INTERRUPTED: TerminationReason.SPOT_INTERRUPTED,
     WatchOutcome.INSTANCE_LOST: TerminationReason.INSTANCE_LOST,
     WatchOutcome.NEVER_ONLINE: TerminationReason.LAUNCH_FAILED,
+    WatchOutcome.NO_SIGN_OF_LIFE: TerminationReason.NO_SIGN_OF_LIFE,
     # The validator ended and could not tell, for a cause of the host's or the network's: another host may be better.
     WatchOutcome.COMMAND_FINISHED: TerminationReason.FINISHED,
 }

@@ -76,6 +76,7 @@ class TerminationReason(str, Enum):
     FINISHED = "finished"  # its validation came to an end
     TIMEOUT = "timeout"  # the hard limit
     LAUNCH_FAILED = "launch_failed"
+    NO_SIGN_OF_LIFE = "no_sign_of_life"  # it took its command, and nothing showed that it started
     INSTANCE_LOST = "instance_lost"  # ended by itself or by AWS before its validation did
     RUN_TEARDOWN = "run_teardown"  # terminate_all found it
     OPERATOR_KILL = "operator_kill"  # kill-all-workers

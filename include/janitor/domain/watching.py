@@ -38,6 +38,7 @@ class WatchOutcome(str, Enum):
     TIME_UP = "time_up"  # deadline and grace have passed
     INSTANCE_LOST = "instance_lost"  # it ended before its command did
     NEVER_ONLINE = "never_online"  # the SSM agent didn't answer in time
+    NO_SIGN_OF_LIFE = "no_sign_of_life"  # its command was sent, and nothing showed in time that it has started
     SPOT_INTERRUPTED = "spot_interrupted"  # AWS took the instance back, or has said that it will
 
 
@@ -61,6 +62,17 @@ class CommandObservation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AwaitedSign:
+    """The first sign of life after a command: where one would show, and when it is due."""
+
+    key: str
+    """S3 key of what the script on the instance puts before anything else."""
+    report_key: str
+    log_streams: tuple[str, ...]
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Watched:
     """What is fixed while one generation is being watched."""
 
@@ -73,6 +85,8 @@ class Watched:
     consistency: timedelta
     """How long after the launch a missing instance is taken for "not visible yet"."""
     command_id: str | None
+    sign: AwaitedSign | None = None
+    """None before the command, and once a sign was seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +103,8 @@ class Observation:
     command: CommandObservation | None
     spot_interrupted: bool = False
     """Whether AWS has taken the instance back, or has given its two-minute warning."""
+    shows_life: bool | None = None
+    """Whether the awaited sign was there; None where nobody asked, or not everything could be asked: no absence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +120,8 @@ def decide(watched: Watched, seen: Observation) -> Decision:
     """Decide what to do next.
 
     A finished command counts before a dead instance (the validator may have finished and the instance gone down since),
-    and both count before the clock, so that a result that is there is never thrown away.
+    and both count before the clock, so that a result that is there is never thrown away. That SSM calls a command
+    InProgress is no sign of life: it does so from the moment that the agent has taken it, whatever becomes of it.
     """
     if seen.command is not None and seen.command.status.is_final:
         return Decision(step=Step.FINISH, outcome=WatchOutcome.COMMAND_FINISHED, command=seen.command)
@@ -117,6 +134,8 @@ def decide(watched: Watched, seen: Observation) -> Decision:
     if seen.at >= limit:
         return Decision(step=Step.FINISH, outcome=WatchOutcome.TIME_UP, command=seen.command)
     if watched.command_id is not None:
+        if watched.sign is not None and seen.shows_life is False and seen.at >= watched.sign.due_at:
+            return Decision(step=Step.FINISH, outcome=WatchOutcome.NO_SIGN_OF_LIFE, command=seen.command)
         return Decision(step=Step.WAIT)
     if seen.agent_online:
         return Decision(step=Step.SEND_COMMAND)

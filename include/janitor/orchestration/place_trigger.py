@@ -68,16 +68,17 @@ class PlaceTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""
-        await asyncio.sleep(_seconds_until(self.not_before))
+        await asyncio.sleep(seconds_until(self.not_before))
         reason = "the pause is over"
         if self.limit is not None:
             try:
-                await asyncio.wait_for(shared_place_poller().wait(self.limit), timeout=_seconds_until(self.not_after))
+                await asyncio.wait_for(shared_place_poller().wait(self.limit), timeout=seconds_until(self.not_after))
                 reason = "a place is free"
             except asyncio.TimeoutError:
                 reason = "no place became free"
         yield TriggerEvent({"reason": reason})
 
 
-def _seconds_until(instant: str) -> float:
+def seconds_until(instant: str) -> float:
+    """From now to an instant in ISO 8601; 0 where it has passed."""
     return max((datetime.fromisoformat(instant) - datetime.now(timezone.utc)).total_seconds(), 0.0)

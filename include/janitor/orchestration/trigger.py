@@ -1,7 +1,8 @@
 """The trigger of a deferred validation: fires when there is something for the worker to do.
 
 All of them in one triggerer share one poller (`janitor.orchestration.poller`). A trigger fires at the absolute limit
-even if AWS can't be asked, so that the worker can say so.
+even if AWS can't be asked, so that the worker can say so. It never fires right after the deferral, when Airflow might
+not know the task as deferred yet.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from uuid import UUID
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from janitor.domain.watching import Watched
+from janitor.domain.watching import AwaitedSign, Watched
+from janitor.orchestration.place_trigger import EARLIEST_EVENT, seconds_until
 from janitor.orchestration.poller import shared_poller
 
 _LAST_LOOK = timedelta(seconds=30)
@@ -26,12 +28,14 @@ class WatchTrigger(BaseTrigger):
 
     :param validation_id: The validation, as text.
     :param watched: The fields of `Watched`, with instants in ISO 8601 and durations in seconds.
+    :param not_before: ISO 8601: never fires earlier; None: at any time, as triggers did that still wait.
     """
 
-    def __init__(self, validation_id: str, watched: dict[str, Any]) -> None:
+    def __init__(self, validation_id: str, watched: dict[str, Any], not_before: str | None = None) -> None:
         super().__init__()
         self.validation_id = validation_id
         self.watched = watched
+        self.not_before = not_before
 
     @classmethod
     def of(cls, validation_id: UUID, watched: Watched) -> WatchTrigger:
@@ -47,14 +51,16 @@ class WatchTrigger(BaseTrigger):
                 "is_spot": watched.is_spot,
                 "consistency_seconds": watched.consistency.total_seconds(),
                 "command_id": watched.command_id,
+                "sign": _plain(watched.sign),
             },
+            not_before=(datetime.now(timezone.utc) + EARLIEST_EVENT).isoformat(),
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and arguments from which another triggerer makes the same trigger."""
         return (
             "janitor.orchestration.trigger.WatchTrigger",
-            {"validation_id": self.validation_id, "watched": self.watched},
+            {"validation_id": self.validation_id, "watched": self.watched, "not_before": self.not_before},
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -68,6 +74,7 @@ class WatchTrigger(BaseTrigger):
             is_spot=self.watched["is_spot"],
             consistency=timedelta(seconds=self.watched["consistency_seconds"]),
             command_id=self.watched["command_id"],
+            sign=_sign(self.watched.get("sign")),
         )
         limit = watched.deadline_at + watched.grace + _LAST_LOOK
         seconds_left = max((limit - datetime.now(timezone.utc)).total_seconds(), 0)
@@ -76,4 +83,28 @@ class WatchTrigger(BaseTrigger):
             reason = decision.step.value if decision.outcome is None else decision.outcome.value
         except asyncio.TimeoutError:
             reason = "limit"
+        if self.not_before is not None:
+            await asyncio.sleep(seconds_until(self.not_before))
         yield TriggerEvent({"validation_id": self.validation_id, "reason": reason})
+
+
+def _plain(sign: AwaitedSign | None) -> dict[str, Any] | None:
+    if sign is None:
+        return None
+    return {
+        "key": sign.key,
+        "report_key": sign.report_key,
+        "log_streams": list(sign.log_streams),
+        "due_at": sign.due_at.isoformat(),
+    }
+
+
+def _sign(plain: dict[str, Any] | None) -> AwaitedSign | None:
+    if plain is None:
+        return None
+    return AwaitedSign(
+        key=plain["key"],
+        report_key=plain["report_key"],
+        log_streams=tuple(plain["log_streams"]),
+        due_at=datetime.fromisoformat(plain["due_at"]),
+    )

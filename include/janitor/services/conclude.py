@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from uuid import UUID
 
 from janitor.cloud import commands as ssm
@@ -16,6 +17,7 @@ from janitor.domain.states import RunStatus
 from janitor.domain.watching import CommandStatus, Decision
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
 from janitor.services.here import require_row_here
+from janitor.services.signs import awaited_sign, look_for_life
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import validations as store
@@ -107,6 +109,20 @@ def _evidence(
         launch_failure=(reason_code, validation.status_summary or reason_code) if reason_code else None,
         was_launched=instance is not None and instance.instance_id is not None,
         run_cancelled=validation.run_status is RunStatus.CANCELLED,
+        showed_life=stored is not None or _showed_life(settings, validation, instance),
+    )
+
+
+def _showed_life(settings: Settings, validation: ValidationRecord, instance: InstanceRecord | None) -> bool:
+    """Whether its command is known to have started; where nobody has seen that yet, it is looked for a last time."""
+    if instance is None or instance.instance_id is None:
+        return False
+    sign = awaited_sign(settings, validation, instance, validation.command_id)
+    if sign is None:
+        return instance.first_sign_at is not None
+    now = datetime.now(timezone.utc)
+    return look_for_life(settings, {instance.instance_id: replace(sign, due_at=now)}, now).get(
+        instance.instance_id, False
     )
 
 

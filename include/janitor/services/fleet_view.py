@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from janitor.cloud import commands as ssm
@@ -14,6 +14,7 @@ from janitor.domain.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState
 from janitor.domain.watching import CommandObservation, Observation, Watched
 from janitor.services.reconcile import states_of_missing
+from janitor.services.signs import look_for_life
 from janitor.settings import Settings
 
 _CLOCK_SLACK = timedelta(minutes=5)
@@ -29,6 +30,8 @@ class FleetView:
     commands: Mapping[str, CommandObservation]
     interrupted: frozenset[str]
     """Instances that AWS has taken back, or has said that it will."""
+    life: Mapping[str, bool] = field(default_factory=dict)
+    """Whether an awaited sign was there; without those of which not everything could be asked."""
 
     def observation_of(self, watched: Watched) -> Observation:
         """The part that concerns one validation."""
@@ -38,6 +41,7 @@ class FleetView:
             agent_online=watched.instance_id in self.online,
             command=self.commands.get(watched.command_id or ""),
             spot_interrupted=watched.instance_id in self.interrupted,
+            shows_life=self.life.get(watched.instance_id),
         )
 
 
@@ -73,10 +77,12 @@ def look_at_fleet(settings: Settings, watched: Sequence[Watched]) -> FleetView:
     ]
     if missing:
         states |= states_of_missing(settings, missing)
+    awaited = {one.instance_id: one.sign for one in watched if one.sign is not None}
     return FleetView(
         at=at,
         states=states,
         online=online,
         commands=commands,
         interrupted=interrupted,
+        life=look_for_life(settings, awaited, at) if awaited else {},
     )

@@ -1,4 +1,4 @@
-"""The shell script that SSM runs on the instance: fetch the validator, check its hash, hand it the spec.
+"""The shell script that SSM runs on the instance: show life, fetch the validator, check its hash, hand it the spec.
 
 Spec and addresses travel base64-coded in the script's own text: SSM replaces `{{ … }}` in plain parameters, and neither
 a prompt nor a presigned address may show on a command line.
@@ -15,8 +15,16 @@ from janitor.domain.outcome import EXIT_UNFETCHED
 _PROGRAM = """\
 import base64, hashlib, json, os, sys, tempfile, time, urllib.error, urllib.request
 order = json.loads(base64.b64decode("@ORDER@"))
-give_up_at, pause, content = time.monotonic() + @PATIENCE@, 0.5, None
+def show_life():
+    request = urllib.request.Request(order["sign_url"], data=b"alive", method="PUT")
+    try:
+        urllib.request.urlopen(request, timeout=@SIGN_PATIENCE@).close()
+    except Exception:
+        return False  # whatever it is: the validation doesn't depend on it
+    return True
+give_up_at, pause, content, shown = time.monotonic() + @PATIENCE@, 0.5, None, False
 while content is None:
+    shown = shown or show_life()
     try:
         with urllib.request.urlopen(order["artefact_url"], timeout=60) as answer:
             content = answer.read()
@@ -47,11 +55,18 @@ _FETCH_PATIENCE = timedelta(minutes=3)
 """For storage that throttles or is away for a while."""
 
 
-def instance_script(*, artefact_url: str, artefact_sha256: str, spec_json: str) -> str:
+_SIGN_PATIENCE = timedelta(seconds=10)
+"""For one try to put the sign of life; it is tried again with each try to fetch the validator."""
+
+
+def instance_script(*, artefact_url: str, artefact_sha256: str, spec_json: str, sign_url: str) -> str:
     """The script for AWS-RunShellScript; it exits with the validator's exit code, or EXIT_UNFETCHED."""
-    order = json.dumps({"artefact_url": artefact_url, "artefact_sha256": artefact_sha256, "spec": spec_json})
+    order = json.dumps(
+        {"artefact_url": artefact_url, "artefact_sha256": artefact_sha256, "spec": spec_json, "sign_url": sign_url}
+    )
     program = (
         _PROGRAM.replace("@PATIENCE@", str(int(_FETCH_PATIENCE.total_seconds())))
+        .replace("@SIGN_PATIENCE@", str(int(_SIGN_PATIENCE.total_seconds())))
         .replace("@UNFETCHED@", str(EXIT_UNFETCHED))
         .replace("@ORDER@", base64.b64encode(order.encode()).decode())
     )

@@ -18,7 +18,7 @@ from janitor.domain.config_fields import Market
 from janitor.domain.deadlines import address_lifetime, execution_timeout_for
 from janitor.domain.ending import SPOT_TERMINATION
 from janitor.domain.errors import ConflictError
-from janitor.domain.identity import command_comment_for, notice_key_for, report_key_for
+from janitor.domain.identity import command_comment_for, notice_key_for, report_key_for, sign_key_for
 from janitor.domain.states import InstanceState, NoticeKind
 from janitor.domain.watching import (
     CommandObservation,
@@ -36,6 +36,7 @@ from janitor.services.conclude import Concluded, conclude_validation
 from janitor.services.instance_script import instance_script
 from janitor.services.reconcile import states_of_missing
 from janitor.services.seen import keep_seen
+from janitor.services.signs import awaited_sign, look_for_life
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import validations as store
@@ -92,6 +93,7 @@ class Watch:
             is_spot=self._instance.market == Market.SPOT.value,
             consistency=self._settings.consistency,
             command_id=self._command_id,
+            sign=awaited_sign(self._settings, self._validation, self._instance, self._command_id),
         )
 
     def step(self) -> WatchOutcome | None:
@@ -159,6 +161,7 @@ class Watch:
             instance_state=state,
             agent_online=online,
             command=command,
+            shows_life=self._look_for_life(),
             spot_interrupted=instance is not None and self._is_interrupted(instance),
         )
 
@@ -168,6 +171,18 @@ class Watch:
         if _now() < launched_at + self._settings.consistency:
             return None
         return states_of_missing(self._settings, [self._instance_id]).get(self._instance_id)
+
+    def _look_for_life(self) -> bool | None:
+        """Whether the awaited sign is there; one that is seen is kept, and not looked for again."""
+        sign = self.watched.sign
+        if sign is None:
+            return None
+        life = look_for_life(self._settings, {self._instance_id: sign}, _now()).get(self._instance_id)
+        if life:
+            with transaction(self._settings.writer_url) as connection:
+                ledger.keep_first_sign(connection, [self._instance_id])
+                self._instance = ledger.row(connection, self._instance.ledger_id)
+        return life
 
     def _is_interrupted(self, instance: InstanceSeen) -> bool:
         """Whether AWS has taken the instance back, or has left its warning."""
@@ -193,13 +208,14 @@ class Watch:
                 ssm.log_stream_name(command_id, self._instance_id),
             )
             ledger.keep_command_start(connection, instance.ledger_id, _now())
+            self._instance = ledger.row(connection, instance.ledger_id)
         self._command_id = command_id
 
     def _send_new(self, comment: str) -> str | None:
         validation, instance, settings, now = self._validation, self._instance, self._settings, _now()
         artefact = ensure_artefact(settings)
         lifetime = address_lifetime(now, instance.deadline_at, validation.grace)
-        key = report_key_for(validation.run_id, validation.validation_id, instance.generation)
+        generation = (validation.run_id, validation.validation_id, instance.generation)
         plan = RepositoryPlan.from_dict(validation.plan)
         with transaction(settings.writer_url) as connection:
             build = build_spec(
@@ -222,7 +238,9 @@ class Watch:
             engine=settings.engine,
             deadline=instance.deadline_at,
             grace=validation.grace,
-            report_url=storage.presigned_put(self._access, settings.bucket, key, valid_for=lifetime),
+            report_url=storage.presigned_put(
+                self._access, settings.bucket, report_key_for(*generation), valid_for=lifetime
+            ),
             build=build,
             agent=settings.agent,
         )
@@ -230,6 +248,9 @@ class Watch:
             self._access,
             instance_id=self._instance_id,
             script=instance_script(
+                sign_url=storage.presigned_put(
+                    self._access, settings.bucket, sign_key_for(*generation), valid_for=lifetime
+                ),
                 artefact_url=storage.presigned_get(self._access, settings.bucket, artefact.key, valid_for=lifetime),
                 artefact_sha256=artefact.sha256,
                 spec_json=spec.to_json(),

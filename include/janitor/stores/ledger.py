@@ -150,6 +150,11 @@ def keep_command_start(connection: Connection, ledger_id: int, started_at: datet
     named_queries().keep_command_start(connection, ledger_id=ledger_id, started_at=started_at)
 
 
+def keep_first_sign(connection: Connection, instance_ids: Sequence[str]) -> None:
+    """Keep that these instances have shown life after their command; the first time stays."""
+    named_queries().keep_first_sign(connection, instance_ids=list(instance_ids))
+
+
 def keep_command_end(connection: Connection, ledger_id: int, ended_at: datetime) -> None:
     """Keep when the instance's command ended; the first time stays."""
     named_queries().keep_command_end(connection, ledger_id=ledger_id, ended_at=ended_at)

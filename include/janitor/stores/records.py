@@ -97,6 +97,10 @@ class InstanceRecord:
     keep_until: datetime | None
     """End of the last debug lease, if there was one; it may be over."""
     launched_at: datetime | None
+    command_started_at: datetime | None
+    """When it was sent its command."""
+    first_sign_at: datetime | None
+    """When it was first seen that its command has started; None: not yet, or nobody looked."""
     ended_at: datetime | None
     given_up_at: datetime | None
     """When its validation turned to another instance."""
@@ -144,6 +148,8 @@ class InstanceRecord:
             expires_at=row["expires_at"],
             keep_until=row["keep_until"],
             launched_at=row["launched_at"],
+            command_started_at=row["command_started_at"],
+            first_sign_at=row["first_sign_at"],
             ended_at=row["ended_at"],
             given_up_at=row["given_up_at"],
             subnet_id=row["subnet_id"],

@@ -40,6 +40,7 @@ def lives(draw: st.DrawFn) -> InstanceTimes:
         launched_by_us=draw(st.booleans()),
         command_started_at=started,
         command_ended_at=draw(st.none() | moments),
+        gave_no_sign=stopped is not None and draw(st.booleans()),
         leases=draw(st.lists(spans, max_size=3)),
         checks=checks,
     )
@@ -72,7 +73,7 @@ def insert_instance(
         "market": "on_demand",
         "origin": "launched" if times.launched_by_us else "adopted",
         "state": "running" if ended is None else "terminated",
-        "termination_reason": None if ended is None else "finished",
+        "termination_reason": None if ended is None else ("no_sign_of_life" if times.gave_no_sign else "finished"),
         "ended_at": ended,
         "launched_at": times.launched_at,
         "deadline_at": times.expires_at,
@@ -221,6 +222,24 @@ def test_waste_says_what_is_known_of_unexplained_time(
     assert row["ended_by"] == "the reaper's function in AWS"
     assert row["termination_detail"] == "the scheduler was down"
     assert row["unexplained_usd"] == row["total_usd"]
+
+
+def test_the_time_of_an_instance_that_gave_no_sign_is_explained(
+    owner: psycopg.Connection[DictRow], planned: tuple[UUID, UUID]
+) -> None:
+    run_id, validation_id = planned
+    times = InstanceTimes(
+        launched_at=BASE,
+        stopped_at=BASE + timedelta(minutes=5),
+        expires_at=BASE + timedelta(minutes=30),
+        command_started_at=BASE + timedelta(minutes=1),
+        gave_no_sign=True,
+    )
+    ledger_id = insert_instance(owner, validation_id, run_id, times)
+    row = owner.execute("select * from waste where ledger_id = %s", (ledger_id,)).fetchone()
+    assert row is not None
+    assert (row["unexplained_seconds"], row["idle_seconds"], row["unexplained_because"]) == (0, 240, None)
+    assert (row["termination_reason"], row["ended_by"]) == ("no_sign_of_life", "its run's task")
 
 
 def test_every_reason_has_somebody_who_ended_it(owner: psycopg.Connection[DictRow], planned: tuple[UUID, UUID]) -> None:

@@ -49,6 +49,8 @@ def outcome(
         (outcome(1, is_live=True), False, False),
         (outcome(1, reason=TerminationReason.FINISHED, took_command=True), False, True),
         (outcome(1, reason=TerminationReason.INSTANCE_LOST, took_command=True), False, True),
+        # A command that is taken and never starts proves nothing.
+        (outcome(1, reason=TerminationReason.NO_SIGN_OF_LIFE, took_command=True), True, False),
     ],
 )
 def test_what_counts(one: LaunchOutcome, failure: bool, success: bool) -> None:

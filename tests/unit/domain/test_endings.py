@@ -67,6 +67,8 @@ def test_all_timers_fire_within_one_period_of_the_reaper() -> None:
         (WatchOutcome.SPOT_INTERRUPTED, 1, MINUTE, True),
         (WatchOutcome.INSTANCE_LOST, 1, MINUTE, True),
         (WatchOutcome.NEVER_ONLINE, 1, MINUTE, True),
+        (WatchOutcome.NO_SIGN_OF_LIFE, 1, MINUTE, True),
+        (WatchOutcome.NO_SIGN_OF_LIFE, 2, MINUTE, False),
         (WatchOutcome.INSTANCE_LOST, 2, MINUTE, False),
         (WatchOutcome.INSTANCE_LOST, 1, -MINUTE, False),
         (WatchOutcome.TIME_UP, 1, MINUTE, False),

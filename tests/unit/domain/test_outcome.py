@@ -98,6 +98,13 @@ def test_success_needs_a_report_and_exit_code_0() -> None:
         (replace(NO_REPORT, report_problem="not JSON"), "report_unreadable"),
         (replace(NO_REPORT, outcome=WatchOutcome.INSTANCE_LOST), "instance_lost"),
         (replace(NO_REPORT, outcome=WatchOutcome.NEVER_ONLINE), "ssm_never_online"),
+        (replace(NO_REPORT, outcome=WatchOutcome.NO_SIGN_OF_LIFE), "no_sign_of_life"),
+        (replace(NO_REPORT, outcome=WatchOutcome.TIME_UP, command_status=None, exit_code=None), "no_sign_of_life"),
+        (replace(NO_REPORT, command_status=CommandStatus.TIMED_OUT, exit_code=-1), "no_sign_of_life"),
+        (
+            replace(NO_REPORT, command_status=CommandStatus.TIMED_OUT, exit_code=-1, showed_life=True),
+            "validator_crashed",
+        ),
         (replace(NO_REPORT, outcome=None), "interrupted"),
         (replace(NO_REPORT, outcome=None, was_launched=False), "not_launched"),
         (replace(NO_REPORT, outcome=None, was_launched=False, launch_failure=("quota", "no room")), "quota"),
@@ -116,9 +123,15 @@ def test_a_failed_report_counts_however_its_validator_ended() -> None:
 
 
 def test_time_up_without_a_report_is_an_enforced_timeout() -> None:
-    conclusion = conclude(replace(NO_REPORT, outcome=WatchOutcome.TIME_UP, exit_code=None))
+    conclusion = conclude(replace(NO_REPORT, outcome=WatchOutcome.TIME_UP, exit_code=None, showed_life=True))
     assert conclusion.status is ValidationStatus.TIMED_OUT
     assert conclusion.timeout_enforced
+
+
+def test_time_up_of_what_never_ran_is_nobody_s_timeout() -> None:
+    conclusion = conclude(replace(NO_REPORT, outcome=WatchOutcome.TIME_UP, exit_code=None, showed_life=False))
+    assert (conclusion.status, conclusion.reason_code) == (ValidationStatus.ERROR, "no_sign_of_life")
+    assert conclusion.timeout_enforced  # the limit ended its instance all the same
 
 
 def test_a_partial_report_of_a_timeout_is_kept() -> None:
@@ -203,6 +216,7 @@ def test_no_false_green(
         (WatchOutcome.TIME_UP, True, TerminationReason.TIMEOUT),
         (WatchOutcome.INSTANCE_LOST, True, TerminationReason.INSTANCE_LOST),
         (WatchOutcome.NEVER_ONLINE, False, TerminationReason.LAUNCH_FAILED),
+        (WatchOutcome.NO_SIGN_OF_LIFE, False, TerminationReason.NO_SIGN_OF_LIFE),
         (None, False, TerminationReason.CANCELLED),
     ],
 )
@@ -217,7 +231,7 @@ def test_a_command_that_ssm_stopped_at_its_limit_is_a_timeout() -> None:
     assert conclusion.timeout_enforced
     # One that was never delivered has nothing to do with the limit.
     undelivered = conclude(replace(stopped, exit_code=-1))
-    assert (undelivered.status, undelivered.reason_code) == (ValidationStatus.ERROR, "validator_crashed")
+    assert (undelivered.status, undelivered.reason_code) == (ValidationStatus.ERROR, "no_sign_of_life")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from janitor.domain.states import InstanceState
 from janitor.domain.watching import (
+    AwaitedSign,
     CommandObservation,
     CommandStatus,
     Observation,
@@ -92,6 +94,42 @@ MINUTE = timedelta(minutes=1)
 def test_decision(command_id: str | None, observation: Observation, step: Step, outcome: WatchOutcome | None) -> None:
     decision = decide(watched(command_id), observation)
     assert (decision.step, decision.outcome) == (step, outcome)
+
+
+SIGN_DUE = timedelta(minutes=3)
+SIGN = AwaitedSign(key="r/v/1.sign", report_key="r/v/1.json", log_streams=("out", "err"), due_at=LAUNCHED + SIGN_DUE)
+
+
+@pytest.mark.parametrize(
+    ("after", "shows_life", "command", "state", "outcome"),
+    [
+        (SIGN_DUE - MINUTE / 60, False, CommandStatus.IN_PROGRESS, InstanceState.RUNNING, None),
+        (SIGN_DUE, False, CommandStatus.IN_PROGRESS, InstanceState.RUNNING, WatchOutcome.NO_SIGN_OF_LIFE),
+        (SIGN_DUE, False, CommandStatus.PENDING, InstanceState.RUNNING, WatchOutcome.NO_SIGN_OF_LIFE),
+        (SIGN_DUE, False, None, InstanceState.RUNNING, WatchOutcome.NO_SIGN_OF_LIFE),
+        (SIGN_DUE, True, CommandStatus.IN_PROGRESS, InstanceState.RUNNING, None),
+        # What could not be asked is not absent.
+        (SIGN_DUE, None, CommandStatus.IN_PROGRESS, InstanceState.RUNNING, None),
+        # Everything that says more comes first.
+        (SIGN_DUE, False, CommandStatus.FAILED, InstanceState.RUNNING, WatchOutcome.COMMAND_FINISHED),
+        (SIGN_DUE, False, CommandStatus.IN_PROGRESS, InstanceState.TERMINATED, WatchOutcome.INSTANCE_LOST),
+        (TIMEOUT + GRACE, False, CommandStatus.IN_PROGRESS, InstanceState.RUNNING, WatchOutcome.TIME_UP),
+        (TIMEOUT + GRACE, None, CommandStatus.IN_PROGRESS, InstanceState.RUNNING, WatchOutcome.TIME_UP),
+    ],
+)
+def test_a_command_without_a_sign_of_life(
+    after: timedelta,
+    shows_life: bool | None,
+    command: CommandStatus | None,
+    state: InstanceState,
+    outcome: WatchOutcome | None,
+) -> None:
+    observation = replace(seen(after, state, command=command), shows_life=shows_life)
+    assert decide(replace(watched(), sign=SIGN), observation).outcome is outcome
+    if outcome is WatchOutcome.NO_SIGN_OF_LIFE:  # and who has shown one once is not asked again
+        assert decide(watched(), observation).outcome is None
+        warned = replace(observation, spot_interrupted=True)
+        assert decide(replace(watched(), sign=SIGN), warned).outcome is WatchOutcome.SPOT_INTERRUPTED
 
 
 @given(

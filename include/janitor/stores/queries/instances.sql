@@ -46,6 +46,9 @@ update instances set price_usd_hour = :price_usd_hour where ledger_id = :ledger_
 -- name: keep_command_start(ledger_id, started_at)!
 update instances set command_started_at = coalesce(command_started_at, :started_at) where ledger_id = :ledger_id;
 
+-- name: keep_first_sign(instance_ids)!
+update instances set first_sign_at = clock_timestamp() where instance_id = any(:instance_ids) and first_sign_at is null;
+
 -- name: keep_command_end(ledger_id, ended_at)!
 update instances set command_ended_at = coalesce(command_ended_at, :ended_at)
 where ledger_id = :ledger_id and command_started_at is not null;
