@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from janitor.domain.states import ValidationStatus
-from tests.crash.cells import SUCCESS, Act, Cell, Component, Edge, Elsewhere, Fault
+from tests.crash.cells import SUCCESS, Act, Cell, Component, Edge, Fault
+from tests.crash.tables import own_tables
 
 _ERROR = frozenset({ValidationStatus.ERROR})
 _TIMED_OUT = frozenset({ValidationStatus.TIMED_OUT})
 _SHORT = timedelta(seconds=25)
 """For cells whose instances live until something ends them."""
-_LOOKED_AT = timedelta(seconds=180)
-"""For cells in which a dozen commands are run one after the other while the instances live."""
 _FOR_LIMIT = timedelta(seconds=35)
 
 _COMPONENTS = tuple(component for component in Component if component is not Component.FOR_GOOD)
@@ -41,7 +40,8 @@ _RECORDED = (Edge.DURING_TERMINATE,)
 
 def all_cells() -> list[Cell]:
     """Every cell, the long ones last."""
-    return [*_kills(), *_faults(), *_acts(), *_places(), *_proofs()]
+    own = [cell for table in own_tables() for cell in table.cells()]
+    return [*_kills(), *_faults(), *_acts(), *own, *_proofs()]
 
 
 def _kills() -> Iterator[Cell]:
@@ -56,7 +56,7 @@ def _faults() -> Iterator[Cell]:
     yield Cell(edge=start, blow=Fault.QUOTA, statuses=_ERROR)
     yield Cell(edge=start, blow=Fault.SLOW_BOOT)
     yield Cell(edge=start, blow=Fault.NO_AGENT, statuses=_ERROR)
-    yield Cell(edge=start, blow=Fault.HANG, statuses=_TIMED_OUT, timeout=_FOR_LIMIT)
+    yield Cell(edge=Edge.RUNNING, blow=Fault.HANG, statuses=_TIMED_OUT, timeout=_FOR_LIMIT, keeps_working=True)
     yield Cell(edge=start, blow=Fault.DEATH, statuses=_ERROR, keeps_working=True)
     yield Cell(edge=Edge.RUNNING, blow=Fault.SPOT_INTERRUPTION, market="spot")
     for edge in (start, Edge.RUNNING, Edge.DURING_TERMINATE):
@@ -84,12 +84,6 @@ def _acts() -> Iterator[Cell]:
                 yield Cell(edge=edge, blow=act, statuses=SUCCESS if decided else None, timeout=_SHORT)
             else:
                 yield Cell(edge=edge, blow=act)
-
-
-def _places() -> Iterator[Cell]:
-    for elsewhere in Elsewhere:
-        # Several live instances, so that many would vanish at once.
-        yield Cell(edge=Edge.RUNNING, blow=elsewhere, repositories=3, timeout=_LOOKED_AT)
 
 
 def _proofs() -> Iterator[Cell]:

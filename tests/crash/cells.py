@@ -23,7 +23,11 @@ class Edge(str, Enum):
     DURING_TERMINATE = "during terminate"
 
 
-class Component(str, Enum):
+class Blow(str, Enum):
+    """What falls. Each kind is a class of its own, and a table of the report; the value is the column's title."""
+
+
+class Component(Blow):
     """What is killed."""
 
     TASK = "task process"
@@ -36,7 +40,7 @@ class Component(str, Enum):
     FOR_GOOD = "stopped for good"
 
 
-class Fault(str, Enum):
+class Fault(Blow):
     """What the cloud does wrong."""
 
     CAPACITY = "capacity once"
@@ -54,7 +58,7 @@ class Fault(str, Enum):
     SPOT_INTERRUPTION = "spot interruption"
 
 
-class Act(str, Enum):
+class Act(Blow):
     """What a person does."""
 
     CLEAR_LAUNCH = "clear launch"
@@ -65,17 +69,6 @@ class Act(str, Enum):
     PAUSE = "pause DAG"
     SECOND_RUN = "second run"
 
-
-class Elsewhere(str, Enum):
-    """Where somebody looks who has this deployment's ledger; see `places`."""
-
-    REGION = "another region"
-    ACCOUNT = "another account"
-    CLOUD = "another cloud"
-    STACK = "another stack's shell"
-
-
-Blow = Component | Fault | Act | Elsewhere
 
 SUCCESS = frozenset({ValidationStatus.SUCCESS})
 USUAL_TIMEOUT = timedelta(seconds=90)
@@ -92,6 +85,8 @@ class Cell:
         keeps_working: Whether the worker's handler never ends by itself.
         repositories: How many the run validates.
         market: How its instances are bought.
+        reason: The verdicts' reason code; None: any.
+        instances: How many instances there are in the end; None: any number.
     """
 
     edge: Edge
@@ -101,6 +96,8 @@ class Cell:
     keeps_working: bool = False
     repositories: int = 1
     market: str | None = None
+    reason: str | None = None
+    instances: int | None = None
 
     @property
     def name(self) -> str:

@@ -20,7 +20,7 @@ _RULES: dict[Fault, Sequence[Rule]] = {
     Fault.THROTTLING: [{"fault": "throttling", "rate": _THROTTLED_RATE}],
     Fault.SLOW_BOOT: [{"fault": "slow-boot", "seconds": 12}],
     Fault.NO_AGENT: [{"fault": "no-agent"}],
-    Fault.HANG: [{"fault": "hang"}],
+    Fault.HANG: [],
     Fault.DEATH: [{"fault": "die-after", "seconds": 6}],
     Fault.EC2_OUTAGE: [{"fault": "outage", "service": "ec2", "for_seconds": OUTAGE_SECONDS}],
     Fault.SSM_OUTAGE: [{"fault": "outage", "service": "ssm", "for_seconds": OUTAGE_SECONDS}],

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.crash.cells import Cell
 from tests.crash.observer import Observer, Overlap, Sighting, aws_client
+from tests.crash.outage import Outage
 from tests.crash.repositories import GRACE
 from tests.crash.stand import Stand
 
@@ -18,6 +19,8 @@ SHUTDOWN = timedelta(seconds=5)
 """What EC2 itself may take to end an instance, and the observer to see it."""
 _FINAL = ("success", "failed", "error", "timed_out", "incomplete", "cancelled")
 _CLOSED = ("terminated", "not_launched")
+_OF_AN_OUTAGE = ("interrupted", "instance_lost", "no_sign_of_life")
+"""Reasons that say that nobody was there, and nothing of the repository."""
 _SURE_OF_TIME = timedelta(seconds=1)
 """S3 keeps seconds."""
 
@@ -73,13 +76,18 @@ def unsettled(facts: Facts, instances: list[Sighting], *, planned: bool = True) 
     return found
 
 
-def judge(stand: Stand, cell: Cell, facts: Facts, observer: Observer) -> list[str]:
-    """Every breach of an invariant, in words with its evidence; empty where the cell has passed."""
+def judge(stand: Stand, cell: Cell, facts: Facts, observer: Observer, outage: Outage | None = None) -> list[str]:
+    """Every breach of an invariant, in words with its evidence; empty where the cell has passed.
+
+    Args:
+        outage: How long the control plane was away, where the blow was a kill.
+    """
     instances = observer.instances_of(facts.run_ids)
     return [
         *outlived(stand.settings.reap_interval, instances),
         *launched_twice(facts, observer.overlaps_of(facts.validation_ids), instances),
-        *verdict_missing(cell, facts),
+        *verdict_missing(cell, facts, outage),
+        *differently_many(cell, instances),
         *(breach for one in facts.validations for breach in _report_lost(stand, one)),
         *ledger_differs(facts, instances),
     ]
@@ -127,8 +135,18 @@ def launched_twice(facts: Facts, overlaps: list[Overlap], instances: list[Sighti
             )
 
 
-def verdict_missing(cell: Cell, facts: Facts) -> Iterator[str]:
-    """(3) Every run and every validation comes to its end, and to the right one."""
+def differently_many(cell: Cell, instances: list[Sighting]) -> Iterator[str]:
+    """(2) As many instances as the cell says: one replacement where one was lost, none where none was."""
+    if cell.instances is not None and len(instances) != cell.instances:
+        yield f"(2) {len(instances)} instances instead of {cell.instances}: {[one.instance_id for one in instances]}"
+
+
+def verdict_missing(cell: Cell, facts: Facts, outage: Outage | None = None) -> Iterator[str]:
+    """(3) Every run and every validation comes to its end, and to the right one.
+
+    Where the control plane was away for so long that nobody can have worked on a validation before its hard limit, it
+    may have ended without a verdict on the repository; whoever ended its instance then did so in time or not by (1).
+    """
     for run in facts.runs:
         if run["status"] == "running":
             yield f"(3) run {run['run_id']} never came to an end"
@@ -137,7 +155,11 @@ def verdict_missing(cell: Cell, facts: Facts) -> Iterator[str]:
         if status not in _FINAL:
             yield f"(3) {name} has no verdict: it is {status}"
             continue
-        if cell.statuses is not None and status not in {expected.value for expected in cell.statuses}:
+        if cell.statuses is None or outlived_the_limit(facts, one, outage):
+            continue
+        if cell.reason is not None and one["status_reason_code"] != cell.reason:
+            yield f"(3) {name} has the reason {one['status_reason_code']} instead of {cell.reason}"
+        if status not in {expected.value for expected in cell.statuses}:
             expected = "/".join(sorted(status.value for status in cell.statuses))
             yield (
                 f"(3) {name} ended as {status} instead of {expected}:"
@@ -145,12 +167,20 @@ def verdict_missing(cell: Cell, facts: Facts) -> Iterator[str]:
             )
 
 
+def outlived_the_limit(facts: Facts, validation: dict[str, Any], outage: Outage | None) -> bool:
+    """Whether a validation ended in the way of those whose limit passed while nobody could be at work on them."""
+    if outage is None or validation["status"] != "error" or validation["status_reason_code"] not in _OF_AN_OUTAGE:
+        return False
+    deadlines = [row["deadline_at"] for row in facts.ledger if row["validation_id"] == validation["validation_id"]]
+    return bool(deadlines) and outage.outlived(max(deadlines))
+
+
 def _report_lost(stand: Stand, validation: dict[str, Any]) -> Iterator[str]:
     """A whole report that was in storage when the verdict was given counts."""
     s3 = aws_client(stand.settings, "s3")
     prefix = f"janitor-reports/{validation['run_id']}/{validation['validation_id']}/"
     objects = s3.list_objects_v2(Bucket=stand.settings.bucket, Prefix=prefix).get("Contents", [])
-    in_time = [one for one in objects if one["LastModified"] + _SURE_OF_TIME < validation["finished_at"]]
+    in_time = [one for one in _reports_of(objects) if one["LastModified"] + _SURE_OF_TIME < validation["finished_at"]]
     if not in_time:
         return
     newest = max(in_time, key=lambda one: int(one["Key"].rpartition("/")[2].removesuffix(".json")))
@@ -160,6 +190,11 @@ def _report_lost(stand: Stand, validation: dict[str, Any]) -> Iterator[str]:
         yield f"(3) {name}: the report {newest['Key']} was there, but the row has none ({validation['status']})"
     elif not report.get("partial") and validation["status"] != report["status"]:
         yield f"(3) {name}: the report says {report['status']}, the row {validation['status']}"
+
+
+def _reports_of(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the signs of life that lie beside them."""
+    return [one for one in objects if one["Key"].endswith(".json")]
 
 
 def ledger_differs(facts: Facts, instances: list[Sighting]) -> Iterator[str]:

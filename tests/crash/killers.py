@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
+
+import psutil
 
 from tests.crash.cells import Component
 from tests.crash.stand import Stand
@@ -37,6 +40,26 @@ def kill(stand: Stand, component: Component) -> list[str]:
     while component is Component.FOR_GOOD and (more := _kill(stand, component)):
         killed += more
     return killed
+
+
+def freeze_boxes(stand: Stand) -> list[str]:
+    """Stop, as by SIGSTOP, everything that commands and their children are on instances; their inits live on.
+
+    Returns:
+        What was frozen.
+    """
+    boxes = str(stand.settings.state_dir)
+    frozen = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if not process.environ().get("INSTANCE_ID") or boxes not in process.environ().get("TMPDIR", ""):
+                continue
+            title = " ".join(process.cmdline())
+            if "guest_init" in title:
+                continue
+            process.suspend()
+            frozen.append(f"{process.pid} {title[:80]}")
+    return frozen
 
 
 def _kill(stand: Stand, component: Component) -> list[str]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 from janitor.cloud import instances as ec2
@@ -18,8 +19,9 @@ from janitor.domain.errors import LaunchRefusedError, SettingsError
 from janitor.services.here import here
 from janitor.services.launch import advance_launch
 from janitor.settings import Settings, load_settings
-from tests.crash.cells import Elsewhere
+from tests.crash.cells import Blow, Cell, Edge
 from tests.crash.stand import Stand
+from tests.crash.tables import Scene, Table
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.other_account import other_account
 from tests.support.rows import insert_run
@@ -28,6 +30,31 @@ _COMMANDS = (["reap"], ["reap", "--vanished"], ["kill-all-workers"])
 _COMMAND_SECONDS = 120
 _REFUSED_PLACE, _REFUSED_SHELL = 3, 2
 _CLOSED = ("terminated", "not_launched")
+
+
+_LOOKED_AT = timedelta(seconds=180)
+"""For cells in which a dozen commands are run one after the other while the instances live."""
+
+
+class Elsewhere(Blow):
+    """Where somebody looks who has this deployment's ledger."""
+
+    REGION = "another region"
+    ACCOUNT = "another account"
+    CLOUD = "another cloud"
+    STACK = "another stack's shell"
+
+
+def _cells() -> Iterator[Cell]:
+    for elsewhere in Elsewhere:
+        # Several live instances, so that many would vanish at once.
+        yield Cell(edge=Edge.RUNNING, blow=elsewhere, repositories=3, timeout=_LOOKED_AT)
+
+
+def _strike(scene: Scene) -> None:
+    blow = scene.cell.blow
+    assert isinstance(blow, Elsewhere)
+    scene.failures += look_elsewhere(scene.stand, blow, scene.folder)
 
 
 def look_elsewhere(stand: Stand, blow: Elsewhere, folder: Path) -> list[str]:
@@ -151,3 +178,6 @@ def _live(stand: Stand) -> dict[int, str | None]:
 def _in_ec2(stand: Stand) -> list[ec2.InstanceSeen]:
     seen = ec2.find_by_deployment(CloudAccess.of(stand.settings), stand.settings.deployment)
     return [one for one in seen if one.state.value in ("pending", "running")]
+
+
+TABLE = Table(title="Wrong place", blows=Elsewhere, cells=_cells, strike=_strike)

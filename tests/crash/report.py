@@ -7,15 +7,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.crash.cells import Act, Blow, Component, Edge, Elsewhere, Fault
+from tests.crash.cells import Act, Blow, Component, Edge, Fault
 from tests.crash.runner import Result
+from tests.crash.tables import own_tables
 
 _PASSED, _FAILED, _IMPOSSIBLE, _NONE = "✓", "✗", "?", "·"
-_PARTS: Sequence[tuple[str, type[Component] | type[Fault] | type[Act] | type[Elsewhere]]] = (
+TABLES: Sequence[tuple[str, type[Blow]]] = (
     ("What is killed", Component),
     ("What the cloud does wrong", Fault),
     ("What people do", Act),
-    ("Who looks elsewhere", Elsewhere),
+    *((table.title, table.blows) for table in own_tables()),
 )
 
 
@@ -23,7 +24,8 @@ def line(result: Result) -> str:
     """One cell in one line, as soon as it is known."""
     endings = "; ".join(ending.partition(": ")[2] for ending in result.endings) or "no instance"
     verdicts = ", ".join(verdict.partition(": ")[2] for verdict in result.verdicts)
-    return f"{_mark(result)} {result.seconds:5.0f} s  {result.cell.name}: {verdicts or 'no verdict'}; {endings}"
+    away = f"; {result.outage}" if result.outage else ""
+    return f"{_mark(result)} {result.seconds:5.0f} s  {result.cell.name}: {verdicts or 'no verdict'}; {endings}{away}"
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -40,7 +42,7 @@ def summary(results: Sequence[Result]) -> str:
 def markdown(results: Sequence[Result]) -> str:
     """The whole report."""
     parts = ["# Crash matrix", summary(results), f"{_PASSED} passed, {_FAILED} failed, {_IMPOSSIBLE} not possible."]
-    parts += [text for title, kind in _PARTS if (text := _matrix(title, list(kind), results))]
+    parts += [text for title, kind in TABLES if (text := _matrix(title, list(kind), results))]
     parts += [_failures(results), _endings(results)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -115,5 +117,6 @@ def _plain(result: Result) -> dict[str, Any]:
         "endings": result.endings,
         "at_blow": result.at_blow,
         "killed": result.killed,
+        "outage": result.outage,
         "seconds": round(result.seconds, 1),
     }

@@ -13,15 +13,16 @@ import httpx
 from botocore.exceptions import ClientError
 
 from tests.crash import people
-from tests.crash.cells import Act, Blow, Cell, Component, Edge, Elsewhere, Fault
-from tests.crash.edges import HOLDS
+from tests.crash.cells import Act, Blow, Cell, Component, Edge, Fault
+from tests.crash.edges import HOLDS, Hold
 from tests.crash.faults import OUTAGE_SECONDS, interruption, rules_of
 from tests.crash.judge import SHUTDOWN, Facts, bound_of, judge, read_facts, unsettled
-from tests.crash.killers import kill
+from tests.crash.killers import freeze_boxes, kill
 from tests.crash.observer import Observer, Sighting, aws_client
-from tests.crash.places import look_elsewhere
+from tests.crash.outage import OutageClock
 from tests.crash.repositories import GRACE, prepare
 from tests.crash.stand import FaultUnknownError, Stand
+from tests.crash.tables import Scene, table_of
 from tests.crash.waiting import DEAD, NotInTimeError, await_it
 
 _RECOVERY = timedelta(seconds=150)
@@ -50,6 +51,8 @@ class Result:
     at_blow: list[str] = field(default_factory=list)
     """What Postgres and EC2 showed when the blow fell."""
     killed: list[str] = field(default_factory=list)
+    outage: str | None = None
+    """How long the control plane was away, after a kill."""
     seconds: float = 0.0
 
     @property
@@ -80,6 +83,8 @@ def carry_out(stand: Stand, cell: Cell, folder: Path, *, heal: bool = True) -> R
         finally:
             result.seconds = time.monotonic() - started
             trial.clean_up()
+            if trial.outage is not None:
+                trial.outage.stop()
     if cell.blow is Component.FOR_GOOD:
         stand.restart()  # its local cloud has no supervisor any more
     elif heal:
@@ -95,6 +100,7 @@ class _Trial:
         self.result = result
         self.airflow_run_ids: list[str] = []
         self.run_ids: set[str] = set()
+        self.outage: OutageClock | None = None
         self.folder = folder
         self.config, self.gate = prepare(cell, folder)
 
@@ -103,7 +109,7 @@ class _Trial:
             self._start_run()
             hold.await_moment(self.airflow_run_ids[0])
             self.result.at_blow = self._scene()
-            self._strike(self.cell.blow)
+            self._strike(self.cell.blow, hold)
         self._let_go()
         if self.cell.blow is Component.FOR_GOOD:
             self._await_end_by_others()
@@ -115,7 +121,9 @@ class _Trial:
             self._press(lambda: people.delete(self.stand, self.airflow_run_ids[0]), within=_RECOVERY)
         facts = self._settle()
         self.stand.set_faults()  # they would hit the judge, too
-        self.result.failures += judge(self.stand, self.cell, facts, self.observer)
+        outage = self.outage.read() if self.outage is not None else None
+        self.result.outage = str(outage) if outage is not None else None
+        self.result.failures += judge(self.stand, self.cell, facts, self.observer, outage)
         self.result.verdicts = [f"{one['repository_name']}: {one['status']}" for one in facts.validations]
         self.result.endings = _endings(facts, self._instances())
 
@@ -133,20 +141,37 @@ class _Trial:
             *(f"EC2: {one.instance_id} {one.state}" for one in self._instances()),
         ]
 
-    def _strike(self, blow: Blow) -> None:
-        if isinstance(blow, Component):
+    def _strike(self, blow: Blow, hold: Hold) -> None:
+        table = table_of(blow)
+        if table is not None:
+            run_id = self.airflow_run_ids[0]
+            table.strike(
+                Scene(
+                    stand=self.stand,
+                    cell=self.cell,
+                    airflow_run_id=run_id,
+                    instances=self._instances,
+                    go_on=hold.release,
+                    folder=self.folder,
+                    failures=self.result.failures,
+                )
+            )
+        elif isinstance(blow, Component):
             self._await_deferral()
             self.result.killed = kill(self.stand, blow)
+            if blow not in (Component.TASK, Component.FOR_GOOD):
+                self.outage = OutageClock(self.stand)
         elif isinstance(blow, Fault):
             self.stand.set_faults(*rules_of(blow))
             if blow is Fault.SPOT_INTERRUPTION:
                 self._interrupt()
-        elif isinstance(blow, Elsewhere):
-            self.result.failures += look_elsewhere(self.stand, blow, self.folder)
+            elif blow is Fault.HANG:
+                self._freeze(hold)
         elif blow is Act.SECOND_RUN:
             self._start_run()
-        else:
-            self._press(lambda: people.do(self.stand, blow, self.airflow_run_ids[0]), within=_PERSON_WITHIN)
+        elif isinstance(blow, Act):
+            act = blow
+            self._press(lambda: people.do(self.stand, act, self.airflow_run_ids[0]), within=_PERSON_WITHIN)
 
     def _press(self, button: Callable[[], None], *, within: timedelta) -> None:
         """A person sees the button fail, and presses it again."""
@@ -169,6 +194,18 @@ class _Trial:
             within=_PERSON_WITHIN,
             what="a validation in the triggerer",
             every=_LOOK_EVERY,
+        )
+
+    def _freeze(self, hold: Hold) -> None:
+        """What has shown life hangs."""
+        run_id = self.airflow_run_ids[0]
+        await_it(
+            lambda: any(row["first_sign_at"] is not None for row in hold.instances(run_id)) or None,
+            within=_PERSON_WITHIN,
+            what="a sign of life",
+        )
+        self.result.killed = await_it(
+            lambda: freeze_boxes(self.stand) or None, within=_PERSON_WITHIN, what="processes on the instance"
         )
 
     def _interrupt(self) -> None:

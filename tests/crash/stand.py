@@ -33,6 +33,7 @@ SHORT_SETTINGS: Mapping[str, str] = {
     "JANITOR_CONSISTENCY_SECONDS": "5",
     "JANITOR_WORKER_WAIT_SECONDS": "4",
     "JANITOR_ONLINE_TIMEOUT_SECONDS": "20",
+    "JANITOR_SIGN_TIMEOUT_SECONDS": "25",
     # Launches fail on purpose here, one cell after the other.
     "JANITOR_BREAKER_REPOSITORY_FAILURES": "1000",
     "JANITOR_BREAKER_DEPLOYMENT_FAILURES": "1000",
@@ -116,6 +117,11 @@ class Stand:
         if answer.status_code in (400, 404):
             raise FaultUnknownError(f"the local cloud refused {order!r}: {answer.text[:300]}")
         answer.raise_for_status()
+
+    def cloud_pid(self) -> int:
+        """The process of the local cloud."""
+        url = f"{self.settings.aws_endpoint_url}/_localcloud/health"
+        return int(httpx.get(url, timeout=_TIMEOUT_SECONDS, trust_env=False).json()["pid"])
 
     def calls_of(self, action: str) -> int | None:
         """How often an API was called, for example `ec2:RunInstances`; None where the local cloud doesn't count."""

@@ -10,11 +10,13 @@ from uuid import UUID
 import pytest
 
 from janitor.domain.states import ValidationStatus
-from tests.crash.cells import Cell, Component, Edge
+from tests.crash.catalogue import all_cells
+from tests.crash.cells import Act, Cell, Component, Edge, Fault
 from tests.crash.judge import (
     SHUTDOWN,
     Facts,
     bound_of,
+    differently_many,
     launched_twice,
     ledger_differs,
     outlived,
@@ -22,6 +24,9 @@ from tests.crash.judge import (
     verdict_missing,
 )
 from tests.crash.observer import Overlap, Sighting
+from tests.crash.outage import NOTICED_WITHIN, Outage
+from tests.crash.report import TABLES
+from tests.crash.tables import table_of
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc)
 REAP = timedelta(seconds=10)
@@ -45,6 +50,10 @@ ROW: dict[str, Any] = {
     "state": "terminated",
     "termination_reason": "finished",
 }
+
+
+DEADLINE = NOW - timedelta(seconds=5)
+OF_VALIDATION = {**ROW, "validation_id": VALIDATION, "deadline_at": DEADLINE}
 
 
 def _facts(*, ledger: tuple[dict[str, Any], ...] = (ROW,), status: str = "success", run: str = "success") -> Facts:
@@ -99,6 +108,54 @@ def test_a_verdict_that_is_missing_or_wrong(
 ) -> None:
     cell = replace(CELL, statuses=statuses)
     assert len(list(verdict_missing(cell, _facts(status=status, run=run)))) == breaches
+
+
+def _of_an_outage(reason: str, *, status: str = "error") -> Facts:
+    facts = _facts(ledger=(OF_VALIDATION,), status=status, run="error")
+    facts.validations[0]["status_reason_code"] = reason
+    return facts
+
+
+def test_an_outage_that_outlived_the_limit_may_end_without_a_verdict_on_the_repository() -> None:
+    struck = DEADLINE - timedelta(seconds=80)
+    never = Outage(struck, None)
+    too_late = Outage(struck, DEADLINE - NOTICED_WITHIN)
+    for outage in (never, too_late):
+        for reason in ("interrupted", "instance_lost", "no_sign_of_life"):
+            assert list(verdict_missing(CELL, _of_an_outage(reason), outage)) == []
+        # The outage makes nothing of the repository's.
+        assert list(verdict_missing(CELL, _of_an_outage("handler_raised", status="failed"), outage))
+        assert list(verdict_missing(CELL, _of_an_outage("deadline", status="timed_out"), outage))
+        assert list(verdict_missing(CELL, _of_an_outage("report_unconfirmed"), outage))
+        assert list(verdict_missing(CELL, _facts(ledger=(OF_VALIDATION,), status="running", run="error"), outage))
+
+
+def test_a_product_that_was_slow_without_a_reason_is_not_excused() -> None:
+    facts = _of_an_outage("interrupted")
+    back_in_time = Outage(DEADLINE - timedelta(seconds=80), DEADLINE - NOTICED_WITHIN - timedelta(seconds=1))
+    for outage in (back_in_time, None):
+        (breach,) = verdict_missing(CELL, facts, outage)
+        assert "ended as error instead of success" in breach
+    # Whoever was away, an instance that outlives its bound is a leak.
+    assert len(list(outlived(REAP, [ALIVE]))) == 1
+
+
+def test_another_reason_or_number_of_instances_than_the_cell_says() -> None:
+    cell = replace(CELL, statuses=frozenset({ValidationStatus.ERROR}), reason="no_sign_of_life", instances=2)
+    assert list(verdict_missing(cell, _of_an_outage("no_sign_of_life"))) == []
+    assert len(list(verdict_missing(cell, _of_an_outage("interrupted")))) == 1
+    assert list(differently_many(cell, [ENDED, ENDED])) == []
+    assert len(list(differently_many(cell, [ENDED]))) == 1
+    assert list(differently_many(CELL, [ENDED])) == []
+
+
+def test_every_cell_is_named_once_and_every_blow_belongs_to_one_table() -> None:
+    cells = all_cells()
+    assert len({cell.name for cell in cells}) == len(cells)
+    for cell in cells:
+        kinds = [kind for _, kind in TABLES if isinstance(cell.blow, kind)]
+        assert len(kinds) == 1, cell.name
+        assert (table_of(cell.blow) is None) == (kinds[0] in (Component, Fault, Act))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ import pytest
 
 from janitor.settings import Settings
 from janitor.stores.database import transaction
-from tests.crash.cells import Elsewhere
-from tests.crash.places import look_elsewhere
+from tests.crash.places import Elsewhere, look_elsewhere
 from tests.crash.stand import Stand
 from tests.integration.services.conftest import cloud, services_settings
 from tests.integration.services.test_launching import launch
