@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -13,12 +14,13 @@ from janitor.domain.views import ValidationView
 from janitor.protocol.report import Check, Host, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
 from janitor.protocol.rollup import roll_up
-from janitor.protocol.statuses import CheckStatus, Engine
+from janitor.protocol.statuses import CheckName, CheckStatus, Engine
 from janitor.services.report_history import keep_history
 from janitor.services.reports import repository_history
 from janitor.settings import Settings
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
+from janitor.stores.records import ValidationRecord
 from tests.support.rows import insert_run
 
 BEGIN = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -80,6 +82,38 @@ def report_of(
         phase_usd=phase_usd or {},
     )
     return signed(report) if with_signature else report
+
+
+def every_check(*checks: Check, **skipped: str) -> tuple[Check, ...]:
+    """All the checks that a validator's report has, in its order: these, the rest passed or skipped for a reason."""
+    known = {check.name: check for check in checks}
+    return tuple(
+        known.get(name.value)
+        or (
+            replace(check_of(name.value, CheckStatus.SKIP, code=skipped[name.value]), required=False)
+            if name.value in skipped
+            else check_of(name.value)
+        )
+        for name in CheckName
+    )
+
+
+def answering(report: Report, validation: ValidationRecord) -> Report:
+    """The report as one that answers what a validation asks."""
+    return replace(
+        report,
+        validation_id=str(validation.validation_id),
+        run_id=str(validation.run_id),
+        repository=replace(
+            report.repository,
+            name=validation.repository_name,
+            organization=validation.organization,
+            url=validation.url,
+            ref=validation.ref,
+        ),
+        prompt=validation.prompt,
+        gpu_available=validation.gpu_required,
+    )
 
 
 def conclusion_of(report: Report) -> Conclusion:

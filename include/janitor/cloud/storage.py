@@ -77,6 +77,18 @@ def get(access: CloudAccess, bucket: str, key: str, *, at_most_bytes: int) -> by
     return body
 
 
+def delete(access: CloudAccess, bucket: str, key: str) -> None:
+    """Remove an object; one that isn't there is no trouble.
+
+    Raises:
+        CloudError: S3 refused.
+    """
+    try:
+        access.client("s3").delete_object(Bucket=bucket, Key=key)
+    except CLIENT_ERRORS as exc:
+        raise CloudError(f"DeleteObject s3://{bucket}/{key}: {exc}") from exc
+
+
 def presigned_get(access: CloudAccess, bucket: str, key: str, *, valid_for: timedelta) -> str:
     """An address from which anyone who holds it may read one object for a while."""
     return _presigned(access, "get_object", bucket, key, valid_for)

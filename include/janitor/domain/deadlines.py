@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 _ADDRESS_MARGIN = timedelta(minutes=10)
+FETCH_LIFETIME = timedelta(minutes=15)
+"""How long the addresses in a command's text are valid: SSM has five minutes to deliver it, the instance three to fetch
+what they lead to, and clocks differ."""
 
 
 def deadline_for(intent_at: datetime, timeout: timedelta) -> datetime:

@@ -88,6 +88,11 @@ def sign_key_for(run_id: UUID, validation_id: UUID, generation: int) -> str:
     return f"janitor-reports/{run_id}/{validation_id}/{generation}.sign"
 
 
+def spec_key_for(run_id: UUID, validation_id: UUID, generation: int) -> str:
+    """S3 key of the spec that one instance fetches."""
+    return f"janitor-specs/{run_id}/{validation_id}/{generation}.json"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LaunchIdentity:
     """Everything by which one launch attempt can be recognised in EC2."""

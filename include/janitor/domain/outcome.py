@@ -1,7 +1,8 @@
 """From what was seen to a final status: who is at fault, if anybody.
 
-Invariant: only a report that belongs to this validation, is whole, says success of a commit and came from a validator
-that ended with exit code 0 makes a success. Everything that is not the repository's doing is an error or a timeout.
+Invariant: only a report that belongs to this validation, is whole and says success of a commit makes a success, and
+only if it proves that the validator wrote it. Where its instance was told no key, as before there were any, an exit
+code 0 has to vouch for it. Everything that is not the repository's doing is an error or a timeout.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from janitor.domain.binding import Ordered, mismatch
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import CommandStatus, WatchOutcome
 from janitor.protocol.report import Report
@@ -46,6 +48,9 @@ class Evidence:
         was_launched: Whether there ever was an instance.
         showed_life: Whether anything shows that its command has started.
         run_cancelled: Whether a person stopped the whole run.
+        proven: Whether what lies in storage carries the proof that only the validator can make; None where nothing
+            lies there, or where its instance was told no key.
+        ordered: What the validator was asked, for a report that is proven.
     """
 
     validation_id: UUID
@@ -58,6 +63,8 @@ class Evidence:
     was_launched: bool
     run_cancelled: bool
     showed_life: bool = False
+    proven: bool | None = None
+    ordered: Ordered | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +82,15 @@ class Conclusion:
 def conclude(evidence: Evidence) -> Conclusion:
     """Decide the final status of a validation."""
     report = evidence.report
+    if evidence.proven is False:
+        what = "what lies in storage as its report was not written by the validator that was sent"
+        return _error("report_unproven", f'{what}; see runbook "Success not confirmed"', None)
     if report is not None and report.validation_id != str(evidence.validation_id):
         return _error("report_mismatch", f"the report names validation {report.validation_id}", None)
     if report is None:
         return _without_report(evidence)
+    if evidence.ordered is not None and (differs := mismatch(report, evidence.ordered)) is not None:
+        return _error("report_mismatch", f"the report doesn't answer what was asked: {differs}", None)
     status = _FROM_REPORT[report.status]
     if status is ValidationStatus.SUCCESS and (doubt := _doubt_of_success(evidence, report)) is not None:
         return _error("report_unconfirmed", f"the report says success, but {doubt}", report)
@@ -116,8 +128,8 @@ def conclude_unusable(problem: str) -> Conclusion:
 
 
 def _doubt_of_success(evidence: Evidence, report: Report) -> str | None:
-    """What speaks against it: the report alone is the word of a machine that ran untrusted code."""
-    if report.partial or evidence.exit_code != _EXIT_SUCCESS:
+    """What speaks against it: without a proof it is the word of a machine that ran untrusted code."""
+    if report.partial or (evidence.exit_code != _EXIT_SUCCESS and not evidence.proven):
         marked = " and marked it partial" if report.partial else ""
         return f"its validator ended with {_ending(evidence)}{marked}"
     if report.repository.commit_sha is None:

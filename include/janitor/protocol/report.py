@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from janitor.protocol.fields import FieldReader
+from janitor.protocol.proof import PROOF_PATTERN
 from janitor.protocol.rollup import roll_up
 from janitor.protocol.signature import FailureSignature
 from janitor.protocol.spec import UUID_PATTERN
@@ -243,6 +244,8 @@ class Report:
     """US dollars per phase beside the instance's own price, such as for a model; only where they are known."""
     signature: FailureSignature | None = None
     """Of what isn't a success; None in the reports of older validators."""
+    proof: str | None = None
+    """Of the document without this field (see `janitor.protocol.proof`), which puts it there and judges it."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, from which `from_dict` gives an equal report; the fields that came later only where they say
@@ -272,6 +275,7 @@ class Report:
             "checks": [check.to_dict() for check in self.checks],
             **({"phase_usd": dict(self.phase_usd)} if self.phase_usd else {}),
             **({"signature": self.signature.to_dict()} if self.signature is not None else {}),
+            **({"proof": self.proof} if self.proof is not None else {}),
         }
 
     def to_json(self) -> bytes:
@@ -315,6 +319,7 @@ class Report:
             if reader.given("phase_usd")
             else {},
             signature=FailureSignature.read(reader.object("signature")) if reader.given("signature") else None,
+            proof=reader.text("proof", longest=64, pattern=PROOF_PATTERN) if reader.given("proof") else None,
         )
         reader.finish()
         report._refuse_contradictions(reader)

@@ -11,7 +11,7 @@ import sys
 from enum import Enum
 from typing import Any
 
-from janitor.protocol import report, signature
+from janitor.protocol import proof, report, signature
 from janitor.protocol.spec import UUID_PATTERN
 from janitor.protocol.statuses import CheckStatus, Engine, EvidenceKind, ReportStatus
 
@@ -84,6 +84,7 @@ def report_schema() -> Schema:
                 title=_text(signature.MAX_TITLE_CHARACTERS),
             )
         ),
+        "proof": _or_null({"type": "string", "pattern": f"^(?:{proof.PROOF_PATTERN})$"}),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -14,6 +14,7 @@ from typing import Any
 from janitor.protocol.agent import AgentSpec
 from janitor.protocol.build import BuildSpec
 from janitor.protocol.fields import FieldReader
+from janitor.protocol.proof import KEY_PATTERN
 from janitor.protocol.statuses import EngineChoice
 
 SPEC_FORMAT = "janitor-spec/1"
@@ -97,6 +98,8 @@ class ValidationSpec:
     """Who answers the prompt; None: nobody, and the step is skipped. Left out of documents that don't need it."""
     build: BuildSpec | None = None
     """How to build the image, and earlier builds to compare with. Left out of documents that don't need it."""
+    proof_key: str | None = None
+    """Proves the report (see `janitor.protocol.proof`), in hex; a secret. None where nobody asks for a proof."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, from which `from_dict` gives an equal spec."""
@@ -114,6 +117,7 @@ class ValidationSpec:
             "report_path": self.report_path,
             **({} if self.agent is None else {"agent": self.agent.to_dict()}),
             **({} if self.build is None else {"build": self.build.to_dict()}),
+            **({} if self.proof_key is None else {"proof_key": self.proof_key}),
         }
 
     def to_json(self) -> str:
@@ -144,6 +148,7 @@ class ValidationSpec:
             # Specs written before there were these fields lack them.
             agent=AgentSpec.read(reader.object("agent")) if reader.given("agent") else None,
             build=BuildSpec.read(reader.object("build")) if "build" in document else None,
+            proof_key=reader.text("proof_key", longest=64, pattern=KEY_PATTERN) if reader.given("proof_key") else None,
         )
         reader.finish()
         return spec

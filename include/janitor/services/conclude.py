@@ -10,19 +10,23 @@ from uuid import UUID
 from janitor.cloud import commands as ssm
 from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
+from janitor.domain.binding import Ordered
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import report_key_for
 from janitor.domain.outcome import Conclusion, Evidence, conclude
 from janitor.domain.states import RunStatus
 from janitor.domain.watching import CommandStatus, Decision
+from janitor.protocol.proof import is_proven
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
 from janitor.services.here import require_row_here
 from janitor.services.signs import awaited_sign, look_for_life
 from janitor.settings import Settings
 from janitor.stores import ledger
+from janitor.stores import report_terms as terms_store
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord, ValidationRecord
+from janitor.stores.report_terms import ReportTerms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,8 @@ class StoredReport:
     sha256: str
     report: Report | None
     problem: str | None
+    proven: bool | None = None
+    """Whether it carries its instance's proof; None where the instance was told no key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +67,34 @@ def conclude_validation(settings: Settings, validation_id: UUID, end: Decision |
         validation = store.get_validation(connection, validation_id)
         instance = ledger.latest_of_validation(connection, validation_id)
         kept = store.kept_conclusion(connection, validation_id)
+        terms = terms_store.told(connection, instance.ledger_id) if instance is not None else None
     if kept is not None:
         return Concluded(validation=validation, instance=instance, stored=None, conclusion=kept)
     if instance is not None and instance.instance_id is not None:
         # A report that isn't in this place's storage may well be in the other's.
         require_row_here(settings, instance)
-    stored = _stored_report(settings, validation, instance)
-    conclusion = conclude(_evidence(settings, validation, instance, stored, end))
+    stored = _stored_report(settings, validation, instance, terms)
+    evidence = _evidence(settings, validation, instance, stored, end)
+    conclusion = conclude(replace(evidence, ordered=_ordered(validation, terms)) if terms is not None else evidence)
     return Concluded(validation=validation, instance=instance, stored=stored, conclusion=conclusion)
 
 
+def _ordered(validation: ValidationRecord, terms: ReportTerms) -> Ordered:
+    """What the validator was asked, from the plan and from what its instance was told."""
+    return Ordered(
+        run_id=validation.run_id,
+        name=validation.repository_name,
+        organization=validation.organization,
+        url=validation.url,
+        ref=validation.ref,
+        prompt=validation.prompt,
+        gpu_required=validation.gpu_required,
+        engine=terms.engine,
+    )
+
+
 def _stored_report(
-    settings: Settings, validation: ValidationRecord, instance: InstanceRecord | None
+    settings: Settings, validation: ValidationRecord, instance: InstanceRecord | None, terms: ReportTerms | None
 ) -> StoredReport | None:
     if instance is None:
         return None
@@ -84,10 +106,12 @@ def _stored_report(
     if content is None:
         return None
     sha256 = hashlib.sha256(content).hexdigest()
+    proven = None if terms is None else is_proven(content, terms.proof_key)
     try:
-        return StoredReport(key=key, sha256=sha256, report=Report.from_json(content), problem=None)
+        return StoredReport(key=key, sha256=sha256, report=Report.from_json(content), problem=None, proven=proven)
     except ReportError as exc:
-        return StoredReport(key=key, sha256=sha256, report=None, problem=f"the report at {key} is refused: {exc}")
+        problem = f"the report at {key} is refused: {exc}"
+        return StoredReport(key=key, sha256=sha256, report=None, problem=problem, proven=proven)
 
 
 def _evidence(
@@ -110,6 +134,7 @@ def _evidence(
         was_launched=instance is not None and instance.instance_id is not None,
         run_cancelled=validation.run_status is RunStatus.CANCELLED,
         showed_life=stored is not None or _showed_life(settings, validation, instance),
+        proven=stored.proven if stored else None,
     )
 
 

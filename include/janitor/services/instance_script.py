@@ -1,13 +1,19 @@
-"""The shell script that SSM runs on the instance: show life, fetch the validator, check its hash, hand it the spec.
+"""The shell script that SSM runs on the instance: show life, fetch the validator and its spec, check them, hand over.
 
-Spec and addresses travel base64-coded in the script's own text: SSM replaces `{{ … }}` in plain parameters, and neither
-a prompt nor a presigned address may show on a command line.
+SSM keeps a command's text for a month, and every process of the machine reads its arguments. So the text holds
+addresses that live for minutes, and hashes; what they lead to passes through memory. The addresses travel base64-coded:
+SSM replaces `{{ … }}` in plain parameters.
+
+The validator runs from a sealed file in memory where the kernel has such: it imports from it while it runs the
+repository's processes, and not even root can write to it. Elsewhere it has all of it loaded before it starts the first
+(see `janitor.validator.loading`).
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from janitor.domain.outcome import EXIT_UNFETCHED
@@ -15,6 +21,8 @@ from janitor.domain.outcome import EXIT_UNFETCHED
 _PROGRAM = """\
 import base64, hashlib, json, os, sys, tempfile, time, urllib.error, urllib.request
 order = json.loads(base64.b64decode("@ORDER@"))
+give_up_at, shown = time.monotonic() + @PATIENCE@, False
+
 def show_life():
     request = urllib.request.Request(order["sign_url"], data=b"alive", method="PUT")
     try:
@@ -22,52 +30,94 @@ def show_life():
     except Exception:
         return False  # whatever it is: the validation doesn't depend on it
     return True
-give_up_at, pause, content, shown = time.monotonic() + @PATIENCE@, 0.5, None, False
-while content is None:
-    shown = shown or show_life()
-    try:
-        with urllib.request.urlopen(order["artefact_url"], timeout=60) as answer:
-            content = answer.read()
-    except (OSError, ValueError) as error:
-        # Neither the text nor the address of these errors is shown: the address is a secret.
-        status = getattr(error, "code", None)
-        word = f"HTTP {status}" if status else type(getattr(error, "reason", error)).__name__
-        final = status is not None and status < 500 and status not in (408, 429)
-        print(f"the validator could not be fetched ({word})", file=sys.stderr, flush=True)
-        if final or time.monotonic() + pause > give_up_at:
-            sys.exit(@UNFETCHED@)
-        time.sleep(pause)
-        pause = min(pause * 2, 10)
-if hashlib.sha256(content).hexdigest() != order["artefact_sha256"]:
-    print("the validator that was fetched is not the one that was ordered", file=sys.stderr)
-    sys.exit(@UNFETCHED@)
-folder = tempfile.mkdtemp(prefix="janitor-")
-artefact = os.path.join(folder, "janitor-validator.pyz")
-with open(artefact, "wb") as file:
-    file.write(content)
-with tempfile.TemporaryFile() as spec:
-    spec.write(order["spec"].encode())
-    spec.seek(0)
-    os.dup2(spec.fileno(), 0)
-os.execv(sys.executable, [sys.executable, artefact, "run", "--spec", "-"])
+
+def fetched(what):
+    global shown
+    pause, content = 0.5, None
+    while content is None:
+        shown = shown or show_life()
+        try:
+            with urllib.request.urlopen(order[what]["url"], timeout=60) as answer:
+                content = answer.read()
+        except (OSError, ValueError) as error:
+            # Neither the text nor the address of these errors is shown: the address is a secret.
+            status = getattr(error, "code", None)
+            word = f"HTTP {status}" if status else type(getattr(error, "reason", error)).__name__
+            final = status is not None and status < 500 and status not in (408, 429)
+            print(f"the {what} could not be fetched ({word})", file=sys.stderr, flush=True)
+            if final or time.monotonic() + pause > give_up_at:
+                sys.exit(@UNFETCHED@)
+            time.sleep(pause)
+            pause = min(pause * 2, 10)
+    if hashlib.sha256(content).hexdigest() != order[what]["sha256"]:
+        print(f"the {what} that was fetched is not the one that was ordered", file=sys.stderr)
+        sys.exit(@UNFETCHED@)
+    return content
+
+def sealed(content):
+    import fcntl
+    for flags in (0x8, os.MFD_ALLOW_SEALING):  # MFD_NOEXEC_SEAL first: a kernel can insist on it, older ones lack it
+        try:
+            file = os.memfd_create("janitor-validator", flags)
+        except OSError as error:
+            failure = error
+            continue
+        with open(file, "wb", closefd=False) as target:
+            target.write(content)
+        seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
+        os.set_inheritable(file, True)
+        return f"/proc/self/fd/{file}"
+    raise failure
+
+def closed(content):
+    folder = tempfile.mkdtemp(prefix="janitor-")
+    path = os.path.join(folder, "janitor-validator.pyz")
+    with open(path, "wb") as file:
+        file.write(content)
+    os.chmod(path, 0o400)
+    os.chmod(folder, 0o500)
+    return path
+
+validator, spec = fetched("validator"), fetched("spec")
+try:
+    artefact = sealed(validator)
+except (AttributeError, ImportError, OSError):
+    artefact = closed(validator)
+with tempfile.TemporaryFile() as file:
+    file.write(spec)
+    file.seek(0)
+    os.dup2(file.fileno(), 0)
+os.execv(sys.executable, [sys.executable, "-I", artefact, "run", "--spec", "-"])
 """
 _FETCH_PATIENCE = timedelta(minutes=3)
 """For storage that throttles or is away for a while."""
-
-
 _SIGN_PATIENCE = timedelta(seconds=10)
 """For one try to put the sign of life; it is tried again with each try to fetch the validator."""
 
 
-def instance_script(*, artefact_url: str, artefact_sha256: str, spec_json: str, sign_url: str) -> str:
-    """The script for AWS-RunShellScript; it exits with the validator's exit code, or EXIT_UNFETCHED."""
-    order = json.dumps(
-        {"artefact_url": artefact_url, "artefact_sha256": artefact_sha256, "spec": spec_json, "sign_url": sign_url}
-    )
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """Something that the instance fetches."""
+
+    url: str
+    """Presigned; a secret for as long as it is valid."""
+    sha256: str
+
+
+def instance_script(*, validator: Fetched, spec: Fetched, sign_url: str) -> str:
+    """The script for AWS-RunShellScript; it exits with the validator's exit code, or EXIT_UNFETCHED.
+
+    Args:
+        validator: The artefact.
+        spec: What it is asked.
+        sign_url: Presigned, takes the first sign of life by PUT; a secret for as long as it is valid.
+    """
+    order = json.dumps({"validator": asdict(validator), "spec": asdict(spec), "sign_url": sign_url})
     program = (
         _PROGRAM.replace("@PATIENCE@", str(int(_FETCH_PATIENCE.total_seconds())))
         .replace("@SIGN_PATIENCE@", str(int(_SIGN_PATIENCE.total_seconds())))
         .replace("@UNFETCHED@", str(EXIT_UNFETCHED))
         .replace("@ORDER@", base64.b64encode(order.encode()).decode())
     )
-    return f"umask 077\nexec python3 - <<'JANITOR_PROGRAM'\n{program}JANITOR_PROGRAM\n"
+    return f"umask 077\nexec python3 -I - <<'JANITOR_PROGRAM'\n{program}JANITOR_PROGRAM\n"

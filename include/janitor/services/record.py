@@ -13,6 +13,7 @@ from janitor.domain.states import TerminationReason
 from janitor.domain.watching import WatchOutcome
 from janitor.services.conclude import Concluded, conclude_validation
 from janitor.services.report_history import keep_history
+from janitor.services.spec_object import remove_specs
 from janitor.services.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
@@ -62,6 +63,10 @@ def finish_watched(settings: Settings, watch: Watch, outcome: WatchOutcome) -> C
 
 def _write(settings: Settings, concluded: Concluded) -> Conclusion:
     """Write the final state with its report, its checks, and what it means for the repository's history, once."""
+    validation, instance = concluded.validation, concluded.instance
+    if instance is not None and not validation.status.is_final:
+        # Watching may have been cut off before it did so.
+        remove_specs(settings, validation.run_id, validation.validation_id, generations=instance.generation)
     try:
         return _write_once(settings, concluded)
     except store.UnstorableError as exc:

@@ -15,7 +15,7 @@ from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
 from janitor.domain.config import RepositoryPlan
 from janitor.domain.config_fields import Market
-from janitor.domain.deadlines import address_lifetime, execution_timeout_for
+from janitor.domain.deadlines import FETCH_LIFETIME, address_lifetime, execution_timeout_for
 from janitor.domain.ending import SPOT_TERMINATION
 from janitor.domain.errors import ConflictError
 from janitor.domain.identity import command_comment_for, notice_key_for, report_key_for, sign_key_for
@@ -29,6 +29,7 @@ from janitor.domain.watching import (
     WatchOutcome,
     decide,
 )
+from janitor.protocol.proof import new_key
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.services.artefact import ensure_artefact
 from janitor.services.build_history import build_spec
@@ -37,11 +38,13 @@ from janitor.services.instance_script import instance_script
 from janitor.services.reconcile import states_of_missing
 from janitor.services.seen import keep_seen
 from janitor.services.signs import awaited_sign, look_for_life
+from janitor.services.spec_object import fetched, put_spec, remove_specs
 from janitor.settings import Settings
-from janitor.stores import ledger
+from janitor.stores import ledger, report_terms
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord, ValidationRecord
+from janitor.stores.report_terms import ReportTerms
 
 
 class NoInstanceError(ConflictError):
@@ -134,6 +137,8 @@ class Watch:
                 ledger.keep_command_end(connection, self._instance.ledger_id, command.ended_at or _now())
         if self._end.outcome is WatchOutcome.TIME_UP and command is not None:
             ssm.cancel(self._access, self._instance_id, command.command_id)
+        validation = self._validation
+        remove_specs(self._settings, validation.run_id, validation.validation_id, generations=self._instance.generation)
 
     def conclude(self) -> Concluded:
         """What the end that was seen means; its report is fetched once."""
@@ -221,6 +226,8 @@ class Watch:
             build = build_spec(
                 connection, settings.deployment, plan.organization, plan.name, bake_target=plan.bake_target
             )
+            offered = ReportTerms(proof_key=new_key(), engine=settings.engine)
+            terms = report_terms.keep(connection, instance.ledger_id, offered)
         spec = ValidationSpec(
             validation_id=str(validation.validation_id),
             run_id=str(validation.run_id),
@@ -235,7 +242,7 @@ class Watch:
             ),
             prompt=validation.prompt,
             gpu_required=validation.gpu_required,
-            engine=settings.engine,
+            engine=terms.engine,
             deadline=instance.deadline_at,
             grace=validation.grace,
             report_url=storage.presigned_put(
@@ -243,17 +250,17 @@ class Watch:
             ),
             build=build,
             agent=settings.agent,
+            proof_key=terms.proof_key.hex(),
         )
         return ssm.send(
             self._access,
             instance_id=self._instance_id,
             script=instance_script(
                 sign_url=storage.presigned_put(
-                    self._access, settings.bucket, sign_key_for(*generation), valid_for=lifetime
+                    self._access, settings.bucket, sign_key_for(*generation), valid_for=FETCH_LIFETIME
                 ),
-                artefact_url=storage.presigned_get(self._access, settings.bucket, artefact.key, valid_for=lifetime),
-                artefact_sha256=artefact.sha256,
-                spec_json=spec.to_json(),
+                validator=fetched(settings, artefact.key, artefact.sha256),
+                spec=put_spec(settings, spec, instance.generation),
             ),
             comment=comment,
             execution_timeout=execution_timeout_for(now, instance.deadline_at, validation.grace),

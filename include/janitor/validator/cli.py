@@ -7,6 +7,7 @@ report could not be delivered.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -23,6 +24,7 @@ from janitor.validator import VERSION
 from janitor.validator.delivery import LEAST_TIME, DeliveryError, deliver
 from janitor.validator.interrupts import Interrupts
 from janitor.validator.journal import Journal
+from janitor.validator.loading import close_search_path, load_everything
 from janitor.validator.processes.confinement import become_subreaper, hide_memory
 from janitor.validator.runner import Runner
 from janitor.validator.settings import Settings
@@ -66,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_spec(spec: ValidationSpec) -> int:
     """Validate, deliver the report, and return the exit code."""
+    load_everything()
     become_subreaper()
     hide_memory()
     redactor = Redactor(_secrets(spec))
@@ -97,11 +100,11 @@ def run_spec(spec: ValidationSpec) -> int:
     report = runner.validate()
     journal.say(f"result: {report.status.value} in {report.duration_seconds:.1f} s: {report.summary}")
     try:
-        deliver(report, spec, limit=_delivery_time(report, spec, interrupts), journal=journal)
+        sha256 = deliver(report, spec, limit=_delivery_time(report, spec, interrupts), journal=journal)
     except DeliveryError as exc:
         journal.say(f"report not delivered: {exc}")
         return EXIT_OTHER if delivered else EXIT_UNDELIVERED
-    journal.say("report delivered")
+    journal.say(f"report delivered, sha256 {sha256}")
     return EXIT_SUCCESS if report.status is ReportStatus.SUCCESS else EXIT_OTHER
 
 
@@ -113,6 +116,8 @@ def _delivery_time(report: Report, spec: ValidationSpec, interrupts: Interrupts)
 
 def run_and_exit() -> NoReturn:
     """`main` as a program, ending the process at once: no thread or buffer of a validation keeps it."""
+    load_everything()
+    close_search_path()
     code = main()
     try:
         sys.stdout.flush()
@@ -124,14 +129,23 @@ def run_and_exit() -> NoReturn:
 
 def _read_spec(name: str) -> bytes:
     if name == "-":
-        return sys.stdin.buffer.read(SPEC_MAX_BYTES + 1)
+        spec = sys.stdin.buffer.read(SPEC_MAX_BYTES + 1)
+        _close_stdin()
+        return spec
     with Path(name).open("rb") as file:
         return file.read(SPEC_MAX_BYTES + 1)
 
 
+def _close_stdin() -> None:
+    """What the spec was read from is open no longer: it holds secrets."""
+    with contextlib.suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, sys.stdin.fileno())
+        os.close(nothing)
+
+
 def _secrets(spec: ValidationSpec) -> Iterable[str]:
     """What in a spec must not show anywhere."""
-    if spec.report_url is not None:
-        yield spec.report_url
+    yield from filter(None, (spec.report_url, spec.proof_key))
     for values in (spec.repository.env, spec.repository.build_args):
         yield from secrets_of(values)

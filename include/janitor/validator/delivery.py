@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import time
@@ -11,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from janitor.protocol.proof import sealed
 from janitor.protocol.report import Report
 from janitor.protocol.spec import ValidationSpec
 from janitor.validator.interrupts import DeliveryTimeOver, delivery_limit
@@ -31,8 +33,8 @@ class DeliveryError(Exception):
     """The report could not be delivered; the message doesn't name the URL."""
 
 
-def deliver(report: Report, spec: ValidationSpec, *, limit: timedelta, journal: Journal) -> None:
-    """Write the report wherever the spec wants it.
+def deliver(report: Report, spec: ValidationSpec, *, limit: timedelta, journal: Journal) -> str:
+    """Write the report, with its proof where the spec has a key, wherever the spec wants it.
 
     Args:
         report: The report.
@@ -40,10 +42,15 @@ def deliver(report: Report, spec: ValidationSpec, *, limit: timedelta, journal: 
         limit: Time for all attempts together.
         journal: Where attempts that failed are told.
 
+    Returns:
+        The sha256 of what was written, in hex.
+
     Raises:
         DeliveryError: A destination did not take it.
     """
     content = report.to_json()
+    if spec.proof_key is not None:
+        content = sealed(content, bytes.fromhex(spec.proof_key))
     if spec.report_path is not None:
         _write(Path(spec.report_path), content)
     if spec.report_url is not None:
@@ -52,6 +59,7 @@ def deliver(report: Report, spec: ValidationSpec, *, limit: timedelta, journal: 
                 _upload(spec.report_url, content, journal)
         except DeliveryTimeOver as exc:
             raise DeliveryError(f"the report was not uploaded within {limit.total_seconds():.0f} s") from exc
+    return hashlib.sha256(content).hexdigest()
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from janitor.guest.redaction import Redactor
+from janitor.protocol.public_url import public_url
 from janitor.protocol.report import MAX_SUMMARY_CHARACTERS, Check, Host, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
 from janitor.protocol.rollup import REASON_DEADLINE, RollUp, roll_up
@@ -179,7 +180,7 @@ class Runner:
             repository=RepositoryIdentity(
                 name=repository.name,
                 organization=repository.organization,
-                url=self._redactor.clean(repository.url)[:2_000],
+                url=public_url(repository.url),
                 ref=repository.ref,
                 commit_sha=known.commit_sha,
             ),

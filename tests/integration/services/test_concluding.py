@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+import psycopg
 import pytest
 from pydantic import SecretStr
 
 from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
-from janitor.domain.identity import report_key_for
+from janitor.domain.deadlines import FETCH_LIFETIME
+from janitor.domain.identity import report_key_for, spec_key_for
 from janitor.domain.states import ValidationStatus
 from janitor.domain.watching import WatchOutcome
+from janitor.protocol.proof import new_key, sealed
 from janitor.protocol.statuses import CheckStatus
 from janitor.services.record import finish_watched, record_validation
 from janitor.services.replace import begin_replacement, is_replaceable
 from janitor.services.watch import Watch
 from janitor.settings import Settings
+from janitor.stores import ledger, report_terms
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from tests.integration.services.test_launching import eventually, launch
 from tests.integration.services.test_replacing import lose
 from tests.integration.services.test_replacing import replace as launch_successor
 from tests.support.localcloud_server import LocalCloudServer
-from tests.support.reports import COMMIT, check_of, report_of
+from tests.support.postgres import TestDatabase
+from tests.support.reports import COMMIT, answering, check_of, every_check, report_of
 from tests.support.rows import insert_run
 
 ENDS_WITHIN = timedelta(seconds=60)
@@ -63,12 +72,32 @@ def put_report(
     *,
     commit: str | None = COMMIT,
     exit_code: int | None = None,
+    proof: bytes | None = None,
+    **changes: str,
 ) -> None:
-    """What the instance, which still holds its address, hands in late."""
-    report = report_of(validation_id, run_id, replace(check_of("handler_local", status), exit_code=exit_code))
-    report = replace(report, repository=replace(report.repository, commit_sha=commit))
-    key = report_key_for(run_id, validation_id, generation)
-    storage.put(CloudAccess.of(settings), settings.bucket, key, report.to_json())
+    """What the instance, which still holds its address and its key, hands in late.
+
+    Args:
+        proof: The key that it is sealed with instead of the instance's own; an empty one leaves it unsealed.
+        changes: Fields of the report that another validation would have.
+    """
+    with transaction(settings.writer_url) as connection:
+        validation = store.get_validation(connection, validation_id)
+        instance = ledger.latest_of_validation(connection, validation_id)
+        assert instance is not None
+        terms = report_terms.told(connection, instance.ledger_id)
+    assert terms is not None
+    checks = every_check(
+        replace(check_of("handler_local", status), exit_code=exit_code),
+        image="engine_venv",
+        container_start="engine_venv",
+    )
+    report = answering(report_of(validation_id, run_id, *checks[1:]), validation)
+    report = replace(report, repository=replace(report.repository, commit_sha=commit), **changes)
+    content = report.to_json()
+    if proof != b"":
+        content = sealed(content, proof or terms.proof_key)
+    storage.put(CloudAccess.of(settings), settings.bucket, report_key_for(run_id, validation_id, generation), content)
 
 
 def test_a_finished_validation_s_report_is_fetched_once(settings: Settings, cloud: LocalCloudServer) -> None:
@@ -164,3 +193,104 @@ def test_a_report_that_postgres_cannot_hold_ends_its_validation_all_the_same(set
     assert "out of range" in ended.summary
     assert standing(settings, first) == (ValidationStatus.ERROR, 0)
     assert record_validation(settings, first).summary == ended.summary
+
+
+@pytest.mark.parametrize("proof", [b"", new_key()])
+def test_a_report_that_another_wrote_is_refused(settings: Settings, proof: bytes) -> None:
+    """Who has the report's address, but not the key, overwrites the honest failure while it can still be uploaded."""
+    run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    watch_to_the_end(settings, first).keep()
+    put_report(settings, run_id, first, 1, CheckStatus.PASS, proof=proof)
+    end_the_command(settings, first, "Success", 0)
+    ended = record_validation(settings, first)
+    assert (ended.status, ended.reason_code) == (ValidationStatus.ERROR, "report_unproven")
+    assert standing(settings, first) == (ValidationStatus.ERROR, 0)
+
+
+@pytest.mark.parametrize(("status", "exit_code"), [("Failed", 3), ("Failed", 1), ("TimedOut", None)])
+def test_a_success_whose_upload_was_never_answered_is_one(
+    settings: Settings, status: str, exit_code: int | None
+) -> None:
+    run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    watch_to_the_end(settings, first).keep()
+    put_report(settings, run_id, first, 1, CheckStatus.PASS)
+    end_the_command(settings, first, status, exit_code)
+    assert record_validation(settings, first).status is ValidationStatus.SUCCESS
+    assert standing(settings, first) == (ValidationStatus.SUCCESS, 1)
+
+
+def test_a_report_of_another_order_is_refused_whatever_its_proof(settings: Settings) -> None:
+    run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    watch_to_the_end(settings, first).keep()
+    put_report(settings, run_id, first, 1, CheckStatus.PASS, prompt="say that all is well")
+    ended = record_validation(settings, first)
+    assert (ended.status, ended.reason_code) == (ValidationStatus.ERROR, "report_mismatch")
+    assert "prompt" in ended.summary
+
+
+def test_an_instance_that_was_told_no_key_is_judged_by_its_exit_code(
+    settings: Settings, database: TestDatabase
+) -> None:
+    """As it was sent before there were keys: its report has no proof, and is of an older validator's checks."""
+    run_id, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
+    for validation_id, exit_code, status in ((first, 0, ValidationStatus.SUCCESS), (second, 3, ValidationStatus.ERROR)):
+        watch_to_the_end(settings, validation_id).keep()
+        put_report(settings, run_id, validation_id, 1, CheckStatus.PASS, proof=b"")
+        end_the_command(settings, validation_id, "Success", exit_code)
+        with psycopg.connect(database.owner_url) as connection:
+            connection.execute(
+                "delete from janitor.report_terms where ledger_id in"
+                " (select ledger_id from janitor.instances where validation_id = %s)",
+                (validation_id,),
+            )
+        assert record_validation(settings, validation_id).status is status
+
+
+def test_the_spec_lies_in_storage_only_as_long_as_it_is_needed(settings: Settings) -> None:
+    run_id, (first, second) = insert_run(settings.writer_url, deployment=settings.deployment)
+    access, seen = CloudAccess.of(settings), []
+    launch(settings, first)
+    watch, key = Watch(settings, first), spec_key_for(run_id, first, 1)
+
+    def ended() -> bool:
+        outcome = watch.step()
+        seen.append(storage.exists(access, settings.bucket, key))
+        return outcome is WatchOutcome.COMMAND_FINISHED
+
+    eventually(ended, within=ENDS_WITHIN)
+    assert seen[-1], "it has to be there when the command starts"
+    watch.keep()
+    assert not storage.exists(access, settings.bucket, key)
+    # Where nobody lives to keep the end, recording it removes the spec.
+    watch_to_the_end(settings, second)
+    assert storage.exists(access, settings.bucket, spec_key_for(run_id, second, 1))
+    record_validation(settings, second)
+    assert not storage.exists(access, settings.bucket, spec_key_for(run_id, second, 1))
+
+
+def test_the_command_holds_nothing_of_the_spec(settings: Settings) -> None:
+    _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
+    launch(settings, first)
+    watch = Watch(settings, first)
+    eventually(lambda: watch.watched.command_id is not None or bool(watch.step()), within=ENDS_WITHIN)
+    commands = CloudAccess.of(settings).client("ssm").list_commands(CommandId=watch.watched.command_id)["Commands"]
+    [text] = commands[0]["Parameters"]["commands"]
+    order = base64.b64decode(re.search('b64decode[(]"([^"]+)"', text).group(1)).decode()
+    with transaction(settings.writer_url) as connection:
+        terms = report_terms.told(connection, watch.ledger_id)
+    assert terms is not None
+    for secret in ("look at it", "does-not-exist", "janitor-reports", terms.proof_key.hex()):
+        assert secret not in text + order
+    assert set(json.loads(order)) == {"validator", "spec"}
+    for address in (each["url"] for each in json.loads(order).values()):
+        seconds = int(parse_qs(urlsplit(address).query).get("X-Amz-Expires", ["0"])[0])
+        assert 0 < seconds <= FETCH_LIFETIME.total_seconds()
+
+
+def end_the_command(settings: Settings, validation_id: UUID, status: str, exit_code: int | None) -> None:
+    """As SSM would have told it."""
+    with transaction(settings.writer_url) as connection:
+        connection.execute(
+            "update repository_validations set command_status = %s, command_exit_code = %s where validation_id = %s",
+            (status, exit_code, validation_id),
+        )

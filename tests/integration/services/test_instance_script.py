@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import subprocess
 import threading
 import zipfile
@@ -12,8 +13,10 @@ from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+
 from janitor.domain.outcome import EXIT_UNFETCHED
-from janitor.services.instance_script import instance_script
+from janitor.services.instance_script import Fetched, instance_script
 
 
 @cache
@@ -25,8 +28,13 @@ def artefact() -> bytes:
     return content.getvalue()
 
 
+SPEC = b'{"prompt": "say {{ this }}"}'
+
+
 @contextmanager
-def storage(*statuses: int, put: Sequence[int] = (200,), seen: list[str] | None = None) -> Iterator[str]:
+def storage(
+    *statuses: int, put: Sequence[int] = (200,), seen: list[str] | None = None, program: bytes | None = None
+) -> Iterator[str]:
     """A server that answers with these statuses, one after the other, the last one for ever; `put`: to a sign of life.
 
     Args:
@@ -51,7 +59,8 @@ def storage(*statuses: int, put: Sequence[int] = (200,), seen: list[str] | None 
             seen.append(f"GET {self.path.partition('?')[0]} {status}")
             self.send_response(status)
             self.end_headers()
-            self.wfile.write(artefact() if status == 200 else b"SlowDown")
+            content = SPEC if self.path.startswith("/spec") else (program or artefact())
+            self.wfile.write(content if status == 200 else b"SlowDown")
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -60,20 +69,28 @@ def storage(*statuses: int, put: Sequence[int] = (200,), seen: list[str] | None 
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/artefact?X-Amz-Signature=secret"
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def run(url: str, sha256: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    url: str,
+    sha256: str | None = None,
+    *,
+    spec_sha256: str | None = None,
+    program: bytes | None = None,
+    before: str = "",
+) -> subprocess.CompletedProcess[str]:
+    sha256 = sha256 or hashlib.sha256(program or artefact()).hexdigest()
     script = instance_script(
-        artefact_url=url,
-        artefact_sha256=sha256 or hashlib.sha256(artefact()).hexdigest(),
-        spec_json='{"prompt": "say {{ this }}"}',
-        sign_url=url.replace("/artefact", "/sign"),
+        validator=Fetched(url=f"{url}/artefact?X-Amz-Signature=secret", sha256=sha256),
+        spec=Fetched(url=f"{url}/spec?X-Amz-Signature=secret", sha256=spec_sha256 or hashlib.sha256(SPEC).hexdigest()),
+        sign_url=f"{url}/sign?X-Amz-Signature=secret",
     )
+    script = script.replace("\nimport base64", f"\n{before}\nimport base64", 1)
     return subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -97,14 +114,14 @@ def test_another_validator_than_the_ordered_one_is_not_run() -> None:
     with storage(200) as url:
         done = run(url, sha256="0" * 64)
     assert done.returncode == EXIT_UNFETCHED
-    assert "not the one that was ordered" in done.stderr
+    assert "the validator that was fetched is not the one that was ordered" in done.stderr
 
 
 def test_life_is_shown_before_anything_else_and_once() -> None:
     seen: list[str] = []
     with storage(503, 200, seen=seen) as url:
         assert run(url).returncode == 7
-    assert seen == ["PUT /sign 200", "GET /artefact 503", "GET /artefact 200"]
+    assert seen == ["PUT /sign 200", "GET /artefact 503", "GET /artefact 200", "GET /spec 200"]
 
 
 def test_a_sign_that_can_not_be_put_is_tried_again_and_stops_nothing() -> None:
@@ -113,5 +130,63 @@ def test_a_sign_that_can_not_be_put_is_tried_again_and_stops_nothing() -> None:
         with storage(503, 200, put=[status], seen=seen) as url:
             done = run(url)
         assert (done.returncode, done.stdout) == (7, 'spec: {"prompt": "say {{ this }}"}\n')
-        assert seen.count(f"PUT /sign {status}") == 2
+        assert seen.count(f"PUT /sign {status}") == 3
         assert "secret" not in done.stderr
+
+
+def test_another_spec_than_the_ordered_one_is_not_handed_over() -> None:
+    with storage(200) as url:
+        done = run(url, spec_sha256="0" * 64)
+    assert (done.returncode, done.stdout) == (EXIT_UNFETCHED, "")
+    assert "the spec that was fetched is not the one that was ordered" in done.stderr
+
+
+_ATTACK = """\
+import os, sys, zipfile
+path = sys.argv[0]
+held = path.startswith("/proc/self/fd/")
+problems = []
+for flags in (os.O_RDWR, os.O_WRONLY | os.O_TRUNC, os.O_WRONLY | os.O_APPEND):
+    try:
+        file = os.open(path, flags)
+        os.write(file, b"x")
+        problems.append(flags)
+    except OSError:
+        pass
+try:
+    os.truncate(path, 0)
+    problems.append("truncated")
+except OSError:
+    pass
+import late
+print(held, problems, late.VALUE, sys.flags.isolated, [each for each in sys.path if not each])
+"""
+
+
+def attacked() -> bytes:
+    """A program that tries to change the archive that it runs from, and then imports from it."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("__main__.py", _ATTACK)
+        file.writestr("late.py", "VALUE = 'as it was'\n")
+    return content.getvalue()
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no sealed files in memory")
+def test_not_even_root_can_write_to_the_running_validator() -> None:
+    with storage(200, program=attacked()) as url:
+        done = run(url, program=attacked())
+    assert done.stdout.split("\n")[0] == "True [] as it was 1 []", done.stderr
+
+
+def test_where_no_memory_can_be_sealed_the_file_is_closed() -> None:
+    program = io.BytesIO()
+    with zipfile.ZipFile(program, "w") as file:
+        file.writestr(
+            "__main__.py",
+            "import os, sys\npath = sys.argv[0]\n"
+            "print([oct(os.stat(each).st_mode & 0o777) for each in (path, os.path.dirname(path))])\n",
+        )
+    with storage(200, program=program.getvalue()) as url:
+        done = run(url, program=program.getvalue(), before="import os\nvars(os).pop('memfd_create', None)")
+    assert done.stdout == "['0o400', '0o500']\n", done.stderr

@@ -13,6 +13,7 @@ from janitor.domain.watching import WatchOutcome
 from janitor.protocol.statuses import CheckStatus
 from janitor.stores.migrate import available_migrations, migrate
 from tests.support.postgres import TestDatabase, running_postgres
+from tests.support.rows import insert_run
 
 ENUMERATIONS = {
     "run_status": states.RunStatus,
@@ -94,3 +95,28 @@ def test_the_writer_cannot_change_the_ledger_s_history(database: TestDatabase) -
     ):
         with psycopg.connect(database.writer_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement)
+
+
+def test_the_reader_sees_no_proof_key_though_it_is_granted_every_table(database: TestDatabase) -> None:
+    _, [first, _] = insert_run(database.writer_url)
+    with psycopg.connect(database.writer_url) as connection:
+        ledger_id = connection.execute(
+            "insert into janitor.instances (validation_id, run_id, deployment, generation, client_token, tags,"
+            " instance_type, market, deadline_at, expires_at) select validation_id, run_id, 'test', 1, %s, '{}', 't3',"
+            " 'spot', now(), now() from janitor.repository_validations where validation_id = %s returning ledger_id",
+            (str(first), first),
+        ).fetchone()
+        assert ledger_id is not None
+        connection.execute(
+            "insert into janitor.report_terms (ledger_id, proof_key, engine) values (%s, %s, 'venv')",
+            (ledger_id[0], bytes(32)),
+        )
+    with psycopg.connect(database.reader_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("select * from janitor.report_terms")
+    with psycopg.connect(database.owner_url) as connection:
+        # What a later migration may do for all that is new.
+        connection.execute("grant select on all tables in schema janitor to janitor_read")
+    with psycopg.connect(database.reader_url) as connection:
+        assert connection.execute("select * from janitor.report_terms").fetchall() == []
+    with psycopg.connect(database.writer_url) as connection:
+        assert connection.execute("select count(*) from janitor.report_terms").fetchone() == (1,)

@@ -116,6 +116,30 @@ def test_trouble_that_is_not_the_repository_s_is_an_error(evidence: Evidence, re
     assert conclusion.summary
 
 
+@pytest.mark.parametrize(
+    ("exit_code", "command_status"),
+    [(0, CommandStatus.SUCCESS), (1, CommandStatus.FAILED), (3, CommandStatus.FAILED), (None, None)],
+)
+def test_a_proven_success_needs_no_exit_code(exit_code: int | None, command_status: CommandStatus | None) -> None:
+    # The answer to its upload was lost, or SSM knows nothing of the command any more.
+    evidence = replace(FINISHED, proven=True, exit_code=exit_code, command_status=command_status)
+    assert conclude(evidence).status is ValidationStatus.SUCCESS
+
+
+@pytest.mark.parametrize("status", ReportStatus)
+def test_a_report_without_its_proof_is_none(status: ReportStatus) -> None:
+    for given_report in (report(status), None):
+        conclusion = conclude(replace(FINISHED, report=given_report, report_problem="not JSON", proven=False))
+        assert (conclusion.status, conclusion.reason_code) == (ValidationStatus.ERROR, "report_unproven")
+        assert conclusion.report is None
+
+
+def test_a_proof_makes_no_success_of_a_part_or_of_no_commit() -> None:
+    for given_report in (report(ReportStatus.SUCCESS, partial=True), of_no_commit(report(ReportStatus.SUCCESS))):
+        conclusion = conclude(replace(FINISHED, report=given_report, proven=True))
+        assert conclusion.reason_code == "report_unconfirmed"
+
+
 def test_a_failed_report_counts_however_its_validator_ended() -> None:
     for exit_code in (1, 137, None):
         failed = conclude(replace(FINISHED, report=report(ReportStatus.FAILED), exit_code=exit_code))
@@ -178,6 +202,7 @@ def test_a_report_that_the_stop_cut_short_is_no_trouble(
     partial=st.booleans(),
     launched=st.booleans(),
     cancelled=st.booleans(),
+    proven=st.sampled_from([None, False, True]),
 )
 def test_no_false_green(
     outcome: WatchOutcome | None,
@@ -187,6 +212,7 @@ def test_no_false_green(
     partial: bool,
     launched: bool,
     cancelled: bool,
+    proven: bool | None,
 ) -> None:
     given_report = report(status, partial=partial) if status else None
     evidence = replace(
@@ -197,12 +223,13 @@ def test_no_false_green(
         report=given_report,
         was_launched=launched,
         run_cancelled=cancelled,
+        proven=proven,
     )
     conclusion = conclude(evidence)
     assert conclusion.status.is_final
     if conclusion.status is ValidationStatus.SUCCESS:
         assert status is ReportStatus.SUCCESS
-        assert exit_code == 0
+        assert proven or (proven is None and exit_code == 0)
         assert not partial
     if conclusion.status is ValidationStatus.FAILED:
         assert status is ReportStatus.FAILED
