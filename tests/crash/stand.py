@@ -34,6 +34,8 @@ SHORT_SETTINGS: Mapping[str, str] = {
     "JANITOR_WORKER_WAIT_SECONDS": "4",
     "JANITOR_ONLINE_TIMEOUT_SECONDS": "20",
     "JANITOR_SIGN_TIMEOUT_SECONDS": "25",
+    # A loaded machine takes minutes to start Airflow; that is not what is tried here.
+    "JANITOR_START_TIMEOUT_SECONDS": "900",
     # Launches fail on purpose here, one cell after the other.
     "JANITOR_BREAKER_REPOSITORY_FAILURES": "1000",
     "JANITOR_BREAKER_DEPLOYMENT_FAILURES": "1000",
