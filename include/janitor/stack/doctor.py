@@ -24,6 +24,7 @@ from janitor.stack.postgres import EmbeddedPostgres
 from janitor.stack.stack_env import kept_ports
 from janitor.stack.status import read_programs
 from janitor.stack.unprivileged import IdentityKind
+from janitor.validator.processes.child_user import NoChildUserError, make_child_user
 
 OLDEST_PYTHON = (3, 10)
 NEWEST_PYTHON = (3, 13)
@@ -69,7 +70,7 @@ def run(settings: Settings) -> list[Finding]:
     """Look at everything that an environment needs on this machine. Changes nothing."""
     checks: list[Callable[[Settings], Iterator[Finding]]] = [_python, _git, _packages]
     if settings.stack is StackKind.EMBEDDED:
-        checks += [_state_folder, _disk, _memory, _postgres, _ports, _docker, _stack]
+        checks += [_state_folder, _disk, _memory, _postgres, _ports, _docker, _workers, _stack]
     else:
         checks += [_external]
     return [finding for check in checks for finding in check(settings)]
@@ -186,6 +187,16 @@ def _docker(settings: Settings) -> Iterator[Finding]:
         yield _ok("docker", "an engine answers")
     else:
         yield _note("docker", "no engine answers; nothing needs one, checks of containers are skipped with that reason")
+
+
+def _workers(_: Settings) -> Iterator[Finding]:
+    try:
+        make_child_user([]).close()
+    except NoChildUserError as exc:
+        why = "validate here only what you would run anyway" if sys.platform == "linux" else None
+        yield _note("workers", f"without a container they run as the stack's own user: {exc}", why)
+    else:
+        yield _ok("workers", "without a container they run as a user of their own")
 
 
 def _stack(settings: Settings) -> Iterator[Finding]:

@@ -35,6 +35,7 @@ _MOST_VARIABLES = 200
 class Known:
     """What the checks have found out, each field by the check that its comment names."""
 
+    confinement: str = "as the validator's user"  # the runner: whose processes the repository's are
     commit_sha: str | None = None  # checkout
     tree: RepositoryTree | None = None  # checkout
     unfetched_files: tuple[str, ...] = ()  # checkout: Git LFS pointers

@@ -118,6 +118,8 @@ def run_and_exit() -> NoReturn:
     """`main` as a program, ending the process at once: no thread or buffer of a validation keeps it."""
     load_everything()
     close_search_path()
+    # Whatever umask an instance's agent has: the repository's processes read the checkout, and may be another user's.
+    os.umask(0o022)
     code = main()
     try:
         sys.stdout.flush()

@@ -19,9 +19,10 @@ from janitor.protocol.rollup import REASON_DEADLINE, RollUp, roll_up
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
 from janitor.validator import VERSION
-from janitor.validator.bench import Bench
+from janitor.validator.bench import Bench, Known
 from janitor.validator.checks.host import describe_host
 from janitor.validator.findings import EvidenceMaker, Finding, errored, skipped
+from janitor.validator.housing import house
 from janitor.validator.interrupts import DeadlineReached, Interrupted, Interrupts
 from janitor.validator.journal import Journal
 from janitor.validator.pipeline import CLEANUP, PIPELINE
@@ -82,13 +83,17 @@ class Runner:
         self._flush = flush
         self._started_at = datetime.now(timezone.utc)
         self._started = time.monotonic()
+        workspace = Workspace.make(settings.temporary)
+        housing = house(settings, workspace)
+        journal.say(f"the repository's processes run {housing.described}")
         self._bench = Bench(
             spec=spec,
-            settings=settings,
-            workspace=Workspace.make(settings.temporary),
+            settings=housing.settings,
+            workspace=workspace,
             journal=journal,
             evidence=EvidenceMaker(redactor),
             interrupts=interrupts,
+            known=Known(confinement=housing.described),
         )
 
     def validate(self) -> Report:

@@ -8,6 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from janitor.validator.processes.confinement import hand_over
+
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
@@ -24,7 +26,10 @@ class Workspace:
         """
         workspace = cls(root=Path(tempfile.mkdtemp(prefix="janitor-", dir=parent)).resolve())
         for folder in (workspace.home, workspace.temporary, workspace.neutral):
-            folder.mkdir()
+            folder.mkdir(mode=0o755)
+        workspace.own.mkdir(mode=0o700)
+        # The repository's processes, which may be another user's, reach what is theirs by its name.
+        workspace.root.chmod(0o711)
         return workspace
 
     @property
@@ -58,6 +63,11 @@ class Workspace:
         return self.root / "tmp"
 
     @property
+    def own(self) -> Path:
+        """For the validator's files alone, such as those with a container's variables."""
+        return self.root / "own"
+
+    @property
     def neutral(self) -> Path:
         """An empty folder, for programs that would read settings from where they start."""
         return self.root / "neutral"
@@ -67,6 +77,7 @@ class Workspace:
         for folder in (self.home, self.temporary):
             remove_tree(folder)
             folder.mkdir(exist_ok=True)
+            hand_over(folder)
 
     def remove(self) -> bool:
         """Remove the workspace; returns whether it is gone."""
@@ -79,8 +90,9 @@ def remove_tree(folder: Path) -> bool:
     def open_up(function: object, path: str, _error: object) -> None:
         # A worker may have taken its own folders' write permission away.
         try:
-            Path(path).parent.chmod(stat.S_IRWXU)
             target = Path(path)
+            if target != folder:  # what is above the folder is not the worker's
+                target.parent.chmod(stat.S_IRWXU)
             if target.is_dir() and not target.is_symlink():
                 target.chmod(stat.S_IRWXU)
                 shutil.rmtree(target, ignore_errors=True)
@@ -89,7 +101,7 @@ def remove_tree(folder: Path) -> bool:
         except OSError:
             pass
 
-    if folder.is_symlink():
+    if folder.is_symlink() or not folder.exists():
         folder.unlink(missing_ok=True)
         return True
     shutil.rmtree(folder, onerror=open_up)

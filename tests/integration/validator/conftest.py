@@ -230,6 +230,7 @@ def validators(artefact: Path, package_cache: Path, folder: Path) -> Iterator[Ca
         seconds: float = 120,
         environment: Mapping[str, str] | None = None,
         python: str = sys.executable,
+        program: Path | None = None,
         **changes: Any,
     ) -> Validation:
         report_path = folder / f"report-{len(started)}.json"
@@ -266,7 +267,7 @@ def validators(artefact: Path, package_cache: Path, folder: Path) -> Iterator[Ca
             **(environment or {}),
         }
         process = subprocess.Popen(
-            [python, "-I", "-X", "faulthandler", str(artefact), "run", "--spec", "-"],
+            [python, "-I", "-X", "faulthandler", str(program or artefact), "run", "--spec", "-"],
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -34,7 +34,10 @@ def check_host(bench: Bench) -> Finding:
     bench.known.gpu_available = gpu is not None
     bench.known.host_cuda = gpu.cuda if gpu else None
     host = bench.known.host = describe_host(bench.workspace.root, gpu)
-    evidence = [bench.evidence.value("host", _description(host, gpu))]
+    evidence = [
+        bench.evidence.value("host", _description(host, gpu)),
+        bench.evidence.value("processes of the repository", bench.known.confinement),
+    ]
     if outcome is not None:
         evidence.append(bench.evidence.log("nvidia-smi", outcome))
     if bench.spec.gpu_required and (why_not := query.why_not):

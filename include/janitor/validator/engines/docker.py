@@ -147,7 +147,7 @@ class DockerEngine:
         return self._local_run
 
     def _run_worker(self, test_input: Mapping[str, Any], environment: Mapping[str, str]) -> HandlerRun:
-        source = self._bench.workspace.temporary / "test_input.json"
+        source = self._bench.workspace.own / "test_input.json"
         source.write_text(json.dumps(test_input))
         source.chmod(0o644)
         target = posixpath.join(self._start_folder(), "test_input.json")

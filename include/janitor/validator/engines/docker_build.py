@@ -199,7 +199,7 @@ def _secrets(bench: Bench) -> list[str]:
     options: list[str] = []
     for number, name in enumerate(dict.fromkeys(_SECRET_MOUNT.findall(given(bench.known.dockerfile).text))):
         if name.lower() in by_name:
-            path = bench.workspace.temporary / f"build-secret-{number}"
+            path = bench.workspace.own / f"build-secret-{number}"
             path.touch(mode=0o600)
             path.write_text(by_name[name.lower()])
             options += ["--secret", f"id={name},src={path}"]

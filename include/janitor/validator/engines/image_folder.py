@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from janitor.validator.engines.base import EngineError
+from janitor.validator.processes.confinement import hand_over
 from janitor.validator.workspace import Workspace, remove_tree
 
 _LARGEST_COPY_BYTES = 4 * 1024**2
@@ -35,8 +36,21 @@ class ImageFolder:
         """Where a path of the image lies here."""
         return self._root / posixpath.normpath("/" + image_path).lstrip("/")
 
+    def held(self, image_path: str) -> Path:
+        """The same, for writing there: links that the repository's processes made lead nowhere else.
+
+        Raises:
+            OSError: A folder above it is a link out of the image.
+        """
+        path = self.real(image_path)
+        root = os.path.realpath(self._root)
+        if os.path.commonpath((root, os.path.realpath(path.parent))) != root and path != self._root:
+            raise OSError(f"{image_path} leads out of the image by a link")
+        return path
+
     def lay_out(self, files: Mapping[str, PurePosixPath], source_root: Path, workdir: str) -> None:
-        """Put the repository's files where the image has them; hard links keep it cheap whatever their size.
+        """Put the repository's files where the image has them. Large ones are linked; the others are copies, so that a
+        worker that writes into its own leaves the checkout as it is.
 
         Args:
             files: Path in the image → path in the repository.
@@ -47,23 +61,25 @@ class ImageFolder:
             OSError: They can't lie so, as where a file has the place of a folder.
         """
         for path, source in files.items():
-            target = self.real(path)
+            target = self.held(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)
-            try:
-                os.link(source_root / source, target, follow_symlinks=False)
-            except OSError:
-                shutil.copy2(source_root / source, target, follow_symlinks=False)
-        self.real(workdir).mkdir(parents=True, exist_ok=True)
+            _copy_or_link(str(source_root / source), str(target), follow_symlinks=False)
+        self.held(workdir).mkdir(parents=True, exist_ok=True)
+        hand_over(self._root)
 
     def make_folder(self, path: str) -> None:
         """Make a folder as a command of the build does; where a file stands in the way, there is none."""
         with contextlib.suppress(OSError):
-            self.real(path).mkdir(parents=True, exist_ok=True)
+            self.held(path).mkdir(parents=True, exist_ok=True)
+            hand_over(self._root)
 
     def keep(self) -> None:
         """What lies here now is what every run starts from."""
         self._workspace.image_root.rename(self._workspace.pristine)
+        # Closed to whom its files were handed over: they may change the copy that they run in.
+        os.chown(self._workspace.pristine, os.geteuid(), os.getegid(), follow_symlinks=False)
+        self._workspace.pristine.chmod(0o700)
 
     def start_afresh(self) -> None:
         """Bring the files back to what was kept, with an empty home and temporary folder.
@@ -78,6 +94,8 @@ class ImageFolder:
             shutil.copytree(
                 workspace.pristine, workspace.image_root, symlinks=True, copy_function=_copy_or_link, dirs_exist_ok=True
             )
+            workspace.image_root.chmod(0o755)
+            hand_over(workspace.image_root)
         except (OSError, shutil.Error) as exc:
             raise EngineError(f"the worker's files can't be laid out: {exc}") from exc
 

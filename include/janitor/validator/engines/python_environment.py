@@ -13,6 +13,7 @@ from pathlib import Path
 
 from janitor.validator.engines.base import EngineError
 from janitor.validator.engines.install import IMAGE_PATH, Install
+from janitor.validator.processes.confinement import hand_over
 from janitor.validator.processes.supervisor import LineSink, Outcome, ProcessStartError, run
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
@@ -69,6 +70,8 @@ class PythonEnvironment:
                 return version
             said = " ".join(outcome.output.text.split())[-300:]
             shutil.rmtree(self._workspace.venv, ignore_errors=True)
+            self._workspace.venv.mkdir(exist_ok=True)
+            hand_over(self._workspace.venv)
         raise EngineError(f"no Python environment can be made on this instance: {said}")
 
     def install(self, install: Install, *, real: Callable[[str], Path], sink: LineSink) -> Outcome:
@@ -91,7 +94,9 @@ class PythonEnvironment:
             else:
                 arguments.append(argument)
         cwd = real(install.workdir)
-        cwd.mkdir(parents=True, exist_ok=True)
+        if not cwd.is_dir():
+            cwd.mkdir(parents=True, exist_ok=True)
+            hand_over(cwd)
         return self._run([*self._install_command(), *arguments], cwd, NO_LIMIT, sink)
 
     def _make_command(self, version: str) -> list[str] | None:

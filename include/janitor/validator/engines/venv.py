@@ -32,6 +32,7 @@ from janitor.validator.engines.local_end import wait_for_local_end
 from janitor.validator.engines.named_folders import named_folders
 from janitor.validator.engines.python_environment import PythonEnvironment
 from janitor.validator.findings import Finding, errored, passed, skipped
+from janitor.validator.processes.confinement import hand_over
 from janitor.validator.processes.free_port import free_port
 from janitor.validator.processes.memory import kills_for_memory
 from janitor.validator.processes.supervisor import Outcome, ProcessStartError, start
@@ -204,12 +205,12 @@ class VenvEngine:
         self._files.start_afresh()
         self._kills_before = kills_for_memory()
         target = given(self._target(None))
-        cwd = self._files.real(target.workdir)
-        cwd.mkdir(parents=True, exist_ok=True)
+        cwd = self._start_folder(target)
         placed = cwd / "test_input.json"
         # Never written through: it may be a hard link to the checkout's own.
         placed.unlink(missing_ok=True)
         placed.write_text(json.dumps(test_input))
+        hand_over(placed)
         try:
             running = start(
                 self._argv(target),
@@ -242,8 +243,7 @@ class VenvEngine:
             argv += ["--rp_serve_api", "--rp_api_host", "127.0.0.1", "--rp_api_port", str(port)]
             # The judge reads what the SDK says of each job, whatever level the command asks for.
             argv += ["--rp_log_level", "DEBUG"]
-        cwd = self._files.real(target.workdir)
-        cwd.mkdir(parents=True, exist_ok=True)
+        cwd = self._start_folder(target)
         try:
             running = start(argv, cwd=cwd, env=env, confined=True, sink=self._bench.journal.streamer())
         except ProcessStartError as exc:
@@ -289,6 +289,21 @@ class VenvEngine:
                     script=path, module=None, options=(), arguments=arguments, interpreter="python3", workdir=workdir
                 )
         return None
+
+    def _start_folder(self, target: PythonTarget) -> Path:
+        """Where the worker's program starts.
+
+        Raises:
+            EngineError: It can't be made here.
+        """
+        try:
+            cwd = self._files.held(posixpath.join(target.workdir, "x")).parent
+            if not cwd.is_dir():
+                cwd.mkdir(parents=True, exist_ok=True)
+                hand_over(cwd)
+        except OSError as exc:
+            raise EngineError(f"the worker's folder can't be made here: {exc}") from exc
+        return cwd
 
     def _argv(self, target: PythonTarget) -> list[str]:
         program = ["-m", target.module] if target.script is None else [str(self._files.real(target.script))]

@@ -1,7 +1,8 @@
 """Takes from a child process, between fork and exec, what an untrusted program has no need of.
 
-This is no sandbox: a confined process still runs as the validator's user. It closes the cheap ways out, namely
-capabilities (reading another process's memory and environment as root), set-uid programs and core dumps.
+This is no sandbox. It closes the cheap ways out, namely capabilities (reading another process's memory and environment
+as root), set-uid programs and core dumps; and where a user of their own could be made for them (see `child_user`), the
+validator's files and processes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import ctypes
 import os
 import resource
 import sys
+from pathlib import Path
+
+from janitor.validator.processes.child_user import ChildUser
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -25,6 +29,24 @@ _CAPABILITIES = range(64)
 
 # Loaded once, before any fork: loading a library between fork and exec is not safe.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_child_user: ChildUser | None = None
+"""Whom confined processes become; set once, before the first of them."""
+
+
+def use_child_user(user: ChildUser | None) -> None:
+    """Have confined processes run as this user from now on; None leaves them the validator's own."""
+    global _child_user  # noqa: PLW0603  # of the process, as its capabilities are
+    _child_user = user
+
+
+def hand_over(*paths: Path) -> None:
+    """Make files and folders, with all within them, those of the confined processes, where they have another user.
+
+    Raises:
+        OSError: One can't be handed over.
+    """
+    if _child_user is not None:
+        _child_user.hand_over(*paths)
 
 
 def become_subreaper() -> bool:
@@ -52,8 +74,18 @@ def hide_memory() -> None:
         _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def confine() -> None:
-    """For `preexec_fn`: no capabilities after exec, no gain by set-uid, no core dump, no life after the validator."""
+def confine(cwd: str) -> None:
+    """For `preexec_fn`: another user where there is one; no capabilities after exec, no gain by set-uid, no core dump,
+    no life after the validator.
+
+    Args:
+        cwd: Where the program starts; the child is there already, in the validator's view of the file system.
+
+    Raises:
+        OSError: It can't become that user. Nothing is executed then.
+    """
+    if _child_user is not None:
+        _child_user.enter(cwd)  # first: the kernel forgets the wish for a signal where the user changes
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if _libc is None:

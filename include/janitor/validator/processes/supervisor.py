@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from janitor.validator.interrupts import Interrupted
@@ -189,7 +190,7 @@ def start(
             stderr=subprocess.STDOUT,
             bufsize=0,
             start_new_session=True,
-            preexec_fn=confine if confined else None,  # noqa: PLW1509  # no other thread runs while we fork
+            preexec_fn=partial(confine, str(cwd)) if confined else None,  # noqa: PLW1509  # no other thread runs while we fork
         )
     except (OSError, ValueError, subprocess.SubprocessError) as exc:
         raise ProcessStartError(f"{argv[0]}: {exc}") from exc
