@@ -155,8 +155,8 @@ class DockerClient:
         """
         return self._run(arguments, limit, sink, variables)
 
-    def start(self, arguments: Sequence[str], *, sink: LineSink) -> Running:
-        """Start a command that the caller ends.
+    def start(self, arguments: Sequence[str], *, sink: LineSink, variables: Mapping[str, str] | None = None) -> Running:
+        """Start a command that the caller ends; `variables` join its own environment.
 
         Raises:
             EngineError: docker can't be started.
@@ -166,7 +166,7 @@ class DockerClient:
             return start(
                 [self.program, *arguments],
                 cwd=self._settings.temporary,
-                env=self.environment,
+                env={**(variables or {}), **self.environment},
                 confined=False,
                 sink=sink,
             )

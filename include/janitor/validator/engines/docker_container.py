@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from janitor.validator.bench import Bench, given
@@ -23,6 +24,16 @@ _MEMORY_SHARE = 0.9
 _SHARED_MEMORY_BYTES = 8 * 1024**3
 _PASSES = 3
 """A container whose client was killed can appear after the first look."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Passed:
+    """How a container's variables get there."""
+
+    by_file: Mapping[str, str]
+    by_client: Mapping[str, str]
+    """In the docker command's environment, from where it takes them by name."""
+    words: tuple[str, ...]
 
 
 class Containers:
@@ -75,8 +86,10 @@ class Containers:
         """
         self._count += 1
         name = f"janitor-{self._bench.spec.validation_id}-{self._count}"
-        arguments = self._arguments(name, variables, options, words)
-        with self._removing(name), self._docker.start(arguments, sink=self._bench.journal.streamer()) as running:
+        passed = self._passed(variables)
+        arguments = self._arguments(name, [*passed.words, *options], words, by_file=passed.by_file)
+        sink = self._bench.journal.streamer()
+        with self._removing(name), self._docker.start(arguments, sink=sink, variables=passed.by_client) as running:
             yield name, running
 
     @contextlib.contextmanager
@@ -91,16 +104,34 @@ class Containers:
             raise
         self._docker.remove(name)
 
+    def _passed(self, variables: Mapping[str, str]) -> _Passed:
+        """How each variable gets into the container: values stay out of the argument list, which every process of the
+        machine can read. What the repository itself sets is no secret, and must not get into the client's environment:
+        the client would obey it."""
+        by_file, by_client, words = {}, {}, []
+        ours = self._bench.spec.repository.env
+        for key, value in variables.items():
+            if _fits_a_file(key, value):
+                by_file[key] = value
+            elif ours.get(key) == value and not _obeyed_by_the_client(key, self._docker.environment):
+                by_client[key] = value
+                words += ["--env", key]
+            else:
+                words += ["--env", f"{key}={value}"]
+        return _Passed(by_file=by_file, by_client=by_client, words=tuple(words))
+
     def _arguments(
-        self, name: str, variables: Mapping[str, str], options: Sequence[str], words: Sequence[str]
+        self,
+        name: str,
+        options: Sequence[str],
+        words: Sequence[str],
+        *,
+        by_file: Mapping[str, str],
     ) -> list[str]:
         bench = self._bench
-        # By file: values stay out of the argument list, which every process of the machine can read.
-        env_file = bench.workspace.temporary / f"{name}.env"
+        env_file = bench.workspace.own / f"{name}.env"
         env_file.touch(mode=0o600)
-        plain = {key: value for key, value in variables.items() if _fits_a_file(key, value)}
-        env_file.write_text("".join(f"{key}={value}\n" for key, value in plain.items()))
-        others = [part for key in variables.keys() - plain.keys() for part in ("--env", f"{key}={variables[key]}")]
+        env_file.write_text("".join(f"{key}={value}\n" for key, value in by_file.items()))
         memory = int(given(bench.known.host).memory_bytes * _MEMORY_SHARE)
         memory = min(memory, bench.settings.container_memory_bytes or memory)
         return [
@@ -110,7 +141,6 @@ class Containers:
             *("--shm-size", str(min(memory // 2, _SHARED_MEMORY_BYTES))),
             # What is printed is taken from the client; a copy on the host's disk would have no bound.
             *("--log-driver", "none", "--env-file", str(env_file)),
-            *others,
             *(("--gpus", "all") if bench.known.gpu_available else ()),
             *options,
             self._image,
@@ -145,6 +175,15 @@ class Containers:
             said = " ".join(listed.output.text.split())[-200:]
             return [f"{what}: the engine can't be asked: {said}"]
         return [f"{what} {', '.join(found[:5])}"] if found else []
+
+
+_CLIENT_PREFIXES = ("LD_", "DYLD_", "DOCKER_", "BUILDX_", "BUILDKIT_", "GO", "SSL_", "GCONV_", "LOCPATH", "TMPDIR")
+"""Of variables that the docker command, its runtime or the loader obey."""
+
+
+def _obeyed_by_the_client(key: str, environment: Mapping[str, str]) -> bool:
+    """Whether a variable means something to the docker command itself."""
+    return key in environment or key.upper().startswith(_CLIENT_PREFIXES) or key.lower().endswith("_proxy")
 
 
 def _fits_a_file(key: str, value: str) -> bool:
