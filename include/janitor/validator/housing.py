@@ -27,6 +27,7 @@ from janitor.validator.workspace import Workspace, remove_tree
 _PROBE = """\
 import os, sys, tempfile
 assert os.geteuid() == 0, "it doesn't see itself as root"
+assert open("/proc/self/uid_map").read().split() == ["0", os.environ["OUTSIDE"], "1"], "it is root outside, too"
 tempfile.TemporaryFile(dir=os.environ["HOME"])
 tempfile.TemporaryFile(dir=os.environ["UV_CACHE_DIR"])
 sys.exit(os.access(os.environ["OWN"], os.R_OK | os.W_OK | os.X_OK))
@@ -92,7 +93,12 @@ def _needed(settings: Settings, workspace: Workspace) -> Iterator[Path]:
 
 def _probe(settings: Settings, workspace: Workspace, user: ChildUser) -> None:
     """Run a program as that user: what can't be done there is better known before the first one that matters."""
-    environment = {"HOME": str(workspace.home), "UV_CACHE_DIR": str(settings.uv_cache), "OWN": str(workspace.own)}
+    environment = {
+        "HOME": str(workspace.home),
+        "UV_CACHE_DIR": str(settings.uv_cache),
+        "OWN": str(workspace.own),
+        "OUTSIDE": str(user.ids[0]),
+    }
     argv = [sys.executable, "-I", "-S", "-c", _PROBE]
     try:
         outcome = run(argv, cwd=workspace.neutral, env=environment, limit=_PROBE_LIMIT, confined=True)

@@ -217,3 +217,26 @@ def test_the_processes_have_no_capabilities_and_no_way_back(validate, make_worke
     assert "'caps': ['0000000000000000', '0000000000000000', '0000000000000000', '0000000000000000']" in text, text
     assert "'new': '1'" in text
     assert f"'mapped': ['0', '{OUTER_ID}', '1']" in text
+
+
+def test_where_there_is_one_user_alone_the_processes_stay_its_own(artefact, tmp_path):
+    program = (
+        "import os, sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from datetime import timedelta\n"
+        "from pathlib import Path\n"
+        "from janitor.validator.housing import house\n"
+        "from janitor.validator.processes.supervisor import run\n"
+        "from janitor.validator.settings import Settings\n"
+        "from janitor.validator.workspace import Workspace\n"
+        "workspace = Workspace.make(Path(sys.argv[2]))\n"
+        "housing = house(Settings.from_environment({'PATH': os.environ['PATH'], 'HOME': sys.argv[2]}), workspace)\n"
+        "argv = ['sh', '-c', f'touch {workspace.home}/x {workspace.temporary}/x && ls -a {workspace.home}']\n"
+        "env = {'PATH': os.environ['PATH']}\n"
+        "done = run(argv, cwd=workspace.neutral, env=env, limit=timedelta(seconds=20), confined=True)\n"
+        "print(housing.described, done.exit_code, done.output.text.split())\n"
+    )
+    argv = ["unshare", "--user", "--map-root-user", sys.executable, "-c", program, str(artefact), str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith("as the validator's user: "), done.stdout
+    assert done.stdout.endswith("0 ['.', '..', 'x']\n"), done.stdout

@@ -88,8 +88,10 @@ def make_child_user(needed: Sequence[Path]) -> ChildUser:
     Raises:
         NoChildUserError: This isn't Linux or not root, or the kernel refuses.
     """
-    if _libc is None or os.geteuid() != 0:
+    if _libc is None or os.geteuid() != 0 or not os.path.lexists("/proc/self"):
         raise NoChildUserError("only root on Linux can give them one")
+    if os.readlink("/proc/self") != str(os.getpid()):
+        raise NoChildUserError("/proc is another PID namespace's: it would show the namespaces of somebody else")
     plan = _plan(needed)
     read_end, write_end = os.pipe()
     go_read, go_write = os.pipe()
