@@ -70,7 +70,7 @@ need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test up down status validate-all-workers follow check-parallel-status query-parallel-run query-db \
 	failures instances kill-all-workers reap keep breaker logs validate accuracy check-config estimate waste db-migrate doctor setup lint format lock bench crash-matrix \
-	lambda image
+	lambda image audit
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
@@ -174,6 +174,9 @@ format: $(STAMP) ## format the code
 lock: $(STAMP) ## pin anew what requirements.txt names
 	@PATH="$(BIN):$$PATH" uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
 		--no-emit-index-url --quiet requirements.txt -o requirements.lock
+
+audit: $(STAMP) ## known vulnerabilities of the locked packages; says so where they can't be asked for
+	@$(BIN)/python -I infra/scripts/audit.py
 
 lambda: $(STAMP) ## pack the reaper's Lambda function: infra/lambda/dist/reaper.zip
 	@$(BIN)/python infra/lambda/build.py
