@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ class Layout:
         """Make the folders that are missing.
 
         Raises:
-            StackError: the path can't be used, or the file system refuses.
+            StackError: the path can't be used, a folder is another user's, or the file system refuses.
         """
         unusable = sorted(_UNQUOTABLE & set(str(self.state_dir)))
         if unusable:
@@ -125,7 +126,25 @@ class Layout:
                 self.repositories,
             ):
                 folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+                _make_private(folder)
         except OSError as exc:
             raise StackError(
                 f"can't write to {self.state_dir}: {exc.strerror}. Make it writable, or set JANITOR_STATE_DIR"
             ) from exc
+
+
+def _make_private(folder: Path) -> None:
+    """Close a folder that was there already to other users: who made it first may have left it open, or be another.
+
+    Raises:
+        StackError: it belongs to another user, who could replace every file in it.
+        OSError: its mode can't be changed.
+    """
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise StackError(
+            f"{folder} belongs to user {found.st_uid}, not to the one that starts the stack ({os.geteuid()}). "
+            "Remove it, or set JANITOR_STATE_DIR to a folder of your own"
+        )
+    if stat.S_IMODE(found.st_mode) & ~_PRIVATE:
+        folder.chmod(_PRIVATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,21 @@ def test_everything_is_private(layout: Layout) -> None:
     assert mode(layout.secrets) == 0o700
     for file in (secrets_file, superuser_password_file, cloud_key_file, airflow_passwords_file):
         assert mode(file(layout)) == 0o600
+
+
+@pytest.mark.parametrize("name", ["", "secrets", "supervisor", "postgres", "airflow", "cloud", "logs", "repositories"])
+def test_a_folder_that_was_left_open_is_closed(layout: Layout, name: str) -> None:
+    (layout.state_dir / name).chmod(0o777)
+    layout.create()
+    assert mode(layout.state_dir / name) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="skipped: only root can make a folder of another user")
+@pytest.mark.parametrize("name", ["", "secrets", "supervisor"])
+def test_a_folder_that_another_user_made_first_is_refused(layout: Layout, name: str) -> None:
+    os.chown(layout.state_dir / name, 65_534, 65_534)
+    with pytest.raises(StackError, match=r"belongs to user 65534.*set JANITOR_STATE_DIR"):
+        layout.create()
 
 
 @pytest.mark.parametrize("name", ['quote"d', "semi;colon", "ha#sh", "it's", "100%", "new\nline"])
