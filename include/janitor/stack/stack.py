@@ -68,7 +68,8 @@ def status(settings: Settings) -> StackStatus:
     Raises:
         StackError: the environment has no local stack, or its secrets are damaged.
     """
-    return read_status(_layout(settings))
+    _layout(settings)
+    return read_status(settings)
 
 
 def is_up(settings: Settings) -> bool:

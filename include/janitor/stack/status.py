@@ -9,15 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from janitor.domain.errors import StackError
+from janitor.domain.heartbeats import AIRFLOW_PROGRAMS
+from janitor.services.deployment_parts import DeploymentPart
+from janitor.settings import Settings
 from janitor.stack import health
 from janitor.stack.airflow_database import airflow_version
 from janitor.stack.components import Component
+from janitor.stack.database_health import connection_holders
+from janitor.stack.disk import DiskSpace, look_at_disk
 from janitor.stack.layout import Layout
 from janitor.stack.ports import Ports
-from janitor.stack.postgres import MAJOR_VERSION
+from janitor.stack.postgres import MAJOR_VERSION, SUPERUSER
 from janitor.stack.secrets import AIRFLOW_USER, StackSecrets, read_secrets
-from janitor.stack.stack_env import current_ports, web_url
+from janitor.stack.stack_env import current_ports, database_url, web_url
 from janitor.stack.supervisor import ProgramInfo, ProgramState, Supervisor
+from janitor.stores.database import NO_CONNECTION_LEFT
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,12 @@ class StackStatus:
     username: str | None
     password: str | None
     versions: Mapping[str, str]
+    disk: DiskSpace | None = None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether everything runs, and there is room for it to go on."""
+        return self.running and (self.disk is None or self.disk.problem is None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; the login is part of it, as it is of the printed status."""
@@ -71,6 +83,7 @@ class StackStatus:
             "password": self.password,
             "versions": dict(self.versions),
             "components": [component.to_dict() for component in self.components],
+            "disk": self.disk.to_dict() if self.disk is not None else None,
         }
 
 
@@ -89,16 +102,17 @@ def read_programs(layout: Layout) -> dict[str, ProgramInfo]:
     return supervisor.programs()
 
 
-def read_status(layout: Layout) -> StackStatus:
-    """Look at every component. A stack that is down has a status, too.
+def read_status(settings: Settings) -> StackStatus:
+    """Look at every component, and ask it what the product asks, as the product. A stack that is down has one, too.
 
     Raises:
         StackError: the stack's secrets are damaged.
     """
+    layout = Layout.of(settings)
     secrets, ports, programs = read_secrets(layout), current_ports(layout), read_programs(layout)
     problems: Mapping[Component, str | None] = dict.fromkeys(Component, "not running")
     if programs and secrets is not None and ports is not None:
-        problems = _problems(ports, secrets, programs)
+        problems = _asked_as_the_product(settings, _problems(ports, secrets, programs), ports, secrets)
     components = tuple(
         _component_status(component, programs.get(component.value), problems[component], ports, layout)
         for component in Component
@@ -111,7 +125,37 @@ def read_status(layout: Layout) -> StackStatus:
         username=AIRFLOW_USER if secrets else None,
         password=secrets.airflow_password if secrets else None,
         versions={"airflow": airflow_version(), "postgresql": str(MAJOR_VERSION)},
+        disk=look_at_disk(settings),
     )
+
+
+_ASKED = {
+    Component.POSTGRES: DeploymentPart.DATABASE,
+    Component.CLOUD: DeploymentPart.CLOUD,
+    Component.API_SERVER: DeploymentPart.AIRFLOW,
+}
+_BEHIND_API_SERVER = tuple(f"Airflow's {name.replace('_', ' ')}" for name in AIRFLOW_PROGRAMS)
+"""These have components of their own, whose heartbeats are judged with the time of their start."""
+
+
+def _asked_as_the_product(
+    settings: Settings, problems: Mapping[Component, str | None], ports: Ports, secrets: StackSecrets
+) -> Mapping[Component, str | None]:
+    """The problems, and those that show only to the product's own roles and calls."""
+    if any(problems[component] is not None for component in (Component.POSTGRES, Component.CLOUD)):
+        return problems  # what is known to be away need not be waited for
+    # Here, because boto3 takes long to import, and most looks are at a stack that is down or at its supervisor.
+    from janitor.services.deployment import look_at_deployment  # noqa: PLC0415
+
+    found = dict(problems)
+    for answer in look_at_deployment(settings.reload()):
+        component = next(each for each, part in _ASKED.items() if part is answer.part)
+        if answer.problem is not None and found[component] is None and answer.name not in _BEHIND_API_SERVER:
+            found[component] = answer.problem
+    if (said := found[Component.POSTGRES]) is not None and NO_CONNECTION_LEFT in said:
+        holders = connection_holders(database_url(SUPERUSER, secrets.postgres_superuser, "postgres", ports))
+        found[Component.POSTGRES] = f"{NO_CONNECTION_LEFT}; held, {holders}" if holders else said
+    return found
 
 
 def _problems(ports: Ports, secrets: StackSecrets, programs: Mapping[str, ProgramInfo]) -> dict[Component, str | None]:

@@ -95,7 +95,8 @@ def open_connection(database_url: str, *, application_name: str, **options: Any)
         raise unusable(exc) from exc
 
 
-_NO_CONNECTION_LEFT = (
+NO_CONNECTION_LEFT = "Postgres has no connection left for this role"
+_SAID_WHEN_FULL = (
     "too many clients already",
     "remaining connection slots are reserved",
     "too many connections for",
@@ -107,10 +108,9 @@ _DISK_FULL = ("No space left on device",)
 def unusable(exc: psycopg.OperationalError) -> DatabaseError:
     """What a server that can't be used is short of, in words with the next step."""
     said = _first_line(exc)
-    if isinstance(exc, psycopg.errors.TooManyConnections) or any(each in str(exc) for each in _NO_CONNECTION_LEFT):
+    if isinstance(exc, psycopg.errors.TooManyConnections) or any(each in str(exc) for each in _SAID_WHEN_FULL):
         return DatabaseError(
-            f"Postgres has no connection left for this role ({said}); `make status` says who holds them, and the"
-            ' runbook\'s entry "No connection left" how to get some back'
+            f'{NO_CONNECTION_LEFT} ({said}); `make status` says who holds them, see runbook "No connection left"'
         )
     if isinstance(exc, psycopg.errors.DiskFull) or any(each in str(exc) for each in _DISK_FULL):
         return DatabaseError(f"Postgres's disk is full ({said}); free some space there, then run this again")

@@ -48,6 +48,11 @@ def janitor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
+def without_words(err: str) -> str:
+    """Standard error without the words of a busy machine, where everything takes long."""
+    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith("⏳"))
+
+
 def test_help_imports_nothing_heavy():
     program = (
         "import sys\n"
@@ -173,7 +178,7 @@ def test_bad_usage_ends_with_2_and_says_what(arguments, said, capsys):
     assert main(arguments) == ExitCode.USAGE
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("error: ")
+    assert without_words(err).startswith("error: ")
     assert said in err
     assert "Traceback" not in err
 
@@ -194,7 +199,7 @@ def test_check_config_lists_all_problems(config, capsys):
     assert main(["check-config", path]) == ExitCode.USAGE
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == (
+    assert without_words(err) == (
         f"error: {path}:2: repository worker-one: prompt: is missing\n"
         f"{path}:2: repository worker-one: promt: unknown key (did you mean prompt?)\n"
         f"{path}:3: max_concurent_instances: unknown key (did you mean max_concurrent_instances?)\n"
@@ -314,7 +319,7 @@ def test_a_closed_pipe_is_no_traceback():
         )
     finally:
         os.close(writer)
-    assert (answer.returncode, answer.stderr) == (ExitCode.PIPE_CLOSED, b"")
+    assert (answer.returncode, without_words(answer.stderr.decode())) == (ExitCode.PIPE_CLOSED, "")
 
 
 def test_marks_survive_a_terminal_without_unicode(config):

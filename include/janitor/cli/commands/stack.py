@@ -73,6 +73,6 @@ def status(session: Session, as_json_text: bool) -> ExitCode:
         text = deployment_text(settings.environment, settings.airflow_url, services)
     else:
         found = stack.status(settings)
-        running, plain, text = found.running, found.to_dict(), stack_text(found)
+        running, plain, text = found.is_well, found.to_dict(), stack_text(found)
     Console().result(as_json(plain) if as_json_text else text)
     return ExitCode.OK if running else ExitCode.INFRASTRUCTURE

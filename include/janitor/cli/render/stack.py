@@ -19,6 +19,8 @@ def stack_text(status: StackStatus) -> str:
         state = f"{healthy} of {len(status.components)} components healthy" if healthy else "down"
     width = max((len(component.component.label) for component in status.components), default=0)
     lines = [f"Local stack: {state}", *(_component_line(component, width) for component in status.components)]
+    if status.disk is not None and status.disk.problem is not None:
+        lines.append(f"  {BAD} {'disk'.ljust(width)}  {one_line(status.disk.problem)}")
     if status.running:
         lines += ["", login_text(status)]
     lines += ["", f"Data and logs: {status.state_dir}"]
