@@ -12,6 +12,7 @@ from janitor.cli.changes import Change, ChangeKind, all_launched, changes_betwee
 from janitor.cli.console import Console
 from janitor.cli.follow import Display
 from janitor.cli.render.marks import mark_of, one_line, words_of
+from janitor.cli.render.names import shown_names
 from janitor.cli.render.runs import advice_text, launched_line, progress_line, reason_of, result_line
 from janitor.cli.render.times import compactly
 from janitor.domain.views import RunView, ValidationView
@@ -59,12 +60,13 @@ class LineDisplay:
             self.last_line_at = now
 
     def _lines_of(self, change: Change, run: RunView, now: datetime) -> Iterator[str]:
+        name = shown_names(run.validations)[change.validation.validation_id]
         if change.kind is ChangeKind.LAUNCHED:
-            yield launched_line(change.validation)
+            yield launched_line(change.validation, name)
         elif change.kind is ChangeKind.ENDED:
             # The advice comes before the first result, also where a repository still waits for a place.
             yield from self._advice(run)
-            yield result_line(change.validation, now)
+            yield result_line(change.validation, now, name)
 
     def _advice(self, run: RunView) -> list[str]:
         if self.advised:
@@ -103,18 +105,19 @@ def progress_table(run: RunView, now: datetime) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("", "repository", "state", "instance", "elapsed", "remaining", "last check"):
         table.add_column(heading, no_wrap=heading != "last check", overflow="ellipsis")
+    names = shown_names(run.validations)
     for validation in run.validations:
         if not validation.status.is_final:
-            table.add_row(*(Text(one_line(cell)) for cell in _cells(validation, now)))
+            table.add_row(*(Text(one_line(cell)) for cell in _cells(validation, names[validation.validation_id], now)))
     totals = Text(one_line(progress_line(run, now)))
     return Group(table, totals) if table.row_count else totals
 
 
-def _cells(validation: ValidationView, now: datetime) -> tuple[str, ...]:
+def _cells(validation: ValidationView, name: str, now: datetime) -> tuple[str, ...]:
     elapsed, remaining = validation.elapsed(now), validation.remaining(now)
     return (
         mark_of(validation.status),
-        validation.repository_name,
+        name,
         words_of(validation.status),
         validation.instance_id or "",
         compactly(elapsed) if elapsed is not None else "",

@@ -107,16 +107,23 @@ class RunView:
         return max((self.completed_at or now) - self.started_at, timedelta())
 
     def remaining(self, now: datetime) -> timedelta | None:
-        """Time until the last unfinished validation meets its hard limit; None where none is unfinished.
+        """The longest time until the last unfinished validation meets its hard limit.
 
-        A validation that has no deadline yet, because it waits for a free place, counts with the run's own limit.
+        One that has no deadline yet, because it waits for a free place, counts with the run's own limit: from the start
+        as long as nothing has ended, later after those that hold the places now, which is as many at a time as run now.
+        None where none is unfinished, and where nothing is known of the places: other runs may hold them.
         """
         if self.status.is_final:
             return None
         left = [each.remaining(now) for each in self.validations if not each.status.is_final]
-        if not left and len(self.validations) >= self.total_repositories:
-            return None
+        waiting = sum(each is None for each in left) + max(0, self.total_repositories - len(self.validations))
         known = [each for each in left if each is not None]
-        if not known or len(known) < len(left) or len(self.validations) < self.total_repositories:
-            known.append(max(self.started_at + self.timeout - now, timedelta()))
-        return max(known)
+        if not waiting:
+            return max(known, default=None)
+        planned = self.started_at + self.timeout - now
+        if planned > timedelta():
+            return max([planned, *known])
+        if not known:
+            return None
+        turns = -(-waiting // len(known))
+        return max(known) + turns * self.timeout

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
 from janitor.cli.render.json_views import as_json, run_dict
+from janitor.cli.render.names import shown_names
 from janitor.cli.render.runs import (
     advice_text,
     dollars,
@@ -211,3 +213,34 @@ def test_instants_are_shown_in_utc():
 @pytest.mark.parametrize(("amount", "text"), [("0", "$0.00"), ("12.345", "$12.34"), ("0.0042", "$0.0042")])
 def test_money(amount, text):
     assert dollars(Decimal(amount)) == text
+
+
+def test_equal_names_of_different_organizations_can_be_told_apart():
+    theirs = {"organization": "acme", "validation_id": UUID(int=7)}
+    run = run_of(
+        ended("worker-basic", "success", 4),
+        validation("worker-basic", "running", **theirs),
+        validation("worker-sdxl", "running"),
+    )
+    assert "✓ runpod-workers/worker-basic: success (4m0s)\n⏳ acme/worker-basic: running" in run_text(run, after(5))
+    assert "⏳ worker-sdxl: running" in run_text(run, after(5))
+    assert "acme/worker-basic: ⏳ running" in running_text([run], after(5))
+    assert launched_line(run.validations[1], shown_names(run.validations)[UUID(int=7)]) == (
+        "✓ acme/worker-basic: Instance i-worker-basic launched"
+    )
+
+
+def test_names_of_one_repository_stay_short():
+    """Two refs of one repository aren't told apart by its organization."""
+    run = run_of(validation("a", "running"), validation("a", "queued", validation_id=UUID(int=7)))
+    assert set(shown_names(run.validations).values()) == {"a"}
+
+
+def test_what_waits_for_a_place_is_never_told_that_no_time_remains():
+    """The run's own limit has passed, and three still wait for one place."""
+    running = validation("a", "running", launched_at=after(20), deadline_at=after(50))
+    queued = [validation(name, "queued") for name in "bcd"]
+    run = run_of(running, *queued)
+    assert progress_line(run, after(45)) == "⏳ 1 running, 3 queued (45m0s elapsed, 1h35m0s remaining)"
+    assert progress_line(run_of(*queued), after(45)) == "⏳ 3 queued (45m0s elapsed)"
+    assert run_of(*queued).remaining(after(45)) is None

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from janitor.cli.render.differences import change_tag, changes_line
 from janitor.cli.render.marks import BAD, GOOD, mark_of, one_line, words_of
+from janitor.cli.render.names import shown_names
 from janitor.cli.render.times import compactly, exactly, instant, roughly
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView, ValidationView
@@ -30,7 +31,8 @@ def run_text(run: RunView, now: datetime) -> str:
 
 def results_text(run: RunView, now: datetime) -> str:
     """Result per repository, and the overall one."""
-    lines = ["Results:", *(result_line(each, now) for each in run.validations)]
+    names = shown_names(run.validations)
+    lines = ["Results:", *(result_line(each, now, names[each.validation_id]) for each in run.validations)]
     missing = run.total_repositories - len(run.validations)
     if missing > 0:
         lines.append(f"{BAD} {missing} of {run.total_repositories} repositories have no result")
@@ -46,15 +48,21 @@ def overall_line(run: RunView) -> str:
     return text
 
 
-def result_line(validation: ValidationView, now: datetime) -> str:
-    """`✓ worker-basic: success (4m32s)`, with the reason of anything else, and what changed."""
+def result_line(validation: ValidationView, now: datetime, name: str | None = None) -> str:
+    """`✓ worker-basic: success (4m32s)`, with the reason of anything else, and what changed.
+
+    Args:
+        validation: What is shown.
+        now: The instant of the look.
+        name: What it is called among others; see `shown_names`. Default: its name.
+    """
     details = []
     elapsed = validation.elapsed(now)
     if elapsed is not None:
         details.append(compactly(elapsed))
     if validation.cost_usd is not None:
         details.append(dollars(validation.cost_usd))
-    text = f"{mark_of(validation.status)} {validation.repository_name}: {words_of(validation.status)}"
+    text = f"{mark_of(validation.status)} {name or validation.repository_name}: {words_of(validation.status)}"
     if details:
         text += f" ({', '.join(details)})"
     reason = reason_of(validation)
@@ -81,31 +89,35 @@ def running_text(runs: Sequence[RunView], now: datetime) -> str:
 
 def _running_run(run: RunView, now: datetime) -> str:
     remaining = run.remaining(now)
+    names = shown_names(run.validations)
     left = "" if remaining is None else f" ({roughly(remaining)} remaining)"
     lines = [
         f"Parallel Run: {run.run_id}",
         f"Started: {instant(run.started_at)}",
         f"Timeout: {exactly(run.timeout)}{left}",
         "",
-        *(status_line(each, now) for each in run.validations),
+        *(status_line(each, now, names[each.validation_id]) for each in run.validations),
     ]
     return "\n".join(lines)
 
 
-def status_line(validation: ValidationView, now: datetime) -> str:
-    """`worker-sdxl: ⏳ running (15 minutes elapsed)` or `worker-basic: ✓ completed (5 minutes ago)`."""
+def status_line(validation: ValidationView, now: datetime, name: str | None = None) -> str:
+    """`worker-sdxl: ⏳ running (15 minutes elapsed)` or `worker-basic: ✓ completed (5 minutes ago)`.
+
+    Args: as for `result_line`.
+    """
     status = validation.status
     word = "completed" if status is ValidationStatus.SUCCESS else words_of(status)
-    text = f"{validation.repository_name}: {mark_of(status)} {word}"
+    text = f"{name or validation.repository_name}: {mark_of(status)} {word}"
     if status.is_final and validation.finished_at is not None:
         return f"{text} ({roughly(now - validation.finished_at)} ago)"
     elapsed = validation.elapsed(now)
     return f"{text} ({roughly(elapsed)} elapsed)" if elapsed is not None else text
 
 
-def launched_line(validation: ValidationView) -> str:
-    """`✓ worker-basic: Instance i-1234567890abcdef0 launched`."""
-    return f"{GOOD} {validation.repository_name}: Instance {validation.instance_id} launched"
+def launched_line(validation: ValidationView, name: str | None = None) -> str:
+    """`✓ worker-basic: Instance i-1234567890abcdef0 launched`; `name` as for `result_line`."""
+    return f"{GOOD} {name or validation.repository_name}: Instance {validation.instance_id} launched"
 
 
 def launching_line(total: int) -> str:
