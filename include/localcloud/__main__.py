@@ -35,6 +35,8 @@ def run_server(options: argparse.Namespace) -> int:
         agent_delay=timedelta(seconds=options.agent_delay),
         cache_dir=options.cache_dir.resolve() if options.cache_dir else None,
         containment=ContainmentChoice(options.containment),
+        hidden=tuple(folder.resolve() for folder in options.hide),
+        shown=tuple(path.resolve() for path in options.show),
         terminated_retention=timedelta(seconds=options.terminated_retention),
         prune_interval=timedelta(seconds=options.prune_interval),
     )
@@ -75,6 +77,11 @@ def parser() -> argparse.ArgumentParser:
         default=ContainmentChoice.AUTO.value,
         help="how a box's processes are held together (default: the best that works here)",
     )
+    for option, text in (
+        ("--hide", "folder that boxes don't see, where this machine can hide it; the home is always one"),
+        ("--show", "what boxes may read of a hidden folder"),
+    ):
+        serve.add_argument(option, type=Path, action="append", default=[], help=f"{text} (repeatable)")
     serve.add_argument(
         "--terminated-retention", type=float, default=3600, help="seconds that terminated instances are described"
     )

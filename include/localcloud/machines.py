@@ -236,7 +236,12 @@ class Machine:
         if self._interrupt.wait((options.boot_delay + options.faults.slow_boot).total_seconds()):
             return EndCause.USER
         options.files.create()
-        spec = BoxSpec(instance_id=self.instance_id, root=options.files.root, environment=self._environment())
+        spec = BoxSpec(
+            instance_id=self.instance_id,
+            root=options.files.root,
+            environment=self._environment(),
+            records=options.files.records,
+        )
         box = self._runtime.start(spec)
         with self._lock:
             self._box = box

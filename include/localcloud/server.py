@@ -34,7 +34,7 @@ from localcloud import (
     ssm_api,
 )
 from localcloud.box.containment import Containment, best_containment
-from localcloud.box.process import ProcessRuntime
+from localcloud.box.process import ProcessRuntime, Sight, can_hide
 from localcloud.dispatch import Application
 from localcloud.earlier_instances import EarlierInstances
 from localcloud.faults import FaultBook
@@ -77,14 +77,12 @@ def serve(settings: Settings) -> None:
         shutil.rmtree(settings.home / folder, ignore_errors=True)
     containment = choose_containment(settings.containment)
     faults = FaultBook()
-    runtime = ProcessRuntime(containment)
+    runtime = ProcessRuntime(containment, sight_of_boxes(settings, containment))
     fleet = ec2_instances.InstanceFleet(settings, runtime, faults, earlier)
     logs = install_patches(settings.home, fleet, faults, earlier)
     services = ManagedServices(settings.home, key, f"http://{LOOPBACK}:{settings.port}", containment)
     own = OwnEndpoints(faults, fleet.interrupt)
-    application = Application(
-        faults, lambda: health(runtime.name, fleet), own, before=services.prepare, after=services.keep
-    )
+    application = Application(faults, lambda: health(runtime, fleet), own, before=services.prepare, after=services.keep)
     listening = socket.create_server((LOOPBACK, settings.port), backlog=BACKLOG)
     server = make_server(
         LOOPBACK,
@@ -177,6 +175,21 @@ def choose_containment(choice: ContainmentChoice) -> Containment:
     return containment
 
 
-def health(runtime: str, fleet: ec2_instances.InstanceFleet) -> dict[str, Any]:
+def sight_of_boxes(settings: Settings, containment: Containment) -> Sight:
+    """What boxes see of the local cloud's and its owner's folders: everything, where nothing can be hidden here."""
+    if not can_hide(containment):
+        log.warning("boxes see the files of this stack: this machine allows them no mount namespace")
+        return Sight()
+    kept = (settings.cache_dir,) if settings.cache_dir else ()
+    return Sight(hidden=(settings.home, *settings.hidden), shown=settings.shown, kept=kept)
+
+
+def health(runtime: ProcessRuntime, fleet: ec2_instances.InstanceFleet) -> dict[str, Any]:
     """What the health endpoint tells."""
-    return {"status": "ok", "pid": os.getpid(), "runtime": runtime, "instances": sum(1 for _ in fleet)}
+    return {
+        "status": "ok",
+        "pid": os.getpid(),
+        "runtime": runtime.name,
+        "hides_files": runtime.hides_files,
+        "instances": sum(1 for _ in fleet),
+    }

@@ -80,6 +80,10 @@ class Settings:
     cache_dir: Path | None = None
     """Shared by the package installers of all boxes."""
     containment: ContainmentChoice = ContainmentChoice.AUTO
+    hidden: tuple[Path, ...] = ()
+    """Folders that boxes don't see, beside `home`, where this machine can hide them."""
+    shown: tuple[Path, ...] = ()
+    """What boxes may read of them all the same."""
     terminated_retention: timedelta = timedelta(hours=1)
     """How long a terminated instance is still described. AWS: about an hour."""
     prune_interval: timedelta = timedelta(minutes=1)

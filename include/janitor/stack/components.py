@@ -103,6 +103,8 @@ def _programs(
                 *("--port", str(ports.cloud)),
                 *("--key-file", str(cloud_key_file(layout))),
                 *("--region", settings.region),
+                # Boxes run what a repository brings: it has no business with passwords, keys and other boxes.
+                *("--hide", str(layout.state_dir), "--show", str(layout.repositories)),
             ),
             directory=layout.cloud,
             log=layout.log_of(Component.CLOUD.value),

@@ -18,11 +18,12 @@ import psutil
 
 from janitor.domain.errors import SettingsError, StackError
 from janitor.settings import Settings, StackKind
+from janitor.stack import health
 from janitor.stack.disk import look_at_disk, nearest_existing
 from janitor.stack.layout import Layout
 from janitor.stack.ports import Ports, is_free
 from janitor.stack.postgres import EmbeddedPostgres
-from janitor.stack.stack_env import kept_ports
+from janitor.stack.stack_env import current_ports, kept_ports
 from janitor.stack.status import read_programs
 from janitor.stack.unprivileged import IdentityKind
 from janitor.validator.processes.child_user import NoChildUserError, make_child_user
@@ -199,11 +200,15 @@ def _workers(_: Settings) -> Iterator[Finding]:
 
 
 def _stack(settings: Settings) -> Iterator[Finding]:
+    layout = Layout.of(settings)
     try:
-        running = bool(read_programs(Layout.of(settings)))
+        running = bool(read_programs(layout))
     except StackError as exc:
         yield _problem("local stack", str(exc), "see above")
         return
+    ports = current_ports(layout)
+    if running and ports is not None and health.boxes_see_the_stack(ports):
+        yield _note("local instances", health.SEEN_BY_BOXES)
     yield _ok("local stack", "running") if running else _note("local stack", "not running", "run `make up`")
 
 

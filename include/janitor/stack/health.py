@@ -68,6 +68,18 @@ def cloud_answers(ports: Ports) -> bool:
     return answer is not None and answer.get("status") == "ok"
 
 
+def boxes_see_the_stack(ports: Ports) -> bool:
+    """Whether what runs in a local instance can read this stack's files: this machine allows no mount namespace."""
+    answer = _get_json(ports.cloud, "/_localcloud/health")
+    return answer is not None and answer.get("hides_files") is False
+
+
+SEEN_BY_BOXES = (
+    "local instances can read this stack's files, its passwords too: this machine allows no mount namespace."
+    " Validate only repositories that you trust, or run as root or where `unshare --user --mount` works"
+)
+
+
 def _airflow_problems(
     ports: Ports, programs: Mapping[str, ProgramInfo], found: Mapping[Component, str | None]
 ) -> dict[Component, str | None]:

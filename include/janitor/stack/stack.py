@@ -81,6 +81,15 @@ def is_up(settings: Settings) -> bool:
     return not _not_running(settings)
 
 
+def is_running_at_all(settings: Settings) -> bool:
+    """Tell whether any component of the local stack runs. As cheap as `is_up`.
+
+    Raises:
+        StackError: the environment has no local stack, or its secrets are damaged.
+    """
+    return len(_not_running(settings)) < len(Component)
+
+
 def require_up(settings: Settings) -> None:
     """Make sure that the local stack runs; environments without one pass, as theirs is somebody else's concern.
 

@@ -67,6 +67,8 @@ class StackStatus:
     password: str | None
     versions: Mapping[str, str]
     disk: DiskSpace | None = None
+    notes: tuple[str, ...] = ()
+    """What works all the same, and is worth knowing."""
 
     @property
     def is_well(self) -> bool:
@@ -83,6 +85,7 @@ class StackStatus:
             "password": self.password,
             "versions": dict(self.versions),
             "components": [component.to_dict() for component in self.components],
+            "notes": list(self.notes),
             "disk": self.disk.to_dict() if self.disk is not None else None,
         }
 
@@ -126,6 +129,7 @@ def read_status(settings: Settings) -> StackStatus:
         password=secrets.airflow_password if secrets else None,
         versions={"airflow": airflow_version(), "postgresql": str(MAJOR_VERSION)},
         disk=look_at_disk(settings),
+        notes=(health.SEEN_BY_BOXES,) if programs and ports and health.boxes_see_the_stack(ports) else (),
     )
 
 

@@ -10,14 +10,17 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from localcloud.box.containment import Containment
-from localcloud.box.layout import POWER_PIPE, PROGRAMS, base_python
+from localcloud.box.containment import PROBE_TIMEOUT_SECONDS, Containment
+from localcloud.box.layout import POWER_PIPE, PROGRAMS, base_python, interpreters
 from localcloud.box.runtime import (
     Box,
     BoxCommand,
@@ -33,16 +36,60 @@ from localcloud.box.runtime import (
 )
 
 GUEST_INIT = Path(__file__).with_name("guest_init.py")
+ENCLOSE = Path(__file__).with_name("enclose.py")
 EXIT_TIMEOUT = timedelta(seconds=15)
 """How long the box's init may take to leave after it closed its end of the control socket."""
 BOX_MARK = "LOCALCLOUD_BOX"
 SIMPLE_EVENTS: dict[str, BoxEvent] = {"ready": Ready(), "poweroff": PoweredOff(), "halted": Halted()}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What boxes see of the folders that the local cloud and its owner keep."""
+
+    hidden: Sequence[Path] = ()
+    """Folders that no box sees; none where this machine offers no way."""
+    shown: Sequence[Path] = ()
+    """What every box may read of them."""
+    kept: Sequence[Path] = ()
+    """What every box uses of them."""
+
+    def prefix(self, spec: BoxSpec) -> tuple[str, ...]:
+        """What comes before the program of a box's init."""
+        if not self.hidden:
+            return ()
+        own = [spec.root, *([spec.records] if spec.records is not None else [])]
+        needed = [*own, *self.kept, *(path.parent for path in interpreters().values())]
+        words = [
+            *(f"--hide={path}" for path in self.hidden),
+            *(f"--keep={path}" for path in needed),
+            *(f"--show={path}" for path in (*self.shown, GUEST_INIT.parent, base_python().parent.parent)),
+        ]
+        return (str(ENCLOSE), *words, f"--folder={spec.root}", "--")
+
+
+def can_hide(containment: Containment) -> bool:
+    """Whether files can be hidden from boxes on this machine: tried out, as the containment is."""
+    if not containment.prefix:
+        return False
+    with tempfile.TemporaryDirectory(prefix="localcloud-") as folder:
+        try:
+            tried = subprocess.run(
+                [*containment.prefix, str(base_python()), "-I", "-S", str(ENCLOSE), f"--hide={folder}", "--only-try"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PROBE_TIMEOUT_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+    return tried.returncode == 0
+
+
 class ProcessBox:
     """A box whose init was started as a child process; `runtime.Box` says what the methods do."""
 
-    def __init__(self, spec: BoxSpec, containment: Containment) -> None:
+    def __init__(self, spec: BoxSpec, containment: Containment, sight: Sight) -> None:
         self._spec = spec
         self._containment = containment
         self._pending: deque[BoxEvent] = deque()
@@ -54,7 +101,7 @@ class ProcessBox:
             self._process = subprocess.Popen(
                 [
                     *containment.prefix,
-                    *(str(base_python()), "-I", "-S", str(GUEST_INIT)),
+                    *(str(base_python()), "-I", "-S", *sight.prefix(spec), str(GUEST_INIT)),
                     *("--control-fd", str(theirs.fileno())),
                     *("--power", str(spec.root / POWER_PIPE), "--programs", str(spec.root / PROGRAMS)),
                     *("--containment", containment.init_mode),
@@ -129,12 +176,18 @@ class ProcessBox:
 class ProcessRuntime:
     """Starts process boxes with one containment."""
 
-    def __init__(self, containment: Containment) -> None:
+    def __init__(self, containment: Containment, sight: Sight | None = None) -> None:
         self.name = f"process ({containment.value})"
         self._containment = containment
+        self._sight = sight or Sight()
+
+    @property
+    def hides_files(self) -> bool:
+        """Whether boxes don't see what the local cloud and its owner keep."""
+        return bool(self._sight.hidden)
 
     def start(self, spec: BoxSpec) -> Box:
-        return ProcessBox(spec, self._containment)
+        return ProcessBox(spec, self._containment, self._sight)
 
 
 def kill_marked(root: Path) -> None:

@@ -89,6 +89,8 @@ class BoxSpec:
     instance_id: str
     root: Path
     environment: Mapping[str, str]
+    records: Path | None = None
+    """Where its init writes what its commands print."""
 
 
 class Box(Protocol):

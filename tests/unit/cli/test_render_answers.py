@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -14,15 +15,16 @@ from janitor.cli.render.history import history_text
 from janitor.cli.render.instances import instances_text
 from janitor.cli.render.kill import kill_text
 from janitor.cli.render.marks import one_line
-from janitor.cli.render.stack import deployment_text, stack_text
+from janitor.cli.render.stack import deployment_text, ending_text, stack_text
 from janitor.domain.config import parse_workers_config
 from janitor.protocol.plain_text import plain
 from janitor.services.deployment import LiveInstance, ServiceAnswer
 from janitor.stack.components import Component
+from janitor.stack.disk import DiskSpace
 from janitor.stack.doctor import Finding, FindingLevel
 from janitor.stack.status import ComponentStatus, StackStatus
 from janitor.stack.supervisor import ProgramState
-from tests.unit.cli.sample_views import after, ended, validation
+from tests.unit.cli.sample_views import RUN_ID, after, ended, run_of, validation
 
 
 def test_query_db():
@@ -145,6 +147,17 @@ def test_status_of_a_stack():
     assert "pass-word" not in down
 
 
+def test_status_names_a_disk_that_is_nearly_full_and_boxes_that_see_everything():
+    disk = DiskSpace(folder=Path("/srv"), free_gib=0.21, needed_gib=3)
+    status = replace(_stack(None), disk=disk, notes=("local instances can read this stack's files",))
+    assert not status.is_well
+    assert status.running
+    text = stack_text(status)
+    assert "  ✗ disk        0.2 GiB free in /srv, 3 GiB are needed: free some space" in text
+    assert "  – local instances can read this stack's files" in text  # noqa: RUF001
+    assert replace(status, disk=replace(disk, free_gib=3)).is_well
+
+
 def test_status_of_a_deployment_elsewhere():
     services = (ServiceAnswer(name="database", problem=None), ServiceAnswer(name="Airflow", problem="no\nanswer"))
     assert deployment_text("dev", "https://airflow.acme.example", services) == (
@@ -217,3 +230,13 @@ def test_terminal_control_sequences_are_not_printed(hostile, shown):
 def test_one_line_is_short_and_flat():
     assert one_line("a\n\n b\tc") == "a b c"
     assert len(one_line("x" * 1_000)) == 300
+
+
+def test_down_says_what_it_ends():
+    run = run_of(ended("a", "success", 1), validation("b", "running"), validation("c", "queued"))
+    assert ending_text([run]) == (
+        f"1 run is at work ({RUN_ID}), with 1 instance: they are ended now, and repositories that are being validated"
+        " get no verdict"
+    )
+    assert ending_text([run] * 5).startswith("5 runs are at work (")
+    assert " and 2 more), with 5 instances: " in ending_text([run] * 5)

@@ -10,10 +10,12 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.json_views import as_json
-from janitor.cli.render.stack import deployment_text, login_text, stack_text
+from janitor.cli.render.stack import deployment_text, ending_text, login_text, stack_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.domain.errors import JanitorError
 from janitor.services.deployment import look_at_deployment
-from janitor.settings import StackKind
+from janitor.services.reports import running_runs
+from janitor.settings import Settings, StackKind
 from janitor.stack import stack
 
 _PARTLY_UP = "The local stack may be partly up; `make status` shows it, `make down` ends it."
@@ -37,6 +39,17 @@ def up(session: Session) -> ExitCode:
     return ExitCode.OK
 
 
+def work_that_is_ended(settings: Settings) -> str | None:
+    """What goes on and ends with the stack, in words; None where nothing does, or where it can't be asked."""
+    try:
+        if not stack.is_running_at_all(settings):
+            return None
+        runs = running_runs(settings)
+    except JanitorError:
+        return None  # a stack that is damaged is stopped all the same
+    return ending_text(runs) if runs else None
+
+
 @click.command(cls=ExampleCommand, examples=("janitor down",))
 @shared_options
 @pass_session
@@ -49,6 +62,8 @@ def down(session: Session) -> ExitCode:
     settings = session.settings()
     session.on_interrupt = _PARTLY_UP
     with console.working("Stopping the local stack") as step:
+        if at_work := work_that_is_ended(settings):
+            step(at_work)
         stack.down(settings, progress=step)
     return ExitCode.OK
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from janitor.cli.render.marks import BAD, GOOD, one_line
+from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
 from janitor.cli.render.times import compactly
+from janitor.domain.views import RunView
 from janitor.services.deployment import ServiceAnswer
 from janitor.stack.status import ComponentStatus, StackStatus
+
+_MOST_NAMED = 3
 
 
 def stack_text(status: StackStatus) -> str:
@@ -21,6 +24,7 @@ def stack_text(status: StackStatus) -> str:
     lines = [f"Local stack: {state}", *(_component_line(component, width) for component in status.components)]
     if status.disk is not None and status.disk.problem is not None:
         lines.append(f"  {BAD} {'disk'.ljust(width)}  {one_line(status.disk.problem)}")
+    lines += [f"  {UNKNOWN} {one_line(note)}" for note in status.notes]
     if status.running:
         lines += ["", login_text(status)]
     lines += ["", f"Data and logs: {status.state_dir}"]
@@ -37,6 +41,20 @@ def deployment_text(environment: str, web_url: str | None, services: Sequence[Se
         mark, said = (GOOD, "answers") if service.problem is None else (BAD, one_line(service.problem))
         lines.append(f"  {mark} {service.name.ljust(width)}  {said}")
     return "\n".join([*lines, "", f"Web UI: {web_url or 'JANITOR_AIRFLOW_URL is not set'}"])
+
+
+def ending_text(runs: Sequence[RunView]) -> str:
+    """What `down` says of runs that are at work, before it ends them."""
+    open_ones = [each for run in runs for each in run.validations if not each.status.is_final]
+    instances = sum(each.instance_id is not None for each in open_ones)
+    counted = "1 run is at work" if len(runs) == 1 else f"{len(runs)} runs are at work"
+    machines = "1 instance" if instances == 1 else f"{instances} instances"
+    names = ", ".join(str(run.run_id) for run in runs[:_MOST_NAMED])
+    more = f" and {len(runs) - _MOST_NAMED} more" if len(runs) > _MOST_NAMED else ""
+    return (
+        f"{counted} ({names}{more}), with {machines}: they are ended now, and repositories that are being validated"
+        " get no verdict"
+    )
 
 
 def login_text(status: StackStatus) -> str:
