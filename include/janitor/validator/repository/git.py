@@ -1,19 +1,32 @@
 """Fetches one commit of a repository that nobody vouches for, and says clearly why when it can't.
 
-No hook, no helper program, no settings of the machine and no transport but https, http, ssh and file takes part; git
-never asks for a password.
+No hook, no helper program, no settings of the machine and no key of it takes part, and no transport but that of the
+repository's own address: https, http, ssh without a key, file. Its submodules are fetched one by one, each from where
+`janitor.validator.repository.submodules` lets it. git never asks for a password.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from janitor.validator.engines.trouble import Trouble, world_trouble
-from janitor.validator.processes.supervisor import Outcome, ProcessStartError, run
+from janitor.validator.processes.supervisor import LineSink, Outcome, ProcessStartError, run
+from janitor.validator.repository.submodules import (
+    DEEPEST,
+    MOST_SUBMODULES,
+    Source,
+    Submodule,
+    SubmoduleError,
+    SubmoduleSources,
+    named_submodules,
+    transport_of,
+)
 from janitor.validator.settings import Settings
 
 _FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -52,6 +65,7 @@ _CONFIG = """\
 [transfer]
 	advertiseSID = false
 [http]
+	followRedirects = initial
 	lowSpeedLimit = 1000
 	lowSpeedTime = 60
 [advice]
@@ -64,17 +78,26 @@ _CONFIG = """\
 	auto = false
 """
 
+_SSH = (
+    *("ssh", "-F", "/dev/null", "-oBatchMode=yes", "-oConnectTimeout=30", "-oStrictHostKeyChecking=accept-new"),
+    *("-oIdentityFile=none", "-oIdentitiesOnly=yes", "-oIdentityAgent=none", "-oPubkeyAuthentication=no"),
+    *("-oGSSAPIAuthentication=no", "-oHostbasedAuthentication=no", "-oGlobalKnownHostsFile=/dev/null"),
+    *("-oControlMaster=no", "-oControlPath=none", "-oProxyCommand=none", "-oPermitLocalCommand=no"),
+    *("-oForwardAgent=no", "-oClearAllForwardings=yes"),
+)
+"""ssh takes its user's home from the user database, not from HOME, so that each of its files is named away.
+Source: ssh_config(5)."""
+_MOST_LISTED_BYTES = 64 * 1024 * 1024
+_NEEDS_KEY = re.compile(r"Permission denied \((?:publickey|[a-z,-]*publickey)|Host key verification failed")
 _NEEDS_CREDENTIALS = re.compile(
     r"could not read (?:Username|Password)|Authentication failed|returned error: 40[13]|terminal prompts disabled"
-    r"|Permission denied \(publickey|HTTP Basic: Access denied|Invalid username or password|No anonymous write access"
-    r"|Host key verification failed"
+    r"|HTTP Basic: Access denied|Invalid username or password|No anonymous write access"
 )
 _NOT_FOUND = re.compile(
     r"(?i)repository '?[^']*'? not found|returned error: 404|does not appear to be a git repository"
     r"|repository not found|does not exist|not a git repository|project you were looking for could not be found"
 )
 _UNKNOWN_REF = re.compile(r"couldn't find remote ref|no such ref|not our ref|does not allow request for unadvertised")
-_UNMAPPED = re.compile(r"[Nn]o url found for submodule path|no submodule mapping found")
 _TRANSPORT_REFUSED = re.compile(r"transport '[^']*' not allowed|remote helper '[^']*'|is not a git command")
 _SHALLOW_REFUSED = re.compile(r"does not support (?:shallow|--depth)|dumb http transport")
 
@@ -116,7 +139,9 @@ class Git:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self._folder = folder
+        self._settings = settings
         config = folder / "gitconfig"
+        ssh = [*_SSH, f"-oUserKnownHostsFile={folder / 'known_hosts'}"]
         config.write_text(_CONFIG)
         self._env = {
             "PATH": settings.path,
@@ -127,7 +152,10 @@ class Git:
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "",
             "SSH_ASKPASS": "",
-            "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=30 -oStrictHostKeyChecking=accept-new",
+            "GIT_SSH_COMMAND": shlex.join(ssh),
+            "GIT_SSH_VARIANT": "ssh",
+            "GIT_ALLOW_PROTOCOL": "none",
+            "GIT_LITERAL_PATHSPECS": "1",
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_NO_REPLACE_OBJECTS": "1",
             **settings.certificates,
@@ -145,6 +173,7 @@ class Git:
         Raises:
             GitError: The repository, the ref or its content can't be had.
         """
+        self._env = {**self._env, "GIT_ALLOW_PROTOCOL": transport_of(url)}
         wanted = self._resolve(url, ref)
         target.mkdir()
         self._local(["init", "--quiet", "."], target)
@@ -207,21 +236,88 @@ class Git:
         return name, outcome
 
     def _submodules(self, url: str, target: Path) -> tuple[str, ...]:
-        if not (target / ".gitmodules").is_file():
+        """Fetch the submodules, those of submodules after them, and list them.
+
+        Raises:
+            GitError: One can't be had, or may not be fetched.
+        """
+        try:
+            sources = SubmoduleSources(self._settings, url)
+            left, count = [(target, url, 0)], 0
+            while left:
+                folder, address, depth = left.pop(0)
+                for module in self._modules(folder):
+                    count += 1
+                    if count > MOST_SUBMODULES or depth >= DEEPEST:
+                        most = f"more than {MOST_SUBMODULES}, or more than {DEEPEST} within each other"
+                        raise GitError(_trouble("submodule_limit", f"there are too many submodules: {most}"))
+                    source = sources.source(module, parent=address)
+                    self._fetch_submodule(module, source, folder)
+                    left.append((folder / module.path, source.url, depth + 1))
+        except SubmoduleError as exc:
+            raise GitError(exc.trouble) from exc
+        if count == 0:
             return ()
-        # A repository on the network has no business with files of this machine.
-        local = [] if url.startswith(("file:", "/")) else ["-c", "protocol.file.allow=never"]
-        # An address such as ../lib.git is one beside the repository's own, which git knows by its remote alone. Those
-        # of inner submodules are beside their own, so that this must not reach them.
-        self._remote(["-c", f"remote.origin.url={url}", "submodule", "--quiet", "init"], cwd=target)
-        arguments = ["submodule", "update", "--init", "--recursive", "--depth=1", "--quiet"]
-        self._remote([*local, *arguments], cwd=target)
         status = self._local(["submodule", "status", "--recursive"], target)
         return tuple(status.output.text.splitlines()[:50])
 
-    def _remote(self, arguments: Sequence[str], *, cwd: Path, limit: timedelta = _FETCH_LIMIT) -> Outcome:
+    def _modules(self, folder: Path) -> list[Submodule]:
+        """The submodules of the commit that is checked out in a folder.
+
+        Raises:
+            GitError: .gitmodules can't be read.
+            SubmoduleError: It says what isn't followed.
+        """
+        if not (folder / ".gitmodules").is_file():
+            return []
+        listed = self._listed(["ls-tree", "-r", "-z", "--full-tree", "HEAD"], folder)
+        links = [entry.partition("\t")[2] for entry in listed if entry.startswith("160000 ")]
+        # The committed text: a file in its place could be a link.
+        settings = self._listed(["config", "--blob", "HEAD:.gitmodules", "--no-includes", "--list", "-z"], folder)
+        pairs = [entry.partition("\n") for entry in settings]
+        return named_submodules([(name, value) for name, _, value in pairs], links)
+
+    def _listed(self, arguments: Sequence[str], folder: Path) -> list[str]:
+        """What git lists with NULs."""
+        content = bytearray()
+
+        def take(piece: bytes) -> None:
+            if len(content) <= _MOST_LISTED_BYTES:
+                content.extend(piece)
+
+        outcome = self._run(arguments, folder, _LOCAL_LIMIT, sink=take)
+        if outcome.exit_code != 0 or len(content) > _MOST_LISTED_BYTES:
+            reason = f".gitmodules can't be read: {_last_line(outcome)}"
+            raise GitError(_fault("submodule_invalid", reason), outcome)
+        return [os.fsdecode(each) for each in bytes(content).split(b"\0") if each]
+
+    def _fetch_submodule(self, module: Submodule, source: Source, folder: Path) -> None:
+        if (folder / module.path).resolve() != folder.resolve() / module.path:
+            raise GitError(_fault("submodule_invalid", f"the submodule {module.path!a} lies behind a link"))
+        # Our own settings go before those of .gitmodules, of which nothing is taken but what was judged.
+        for key, value in (("url", source.url), ("update", "checkout"), ("active", "true")):
+            self._local(["config", "--local", f"submodule.{module.name}.{key}", value], folder)
+        config = self._folder / "gitconfig-submodule"
+        pinned = f"\tcurloptResolve = {source.pinned}\n" if source.pinned else ""
+        config.write_text(f"{_CONFIG}[http]\n\tfollowRedirects = false\n{pinned}")
+        env = {"GIT_CONFIG_GLOBAL": str(config), "GIT_ALLOW_PROTOCOL": source.transport}
+        arguments = ["submodule", "--quiet", "update", "--depth=1", "--", module.path]
+        try:
+            self._remote(arguments, cwd=folder, more=env)
+        except GitError as exc:
+            what = f"the submodule {module.path!a} ({source.shown}): {exc.trouble.reason}"
+            raise GitError(replace(exc.trouble, reason=what), exc.outcome) from exc
+
+    def _remote(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        limit: timedelta = _FETCH_LIMIT,
+        more: Mapping[str, str] | None = None,
+    ) -> Outcome:
         for attempt in range(1, _ATTEMPTS + 1):
-            outcome = self._run(arguments, cwd, limit)
+            outcome = self._run(arguments, cwd, limit, more=more)
             if outcome.exit_code == 0:
                 return outcome
             trouble = remote_trouble(outcome)
@@ -238,10 +334,18 @@ class Git:
             raise GitError(trouble, outcome)
         return outcome
 
-    def _run(self, arguments: Sequence[str], cwd: Path, limit: timedelta) -> Outcome:
-        env: Mapping[str, str] = self._env
+    def _run(
+        self,
+        arguments: Sequence[str],
+        cwd: Path,
+        limit: timedelta,
+        *,
+        more: Mapping[str, str] | None = None,
+        sink: LineSink | None = None,
+    ) -> Outcome:
+        env = {**self._env, **(more or {})}
         try:
-            return run(["git", *arguments], cwd=cwd, env=env, limit=limit, confined=False)
+            return run(["git", *arguments], cwd=cwd, env=env, limit=limit, confined=False, sink=sink)
         except ProcessStartError as exc:
             raise GitError(_trouble("git_missing", f"git can't be started on this instance: {exc}")) from exc
 
@@ -254,12 +358,13 @@ def remote_trouble(outcome: Outcome) -> Trouble:
         return _trouble("network", f"git got no answer in {outcome.seconds:.0f} s")
     if _TRANSPORT_REFUSED.search(text):
         return _fault("transport_refused", f"only https, http, ssh and file are fetched from: {line}")
+    if _NEEDS_KEY.search(text):
+        reason = "ssh asks for a key, and no key of this machine is used; give the repository's https address"
+        return _fault("needs_credentials", f"{reason}: {line}")
     if _NEEDS_CREDENTIALS.search(text):
         return _fault(
             "needs_credentials", f"the repository is private or does not exist; git was asked to log in: {line}"
         )
-    if _UNMAPPED.search(text):
-        return _fault("submodule_unmapped", f"a submodule has no address in .gitmodules: {line}")
     if _UNKNOWN_REF.search(text):
         return _fault("unknown_ref", f"the repository has no such branch, tag or commit: {line}")
     if _NOT_FOUND.search(text):
