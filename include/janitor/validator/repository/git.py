@@ -241,6 +241,8 @@ class Git:
         Raises:
             GitError: One can't be had, or may not be fetched.
         """
+        if not (target / ".gitmodules").is_file():
+            return ()
         try:
             sources = SubmoduleSources(self._settings, url)
             left, count = [(target, url, 0)], 0

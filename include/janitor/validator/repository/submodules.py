@@ -13,12 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from janitor.validator.engines.trouble import Trouble
-from janitor.validator.network.reach import PACKAGE_HOSTS, Reach, Target, WebError, WebTrouble, parse_target
-from janitor.validator.network.web import Web
 from janitor.validator.settings import Settings
+
+if TYPE_CHECKING:
+    from janitor.validator.network.reach import Reach, Target
 
 MOST_SUBMODULES = 200
 DEEPEST = 10
@@ -27,7 +29,6 @@ _SUFFIX = "/info/refs?service=git-upload-pack"
 _LOOK_UP_SECONDS = 20.0
 _WEB_LIMIT = timedelta(minutes=2)
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")
-_CODES = {WebTrouble.REFUSED: "host_refused", WebTrouble.NO_NETWORK: "name_resolution"}
 
 
 class SubmoduleError(Exception):
@@ -128,6 +129,8 @@ class SubmoduleSources:
     """
 
     def __init__(self, settings: Settings, own: str) -> None:
+        from janitor.validator.network.reach import parse_target  # noqa: PLC0415  # what it needs costs time
+
         self._settings = settings
         self._transport = transport_of(own)
         self._own: Target | None = parse_target(own) if self._transport in ("https", "http") else None
@@ -145,6 +148,8 @@ class SubmoduleSources:
         Raises:
             SubmoduleError: It isn't.
         """
+        from janitor.validator.network.reach import WebError, WebTrouble  # noqa: PLC0415
+
         url = _absolute(module, parent)
         transport = transport_of(url)
         shown = _without_credentials(url)
@@ -159,11 +164,15 @@ class SubmoduleSources:
         try:
             return self._of_the_web(url, what)
         except WebError as exc:
-            code = _CODES.get(exc.trouble, "network")
+            codes = {WebTrouble.REFUSED: "host_refused", WebTrouble.NO_NETWORK: "name_resolution"}
+            code = codes.get(exc.trouble, "network")
             trouble = Trouble(repository_at_fault=False, code=code, reason=f"{what} isn't fetched: {exc}")
             raise SubmoduleError(trouble) from exc
 
     def _of_the_web(self, url: str, what: str) -> Source:
+        from janitor.validator.network.reach import WebError, WebTrouble, parse_target  # noqa: PLC0415
+        from janitor.validator.network.web import Web  # noqa: PLC0415
+
         target = parse_target(url)
         reach = self._judge(target, what)
         base = url.rstrip("/")
@@ -190,6 +199,8 @@ class SubmoduleSources:
         Raises:
             SubmoduleError: It would be asked without TLS, and isn't the repository's own server.
         """
+        from janitor.validator.network.reach import Reach  # noqa: PLC0415
+
         if target.scheme != "https" and not self._is_own(target):
             raise self._refused(what)
         return Reach(self._settings, also=self._also(target))
@@ -198,6 +209,8 @@ class SubmoduleSources:
         return self._own is not None and target.origin == self._own.origin
 
     def _also(self, target: Target) -> frozenset[str]:
+        from janitor.validator.network.reach import PACKAGE_HOSTS  # noqa: PLC0415
+
         # Whoever configured the repository has named its server.
         return PACKAGE_HOSTS | {target.host} if self._is_own(target) else PACKAGE_HOSTS
 
