@@ -20,7 +20,7 @@ from tests.integration.cli.hanging import Told, environment_of, hanging_service,
 from tests.support.stack import ROOT
 
 LONGEST_SECONDS = 240
-"""Stated in the README: the longest that a command can take where nothing ever answers."""
+"""More than the waits that a command has one after the other, each of which states its own end."""
 CONFIG = "repositories:\n  - {name: worker-one, organization: acme, prompt: go}\n"
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "run": ("{config}",),
