@@ -47,15 +47,15 @@ class Housing:
 
 def house(settings: Settings, workspace: Workspace) -> Housing:
     """Give them a user of their own from now on; where that can't be, they run as the validator's."""
-    caches = {"uv_cache": _of_workers(settings.uv_cache), "pip_cache": _of_workers(settings.pip_cache)}
+    theirs = replace(settings, uv_cache=_of_workers(settings.uv_cache), pip_cache=_of_workers(settings.pip_cache))
+    caches = (theirs.uv_cache, theirs.pip_cache)
     try:
-        theirs = replace(settings, **caches)
-        for cache in caches.values():
+        for cache in caches:
             cache.mkdir(mode=0o755, parents=True, exist_ok=True)
         workspace.venv.mkdir()
         user = make_child_user(list(_needed(theirs, workspace)))
         user.hand_over(workspace.home, workspace.temporary, workspace.venv)
-        for cache in caches.values():
+        for cache in caches:
             os.chown(cache, *user.ids)
         confinement.use_child_user(user)
         _probe(theirs, workspace, user)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -20,7 +22,8 @@ from janitor.domain.deadlines import FETCH_LIFETIME
 from janitor.domain.identity import report_key_for, spec_key_for
 from janitor.domain.states import ValidationStatus
 from janitor.domain.watching import WatchOutcome
-from janitor.protocol.proof import new_key, sealed
+from janitor.protocol.proof import is_proven, new_key, sealed
+from janitor.protocol.report import REPORT_MAX_BYTES
 from janitor.protocol.statuses import CheckStatus
 from janitor.services.record import finish_watched, record_validation
 from janitor.services.replace import begin_replacement, is_replaceable
@@ -36,6 +39,7 @@ from tests.support.localcloud_server import LocalCloudServer
 from tests.support.postgres import TestDatabase
 from tests.support.reports import COMMIT, answering, check_of, every_check, report_of
 from tests.support.rows import insert_run
+from tests.support.workers import make_worker
 
 ENDS_WITHIN = timedelta(seconds=60)
 
@@ -285,6 +289,32 @@ def test_the_command_holds_nothing_of_the_spec(settings: Settings) -> None:
     for address in (each["url"] for each in json.loads(order).values()):
         seconds = int(parse_qs(urlsplit(address).query).get("X-Amz-Expires", ["0"])[0])
         assert 0 < seconds <= FETCH_LIFETIME.total_seconds()
+
+
+def test_a_worker_on_a_box_ends_as_a_proven_success(settings: Settings, tmp_path: Path) -> None:
+    """The whole way: the fetched spec, the sealed validator, a worker, and the report that proves itself."""
+    worker = make_worker(tmp_path, "worker", body="return {'uid': os.getuid()}", requirements="runpod==1.12.0\n")
+    config = json.dumps({"repositories": [worker.entry()]})  # JSON is YAML
+    run_id, [only] = insert_run(settings.writer_url, deployment=settings.deployment, config=config)
+    launch(settings, only)
+    watch = Watch(settings, only)
+    eventually(lambda: watch.step() is WatchOutcome.COMMAND_FINISHED, within=timedelta(minutes=4))
+    watch.keep()
+    ended = finish_watched(settings, watch, WatchOutcome.COMMAND_FINISHED)
+    assert ended.status is ValidationStatus.SUCCESS, ended.summary
+    assert ended.report is not None
+    content = storage.get(
+        CloudAccess.of(settings), settings.bucket, report_key_for(run_id, only, 1), at_most_bytes=REPORT_MAX_BYTES
+    )
+    with transaction(settings.writer_url) as connection:
+        terms = report_terms.told(connection, watch.ledger_id)
+    assert terms is not None
+    assert content is not None
+    assert is_proven(content, terms.proof_key)
+    if os.geteuid() == 0:
+        host = next(check for check in ended.report.checks if check.name == "host")
+        [told] = [item.tail for item in host.evidence if item.name == "processes of the repository"]
+        assert told.startswith("as a user of their own"), told
 
 
 def end_the_command(settings: Settings, validation_id: UUID, status: str, exit_code: int | None) -> None:
