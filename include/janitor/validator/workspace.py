@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import stat
 import tempfile
@@ -104,7 +106,31 @@ def remove_tree(folder: Path) -> bool:
     if folder.is_symlink() or not folder.exists():
         folder.unlink(missing_ok=True)
         return True
-    shutil.rmtree(folder, onerror=open_up)
-    if folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        shutil.rmtree(folder, onerror=open_up)
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        _remove_deep(folder)
     return not folder.exists()
+
+
+def _remove_deep(folder: Path) -> None:
+    """Remove a tree of any depth: each folder in it is brought up first, so that no path becomes long."""
+    pending, number = [folder], 0
+    emptied: list[Path] = []
+    with contextlib.suppress(OSError):
+        while pending:
+            current = pending.pop()
+            current.chmod(stat.S_IRWXU)
+            emptied.append(current)
+            for entry in list(os.scandir(current)):
+                if entry.is_dir(follow_symlinks=False):
+                    number += 1
+                    place = folder / f".removed-{number}-{os.urandom(4).hex()}"
+                    os.rename(entry.path, place)
+                    pending.append(place)
+                else:
+                    os.unlink(entry.path)
+        for each in reversed(emptied):
+            each.rmdir()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from janitor.protocol.statuses import CheckStatus
+from janitor.validator.dockerfile.patterns import DockerIgnore
+from janitor.validator.repository.tree import RepositoryTree
 from janitor.validator.settings import Settings
 from janitor.validator.static_run import validate_checkout
+from janitor.validator.workspace import remove_tree
 
 FROM = "FROM python:3.11-slim\n"
 START = "import runpod\ndef handler(job):\n    return 1\nrunpod.serverless.start({'handler': handler})\n"
@@ -84,6 +89,18 @@ FILES: Mapping[str, Mapping[str, str]] = {
     "long_workflow": {".github/workflows/a.yml": ("- run: " + "curl cp " * 200 + "\n") * 2_000},
     "references": {".github/workflows/a.yml": "- run: python a.py && python b.py\n" * 4_000},
     "symlinks": {f"l{n}": f"-> l{n + 1}" for n in range(1_500)},
+    "more_ignore_rules": {".dockerignore": many(50_000, "a*b*c*#\n"), **{f"d/f{n}.txt": "" for n in range(200)}},
+    "long_ignore_rules": {
+        ".dockerignore": ("*a" * 120 + "b\n") * 2_000,
+        **{"a" * 200 + str(n): "" for n in range(200)},
+    },
+    "workflows": {
+        f".github/workflows/w{n}.yml": "jobs:\n  a:\n    steps:\n" + "      - run: python tools/a.py b.sh\n" * 500
+        for n in range(3_000)
+    },
+    "keys_of_hub": {
+        ".runpod/hub.json": GPU_HUB.replace('"x": 0', ", ".join(f'"k{n}": {n}' for n in range(300_000))),
+    },
 }
 
 
@@ -98,6 +115,82 @@ def test_hostile_repository_costs_little(name, tmp_path):
         else:
             (tmp_path / path).write_text(content)
     assert_judged_soon(tmp_path)
+
+
+def deep_folders(root: Path, name: str, depth: int) -> None:
+    """Make folders in each other; a path of so many can't be given to the kernel at once."""
+    here = os.open(root, os.O_RDONLY)
+    try:
+        for _ in range(depth):
+            os.mkdir(name, dir_fd=here)
+            inner = os.open(name, os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = inner
+        os.close(os.open("handler.py", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    finally:
+        os.close(here)
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "is_known_to_git"),
+    [("d", 3_000, False), ("x" * 200, 60, False), ("d", 300, True)],
+    ids=["deep", "long", "known to git"],
+)
+def test_folders_that_lie_too_deep_are_the_repository_s_fault(name, depth, is_known_to_git, tmp_path):
+    root = tmp_path / "worker"
+    root.mkdir()
+    (root / "Dockerfile").write_text(f'{FROM}COPY . .\nCMD ["python", "handler.py"]\n')
+    (root / "handler.py").write_text(START)
+    if is_known_to_git:
+        subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    deep_folders(root, name, depth)
+    try:
+        started = time.process_time()
+        result = validate_checkout(root, settings=Settings.from_environment(), network=False)
+        assert time.process_time() - started < MOST_CPU_SECONDS
+        checks = {each.check.name: each.check for each in result.checks}
+        assert [each.name for each in checks.values() if each.status is CheckStatus.ERROR] == []
+        assert checks["layout"].status is CheckStatus.FAIL
+        assert checks["layout"].reason_code == "tree_too_deep"
+        assert checks["layout"].reason
+        assert "200 deep" in checks["layout"].reason
+        assert checks["dockerfile_parse"].status is CheckStatus.PASS
+    finally:
+        # pytest removes its folders by recursion.
+        assert remove_tree(root)
+
+
+def test_folders_that_git_can_t_read_hide_no_other_file(tmp_path):
+    root = tmp_path / "worker"
+    root.mkdir()
+    (root / "Dockerfile").write_text(f'{FROM}COPY . .\nCMD ["python", "handler.py"]\n')
+    (root / "handler.py").write_text(START)
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    deep_folders(root, "x" * 200, 60)
+    try:
+        result = validate_checkout(root, settings=Settings.from_environment(), network=False)
+        checks = {each.check.name: each.check.status for each in result.checks}
+        assert CheckStatus.ERROR not in checks.values()
+        assert checks["dockerfile_parse"] is CheckStatus.PASS
+    finally:
+        assert remove_tree(root)
+
+
+def test_usual_depth_is_no_fault(tmp_path):
+    folder = tmp_path.joinpath(*["package"] * 100)
+    folder.mkdir(parents=True)
+    (folder / "a.py").write_text("")
+    tree = RepositoryTree(tmp_path)
+    assert tree.too_deep is None
+    assert len(tree.entries) == 1
+
+
+def test_rules_beyond_the_budget_are_said_to_be_unknown():
+    ignore = DockerIgnore("a*b*c*d\n" * 50_000)
+    started = time.process_time()
+    assert not any(ignore.excludes(PurePosixPath(f"d/{'a' * 100}{n}")) for n in range(206))
+    assert time.process_time() - started < MOST_CPU_SECONDS
+    assert ignore.is_cut
 
 
 def test_huge_files_cost_nothing(tmp_path):

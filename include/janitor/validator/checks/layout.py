@@ -5,8 +5,9 @@ from __future__ import annotations
 from janitor.validator.bench import Bench, given
 from janitor.validator.findings import Finding, Spot, failed, passed
 from janitor.validator.repository.layout import read_layout
+from janitor.validator.repository.tree import MAX_DEPTH, MAX_PATH_BYTES
 
-_SHOWN = 5
+_SHOWN, _SHOWN_PATH = 5, 80
 
 
 def check_layout(bench: Bench) -> Finding:
@@ -24,6 +25,14 @@ def check_layout(bench: Bench) -> Finding:
         "handler": ", ".join(str(path) for path in layout.handlers) or None,
     }
     listing = bench.evidence.value("parts", "\n".join(f"{name}: {path or 'none'}" for name, path in found.items()))
+    if (deep := tree.too_deep) is not None:
+        return failed(
+            "tree_too_deep",
+            f"folders lie more than {MAX_DEPTH} deep in each other, or a path is longer than {MAX_PATH_BYTES} bytes:"
+            f" {str(deep)[:_SHOWN_PATH]}…; nothing in there is looked at",
+            listing,
+            spots=[Spot(path=str(deep)[:_SHOWN_PATH], line=None, message="is the first that lies too deep")],
+        )
     if escapes := tree.escaping_symlinks:
         shown = ", ".join(f"{path} → {target}" for path, target in escapes[:_SHOWN])
         return failed(

@@ -17,6 +17,7 @@ from janitor.validator.settings import Settings
 
 _LIMIT = timedelta(seconds=30)
 _SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*")
+_WITHOUT_WARNINGS = ("sh", "-c", 'exec "$@" 2>/dev/null', "sh")
 _MOST_CHANGES = 50
 _MOST_BYTES = 64 * 1024 * 1024
 _NO_FILTER = {"clean": "", "smudge": "", "process": "", "required": "false"}
@@ -59,6 +60,8 @@ def read_local_checkout(path: Path, settings: Settings, neutral: Path) -> LocalC
     def git(*arguments: str, sink: LineSink | None = None) -> Outcome | str:
         try:
             argv = ["git", *_SAFE, "-C", str(path), *arguments]
+            # What git warns of would stand among the names that it lists.
+            argv = [*_WITHOUT_WARNINGS, *argv] if sink is not None else argv
             return run(argv, cwd=neutral, env=env, limit=_LIMIT, confined=False, sink=sink)
         except ProcessStartError as exc:
             return f"git can't be started: {exc}"

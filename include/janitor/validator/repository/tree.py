@@ -16,6 +16,10 @@ from pathlib import Path, PurePosixPath
 
 MAX_ENTRIES = 200_000
 """Entries of a tree that are looked at; what lies beyond is not."""
+MAX_DEPTH = 200
+"""Folders within each other that are looked into; no worker needs a tenth of it."""
+MAX_PATH_BYTES = 2_048
+"""Longest path from the root that is looked at: with the checkout's own it stays below PATH_MAX, 4,096 on Linux."""
 MAX_READ_BYTES = 4 * 1024 * 1024
 """Largest file that is read as text or JSON."""
 
@@ -46,6 +50,13 @@ class RepositoryTree:
     def __init__(self, root: Path, *, only: Iterable[str] | None = None) -> None:
         self.root = root.resolve()
         self._only = None if only is None else tuple(sorted(set(only)))
+        self._too_deep: PurePosixPath | None = None
+
+    @property
+    def too_deep(self) -> PurePosixPath | None:
+        """The first path that lies deeper, or is longer, than is looked at; what is in it isn't among the entries."""
+        _ = self.entries  # found while they are listed
+        return self._too_deep
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
@@ -54,6 +65,8 @@ class RepositoryTree:
         if self._only is None:
             return self._below(self.root)
         for name in self._only:
+            if self._is_too_deep(name):
+                continue
             path = self.root / name
             try:
                 info = path.lstat()
@@ -72,10 +85,14 @@ class RepositoryTree:
             base = Path(folder)
             # A submodule's .git is a file.
             folders[:] = sorted(name for name in folders if name != ".git")
+            inside = base.relative_to(self.root).as_posix()
+            folders[:] = [name for name in folders if not self._is_too_deep(f"{inside}/{name}/")]
             # A symlink to a folder is listed among the folders, though it is not walked into.
             links = [name for name in folders if (base / name).is_symlink()]
             for name in sorted({*files, *links} - {".git"}):
                 path = base / name
+                if self._is_too_deep(f"{inside}/{name}"):
+                    continue
                 info = path.lstat()
                 if stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):
                     found.append(
@@ -88,6 +105,13 @@ class RepositoryTree:
             if len(found) >= MAX_ENTRIES:
                 break
         return tuple(found[:MAX_ENTRIES])
+
+    def _is_too_deep(self, name: str) -> bool:
+        """Whether a path isn't looked at; the first one is kept. A folder's path ends with a slash."""
+        is_too_deep = name.count("/") > MAX_DEPTH or len(os.fsencode(name)) > MAX_PATH_BYTES
+        if is_too_deep and self._too_deep is None:
+            self._too_deep = PurePosixPath(name)
+        return is_too_deep
 
     @cached_property
     def unfetched_folders(self) -> tuple[PurePosixPath, ...]:
