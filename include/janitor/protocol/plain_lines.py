@@ -35,7 +35,7 @@ def image_name(reference: str) -> str:
 def package_name(name: str) -> str:
     """A distribution's name without version and extras, in its normal form. Source: PEP 503."""
     bare = re.split(r"[=<>!~;\[( ]", name, maxsplit=1)[0]
-    bare = re.sub(r"-\d[\w.+!-]*$", "", bare)
+    bare = re.sub(r"-\d[\w.+!-]{0,120}$", "", bare)
     return re.sub(r"[-_.]+", "-", bare).strip("-").lower()
 
 

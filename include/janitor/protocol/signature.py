@@ -55,7 +55,7 @@ _ENDED_BY_SIGNAL = r"(\bended by signal \d{1,2}[^:]{0,60}): .*"
 _LACKS_BEHIND = r"(?<=.); the venv engine lacks what the image has .*"
 _LACKS_BEFORE = r"^the venv engine lacks what the image has \(.*\): "
 """What a place lacks is another list for each repository, whatever came of it."""
-_WHERE_IN_OUTPUT = r"^(?:output(?:\.[^:\s]{1,60}|\[\d{1,6}\])*): "
+_WHERE_IN_OUTPUT = r"^(?:output(?:[.\[][^:\s.\[]{0,60})*): "
 _OUTPUT_MISMATCH = r"\bexpected .{0,200}, got "
 
 

@@ -40,7 +40,7 @@ _NEEDS_BUILD = re.compile(
     r"|\(from versions: none\)|has no wheels with a matching"
 )
 _WRONG_PYTHON = re.compile(
-    r"(?i)(?:requested|current|running) python version[^\n]*does not satisfy|requires a different"
+    r"(?i)(?:requested|current|running) python version[^\n]{0,300}does not satisfy|requires a different"
 )
 _PUBLIC_INDEX = re.compile(r"https://(?:pypi\.org|download\.pytorch\.org)/")
 _INDEX_OPTIONS = frozenset({"--index-url", "--extra-index-url", "--find-links"})

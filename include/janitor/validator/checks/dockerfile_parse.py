@@ -32,7 +32,7 @@ _KEY_FORM = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
 _PLACE = re.compile(r"(?i)(?:path|file|dir|folder)$")
-_PLACEHOLDER = re.compile(r"(?i)^$|^\$|your|change|example|placeholder|xxx|none|null|dummy|<.*>|^\*+$")
+_PLACEHOLDER = re.compile(r"(?i)^$|^\$|your|change|example|placeholder|xxx|none|null|dummy|<[^<>\n]*>|^\*+$")
 
 
 def check_dockerfile_parse(bench: Bench) -> Finding:

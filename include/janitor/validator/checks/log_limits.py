@@ -18,7 +18,7 @@ _HIDES_OUTPUT = re.compile(
     r"\bsys\.(?:stdout|__stdout__)\s*(?:=(?!=)|,)|\bredirect_stdout\b|\bdup2\(|\bbuiltins\.print\s*=(?!=)"
 )
 _OLD_NUMPY = re.compile(r"(?i)\bnumpy[\"']?\s*(?:===?\s*1\.|~=\s*1\.|<=?\s*1\.|<\s*2\b|=\s*\"[\^~=<]*1\.)")
-_USES_NUMPY = re.compile(r"^\s*(?:import|from)\s+numpy\b", re.MULTILINE)
+_USES_NUMPY = re.compile(r"^[^\S\n]*(?:import|from)[^\S\n]+numpy\b", re.MULTILINE)
 _NUMBER = re.compile(r"\.?\d[\d_.]*(?:e\d*)?|True|False")
 _ON_THE_PLATFORM = re.compile(r"['\"]RUNPOD_(?:ENDPOINT_ID|POD_ID|WEBHOOK_[A-Z_]{1,60}|AI_API_KEY)['\"]")
 """Variables by which a program can tell that the platform has started it."""

@@ -11,12 +11,12 @@ _BARE = re.compile(
 )
 _WITHOUT_PYTORCH = re.compile(rf"(?:{_PLAIN}|(?:docker\.io/|nvcr\.io/)?nvidia/cuda)(?:[:@].*)?")
 _WORKDIRS = ((re.compile(r"(?:docker\.io/)?pytorch/pytorch(?:[:@].*)?|nvcr\.io/nvidia/pytorch[:@].*"), "/workspace"),)
-_PACKAGE_FILE = re.compile(r".*/(?:site|dist)-packages/.*|/usr/(?:lib|share)/.*")
+_PACKAGE_FILE = re.compile(r"/(?:site|dist)-packages/|^/usr/(?:lib|share)/")
 _OWN_FILES = (
     # Sources: the images' own Dockerfiles, github.com/runpod/containers and gitlab.com/nvidia/container-images/cuda.
-    (re.compile(r"(?:docker\.io/)?runpod/.*"), re.compile(r"/(?:start|pre_start|post_start)\.sh")),
-    (re.compile(r".*nvidia.*|(?:docker\.io/)?runpod/.*"), re.compile(r"/opt/nvidia/.*")),
-    (re.compile(r".*(?:conda|pytorch).*"), re.compile(r"/opt/conda/.*")),
+    (re.compile(r"^(?:docker\.io/)?runpod/"), re.compile(r"^/(?:start|pre_start|post_start)\.sh\Z")),
+    (re.compile(r"nvidia|^(?:docker\.io/)?runpod/"), re.compile(r"^/opt/nvidia/")),
+    (re.compile(r"conda|pytorch"), re.compile(r"^/opt/conda/")),
 )
 SYSTEM_FOLDERS = frozenset(
     f"/{name}"
@@ -42,8 +42,8 @@ def surely_lacks_pytorch(reference: str) -> bool:
 
 def brings(reference: str, path: str) -> bool:
     """Whether an absolute path may be one of the base image's own files, or of an installed package's."""
-    return _PACKAGE_FILE.fullmatch(path) is not None or any(
-        image.fullmatch(reference) and file.fullmatch(path) for image, file in _OWN_FILES
+    return _PACKAGE_FILE.search(path) is not None or any(
+        image.search(reference) and file.search(path) for image, file in _OWN_FILES
     )
 
 

@@ -13,7 +13,7 @@ _VARIABLE = re.compile(
     r"(?P<escaped>\\[\\$])"
     r"|\$(?P<plain>[A-Za-z_]\w*)"
     r"|\$\{(?P<name>[A-Za-z_]\w*)(?:(?P<operator>:?[-+?])(?P<word>[^{}]*(?:\$\{[^{}]*\}[^{}]*)*)"
-    r"|(?P<other>[#%/][^}]*))?\}"
+    r"|(?P<other>[#%/][^}]{0,300}))?\}"
 )
 _MOST_CHARACTERS = 65_536
 """Of what variables bring into one value: each can hold the one before it twice."""

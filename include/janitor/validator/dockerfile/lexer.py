@@ -10,7 +10,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][\w-]*)\s*=\s*(.+?)\s*")
+_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][\w-]*)\s*=\s*(\S.*)")
 _DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _WORD = re.compile(r"""(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+|\s+|\\$""", re.DOTALL)
 _HEREDOC = re.compile(r"\d*<<(-?)([^<]+)", re.DOTALL)

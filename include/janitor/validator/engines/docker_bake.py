@@ -18,12 +18,13 @@ _DEEPEST = 8
 _TOKEN = re.compile(
     r"(?P<space>\s+|#[^\n]*|//[^\n]*|/\*.*?\*/)"
     r'|(?P<string>"(?:[^"\\]|\\.)*")'
+    r'|(?P<unclosed>(?:"|/\*).*)'
     r"|(?P<number>-?\d+(?:\.\d+)?)"
     r"|(?P<name>[A-Za-z_][\w.-]*)"
     r"|(?P<sign>[{}\[\](),=:?]|[^\s\w])",
     re.DOTALL,
 )
-_REFERENCE = re.compile(r"\$\{([^}]*)\}")
+_REFERENCE = re.compile(r"\$\{([^}]{0,300})\}")
 
 
 class BakeError(Exception):
@@ -188,6 +189,8 @@ class _Parser:
             (str(match.lastgroup), match.group(0)) for match in _TOKEN.finditer(text) if match.lastgroup != "space"
         ]
         self._at = 0
+        if self._tokens and self._tokens[-1][0] == "unclosed":
+            raise BakeError(f"{self._tokens[-1][1][:40]!r} is never closed")
 
     def bake(self) -> _Bake:
         bake = _Bake()

@@ -35,7 +35,7 @@ _PROCESS = re.compile(r'^(?:ERROR: )?(?:executor failed running \[|process ").*$
 """BuildKit's error of a RUN, with the command. Source: BuildKit 0.8 to 0.20."""
 _RESOLVER = re.compile(r"(?i)\bon \[?[\da-f.:]+\]?:53\b|\b(?:udp|tcp) \S+->\S+:53\b")
 """The name server in a message, which is often at a loopback address."""
-_UNPREFIXED = re.compile(r"^(?!#\d+ |\s*\d+ \| |\s*\d+\.\d+ |-{3,}|\s*>|\s*$).*$", re.MULTILINE)
+_UNPREFIXED = re.compile(r"^(?!#\d+ |[^\S\n]*(?:\d+ \| |\d+\.\d+ |>|$)|-{3,}).*$", re.MULTILINE)
 """A line of the client's own at the end: neither a step's nor part of the summary."""
 
 
@@ -57,7 +57,7 @@ def _rules(*rules: tuple[str, bool, str, str]) -> tuple[_Rule, ...]:
 _ENGINE_SAYS = _rules(
     (r"failed to parse stage name|invalid reference format", True, "dockerfile_invalid", "an image's name is none"),
     (r"\b40[13] (?:forbidden|unauthorized)", False, "registry_denied", "a registry or server refused access"),
-    (r"no SSH key .*forwarded|unset ssh forward key", False, "needs_secret", "the build wants an SSH key"),
+    (r"no SSH key .{0,200}forwarded|unset ssh forward key", False, "needs_secret", "the build wants an SSH key"),
     (
         r"error reading from server|closing transport|transport is closing|context canceled|^(?:error: )?unexpected EOF"
         r"|code = Unavailable|server preface|connection closed before",
@@ -87,9 +87,9 @@ _STEP_SAYS = _rules(
         "server_trouble",
         "a package mirror holds what does not fit together",
     ),
-    (r"release file .* is not valid yet", False, "clock_wrong", "the instance's clock is wrong"),
+    (r"release file .{0,300} is not valid yet", False, "clock_wrong", "the instance's clock is wrong"),
     (
-        r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|the repository .* is not signed",
+        r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|the repository .{0,300} is not signed",
         True,
         "package_key",
         "the image doesn't hold the key of a package repository",

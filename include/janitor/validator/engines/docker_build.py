@@ -24,7 +24,7 @@ from janitor.validator.processes.supervisor import Outcome
 from janitor.validator.repository.tree import UnreadableError
 
 _BAKE_BYTES = 64 * 1024
-_SECRET_MOUNT = re.compile(r"--mount=(?=\S*\btype=secret\b)\S*\bid=([\w.-]+)")
+_SECRET_MOUNT = re.compile(r"--mount=(?=\S{0,300}\btype=secret\b)\S{0,300}\bid=([\w.-]+)")
 
 
 @dataclass(frozen=True, kw_only=True)

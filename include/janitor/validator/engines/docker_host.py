@@ -18,7 +18,7 @@ _TOOLKIT_LIMIT = timedelta(seconds=20)
 _TRIAL_LIMIT = timedelta(minutes=10)
 """The image may have to be pulled first."""
 _TOOLKIT_PROGRAMS = (["nvidia-ctk", "--version"], ["nvidia-container-cli", "--version"])
-_VERSION = re.compile(r"\d+\.\d+\.\d+\S*")
+_VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}\S*")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ _LIMIT = timedelta(seconds=40)
 _PUBLIC = "https://pypi.org/simple"
 _MOST_INDEXES = 5
 _NONE_FOUND = re.compile(
-    r"could not find a version that satisfies the requirement (\S+).*\(from versions: none\)", re.I
+    r"could not find a version that satisfies the requirement (\S{1,300})(?!\S).{0,500}\(from versions: none\)", re.I
 )
 _INDEXES = re.compile(r"^.*Looking in indexes: (.+)$", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")

@@ -103,16 +103,18 @@ _PLATFORM = re.compile(
     r"|/runpod-volume\b[^\n]{0,200}(?i:not (?:found|exist|mounted|a directory)|missing)"
     r"|(?i:not (?:found|exist|mounted)|missing|no such file)[^\n]{0,200}/runpod-volume\b)"
 )
+LONGEST_TEXT = 12_000
+"""Characters that are looked at, those at the end."""
 _PORT_TAKEN = re.compile(r"(?i)address already in use|EADDRINUSE")
 _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'|ImportError: .*")
-_MISSING_LIBRARY = re.compile(r"cannot open shared object file|OSError: .*lib\S+\.so")
+_MISSING_LIBRARY = re.compile(r"cannot open shared object file|OSError: .{0,200}?lib\S{1,60}?\.so")
 _NEWER_SYNTAX = re.compile(r"(?:Syntax|Indentation)Error: .*")
 _REFUSED = re.compile(r"(?i)connection ?refused|ECONNREFUSED|failed to establish a new connection")
 _MISSING_FILE = re.compile(
-    r"(?:FileNotFoundError|PermissionError|NotADirectoryError|OSError): .*?['\"]([^'\"\n]+)['\"]"
+    r"(?:FileNotFoundError|PermissionError|NotADirectoryError|OSError): .{0,500}?['\"]([^'\"\n]{1,4096})['\"]"
 )
 # Of paths that lead out of the worker's own folders: a container's root may write there, and finds nobody's files.
-_NOT_OURS = re.compile(r"(?:PermissionError|FileExistsError): .*?['\"](/[^'\"\n]+)['\"]")
+_NOT_OURS = re.compile(r"(?:PermissionError|FileExistsError): .{0,500}?['\"](/[^'\"\n]{1,4096})['\"]")
 _ERROR = re.compile(r"(?i)error|exception")
 _ABSOLUTE = re.compile(r"(?<![\w./:~-])(?:/[\w.@+-]+)+")
 
@@ -153,6 +155,7 @@ def excuse(text: str, place: Place) -> Trouble | None:
         text: What the worker printed, its exception included; empty to go by the place alone.
         place: Where it ran.
     """
+    text = text[-LONGEST_TEXT:]
     if place.killed_for_memory:
         return _trouble("out_of_memory", "the instance's kernel killed a process for want of memory meanwhile")
     for pattern, code, reason in _rules(place):

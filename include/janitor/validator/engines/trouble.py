@@ -75,7 +75,8 @@ _WORLD = _rules(
         "the build wants a secret that this validation was not given",
     ),
     (
-        r"cannot connect to the docker daemon|docker daemon.*not running|error during connect|failed to dial gRPC",
+        r"cannot connect to the docker daemon|docker daemon.{0,300}not running|error during connect"
+        r"|failed to dial gRPC",
         "engine_trouble",
         "the Docker engine does not answer",
     ),
@@ -89,7 +90,8 @@ _REPOSITORY = _rules(
         "a file that the build copies is not there",
     ),
     (
-        r"dockerfile parse error|base name .* should not be blank|target stage .* (?:could )?not (?:be )?found",
+        r"dockerfile parse error|base name .{0,300} should not be blank"
+        r"|target stage .{0,300} (?:could )?not (?:be )?found",
         "dockerfile_invalid",
         "the Dockerfile can't be built",
     ),
@@ -99,7 +101,7 @@ _REPOSITORY = _rules(
         "a base image is not made for this platform",
     ),
     (
-        r"404 \(?not found|HTTP error 404|returned error: 404|manifest (?:for .* )?(?:not found|unknown)"
+        r"404 \(?not found|HTTP error 404|returned error: 404|manifest (?:for .{0,300} )?(?:not found|unknown)"
         r"|: not found$|repository '[^'\n]+' not found|couldn't find remote ref|failed to fetch branch or tag",
         "not_found",
         "something that the build downloads does not exist",
@@ -117,25 +119,25 @@ _REPOSITORY = _rules(
         "a required package is not the one whose hash is stated",
     ),
     (
-        r"requires a different python|current Python version .* does not satisfy|has no wheels with a matching",
+        r"requires a different python|current Python version .{0,200} does not satisfy|has no wheels with a matching",
         "dependency_python",
         "a required package does not support this Python",
     ),
     (
         r"no solution found when resolving|ResolutionImpossible|conflicting dependencies"
-        r"|cannot install .* because these",
+        r"|cannot install .{0,800} because these",
         "dependency_conflict",
         "the required packages contradict each other",
     ),
     (
-        r"failed to parse:|couldn't parse requirement|invalid requirement|invalid URL|wheel filename .* is invalid"
-        r"|unsupported requirement",
+        r"failed to parse:|couldn't parse requirement|invalid requirement|invalid URL|wheel filename .{0,300} is"
+        r" invalid|unsupported requirement",
         "requirements_invalid",
         "a requirement is not well-formed",
     ),
     (
         r"failed to build|failed building wheel|subprocess-exited-with-error|build backend (?:failed|returned)"
-        r"|could not build wheels|fatal error: .*: no such file",
+        r"|could not build wheels|fatal error: .{0,300}: no such file",
         "dependency_build",
         "a required package does not build",
     ),

@@ -18,9 +18,10 @@ _LINE = re.compile(r"(TRACE|DEBUG|INFO|WARN|ERROR|TIP)\s*\| (.*)")
 # A worker that has printed without a newline, such as a progress bar, has the SDK's line begin amid its own. Only what
 # the SDK says of a job is looked for there.
 _AMID = re.compile(
-    r"(DEBUG  |INFO   |WARN   |ERROR  )\| ((?:.{1,200}? \| )?(?:Started\.|Captured Handler Exception|run_job return: "
-    r"|Job .{1,200}? (?:completed successfully|failed with error)|Job result: |Job has no input parameter"
-    r"|test_input\.json not found|Using (?:Standard|Async) Generator|Local testing complete).*)"
+    r"(DEBUG  |INFO   |WARN   |ERROR  )\| ((?:[^|\n]{1,200} \| )?(?:Started\.|Captured Handler Exception"
+    r"|run_job return: |Job .{1,200}? (?:completed successfully|failed with error)|Job result: "
+    r"|Job has no input parameter|test_input\.json not found|Using (?:Standard|Async) Generator"
+    r"|Local testing complete).*)"
 )
 _JSON_LINE = '{"requestId"'
 _BATCH = re.compile(r"((?:\S{1,200} \| )?)\[batchId=[^\]]*\] ")

@@ -24,7 +24,7 @@ _ACCEPT = ", ".join(
     )
 )
 _CHALLENGED = re.compile(r"(?i)\bbearer\s+(.*)")
-_FIELD = re.compile(r'(\w+)="([^"]*)"')
+_FIELD = re.compile(r'\b(\w{1,64})="([^"]*)"')
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+)(?::\d+)?")
 

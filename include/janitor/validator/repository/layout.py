@@ -15,7 +15,7 @@ _DOCKERFILE = re.compile(r"(?i)(dockerfile|containerfile)([._-][\w.-]+)?|[\w.-]+
 _ABOUT_ONE = re.compile(r"(?i).+\.(dockerignore|md|rst|txt|py|sh|js|ts|json|ya?ml|toml|html|bak|orig)")
 _TESTS = "tests.json"
 # Seen in the wild: tests_.json, tests_deactivated.json, tests_JSON.
-_DEACTIVATED_TESTS = re.compile(r"(?i)_?tests[\w.-]*json[\w.-]*")
+_DEACTIVATED_TESTS = re.compile(r"(?i)_?tests(?=[\w.-]*json)[\w.-]*")
 
 
 @dataclass(frozen=True, kw_only=True)

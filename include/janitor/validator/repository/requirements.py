@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 # Each part ends where only the next one can begin, so that no line is tried in more than one way.
 _REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[(?P<extras>[^\]]*)\]\s*)?"
-    r"(?:@\s*(?P<url>\S+)|\(?(?P<versions>(?:(?:===|[<>=!~]=|[<>])\s*[^\s,;()<>=!~]+\s*(?:,\s*)?)*)\)?)\s*(?P<marker>;.*)?"
+    r"(?:@\s*(?P<url>\S+)|\(?(?P<versions>(?:(?:===|[<>=!~]=|[<>])\s*[^\s,;()<>=!~]+\s*(?:,\s*)?)*)\)?)(?:(?<!\s)\s+)?(?P<marker>;[\s\S]*)?"
 )
 _VERSION = re.compile(
     r"v?(?:(?P<epoch>\d+)!)?(?P<release>\d+(?:\.\d+)*)"
@@ -28,8 +28,8 @@ _VERSION = re.compile(
 _SPELLINGS = {"alpha": "a", "beta": "b", "preview": "rc", "pre": "rc", "c": "rc"}
 _LONGEST_LINE = 16_384
 _EXACT = re.compile(r"={2,3}\s*([^\s,*]+)")
-_OPTION = re.compile(r"(-[rcefi]|--[a-z-]+)(?:[ =]+|(?<=^-[rcefi]))(.*)")
-_COMMENT = re.compile(r"(^|\s)#.*$")
+_OPTION = re.compile(r"(-[rcefi]|--[a-z-]+)(?:[ =]+(?![ =])|(?<=^-[rcefi]))(.*)")
+_COMMENT = re.compile(r"(^|\s)#[\s\S]*")
 _DEPENDENCIES = re.compile(r"dependencies[ \t]*=[ \t]*\[")
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|'([^'\n]+)'")
 _BYTE_ORDER_MARKS = (

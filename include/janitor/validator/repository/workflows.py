@@ -19,9 +19,9 @@ from janitor.validator.engines.shell_pieces import commands_of
 from janitor.validator.repository.tree import RepositoryTree, UnreadableError
 
 FOLDER = PurePosixPath(".github/workflows")
-_KEY = re.compile(r"^(?P<indent>\s*)(?P<dash>(?:-\s+)*)(?P<key>[\w-]+):(?:\s+(?P<value>.*?))?\s*$")
+_KEY = re.compile(r"^(?P<indent>\s*)(?P<dash>(?:-\s+)*)(?P<key>[\w-]+):(?:\s+(?P<value>\S(?:.*\S)?)?)?\s*$")
 _BLOCK = re.compile(r"^[|>][+-]?\d*$")
-_COMMENT = re.compile(r"\s#.*$")
+_COMMENT = re.compile(r"\s#[\s\S]*")
 _FILE_KEYS = frozenset({"file", "dockerfile", "requirements", "requirements-file", "config-file"})
 _FOLDER_KEYS = frozenset({"context", "working-directory"})
 _INTERPRETERS = re.compile(r"(?:python|python3|python3\.\d+|bash|sh|zsh|node|source|\.)")
