@@ -15,7 +15,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-_PACKAGES = ("janitor.protocol", "janitor.validator")
+_PACKAGES = ("janitor.protocol", "janitor.guest", "janitor.validator")
 _PROGRAMS = frozenset({"__main__", "report_schema"})
 """Modules that are run, and whose import would run them or is of no use here."""
 # What the standard library imports when it is first used: codecs of host names and of texts, TLS, the resolver.
@@ -31,7 +31,7 @@ _LATE = (
 
 
 def load_everything() -> None:
-    """Import every module of the protocol and of the validator, and what the standard library would import late."""
+    """Import every module of the artefact, and what the standard library would import late."""
     for name in _PACKAGES:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
