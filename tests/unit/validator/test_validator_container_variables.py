@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from janitor.guest.redaction import Redactor
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import EngineChoice
 from janitor.validator.bench import Bench
@@ -19,7 +20,6 @@ from janitor.validator.engines.docker_container import Containers
 from janitor.validator.findings import EvidenceMaker
 from janitor.validator.interrupts import Interrupts
 from janitor.validator.journal import Journal
-from janitor.validator.redaction import Redactor
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 
