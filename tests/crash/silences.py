@@ -63,6 +63,10 @@ def _strike(scene: Scene) -> None:
         stand.set_faults({"api": "PutObject", "path": "*.sign", "code": "AccessDenied"})
         _await_due(scene)
     elif blow is Silence.S3_OUTAGE:
+        # Janitor itself needs storage to send the command: until then only the script finds it away.
+        away = {"code": "ServiceUnavailable"}
+        stand.set_faults({"api": "PutObject", "path": "*.sign", **away}, {"api": "GetObject", "path": "*.pyz", **away})
+        _await_command(scene)
         stand.set_faults({"fault": "outage", "service": "s3"})
         _await_due(scene)
         stand.set_faults()
