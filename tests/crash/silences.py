@@ -17,7 +17,7 @@ from tests.crash.waiting import await_it
 _ERROR = frozenset({ValidationStatus.ERROR})
 _TWO_LIVES = timedelta(seconds=150)
 """A hard limit that leaves time for an instance whose sign is waited for in vain, and for its successor."""
-_MOMENT_WITHIN = timedelta(seconds=60)
+_MOMENT_WITHIN = timedelta(seconds=180)
 _LATE = timedelta(seconds=6)
 """How long after the sign was due something is still held."""
 _REFUSED_TWICE = 2

@@ -11,13 +11,16 @@ from tests.crash.catalogue import all_cells
 from tests.crash.cells import Act, Cell, Component, Edge, Fault
 from tests.crash.report import line
 from tests.crash.runner import carry_out
+from tests.crash.silences import Silence
 from tests.crash.stand import Stand
+from tests.crash.tables import own_tables
 
 CHOSEN = {
     (Edge.AFTER_RUN_INSTANCES, Component.TASK),  # a launch that nobody knows of
     (Edge.RUNNING, Component.EVERYTHING),
     (Edge.BEFORE_INTENT, Fault.CAPACITY),
     (Edge.BOOTING, Act.MARK_FAILED),
+    (Edge.BEFORE_INTENT, Silence.NO_START_ONCE),
 }
 CELLS = [cell for cell in all_cells() if (cell.edge, cell.blow) in CHOSEN]
 
@@ -33,5 +36,5 @@ def test_the_catalogue_has_every_edge_with_every_component() -> None:
     tried = {(cell.edge, cell.blow) for cell in all_cells()}
     assert {(edge, one) for edge in Edge for one in Component if one is not Component.FOR_GOOD} <= tried
     blows = {cell.blow for cell in all_cells()}
-    assert blows == {*Component, *Fault, *Act}
+    assert blows == {*Component, *Fault, *Act, *(blow for table in own_tables() for blow in table.blows)}
     assert len({cell.name for cell in all_cells()}) == len(all_cells())
