@@ -240,7 +240,8 @@ class _Trial:
     def _settle(self) -> Facts:
         """Wait until nothing of the cell's runs is at work."""
         limit = _RECOVERY + self.stand.settings.reap_interval
-        if self.cell.keeps_working or self.cell.statuses is None or self.cell.blow is Fault.HANG:
+        waits = self.cell.keeps_working or self.cell.statuses is None or table_of(self.cell.blow) is not None
+        if waits or self.cell.blow is Fault.HANG:
             limit += self.cell.timeout + GRACE
         if isinstance(self.cell.blow, Fault):
             limit += timedelta(seconds=OUTAGE_SECONDS)

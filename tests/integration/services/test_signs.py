@@ -235,7 +235,9 @@ def test_at_the_limit_it_is_looked_a_last_time_whether_it_ever_lived(
         eventually("a sign", lambda: look_at_fleet(settings, [watch.watched]).life[watch.watched.instance_id])
         assert latest(settings, first).first_sign_at is None
     _end_its_time(settings, first)
+    cloud.set_faults(*faults, {"api": "ListObjectsV2", "code": "AccessDenied"})
     assert wait_for_outcome(Watch(settings, first)) is WatchOutcome.TIME_UP
+    cloud.set_faults(*faults)
     conclusion = conclude_validation(settings, first).conclusion
     assert (conclusion.status, conclusion.reason_code, conclusion.timeout_enforced) == (status, reason, True)
 
