@@ -54,7 +54,7 @@ def house(settings: Settings, workspace: Workspace) -> Housing:
             cache.mkdir(mode=0o755, parents=True, exist_ok=True)
         workspace.venv.mkdir()
         user = make_child_user(list(_needed(theirs, workspace)))
-        user.hand_over(workspace.home, workspace.temporary, workspace.venv)
+        user.hand_over(workspace.theirs, workspace.venv)
         for cache in caches:
             os.chown(cache, *user.ids)
         confinement.use_child_user(user)
@@ -63,6 +63,8 @@ def house(settings: Settings, workspace: Workspace) -> Housing:
         confinement.use_child_user(None)
         remove_tree(workspace.venv)
         # Root without capabilities can't write to another's folders.
+        remove_tree(workspace.theirs)
+        workspace.theirs.mkdir()
         workspace.renew_for_processes()
         return Housing(settings=settings, described=f"as the validator's user: {exc}")
     if any(closed_ancestor(path) is not None for path in (workspace.root, theirs.uv_cache)):

@@ -27,7 +27,7 @@ class Workspace:
             OSError: It can't be made.
         """
         workspace = cls(root=Path(tempfile.mkdtemp(prefix="janitor-", dir=parent)).resolve())
-        for folder in (workspace.home, workspace.temporary, workspace.neutral):
+        for folder in (workspace.theirs, workspace.home, workspace.temporary, workspace.neutral):
             folder.mkdir(mode=0o755)
         workspace.own.mkdir(mode=0o700)
         # The repository's processes, which may be another user's, reach what is theirs by its name.
@@ -55,14 +55,19 @@ class Workspace:
         return self.root / "venv"
 
     @property
+    def theirs(self) -> Path:
+        """Where the next two lie: a folder of the repository's processes, so that they can remove them, too."""
+        return self.root / "theirs"
+
+    @property
     def home(self) -> Path:
         """The home of the repository's processes."""
-        return self.root / "home"
+        return self.theirs / "home"
 
     @property
     def temporary(self) -> Path:
         """The temporary folder of the repository's processes."""
-        return self.root / "tmp"
+        return self.theirs / "tmp"
 
     @property
     def own(self) -> Path:

@@ -65,14 +65,14 @@ for number, pid in enumerate(above[:1]):
     attempt("trace", lambda: traced(pid))
     for sign in (0, signal.SIGSTOP, signal.SIGTERM, signal.SIGKILL):
         attempt(f"signal {int(sign)}", lambda: os.kill(pid, sign))
-workspace = os.path.dirname(os.environ["HOME"])
+workspace = os.path.dirname(os.path.dirname(os.environ["HOME"]))
 attempt("list the workspace", lambda: os.listdir(workspace))
 for name in ("own", "pristine"):
     attempt(f"list {name}", lambda: os.listdir(os.path.join(workspace, name)))
     attempt(f"write {name}", lambda: open(os.path.join(workspace, name, "x"), "w"))
 attempt("write the checkout", lambda: open(os.path.join(workspace, "repository", "handler.py"), "a"))
 attempt("list root's home", lambda: os.listdir("/root/.ssh") and False)
-attempt("write the system", lambda: open("/etc/janitor-was-here", "w"))
+attempt("write the system", lambda: os.access("/etc", os.W_OK))
 attempt("become another", lambda: os.setuid(1))
 attempt("keep a group", lambda: bool([group for group in os.getgroups() if group]))
 """
@@ -107,7 +107,6 @@ def test_a_worker_reaches_nothing_of_its_validator(start_validator, make_worker,
     last = result.output.splitlines()[-1]
     assert "report delivered, sha256 " in last
     assert "0" * 64 not in result.output
-    assert not Path("/etc/janitor-was-here").exists()
 
 
 def test_a_worker_that_fails_and_ends_its_validator_is_failed(validate, make_worker):
@@ -153,9 +152,10 @@ def test_links_of_a_worker_lead_the_validator_nowhere(validate, make_worker, tmp
     setup = (
         "import os, shutil\n"
         "from setuptools import setup\n"
-        "root = os.path.join(os.path.dirname(os.environ['HOME']), 'image')\n"
-        "os.rename(os.path.join(root, 'data'), os.path.join(root, 'data-of-before'))\n"
-        f"os.symlink({str(outside)!r}, os.path.join(root, 'data'))\n"
+        "root = os.path.join(os.path.dirname(os.path.dirname(os.environ['HOME'])), 'image')\n"
+        "if not os.path.islink(os.path.join(root, 'data')):\n"
+        "    shutil.rmtree(os.path.join(root, 'data'))\n"
+        f"    os.symlink({str(outside)!r}, os.path.join(root, 'data'))\n"
         "setup(name='local-package', version='1', py_modules=['local_package'])\n"
     )
     files = {
@@ -168,7 +168,7 @@ def test_links_of_a_worker_lead_the_validator_nowhere(validate, make_worker, tmp
         'COPY data/second /data/second\nCOPY . .\nCMD ["python", "-u", "handler.py"]\n',
     }
     result = validate(make_worker(handler("return {'ok': 1}"), files), seconds=240)
-    assert list(outside.iterdir()) == []
+    assert list(outside.iterdir()) == [], result.output
     assert result.status is not ReportStatus.SUCCESS, result.output[-3000:]
 
 
