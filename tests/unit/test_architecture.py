@@ -57,3 +57,13 @@ def test_the_environment_is_read_in_settings_alone() -> None:
         if pattern.search(path.read_text(encoding="utf-8"))
     }
     assert readers == ENVIRONMENT_READERS
+
+
+def test_one_place_connects_to_postgres() -> None:
+    """So that every connection has a timeout, a word while it is waited for, and the true cause where there is none."""
+    found = {
+        path.name
+        for path in (ROOT / "include" / "janitor" / "stores").rglob("*.py")
+        if "psycopg.connect(" in path.read_text(encoding="utf-8")
+    }
+    assert found == {"database.py"}

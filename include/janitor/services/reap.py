@@ -29,6 +29,7 @@ from janitor.stores import ledger
 from janitor.stores import reaping as store
 from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
+from janitor.stores.validations import note_ended_since
 
 __all__ = ["ReapError", "ReapReport", "reap_once"]
 
@@ -106,6 +107,9 @@ class _Pass:
             self._did[ReaperAction.RUN_CLOSED] += [str(one) for one in settled.runs_closed]
             self._notes += settled.notes
             self._problems += settled.problems
+        if not self._dry_run:
+            with transaction(self._settings.writer_url) as connection:
+                note_ended_since(connection, self._settings.deployment)
         report = self._report()
         if self._outages:
             raise ReapError("the reaper could not ask AWS: " + "; ".join(self._outages), report)

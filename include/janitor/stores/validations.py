@@ -260,3 +260,19 @@ def unfinished_validations(connection: Connection, run_id: UUID) -> list[tuple[U
 def finish_run(connection: Connection, run_id: UUID, status: RunStatus, reason: str | None) -> None:
     """Give a running run its final state; a final one stays as it is."""
     named_queries().finish_run(connection, run_id=run_id, status=status.value, status_reason=reason)
+
+
+_MOST_LEFT = 1_000
+"""More instances than one run leaves: a bound for the loop, nothing else."""
+
+
+def note_ended_since(connection: Connection, deployment: str) -> int:
+    """Say of what runs' verdicts found left that it has ended since; words that stay true are left alone.
+
+    Returns:
+        How many instances were noted.
+    """
+    noted = 0
+    while noted < _MOST_LEFT and (changed := named_queries().note_ended_since(connection, deployment=deployment)):
+        noted += changed
+    return noted

@@ -12,7 +12,7 @@ import pytest
 from janitor.domain.config_fields import Market
 from janitor.domain.identity import LaunchIdentity
 from janitor.domain.place import Place
-from janitor.domain.states import InstanceState, TerminationReason
+from janitor.domain.states import InstanceState, RunStatus, TerminationReason
 from janitor.stores import ledger
 from janitor.stores import validations as store
 from janitor.stores.database import Connection, transaction
@@ -150,3 +150,35 @@ def test_a_run_planned_twice_is_one_run_and_a_final_validation_stays(database: T
         store.mark_launching(connection, first)
         assert store.get_validation(connection, first).status.value == "error"
         assert [pair[0] for pair in store.unfinished_validations(connection, run_id)] != [first]
+
+
+def test_what_a_verdict_found_left_is_noted_once_it_has_ended(database: TestDatabase) -> None:
+    deployment = f"left-{uuid4().hex[:8]}"
+    run_id, validations = insert_run(database.writer_url, deployment=deployment)
+    names = [f"i-{uuid4().hex[:17]}" for _ in validations]
+    left = f'left in EC2 or in the ledger: {", ".join(names)}; see runbook "Instance left"'
+    records = []
+    with transaction(database.writer_url) as connection:
+        for validation_id, name in zip(validations, names, strict=True):
+            records.append(_intend(connection, run_id, validation_id, deployment=deployment))
+            ledger.keep_launched(connection, records[-1].ledger_id, name)
+            ledger.observe_state(connection, records[-1].ledger_id, InstanceState.RUNNING)
+        store.finish_run(connection, run_id, RunStatus.ERROR, left)
+        assert store.note_ended_since(connection, deployment) == 0
+
+    def reason() -> str:
+        with psycopg.connect(database.reader_url) as connection:
+            row = connection.execute(
+                "select status_reason from janitor.run_summary where run_id = %s", (run_id,)
+            ).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    for ended, (record, name) in enumerate(zip(records, names, strict=True), start=1):
+        with transaction(database.writer_url) as connection:
+            ledger.observe_state(connection, record.ledger_id, InstanceState.TERMINATED)
+            assert store.note_ended_since(connection, deployment) == 1
+            assert store.note_ended_since(connection, deployment) == 0
+        assert f"{name} (ended since, " in reason()
+        assert reason().count("(ended since, ") == ended
+    assert "left in EC2 or in the ledger: " in reason()

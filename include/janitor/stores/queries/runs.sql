@@ -22,6 +22,18 @@ update validation_runs
 set status = :status, status_reason = :status_reason, completed_at = clock_timestamp()
 where run_id = :run_id and status = 'running';
 
+-- name: note_ended_since(deployment)!
+-- What a run's verdict found left, and what has ended since, is said so beside its id. One id of a run at a time.
+update validation_runs r
+set status_reason = replace(r.status_reason, i.instance_id, i.instance_id || ' (ended since, '
+                            || to_char(i.ended_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC)')
+from instances i join repository_validations v using (validation_id)
+where r.deployment = :deployment and r.completed_at > now() - interval '30 days'
+  and v.run_id = r.run_id and i.state = 'terminated' and i.ended_at is not null
+  and position('left in EC2 or in the ledger: ' in r.status_reason) > 0
+  and position(i.instance_id in r.status_reason) > 0
+  and position(i.instance_id || ' (ended since' in r.status_reason) = 0;
+
 -- name: run_summary(run_id)^
 select * from run_summary where run_id = :run_id;
 
