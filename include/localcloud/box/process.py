@@ -179,7 +179,8 @@ class ProcessRuntime:
     def __init__(self, containment: Containment, sight: Sight | None = None) -> None:
         self.name = f"process ({containment.value})"
         self._containment = containment
-        self._sight = sight or Sight()
+        # Without a namespace of the box's own, hiding would hide from everybody on this machine.
+        self._sight = sight if sight is not None and containment.prefix else Sight()
 
     @property
     def hides_files(self) -> bool:
