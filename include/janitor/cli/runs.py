@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -13,7 +14,7 @@ from janitor.cli.follow import RECORD_MARGIN, Pace, RunSource, follow
 from janitor.cli.render.json_views import as_json, run_dict
 from janitor.cli.render.runs import advice_text, dollars, launching_line, results_text
 from janitor.cli.session import Session
-from janitor.domain.errors import AirflowError, BudgetRefusedError, NotFoundError
+from janitor.domain.errors import AirflowError, BudgetRefusedError, DatabaseError, NotFoundError
 from janitor.domain.states import RunStatus
 from janitor.domain.views import RunView
 from janitor.services.budget import refusal_of
@@ -151,10 +152,10 @@ def see_through(
             shown = console.terminal.interactive and not console.quiet
             run = follow(source, display, pace, notice=console.notice, shown=shown)
         except AirflowError:
-            refused = refusal_of(settings, started.airflow_run_id)
-            if refused is None:
-                raise
-            raise BudgetRefusedError(refused) from None
+            with suppress(DatabaseError):  # Airflow's word is the cause, whatever is away beside it
+                if (refused := refusal_of(settings, started.airflow_run_id)) is not None:
+                    raise BudgetRefusedError(refused) from None
+            raise
     session.on_interrupt = None
     return run
 
