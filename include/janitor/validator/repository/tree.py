@@ -18,8 +18,8 @@ MAX_ENTRIES = 200_000
 """Entries of a tree that are looked at; what lies beyond is not."""
 MAX_DEPTH = 200
 """Folders within each other that are looked into; no worker needs a tenth of it."""
-MAX_PATH_BYTES = 2_048
-"""Longest path from the root that is looked at: with the checkout's own it stays below PATH_MAX, 4,096 on Linux."""
+MAX_PATH_BYTES = 4_095
+"""Longest path that is looked at, the checkout's own included. Source: Linux, PATH_MAX, without the closing NUL."""
 MAX_READ_BYTES = 4 * 1024 * 1024
 """Largest file that is read as text or JSON."""
 
@@ -51,6 +51,7 @@ class RepositoryTree:
         self.root = root.resolve()
         self._only = None if only is None else tuple(sorted(set(only)))
         self._too_deep: PurePosixPath | None = None
+        self._root_bytes = len(os.fsencode(self.root)) + 1
 
     @property
     def too_deep(self) -> PurePosixPath | None:
@@ -108,7 +109,7 @@ class RepositoryTree:
 
     def _is_too_deep(self, name: str) -> bool:
         """Whether a path isn't looked at; the first one is kept. A folder's path ends with a slash."""
-        is_too_deep = name.count("/") > MAX_DEPTH or len(os.fsencode(name)) > MAX_PATH_BYTES
+        is_too_deep = name.count("/") > MAX_DEPTH or self._root_bytes + len(os.fsencode(name)) > MAX_PATH_BYTES
         if is_too_deep and self._too_deep is None:
             self._too_deep = PurePosixPath(name)
         return is_too_deep
