@@ -17,7 +17,7 @@ class Absence(str, Enum):
     """What is made of an instance that a look at its place doesn't show."""
 
     NOT_YET = "not_yet"  # launched so short a time ago that EC2 may not show it
-    EXPECTED = "expected"  # it was seen ending, or its time was over long ago: EC2 has forgotten it
+    EXPECTED = "expected"  # it was seen ending; or a later look didn't show it either, and its time was over long ago
     MISSING = "missing"  # it should be there; a later look decides
     VANISHED = "vanished"  # a later look didn't show it either
 
@@ -45,12 +45,12 @@ def judge_absence(
     """
     if now - launched_at < consistency:
         return Absence.NOT_YET
-    # Past its bound every killer has had its turn, and EC2 shows what was terminated for about an hour only.
-    if was_seen_ending or now > may_live_until + reap_interval:
+    if was_seen_ending:
         return Absence.EXPECTED
     if missing_since is None or now - missing_since < reap_interval:
         return Absence.MISSING
-    return Absence.VANISHED
+    # Past its bound every killer has had its turn, and EC2 shows what was terminated for about an hour only.
+    return Absence.EXPECTED if now > may_live_until + reap_interval else Absence.VANISHED
 
 
 def are_too_many(missing: int, live: int) -> bool:

@@ -199,7 +199,7 @@ def test_a_report_that_postgres_cannot_hold_ends_its_validation_all_the_same(set
     assert record_validation(settings, first).summary == ended.summary
 
 
-@pytest.mark.parametrize("proof", [b"", new_key()])
+@pytest.mark.parametrize("proof", [b"", new_key()], ids=["none", "of another key"])
 def test_a_report_that_another_wrote_is_refused(settings: Settings, proof: bytes) -> None:
     """Who has the report's address, but not the key, overwrites the honest failure while it can still be uploaded."""
     run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)

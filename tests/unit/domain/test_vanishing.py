@@ -46,9 +46,12 @@ def test_one_that_was_seen_ending_is_gone() -> None:
     assert judge(was_seen_ending=True) is Absence.EXPECTED
 
 
-def test_past_its_bound_ec2_has_forgotten_it() -> None:
-    assert judge(left=-INTERVAL) is Absence.MISSING
-    assert judge(left=-INTERVAL - SECOND) is Absence.EXPECTED
+def test_past_its_bound_ec2_has_forgotten_it_but_not_by_one_look() -> None:
+    past = -INTERVAL - SECOND
+    assert judge(left=past) is Absence.MISSING
+    assert judge(left=past, missing_for=INTERVAL - SECOND) is Absence.MISSING
+    assert judge(left=past, missing_for=INTERVAL) is Absence.EXPECTED
+    assert judge(left=-INTERVAL, missing_for=INTERVAL) is Absence.VANISHED
 
 
 @pytest.mark.parametrize(
