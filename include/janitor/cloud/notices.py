@@ -37,7 +37,7 @@ class Notice:
     """One notice."""
 
     key: str
-    """Where it lies; `delete_notice` takes it."""
+    """Where it lies; `storage.delete` takes it."""
     kind: NoticeKind
     deployment: str
     instance_id: str
@@ -77,18 +77,6 @@ def list_notices(access: CloudAccess, bucket: str, deployment: str, *, known: Co
         if notice is not None:
             found.append(notice)
     return found
-
-
-def delete_notice(access: CloudAccess, bucket: str, key: str) -> None:
-    """Delete a notice; one that is missing is fine.
-
-    Raises:
-        CloudError: S3 refused.
-    """
-    try:
-        access.client("s3").delete_object(Bucket=bucket, Key=key)
-    except CLIENT_ERRORS as exc:
-        raise CloudError(f"DeleteObject s3://{bucket}/{key}: {exc}") from exc
 
 
 def spot_warnings(access: CloudAccess, bucket: str, deployment: str) -> frozenset[str]:

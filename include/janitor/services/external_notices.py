@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 from janitor.cloud import instances as ec2
-from janitor.cloud import notices
+from janitor.cloud import notices, storage
 from janitor.cloud.session import CloudAccess
 from janitor.domain.states import NoticeKind, ReaperAction
 from janitor.settings import Settings
@@ -58,7 +58,7 @@ def take_notices(settings: Settings, *, dry_run: bool = False) -> list[str]:
                 )
     for notice in found:
         if notice.kind is NoticeKind.TERMINATED:
-            notices.delete_notice(access, settings.bucket, notice.key)
+            storage.delete(access, settings.bucket, notice.key)
     if warnings:
         _forget_warnings(settings, warnings)
     return [notice.key for notice in found]
@@ -73,4 +73,4 @@ def _forget_warnings(settings: Settings, warnings: dict[str, str]) -> None:
     gone = present - {one.instance_id for one in ec2.find_by_deployment(access, settings.deployment)}
     for key, instance_id in warnings.items():
         if instance_id in gone:
-            notices.delete_notice(access, settings.bucket, key)
+            storage.delete(access, settings.bucket, key)

@@ -142,7 +142,7 @@ def test_spot_warnings_are_listed_without_reading(settings: Settings, killers_cl
 def test_deleting_twice_is_fine(settings: Settings) -> None:
     key = put(settings, "terminated", FIRST)
     for _ in range(2):
-        notices.delete_notice(CloudAccess.of(settings), settings.bucket, key)
+        storage.delete(CloudAccess.of(settings), settings.bucket, key)
     assert listed(settings) == []
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from janitor.cloud import notices
+from janitor.cloud import notices, storage
 from janitor.cloud.session import CloudAccess
 from janitor.domain import identity
 from janitor.domain.states import NoticeKind
@@ -70,7 +70,7 @@ def test_the_notice_is_one_that_the_product_understands(function: Function) -> N
     assert notice.expires_at is not None
     assert notice.expires_at.isoformat() == expires
     assert notices.list_notices(access, function.bucket, function.deployment, known={notice.key}) == []
-    notices.delete_notice(access, function.bucket, notice.key)
+    storage.delete(access, function.bucket, notice.key)
     assert function.notices() == {}
 
 
