@@ -120,6 +120,7 @@ class InstanceFleet:
                 entry[0].end_now()
             with MOTO_LOCK:
                 forget(instance)
+            self._earlier.forget(instance.id)
 
     def _changed(self, instance: Instance, state: MachineState, cause: EndCause | None) -> None:
         record_state(instance, state, cause)

@@ -80,13 +80,17 @@ def test_a_schedule_that_can_not_be_kept_is_not_made(server: LocalCloudServer) -
     client.delete_schedule(Name=name)
 
 
-def test_an_instance_that_gets_no_disk_ends_and_stays_in_the_books_as_ended(
-    cloud: Cloud, server: LocalCloudServer
-) -> None:
-    with full_disk(server):
-        instance_id = cloud.launch()
-        ended = cloud.wait_state(instance_id, "terminated")
-    assert ended["StateReason"]["Code"] == "Server.InternalError"
+def test_an_instance_that_gets_no_disk_is_none(cloud: Cloud, server: LocalCloudServer) -> None:
+    def known() -> set[str]:
+        found = cloud.ec2.describe_instances()["Reservations"]
+        return {one["InstanceId"] for each in found for one in each["Instances"]}
+
+    before = known()
+    with full_disk(server), pytest.raises(ClientError) as info:
+        cloud.launch()
+    assert error_code(info) == "InternalError"
+    assert known() == before
+    assert cloud.wait_state(cloud.launch(), "running")
 
 
 @pytest.mark.parametrize(("fault", "ping"), [("no-start", "Online"), ("agent-death", "ConnectionLost")])
