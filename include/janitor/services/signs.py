@@ -7,7 +7,6 @@ again. A sign that could not be put is no death: once it is due, the command's l
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,13 +17,14 @@ from janitor.cloud.commands import log_stream_names
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import report_key_for, sign_key_for
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.watching import AwaitedSign
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord, ValidationRecord
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 
 def awaited_sign(

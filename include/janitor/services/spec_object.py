@@ -7,7 +7,6 @@ Invariant: it is there from before the command is sent until the command, or the
 from __future__ import annotations
 
 import hashlib
-import logging
 from uuid import UUID
 
 from janitor.cloud import storage
@@ -15,11 +14,12 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import FETCH_LIFETIME
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import spec_key_for
+from janitor.domain.log_lines import LineLogger
 from janitor.protocol.spec import ValidationSpec
 from janitor.services.instance_script import Fetched
 from janitor.settings import Settings
 
-log = logging.getLogger(__name__)
+log = LineLogger(__name__)
 
 
 def put_spec(settings: Settings, spec: ValidationSpec, generation: int) -> Fetched:
