@@ -26,11 +26,12 @@ from janitor.validator.workspace import Workspace, remove_tree
 
 _PROBE = """\
 import os, sys, tempfile
+outside, home, cache, own = sys.argv[1:]
 assert os.geteuid() == 0, "it doesn't see itself as root"
-assert open("/proc/self/uid_map").read().split() == ["0", os.environ["OUTSIDE"], "1"], "it is root outside, too"
-tempfile.TemporaryFile(dir=os.environ["HOME"])
-tempfile.TemporaryFile(dir=os.environ["UV_CACHE_DIR"])
-sys.exit(os.access(os.environ["OWN"], os.R_OK | os.W_OK | os.X_OK))
+assert open("/proc/self/uid_map").read().split() == ["0", outside, "1"], "it is root outside, too"
+tempfile.TemporaryFile(dir=home)
+tempfile.TemporaryFile(dir=cache)
+sys.exit(os.access(own, os.R_OK | os.W_OK | os.X_OK))
 """
 _PROBE_LIMIT = timedelta(seconds=20)
 
@@ -95,15 +96,10 @@ def _needed(settings: Settings, workspace: Workspace) -> Iterator[Path]:
 
 def _probe(settings: Settings, workspace: Workspace, user: ChildUser) -> None:
     """Run a program as that user: what can't be done there is better known before the first one that matters."""
-    environment = {
-        "HOME": str(workspace.home),
-        "UV_CACHE_DIR": str(settings.uv_cache),
-        "OWN": str(workspace.own),
-        "OUTSIDE": str(user.ids[0]),
-    }
-    argv = [sys.executable, "-I", "-S", "-c", _PROBE]
+    places = (workspace.home, settings.uv_cache, workspace.own)
+    argv = [sys.executable, "-I", "-S", "-c", _PROBE, str(user.ids[0]), *map(str, places)]
     try:
-        outcome = run(argv, cwd=workspace.neutral, env=environment, limit=_PROBE_LIMIT, confined=True)
+        outcome = run(argv, cwd=workspace.neutral, env={}, limit=_PROBE_LIMIT, confined=True)
     except ProcessStartError as exc:
         raise NoChildUserError(f"{user.ids[0]} can't start a program: {exc}") from exc
     if outcome.exit_code != 0:
