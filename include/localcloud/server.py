@@ -180,6 +180,9 @@ def sight_of_boxes(settings: Settings, containment: Containment) -> Sight:
     if not can_hide(containment):
         log.warning("boxes see the files of this stack: this machine allows them no mount namespace")
         return Sight()
+    if settings.cache_dir is not None:
+        # What isn't there when a box is made can't be kept for it.
+        settings.cache_dir.mkdir(parents=True, exist_ok=True)
     kept = (settings.cache_dir,) if settings.cache_dir else ()
     return Sight(hidden=(settings.home, *settings.hidden), shown=settings.shown, kept=kept)
 

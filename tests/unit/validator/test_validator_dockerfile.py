@@ -347,9 +347,9 @@ class TestCommand:
 
     def test_long_script_that_is_started_often_costs_little(self):
         files = {"/a.sh": "bash /b.sh\n" * 300, "/b.sh": "x" * 131_000}
-        started = time.monotonic()
+        started = time.process_time()
         assert not command_of('FROM a\nCMD ["bash", "/a.sh"]', files).is_sure
-        assert time.monotonic() - started < 15
+        assert time.process_time() - started < 15
 
     @pytest.mark.parametrize(
         ("script", "has_company"),
