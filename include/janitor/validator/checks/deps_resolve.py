@@ -139,8 +139,8 @@ def _resolve(bench: Bench, wanted: Resolvable, version: tuple[int, int]) -> Outc
     constraints.write_text(wanted.constraints_text, encoding="ascii")
     argv = [uv, "pip", "install", "--dry-run", "--no-build", "--index-strategy", "unsafe-best-match"]
     argv += ["--python", sys.executable, "--python-version", f"{version[0]}.{version[1]}"]
-    argv += ["--python-platform", _PLATFORM, "--target", str(folder / "target"), *wanted.flags]
-    argv += ["--requirement", str(requirements), "--constraint", str(constraints)]
+    argv += ["--python-platform", _PLATFORM, "--target", str(bench.workspace.temporary / "resolved")]
+    argv += [*wanted.flags, "--requirement", str(requirements), "--constraint", str(constraints)]
     limit = min(_LIMIT, max(bench.interrupts.remaining(), timedelta(seconds=1)))
     return run(argv, cwd=cwd, env=env, limit=limit, confined=True)
 
