@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
+from typing import TextIO
 
 import click
 
@@ -88,7 +88,7 @@ def _run(arguments: Sequence[str] | None, session: Session, console: Console) ->
     except (KeyboardInterrupt, click.Abort) as interruption:
         return _interrupted(signal_of(interruption), session, console)
     except (OutputClosedError, BrokenPipeError):
-        _discard_output()
+        _discard_output(sys.stdout)
         return ExitCode.PIPE_CLOSED
     except Exception as error:
         if session.debug:
@@ -99,8 +99,10 @@ def _run(arguments: Sequence[str] | None, session: Session, console: Console) ->
 def _interrupted(number: int, session: Session, console: Console) -> ExitCode:
     """Say what goes on without this command; the exit code is the signal's."""
     how = "Interrupted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}."
-    with suppress(OSError, OutputClosedError):  # the terminal may be what went away
+    try:
         console.notice(f"{how} {session.on_interrupt or 'Nothing was left behind.'}")
+    except (OSError, OutputClosedError):  # the terminal may be what went away
+        _discard_output(sys.stdout, sys.stderr)
     return _BY_SIGNAL.get(number, ExitCode.INTERRUPTED)
 
 
@@ -144,10 +146,11 @@ def exit_code_for(error: JanitorError) -> ExitCode:
     return ExitCode.USAGE if isinstance(error, _USAGE_ERRORS) else ExitCode.INFRASTRUCTURE
 
 
-def _discard_output() -> None:
-    """Keep Python's own flush at exit from failing on the closed pipe again."""
+def _discard_output(*streams: TextIO) -> None:
+    """Keep Python's own flush at exit from failing on the closed pipes again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    for stream in streams:
+        os.dup2(nowhere, stream.fileno())
 
 
 if __name__ == "__main__":

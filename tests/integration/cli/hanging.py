@@ -47,6 +47,7 @@ def environment_of(state: Path, port: int, **more: str) -> dict[str, str]:
         "PYTHONPATH": str(ROOT / "include"),
         "JANITOR_ENV": "local",
         "JANITOR_STACK": "external",
+        "JANITOR_ENGINE": "docker",
         "JANITOR_STATE_DIR": str(state),
         "JANITOR_DEPLOYMENT": "hanging",
         "JANITOR_DATABASE_URL": database,

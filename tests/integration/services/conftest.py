@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from janitor.cloud.provision import ensure_foundation
+from janitor.protocol.statuses import EngineChoice
 from janitor.settings import Settings, load_settings
 from tests.support.deployment import ROOT, database
 from tests.support.localcloud_server import LocalCloudServer
@@ -43,7 +44,10 @@ def services_settings(
         "JANITOR_BUCKET": "services-test",
         "JANITOR_ONLINE_TIMEOUT_SECONDS": "20",
     }
-    settings = load_settings("local", environ=values, project_root=ROOT)
+    # Its boxes have the embedded stack's engine, which settings of services elsewhere don't take.
+    settings = load_settings("local", environ=values, project_root=ROOT).model_copy(
+        update={"engine": EngineChoice.VENV}
+    )
     ensure_foundation(settings)
     return settings
 

@@ -283,10 +283,14 @@ def test_the_command_holds_nothing_of_the_spec(settings: Settings) -> None:
     with transaction(settings.writer_url) as connection:
         terms = report_terms.told(connection, watch.ledger_id)
     assert terms is not None
-    for secret in ("look at it", "does-not-exist", "janitor-reports", terms.proof_key.hex()):
+    for secret in ("look at it", "does-not-exist", "/1.json?X-Amz-Signature", terms.proof_key.hex()):
         assert secret not in text + order
-    assert set(json.loads(order)) == {"validator", "spec"}
-    for address in (each["url"] for each in json.loads(order).values()):
+    told = json.loads(order)
+    assert set(told) == {"validator", "spec", "sign_url"}
+    addresses = [told["validator"]["url"], told["spec"]["url"], told["sign_url"]]
+    assert [urlsplit(each).path.split("/")[2] for each in addresses[1:]] == ["janitor-specs", "janitor-reports"]
+    assert urlsplit(told["sign_url"]).path.endswith("/1.sign")
+    for address in addresses:
         seconds = int(parse_qs(urlsplit(address).query).get("X-Amz-Expires", ["0"])[0])
         assert 0 < seconds <= FETCH_LIFETIME.total_seconds()
 

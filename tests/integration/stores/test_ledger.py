@@ -161,8 +161,8 @@ def test_what_a_verdict_found_left_is_noted_once_it_has_ended(database: TestData
     with transaction(database.writer_url) as connection:
         for validation_id, name in zip(validations, names, strict=True):
             records.append(_intend(connection, run_id, validation_id, deployment=deployment))
-            ledger.keep_launched(connection, records[-1].ledger_id, name)
-            ledger.observe_state(connection, records[-1].ledger_id, InstanceState.RUNNING)
+            ledger.keep_launched(connection, records[-1].ledger_id, name, place=HERE)
+            ledger.observe_state(connection, records[-1].ledger_id, InstanceState.RUNNING, place=HERE)
         store.finish_run(connection, run_id, RunStatus.ERROR, left)
         assert store.note_ended_since(connection, deployment) == 0
 
@@ -176,7 +176,7 @@ def test_what_a_verdict_found_left_is_noted_once_it_has_ended(database: TestData
 
     for ended, (record, name) in enumerate(zip(records, names, strict=True), start=1):
         with transaction(database.writer_url) as connection:
-            ledger.observe_state(connection, record.ledger_id, InstanceState.TERMINATED)
+            ledger.observe_state(connection, record.ledger_id, InstanceState.TERMINATED, place=HERE)
             assert store.note_ended_since(connection, deployment) == 1
             assert store.note_ended_since(connection, deployment) == 0
         assert f"{name} (ended since, " in reason()
