@@ -95,14 +95,15 @@ def by_name(view: RunView) -> dict[str, ValidationView]:
 
 
 def eventually(look: Callable[[], Found | None], *, within: timedelta) -> Found:
-    """Look until there is something; a component that is being restarted is no answer yet."""
+    """Look until there is something; a component that is being restarted, or what doesn't hold, is no answer yet."""
     deadline = time.monotonic() + within.total_seconds()
+    last: Exception | None = None
     while True:
         try:
             found = look()
-        except (AirflowError, DatabaseError):
-            found = None
+        except (AirflowError, DatabaseError, AssertionError) as exc:
+            found, last = None, exc
         if found is not None:
             return found
-        assert time.monotonic() < deadline, f"it did not come to pass within {within}"
+        assert time.monotonic() < deadline, f"it did not come to pass within {within}; last: {last}"
         time.sleep(0.5)

@@ -93,7 +93,12 @@ def _run(arguments: Sequence[str] | None, session: Session, console: Console) ->
     except Exception as error:
         if session.debug:
             console.notice(traceback.format_exc())
-        return _explain(_cause_of(error, session), console)
+        cause = _cause_of(error, session)
+        code = _explain(cause, console)
+        if session.on_interrupt and isinstance(cause, (DatabaseError, CloudError, AirflowError)):
+            # What was begun goes on, though this command doesn't see it any more.
+            console.notice(session.on_interrupt)
+        return code
 
 
 def _interrupted(number: int, session: Session, console: Console) -> ExitCode:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,10 +42,8 @@ class Teller:
     clock: Callable[[], float] = time.monotonic
     began: float = field(init=False)
     last_word: float = field(init=False)
-    told: str | None = field(default=None, init=False)
-    """What the last word was about."""
-    times: int = field(default=0, init=False)
-    """How often that was told."""
+    told: Counter[str] = field(default_factory=Counter, init=False)
+    """How often each wait was told; waits that take turns are told more seldom all the same."""
 
     def __post_init__(self) -> None:
         self.began = self.last_word = self.clock()
@@ -59,12 +58,11 @@ class Teller:
         if wait.shown:
             return
         silent = self.clock() - self.last_word
-        again = wait.what == self.told
-        due = LATER_WORDS[min(self.times, len(LATER_WORDS)) - 1] if again else FIRST_WORD
+        times = self.told[wait.what]
+        due = LATER_WORDS[min(times, len(LATER_WORDS)) - 1] if times else FIRST_WORD
         if silent < due.total_seconds():
             return
-        self.times = self.times + 1 if again else 1
-        self.told = wait.what
+        self.told[wait.what] += 1
         self.say(self.words(wait))
         self.spoke()
 

@@ -17,6 +17,7 @@ from janitor.domain.errors import CloudError, WrongPlaceError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.reaping import ReapDecision, ReapStep, is_new
 from janitor.domain.states import ReaperAction, ReapEvidence
+from janitor.domain.waits import waiting
 from janitor.services import external_timer
 from janitor.services.external_notices import take_notices
 from janitor.services.here import here, require_here
@@ -36,6 +37,9 @@ __all__ = ["ReapError", "ReapReport", "reap_once"]
 log = LineLogger(__name__)
 
 RECHECK_PAUSE = timedelta(seconds=2)
+_WORD_WAITS = timedelta(minutes=2)
+"""How long a person's word waits for a pass that doesn't know it."""
+_WORD_POLL = timedelta(seconds=1)
 _VERIFY_FOR = timedelta(seconds=10)
 _VERIFY_POLL = timedelta(seconds=1)
 
@@ -62,10 +66,15 @@ def reap_once(
     """
     if dry_run:
         return _Pass(settings, dry_run=True).run(recheck_pause)
-    with store.pass_lock(settings.writer_url, settings.deployment) as free:
-        if not free:
+    give_up_at = time.monotonic() + (_WORD_WAITS.total_seconds() if believe_absence else 0)
+    while True:
+        with store.pass_lock(settings.writer_url, settings.deployment) as free:
+            if free:
+                return _Pass(settings, dry_run=False, believe_absence=believe_absence).run(recheck_pause)
+        if time.monotonic() >= give_up_at:
             return ReapReport(busy=True, notes=("another pass of the reaper is under way",))
-        return _Pass(settings, dry_run=False, believe_absence=believe_absence).run(recheck_pause)
+        with waiting("waiting for another pass of the reaper to end", _WORD_WAITS):
+            time.sleep(_WORD_POLL.total_seconds())
 
 
 class _Pass:

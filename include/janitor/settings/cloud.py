@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import SecretStr
 
 from janitor.settings.deployment import DeploymentSettings
-from janitor.settings.variables import Seconds, Variable, Words
+from janitor.settings.variables import Seconds, Variable, WaitSeconds, Words
 
 
 class CloudSettings(DeploymentSettings):
@@ -21,7 +21,7 @@ class CloudSettings(DeploymentSettings):
     aws_secret_access_key: Annotated[
         SecretStr | None, Variable("JANITOR_AWS_SECRET_ACCESS_KEY", ("AWS_SECRET_ACCESS_KEY",))
     ] = None
-    aws_answer_timeout: Annotated[Seconds | None, Variable("JANITOR_AWS_ANSWER_SECONDS")] = None
+    aws_answer_timeout: Annotated[WaitSeconds | None, Variable("JANITOR_AWS_ANSWER_SECONDS")] = None
     """How long one attempt of a call to AWS waits for its answer; None: 30 s, 60 s for S3, 10 s for schedules."""
     bucket: Annotated[str, Variable("JANITOR_BUCKET")]
     log_group: Annotated[str, Variable("JANITOR_LOG_GROUP")] = "/janitor-runner"

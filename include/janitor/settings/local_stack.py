@@ -20,5 +20,7 @@ class LocalStackSettings(DeploymentSettings):
     supervisor_port: Annotated[Port, Variable("JANITOR_SUPERVISOR_PORT")] = 25_567
     start_timeout: Annotated[Seconds, Variable("JANITOR_START_TIMEOUT_SECONDS")] = timedelta(seconds=240)
     """How long `up` may take until every component is healthy."""
-    needed_disk_gib: Annotated[float, Variable("JANITOR_NEEDED_DISK_GIB"), Field(ge=0)] = 3
+    needed_disk_gib: Annotated[
+        float, Variable("JANITOR_NEEDED_DISK_GIB"), Field(ge=0, le=1_000_000, allow_inf_nan=False)
+    ] = 3
     """What must be free where the stack lives: workers install their packages there."""

@@ -9,7 +9,7 @@ from pydantic import ValidationInfo, field_validator
 
 from janitor.protocol.statuses import EngineChoice
 from janitor.settings.deployment import DeploymentSettings, StackKind
-from janitor.settings.variables import Seconds, Variable
+from janitor.settings.variables import Seconds, Variable, WaitSeconds
 
 
 class ValidationSettings(DeploymentSettings):
@@ -25,7 +25,7 @@ class ValidationSettings(DeploymentSettings):
     """How long `launch` waits in its worker for a free place before it defers."""
     online_timeout: Annotated[Seconds, Variable("JANITOR_ONLINE_TIMEOUT_SECONDS")] = timedelta(seconds=300)
     """How long an instance may take from launch until SSM reaches it."""
-    sign_timeout: Annotated[Seconds, Variable("JANITOR_SIGN_TIMEOUT_SECONDS")] = timedelta(seconds=180)
+    sign_timeout: Annotated[WaitSeconds, Variable("JANITOR_SIGN_TIMEOUT_SECONDS")] = timedelta(seconds=180)
     """How long a command may take from SendCommand until its first sign of life."""
 
     @field_validator("engine")

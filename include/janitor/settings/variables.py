@@ -73,6 +73,12 @@ def _endpoint(value: str) -> str:
     return value
 
 
+def _at_least_a_second(value: timedelta) -> timedelta:
+    if value < timedelta(seconds=1):
+        raise ValueError("must be at least 1 second: nothing answers sooner")
+    return value
+
+
 def _wall_clock(value: timedelta) -> timedelta:
     if not timedelta(seconds=1) <= value <= LONGEST_WALL_CLOCK:
         raise ValueError(f"must be 1 to {LONGEST_WALL_CLOCK.total_seconds():.0f} seconds")
@@ -82,6 +88,7 @@ def _wall_clock(value: timedelta) -> timedelta:
 ModelName = Annotated[Annotated[str, AfterValidator(_model_name)] | None, BeforeValidator(_model)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint)]
 Seconds = Annotated[timedelta, BeforeValidator(seconds)]
+WaitSeconds = Annotated[Seconds, AfterValidator(_at_least_a_second)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 AgentSeconds = Annotated[Seconds, AfterValidator(_wall_clock)]
 Port = Annotated[int, Field(ge=1, le=65_535)]

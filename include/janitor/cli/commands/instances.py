@@ -12,7 +12,9 @@ from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances import instances_text
 from janitor.cli.render.json_views import as_json
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.domain.errors import DatabaseError, SettingsError
 from janitor.services.deployment import live_instances
+from janitor.services.here import require_here
 
 
 @click.command(cls=ExampleCommand, examples=("janitor instances", "janitor instances --env dev --json | jq length"))
@@ -22,8 +24,16 @@ from janitor.services.deployment import live_instances
 def instances(session: Session, as_json_text: bool) -> ExitCode:
     """List the live instances of this deployment, as EC2 shows them.
 
-    Found by tag, also those that the database doesn't know.
+    Found by tag, also those that the database doesn't know. Where the ledger's instances are all in another place
+    (account, region or cloud) than the one that is looked at, the exit code is 3.
     """
-    found = live_instances(session.settings())
-    Console().result(as_json([asdict(each) for each in found]) if as_json_text else instances_text(found))
+    settings, console = session.settings(), Console()
+    found = live_instances(settings)
+    try:
+        elsewhere = require_here(settings)
+    except (DatabaseError, SettingsError):
+        elsewhere = ()  # EC2's word is all that there is
+    for place in elsewhere:
+        console.notice(f"Other instances of this deployment are in {place}: look there, too.")
+    console.result(as_json([asdict(each) for each in found]) if as_json_text else instances_text(found))
     return ExitCode.OK

@@ -53,4 +53,7 @@ def reap(session: Session, dry_run: bool, vanished: bool, abandon_place: str | N
     console.result(as_json(asdict(report)) if as_json_text else reap_text(report))
     if problem is not None:
         raise problem
+    if report.busy and vanished:
+        console.error("That pass believes nothing of what EC2 doesn't show: say it again when it has ended.")
+        return ExitCode.INFRASTRUCTURE
     return ExitCode.INFRASTRUCTURE if report.problems or report.still_alive else ExitCode.OK

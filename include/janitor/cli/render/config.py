@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from janitor.cli.render.times import exactly
 from janitor.domain.config import RepositoryPlan, WorkersConfig
 
@@ -13,12 +15,15 @@ def config_text(source: str, config: WorkersConfig) -> str:
     counted = f"{len(plans)} {'repository' if len(plans) == 1 else 'repositories'}"
     head = f"{source}: {counted}{f' ({off} more switched off)' if off else ''}"
     limit = f"at most {config.max_concurrent_instances} at once, {exactly(config.grace)} of grace"
-    width = max(len(plan.name) for plan in plans)
-    return "\n".join([f"{head}, {limit}", *(_plan_line(plan, width) for plan in plans)])
+    bearers = Counter(name for name, _ in {(plan.name, plan.organization) for plan in plans})
+    names = [f"{plan.organization}/{plan.name}" if bearers[plan.name] > 1 else plan.name for plan in plans]
+    width = max(map(len, names))
+    lines = (_plan_line(plan, name.ljust(width)) for plan, name in zip(plans, names, strict=True))
+    return "\n".join([f"{head}, {limit}", *lines])
 
 
-def _plan_line(plan: RepositoryPlan, width: int) -> str:
+def _plan_line(plan: RepositoryPlan, name: str) -> str:
     kind = "GPU" if plan.gpu_required else "no GPU"
     types = " or ".join(plan.instance_types)
     ref = f" at {plan.ref}" if plan.ref else ""
-    return f"  {plan.name.ljust(width)}  {exactly(plan.timeout)}, {types} {plan.market.value}, {kind}, {plan.url}{ref}"
+    return f"  {name}  {exactly(plan.timeout)}, {types} {plan.market.value}, {kind}, {plan.url}{ref}"

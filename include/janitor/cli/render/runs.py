@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -90,7 +90,7 @@ def running_text(runs: Sequence[RunView], now: datetime) -> str:
 def _running_run(run: RunView, now: datetime) -> str:
     remaining = run.remaining(now)
     names = shown_names(run.validations)
-    left = "" if remaining is None else f" ({roughly(remaining)} remaining)"
+    left = "" if remaining is None else f" ({_left(remaining, roughly)})"
     lines = [
         f"Parallel Run: {run.run_id}",
         f"Started: {instant(run.started_at)}",
@@ -99,6 +99,10 @@ def _running_run(run: RunView, now: datetime) -> str:
         *(status_line(each, now, names[each.validation_id]) for each in run.validations),
     ]
     return "\n".join(lines)
+
+
+def _left(remaining: timedelta, written: Callable[[timedelta], str]) -> str:
+    return f"{written(remaining)} remaining" if remaining else "past its limit, being ended"
 
 
 def status_line(validation: ValidationView, now: datetime, name: str | None = None) -> str:
@@ -147,7 +151,7 @@ def progress_line(run: RunView, now: datetime) -> str:
     times = f"{compactly(run.duration(now))} elapsed"
     remaining = run.remaining(now)
     if remaining is not None:
-        times += f", {compactly(remaining)} remaining"
+        times += f", {_left(remaining, compactly)}"
     return f"{mark_of(run.status)} {said} ({times})"
 
 
