@@ -15,7 +15,7 @@ from tests.crash.tables import Scene, Table
 from tests.crash.waiting import await_it
 
 _ERROR = frozenset({ValidationStatus.ERROR})
-_TWO_LIVES = timedelta(seconds=150)
+_TWO_LIVES = timedelta(seconds=240)
 """A hard limit that leaves time for an instance whose sign is waited for in vain, and for its successor."""
 _MOMENT_WITHIN = timedelta(seconds=180)
 _LATE = timedelta(seconds=6)
