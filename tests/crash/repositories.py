@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import tempfile
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from bench.repositories import DOCKERFILE, SDK
 from tests.crash.cells import Cell
@@ -34,10 +37,14 @@ _WAITS_SECONDS = 600
 
 
 class Gate:
-    """The handlers of one cell go on when it is open."""
+    """The handlers of one cell go on when it is open.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    It is a file in the machine's temporary folder: handlers may be another user, who passes no folder of ours.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.gettempdir()) / f"janitor-gate-{uuid4().hex}"
+        atexit.register(self.path.unlink, missing_ok=True)
 
     def open(self) -> None:
         """Let them go on."""
@@ -50,7 +57,7 @@ def prepare(cell: Cell, folder: Path) -> tuple[Path, Gate]:
     Returns:
         The config, and the gate at which the handlers wait.
     """
-    gate = Gate(folder / "gate")
+    gate = Gate()
     workers = [_make_worker(folder, f"worker-{index}", gate) for index in range(cell.repositories)]
     market = {"default_market": cell.market} if cell.market else {}
     config = write_config(

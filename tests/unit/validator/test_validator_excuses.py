@@ -208,6 +208,13 @@ def test_the_worlds_trouble(text, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("[Errno 13] Permission denied: '/outputs/a'", "engine_limit"),
+        (f"[Errno 13] Permission denied: '{ROOT}/app/a'", None),
+        ("mkdir: cannot create directory '/outputs': Permission denied", "engine_limit"),
+        ("sh: 1: cannot create /data/x: Permission denied", "engine_limit"),
+        ("sh: 1: cannot create x: Permission denied", None),
+        ("tee: /srv/x: Permission denied", "engine_limit"),
+        ("sqlite3.OperationalError: unable to open database file", "engine_limit"),
         ("FileNotFoundError: [Errno 2] No such file or directory: '/models/a.bin'", "engine_limit"),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'settings.json'", "engine_limit"),
         (f"FileNotFoundError: [Errno 2] No such file or directory: '{ROOT}/app/settings.json'", "engine_limit"),

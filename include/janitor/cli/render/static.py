@@ -23,7 +23,7 @@ def static_text(result: StaticResult) -> str:
         check = each.check
         optional = check.status in (CheckStatus.FAIL, CheckStatus.ERROR) and not check.required
         mark = "!" if optional else _MARKS[check.status]
-        said = f": {check.reason_code}: {check.reason}" if check.reason_code else ""
+        said = f": {check.reason_code}: {one_line(check.reason or '', limit=2_000)}" if check.reason_code else ""
         lines.append(f"{mark} {check.name}{said}")
         lines += [f"    {_place(spot)}" for spot in _worth_showing(each)]
     lines += ["", _summary(result)]
@@ -74,7 +74,7 @@ def _worth_showing(each: StaticCheck) -> list[Spot]:
 def _place(spot: Spot) -> str:
     path = one_line(spot.path, limit=_LONGEST_PATH)
     where = f"{path}:{spot.line}" if spot.line else path
-    return f"{where}: {'warning: ' if spot.is_warning else ''}{spot.message}"
+    return f"{where}: {'warning: ' if spot.is_warning else ''}{one_line(spot.message)}"
 
 
 def _summary(result: StaticResult) -> str:

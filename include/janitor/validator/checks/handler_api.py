@@ -12,7 +12,7 @@ from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
 from janitor.validator.checks.api_session import Asking, Session, run_session
 from janitor.validator.engines.base import EngineError
-from janitor.validator.engines.excuses import excuse
+from janitor.validator.engines.excuses import denied_here, excuse
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 from janitor.validator.handler.api_judge import generator_was_iterated, judge_answer
 from janitor.validator.handler.raw_outputs import judge_raw_outputs, shows_returns
@@ -125,7 +125,8 @@ def _conclude(
     if verdict.outcome is Outcome.ERROR:
         return errored(verdict.code or "unknown", reason, summary, *evidence, outcome=outcome)
     text = "" if verdict.code in NOT_IN_THE_LOG else session.log.text[-_EXCUSE_CHARACTERS:]
-    trouble = excuse(text, given(bench.known.engine).place)
+    place = given(bench.known.engine).place
+    trouble = excuse(text, place) or denied_here(reason, place)
     if trouble is not None:
         return errored(trouble.code, f"{reason}; {trouble.reason}", summary, *evidence, outcome=outcome)
     return failed(verdict.code or "unknown", reason, summary, *evidence, outcome=outcome)

@@ -12,7 +12,7 @@ from janitor.validator.bench import Bench, given
 from janitor.validator.checks.handler_api import NOT_IN_THE_LOG, gpu_unused
 from janitor.validator.checks.log_limits import ONLY_THERE, asks_for_the_platform, hides_output, numbers_are_unsure
 from janitor.validator.engines.base import EngineError, HandlerRun
-from janitor.validator.engines.excuses import excuse
+from janitor.validator.engines.excuses import denied_here, excuse
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 from janitor.validator.handler.log_judge import judge_local_run
 from janitor.validator.handler.sdk_log import LOCAL_END
@@ -86,6 +86,7 @@ def _conclude(bench: Bench, handler_run: HandlerRun, job_id: str | None) -> Find
     if verdict.outcome is Outcome.ERROR:
         return errored(code, reason, log, outcome=outcome)
     text = "" if code in NOT_IN_THE_LOG else outcome.output.text[-_EXCUSE_CHARACTERS:]
-    if trouble := excuse(text, given(bench.known.engine).place):
+    place = given(bench.known.engine).place
+    if trouble := excuse(text, place) or denied_here(reason, place):
         return errored(trouble.code, f"{reason}; {trouble.reason}", log, outcome=outcome)
     return failed(code, reason, log, outcome=outcome)

@@ -44,10 +44,10 @@ def why_unasked(settings: Settings, addresses: Sequence[str]) -> tuple[str, str]
     for address in addresses:
         try:
             target = parse_target(address)
-            reach.addresses(target, seconds=max(0.1, ends_at - time.monotonic()))
             if target.scheme != "https" and target.host not in settings.private_hosts:
                 where = f"the index at {target.host} is named without https"
                 return refused, f"{where}; only a host that JANITOR_PRIVATE_HOSTS names may be asked so"
+            reach.addresses(target, seconds=max(0.1, ends_at - time.monotonic()))
             if target.host not in PACKAGE_HOSTS:
                 web.ask(address)
         except WebError as exc:

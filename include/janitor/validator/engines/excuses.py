@@ -115,6 +115,13 @@ _MISSING_FILE = re.compile(
 )
 # Of paths that lead out of the worker's own folders: a container's root may write there, and finds nobody's files.
 _NOT_OURS = re.compile(r"(?:PermissionError|FileExistsError): .{0,500}?['\"](/[^'\"\n]{1,4096})['\"]")
+# The same as shells, core utilities and other programs say it, and as an exception's text without its class has it.
+_DENIED = re.compile(
+    r"\[Errno 13\] [^\n'\"]{0,200}['\"](/[^'\"\n]{1,4096})['\"]"
+    r"|(?<![\w.@+/-])(/[\w.@+/-]{1,400})['\u2019\"]?: Permission denied"
+)
+_NO_DATABASE = re.compile(r"unable to open database file")
+"""SQLite names no path: whether it is one that a container's root may write to can't be told."""
 _ERROR = re.compile(r"(?i)error|exception")
 _ABSOLUTE = re.compile(r"(?<![\w./:~-])(?:/[\w.@+-]+)+")
 
@@ -190,16 +197,41 @@ def _rules(place: Place) -> list[tuple[re.Pattern[str], str, str]]:
     return rules
 
 
+def denied_here(text: str, place: Place) -> Trouble | None:
+    """Why a path of the machine that was refused says nothing of the worker: in a container it is the worker's own.
+
+    Good for what a worker answers, too: no other reason of this engine's is told by a path.
+    """
+    if place.is_image:
+        return None
+    if match := _NO_DATABASE.search(text):
+        said = _around(text, match)
+        return _trouble("engine_limit", f"a container's root may write where the venv engine's may not: {said}")
+    match = _DENIED.search(text)
+    path = match and (match[1] or match[2])
+    if match is None or not path or (place.root and path.startswith(place.root)):
+        return None
+    return _trouble(
+        "engine_limit", f"a container's root may write to {path}, the venv engine's not: {_around(text, match)}"
+    )
+
+
+def _not_ours(text: str, place: Place) -> Trouble | None:
+    match = _NOT_OURS.search(text)
+    if match is None or (place.root and match.group(1).startswith(place.root)):
+        return None
+    return _trouble(
+        "engine_limit", f"a container has {match.group(1)} to itself, the venv engine hasn't: {_around(text, match)}"
+    )
+
+
 def _not_the_image(text: str, place: Place) -> Trouble | None:
     if match := _MISSING_FILE.search(text):
         path = match.group(1)
         if _is_in_image(path, place):
             return _trouble("engine_limit", f"{path} is in the image, but the venv engine has no such path")
-    if (match := _NOT_OURS.search(text)) and not (place.root and match.group(1).startswith(place.root)):
-        return _trouble(
-            "engine_limit",
-            f"a container has {match.group(1)} to itself, the venv engine hasn't: {_around(text, match)}",
-        )
+    if trouble := _not_ours(text, place) or denied_here(text, place):
+        return trouble
     if match := _PORT_TAKEN.search(text):
         reason = f"another process of this instance has a port that the worker wants: {_around(text, match)}"
         return _trouble("port_in_use", reason)

@@ -49,6 +49,16 @@ def hand_over(*paths: Path) -> None:
         _child_user.hand_over(*paths)
 
 
+def hand_over_pipe(descriptor: int) -> None:
+    """Make an open pipe one of the confined processes, where they have another user.
+
+    Raises:
+        OSError: It can't be handed over.
+    """
+    if _child_user is not None:
+        os.fchown(descriptor, *_child_user.ids)
+
+
 def become_subreaper() -> bool:
     """Have orphaned descendants handed to this process instead of to init, so that none escapes by setsid.
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from janitor.validator.interrupts import Interrupted
 from janitor.validator.processes.capture import Capture, Captured
-from janitor.validator.processes.confinement import confine, owns_descendants
+from janitor.validator.processes.confinement import confine, hand_over_pipe, owns_descendants
 from janitor.validator.processes.reaper import descendants, kill_descendants
 
 TERM_GRACE = timedelta(seconds=2)
@@ -180,20 +180,28 @@ def start(
     Raises:
         ProcessStartError: The program could not be started.
     """
+    read_end, write_end = os.pipe()
     try:
+        if confined:
+            # What opens /dev/stdout anew, as shells and log handlers do, needs rights to the pipe itself.
+            hand_over_pipe(write_end)
         process = subprocess.Popen(
             list(argv),
             cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=write_end,
             stderr=subprocess.STDOUT,
             bufsize=0,
             start_new_session=True,
             preexec_fn=partial(confine, str(cwd)) if confined else None,  # noqa: PLW1509  # no other thread runs while we fork
         )
     except (OSError, ValueError, subprocess.SubprocessError) as exc:
+        os.close(read_end)
         raise ProcessStartError(f"{argv[0]}: {exc}") from exc
+    finally:
+        os.close(write_end)
+    process.stdout = os.fdopen(read_end, "rb", buffering=0)
     return Running(process, argv, sink)
 
 

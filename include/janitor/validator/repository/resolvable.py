@@ -25,7 +25,12 @@ _SPECIFIER = re.compile(r"\s*(===|~=|==|!=|<=|>=|<|>)\s*([A-Za-z0-9.*+!_-]+)\s*"
 _MARKER = re.compile(r"(?:[A-Za-z0-9_.()<>=!~,\s]|\"[A-Za-z0-9_.+*\s-]*\"|'[A-Za-z0-9_.+*\s-]*')+")
 _HASH = re.compile(r"hash[= ]((?:md5|sha1|sha224|sha256|sha384|sha512):[0-9a-fA-F]+)")
 _OPTION = re.compile(r"(--[a-z][a-z-]*|-[A-Za-z])(.*)", re.DOTALL)
-_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?\[\]@!&'()*+,;=%-]+", re.IGNORECASE)
+# A host in plain letters: what another reader would decode or fold isn't one.
+_ADDRESS = re.compile(
+    r"https?://(?:[A-Za-z0-9._~!&'()*+,;=%:-]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?"
+    r"(?:[/?][A-Za-z0-9._~:/?\[\]@!&'()*+,;=%-]*)?",
+    re.IGNORECASE | re.ASCII,
+)
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ufeff]")
 """What one reader takes for the end of a line and another for a blank."""
@@ -34,6 +39,9 @@ _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _LONGEST_LINE = 65_536
 _MOST_FILES = 30
 _MOST_LINES = 2_000
+_MOST_TOML_BYTES = 256 * 1024
+_MOST_TOML_DOTS = 100
+"""In one line: the reader's work grows with the square of a key's parts."""
 
 _SHORT = {
     **{"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-f": "--find-links", "-i": "--index-url"},
@@ -163,6 +171,8 @@ class _Reader:
 
     def requirement(self, text: str, place: str, *, is_constraint: bool) -> None:
         """Take a requirement, or refuse it."""
+        if not text.isascii():
+            raise _refused(Refusal.NOT_UNDERSTOOD, place, "there is a letter that is none of ASCII's")
         if len(text) > _LONGEST_LINE:
             raise _refused(Refusal.NOT_UNDERSTOOD, place, "it is longer than any requirement")
         head, *options = (" " + " ".join(text.split())).split(" --")
@@ -239,8 +249,9 @@ def _rebuilt(text: str, place: str) -> str:
         raise _refused(Refusal.NEEDS_BUILD, place, "a package is named by its address")
     before, has_marker, marker = text.partition(";")
     head = _HEAD.fullmatch(before.strip())
+    named = head.group(1) if head is not None else before.strip()
     looks_like_path = before.strip().startswith((".", "/", "~", "file:")) or re.search(r"[/\\]", before)
-    if looks_like_path or _ARCHIVE.search(before.strip()):
+    if looks_like_path or _ARCHIVE.search(named) or _ARCHIVE.search(before.strip()):
         raise _refused(Refusal.NEEDS_BUILD, place, "a package is named by its path")
     if head is None or (has_marker and not _MARKER.fullmatch(marker)):
         raise _refused(Refusal.NOT_UNDERSTOOD, place, "it is no name with versions")
@@ -309,6 +320,8 @@ def _project_dependencies(content: bytes, path: str) -> list[str]:
         tomllib = importlib.import_module("tomllib")
     except ImportError as exc:
         raise _refused(Refusal.NOT_UNDERSTOOD, f"{path}: ", "this Python reads no TOML") from exc
+    if len(content) > _MOST_TOML_BYTES or any(line.count(b".") > _MOST_TOML_DOTS for line in content.split(b"\n")):
+        raise _refused(Refusal.NOT_UNDERSTOOD, f"{path}: ", "it is larger, or has longer keys, than any project's")
     try:
         document: dict[str, Any] = tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as exc:
