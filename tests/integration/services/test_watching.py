@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import time
+import urllib.request
 from datetime import timedelta
 
 import pytest
@@ -112,7 +113,8 @@ repositories:
     (script,) = client.list_commands(CommandId=command_id)["Commands"][0]["Parameters"]["commands"]
     order = re.search(r'b64decode\("([^"]+)"\)', script)
     assert order is not None
-    spec = ValidationSpec.from_json(json.loads(base64.b64decode(order[1]))["spec"])
+    with urllib.request.urlopen(json.loads(base64.b64decode(order[1]))["spec"]["url"], timeout=30) as answer:
+        spec = ValidationSpec.from_json(answer.read())
     assert spec.build == BuildSpec(bake_target="cuda-12.4")
     assert spec.repository.dockerfile == "d/D"
 

@@ -240,3 +240,28 @@ def test_where_there_is_one_user_alone_the_processes_stay_its_own(artefact, tmp_
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.startswith("as the validator's user: "), done.stdout
     assert done.stdout.endswith("0 ['.', '..', 'x']\n"), done.stdout
+
+
+def test_output_that_is_opened_anew_is_the_worker_s_own(validate, make_worker):
+    """As shells, `tee` and log handlers do: the pipe is theirs to open."""
+    body = (
+        "import subprocess\n"
+        "for path in ('/dev/stdout', '/dev/stderr', '/proc/self/fd/1'):\n"
+        "    open(path, 'w').close()\n"
+        "subprocess.run('echo hello | tee /dev/stderr > /dev/stdout', shell=True, check=True)\n"
+        "return {'said': 'hello'}"
+    )
+    result = validate(make_worker(handler(body)))
+    assert result.check("handler_local").status is CheckStatus.PASS, result.output
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import subprocess\nsubprocess.run('mkdir -p /outputs/x', shell=True, check=True)\nreturn {'a': 'x'}",
+        "try:\n    open('/outputs.txt', 'w')\nexcept OSError as e:\n    return {'error': str(e)}",
+    ],
+)
+def test_a_path_that_a_container_s_root_may_write_to_is_no_fault_of_the_worker(validate, make_worker, body):
+    check = validate(make_worker(handler(body))).check("handler_local")
+    assert (check.status, check.reason_code) == (CheckStatus.ERROR, "engine_limit"), check
