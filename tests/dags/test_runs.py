@@ -35,7 +35,7 @@ def test_each_repository_gets_its_own_verdict(runs: Runs, workers: dict[str, Wor
             workers["endless"].entry(timeout_minutes=0.6),
         ],
         default_timeout_minutes=5,
-        grace_minutes=0.2,
+        grace_minutes=1.0,
     )
     run = runs.start(config)
     view = runs.finished(run)
