@@ -28,10 +28,6 @@ class Wait:
     began: float = field(default_factory=time.monotonic)
     """Of the monotonic clock: a clock that is set doesn't change how long something took."""
 
-    def lasted(self) -> timedelta:
-        """How long it has been waited for."""
-        return timedelta(seconds=time.monotonic() - self.began)
-
 
 _numbers = itertools.count()
 _lock = threading.Lock()

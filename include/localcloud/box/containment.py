@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from enum import Enum
 
 PROBE_TIMEOUT_SECONDS = 10
@@ -49,17 +50,18 @@ class Containment(Enum):
             return True
         if sys.platform != "linux":
             return False
-        try:
-            probe = subprocess.run(
-                [*self.prefix, "true"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=PROBE_TIMEOUT_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return False
-        return probe.returncode == 0
+        return works([*self.prefix, "true"])
+
+
+def works(argv: Sequence[str]) -> bool:
+    """Whether a program ends well on this machine, in time: how a way to contain boxes is tried out."""
+    try:
+        probe = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_TIMEOUT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return probe.returncode == 0
 
 
 def best_containment() -> Containment:

@@ -19,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from localcloud.box.containment import PROBE_TIMEOUT_SECONDS, Containment
+from localcloud.box.containment import Containment, works
 from localcloud.box.layout import POWER_PIPE, PROGRAMS, base_python, interpreters
 from localcloud.box.runtime import (
     Box,
@@ -73,17 +73,8 @@ def can_hide(containment: Containment) -> bool:
     if not containment.prefix:
         return False
     with tempfile.TemporaryDirectory(prefix="localcloud-") as folder:
-        try:
-            tried = subprocess.run(
-                [*containment.prefix, str(base_python()), "-I", "-S", str(ENCLOSE), f"--hide={folder}", "--only-try"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=PROBE_TIMEOUT_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return False
-    return tried.returncode == 0
+        script = [str(base_python()), "-I", "-S", str(ENCLOSE), f"--hide={folder}", "--only-try"]
+        return works([*containment.prefix, *script])
 
 
 class ProcessBox:

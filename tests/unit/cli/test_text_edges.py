@@ -100,6 +100,7 @@ NOT_RENDERED = {
     "annotations.annotation_lines": "it has an edge of its own, below",
     "config.config_text": "a configuration's fields are checked by patterns: no such text gets through",
     "names.shown_names": "its names stand in the answers of other renderers, which are tried with them",
+    "names.told_apart": "as with shown_names",
 }
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
+from janitor.cli.render.names import told_apart
 from janitor.cli.render.times import exactly
 from janitor.domain.config import RepositoryPlan, WorkersConfig
 
@@ -15,8 +14,7 @@ def config_text(source: str, config: WorkersConfig) -> str:
     counted = f"{len(plans)} {'repository' if len(plans) == 1 else 'repositories'}"
     head = f"{source}: {counted}{f' ({off} more switched off)' if off else ''}"
     limit = f"at most {config.max_concurrent_instances} at once, {exactly(config.grace)} of grace"
-    bearers = Counter(name for name, _ in {(plan.name, plan.organization) for plan in plans})
-    names = [f"{plan.organization}/{plan.name}" if bearers[plan.name] > 1 else plan.name for plan in plans]
+    names = told_apart([(plan.name, plan.organization) for plan in plans])
     width = max(map(len, names))
     lines = (_plan_line(plan, name.ljust(width)) for plan, name in zip(plans, names, strict=True))
     return "\n".join([f"{head}, {limit}", *lines])
