@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from janitor.settings import Settings
+from janitor.stack import stack
+from tests.integration.stack.waiting import wait_until
 from tests.support.stack import running_stack
 
 # A space, a comma and a colon each mean something in one of the configuration files.
@@ -50,8 +52,20 @@ def nap():
     sleep()
 
 
+@dag(dag_id=load_settings().airflow_dag_id, schedule=None)
+def product():
+    """Stand for the product's own DAG: a stack is healthy where Airflow knows it."""
+
+    @task
+    def nothing():
+        pass
+
+    nothing()
+
+
 note()
 nap()
+product()
 '''
 
 
@@ -86,4 +100,5 @@ def overrides(dags_folder: Path, examples_folder: Path, tmp_path_factory: pytest
 def settings(tmp_path_factory: pytest.TempPathFactory, overrides: dict[str, str]) -> Iterator[Settings]:
     """Settings of a stack that runs. A test that breaks it brings it up again."""
     with running_stack(tmp_path_factory.mktemp("stack") / AWKWARD_FOLDER, overrides) as running:
+        wait_until("the DAGs are parsed", lambda: stack.status(running).running)
         yield running
