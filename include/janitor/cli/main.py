@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TextIO
 
 import click
@@ -18,7 +19,7 @@ from janitor.cli.console import Console, OutputClosedError, accept_any_text
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import COMMANDS, LazyGroup
 from janitor.cli.session import Session, shared_options
-from janitor.cli.signals import ending_signals_raise, signal_of
+from janitor.cli.signals import ending_signal_of, ending_signals_raise
 from janitor.cli.teller import no_silence
 from janitor.domain.errors import (
     AirflowError,
@@ -86,10 +87,11 @@ def _run(arguments: Sequence[str] | None, session: Session, console: Console) ->
             sys.stdout.flush()
         return int(status) if isinstance(status, int) else ExitCode.OK
     except (KeyboardInterrupt, click.Abort) as interruption:
-        return _interrupted(signal_of(interruption), session, console)
-    except (OutputClosedError, BrokenPipeError):
-        _discard_output(sys.stdout)
-        return ExitCode.PIPE_CLOSED
+        return _interrupted(ending_signal_of(interruption) or signal.SIGINT, session, console)
+    except (OutputClosedError, BrokenPipeError) as closed:
+        # A terminal that goes away sends its signal, too, and either may be noticed first.
+        number = ending_signal_of(closed)
+        return ExitCode.PIPE_CLOSED if number is None else _interrupted(number, session, console)
     except Exception as error:
         if session.debug:
             console.notice(traceback.format_exc())
@@ -99,15 +101,15 @@ def _run(arguments: Sequence[str] | None, session: Session, console: Console) ->
             # What was begun goes on, though this command doesn't see it any more.
             console.notice(session.on_interrupt)
         return code
+    finally:
+        _discard_where_closed(sys.stdout, sys.stderr)
 
 
 def _interrupted(number: int, session: Session, console: Console) -> ExitCode:
     """Say what goes on without this command; the exit code is the signal's."""
     how = "Interrupted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}."
-    try:
+    with suppress(OSError, OutputClosedError):  # the terminal may be what went away
         console.notice(f"{how} {session.on_interrupt or 'Nothing was left behind.'}")
-    except (OSError, OutputClosedError):  # the terminal may be what went away
-        _discard_output(sys.stdout, sys.stderr)
     return _BY_SIGNAL.get(number, ExitCode.INTERRUPTED)
 
 
@@ -151,11 +153,15 @@ def exit_code_for(error: JanitorError) -> ExitCode:
     return ExitCode.USAGE if isinstance(error, _USAGE_ERRORS) else ExitCode.INFRASTRUCTURE
 
 
-def _discard_output(*streams: TextIO) -> None:
-    """Keep Python's own flush at exit from failing on the closed pipes again."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _discard_where_closed(*streams: TextIO) -> None:
+    """Keep Python's own flush at exit from failing on the closed pipes again, which it turns into its status 120."""
     for stream in streams:
-        os.dup2(nowhere, stream.fileno())
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 if __name__ == "__main__":

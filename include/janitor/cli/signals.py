@@ -40,15 +40,15 @@ def ending_signals_raise() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def signal_of(error: BaseException | None) -> int:
-    """The signal behind an interruption, whatever it was wrapped into; SIGINT where there was none of ours."""
+def ending_signal_of(error: BaseException | None) -> int | None:
+    """The signal behind an error, whatever it was wrapped into; None where it was none of ours."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, EndedBySignal):
             return error.number
         seen.add(id(error))
         error = error.__cause__ or error.__context__
-    return signal.SIGINT
+    return None
 
 
 def _raise(number: int, _: FrameType | None) -> None:

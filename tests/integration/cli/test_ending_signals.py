@@ -100,3 +100,14 @@ def test_what_nohup_ignores_stays_ignored(settings: Settings, database: TestData
         _, err = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == ExitCode.TERMINATED
     assert str(run_id) in err
+
+
+def test_a_terminal_that_is_gone_is_no_reason_to_fail(
+    settings: Settings, database: TestDatabase, tmp_path: Path
+) -> None:
+    with following(settings, database, tmp_path) as (process, _):
+        assert process.stderr is not None
+        process.stderr.close()
+        process.stderr = None
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(WAIT_SECONDS) == ExitCode.HUNG_UP
