@@ -54,7 +54,7 @@ def _cells() -> Iterator[Cell]:
 def _strike(scene: Scene) -> None:
     blow = scene.cell.blow
     assert isinstance(blow, Elsewhere)
-    scene.failures += look_elsewhere(scene.stand, blow, scene.folder)
+    scene.failures.extend(look_elsewhere(scene.stand, blow, scene.folder))
 
 
 def look_elsewhere(stand: Stand, blow: Elsewhere, folder: Path) -> list[str]:
@@ -101,6 +101,7 @@ def _variables(stand: Stand, blow: Elsewhere, folder: Path, undo: ExitStack) -> 
     return {
         **settings.inherited,
         "JANITOR_STACK": "external",
+        "JANITOR_ENGINE": "docker",
         "JANITOR_DEPLOYMENT": settings.deployment,
         "JANITOR_DATABASE_URL": settings.writer_url,
         "JANITOR_READER_DATABASE_URL": settings.reader_url,

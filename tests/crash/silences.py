@@ -57,8 +57,8 @@ def _strike(scene: Scene) -> None:
     elif blow is Silence.FULL_DISK:
         _await_state(scene, "running")
         with _full_disk(stand.cloud_pid()):
-            before = stand.calls_of("ssm:SendCommand") or 0
-            _await("two refused commands", lambda: (stand.calls_of("ssm:SendCommand") or 0) >= before + _REFUSED_TWICE)
+            before = _attempts(scene)
+            _await("two refused attempts", lambda: _attempts(scene) >= before + _REFUSED_TWICE)
     elif blow is Silence.SIGN_REFUSED:
         stand.set_faults({"api": "PutObject", "path": "*.sign", "code": "AccessDenied"})
         _await_due(scene)
@@ -97,6 +97,11 @@ def _full_disk(pid: int) -> Iterator[None]:
         yield
     finally:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
+def _attempts(scene: Scene) -> int:
+    """How often Janitor tried to hand out work: the spec's object first, then the command that fetches it."""
+    return sum(scene.stand.calls_of(call) or 0 for call in ("s3:PutObject", "ssm:SendCommand"))
 
 
 def _await(what: str, look: Callable[[], bool]) -> None:

@@ -72,9 +72,20 @@ def reap_once(
             if free:
                 return _Pass(settings, dry_run=False, believe_absence=believe_absence).run(recheck_pause)
         if time.monotonic() >= give_up_at:
+            _require_here_at_least(settings)
             return ReapReport(busy=True, notes=("another pass of the reaper is under way",))
         with waiting("waiting for another pass of the reaper to end", _WORD_WAITS):
             time.sleep(_WORD_POLL.total_seconds())
+
+
+def _require_here_at_least(settings: Settings) -> None:
+    """Who looks elsewhere is told so even while another pass, in the right place perhaps, is under way."""
+    try:
+        require_here(settings)
+    except WrongPlaceError:
+        raise
+    except CloudError as exc:
+        log.warning("place: %s", exc)
 
 
 class _Pass:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from janitor.cloud import instances as ec2
 from janitor.cloud import schedules
 from janitor.cloud.killers import ensure_killers
 from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import WrongPlaceError
 from janitor.domain.identity import (
     TAG_DEPLOYMENT,
     TAG_EXPIRES,
@@ -300,8 +302,9 @@ def test_an_outage_is_said_and_the_next_pass_goes_on(quick: Settings, faults: Ca
     assert reap(quick).terminated == (instance_id,)
 
 
-def test_of_two_passes_at_once_one_returns(quick: Settings) -> None:
-    _, instance_id = launched(quick)
+@contextmanager
+def another_pass(quick: Settings) -> Iterator[None]:
+    """One is under way for as long as the block lasts."""
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -314,12 +317,25 @@ def test_of_two_passes_at_once_one_returns(quick: Settings) -> None:
     holder.start()
     try:
         assert held.wait(30)
-        assert reap(quick).busy
+        yield
     finally:
         release.set()
         holder.join()
+
+
+def test_of_two_passes_at_once_one_returns(quick: Settings) -> None:
+    _, instance_id = launched(quick)
+    with another_pass(quick):
+        assert reap(quick).busy
     report = reap(quick)
     assert (report.busy, report.looked_at) == (False, 1)
+    assert not gone(quick, instance_id)
+
+
+def test_who_looks_elsewhere_is_told_so_during_another_pass(quick: Settings) -> None:
+    _, instance_id = launched(quick)
+    with another_pass(quick), pytest.raises(WrongPlaceError, match="nothing was changed"):
+        reap(quick.model_copy(update={"region": "eu-west-1"}))
     assert not gone(quick, instance_id)
 
 
