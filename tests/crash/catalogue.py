@@ -13,7 +13,7 @@ _ERROR = frozenset({ValidationStatus.ERROR})
 _TIMED_OUT = frozenset({ValidationStatus.TIMED_OUT})
 _SHORT = timedelta(seconds=25)
 """For cells whose instances live until something ends them."""
-_FOR_LIMIT = timedelta(seconds=35)
+_FOR_LIMIT = timedelta(seconds=45)
 
 _COMPONENTS = tuple(component for component in Component if component is not Component.FOR_GOOD)
 _ALL = tuple(Edge)

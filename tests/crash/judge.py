@@ -19,8 +19,8 @@ SHUTDOWN = timedelta(seconds=5)
 """What EC2 itself may take to end an instance, and the observer to see it."""
 _FINAL = ("success", "failed", "error", "timed_out", "incomplete", "cancelled")
 _CLOSED = ("terminated", "not_launched")
-_OF_AN_OUTAGE = ("interrupted", "instance_lost", "no_sign_of_life")
-"""Reasons that say that nobody was there, and nothing of the repository."""
+_OF_AN_OUTAGE = ("interrupted", "instance_lost", "no_sign_of_life", "began_late")
+"""Reasons that say that nobody was there, or not in time, and nothing of the repository."""
 _SURE_OF_TIME = timedelta(seconds=1)
 """S3 keeps seconds."""
 

@@ -121,7 +121,7 @@ def test_an_outage_that_outlived_the_limit_may_end_without_a_verdict_on_the_repo
     never = Outage(struck, None)
     too_late = Outage(struck, DEADLINE - NOTICED_WITHIN)
     for outage in (never, too_late):
-        for reason in ("interrupted", "instance_lost", "no_sign_of_life"):
+        for reason in ("interrupted", "instance_lost", "no_sign_of_life", "began_late"):
             assert list(verdict_missing(CELL, _of_an_outage(reason), outage)) == []
         # The outage makes nothing of the repository's.
         assert list(verdict_missing(CELL, _of_an_outage("handler_raised", status="failed"), outage))

@@ -32,7 +32,7 @@ def test_each_repository_gets_its_own_verdict(runs: Runs, workers: dict[str, Wor
             workers["healthy"].entry(),
             workers["failing"].entry(),
             workers["crashing"].entry(),
-            workers["endless"].entry(timeout_minutes=0.6),
+            workers["endless"].entry(timeout_minutes=0.9),
         ],
         default_timeout_minutes=5,
         grace_minutes=1.0,
@@ -160,7 +160,7 @@ def test_a_launch_that_waits_for_a_place_holds_no_worker(
 ) -> None:
     endless = write_config(
         tmp_path / "endless.yaml",
-        [workers["endless"].entry(timeout_minutes=0.7)],
+        [workers["endless"].entry(timeout_minutes=0.9)],
         max_concurrent_instances=1,
         grace_minutes=0.05,
     )

@@ -2,12 +2,14 @@
 
 Invariant: only a report that belongs to this validation, is whole and says success of a commit makes a success, and
 only if it proves that the validator wrote it. Where its instance was told no key, as before there were any, an exit
-code 0 has to vouch for it. Everything that is not the repository's doing is an error or a timeout.
+code 0 has to vouch for it. Everything that is not the repository's doing is an error; a timeout is the word on a
+repository that had its time and was not done.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 from janitor.domain.binding import Ordered, mismatch
@@ -34,6 +36,26 @@ _EXIT_KILLED = 137
 _EXIT_SUCCESS, _EXIT_NOT_SUCCESSFUL, _EXIT_BAD_SPEC, _EXIT_UNDELIVERED = 0, 1, 2, 3
 
 
+_OWN_SHARE = 0.5
+"""The part of its limit that a repository must have had for itself before its timeout is its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkTime:
+    """How much of the hard limit was left when work on the repository began.
+
+    The limit runs from the first launch: the boot, a lost first instance and an outage of the control plane are in it.
+    """
+
+    left: timedelta
+    limit: timedelta
+
+    @property
+    def is_too_little(self) -> bool:
+        """Whether not being done by the limit says nothing of the repository."""
+        return self.left < _OWN_SHARE * self.limit
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All that `record` could find out about a validation.
@@ -51,6 +73,7 @@ class Evidence:
         proven: Whether what lies in storage carries the proof that only the validator can make; None where nothing
             lies there, or where its instance was told no key.
         ordered: What the validator was asked, for a report that is proven.
+        work_time: None where it isn't known when its work began.
     """
 
     validation_id: UUID
@@ -65,6 +88,7 @@ class Evidence:
     showed_life: bool = False
     proven: bool | None = None
     ordered: Ordered | None = None
+    work_time: WorkTime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +105,19 @@ class Conclusion:
 
 def conclude(evidence: Evidence) -> Conclusion:
     """Decide the final status of a validation."""
+    conclusion = _conclude(evidence)
+    time = evidence.work_time
+    if conclusion.status is not ValidationStatus.TIMED_OUT or time is None or not time.is_too_little:
+        return conclusion
+    left, limit = (max(round(each.total_seconds()), 0) for each in (time.left, time.limit))
+    summary = (
+        f"its work began {left} s before the end of its hard limit of {limit} s: a boot, a lost instance or an outage"
+        ' took the rest; see runbook "Began too late"'
+    )
+    return replace(_error("began_late", summary, conclusion.report), timeout_enforced=conclusion.timeout_enforced)
+
+
+def _conclude(evidence: Evidence) -> Conclusion:
     report = evidence.report
     if evidence.proven is False:
         what = "what lies in storage as its report was not written by the validator that was sent"

@@ -13,7 +13,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.binding import Ordered
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import report_key_for
-from janitor.domain.outcome import Conclusion, Evidence, conclude
+from janitor.domain.outcome import Conclusion, Evidence, WorkTime, conclude
 from janitor.domain.states import RunStatus
 from janitor.domain.watching import CommandStatus, Decision
 from janitor.protocol.proof import is_proven
@@ -135,7 +135,20 @@ def _evidence(
         run_cancelled=validation.run_status is RunStatus.CANCELLED,
         showed_life=stored is not None or _showed_life(settings, validation, instance),
         proven=stored.proven if stored else None,
+        work_time=_work_time(validation, instance, stored.report if stored else None),
     )
+
+
+def _work_time(validation: ValidationRecord, instance: InstanceRecord | None, report: Report | None) -> WorkTime | None:
+    """Counted from the earliest of what says when its work began: each may have been seen late, none too soon."""
+    if instance is None:
+        return None
+    began = [
+        at
+        for at in (instance.command_started_at, instance.first_sign_at, report.started_at if report else None)
+        if at is not None
+    ]
+    return WorkTime(left=instance.deadline_at - min(began), limit=validation.timeout) if began else None
 
 
 def _showed_life(settings: Settings, validation: ValidationRecord, instance: InstanceRecord | None) -> bool:

@@ -23,6 +23,7 @@ from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
+from janitor.stores.validations import get_validation
 from tests.integration.services.test_launching import launch
 from tests.integration.services.test_replacing import SPOT_FIRST, replace, rows_of
 from tests.integration.services.test_watching import wait_for_command, wait_for_outcome
@@ -208,33 +209,39 @@ def test_the_shared_poller_ends_the_wait_for_a_silent_one(impatient: Settings, c
     assert decision.outcome is WatchOutcome.NO_SIGN_OF_LIFE
 
 
-def _end_its_time(settings: Settings, validation_id: UUID) -> None:
-    """The hard limit and the grace pass."""
+def _end_its_time(settings: Settings, validation_id: UUID, worked_for: timedelta) -> None:
+    """The hard limit and the grace pass; its work began so long before the limit."""
     with transaction(settings.writer_url) as connection:
         connection.execute(
-            "update instances set deadline_at = now() - interval '1 hour' where validation_id = %s", (validation_id,)
+            "update instances set deadline_at = now() - interval '1 hour',"
+            " command_started_at = now() - interval '1 hour' - %s where validation_id = %s",
+            (worked_for, validation_id),
         )
 
 
 @pytest.mark.parametrize(
-    ("faults", "status", "reason"),
+    ("faults", "share", "status", "reason"),
     [
-        ([{"fault": "no-start"}], ValidationStatus.ERROR, "no_sign_of_life"),
+        ([{"fault": "no-start"}], 1, ValidationStatus.ERROR, "no_sign_of_life"),
         # It lived, though nobody had looked until now.
-        ([NO_VALIDATOR], ValidationStatus.TIMED_OUT, "deadline"),
+        ([NO_VALIDATOR], 0.6, ValidationStatus.TIMED_OUT, "deadline"),
+        # Its boot, an instance before it or an outage took the time.
+        ([NO_VALIDATOR], 0.4, ValidationStatus.ERROR, "began_late"),
     ],
 )
-def test_at_the_limit_it_is_looked_a_last_time_whether_it_ever_lived(
-    settings: Settings, cloud: LocalCloudServer, faults: list[dict], status: ValidationStatus, reason: str
+def test_at_the_limit_it_is_looked_a_last_time_whether_it_ever_lived_and_had_its_time(
+    settings: Settings, cloud: LocalCloudServer, faults: list[dict], share: float, status: ValidationStatus, reason: str
 ) -> None:
     cloud.set_faults(*faults)
     first, watch = start(settings)
     sign = watch.watched.sign
     assert sign is not None
-    if status is ValidationStatus.TIMED_OUT:
+    if faults == [NO_VALIDATOR]:
         eventually("a sign", lambda: look_at_fleet(settings, [watch.watched]).life[watch.watched.instance_id])
         assert latest(settings, first).first_sign_at is None
-    _end_its_time(settings, first)
+    with transaction(settings.writer_url) as connection:
+        limit = get_validation(connection, first).timeout
+    _end_its_time(settings, first, share * limit)
     cloud.set_faults(*faults, {"api": "ListObjectsV2", "code": "AccessDenied"})
     assert wait_for_outcome(Watch(settings, first)) is WatchOutcome.TIME_UP
     cloud.set_faults(*faults)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.domain.outcome import Evidence, conclude, termination_reason_for
+from janitor.domain.outcome import Evidence, WorkTime, conclude, termination_reason_for
 from janitor.domain.replacing import is_worth_another_host
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import CommandStatus, WatchOutcome
@@ -164,6 +164,26 @@ def test_a_partial_report_of_a_timeout_is_kept() -> None:
     assert conclusion.status is ValidationStatus.TIMED_OUT
     assert conclusion.timeout_enforced
     assert conclusion.report is partial
+
+
+@pytest.mark.parametrize(
+    ("left", "status"), [(29, ValidationStatus.ERROR), (-5, ValidationStatus.ERROR), (30, ValidationStatus.TIMED_OUT)]
+)
+def test_who_had_less_than_half_of_the_limit_is_not_shown_to_be_slow(left: int, status: ValidationStatus) -> None:
+    time = WorkTime(left=timedelta(seconds=left), limit=timedelta(minutes=1))
+    partial = report(ReportStatus.TIMED_OUT, partial=True)
+    for evidence in (
+        replace(FINISHED, report=partial, exit_code=1),
+        replace(NO_REPORT, outcome=WatchOutcome.TIME_UP, exit_code=None, showed_life=True),
+    ):
+        conclusion = conclude(replace(evidence, work_time=time))
+        assert (conclusion.status, conclusion.timeout_enforced) == (status, True)
+        assert conclusion.report is evidence.report
+        assert (conclusion.reason_code == "began_late") is (status is ValidationStatus.ERROR)
+    # What was found in the time that it had stands.
+    failed = replace(FINISHED, report=report(ReportStatus.FAILED), exit_code=1, work_time=time)
+    assert conclude(failed).status is ValidationStatus.FAILED
+    assert conclude(replace(FINISHED, work_time=time)).status is ValidationStatus.SUCCESS
 
 
 def test_what_a_person_stopped_is_cancelled_unless_it_had_ended() -> None:
