@@ -8,6 +8,7 @@ Invariant: what hides a secret from a pattern (controls, zero width characters) 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import shlex
@@ -130,7 +131,7 @@ class Redactor:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """A secret as it stands in a log, line by line, in JSON, in Python's repr, in a URL, in a shell, in base64."""
+    """A secret as it stands in a log, line by line, in JSON, Python's repr, a URL, a shell, HTML, hex and base64."""
     for part in (text, *text.splitlines()):
         bare = part.strip()
         yield bare
@@ -145,7 +146,28 @@ def _forms(text: str) -> Iterator[str]:
         yield bare.replace("'", "'\"'\"'")
         yield bare.replace("'", "'\\''")
         yield re.sub(r'([\\"$`])', r"\\\1", bare)
-    # The last two characters of base64 hang on what follows.
-    encoded = base64.b64encode(text.encode(errors="replace")).decode().rstrip("=")
-    yield encoded
-    yield encoded.replace("+", "-").replace("/", "_")
+        yield html.escape(bare)
+        yield html.escape(bare, quote=False)
+        yield ascii(bare)[1:-1]
+        yield repr(bare.encode(errors="replace"))[2:-1]
+        yield from (_lower_escapes(quote(bare, safe=safe, errors="replace")) for safe in ("/", ""))
+    encoded = text.encode(errors="replace")
+    yield encoded.hex()
+    yield encoded.hex().upper()
+    yield from _in_base64(encoded)
+
+
+def _lower_escapes(quoted: str) -> str:
+    """`%2f` for `%2F`, as some libraries write it."""
+    return re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """As it stands in the base64 of whatever it is a part of, `user:secret` above all: it can begin in three ways."""
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + secret).decode().rstrip("=")
+        # The first and the last character hang on what stands beside it.
+        first = -(-before * 4 // 3)
+        last = (before + len(secret)) * 4 // 3
+        yield text[first:last]
+        yield text[first:last].replace("+", "-").replace("/", "_")

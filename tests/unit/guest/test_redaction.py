@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import shlex
 import time
@@ -255,6 +256,14 @@ def test_value_is_known_in_every_form_that_a_log_writes():
         quote_plus(value),
         base64.b64encode(value.encode()).decode(),
         base64.urlsafe_b64encode(value.encode()).decode(),
+        base64.b64encode(f"u:{value}".encode()).decode(),
+        base64.b64encode(f"us:{value}@b".encode()).decode(),
+        base64.urlsafe_b64encode(f"usr:{value}".encode()).decode(),
+        value.encode().hex(),
+        ascii(value)[1:-1],
+        repr(value.encode())[2:-1],
+        html.escape(value),
+        quote(value, safe="").lower(),
         "p\u200bä$s'w\"o/r d+%",
     ):
         assert MASK in redactor.clean(text), text
