@@ -8,7 +8,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from localcloud import fault_command
+from localcloud.faults import command as fault_command
 from localcloud.settings import ContainmentChoice, Settings, prepare_own_environment
 
 EXIT_TROUBLE = 3
@@ -41,8 +41,8 @@ def run_server(options: argparse.Namespace) -> int:
         prune_interval=timedelta(seconds=options.prune_interval),
     )
     # moto reads its settings when it is imported, so that comes after they are set.
-    from localcloud.key_file import KeyFileError  # noqa: PLC0415
     from localcloud.moto_pin import MotoMismatchError  # noqa: PLC0415
+    from localcloud.requests.key_file import KeyFileError  # noqa: PLC0415
     from localcloud.server import serve  # noqa: PLC0415
 
     try:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud.box.containment import Containment
-from localcloud.definitions_disk import Definitions, DefinitionsDisk
-from localcloud.internal_api import InternalApi
-from localcloud.lambda_process import Outcome
+from localcloud.events.definitions_disk import Definitions, DefinitionsDisk
+from localcloud.events.internal_api import InternalApi
+from localcloud.lambda_.process import Outcome
+from localcloud.requests.sigv4 import Key
 from localcloud.settings import ACCOUNT_ID, function_environment
-from localcloud.sigv4 import Key
 
 if TYPE_CHECKING:  # it loads moto's EventBridge
-    from localcloud.events_bus import EventBus
+    from localcloud.events.bus import EventBus
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +112,8 @@ class ManagedServices:
     def _install_scheduler(self) -> Definitions:
         from moto.scheduler.models import scheduler_backends  # noqa: PLC0415
 
-        from localcloud import scheduler_api  # noqa: PLC0415
-        from localcloud.scheduler import ScheduleRunner  # noqa: PLC0415
+        from localcloud.events import scheduler_api  # noqa: PLC0415
+        from localcloud.events.scheduler import ScheduleRunner  # noqa: PLC0415
 
         scheduler_api.install()
         self._ticks.append(ScheduleRunner(self.api, lambda: self.keep("scheduler")).tick)
@@ -122,8 +122,8 @@ class ManagedServices:
     def _install_lambda(self) -> Definitions:
         from moto.awslambda.models import lambda_backends  # noqa: PLC0415
 
-        from localcloud import lambda_api  # noqa: PLC0415
-        from localcloud.lambda_process import FunctionProcesses  # noqa: PLC0415
+        from localcloud.lambda_ import api as lambda_api  # noqa: PLC0415
+        from localcloud.lambda_.process import FunctionProcesses  # noqa: PLC0415
 
         environment = function_environment(self._endpoint_url, self._key.access_key_id, self._key.secret_access_key)
         processes = FunctionProcesses(self._home / "functions", environment, self._containment)
@@ -132,14 +132,14 @@ class ManagedServices:
 
     def _measure(self, region: str, function: str, outcome: Outcome) -> None:
         self.prepare("monitoring")
-        from localcloud.alarms import put_function_metrics  # noqa: PLC0415
+        from localcloud.events.alarms import put_function_metrics  # noqa: PLC0415
 
         put_function_metrics(region, function, failed=outcome.error is not None, duration=outcome.duration)
 
     def _install_events(self) -> Definitions:
         from moto.events.models import events_backends  # noqa: PLC0415
 
-        from localcloud import events_bus  # noqa: PLC0415
+        from localcloud.events import bus as events_bus  # noqa: PLC0415
 
         self._bus = events_bus.EventBus(self.api)
         events_bus.install(self._bus)
@@ -156,7 +156,7 @@ class ManagedServices:
     def _install_alarms(self) -> Definitions:
         from moto.cloudwatch.models import cloudwatch_backends  # noqa: PLC0415
 
-        from localcloud import alarms  # noqa: PLC0415
+        from localcloud.events import alarms  # noqa: PLC0415
 
         watch = alarms.AlarmWatch(self.api, self.announce, lambda: self.keep("monitoring"))
         alarms.install(watch)
@@ -166,7 +166,7 @@ class ManagedServices:
     def _install_sns(self) -> Definitions:
         from moto.sns.models import sns_backends  # noqa: PLC0415
 
-        from localcloud import sns_api  # noqa: PLC0415
+        from localcloud.events import sns_api  # noqa: PLC0415
 
         sns_api.install(self.api)
         return _definitions(sns_backends, sns_api)

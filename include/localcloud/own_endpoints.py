@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from localcloud.aws_errors import StartResponse
-from localcloud.fault_names import summaries
-from localcloud.fault_rules import DEFAULT_WARNING
-from localcloud.faults import FaultBook, FaultError
+from localcloud.faults.in_force import FaultBook, FaultError
+from localcloud.faults.names import summaries
+from localcloud.faults.rules import DEFAULT_WARNING
 
 OWN_PATH = "/_localcloud/"
 HEALTH_PATH = "/_localcloud/health"

@@ -21,29 +21,26 @@ from moto.ec2.models.instances import Instance
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from localcloud import (
-    ec2_describe,
-    ec2_instances,
-    ec2_launch,
-    ec2_spot,
-    identity,
-    key_file,
-    logs_disk,
-    moto_memory,
-    s3_disk,
-    ssm_api,
-)
+from localcloud import moto_memory
 from localcloud.box.containment import Containment, best_containment
 from localcloud.box.process import ProcessRuntime, Sight, can_hide
-from localcloud.dispatch import Application
-from localcloud.earlier_instances import EarlierInstances
-from localcloud.faults import FaultBook
-from localcloud.guard import Guard
-from localcloud.internal_api import InternalApi
+from localcloud.ec2 import describe as ec2_describe
+from localcloud.ec2 import instances as ec2_instances
+from localcloud.ec2 import launch as ec2_launch
+from localcloud.ec2 import spot as ec2_spot
+from localcloud.ec2.earlier_instances import EarlierInstances
+from localcloud.events.internal_api import InternalApi
+from localcloud.faults.in_force import FaultBook
+from localcloud.logs import disk as logs_disk
 from localcloud.managed_services import ManagedServices
 from localcloud.moto_pin import check_version
 from localcloud.own_endpoints import OwnEndpoints
+from localcloud.requests import identity, key_file
+from localcloud.requests.dispatch import Application
+from localcloud.requests.guard import Guard
+from localcloud.s3 import disk as s3_disk
 from localcloud.settings import ACCOUNT_ID, ContainmentChoice, Settings
+from localcloud.ssm import api as ssm_api
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from localcloud.sigv4 import Claim, Key, signing_key
+from localcloud.requests.sigv4 import Claim, Key, signing_key
 from tests.support.cloud import Cloud, eventually
 from tests.support.localcloud_server import LocalCloudServer
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from localcloud.alarm_evaluation import AlarmRule, AlarmState, Missing, Sample, evaluate, statistic_of
+from localcloud.events.alarm_evaluation import AlarmRule, AlarmState, Missing, Sample, evaluate, statistic_of
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=timezone.utc)
 OK, ALARM, NO_DATA = AlarmState.OK, AlarmState.ALARM, AlarmState.NO_DATA

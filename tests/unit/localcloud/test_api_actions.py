@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.api_actions import action_of, rest_action
+from localcloud.requests.api_actions import action_of, rest_action
 
 
 def environ(path: str = "/", method: str = "POST", body: bytes = b"", **headers: str) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from localcloud.fault_names import NAMED_FAULTS
-from localcloud.fault_rules import Lagging, LaunchAsk
-from localcloud.faults import FaultBook, FaultError
+from localcloud.faults.in_force import FaultBook, FaultError
+from localcloud.faults.names import NAMED_FAULTS
+from localcloud.faults.rules import Lagging, LaunchAsk
 
 
 def book(*rules: dict) -> FaultBook:

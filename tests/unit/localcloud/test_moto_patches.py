@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from localcloud import moto_pin
-from localcloud.ec2_describe import _pattern
-from localcloud.ssm_output import BATCH_BYTES, EVENT_OVERHEAD_BYTES, batches
-from localcloud.ssm_request import CommandRequest, SsmError
+from localcloud.ec2.describe import _pattern
+from localcloud.ssm.output import BATCH_BYTES, EVENT_OVERHEAD_BYTES, batches
+from localcloud.ssm.request import CommandRequest, SsmError
 
 
 def test_installed_moto_is_the_supported_one() -> None:

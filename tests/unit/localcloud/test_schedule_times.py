@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from localcloud.schedule_times import ExpressionError, parse
+from localcloud.events.schedule_times import ExpressionError, parse
 
 
 def utc(text: str) -> datetime:

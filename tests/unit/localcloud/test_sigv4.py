@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localcloud.sigv4 import (
+from localcloud.requests.sigv4 import (
     UNSIGNED_PAYLOAD,
     Key,
     Refusal,

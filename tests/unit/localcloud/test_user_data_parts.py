@@ -7,7 +7,7 @@ from email.mime.text import MIMEText
 
 import pytest
 
-from localcloud.user_data import read
+from localcloud.ec2.user_data import read
 
 
 def test_script_and_boothook() -> None:

@@ -1,0 +1,1 @@
+"""EC2: instances that are machines, and the requests about them."""

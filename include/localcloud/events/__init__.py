@@ -1,0 +1,1 @@
+"""What acts by itself: rules, schedules, alarms, topics, and how each reaches its target."""

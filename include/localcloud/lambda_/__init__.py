@@ -1,0 +1,1 @@
+"""Lambda: functions that run, each invocation in a box of its own."""

@@ -1,0 +1,1 @@
+"""What every request passes: who asks, which action it is, what is answered."""

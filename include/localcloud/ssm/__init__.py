@@ -1,0 +1,1 @@
+"""Systems Manager: commands, and their output."""
