@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
-from janitor.domain.outcome import Conclusion
+from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import ValidationView
 from janitor.protocol.report import Check, Host, Report, RepositoryIdentity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from janitor.domain.config import parse_workers_config
+from janitor.domain.config.workers import parse_workers_config
 from janitor.domain.identity import run_id_for, validation_id_for
 from janitor.stores import validations as store
 from janitor.stores.database import transaction

@@ -6,7 +6,7 @@ import math
 
 import click
 
-from janitor.domain.config_limits import MAX_TIMEOUT_MINUTES
+from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 
 
 class Minutes(click.ParamType[float]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from janitor.cloud.session import CLIENT_ERRORS
-from janitor.domain.launching import LaunchFailure, classify_launch_failure, is_refusal
+from janitor.domain.launch.launching import LaunchFailure, classify_launch_failure, is_refusal
 
 _SERVER_ERROR = 500
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
-from janitor.domain.config_fields import Market
+from janitor.domain.config.fields import Market
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import TAG_DEPLOYMENT, TAG_RUN, TAG_VALIDATION
 from janitor.domain.states import InstanceState

@@ -26,7 +26,7 @@ from janitor.domain.config_problems import ConfigProblem, in_file_order
 from janitor.protocol.plain_text import plain
 
 if TYPE_CHECKING:
-    from janitor.domain.budget import BudgetRefusal
+    from janitor.domain.money.budget import BudgetRefusal
 
 
 class JanitorError(Exception):

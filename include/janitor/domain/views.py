@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from janitor.domain.history_views import ChangeView, PhaseView
+from janitor.domain.result.history_views import ChangeView, PhaseView
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
 
 

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from janitor.domain.budget import BudgetLimits, RunEstimate, judge_lease, judge_run
-from janitor.domain.costs import cost_of
 from janitor.domain.errors import BudgetRefusedError
+from janitor.domain.money.budget import BudgetLimits, RunEstimate, judge_lease, judge_run
+from janitor.domain.money.costs import cost_of
 from janitor.settings import Settings
 from janitor.stores import budget as store
 from janitor.stores.database import Connection, transaction

@@ -10,10 +10,10 @@ from uuid import UUID
 from janitor.cloud import commands as ssm
 from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
-from janitor.domain.binding import Ordered
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import report_key_for
-from janitor.domain.outcome import Conclusion, Evidence, WorkTime, conclude
+from janitor.domain.result.binding import Ordered
+from janitor.domain.result.outcome import Conclusion, Evidence, WorkTime, conclude
 from janitor.domain.states import RunStatus
 from janitor.domain.watching import CommandStatus, Decision
 from janitor.protocol.proof import is_proven

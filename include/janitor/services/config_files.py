@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from janitor.domain.config import WorkersConfig, parse_workers_config
+from janitor.domain.config.workers import WorkersConfig, parse_workers_config
 from janitor.domain.config_problems import ConfigProblem
 from janitor.domain.errors import ConfigError
 from janitor.settings import Settings

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from janitor.domain.budget import BudgetLimits, BudgetRefusal, RepositoryEstimate, RunEstimate, judge_run
-from janitor.domain.config import RepositoryPlan, WorkersConfig
+from janitor.domain.config.workers import RepositoryPlan, WorkersConfig
 from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
+from janitor.domain.money.budget import BudgetLimits, BudgetRefusal, RepositoryEstimate, RunEstimate, judge_run
 from janitor.services.budget import day_used
 from janitor.services.config_files import load_config
 from janitor.services.price_files import load_prices

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from janitor.domain.history_views import FailureCluster, FailureOccurrence, FailureReport
-from janitor.domain.report_diff import Change, Outcome
+from janitor.domain.result.history_views import FailureCluster, FailureOccurrence, FailureReport
+from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
 from janitor.settings import Settings
 from janitor.stores.database import transaction

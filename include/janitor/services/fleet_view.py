@@ -10,7 +10,7 @@ from janitor.cloud import commands as ssm
 from janitor.cloud import instances as ec2
 from janitor.cloud.notices import spot_warnings
 from janitor.cloud.session import CloudAccess
-from janitor.domain.ending import SPOT_TERMINATION
+from janitor.domain.reap.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState
 from janitor.domain.watching import CommandObservation, Observation, Watched
 from janitor.services.reconcile import states_of_missing

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from janitor.domain.reaping import LONGEST_LEASE
+from janitor.domain.reap.reaping import LONGEST_LEASE
 
 # cloud-init runs it in front of most of the boot and waits for it: whatever stays runs detached.
 # - `systemd-run --no-block`, without default dependencies: waiting for sysinit.target would wait for cloud-init itself.

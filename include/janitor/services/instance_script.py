@@ -16,7 +16,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from janitor.domain.outcome import EXIT_UNFETCHED
+from janitor.domain.result.outcome import EXIT_UNFETCHED
 
 _PROGRAM = """\
 import base64, hashlib, json, os, sys, tempfile, time, urllib.error, urllib.request

@@ -15,7 +15,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import guest_timer_at
 from janitor.domain.errors import CloudError, ConflictError, NotFoundError
 from janitor.domain.identity import TAG_KEEP_UNTIL
-from janitor.domain.reaping import LONGEST_LEASE
+from janitor.domain.reap.reaping import LONGEST_LEASE
 from janitor.domain.states import InstanceState
 from janitor.services.budget import reserve_lease
 from janitor.services.external_timer import move_external_timer

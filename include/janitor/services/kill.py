@@ -20,7 +20,7 @@ from janitor.domain.errors import (
     WrongPlaceError,
 )
 from janitor.domain.identity import TAG_KEEP_UNTIL, TAG_REPOSITORY, run_id_for
-from janitor.domain.reaping import instant_of
+from janitor.domain.reap.reaping import instant_of
 from janitor.domain.states import InstanceOrigin, RunStatus, TerminationReason
 from janitor.services import terminate as terminating
 from janitor.services.airflow_client import AirflowClient

@@ -16,10 +16,10 @@ from janitor.cloud import instances as ec2
 from janitor.cloud.failures import launch_failure_of
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, ConflictError, LaunchRefusedError, WrongPlaceError
-from janitor.domain.launching import LaunchFailure, LaunchVerdict
+from janitor.domain.launch.launching import LaunchFailure, LaunchVerdict
+from janitor.domain.launch.placement import Pause
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.place import Place
-from janitor.domain.placement import Pause
 from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
 from janitor.services.external_timer import arm_external_timer
 from janitor.services.here import here, require_all_here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from janitor.domain.breaker import EVERYTHING, BreakerRule, BreakerState, state_of
+from janitor.domain.launch.breaker import EVERYTHING, BreakerRule, BreakerState, state_of
 from janitor.settings import Settings
 from janitor.stores import placement as attempts
 from janitor.stores.database import Connection, transaction

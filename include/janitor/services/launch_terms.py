@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
-from janitor.domain.config import RepositoryPlan
+from janitor.domain.config.workers import RepositoryPlan
 from janitor.domain.deadlines import deadline_for, expires_at, guest_timer_at
 from janitor.domain.errors import LaunchRefusedError, SettingsError
 from janitor.domain.identity import LaunchIdentity
+from janitor.domain.launch.placement import GiveUp, Pause, Try, candidates_of, next_step, present_search
 from janitor.domain.place import Place
-from janitor.domain.placement import GiveUp, Pause, Try, candidates_of, next_step, present_search
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.services.guest_timer import guest_user_data
 from janitor.services.launch_breaker import states_for

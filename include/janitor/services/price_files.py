@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from janitor.domain.config_document import MAX_BYTES
+from janitor.domain.config.document import MAX_BYTES
 from janitor.domain.errors import SettingsError
-from janitor.domain.prices import PriceTable, parse_prices
+from janitor.domain.money.prices import PriceTable, parse_prices
 from janitor.settings import Settings
 
 

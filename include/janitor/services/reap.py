@@ -15,7 +15,7 @@ from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, WrongPlaceError
 from janitor.domain.log_lines import LineLogger
-from janitor.domain.reaping import ReapDecision, ReapStep, is_new
+from janitor.domain.reap.reaping import ReapDecision, ReapStep, is_new
 from janitor.domain.states import ReaperAction, ReapEvidence
 from janitor.domain.waits import waiting
 from janitor.services import external_timer

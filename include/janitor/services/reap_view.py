@@ -9,12 +9,12 @@ from datetime import datetime, timedelta, timezone
 from janitor.cloud import instances as ec2
 from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
-from janitor.domain.config_fields import Market
+from janitor.domain.config.fields import Market
 from janitor.domain.errors import SettingsError
 from janitor.domain.identity import TAG_REPOSITORY
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.place import Place
-from janitor.domain.reaping import (
+from janitor.domain.reap.reaping import (
     InstanceFacts,
     Mark,
     Ownership,

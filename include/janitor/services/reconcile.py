@@ -15,13 +15,13 @@ from janitor.cloud import instances as ec2
 from janitor.cloud import storage
 from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import LAUNCH_CALL_TIMEOUT, CloudAccess
-from janitor.domain.ending import infer_termination_reason
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import notice_key_for
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.place import Place
+from janitor.domain.reap.ending import infer_termination_reason
+from janitor.domain.reap.vanishing import Absence, are_too_many, judge_absence
 from janitor.domain.states import InstanceState, NoticeKind, PlacementResult, TerminationReason
-from janitor.domain.vanishing import Absence, are_too_many, judge_absence
 from janitor.services.here import here, require_here, require_row_here
 from janitor.settings import Settings
 from janitor.stores import ledger, validations

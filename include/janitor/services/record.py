@@ -8,7 +8,7 @@ from uuid import UUID
 
 from janitor.domain.errors import ConflictError, DatabaseError
 from janitor.domain.log_lines import LineLogger
-from janitor.domain.outcome import Conclusion, conclude_unusable, termination_reason_for
+from janitor.domain.result.outcome import Conclusion, conclude_unusable, termination_reason_for
 from janitor.domain.states import TerminationReason
 from janitor.domain.watching import WatchOutcome
 from janitor.services.conclude import Concluded, conclude_validation

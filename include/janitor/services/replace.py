@@ -10,7 +10,7 @@ from uuid import UUID
 
 from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
-from janitor.domain.replacing import (
+from janitor.domain.launch.replacing import (
     LOST_FOR_GOOD,
     REASONS_OF_LOSS,
     is_worth_another_host,

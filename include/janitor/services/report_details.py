@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from janitor.domain.history_views import ChangeView, CheckChangeView, PhaseView
-from janitor.domain.report_diff import Change, Outcome
+from janitor.domain.result.history_views import ChangeView, CheckChangeView, PhaseView
+from janitor.domain.result.report_diff import Change, Outcome
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from janitor.domain.outcome import Conclusion
-from janitor.domain.report_diff import Mark, ReportDifference, RepositoryStanding, Seen, compare
-from janitor.domain.signatures import UNKNOWN_REASON, follows_report, signature_for
+from janitor.domain.result.outcome import Conclusion
+from janitor.domain.result.report_diff import Mark, ReportDifference, RepositoryStanding, Seen, compare
+from janitor.domain.result.signatures import UNKNOWN_REASON, follows_report, signature_for
 from janitor.domain.states import ValidationStatus
 from janitor.protocol.report import Report, ReportError
 from janitor.protocol.report_signature import signature_of

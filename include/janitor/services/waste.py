@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from janitor.domain.costs import InstancePhase
+from janitor.domain.money.costs import InstancePhase
 from janitor.domain.states import InstanceOrigin, TerminationReason
 from janitor.settings import Settings
 from janitor.stores.database import transaction

@@ -13,12 +13,12 @@ from janitor.cloud import instances as ec2
 from janitor.cloud import storage
 from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
-from janitor.domain.config import RepositoryPlan
-from janitor.domain.config_fields import Market
+from janitor.domain.config.fields import Market
+from janitor.domain.config.workers import RepositoryPlan
 from janitor.domain.deadlines import FETCH_LIFETIME, address_lifetime, execution_timeout_for
-from janitor.domain.ending import SPOT_TERMINATION
 from janitor.domain.errors import ConflictError
 from janitor.domain.identity import command_comment_for, notice_key_for, report_key_for, sign_key_for
+from janitor.domain.reap.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState, NoticeKind
 from janitor.domain.watching import (
     CommandObservation,

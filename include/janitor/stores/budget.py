@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from janitor.domain.budget import BudgetLimits, BudgetRefusal
+from janitor.domain.money.budget import BudgetLimits, BudgetRefusal
 from janitor.stores.database import Connection, one
 from janitor.stores.queries import named_queries
 

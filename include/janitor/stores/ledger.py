@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from janitor.domain.config_fields import Market
+from janitor.domain.config.fields import Market
 from janitor.domain.errors import WrongPlaceError
 from janitor.domain.identity import LaunchIdentity
 from janitor.domain.place import Place

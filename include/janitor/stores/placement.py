@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from janitor.domain.breaker import EVERYTHING, LaunchOutcome
-from janitor.domain.config_fields import Market
-from janitor.domain.placement import Attempt, Candidate, Try
+from janitor.domain.config.fields import Market
+from janitor.domain.launch.breaker import EVERYTHING, LaunchOutcome
+from janitor.domain.launch.placement import Attempt, Candidate, Try
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from janitor.domain.place import Place
-from janitor.domain.reaping import Mark
+from janitor.domain.reap.reaping import Mark
 from janitor.domain.states import (
     InstanceState,
     NoticeKind,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from janitor.domain.report_diff import (
+from janitor.domain.result.report_diff import (
     Change,
     Mark,
     Outcome,

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from janitor.domain.errors import DatabaseError
-from janitor.domain.outcome import Conclusion
+from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.domain.watching import WatchOutcome
 from janitor.protocol.report import REPORT_FORMAT, Report

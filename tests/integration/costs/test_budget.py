@@ -10,8 +10,8 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from janitor.domain.budget import BudgetRefusal
 from janitor.domain.errors import BudgetRefusedError, DatabaseError
+from janitor.domain.money.budget import BudgetRefusal
 from janitor.services.budget import day_used, refusal_of
 from janitor.services.plan import check_request, plan_run
 from janitor.settings import Settings, load_settings

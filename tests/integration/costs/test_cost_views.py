@@ -1,4 +1,4 @@
-"""The views of costs and phases: they follow the rules of domain/costs.py on any instance, and add up."""
+"""The views of costs and phases: they follow the rules of domain/money/costs.py on any instance, and add up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
-from janitor.domain.costs import CHECK_PHASES, InstancePhase, InstanceTimes, instance_cost, phases_of, seconds_of
+from janitor.domain.money.costs import CHECK_PHASES, InstancePhase, InstanceTimes, instance_cost, phases_of, seconds_of
 from tests.support.postgres import TestDatabase
 from tests.support.rows import insert_run
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from janitor.domain.reaping import LONGEST_LEASE
+from janitor.domain.reap.reaping import LONGEST_LEASE
 from janitor.services.guest_timer import extension_script, guest_user_data
 from tests.support.cloud import Cloud, eventually
 from tests.support.killers import guest_timer_processes

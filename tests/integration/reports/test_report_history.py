@@ -13,8 +13,8 @@ from psycopg.rows import dict_row
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.render.times import instant
 from janitor.domain.errors import DatabaseError
-from janitor.domain.outcome import Conclusion
-from janitor.domain.report_diff import Change, Outcome
+from janitor.domain.result.outcome import Conclusion
+from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
 from janitor.protocol.statuses import CheckStatus
 from janitor.services.report_history import keep_history

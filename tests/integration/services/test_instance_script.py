@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from janitor.domain.outcome import EXIT_UNFETCHED
+from janitor.domain.result.outcome import EXIT_UNFETCHED
 from janitor.services.instance_script import Fetched, instance_script
 
 

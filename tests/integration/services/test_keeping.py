@@ -17,7 +17,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import external_timer_at, guest_timer_at
 from janitor.domain.errors import BudgetRefusedError, CloudError, ConflictError, NotFoundError
 from janitor.domain.identity import TAG_KEEP_UNTIL, external_timer_name_for
-from janitor.domain.reaping import LONGEST_LEASE, instant_of
+from janitor.domain.reap.reaping import LONGEST_LEASE, instant_of
 from janitor.domain.states import TerminationReason
 from janitor.services import terminate as terminating
 from janitor.services.keep import GuestTimer, end_lease, keep, kept_instances

@@ -17,7 +17,7 @@ from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import LaunchRefusedError
 from janitor.domain.identity import TAG_EXPIRES
-from janitor.domain.reaping import instant_of
+from janitor.domain.reap.reaping import instant_of
 from janitor.domain.states import InstanceOrigin, InstanceState, PlacementResult, TerminationReason
 from janitor.services.launch import Launched, NotYet, advance_launch
 from janitor.services.reconcile import observe_deployment

@@ -12,8 +12,8 @@ import pytest
 
 from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
-from janitor.domain.breaker import EVERYTHING
 from janitor.domain.errors import CloudError, ConflictError, LaunchRefusedError, SettingsError
+from janitor.domain.launch.breaker import EVERYTHING
 from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
 from janitor.services import launch_breaker
 from janitor.services import terminate as terminating

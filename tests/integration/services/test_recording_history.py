@@ -9,7 +9,7 @@ from uuid import UUID
 from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
 from janitor.domain.identity import report_key_for
-from janitor.domain.report_diff import Change, Outcome
+from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import ValidationView
 from janitor.protocol.report import REPORT_MAX_BYTES, Report

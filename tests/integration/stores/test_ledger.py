@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from janitor.domain.config_fields import Market
+from janitor.domain.config.fields import Market
 from janitor.domain.identity import LaunchIdentity
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, RunStatus, TerminationReason

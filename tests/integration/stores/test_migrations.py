@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from janitor.domain import report_diff, states
+from janitor.domain import states
 from janitor.domain.errors import DatabaseError
+from janitor.domain.result import report_diff
 from janitor.domain.watching import WatchOutcome
 from janitor.protocol.statuses import CheckStatus
 from janitor.stores.migrate import available_migrations, migrate

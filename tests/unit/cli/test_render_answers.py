@@ -16,7 +16,7 @@ from janitor.cli.render.instances import instances_text
 from janitor.cli.render.kill import kill_text
 from janitor.cli.render.marks import one_line
 from janitor.cli.render.stack import deployment_text, ending_text, stack_text
-from janitor.domain.config import parse_workers_config
+from janitor.domain.config.workers import parse_workers_config
 from janitor.protocol.plain_text import plain
 from janitor.services.deployment import LiveInstance, ServiceAnswer
 from janitor.stack.components import Component

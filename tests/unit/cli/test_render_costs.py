@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from janitor.cli.render.estimate import estimate_dict, estimate_text
 from janitor.cli.render.waste import waste_dict, waste_text
-from janitor.domain.budget import BudgetLimits, RepositoryEstimate, RunEstimate
-from janitor.domain.costs import InstancePhase
+from janitor.domain.money.budget import BudgetLimits, RepositoryEstimate, RunEstimate
+from janitor.domain.money.costs import InstancePhase
 from janitor.domain.states import InstanceOrigin
 from janitor.services.estimate import CheckedEstimate
 from janitor.services.waste import PhaseTotal, UnexplainedTime, WasteReport

@@ -13,7 +13,7 @@ from janitor.cli.render.failures import failures_dict, failures_text
 from janitor.cli.render.history import history_text, validation_text
 from janitor.cli.render.json_views import run_dict
 from janitor.cli.render.runs import result_line, run_text
-from janitor.domain.history_views import (
+from janitor.domain.result.history_views import (
     ChangeView,
     CheckChangeView,
     FailureCluster,
@@ -21,7 +21,7 @@ from janitor.domain.history_views import (
     FailureReport,
     PhaseView,
 )
-from janitor.domain.report_diff import Change, Outcome
+from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
 from tests.unit.cli.sample_views import START, after, ended, run_of
 

@@ -20,7 +20,7 @@ from janitor.cli.render.keep import ended_text, kept_dicts, kept_text, lease_dic
 from janitor.cli.render.kill import kill_text
 from janitor.cli.render.marks import UNKNOWN
 from janitor.cli.render.reap import reap_text
-from janitor.domain.breaker import BreakerState
+from janitor.domain.launch.breaker import BreakerState
 from janitor.domain.states import ReapEvidence
 from janitor.services.deployment import LiveInstance
 from janitor.services.keep import EndedLease, GuestTimer, KeptInstance, Lease

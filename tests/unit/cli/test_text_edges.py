@@ -34,7 +34,7 @@ from janitor.cli.render.json_views import as_json
 from janitor.cli.render.junit import junit_xml
 from janitor.cli.render.static import static_json, static_text
 from janitor.cli.session import Session
-from janitor.domain.config import WorkersConfig
+from janitor.domain.config.workers import WorkersConfig
 from janitor.domain.errors import BudgetRefusedError, CloudError, ConflictError, JanitorError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ValidationStatus

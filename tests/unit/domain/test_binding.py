@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from janitor.domain.binding import Ordered, mismatch
-from janitor.domain.outcome import conclude
+from janitor.domain.result.binding import Ordered, mismatch
+from janitor.domain.result.outcome import conclude
 from janitor.domain.states import ValidationStatus
 from janitor.protocol.report import Check, Report
 from janitor.protocol.rollup import roll_up

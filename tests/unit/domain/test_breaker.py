@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from janitor.domain.breaker import BreakerRule, LaunchOutcome, state_of
+from janitor.domain.launch.breaker import BreakerRule, LaunchOutcome, state_of
 from janitor.domain.states import PlacementResult, TerminationReason
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)

@@ -12,15 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.domain.budget import (
-    BudgetLimits,
-    RepositoryEstimate,
-    RunEstimate,
-    WhatFits,
-    judge_lease,
-    judge_run,
-)
 from janitor.domain.errors import BudgetRefusedError
+from janitor.domain.money.budget import BudgetLimits, RepositoryEstimate, RunEstimate, WhatFits, judge_lease, judge_run
 
 OVERTIME = timedelta(minutes=7)
 

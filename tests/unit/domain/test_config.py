@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from janitor.domain.config import (
+from janitor.domain.config.workers import (
     Market,
     RepositoryConfig,
     RepositoryPlan,

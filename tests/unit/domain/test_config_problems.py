@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.domain.config import parse_workers_config
+from janitor.domain.config.workers import parse_workers_config
 from janitor.domain.config_problems import ConfigProblem, nearest
 from janitor.domain.errors import ConfigError
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from janitor.domain.costs import (
+from janitor.domain.money.costs import (
     CHECK_PHASES,
     InstancePhase,
     InstanceTimes,

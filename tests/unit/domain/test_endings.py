@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from janitor.domain.deadlines import external_timer_at, guest_timer_at
-from janitor.domain.ending import GUEST_SHUTDOWN, SPOT_TERMINATION, USER_SHUTDOWN, infer_termination_reason
-from janitor.domain.replacing import may_replace
+from janitor.domain.launch.replacing import may_replace
+from janitor.domain.reap.ending import GUEST_SHUTDOWN, SPOT_TERMINATION, USER_SHUTDOWN, infer_termination_reason
 from janitor.domain.states import TerminationReason
 from janitor.domain.watching import WatchOutcome
 

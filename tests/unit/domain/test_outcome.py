@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.domain.outcome import Evidence, WorkTime, conclude, termination_reason_for
-from janitor.domain.replacing import is_worth_another_host
+from janitor.domain.launch.replacing import is_worth_another_host
+from janitor.domain.result.outcome import Evidence, WorkTime, conclude, termination_reason_for
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import CommandStatus, WatchOutcome
 from janitor.protocol.report import Check, Host, Report, RepositoryIdentity

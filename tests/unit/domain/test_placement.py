@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.domain.config_fields import Market
-from janitor.domain.launching import LaunchVerdict, classify_launch_failure, is_refusal
-from janitor.domain.placement import (
+from janitor.domain.config.fields import Market
+from janitor.domain.launch.launching import LaunchVerdict, classify_launch_failure, is_refusal
+from janitor.domain.launch.placement import (
     LONGEST_THROTTLE_PAUSE,
     PATIENCE,
     ROUND_PAUSE,

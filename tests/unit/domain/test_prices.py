@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from janitor.domain.errors import SettingsError
-from janitor.domain.prices import parse_prices
+from janitor.domain.money.prices import parse_prices
 from janitor.services.price_files import load_prices
 from janitor.settings import Settings, load_settings
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from janitor.domain.identity import TAG_DEADLINE, TAG_EXPIRES, TAG_KEEP_UNTIL
-from janitor.domain.reaping import (
+from janitor.domain.reap.reaping import (
     LONGEST_LEASE,
     LONGEST_LIFETIME,
     UNKNOWN_LIFETIME,

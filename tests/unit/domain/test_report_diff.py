@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from janitor.domain.report_diff import (
+from janitor.domain.result.report_diff import (
     REMEMBERED,
     Change,
     Mark,

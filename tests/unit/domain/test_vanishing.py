@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from janitor.domain.vanishing import Absence, are_too_many, judge_absence
+from janitor.domain.reap.vanishing import Absence, are_too_many, judge_absence
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

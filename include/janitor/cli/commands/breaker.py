@@ -13,7 +13,7 @@ from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.breaker import breaker_dicts, breaker_text
 from janitor.cli.render.json_views import as_json
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.domain.breaker import EVERYTHING
+from janitor.domain.launch.breaker import EVERYTHING
 from janitor.services import launch_breaker
 
 

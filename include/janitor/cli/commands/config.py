@@ -13,7 +13,7 @@ from janitor.cli.render.config import config_text
 from janitor.cli.render.json_views import as_json
 from janitor.cli.runs import config_path
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.domain.config import workers_config_schema
+from janitor.domain.config.workers import workers_config_schema
 from janitor.domain.errors import ConfigError
 from janitor.services.config_files import load_config
 

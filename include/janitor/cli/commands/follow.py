@@ -11,7 +11,7 @@ from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.runs import exit_code_of, find_started, print_results, see_through
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.domain.config_limits import MAX_GRACE_MINUTES
+from janitor.domain.config.limits import MAX_GRACE_MINUTES
 
 
 @click.command(

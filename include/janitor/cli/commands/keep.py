@@ -14,7 +14,7 @@ from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.json_views import as_json
 from janitor.cli.render.keep import ended_dict, ended_text, lease_dict, lease_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.domain.reaping import LONGEST_LEASE
+from janitor.domain.reap.reaping import LONGEST_LEASE
 from janitor.services.keep import end_lease
 from janitor.services.keep import keep as keep_instance
 

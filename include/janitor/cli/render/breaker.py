@@ -8,7 +8,7 @@ from typing import Any
 
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING, one_line
 from janitor.cli.render.times import instant, roughly
-from janitor.domain.breaker import EVERYTHING, BreakerState
+from janitor.domain.launch.breaker import EVERYTHING, BreakerState
 
 
 def breaker_text(states: Sequence[BreakerState], now: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from janitor.cli.render.names import told_apart
 from janitor.cli.render.times import exactly
-from janitor.domain.config import RepositoryPlan, WorkersConfig
+from janitor.domain.config.workers import RepositoryPlan, WorkersConfig
 
 
 def config_text(source: str, config: WorkersConfig) -> str:

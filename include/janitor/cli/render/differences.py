@@ -10,8 +10,8 @@ from uuid import UUID
 
 from janitor.cli.render.marks import one_line
 from janitor.cli.render.times import instant
-from janitor.domain.history_views import ChangeView, CheckChangeView
-from janitor.domain.report_diff import Change, Outcome
+from janitor.domain.result.history_views import ChangeView, CheckChangeView
+from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.views import ValidationView
 
 

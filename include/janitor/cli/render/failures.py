@@ -6,8 +6,8 @@ from typing import Any
 
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line, words_of
 from janitor.cli.render.times import instant
-from janitor.domain.history_views import FailureCluster, FailureOccurrence, FailureReport
-from janitor.domain.report_diff import Change
+from janitor.domain.result.history_views import FailureCluster, FailureOccurrence, FailureReport
+from janitor.domain.result.report_diff import Change
 
 
 def failures_text(report: FailureReport) -> str:

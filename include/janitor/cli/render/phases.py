@@ -9,7 +9,7 @@ from typing import Any
 from janitor.cli.render.marks import one_line
 from janitor.cli.render.runs import dollars
 from janitor.cli.render.times import compactly
-from janitor.domain.history_views import PhaseView
+from janitor.domain.result.history_views import PhaseView
 
 _SHORTEST_WHOLE_SECONDS = timedelta(seconds=10)
 

@@ -8,7 +8,7 @@ from typing import Any
 from janitor.cli.render.marks import BAD, GOOD, one_line
 from janitor.cli.render.runs import dollars
 from janitor.cli.render.times import compactly, instant
-from janitor.domain.costs import InstancePhase
+from janitor.domain.money.costs import InstancePhase
 from janitor.services.waste import PhaseTotal, UnexplainedTime, WasteReport
 
 _WORDS = {

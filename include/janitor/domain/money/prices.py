@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from janitor.domain.config_document import ConfigDocument, Finding, Path, read_document
+from janitor.domain.config.document import ConfigDocument, Finding, Path, read_document
 from janitor.domain.config_problems import ConfigProblem, in_file_order, nearest
 from janitor.domain.errors import SettingsError
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 
-from janitor.domain.config_limits import MAX_TIMEOUT_MINUTES
+from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 from janitor.domain.identity import TAG_DEADLINE, TAG_EXPIRES, TAG_KEEP_UNTIL
 from janitor.domain.states import InstanceState, ReapEvidence, TerminationReason, ValidationStatus
 

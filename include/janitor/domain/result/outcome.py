@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from janitor.domain.binding import Ordered, mismatch
+from janitor.domain.result.binding import Ordered, mismatch
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import CommandStatus, WatchOutcome
 from janitor.protocol.report import Report

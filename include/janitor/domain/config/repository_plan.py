@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from janitor.domain.config_fields import Market, ValidationType
+from janitor.domain.config.fields import Market, ValidationType
 
 
 @dataclass(frozen=True, kw_only=True)

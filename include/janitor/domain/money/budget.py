@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from janitor.domain.costs import worst_case
+from janitor.domain.money.costs import worst_case
 
 _NAMES_SHOWN = 10
 _MINUTE = timedelta(minutes=1)

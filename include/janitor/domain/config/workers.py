@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from janitor.domain.config_document import read_document
-from janitor.domain.config_fields import (
+from janitor.domain.config.document import read_document
+from janitor.domain.config.fields import (
     BakeTarget,
     DockerfilePath,
     Dollars,
@@ -38,7 +38,7 @@ from janitor.domain.config_fields import (
     ValidationType,
     VariableName,
 )
-from janitor.domain.config_findings import (
+from janitor.domain.config.findings import (
     FLEET_ERROR,
     as_problems,
     fleet_findings,
@@ -46,10 +46,10 @@ from janitor.domain.config_findings import (
     substitute_in_urls,
     variables_with_two_origins,
 )
-from janitor.domain.config_limits import MAX_CONCURRENT_INSTANCES, MAX_GRACE_MINUTES
+from janitor.domain.config.limits import MAX_CONCURRENT_INSTANCES, MAX_GRACE_MINUTES
+from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.config_problems import nearest
 from janitor.domain.errors import ConfigError, NotFoundError
-from janitor.domain.repository_plan import RepositoryPlan
 
 __all__ = [
     "Market",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from janitor.domain.outcome import Conclusion
+from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import WatchOutcome
 from janitor.protocol.statuses import ReportStatus

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from janitor.domain.config_document import ConfigDocument, Finding, Path
+from janitor.domain.config.document import ConfigDocument, Finding, Path
 from janitor.domain.config_problems import ConfigProblem, nearest
 
 FLEET_ERROR = "fleet_error"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from janitor.domain.config_limits import MAX_TIMEOUT_MINUTES
+from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 from janitor.protocol.build import TARGET_PATTERN as BAKE_TARGET_PATTERN
 
 MAX_PROMPT_CHARACTERS = 8_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from janitor.domain.outcome import Conclusion
+from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import ValidationStatus
 from janitor.protocol.report_signature import signature_of
 from janitor.protocol.signature import FailureSignature, failure_signature

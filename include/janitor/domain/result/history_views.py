@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from janitor.domain.report_diff import Change, Outcome
+from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Union
 
-from janitor.domain.config_fields import Market
+from janitor.domain.config.fields import Market
 from janitor.domain.states import PlacementResult
 
 ROUNDS = 3

@@ -1,0 +1,1 @@
+"""When an instance is ended, believed gone, or why it ended."""

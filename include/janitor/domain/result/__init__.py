@@ -1,0 +1,1 @@
+"""From what was seen to a verdict, and from a verdict to what changed."""
