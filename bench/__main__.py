@@ -25,7 +25,7 @@ from bench.usage import aws_calls
 from bench.waiting import WaitingMeasurement, measure_waiting, waiting_table
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import EngineChoice
-from janitor.services.airflow_client import AirflowClient, AirflowRunState
+from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings, load_settings
 from janitor.stack.layout import Layout
 from janitor.stack.processes import stack_processes

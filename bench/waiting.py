@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from bench.repositories import Gate
 from bench.usage import Usage, aws_calls, usage_of
-from janitor.services.airflow_client import AirflowClient, AirflowRunState
+from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings
 from janitor.stack.layout import Layout
 from janitor.stack.processes import stack_processes

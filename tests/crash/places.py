@@ -17,7 +17,7 @@ from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import LaunchRefusedError, SettingsError
 from janitor.services.here import here
-from janitor.services.launch import advance_launch
+from janitor.services.launch.advance import advance_launch
 from janitor.settings import Settings, load_settings
 from tests.crash.cells import Blow, Cell, Edge
 from tests.crash.stand import Stand

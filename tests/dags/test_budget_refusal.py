@@ -13,8 +13,8 @@ from janitor.cli.runs import see_through
 from janitor.cli.session import Session
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.identity import run_id_for
-from janitor.services.airflow_client import AirflowClient, AirflowRunState
-from janitor.services.trigger import TriggeredRun
+from janitor.services.airflow.client import AirflowClient, AirflowRunState
+from janitor.services.airflow.trigger import TriggeredRun
 from tests.support.runs import RUN_LIMIT, Runs, eventually
 from tests.support.workers import WorkerRepository, write_config
 

@@ -17,7 +17,7 @@ from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.identity import TAG_DEPLOYMENT, TAG_EXPIRES
 from janitor.domain.states import InstanceState
-from janitor.services.airflow_client import AirflowClient, AirflowRunState
+from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings, load_dag_settings
 from tests.support.runs import Runs, eventually
 

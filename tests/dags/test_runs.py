@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from janitor.domain.identity import run_id_for
 from janitor.domain.states import InstanceState, RunStatus, TerminationReason, ValidationStatus
-from janitor.services.airflow_client import AirflowClient, AirflowRunState
+from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

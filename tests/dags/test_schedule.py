@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from janitor.domain.states import ValidationStatus
-from janitor.services.airflow_client import AirflowClient
-from janitor.services.plan import STALE_AFTER, is_stale
+from janitor.services.airflow.client import AirflowClient
+from janitor.services.launch.plan import STALE_AFTER, is_stale
 from tests.support.runs import Runs, eventually
 from tests.support.stack import running_stack
 from tests.support.workers import write_config

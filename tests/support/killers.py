@@ -18,8 +18,8 @@ from janitor.cloud import instances as ec2
 from janitor.cloud.killers import ensure_killers
 from janitor.cloud.session import CloudAccess
 from janitor.domain.identity import TAG_DEPLOYMENT, TAG_EXPIRES
-from janitor.services.launch import Launched, advance_launch
-from janitor.services.reap import reap_once
+from janitor.services.launch.advance import Launched, advance_launch
+from janitor.services.reap.passes import reap_once
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

@@ -15,8 +15,8 @@ from janitor.protocol.report import Check, Host, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
 from janitor.protocol.rollup import roll_up
 from janitor.protocol.statuses import CheckName, CheckStatus, Engine
-from janitor.services.report_history import keep_history
-from janitor.services.reports import repository_history
+from janitor.services.report.history import keep_history
+from janitor.services.report.reports import repository_history
 from janitor.settings import Settings
 from janitor.stores import validations as store
 from janitor.stores.database import transaction

@@ -18,9 +18,9 @@ from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import AirflowError, DatabaseError
 from janitor.domain.views import RunView, ValidationView
-from janitor.services.airflow_client import AirflowClient, AirflowRunState
-from janitor.services.reports import find_run_view
-from janitor.services.trigger import TriggeredRun, trigger_run
+from janitor.services.airflow.client import AirflowClient, AirflowRunState
+from janitor.services.airflow.trigger import TriggeredRun, trigger_run
+from janitor.services.report.reports import find_run_view
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

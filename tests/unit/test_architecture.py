@@ -43,7 +43,7 @@ def test_an_upward_import_is_noticed(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "include", tmp_path / "include", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     guilty = tmp_path / "include" / "janitor" / "domain" / "states.py"
-    guilty.write_text(guilty.read_text() + "\nimport janitor.services.plan\nimport boto3\n")
+    guilty.write_text(guilty.read_text() + "\nimport janitor.services.launch.plan\nimport boto3\n")
     answer = _lint(tmp_path)
     assert answer.returncode == 1, answer.stdout
     assert "2 broken" in answer.stdout or "3 broken" in answer.stdout

@@ -17,12 +17,12 @@ from janitor.cli.session import Session
 from janitor.domain.errors import AirflowError, BudgetRefusedError, DatabaseError, NotFoundError
 from janitor.domain.states import RunStatus
 from janitor.domain.views import RunView
-from janitor.services.budget import refusal_of
+from janitor.services.airflow.trigger import TriggeredRun, airflow_run_state, trigger_run
 from janitor.services.config_files import load_config
 from janitor.services.deployment import find_running
-from janitor.services.estimate import estimate_request
-from janitor.services.reports import find_run_view, run_view
-from janitor.services.trigger import TriggeredRun, airflow_run_state, trigger_run
+from janitor.services.money.budget import refusal_of
+from janitor.services.money.estimate import estimate_request
+from janitor.services.report.reports import find_run_view, run_view
 from janitor.settings import Settings
 
 _LONGEST_INTERVAL = timedelta(seconds=5)

@@ -19,9 +19,9 @@ from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.ec2_hook import SharedEc2Hook
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.wiring import as_airflow_failure, current_settings
-from janitor.services import launch as launching
-from janitor.services.launch import Launched, NoPlace, NotYet
-from janitor.services.reconcile import observe_deployment
+from janitor.services.launch import advance as launching
+from janitor.services.launch.advance import Launched, NoPlace, NotYet
+from janitor.services.ledger.reconcile import observe_deployment
 from janitor.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from functools import cache
 from janitor.domain.errors import DatabaseError
 from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.wiring import current_settings
-from janitor.services.places import places_held
+from janitor.services.ledger.places import places_held
 from janitor.settings import Settings
 
 _JITTER = 0.2

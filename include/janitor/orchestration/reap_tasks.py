@@ -10,7 +10,7 @@ from airflow.sdk import Param, get_current_context, task
 from janitor.domain.errors import JanitorError
 from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.wiring import as_airflow_failure, current_settings, failed_task
-from janitor.services.reap import ReapError, ReapReport, reap_once
+from janitor.services.reap.passes import ReapError, ReapReport, reap_once
 
 log = LineLogger(__name__)
 

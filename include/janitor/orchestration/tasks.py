@@ -13,9 +13,9 @@ from airflow.utils.types import DagRunType
 from janitor.domain.errors import JanitorError
 from janitor.domain.identity import run_id_for
 from janitor.orchestration.wiring import as_airflow_failure, current_settings, failed_task
-from janitor.services.plan import RunRequest, is_stale, plan_run
-from janitor.services.record import record_validation
-from janitor.services.verdict import close_run
+from janitor.services.launch.plan import RunRequest, is_stale, plan_run
+from janitor.services.result.record import record_validation
+from janitor.services.result.verdict import close_run
 
 STALE_KEY = "stale"
 

@@ -19,8 +19,8 @@ from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import TerminationReason
 from janitor.orchestration.ec2_hook import SharedEc2Hook
 from janitor.orchestration.wiring import as_airflow_failure, current_settings
-from janitor.services import terminate as terminating
-from janitor.services.record import reason_to_terminate
+from janitor.services.ending import terminate as terminating
+from janitor.services.result.record import reason_to_terminate
 from janitor.settings import Settings
 
 if TYPE_CHECKING:

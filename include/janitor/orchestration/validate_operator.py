@@ -22,10 +22,10 @@ from janitor.domain.watching import WatchOutcome
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.trigger import WatchTrigger
 from janitor.orchestration.wiring import as_airflow_failure, current_settings, failed_task
-from janitor.services.launch import Launched, NotYet, keep_problem
-from janitor.services.record import finish_watched
-from janitor.services.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
-from janitor.services.watch import Watch
+from janitor.services.launch.advance import Launched, NotYet, keep_problem
+from janitor.services.launch.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
+from janitor.services.result.record import finish_watched
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import AirflowError, JanitorError
 from janitor.domain.heartbeats import AIRFLOW_PROGRAMS, heartbeat_problem
 from janitor.domain.identity import TAG_DEADLINE, TAG_KEEP_UNTIL, TAG_REPOSITORY, TAG_RUN, run_id_for
-from janitor.services.airflow_client import AirflowClient
+from janitor.services.airflow.client import AirflowClient
+from janitor.services.airflow.trigger import TriggeredRun
 from janitor.services.deployment_parts import DeploymentPart
-from janitor.services.reports import SHORTEST_PREFIX, running_runs
-from janitor.services.trigger import TriggeredRun
+from janitor.services.report.reports import SHORTEST_PREFIX, running_runs
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 

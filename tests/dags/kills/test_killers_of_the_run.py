@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from janitor.domain.states import RunStatus, TerminationReason, ValidationStatus
-from janitor.services import terminate as terminating
+from janitor.services.ending import terminate as terminating
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 from tests.support.runs import Runs, by_name

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from janitor.services.budget import reserve_lease
-from janitor.services.plan import RunRequest
+from janitor.services.launch.plan import RunRequest
+from janitor.services.money.budget import reserve_lease
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 

@@ -12,8 +12,8 @@ import pytest
 
 from janitor.domain.errors import BudgetRefusedError, DatabaseError
 from janitor.domain.money.budget import BudgetRefusal
-from janitor.services.budget import day_used, refusal_of
-from janitor.services.plan import check_request, plan_run
+from janitor.services.launch.plan import check_request, plan_run
+from janitor.services.money.budget import day_used, refusal_of
 from janitor.settings import Settings, load_settings
 from tests.integration.costs.planned_runs import HOUR, WriteConfig, request, reservations, rows
 from tests.support.postgres import TestDatabase

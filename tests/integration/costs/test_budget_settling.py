@@ -13,8 +13,8 @@ from psycopg.rows import dict_row
 
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.identity import run_id_for
-from janitor.services.budget import day_used, reserve_lease, settle_reservations
-from janitor.services.plan import plan_run
+from janitor.services.launch.plan import plan_run
+from janitor.services.money.budget import day_used, reserve_lease, settle_reservations
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 from tests.integration.costs.planned_runs import HOUR, Ledger, WriteConfig, request, reservations, validations_of

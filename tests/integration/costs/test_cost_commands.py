@@ -14,7 +14,7 @@ import pytest
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.main import main
 from janitor.domain.identity import run_id_for
-from janitor.services.plan import RunRequest, plan_run
+from janitor.services.launch.plan import RunRequest, plan_run
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 

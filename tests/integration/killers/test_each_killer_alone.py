@@ -14,8 +14,8 @@ from datetime import timedelta
 import pytest
 
 from janitor.domain.states import TerminationReason
-from janitor.services.external_notices import take_notices
-from janitor.services.reconcile import observe_deployment
+from janitor.services.ending.external_notices import take_notices
+from janitor.services.ledger.reconcile import observe_deployment
 from janitor.settings import Settings
 from janitor.stores.records import InstanceRecord
 from tests.support.killers import Fleet, Killer, fleet_of

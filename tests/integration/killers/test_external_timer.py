@@ -11,7 +11,7 @@ import pytest
 from janitor.domain.deadlines import external_timer_at
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import external_timer_name_for
-from janitor.services.external_timer import (
+from janitor.services.ending.external_timer import (
     arm_external_timer,
     disarm_external_timer,
     move_external_timer,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from janitor.domain.reap.reaping import LONGEST_LEASE
-from janitor.services.guest_timer import extension_script, guest_user_data
+from janitor.services.ending.guest_timer import extension_script, guest_user_data
 from tests.support.cloud import Cloud, eventually
 from tests.support.killers import guest_timer_processes
 from tests.support.localcloud_server import LocalCloudServer

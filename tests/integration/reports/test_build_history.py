@@ -9,7 +9,7 @@ from typing import Any
 from janitor.protocol.build import BuildSpec, EarlierBuild
 from janitor.protocol.report import Check, Evidence, EvidenceKind
 from janitor.protocol.statuses import Engine
-from janitor.services.build_history import build_spec
+from janitor.services.watch.build_history import build_spec
 from janitor.stores.database import transaction
 from tests.support.reports import History, check_of, conclusion_of, report_of
 

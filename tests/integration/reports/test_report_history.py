@@ -17,7 +17,7 @@ from janitor.domain.result.outcome import Conclusion
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
 from janitor.protocol.statuses import CheckStatus
-from janitor.services.report_history import keep_history
+from janitor.services.report.history import keep_history
 from janitor.settings import Settings
 from janitor.stores import validations as store
 from janitor.stores.database import transaction

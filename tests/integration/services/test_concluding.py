@@ -25,9 +25,9 @@ from janitor.domain.watching import WatchOutcome
 from janitor.protocol.proof import is_proven, new_key, sealed
 from janitor.protocol.report import REPORT_MAX_BYTES
 from janitor.protocol.statuses import CheckStatus
-from janitor.services.record import finish_watched, record_validation
-from janitor.services.replace import begin_replacement, is_replaceable
-from janitor.services.watch import Watch
+from janitor.services.launch.replace import begin_replacement, is_replaceable
+from janitor.services.result.record import finish_watched, record_validation
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger, report_terms
 from janitor.stores import validations as store

@@ -19,10 +19,10 @@ from janitor.cloud.killers import ensure_killers
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, ConflictError, DatabaseError
 from janitor.domain.states import TerminationReason
-from janitor.services import terminate as terminating
-from janitor.services.kill import kill_all
-from janitor.services.launch import Launched
-from janitor.services.reap import reap_once
+from janitor.services.ending import terminate as terminating
+from janitor.services.launch.advance import Launched
+from janitor.services.reap.kill import kill_all
+from janitor.services.reap.passes import reap_once
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from janitor.domain.result.outcome import EXIT_UNFETCHED
-from janitor.services.instance_script import Fetched, instance_script
+from janitor.services.watch.instance_script import Fetched, instance_script
 
 
 @cache

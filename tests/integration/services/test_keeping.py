@@ -19,10 +19,10 @@ from janitor.domain.errors import BudgetRefusedError, CloudError, ConflictError,
 from janitor.domain.identity import TAG_KEEP_UNTIL, external_timer_name_for
 from janitor.domain.reap.reaping import LONGEST_LEASE, instant_of
 from janitor.domain.states import TerminationReason
-from janitor.services import terminate as terminating
-from janitor.services.keep import GuestTimer, end_lease, keep, kept_instances
-from janitor.services.reap import reap_once
-from janitor.services.record import record_validation
+from janitor.services.ending import terminate as terminating
+from janitor.services.reap.keep import GuestTimer, end_lease, keep, kept_instances
+from janitor.services.reap.passes import reap_once
+from janitor.services.result.record import record_validation
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

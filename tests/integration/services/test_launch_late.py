@@ -19,8 +19,8 @@ from janitor.domain.errors import LaunchRefusedError
 from janitor.domain.identity import TAG_EXPIRES
 from janitor.domain.reap.reaping import instant_of
 from janitor.domain.states import InstanceOrigin, InstanceState, PlacementResult, TerminationReason
-from janitor.services.launch import Launched, NotYet, advance_launch
-from janitor.services.reconcile import observe_deployment
+from janitor.services.launch.advance import Launched, NotYet, advance_launch
+from janitor.services.ledger.reconcile import observe_deployment
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import validations as store

@@ -15,11 +15,11 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, ConflictError, LaunchRefusedError, SettingsError
 from janitor.domain.launch.breaker import EVERYTHING
 from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
-from janitor.services import launch_breaker
-from janitor.services import terminate as terminating
-from janitor.services.launch import Launched, LaunchStep, NoPlace, NotYet, advance_launch
-from janitor.services.reconcile import observe_deployment
-from janitor.services.record import record_validation
+from janitor.services.ending import terminate as terminating
+from janitor.services.launch import breaker as launch_breaker
+from janitor.services.launch.advance import Launched, LaunchStep, NoPlace, NotYet, advance_launch
+from janitor.services.ledger.reconcile import observe_deployment
+from janitor.services.result.record import record_validation
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts

@@ -15,16 +15,16 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import LaunchRefusedError, WrongPlaceError
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, RunStatus, TerminationReason, ValidationStatus
+from janitor.services.ending.terminate import end_scope, scope_of_run, scope_of_validation
 from janitor.services.here import here
-from janitor.services.kill import kill_all
-from janitor.services.launch import advance_launch
-from janitor.services.reap import reap_once
-from janitor.services.reconcile import observe_deployment
-from janitor.services.record import record_validation
-from janitor.services.replace import advance_replacement
-from janitor.services.terminate import end_scope, scope_of_run, scope_of_validation
-from janitor.services.verdict import close_run
-from janitor.services.watch import Watch
+from janitor.services.launch.advance import advance_launch
+from janitor.services.launch.replace import advance_replacement
+from janitor.services.ledger.reconcile import observe_deployment
+from janitor.services.reap.kill import kill_all
+from janitor.services.reap.passes import reap_once
+from janitor.services.result.record import record_validation
+from janitor.services.result.verdict import close_run
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

@@ -17,11 +17,11 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import external_timer_at
 from janitor.domain.identity import external_timer_name_for, notice_key_for
 from janitor.domain.states import InstanceOrigin, InstanceState, NoticeKind, ReapEvidence, TerminationReason
-from janitor.services.external_timer import arm_external_timer
+from janitor.services.ending.external_timer import arm_external_timer
 from janitor.services.here import here
-from janitor.services.reap import reap_once
-from janitor.services.reconcile import observe_deployment
-from janitor.services.record import record_validation
+from janitor.services.ledger.reconcile import observe_deployment
+from janitor.services.reap.passes import reap_once
+from janitor.services.result.record import record_validation
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import reaping as store

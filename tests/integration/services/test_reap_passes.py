@@ -33,8 +33,8 @@ from janitor.domain.states import (
     ReapEvidence,
     TerminationReason,
 )
-from janitor.services.reap import ReapError, ReapReport, reap_once
-from janitor.services.record import record_validation
+from janitor.services.reap.passes import ReapError, ReapReport, reap_once
+from janitor.services.result.record import record_validation
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import reaping as store

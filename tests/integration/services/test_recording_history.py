@@ -13,10 +13,10 @@ from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import ValidationView
 from janitor.protocol.report import REPORT_MAX_BYTES, Report
-from janitor.services.failures import failure_report
-from janitor.services.record import record_validation
-from janitor.services.reports import repository_history
-from janitor.services.watch import Watch
+from janitor.services.report.failures import failure_report
+from janitor.services.report.reports import repository_history
+from janitor.services.result.record import record_validation
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from tests.integration.services.test_launching import launch
 from tests.support.rows import insert_run

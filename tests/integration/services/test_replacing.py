@@ -16,12 +16,12 @@ from janitor.domain.errors import ConflictError
 from janitor.domain.identity import notice_key_for
 from janitor.domain.states import InstanceState, NoticeKind, TerminationReason, ValidationStatus
 from janitor.domain.watching import WatchOutcome, decide
-from janitor.services.conclude import conclude_validation
-from janitor.services.fleet_view import look_at_fleet
-from janitor.services.launch import Launched
-from janitor.services.record import finish_watched
-from janitor.services.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
-from janitor.services.watch import Watch
+from janitor.services.launch.advance import Launched
+from janitor.services.launch.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
+from janitor.services.result.record import finish_watched
+from janitor.services.watch.conclude import conclude_validation
+from janitor.services.watch.fleet_view import look_at_fleet
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

@@ -14,10 +14,10 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import LaunchRefusedError
 from janitor.domain.states import InstanceState, ValidationStatus
 from janitor.domain.watching import WatchOutcome
-from janitor.services.launch import keep_problem
-from janitor.services.record import record_validation
-from janitor.services.replace import advance_replacement, begin_replacement, is_replaceable
-from janitor.services.watch import Watch
+from janitor.services.launch.advance import keep_problem
+from janitor.services.launch.replace import advance_replacement, begin_replacement, is_replaceable
+from janitor.services.result.record import record_validation
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import validations as store

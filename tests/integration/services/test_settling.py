@@ -11,12 +11,12 @@ from pydantic import SecretStr
 
 from janitor.cloud.session import CloudAccess
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
-from janitor.services import terminate as terminating
-from janitor.services.kill import kill_all
-from janitor.services.reap import reap_once
-from janitor.services.reconcile import observe_deployment
-from janitor.services.settle import SettleReport, settle_abandoned
-from janitor.services.watch import Watch
+from janitor.services.ending import terminate as terminating
+from janitor.services.ledger.reconcile import observe_deployment
+from janitor.services.reap.kill import kill_all
+from janitor.services.reap.passes import reap_once
+from janitor.services.result.settle import SettleReport, settle_abandoned
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import validations as store
 from janitor.stores.database import transaction

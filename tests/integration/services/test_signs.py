@@ -13,12 +13,12 @@ import pytest
 from janitor.domain.states import InstanceState, TerminationReason, ValidationStatus
 from janitor.domain.watching import Decision, Step, WatchOutcome
 from janitor.orchestration.poller import BatchedPoller
-from janitor.services.conclude import conclude_validation
-from janitor.services.fleet_view import look_at_fleet
-from janitor.services.record import record_validation
-from janitor.services.replace import begin_replacement, is_replaceable
-from janitor.services.signs import keep_signs
-from janitor.services.watch import Watch
+from janitor.services.launch.replace import begin_replacement, is_replaceable
+from janitor.services.result.record import record_validation
+from janitor.services.watch.conclude import conclude_validation
+from janitor.services.watch.fleet_view import look_at_fleet
+from janitor.services.watch.signs import keep_signs
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

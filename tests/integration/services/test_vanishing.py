@@ -19,13 +19,13 @@ from janitor.domain.states import (
     ValidationStatus,
 )
 from janitor.domain.watching import Watched, WatchOutcome
-from janitor.services.abandon import abandon_place
-from janitor.services.fleet_view import look_at_fleet
 from janitor.services.here import here
-from janitor.services.reap import ReapReport
-from janitor.services.reconcile import observe_deployment
-from janitor.services.record import record_validation
-from janitor.services.watch import Watch
+from janitor.services.ledger.abandon import abandon_place
+from janitor.services.ledger.reconcile import observe_deployment
+from janitor.services.reap.passes import ReapReport
+from janitor.services.result.record import record_validation
+from janitor.services.watch.fleet_view import look_at_fleet
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

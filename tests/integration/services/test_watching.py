@@ -22,15 +22,15 @@ from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import Step, WatchOutcome, decide
 from janitor.protocol.build import BuildSpec
 from janitor.protocol.spec import ValidationSpec
-from janitor.services import terminate as terminating
-from janitor.services.conclude import conclude_validation
-from janitor.services.fleet_view import look_at_fleet
-from janitor.services.kill import kill_all
-from janitor.services.reconcile import observe_deployment
-from janitor.services.record import record_validation
-from janitor.services.reports import repository_history, run_view
-from janitor.services.verdict import close_run
-from janitor.services.watch import Watch
+from janitor.services.ending import terminate as terminating
+from janitor.services.ledger.reconcile import observe_deployment
+from janitor.services.reap.kill import kill_all
+from janitor.services.report.reports import repository_history, run_view
+from janitor.services.result.record import record_validation
+from janitor.services.result.verdict import close_run
+from janitor.services.watch.conclude import conclude_validation
+from janitor.services.watch.fleet_view import look_at_fleet
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

@@ -10,8 +10,8 @@ from janitor.cli.render.waste import waste_dict, waste_text
 from janitor.domain.money.budget import BudgetLimits, RepositoryEstimate, RunEstimate
 from janitor.domain.money.costs import InstancePhase
 from janitor.domain.states import InstanceOrigin
-from janitor.services.estimate import CheckedEstimate
-from janitor.services.waste import PhaseTotal, UnexplainedTime, WasteReport
+from janitor.services.money.estimate import CheckedEstimate
+from janitor.services.money.waste import PhaseTotal, UnexplainedTime, WasteReport
 
 SINCE = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

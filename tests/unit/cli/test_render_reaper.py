@@ -23,8 +23,8 @@ from janitor.cli.render.reap import reap_text
 from janitor.domain.launch.breaker import BreakerState
 from janitor.domain.states import ReapEvidence
 from janitor.services.deployment import LiveInstance
-from janitor.services.keep import EndedLease, GuestTimer, KeptInstance, Lease
-from janitor.services.reap import ReapReport
+from janitor.services.reap.keep import EndedLease, GuestTimer, KeptInstance, Lease
+from janitor.services.reap.passes import ReapReport
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 RUN = UUID("550e8400-e29b-41d4-a716-446655440000")

@@ -41,7 +41,7 @@ from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView
 from janitor.protocol import plain_text
 from janitor.protocol.statuses import CheckName, CheckStatus
-from janitor.services.verdict import _judge
+from janitor.services.result.verdict import _judge
 from janitor.validator.static_run import StaticCheck, StaticResult
 from tests.support.hostile_texts import HOSTILE, ORDINARY, assert_harmless
 

@@ -9,7 +9,7 @@ import pytest
 
 from janitor.domain.errors import SettingsError
 from janitor.domain.money.prices import parse_prices
-from janitor.services.price_files import load_prices
+from janitor.services.money.price_files import load_prices
 from janitor.settings import Settings, load_settings
 
 REGIONS = """

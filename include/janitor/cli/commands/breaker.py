@@ -14,7 +14,7 @@ from janitor.cli.render.breaker import breaker_dicts, breaker_text
 from janitor.cli.render.json_views import as_json
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.launch.breaker import EVERYTHING
-from janitor.services import launch_breaker
+from janitor.services.launch import breaker as launch_breaker
 
 
 @click.command(

@@ -14,7 +14,7 @@ from janitor.cli.render.estimate import estimate_dict, estimate_text
 from janitor.cli.render.json_views import as_json
 from janitor.cli.runs import config_path
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.services.estimate import estimate_request
+from janitor.services.money.estimate import estimate_request
 
 
 @click.command(

@@ -10,7 +10,7 @@ from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.failures import failures_dict, failures_text
 from janitor.cli.render.json_views import as_json
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.services.failures import failure_report
+from janitor.services.report.failures import failure_report
 
 
 @click.command(

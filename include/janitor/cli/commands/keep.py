@@ -15,8 +15,8 @@ from janitor.cli.render.json_views import as_json
 from janitor.cli.render.keep import ended_dict, ended_text, lease_dict, lease_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.reap.reaping import LONGEST_LEASE
-from janitor.services.keep import end_lease
-from janitor.services.keep import keep as keep_instance
+from janitor.services.reap.keep import end_lease
+from janitor.services.reap.keep import keep as keep_instance
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 _SHORTEST = timedelta(minutes=1)

@@ -10,7 +10,7 @@ from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.json_views import as_json
 from janitor.cli.render.kill import kill_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.services.kill import kill_all
+from janitor.services.reap.kill import kill_all
 
 
 @click.command(cls=ExampleCommand, examples=("janitor kill-all-workers", "janitor kill-all-workers --env dev --json"))

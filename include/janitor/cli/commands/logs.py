@@ -8,7 +8,7 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
-from janitor.services.logs import validation_log
+from janitor.services.report.logs import validation_log
 
 
 @click.command(

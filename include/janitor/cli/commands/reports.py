@@ -14,8 +14,8 @@ from janitor.cli.render.json_views import as_json, run_dict, validation_dicts
 from janitor.cli.render.keep import kept_dicts, kept_text
 from janitor.cli.render.runs import run_text, running_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.services.keep import kept_instances
-from janitor.services.reports import repository_history, run_view, running_runs
+from janitor.services.reap.keep import kept_instances
+from janitor.services.report.reports import repository_history, run_view, running_runs
 
 
 @click.command(

@@ -14,7 +14,7 @@ from janitor.cli.render.stack import deployment_text, ending_text, login_text, s
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.errors import JanitorError
 from janitor.services.deployment import look_at_deployment
-from janitor.services.reports import running_runs
+from janitor.services.report.reports import running_runs
 from janitor.settings import Settings, StackKind
 from janitor.stack import stack
 

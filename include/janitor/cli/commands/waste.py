@@ -10,7 +10,7 @@ from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.json_views import as_json
 from janitor.cli.render.waste import waste_dict, waste_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.services.waste import waste_report
+from janitor.services.money.waste import waste_report
 
 
 @click.command(

@@ -9,7 +9,7 @@ from typing import Any
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
 from janitor.cli.render.runs import dollars
 from janitor.domain.money.budget import RepositoryEstimate
-from janitor.services.estimate import CheckedEstimate
+from janitor.services.money.estimate import CheckedEstimate
 
 _HOUR = timedelta(hours=1)
 

@@ -9,7 +9,7 @@ from typing import Any
 from janitor.cli.render.marks import BAD, GOOD, WAITING, one_line
 from janitor.cli.render.runs import dollars
 from janitor.cli.render.times import instant, roughly
-from janitor.services.keep import EndedLease, GuestTimer, KeptInstance, Lease
+from janitor.services.reap.keep import EndedLease, GuestTimer, KeptInstance, Lease
 
 
 def lease_text(lease: Lease, environment: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING, one_line
 from janitor.domain.states import ReapEvidence
-from janitor.services.reap import ReapReport
+from janitor.services.reap.passes import ReapReport
 
 _WHY = {
     ReapEvidence.OVERDUE: "past its deadline and grace",

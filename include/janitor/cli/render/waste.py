@@ -9,7 +9,7 @@ from janitor.cli.render.marks import BAD, GOOD, one_line
 from janitor.cli.render.runs import dollars
 from janitor.cli.render.times import compactly, instant
 from janitor.domain.money.costs import InstancePhase
-from janitor.services.waste import PhaseTotal, UnexplainedTime, WasteReport
+from janitor.services.money.waste import PhaseTotal, UnexplainedTime, WasteReport
 
 _WORDS = {
     InstancePhase.BOOT: "boot",

@@ -17,10 +17,10 @@ from janitor.domain.errors import CloudError, ConflictError, NotFoundError
 from janitor.domain.identity import TAG_KEEP_UNTIL
 from janitor.domain.reap.reaping import LONGEST_LEASE
 from janitor.domain.states import InstanceState
-from janitor.services.budget import reserve_lease
-from janitor.services.external_timer import move_external_timer
-from janitor.services.guest_timer import extension_script
-from janitor.services.reports import SHORTEST_PREFIX
+from janitor.services.ending.external_timer import move_external_timer
+from janitor.services.ending.guest_timer import extension_script
+from janitor.services.money.budget import reserve_lease
+from janitor.services.report.reports import SHORTEST_PREFIX
 from janitor.settings import Settings
 from janitor.stores import leases as store
 from janitor.stores.database import transaction

@@ -11,10 +11,10 @@ from janitor.domain.log_lines import LineLogger
 from janitor.domain.result.outcome import Conclusion, conclude_unusable, termination_reason_for
 from janitor.domain.states import TerminationReason
 from janitor.domain.watching import WatchOutcome
-from janitor.services.conclude import Concluded, conclude_validation
-from janitor.services.report_history import keep_history
-from janitor.services.spec_object import remove_specs
-from janitor.services.watch import Watch
+from janitor.services.report.history import keep_history
+from janitor.services.watch.conclude import Concluded, conclude_validation
+from janitor.services.watch.spec_object import remove_specs
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import validations as store

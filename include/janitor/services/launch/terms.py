@@ -13,9 +13,9 @@ from janitor.domain.identity import LaunchIdentity
 from janitor.domain.launch.placement import GiveUp, Pause, Try, candidates_of, next_step, present_search
 from janitor.domain.place import Place
 from janitor.domain.states import PlacementResult, TerminationReason
-from janitor.services.guest_timer import guest_user_data
-from janitor.services.launch_breaker import states_for
-from janitor.services.price_files import load_prices
+from janitor.services.ending.guest_timer import guest_user_data
+from janitor.services.launch.breaker import states_for
+from janitor.services.money.price_files import load_prices
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts

@@ -7,8 +7,8 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from janitor.domain.identity import run_id_for
-from janitor.services.airflow_client import AirflowClient, AirflowRunState
-from janitor.services.plan import RunRequest, check_request
+from janitor.services.airflow.client import AirflowClient, AirflowRunState
+from janitor.services.launch.plan import RunRequest, check_request
 from janitor.settings import Settings
 
 __all__ = ["AirflowRunState", "TriggeredRun", "airflow_run_state", "trigger_run"]

@@ -12,9 +12,9 @@ from uuid import UUID
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.identity import run_id_for, validation_id_for
 from janitor.domain.money.budget import BudgetLimits
-from janitor.services.budget import keep_refusal, reserve_run
 from janitor.services.config_files import load_config
-from janitor.services.estimate import estimate_plans, estimate_request
+from janitor.services.money.budget import keep_refusal, reserve_run
+from janitor.services.money.estimate import estimate_plans, estimate_request
 from janitor.settings import Settings
 from janitor.stores import budget
 from janitor.stores import validations as store

@@ -9,9 +9,9 @@ from datetime import timedelta
 from janitor.domain.config.workers import RepositoryPlan, WorkersConfig
 from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
 from janitor.domain.money.budget import BudgetLimits, BudgetRefusal, RepositoryEstimate, RunEstimate, judge_run
-from janitor.services.budget import day_used
 from janitor.services.config_files import load_config
-from janitor.services.price_files import load_prices
+from janitor.services.money.budget import day_used
+from janitor.services.money.price_files import load_prices
 from janitor.settings import Settings
 
 

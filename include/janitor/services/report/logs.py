@@ -10,7 +10,7 @@ from janitor.cloud.logs import read_page
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import NotFoundError
 from janitor.domain.views import ValidationView
-from janitor.services.reports import repository_history, run_view
+from janitor.services.report.reports import repository_history, run_view
 from janitor.settings import Settings
 
 _QUIET = timedelta(seconds=5)

@@ -18,13 +18,13 @@ from janitor.domain.log_lines import LineLogger
 from janitor.domain.reap.reaping import ReapDecision, ReapStep, is_new
 from janitor.domain.states import ReaperAction, ReapEvidence
 from janitor.domain.waits import waiting
-from janitor.services import external_timer
-from janitor.services.external_notices import take_notices
+from janitor.services.ending import external_timer
+from janitor.services.ending.external_notices import take_notices
 from janitor.services.here import here, require_here
-from janitor.services.reap_report import ReapError, ReapReport, problems_of
-from janitor.services.reap_view import Candidate, look
-from janitor.services.reconcile import Absent, observe_deployment
-from janitor.services.settle import settle_abandoned
+from janitor.services.ledger.reconcile import Absent, observe_deployment
+from janitor.services.reap.pass_report import ReapError, ReapReport, problems_of
+from janitor.services.reap.pass_view import Candidate, look
+from janitor.services.result.settle import settle_abandoned
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import reaping as store

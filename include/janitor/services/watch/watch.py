@@ -31,14 +31,14 @@ from janitor.domain.watching import (
 )
 from janitor.protocol.proof import new_key
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
-from janitor.services.artefact import ensure_artefact
-from janitor.services.build_history import build_spec
-from janitor.services.conclude import Concluded, conclude_validation
-from janitor.services.instance_script import instance_script
-from janitor.services.reconcile import states_of_missing
-from janitor.services.seen import keep_seen
-from janitor.services.signs import awaited_sign, look_for_life
-from janitor.services.spec_object import fetched, put_spec, remove_specs
+from janitor.services.ledger.reconcile import states_of_missing
+from janitor.services.ledger.seen import keep_seen
+from janitor.services.watch.artefact import ensure_artefact
+from janitor.services.watch.build_history import build_spec
+from janitor.services.watch.conclude import Concluded, conclude_validation
+from janitor.services.watch.instance_script import instance_script
+from janitor.services.watch.signs import awaited_sign, look_for_life
+from janitor.services.watch.spec_object import fetched, put_spec, remove_specs
 from janitor.settings import Settings
 from janitor.stores import ledger, report_terms
 from janitor.stores import validations as store

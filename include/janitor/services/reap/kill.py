@@ -22,11 +22,11 @@ from janitor.domain.errors import (
 from janitor.domain.identity import TAG_KEEP_UNTIL, TAG_REPOSITORY, run_id_for
 from janitor.domain.reap.reaping import instant_of
 from janitor.domain.states import InstanceOrigin, RunStatus, TerminationReason
-from janitor.services import terminate as terminating
-from janitor.services.airflow_client import AirflowClient
-from janitor.services.budget import settle_reservations
+from janitor.services.airflow.client import AirflowClient
+from janitor.services.ending import terminate as terminating
 from janitor.services.here import require_here
-from janitor.services.record import record_validation
+from janitor.services.money.budget import settle_reservations
+from janitor.services.result.record import record_validation
 from janitor.settings import Settings
 from janitor.stores import ledger, reaping
 from janitor.stores import validations as store

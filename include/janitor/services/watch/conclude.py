@@ -19,7 +19,7 @@ from janitor.domain.watching import CommandStatus, Decision
 from janitor.protocol.proof import is_proven
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
 from janitor.services.here import require_row_here
-from janitor.services.signs import awaited_sign, look_for_life
+from janitor.services.watch.signs import awaited_sign, look_for_life
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import report_terms as terms_store

@@ -14,8 +14,8 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, WrongPlaceError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import InstanceState, TerminationReason
-from janitor.services.external_timer import disarm_external_timer
-from janitor.services.reconcile import observe_rows
+from janitor.services.ending.external_timer import disarm_external_timer
+from janitor.services.ledger.reconcile import observe_rows
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import Connection, transaction

@@ -19,9 +19,9 @@ from janitor.domain.launch.replacing import (
 )
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.domain.watching import WatchOutcome
-from janitor.services.launch import LaunchStep, NotYet, advance_launch
-from janitor.services.terminate import end_scope, scope_of_validation
-from janitor.services.watch import Watch
+from janitor.services.ending.terminate import end_scope, scope_of_validation
+from janitor.services.launch.advance import LaunchStep, NotYet, advance_launch
+from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts

@@ -24,7 +24,7 @@ from janitor.domain.reap.reaping import (
     lifetime_of,
 )
 from janitor.domain.states import InstanceState
-from janitor.services.price_files import load_prices
+from janitor.services.money.price_files import load_prices
 from janitor.settings import Settings
 from janitor.stores import reaping as store
 from janitor.stores.database import transaction

@@ -12,10 +12,10 @@ from uuid import UUID
 from janitor.domain.errors import AirflowError, CloudError, NotFoundError, SettingsError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ReaperAction, RunStatus
-from janitor.services.airflow_client import AirflowClient
-from janitor.services.budget import settle_reservations
-from janitor.services.record import record_validation
-from janitor.services.verdict import close_run
+from janitor.services.airflow.client import AirflowClient
+from janitor.services.money.budget import settle_reservations
+from janitor.services.result.record import record_validation
+from janitor.services.result.verdict import close_run
 from janitor.settings import Settings
 from janitor.stores import reaping as store
 from janitor.stores import validations

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.protocol.plain_text import one_line
-from janitor.services import record as recording
-from janitor.services import terminate as terminating
-from janitor.services.budget import settle_reservations
+from janitor.services.ending import terminate as terminating
+from janitor.services.money.budget import settle_reservations
+from janitor.services.result import record as recording
 from janitor.settings import Settings
 from janitor.stores import validations as store
 from janitor.stores.database import transaction

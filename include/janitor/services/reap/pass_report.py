@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from janitor.domain.errors import CloudError
 from janitor.domain.place import Place
 from janitor.domain.states import ReapEvidence
-from janitor.services.reconcile import Absent
+from janitor.services.ledger.reconcile import Absent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.reap.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState
 from janitor.domain.watching import CommandObservation, Observation, Watched
-from janitor.services.reconcile import states_of_missing
-from janitor.services.signs import look_for_life
+from janitor.services.ledger.reconcile import states_of_missing
+from janitor.services.watch.signs import look_for_life
 from janitor.settings import Settings
 
 _CLOCK_SLACK = timedelta(minutes=5)

@@ -12,7 +12,7 @@ from janitor.domain.errors import NotFoundError
 from janitor.domain.identity import run_id_for
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
-from janitor.services.report_details import ReportDetails, details_of
+from janitor.services.report.details import ReportDetails, details_of
 from janitor.settings import Settings
 from janitor.stores.database import Connection, transaction
 from janitor.stores.queries import named_queries

@@ -21,10 +21,10 @@ from janitor.domain.launch.placement import Pause
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
-from janitor.services.external_timer import arm_external_timer
+from janitor.services.ending.external_timer import arm_external_timer
 from janitor.services.here import here, require_all_here
-from janitor.services.launch_terms import insert_intent, launch_image, next_place
-from janitor.services.reconcile import observe_rows
+from janitor.services.launch.terms import insert_intent, launch_image, next_place
+from janitor.services.ledger.reconcile import observe_rows
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts

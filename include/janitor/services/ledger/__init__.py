@@ -1,0 +1,1 @@
+"""Keeping the ledger equal to what EC2 says."""

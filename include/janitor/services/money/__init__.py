@@ -1,0 +1,1 @@
+"""What runs may cost, cost and wasted."""

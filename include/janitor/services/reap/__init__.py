@@ -1,0 +1,1 @@
+"""Ending what nobody works on, and what people want ended or kept."""

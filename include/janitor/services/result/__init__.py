@@ -1,0 +1,1 @@
+"""Writing how validations and runs ended."""
