@@ -27,9 +27,9 @@ from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import EngineChoice
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings, load_settings
-from janitor.stack.layout import Layout
-from janitor.stack.processes import stack_processes
 from janitor.stack.stack import down, up
+from janitor.stack.state.layout import Layout
+from janitor.stack.supervisor.processes import stack_processes
 from janitor.validator.packaging import build_artefact
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,8 +17,8 @@ from bench.repositories import Gate
 from bench.usage import Usage, aws_calls, usage_of
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings
-from janitor.stack.layout import Layout
-from janitor.stack.processes import stack_processes
+from janitor.stack.state.layout import Layout
+from janitor.stack.supervisor.processes import stack_processes
 
 WINDOW = timedelta(seconds=90)
 _ALL_THERE_WITHIN = timedelta(minutes=15)

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from janitor.stack.airflow_config import HEARTBEAT_TIMEOUT, ORPHAN_CHECK_INTERVAL
+from janitor.stack.airflow.config import HEARTBEAT_TIMEOUT, ORPHAN_CHECK_INTERVAL
 from tests.crash.stand import Stand
 from tests.crash.waiting import DEAD
 

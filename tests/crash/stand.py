@@ -20,10 +20,10 @@ from janitor.settings import Settings
 from janitor.stack import stack
 from janitor.stack.components import AIRFLOW, Component
 from janitor.stack.environment import base_environment
-from janitor.stack.layout import Layout
-from janitor.stack.secrets import read_secrets
-from janitor.stack.stack_env import current_ports
-from janitor.stack.supervisor import Supervisor, launch_supervisord
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.secrets import read_secrets
+from janitor.stack.state.stack_env import current_ports
+from janitor.stack.supervisor.client import Supervisor, launch_supervisord
 from tests.crash.waiting import NotInTimeError, await_it
 from tests.support.runs import Runs
 from tests.support.stack import airflow_client

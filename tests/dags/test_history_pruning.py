@@ -11,11 +11,11 @@ import pytest
 
 from janitor.domain.states import RunStatus
 from janitor.settings import Settings
-from janitor.stack.airflow_history import KEPT, PRUNED_DAG, prune_history
+from janitor.stack.airflow.history import KEPT, PRUNED_DAG, prune_history
 from janitor.stack.environment import airflow_environment, base_environment
-from janitor.stack.layout import Layout
-from janitor.stack.secrets import read_secrets
-from janitor.stack.stack_env import AIRFLOW_DATABASE, AIRFLOW_ROLE, current_ports, database_url
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.secrets import read_secrets
+from janitor.stack.state.stack_env import AIRFLOW_DATABASE, AIRFLOW_ROLE, current_ports, database_url
 from tests.support.runs import Runs, eventually
 from tests.support.workers import WorkerRepository, write_config
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 
-from janitor.stack.ports import is_free
+from janitor.stack.state.ports import is_free
 
 # Below what a Janitor takes by itself, and below what the system takes for outgoing connections.
 _FIRST = 12_000

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from janitor.stack.layout import Layout
-from janitor.stack.ports import Ports, reserve
-from janitor.stack.postgres import SUPERUSER, EmbeddedPostgres
-from janitor.stack.secrets import StackSecrets, ensure_secrets
-from janitor.stack.stack_env import JANITOR_DATABASE, OWNER_ROLE, READER_ROLE, WRITER_ROLE, database_url
+from janitor.stack.postgres.server import SUPERUSER, EmbeddedPostgres
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.ports import Ports, reserve
+from janitor.stack.state.secrets import StackSecrets, ensure_secrets
+from janitor.stack.state.stack_env import JANITOR_DATABASE, OWNER_ROLE, READER_ROLE, WRITER_ROLE, database_url
 
 _PREFERRED = Ports(web=28080, postgres=28432, cloud=28566, supervisor=28567)
 _READY_SECONDS = 60

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import psutil
 
-from janitor.stack.layout import Layout
-from janitor.stack.processes import stack_processes
+from janitor.stack.state.layout import Layout
+from janitor.stack.supervisor.processes import stack_processes
 
 
 def kill_processes(layout: Layout, wanted: Callable[[str], bool] = lambda title: True) -> dict[int, str]:

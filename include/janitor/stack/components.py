@@ -9,14 +9,14 @@ from datetime import timedelta
 from enum import Enum
 
 from janitor.settings import Settings
-from janitor.stack.airflow_config import write_airflow_home
+from janitor.stack.airflow.config import write_airflow_home
 from janitor.stack.environment import airflow_environment, python_environment
-from janitor.stack.layout import Layout
-from janitor.stack.ports import Ports
-from janitor.stack.postgres import EmbeddedPostgres
-from janitor.stack.private_files import write_private
-from janitor.stack.secrets import StackSecrets, cloud_key_file
-from janitor.stack.supervisor_config import Program, SupervisorOptions, render_supervisor_config
+from janitor.stack.postgres.server import EmbeddedPostgres
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.ports import Ports
+from janitor.stack.state.private_files import write_private
+from janitor.stack.state.secrets import StackSecrets, cloud_key_file
+from janitor.stack.supervisor.config import Program, SupervisorOptions, render_supervisor_config
 
 
 class Component(str, Enum):

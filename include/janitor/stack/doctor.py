@@ -19,13 +19,13 @@ import psutil
 from janitor.domain.errors import SettingsError, StackError
 from janitor.settings import Settings, StackKind
 from janitor.stack import health
-from janitor.stack.disk import look_at_disk, nearest_existing
-from janitor.stack.layout import Layout
-from janitor.stack.ports import Ports, is_free
-from janitor.stack.postgres import EmbeddedPostgres
-from janitor.stack.stack_env import current_ports, kept_ports
+from janitor.stack.postgres.server import EmbeddedPostgres
+from janitor.stack.state.disk import look_at_disk, nearest_existing
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.ports import Ports, is_free
+from janitor.stack.state.stack_env import current_ports, kept_ports
 from janitor.stack.status import read_programs
-from janitor.stack.unprivileged import IdentityKind
+from janitor.stack.supervisor.unprivileged import IdentityKind
 from janitor.validator.processes.child_user import NoChildUserError, make_child_user
 
 OLDEST_PYTHON = (3, 10)

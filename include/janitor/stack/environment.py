@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from janitor.settings import Settings
-from janitor.stack.layout import STACK_ID_VARIABLE, Layout
-from janitor.stack.ports import LOOPBACK, Ports
-from janitor.stack.secrets import StackSecrets
-from janitor.stack.stack_env import cloud_url
+from janitor.stack.state.layout import STACK_ID_VARIABLE, Layout
+from janitor.stack.state.ports import LOOPBACK, Ports
+from janitor.stack.state.secrets import StackSecrets
+from janitor.stack.state.stack_env import cloud_url
 
 _DIRECT = (LOOPBACK, "localhost")
 

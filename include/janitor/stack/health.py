@@ -11,11 +11,11 @@ from typing import Any
 from janitor.domain.heartbeats import heartbeat_problem
 from janitor.domain.waits import waiting
 from janitor.stack.components import Component
-from janitor.stack.ports import LOOPBACK, Ports
-from janitor.stack.postgres import SUPERUSER, answers
-from janitor.stack.secrets import StackSecrets
-from janitor.stack.stack_env import database_url
-from janitor.stack.supervisor import ProgramInfo, ProgramState
+from janitor.stack.postgres.server import SUPERUSER, answers
+from janitor.stack.state.ports import LOOPBACK, Ports
+from janitor.stack.state.secrets import StackSecrets
+from janitor.stack.state.stack_env import database_url
+from janitor.stack.supervisor.client import ProgramInfo, ProgramState
 
 _SKIP = "not asked for"
 _HTTP_TIMEOUT = timedelta(seconds=10)

@@ -15,14 +15,14 @@ from janitor.domain.errors import StackDownError, StackError
 from janitor.settings import Settings, StackKind
 from janitor.stack.components import Component
 from janitor.stack.environment import airflow_environment, base_environment
-from janitor.stack.layout import STACK_ID_VARIABLE, Layout
-from janitor.stack.lock import exclusive
-from janitor.stack.secrets import read_secrets
-from janitor.stack.stack_env import current_ports
 from janitor.stack.start import start
+from janitor.stack.state.layout import STACK_ID_VARIABLE, Layout
+from janitor.stack.state.lock import exclusive
+from janitor.stack.state.secrets import read_secrets
+from janitor.stack.state.stack_env import current_ports
 from janitor.stack.status import StackStatus, read_programs, read_status
 from janitor.stack.stop import DownReport, stop
-from janitor.stack.supervisor import ProgramState
+from janitor.stack.supervisor.client import ProgramState
 
 _DOWN_LOCK_WAIT = timedelta(seconds=60)
 

@@ -19,18 +19,17 @@ from datetime import datetime, timedelta, timezone
 from janitor.domain.errors import StackError
 from janitor.settings import Settings
 from janitor.stack import health
-from janitor.stack.airflow_database import migrate_airflow
-from janitor.stack.airflow_history import KEPT, PRUNED_DAG, prune_history
+from janitor.stack.airflow.database import migrate_airflow
+from janitor.stack.airflow.history import KEPT, PRUNED_DAG, prune_history
 from janitor.stack.components import AIRFLOW, Component, write_configuration
 from janitor.stack.environment import airflow_environment, base_environment
 from janitor.stack.example_repositories import ensure_example_repositories
-from janitor.stack.layout import Layout
-from janitor.stack.log_retention import remove_old_logs, remove_old_run_logs
-from janitor.stack.ports import Ports, reserve
-from janitor.stack.postgres import EmbeddedPostgres
-from janitor.stack.processes import end_processes
-from janitor.stack.secrets import StackSecrets, ensure_secrets
-from janitor.stack.stack_env import (
+from janitor.stack.postgres.server import EmbeddedPostgres
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.log_retention import remove_old_logs, remove_old_run_logs
+from janitor.stack.state.ports import Ports, reserve
+from janitor.stack.state.secrets import StackSecrets, ensure_secrets
+from janitor.stack.state.stack_env import (
     AIRFLOW_DATABASE,
     AIRFLOW_ROLE,
     current_ports,
@@ -39,9 +38,10 @@ from janitor.stack.stack_env import (
     web_url,
     write_stack_env,
 )
-from janitor.stack.start_log import keep_failure, with_log
+from janitor.stack.state.start_log import keep_failure, with_log
 from janitor.stack.stop import stop
-from janitor.stack.supervisor import ProgramState, Supervisor, launch_supervisord
+from janitor.stack.supervisor.client import ProgramState, Supervisor, launch_supervisord
+from janitor.stack.supervisor.processes import end_processes
 from janitor.stack.together import GaveUpError, Together
 from janitor.stores.migrate import migrate
 

@@ -13,16 +13,16 @@ from janitor.domain.heartbeats import AIRFLOW_PROGRAMS
 from janitor.services.deployment_parts import DeploymentPart
 from janitor.settings import Settings
 from janitor.stack import health
-from janitor.stack.airflow_database import airflow_version
+from janitor.stack.airflow.database import airflow_version
 from janitor.stack.components import Component
-from janitor.stack.database_health import connection_holders
-from janitor.stack.disk import DiskSpace, look_at_disk
-from janitor.stack.layout import Layout
-from janitor.stack.ports import Ports
-from janitor.stack.postgres import MAJOR_VERSION, SUPERUSER
-from janitor.stack.secrets import AIRFLOW_USER, StackSecrets, read_secrets
-from janitor.stack.stack_env import current_ports, database_url, web_url
-from janitor.stack.supervisor import ProgramInfo, ProgramState, Supervisor
+from janitor.stack.postgres.connections import connection_holders
+from janitor.stack.postgres.server import MAJOR_VERSION, SUPERUSER
+from janitor.stack.state.disk import DiskSpace, look_at_disk
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.ports import Ports
+from janitor.stack.state.secrets import AIRFLOW_USER, StackSecrets, read_secrets
+from janitor.stack.state.stack_env import current_ports, database_url, web_url
+from janitor.stack.supervisor.client import ProgramInfo, ProgramState, Supervisor
 from janitor.stores.database import NO_CONNECTION_LEFT
 
 

@@ -10,11 +10,11 @@ from datetime import timedelta
 
 from janitor.domain.errors import StackError
 from janitor.stack.components import AIRFLOW, Component
-from janitor.stack.layout import Layout
-from janitor.stack.processes import EndedProcess, end_processes, stack_processes, title_of
-from janitor.stack.secrets import read_secrets
-from janitor.stack.stack_env import current_ports
-from janitor.stack.supervisor import Supervisor
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.secrets import read_secrets
+from janitor.stack.state.stack_env import current_ports
+from janitor.stack.supervisor.client import Supervisor
+from janitor.stack.supervisor.processes import EndedProcess, end_processes, stack_processes, title_of
 
 _STOP_TIMEOUT = timedelta(seconds=45)
 """Longer than any program's own limit, after which supervisord kills it."""

@@ -10,7 +10,7 @@ import pytest
 
 from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.settings import Settings
-from janitor.stack.layout import Layout
+from janitor.stack.state.layout import Layout
 from janitor.stores.database import transaction
 from tests.support.processes import kill_processes
 from tests.support.runs import Runs, by_name, eventually

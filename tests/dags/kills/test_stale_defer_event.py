@@ -18,7 +18,7 @@ from janitor.domain.states import RunStatus
 from janitor.settings import Settings
 from janitor.stack import stack
 from janitor.stack.components import Component
-from janitor.stack.layout import Layout
+from janitor.stack.state.layout import Layout
 from janitor.stores.database import transaction
 from tests.support.runs import Runs, by_name, eventually
 from tests.support.workers import WorkerRepository, write_config

@@ -11,7 +11,7 @@ import pytest
 from janitor.domain.errors import DatabaseError
 from janitor.services.deployment import look_at_deployment
 from janitor.settings import Settings
-from janitor.stack.database_health import connection_holders
+from janitor.stack.postgres.connections import connection_holders
 from janitor.stores.database import transaction
 from janitor.stores.migrate import migrate
 from janitor.stores.reaping import pass_lock

@@ -14,8 +14,8 @@ from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import COMMANDS
 from janitor.cli.teller import PROMISE
 from janitor.settings import load_settings
-from janitor.stack.layout import Layout
-from janitor.stack.secrets import ensure_secrets
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.secrets import ensure_secrets
 from tests.integration.cli.hanging import Told, environment_of, hanging_service, run_janitor
 from tests.support.stack import ROOT
 

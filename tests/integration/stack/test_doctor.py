@@ -8,7 +8,7 @@ from pathlib import Path
 from janitor.settings import load_settings
 from janitor.stack import doctor
 from janitor.stack.doctor import Finding, FindingLevel
-from janitor.stack.ports import LOOPBACK
+from janitor.stack.state.ports import LOOPBACK
 from tests.support.stack import ROOT, stack_settings
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from janitor.domain.errors import StackError
-from janitor.stack.layout import Layout
-from janitor.stack.ports import Ports
-from janitor.stack.postgres import EmbeddedPostgres
-from janitor.stack.processes import stack_processes
-from janitor.stack.secrets import ensure_secrets
-from janitor.stack.unprivileged import IdentityKind
+from janitor.stack.postgres.server import EmbeddedPostgres
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.ports import Ports
+from janitor.stack.state.secrets import ensure_secrets
+from janitor.stack.supervisor.processes import stack_processes
+from janitor.stack.supervisor.unprivileged import IdentityKind
 from tests.support.postgres import running_postgres
 from tests.support.stack import ROOT, stack_settings
 
@@ -78,8 +78,8 @@ import sys, time
 from pathlib import Path
 sys.path[:0] = [{include!r}, {root!r}]
 from tests.support.postgres import running_postgres
-from janitor.stack.layout import Layout
-from janitor.stack.postgres import EmbeddedPostgres
+from janitor.stack.state.layout import Layout
+from janitor.stack.postgres.server import EmbeddedPostgres
 folder = Path(sys.argv[1])
 with running_postgres(folder):
     print(EmbeddedPostgres(Layout(folder)).identity.kind.value)
@@ -127,7 +127,7 @@ def test_data_of_another_user_is_told(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         f"sys.path.insert(0, {str(ROOT / 'include')!r})\n"
-        "from janitor.stack.layout import Layout; from janitor.stack.postgres import EmbeddedPostgres\n"
+        "from janitor.stack.state.layout import Layout; from janitor.stack.postgres.server import EmbeddedPostgres\n"
         "EmbeddedPostgres(Layout(Path(sys.argv[1]))).identity\n"
     )
     result = subprocess.run(

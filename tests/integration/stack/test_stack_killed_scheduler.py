@@ -10,10 +10,10 @@ import psutil
 import psycopg
 
 from janitor.settings import Settings
-from janitor.stack.airflow_config import HEARTBEAT_TIMEOUT
-from janitor.stack.layout import Layout
-from janitor.stack.processes import stack_processes, title_of
-from janitor.stack.secrets import ensure_secrets
+from janitor.stack.airflow.config import HEARTBEAT_TIMEOUT
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.secrets import ensure_secrets
+from janitor.stack.supervisor.processes import stack_processes, title_of
 from tests.integration.stack.waiting import run_state, trigger, wait_until
 from tests.support.stack import airflow_client
 

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from janitor.settings import Settings
-from janitor.stack.layout import Layout
-from janitor.stack.processes import stack_processes
+from janitor.stack.state.layout import Layout
+from janitor.stack.supervisor.processes import stack_processes
 from tests.integration.stack.conftest import SHELL_SECRET
 from tests.support import other_user
 

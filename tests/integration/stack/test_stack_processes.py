@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from janitor.stack.layout import STACK_ID_VARIABLE, Layout
-from janitor.stack.processes import end_processes, stack_processes
+from janitor.stack.state.layout import STACK_ID_VARIABLE, Layout
+from janitor.stack.supervisor.processes import end_processes, stack_processes
 
 GRACE = timedelta(seconds=0.5)
 STUBBORN = (

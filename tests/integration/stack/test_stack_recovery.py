@@ -18,13 +18,13 @@ import pytest
 from janitor.domain.errors import StackDownError, StackError
 from janitor.settings import Settings, load_settings
 from janitor.stack import stack
-from janitor.stack.layout import Layout
-from janitor.stack.lock import exclusive
-from janitor.stack.ports import Ports, reserve
-from janitor.stack.postgres import EmbeddedPostgres, servers_of
-from janitor.stack.processes import stack_processes
-from janitor.stack.secrets import ensure_secrets
-from janitor.stack.stack_env import JANITOR_DATABASE, OWNER_ROLE, database_url
+from janitor.stack.postgres.server import EmbeddedPostgres, servers_of
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.lock import exclusive
+from janitor.stack.state.ports import Ports, reserve
+from janitor.stack.state.secrets import ensure_secrets
+from janitor.stack.state.stack_env import JANITOR_DATABASE, OWNER_ROLE, database_url
+from janitor.stack.supervisor.processes import stack_processes
 from janitor.stores.migrate import migrate
 from tests.integration.stack.waiting import live_pids_with, run_state, trigger, wait_until
 from tests.support.processes import kill_processes
@@ -173,7 +173,7 @@ def test_up_waits_for_another_and_says_whose_turn_it_is(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     code = (
         "import sys, time; from datetime import timedelta; from pathlib import Path\n"
-        "from janitor.stack.lock import exclusive\n"
+        "from janitor.stack.state.lock import exclusive\n"
         "with exclusive(Path(sys.argv[1]), wait=timedelta(seconds=1), progress=print):\n"
         "    print('held', flush=True); time.sleep(60)\n"
     )

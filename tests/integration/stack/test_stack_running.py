@@ -15,8 +15,8 @@ import pytest
 from janitor.settings import Settings
 from janitor.stack import stack
 from janitor.stack.components import Component
-from janitor.stack.layout import Layout
-from janitor.stack.processes import stack_processes
+from janitor.stack.state.layout import Layout
+from janitor.stack.supervisor.processes import stack_processes
 from tests.integration.stack.conftest import SHELL_SECRET
 from tests.integration.stack.waiting import run_state, trigger, wait_until
 from tests.support.stack import airflow_client

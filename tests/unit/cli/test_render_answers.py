@@ -20,10 +20,10 @@ from janitor.domain.config.workers import parse_workers_config
 from janitor.protocol.plain_text import plain
 from janitor.services.deployment import LiveInstance, ServiceAnswer
 from janitor.stack.components import Component
-from janitor.stack.disk import DiskSpace
 from janitor.stack.doctor import Finding, FindingLevel
+from janitor.stack.state.disk import DiskSpace
 from janitor.stack.status import ComponentStatus, StackStatus
-from janitor.stack.supervisor import ProgramState
+from janitor.stack.supervisor.client import ProgramState
 from tests.unit.cli.sample_views import RUN_ID, after, ended, run_of, validation
 
 

@@ -6,7 +6,7 @@ import os
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
-from janitor.stack.log_retention import remove_old_logs, remove_old_run_logs
+from janitor.stack.state.log_retention import remove_old_logs, remove_old_run_logs
 
 TODAY = date(2026, 3, 10)
 

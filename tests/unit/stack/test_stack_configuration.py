@@ -13,13 +13,13 @@ from supervisor.options import UnhosedConfigParser
 
 from janitor.domain.errors import StackError
 from janitor.settings import load_settings
-from janitor.stack.airflow_config import render_airflow_config, render_local_settings
+from janitor.stack.airflow.config import render_airflow_config, render_local_settings
 from janitor.stack.environment import airflow_environment, base_environment
-from janitor.stack.layout import Layout
-from janitor.stack.ports import Ports
-from janitor.stack.secrets import StackSecrets
-from janitor.stack.stack_env import current_ports, write_stack_env
-from janitor.stack.supervisor_config import Program, SupervisorOptions, render_supervisor_config
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.ports import Ports
+from janitor.stack.state.secrets import StackSecrets
+from janitor.stack.state.stack_env import current_ports, write_stack_env
+from janitor.stack.supervisor.config import Program, SupervisorOptions, render_supervisor_config
 from tests.support.stack import ROOT, stack_settings
 
 PORTS = Ports(web=1, postgres=2, cloud=3, supervisor=4)

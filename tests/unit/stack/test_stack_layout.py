@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from janitor.domain.errors import StackError
-from janitor.stack.layout import Layout
-from janitor.stack.secrets import (
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.secrets import (
     airflow_passwords_file,
     cloud_key_file,
     ensure_secrets,

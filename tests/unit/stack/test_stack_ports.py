@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from janitor.domain.errors import StackError
-from janitor.stack.ports import LOOPBACK, Ports, is_free, reserve
+from janitor.stack.state.ports import LOOPBACK, Ports, is_free, reserve
 from tests.support.ports import free_ports
 from tests.support.stack import stack_settings
 

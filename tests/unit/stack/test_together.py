@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from janitor.domain.errors import DatabaseError, SettingsError, StackError
-from janitor.stack.start_log import keep_failure, with_log
+from janitor.stack.state.start_log import keep_failure, with_log
 from janitor.stack.together import GaveUpError, Together, primary_of
 
 WAIT_SECONDS = 10

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 import psycopg
 
 from janitor.domain.errors import StackError
-from janitor.stack.layout import Layout
-from janitor.stack.logged_command import run_logged
+from janitor.stack.state.layout import Layout
+from janitor.stack.supervisor.logged_command import run_logged
 
 KEPT = timedelta(days=2)
 PRUNED_DAG = "reap_instances"

@@ -14,9 +14,9 @@ from typing import Any
 
 from janitor.domain.errors import StackError
 from janitor.domain.waits import waiting
-from janitor.stack.logged_command import run_logged
-from janitor.stack.ports import LOOPBACK
-from janitor.stack.supervisor_config import RPC_USER
+from janitor.stack.state.ports import LOOPBACK
+from janitor.stack.supervisor.config import RPC_USER
+from janitor.stack.supervisor.logged_command import run_logged
 
 _CALL_TIMEOUT = timedelta(seconds=10)
 _START_TIMEOUT = timedelta(seconds=30)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from janitor.domain.errors import StackError
-from janitor.stack.layout import Layout
-from janitor.stack.private_files import write_private
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.private_files import write_private
 
 AIRFLOW_USER = "admin"
 _TOKEN_BYTES = 24

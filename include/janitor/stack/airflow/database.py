@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 
 from janitor.domain.errors import StackError
-from janitor.stack.layout import Layout
-from janitor.stack.logged_command import run_logged
+from janitor.stack.state.layout import Layout
+from janitor.stack.supervisor.logged_command import run_logged
 
 _TIMEOUT = timedelta(seconds=180)
 _DISTRIBUTION = "apache-airflow-core"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from janitor.domain.errors import StackError
-from janitor.stack.ports import LOOPBACK
+from janitor.stack.state.ports import LOOPBACK
 
 RPC_USER = "janitor"
 _LOG_BYTES = "10MB"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dotenv import dotenv_values
 
 from janitor.settings import Settings
-from janitor.stack.layout import Layout
-from janitor.stack.ports import LOOPBACK, Ports
-from janitor.stack.private_files import write_private
-from janitor.stack.secrets import AIRFLOW_USER, StackSecrets
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.ports import LOOPBACK, Ports
+from janitor.stack.state.private_files import write_private
+from janitor.stack.state.secrets import AIRFLOW_USER, StackSecrets
 
 JANITOR_DATABASE = "janitor"
 AIRFLOW_DATABASE = "airflow"

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from janitor.domain.errors import StackError
-from janitor.stack.layout import STACK_ID_VARIABLE, Layout
+from janitor.stack.state.layout import STACK_ID_VARIABLE, Layout
 
 _POLL_SECONDS = 0.1
 _KILL_TIMEOUT = timedelta(seconds=15)

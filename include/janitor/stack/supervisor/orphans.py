@@ -12,8 +12,8 @@ import contextlib
 
 import psutil
 
-from janitor.stack.layout import Layout
-from janitor.stack.processes import stack_processes, title_of
+from janitor.stack.state.layout import Layout
+from janitor.stack.supervisor.processes import stack_processes, title_of
 
 _IDLE_WORKER = ("airflow worker -- LocalExecutor", "<idle>")
 _SCHEDULER = "airflow scheduler"

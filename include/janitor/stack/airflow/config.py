@@ -10,11 +10,11 @@ import io
 from datetime import timedelta
 
 from janitor.settings import Settings
-from janitor.stack.layout import Layout
-from janitor.stack.ports import LOOPBACK, Ports
-from janitor.stack.private_files import write_private
-from janitor.stack.secrets import AIRFLOW_USER, StackSecrets, airflow_passwords_file
-from janitor.stack.stack_env import AIRFLOW_DATABASE, AIRFLOW_ROLE, database_url, web_url
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.ports import LOOPBACK, Ports
+from janitor.stack.state.private_files import write_private
+from janitor.stack.state.secrets import AIRFLOW_USER, StackSecrets, airflow_passwords_file
+from janitor.stack.state.stack_env import AIRFLOW_DATABASE, AIRFLOW_ROLE, database_url, web_url
 
 PARALLELISM = 16
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
@@ -58,8 +58,8 @@ if {{"scheduler", "dag-processor", "triggerer"}}.intersection(sys.argv):
 
 if "scheduler" in sys.argv:
     try:
-        layout = importlib.import_module("janitor.stack.layout").Layout(pathlib.Path({state_dir!r}))
-        ended = importlib.import_module("janitor.stack.orphans").end_idle_orphans(layout)
+        layout = importlib.import_module("janitor.stack.state.layout").Layout(pathlib.Path({state_dir!r}))
+        ended = importlib.import_module("janitor.stack.supervisor.orphans").end_idle_orphans(layout)
         print("idle workers of a scheduler that is gone, ended:", len(ended), file=sys.stderr)
     except Exception:  # A scheduler that starts matters more; PostgreSQL's time limit frees the locks, too.
         traceback.print_exc()
@@ -112,7 +112,7 @@ def _options(
             "fernet_key": secrets.airflow_fernet_key,
             "execution_api_server_url": f"{web_url(ports)}/execution/",
             # No look-up of the machine's name: it can take seconds, and may change while a task runs.
-            "hostname_callable": "janitor.stack.hostname.local_hostname",
+            "hostname_callable": "janitor.stack.airflow.hostname.local_hostname",
             "min_serialized_dag_update_interval": 5,
             # A killed task has that long to end its SSM command and its instance.
             "killed_task_cleanup_time": 20,

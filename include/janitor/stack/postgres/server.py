@@ -20,11 +20,10 @@ from psycopg import sql
 
 from janitor.domain.errors import StackError
 from janitor.domain.waits import waiting
-from janitor.stack.layout import Layout
-from janitor.stack.logged_command import run_logged
-from janitor.stack.ports import LOOPBACK, Ports
-from janitor.stack.secrets import StackSecrets, superuser_password_file
-from janitor.stack.stack_env import (
+from janitor.stack.state.layout import Layout
+from janitor.stack.state.ports import LOOPBACK, Ports
+from janitor.stack.state.secrets import StackSecrets, superuser_password_file
+from janitor.stack.state.stack_env import (
     AIRFLOW_DATABASE,
     AIRFLOW_ROLE,
     JANITOR_DATABASE,
@@ -33,7 +32,8 @@ from janitor.stack.stack_env import (
     WRITER_ROLE,
     database_url,
 )
-from janitor.stack.unprivileged import Identity, choose_identity
+from janitor.stack.supervisor.logged_command import run_logged
+from janitor.stack.supervisor.unprivileged import Identity, choose_identity
 
 MAJOR_VERSION = 18
 SUPERUSER = "postgres"

@@ -1,0 +1,1 @@
+"""Airflow of the local stack: its configuration, its database, its history."""

@@ -1,0 +1,1 @@
+"""What a local stack keeps in its folder."""
