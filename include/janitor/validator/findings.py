@@ -10,21 +10,9 @@ from janitor.guest.redaction import Redactor
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
 from janitor.protocol.statuses import CheckStatus, EvidenceKind
 from janitor.validator.processes.supervisor import Outcome
+from janitor.validator.spot import Spot
 
 _LONGEST_NAME = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spot:
-    """A place in the repository that a finding speaks of, for editors and code review."""
-
-    path: str
-    """Relative to the repository's root."""
-    line: int | None
-    """From 1; None for the file as a whole."""
-    message: str
-    is_warning: bool = False
-    """Only worth a look: no reason for a fail."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,19 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from types import FrameType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from janitor.validator.processes.supervisor import Outcome
+from janitor.validator.processes.supervisor import Interrupted
 
 _AT_ONCE_SECONDS = 0.001
-
-
-class Interrupted(BaseException):
-    """The validation is cut short. Not an `Exception`, so that no check swallows it."""
-
-    outcome: Outcome | None = None
-    """The process that was running, with its output so far."""
 
 
 class DeadlineReached(Interrupted):

@@ -23,10 +23,10 @@ from janitor.validator.bench import Bench, Known
 from janitor.validator.checks.host import describe_host
 from janitor.validator.findings import EvidenceMaker, Finding, errored, skipped
 from janitor.validator.housing import house
-from janitor.validator.interrupts import DeadlineReached, Interrupted, Interrupts
+from janitor.validator.interrupts import DeadlineReached, Interrupts
 from janitor.validator.journal import Journal
 from janitor.validator.pipeline import CLEANUP, PIPELINE
-from janitor.validator.processes.supervisor import end_everything
+from janitor.validator.processes.supervisor import Interrupted, end_everything
 from janitor.validator.recording import Moment, conclude, now, recorded
 from janitor.validator.settings import Settings
 from janitor.validator.steps import Step

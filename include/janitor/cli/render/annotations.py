@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from janitor.protocol.plain_text import without_commands
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.findings import Spot
+from janitor.validator.spot import Spot
 from janitor.validator.static_run import StaticCheck, StaticResult
 
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}

@@ -7,7 +7,7 @@ from typing import Any
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
 from janitor.protocol.plain_text import json_text
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.findings import Spot
+from janitor.validator.spot import Spot
 from janitor.validator.static_run import StaticCheck, StaticResult
 
 _SHOWN_CHANGES = 5

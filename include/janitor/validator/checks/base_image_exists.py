@@ -11,7 +11,8 @@ from datetime import timedelta
 from janitor.validator.bench import Bench, given
 from janitor.validator.dockerfile.stages import Copy, Dockerfile
 from janitor.validator.dockerfile.usage import used_stages
-from janitor.validator.findings import Finding, Spot, errored, failed, passed, skipped
+from janitor.validator.findings import Finding, errored, failed, passed, skipped
+from janitor.validator.spot import Spot
 
 _LIMIT = timedelta(seconds=40)
 _PLATFORM = "linux/amd64"

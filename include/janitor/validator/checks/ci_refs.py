@@ -6,8 +6,9 @@ Never required: a workflow that names a deleted file doesn't keep the worker fro
 from __future__ import annotations
 
 from janitor.validator.bench import Bench, given
-from janitor.validator.findings import Finding, Spot, failed, passed, skipped
+from janitor.validator.findings import Finding, failed, passed, skipped
 from janitor.validator.repository.workflows import all_references, missing, workflow_files
+from janitor.validator.spot import Spot
 
 _SHOWN = 8
 

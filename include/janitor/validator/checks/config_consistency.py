@@ -13,9 +13,10 @@ from typing import Any
 
 from janitor.validator.bench import Bench, given
 from janitor.validator.dockerfile.cuda_version import base_cuda, has_cuda
-from janitor.validator.findings import Finding, Spot, failed, passed, skipped
+from janitor.validator.findings import Finding, failed, passed, skipped
 from janitor.validator.repository.json_lines import field_lines, line_of
 from janitor.validator.repository.tree import UnreadableError
+from janitor.validator.spot import Spot
 
 _ALLOWED = "allowedCudaVersions"
 

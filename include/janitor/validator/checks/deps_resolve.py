@@ -23,10 +23,11 @@ from janitor.validator.dockerfile.cuda_version import base_cuda, system_python
 from janitor.validator.dockerfile.python_version import python_version
 from janitor.validator.engines.install import IMAGE_PATH, Install, plan_installs
 from janitor.validator.engines.trouble import build_trouble, world_trouble
-from janitor.validator.findings import Finding, Spot, errored, failed, passed, skipped
+from janitor.validator.findings import Finding, errored, failed, passed, skipped
 from janitor.validator.processes.supervisor import Outcome, ProcessStartError, run
 from janitor.validator.repository.resolvable import NotResolvableError, Refusal, Resolvable, resolvable
 from janitor.validator.repository.worker_requirements import USUAL_FILES
+from janitor.validator.spot import Spot
 
 _LIMIT = timedelta(minutes=3)
 _PLATFORM = "x86_64-unknown-linux-gnu"

@@ -19,8 +19,9 @@ from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, lex
 from janitor.validator.dockerfile.sources import missing_sources, read_context
 from janitor.validator.dockerfile.stages import Dockerfile, Run, env_pairs, floating_tag, parse_dockerfile
 from janitor.validator.dockerfile.usage import used_stages
-from janitor.validator.findings import Finding, Spot, failed, passed, skipped
+from janitor.validator.findings import Finding, failed, passed, skipped
 from janitor.validator.repository.tree import RepositoryTree, UnreadableError
+from janitor.validator.spot import Spot
 
 _BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.yaml", "compose.yaml")
 _MOST_BYTES = 256 * 1024

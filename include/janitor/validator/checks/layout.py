@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from janitor.validator.bench import Bench, given
-from janitor.validator.findings import Finding, Spot, failed, passed
+from janitor.validator.findings import Finding, failed, passed
 from janitor.validator.repository.layout import read_layout
 from janitor.validator.repository.tree import MAX_DEPTH, MAX_PATH_BYTES
+from janitor.validator.spot import Spot
 
 _SHOWN, _SHOWN_PATH = 5, 80
 

@@ -11,9 +11,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from janitor.validator.bench import Bench, given
-from janitor.validator.findings import Finding, Spot, errored, failed, passed, skipped
+from janitor.validator.findings import Finding, errored, failed, passed, skipped
 from janitor.validator.repository.model_sources import HUB, ModelSource, build_sources, built_scripts, code_sources
 from janitor.validator.repository.tree import UnreadableError
+from janitor.validator.spot import Spot
 
 if TYPE_CHECKING:
     from janitor.validator.network.web import Web

@@ -16,7 +16,7 @@ from janitor.validator.dockerfile.base_images import surely_lacks_pytorch
 from janitor.validator.dockerfile.cuda_version import base_cudnn, has_cuda
 from janitor.validator.dockerfile.stages import Run
 from janitor.validator.engines.install import InstallPlan, plan_installs
-from janitor.validator.findings import Finding, Spot, failed, passed, skipped
+from janitor.validator.findings import Finding, failed, passed, skipped
 from janitor.validator.repository.requirements import Requirement, RequirementSet, canonical, exclude_each_other
 from janitor.validator.repository.torch_versions import (
     COMPANIONS,
@@ -28,6 +28,7 @@ from janitor.validator.repository.torch_versions import (
     public_version,
 )
 from janitor.validator.repository.worker_requirements import worker_requirements
+from janitor.validator.spot import Spot
 
 _SHOWN = 8
 _CONDITION = re.compile(r"\|\||(?m:^|[;&])[ \t]*(?:if|case|for|while|until)\s")

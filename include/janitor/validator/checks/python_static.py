@@ -18,7 +18,7 @@ from janitor.validator.dockerfile.image_files import copies_from_elsewhere, inli
 from janitor.validator.dockerfile.python_version import only_python, python_version
 from janitor.validator.dockerfile.stages import Run
 from janitor.validator.dockerfile.usage import used_stages
-from janitor.validator.findings import Finding, Spot, failed, passed, skipped
+from janitor.validator.findings import Finding, failed, passed, skipped
 from janitor.validator.processes.supervisor import ProcessStartError, run
 from janitor.validator.repository.health_route import health_route
 from janitor.validator.repository.module_places import ModulePlaces
@@ -31,6 +31,7 @@ from janitor.validator.repository.python_modules import (
 )
 from janitor.validator.repository.python_source import HandlerKind, WorkerSource, read_worker, search_workers
 from janitor.validator.repository.tree import UnreadableError
+from janitor.validator.spot import Spot
 
 _NEWER = tuple(f"python3.{minor}" for minor in range(sys.version_info[1] + 1, sys.version_info[1] + 8))
 _COMPILE_LIMIT = timedelta(seconds=20)

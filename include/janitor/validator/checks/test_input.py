@@ -7,9 +7,10 @@ from pathlib import PurePosixPath
 from janitor.protocol.fields import type_name
 from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
-from janitor.validator.findings import Finding, Spot, failed, passed, skipped
+from janitor.validator.findings import Finding, failed, passed, skipped
 from janitor.validator.repository.documents import load_job, load_json, unreadable_spot
 from janitor.validator.repository.tree import UnreadableError
+from janitor.validator.spot import Spot
 
 _NAME = "test_input.json"
 

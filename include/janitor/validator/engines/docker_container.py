@@ -14,8 +14,7 @@ from datetime import timedelta
 from janitor.validator.bench import Bench, given
 from janitor.validator.engines.base import HandlerRun
 from janitor.validator.engines.docker_client import DockerClient
-from janitor.validator.interrupts import Interrupted
-from janitor.validator.processes.supervisor import Running
+from janitor.validator.processes.supervisor import Interrupted, Running
 
 LABEL = "janitor.validation"
 """What containers and images of a validation carry, with its id."""

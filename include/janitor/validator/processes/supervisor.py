@@ -20,7 +20,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from janitor.validator.interrupts import Interrupted
 from janitor.validator.processes.capture import Capture, Captured
 from janitor.validator.processes.confinement import confine, hand_over_pipe, owns_descendants
 from janitor.validator.processes.reaper import descendants, kill_descendants
@@ -57,6 +56,13 @@ class Outcome:
     seconds: float
     left_behind: int
     """Processes that it had started and that outlived it, until they were killed."""
+
+
+class Interrupted(BaseException):
+    """The validation is cut short. Not an `Exception`, so that no check swallows it."""
+
+    outcome: Outcome | None = None
+    """The process that was running, with its output so far."""
 
 
 class Running:

@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from janitor.protocol.fields import type_name
-from janitor.validator.findings import Spot
 from janitor.validator.repository.json_lines import field_lines, line_of
 from janitor.validator.repository.tree import RepositoryTree, UnreadableError
+from janitor.validator.spot import Spot
 
 _MOST_PROBLEMS = 500
 _MOST_DIGITS = 400
