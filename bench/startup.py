@@ -42,8 +42,8 @@ def main() -> int:
 
 
 _LOADED = (
-    "import janitor.validator.cli, janitor.validator.pipeline, janitor.validator.engines.docker, "
-    "janitor.validator.engines.venv"
+    "import janitor.validator.cli, janitor.validator.pipeline, janitor.validator.engines.docker.engine, "
+    "janitor.validator.engines.venv.engine"
 )
 _IMPORTS = f"import sys; sys.path.insert(0, {{path!r}}); {_LOADED}"
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from janitor.diagnosis.handler.log_judge import judge_local_run
+from janitor.diagnosis.handler.verdict import Outcome
 from janitor.protocol.rollup import roll_up
 from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
-from janitor.validator.handler.log_judge import judge_local_run
-from janitor.validator.handler.verdict import Outcome
 from tests.corpus.case import WEB, Case, Expected, Kind
 from tests.corpus.web import web_server
 from tests.corpus.workers import BASE

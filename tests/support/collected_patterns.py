@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("janitor.validator", "janitor.agent", "janitor.guest", "janitor.protocol", "janitor.cli.render")
+PACKAGES = (
+    "janitor.validator",
+    "janitor.inspection",
+    "janitor.diagnosis",
+    "janitor.agent",
+    "janitor.guest",
+    "janitor.protocol",
+    "janitor.cli.render",
+)
 _INLINE = frozenset({"search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"})
 _ANCHORED = frozenset({"match", "fullmatch"})
 

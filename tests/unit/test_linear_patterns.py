@@ -25,29 +25,29 @@ _SURELY_FAST = 0.0005
 _TRIES = 3
 
 BOUNDS: dict[str, tuple[int, str]] = {
-    "janitor.validator.engines.excuses._SECRET_MISSING": (12_000, "`excuse` looks at LONGEST_TEXT characters"),
-    "janitor.validator.engines.excuses._PLATFORM": (12_000, "`excuse` looks at LONGEST_TEXT characters"),
+    "janitor.diagnosis.excuses._SECRET_MISSING": (12_000, "`excuse` looks at LONGEST_TEXT characters"),
+    "janitor.diagnosis.excuses._PLATFORM": (12_000, "`excuse` looks at LONGEST_TEXT characters"),
     "janitor.protocol.plain_lines._patterns": (4_000, "`normalised` looks at LONGEST_INPUT characters"),
 }
 """Of expressions, by the beginning of their place: longest text that they are given, and who sees to that."""
 
 ANCHORED: dict[str, str] = {
-    "janitor.validator.dockerfile.lexer._FLAG": "matched where the flag before it ended, until it doesn't match",
-    "janitor.validator.engines.install._BRINGERS": "`fullmatch` on a command's first word",
-    "janitor.validator.engines.install._PYTHON": "`fullmatch` on a command's first word, also among _BRINGERS",
+    "janitor.inspection.dockerfile.lexer._FLAG": "matched where the flag before it ended, until it doesn't match",
+    "janitor.inspection.install.install._BRINGERS": "`fullmatch` on a command's first word",
+    "janitor.inspection.install.install._PYTHON": "`fullmatch` on a command's first word, also among _BRINGERS",
 }
 """Used with `match` or `fullmatch` on one word only, although the code doesn't show it to whoever collects."""
 
 COMPOSED: dict[str, str] = {
-    "janitor.validator.dockerfile.lexer: f'(?<!{re.escape(escape)}){re.escape(escape)}[ \\\\t]*$'": "one line each",
+    "janitor.inspection.dockerfile.lexer: f'(?<!{re.escape(escape)}){re.escape(escape)}[ \\\\t]*$'": "one line each",
     "janitor.protocol.signature: f'(?<!\\\\\\\\){re.escape(escape)}\"'": "a literal behind a look-behind",
-    "janitor.validator.dockerfile.patterns: ''.join(self._tokens)": "at most two wildcards, paths of usual length",
-    "janitor.validator.dockerfile.patterns: token": "one token, matched at one place",
-    "janitor.validator.dockerfile.patterns: re.escape(pattern)": "a literal",
-    "janitor.validator.engines.docker_blame: pattern": "the rules of the module, which are collected",
-    "janitor.validator.engines.docker_client: pattern": "the rules of the module, which are collected",
-    "janitor.validator.engines.trouble: pattern": "the rules of the module, which are collected",
-    "janitor.validator.engines.excuses: _says_missing(f'\\\\b{re.escape(name)}\\\\b')": "as _SECRET_MISSING, one name",
+    "janitor.inspection.dockerfile.patterns: ''.join(self._tokens)": "at most two wildcards, paths of usual length",
+    "janitor.inspection.dockerfile.patterns: token": "one token, matched at one place",
+    "janitor.inspection.dockerfile.patterns: re.escape(pattern)": "a literal",
+    "janitor.validator.engines.docker.blame: pattern": "the rules of the module, which are collected",
+    "janitor.validator.docker.client: pattern": "the rules of the module, which are collected",
+    "janitor.diagnosis.trouble: pattern": "the rules of the module, which are collected",
+    "janitor.diagnosis.excuses: _says_missing(f'\\\\b{re.escape(name)}\\\\b')": "as _SECRET_MISSING, one name",
     "janitor.protocol.fields: pattern": "fullmatch on fields of bounded length; the patterns are written at the calls",
     "janitor.protocol.plain_lines: package": "a repository's own name, on LONGEST_INPUT characters",
     "janitor.protocol.plain_lines: f'(?i)(?<![\\\\w./-]){bare}(?![\\\\w/-])'": "a literal, on LONGEST_INPUT characters",
@@ -135,7 +135,7 @@ def test_slow_pattern_is_noticed():
 def test_all_patterns_are_collected():
     assert len(PATTERNS) > 400
     places = {each.rpartition(".")[0] for each in PATTERNS}
-    for module in ("janitor.validator.engines.excuses", "janitor.protocol.plain_lines", "janitor.guest.redaction"):
+    for module in ("janitor.diagnosis.excuses", "janitor.protocol.plain_lines", "janitor.guest.redaction"):
         assert module in places
 
 

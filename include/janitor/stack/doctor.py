@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from janitor.domain.errors import SettingsError, StackError
+from janitor.guest.processes.child_user import NoChildUserError, make_child_user
 from janitor.settings import Settings, StackKind
 from janitor.stack import health
 from janitor.stack.postgres.server import EmbeddedPostgres
@@ -26,7 +27,6 @@ from janitor.stack.state.ports import Ports, is_free
 from janitor.stack.state.stack_env import current_ports, kept_ports
 from janitor.stack.status import read_programs
 from janitor.stack.supervisor.unprivileged import IdentityKind
-from janitor.validator.processes.child_user import NoChildUserError, make_child_user
 
 OLDEST_PYTHON = (3, 10)
 NEWEST_PYTHON = (3, 13)

@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
+from janitor.diagnosis.handler.bad_input import BadAnswer
+from janitor.diagnosis.handler.verdict import Verdict
+from janitor.guest.interrupts import Interrupts
+from janitor.guest.journal import Journal
+from janitor.guest.processes.capture import Captured
+from janitor.inspection.dockerfile.command import Command
+from janitor.inspection.dockerfile.image_files import ImageFiles, StageFiles
+from janitor.inspection.dockerfile.sources import BuildContext
+from janitor.inspection.dockerfile.stages import Dockerfile
+from janitor.inspection.documents.tests_file import TestCase, TestPlan
+from janitor.inspection.python.python_source import HandlerKind
+from janitor.inspection.repository.layout import Layout
+from janitor.inspection.tree import RepositoryTree
 from janitor.protocol.report import Check, Host
 from janitor.protocol.spec import ValidationSpec
-from janitor.validator.dockerfile.command import Command
-from janitor.validator.dockerfile.image_files import ImageFiles, StageFiles
-from janitor.validator.dockerfile.sources import BuildContext
-from janitor.validator.dockerfile.stages import Dockerfile
-from janitor.validator.engines.base import WorkerEngine
+from janitor.validator.engine import WorkerEngine
 from janitor.validator.findings import EvidenceMaker
-from janitor.validator.handler.bad_input import BadAnswer
-from janitor.validator.handler.verdict import Verdict
-from janitor.validator.interrupts import Interrupts
-from janitor.validator.journal import Journal
-from janitor.validator.processes.capture import Captured
-from janitor.validator.repository.layout import Layout
-from janitor.validator.repository.python_source import HandlerKind
-from janitor.validator.repository.tests_file import TestCase, TestPlan
-from janitor.validator.repository.tree import RepositoryTree
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 

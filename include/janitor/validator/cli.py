@@ -16,16 +16,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
+from janitor.guest.interrupts import Interrupts
+from janitor.guest.journal import Journal
+from janitor.guest.processes.confinement import become_subreaper, hide_memory
 from janitor.guest.redaction import Redactor, secrets_of
 from janitor.protocol.report import Report
 from janitor.protocol.spec import SPEC_MAX_BYTES, SpecError, ValidationSpec
 from janitor.protocol.statuses import ReportStatus
 from janitor.validator import VERSION
 from janitor.validator.delivery import LEAST_TIME, DeliveryError, deliver
-from janitor.validator.interrupts import Interrupts
-from janitor.validator.journal import Journal
 from janitor.validator.loading import close_search_path, load_everything
-from janitor.validator.processes.confinement import become_subreaper, hide_memory
 from janitor.validator.runner import Runner
 from janitor.validator.settings import Settings
 

@@ -12,11 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from janitor.guest.interrupts import DeliveryTimeOver, delivery_limit
+from janitor.guest.journal import Journal
 from janitor.protocol.proof import sealed
 from janitor.protocol.report import Report
 from janitor.protocol.spec import ValidationSpec
-from janitor.validator.interrupts import DeliveryTimeOver, delivery_limit
-from janitor.validator.journal import Journal
 
 LEAST_TIME = timedelta(seconds=3)
 """What a report may take when the grace period is over: better late than never."""

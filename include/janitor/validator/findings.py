@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor
+from janitor.inspection.spot import Spot
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
 from janitor.protocol.statuses import CheckStatus, EvidenceKind
-from janitor.validator.processes.supervisor import Outcome
-from janitor.validator.spot import Spot
 
 _LONGEST_NAME = 200
 

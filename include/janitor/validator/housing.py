@@ -13,14 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from janitor.validator.processes import confinement
-from janitor.validator.processes.child_user import (
-    ChildUser,
-    NoChildUserError,
-    closed_ancestor,
-    make_child_user,
-)
-from janitor.validator.processes.supervisor import ProcessStartError, run
+from janitor.guest.processes import confinement
+from janitor.guest.processes.child_user import ChildUser, NoChildUserError, closed_ancestor, make_child_user
+from janitor.guest.processes.supervisor import ProcessStartError, run
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace, remove_tree
 

@@ -15,7 +15,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-_PACKAGES = ("janitor.protocol", "janitor.guest", "janitor.validator")
+_PACKAGES = ("janitor.protocol", "janitor.guest", "janitor.inspection", "janitor.diagnosis", "janitor.validator")
 _PROGRAMS = frozenset({"__main__", "report_schema"})
 """Modules that are run, and whose import would run them or is of no use here."""
 # What the standard library imports when it is first used: codecs of host names and of texts, TLS, the resolver.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ARTEFACT_NAME = "janitor-validator.pyz"
 
-_PACKAGES = ("guest", "protocol", "validator")
+_PACKAGES = ("diagnosis", "guest", "inspection", "protocol", "validator")
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _MAIN = """\
 from janitor.validator.cli import run_and_exit

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from janitor.protocol.statuses import CheckName
-from janitor.validator.checks.agent_prompt import check_agent_prompt
-from janitor.validator.checks.build import check_build, check_container_start, check_gpu_in_container, check_image
-from janitor.validator.checks.build_time import check_build_time
-from janitor.validator.checks.checkout import check_checkout
-from janitor.validator.checks.cleanup import check_cleanup
-from janitor.validator.checks.handler_api import check_handler_api
-from janitor.validator.checks.handler_local import check_handler_local
-from janitor.validator.checks.host import check_host
-from janitor.validator.checks.log_scan import check_log_scan
-from janitor.validator.checks.negative_input import check_negative_input
+from janitor.validator.checks.running.agent_prompt import check_agent_prompt
+from janitor.validator.checks.running.build import (
+    check_build,
+    check_container_start,
+    check_gpu_in_container,
+    check_image,
+)
+from janitor.validator.checks.running.build_time import check_build_time
+from janitor.validator.checks.running.checkout import check_checkout
+from janitor.validator.checks.running.cleanup import check_cleanup
+from janitor.validator.checks.running.handler_api import check_handler_api
+from janitor.validator.checks.running.handler_local import check_handler_local
+from janitor.validator.checks.running.host import check_host
+from janitor.validator.checks.running.log_scan import check_log_scan
+from janitor.validator.checks.running.negative_input import check_negative_input
 from janitor.validator.static_checks import NETWORK_CHECKS, STATIC_CHECKS
 from janitor.validator.steps import Phase, Step
 

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
+from janitor.guest.interrupts import DeadlineReached, Interrupts
+from janitor.guest.journal import Journal
+from janitor.guest.processes.supervisor import Interrupted, end_everything
 from janitor.guest.redaction import Redactor
 from janitor.protocol.public_url import public_url
 from janitor.protocol.report import MAX_SUMMARY_CHARACTERS, Check, Host, Report, RepositoryIdentity
@@ -20,13 +23,10 @@ from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
 from janitor.validator import VERSION
 from janitor.validator.bench import Bench, Known
-from janitor.validator.checks.host import describe_host
+from janitor.validator.checks.running.host import describe_host
 from janitor.validator.findings import EvidenceMaker, Finding, errored, skipped
 from janitor.validator.housing import house
-from janitor.validator.interrupts import DeadlineReached, Interrupts
-from janitor.validator.journal import Journal
 from janitor.validator.pipeline import CLEANUP, PIPELINE
-from janitor.validator.processes.supervisor import Interrupted, end_everything
 from janitor.validator.recording import Moment, conclude, now, recorded
 from janitor.validator.settings import Settings
 from janitor.validator.steps import Step

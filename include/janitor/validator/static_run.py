@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from janitor.guest.interrupts import Interrupts
+from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
+from janitor.inspection.spot import Spot
 from janitor.protocol.report import Check
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
 from janitor.validator.bench import Bench
-from janitor.validator.checks.checkout import lfs_pointers
+from janitor.validator.checkout.local_checkout import LocalCheckout, read_local_checkout
+from janitor.validator.checks.running.checkout import lfs_pointers
 from janitor.validator.findings import EvidenceMaker, Finding, passed, skipped
-from janitor.validator.interrupts import Interrupts
-from janitor.validator.journal import Journal
 from janitor.validator.recording import conclude, now, recorded
-from janitor.validator.repository.local_checkout import LocalCheckout, read_local_checkout
 from janitor.validator.settings import Settings
-from janitor.validator.spot import Spot
 from janitor.validator.static_checks import NETWORK_CHECKS, STATIC_CHECKS
 from janitor.validator.steps import Phase, Step
 from janitor.validator.workspace import Workspace

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from janitor.validator.processes.confinement import hand_over
+from janitor.guest.processes.confinement import hand_over
 
 
 @dataclass(frozen=True, kw_only=True)

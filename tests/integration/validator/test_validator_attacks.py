@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from janitor.guest.processes.child_user import OUTER_ID, NoChildUserError, make_child_user
 from janitor.protocol.proof import is_proven, new_key
 from janitor.protocol.statuses import CheckStatus, ReportStatus
-from janitor.validator.processes.child_user import OUTER_ID, NoChildUserError, make_child_user
 from tests.integration.validator.conftest import handler
 
 MARK = "plain-mark-of-the-validators-environment"
@@ -226,7 +226,7 @@ def test_where_there_is_one_user_alone_the_processes_stay_its_own(artefact, tmp_
         "from datetime import timedelta\n"
         "from pathlib import Path\n"
         "from janitor.validator.housing import house\n"
-        "from janitor.validator.processes.supervisor import run\n"
+        "from janitor.guest.processes.supervisor import run\n"
         "from janitor.validator.settings import Settings\n"
         "from janitor.validator.workspace import Workspace\n"
         "workspace = Workspace.make(Path(sys.argv[2]))\n"

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from janitor.validator.engines.build_log import failing_step
-from janitor.validator.engines.docker_blame import client_trouble, one_line_each, step_trouble
+from janitor.diagnosis.build_log import failing_step
+from janitor.validator.engines.docker.blame import client_trouble, one_line_each, step_trouble
 
 BENCH = SimpleNamespace(known=SimpleNamespace(tree=None, image_files={}))
 """Without files: nothing is read of a repository here."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from janitor.validator.repository.tree import RepositoryTree
+from janitor.inspection.tree import RepositoryTree
 
 REAL_WORKERS = Path(__file__).parents[3].parent / "shared" / "real-workers"
 

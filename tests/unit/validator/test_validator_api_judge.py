@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from janitor.validator.handler.api_judge import MAX_ANSWER_BYTES, generator_was_iterated, judge_answer
-from janitor.validator.handler.verdict import PASSED, Outcome
-from janitor.validator.repository.tests_file import TestCase
+from janitor.diagnosis.handler.api_judge import MAX_ANSWER_BYTES, generator_was_iterated, judge_answer
+from janitor.diagnosis.handler.verdict import PASSED, Outcome
+from janitor.inspection.documents.tests_file import TestCase
 
 CASE = TestCase(name="basic", input={"a": 1}, limit=None)
 

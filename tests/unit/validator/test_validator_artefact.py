@@ -15,6 +15,8 @@ import pytest
 from janitor.validator import VERSION
 from janitor.validator.packaging import ARTEFACT_NAME, build_artefact
 
+ROOMS = ("diagnosis", "guest", "inspection", "protocol", "validator")
+
 
 @pytest.fixture(scope="module")
 def artefact(tmp_path_factory) -> Path:
@@ -33,14 +35,12 @@ def test_folder_gets_the_artefact_by_its_name(tmp_path):
     assert build_artefact(tmp_path).path == tmp_path / ARTEFACT_NAME
 
 
-def test_it_holds_the_protocol_and_the_validator_alone(artefact):
+def test_it_holds_the_rooms_of_the_instance_alone(artefact):
     with zipfile.ZipFile(artefact) as archive:
         names = archive.namelist()
         assert {name.split("/")[1] for name in names if name.startswith("janitor/")} == {
             "__init__.py",
-            "guest",
-            "protocol",
-            "validator",
+            *ROOMS,
         }
         assert all(info.date_time == (1980, 1, 1, 0, 0, 0) for info in archive.infolist())
         assert not any("__pycache__" in name for name in names)
@@ -57,11 +57,7 @@ def test_it_needs_the_standard_library_alone(artefact):
                     modules = [node.module or ""]
                 for module in modules:
                     assert module.split(".")[0] in allowed, f"{name} imports {module}"
-                    assert not module.startswith("janitor.") or module.split(".")[1] in (
-                        "guest",
-                        "protocol",
-                        "validator",
-                    )
+                    assert not module.startswith("janitor.") or module.split(".")[1] in ROOMS
 
 
 def run(artefact: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from janitor.validator.handler.api_judge import same_value
-from janitor.validator.handler.bad_input import BadAnswer, judge_bad_answer
-from janitor.validator.handler.verdict import PASSED
+from janitor.diagnosis.handler.api_judge import same_value
+from janitor.diagnosis.handler.bad_input import BadAnswer, judge_bad_answer
+from janitor.diagnosis.handler.verdict import PASSED
 
 
 def judged(body: object = None, *, status: int | None = 200, problem: str | None = None, alive: bool = True):

@@ -8,9 +8,9 @@ import tracemalloc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from janitor.validator.handler.log_judge import judge_local_run
-from janitor.validator.handler.verdict import Outcome
-from janitor.validator.processes.capture import HEAD_BYTES, KEPT_BYTES, TAIL_BYTES, Capture
+from janitor.diagnosis.handler.log_judge import judge_local_run
+from janitor.diagnosis.handler.verdict import Outcome
+from janitor.guest.processes.capture import HEAD_BYTES, KEPT_BYTES, TAIL_BYTES, Capture
 
 LIMIT = HEAD_BYTES + KEPT_BYTES + 2 * TAIL_BYTES
 

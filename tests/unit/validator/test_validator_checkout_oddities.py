@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.repository.git import Git
+from janitor.validator.checkout.git import Git
 from janitor.validator.settings import Settings
 from janitor.validator.static_run import StaticResult, validate_checkout
 
@@ -89,7 +89,7 @@ def test_file_whose_name_is_no_utf_8_can_be_copied(worker, judged):
 
 
 def result_tree(worker: Path):
-    from janitor.validator.repository.local_checkout import read_local_checkout
+    from janitor.validator.checkout.local_checkout import read_local_checkout
 
     return read_local_checkout(worker, Settings.from_environment(), worker.parent).tree.entries
 

@@ -10,16 +10,16 @@ from uuid import UUID
 
 import pytest
 
+from janitor.guest.interrupts import Interrupts
+from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import EngineChoice
 from janitor.validator.bench import Bench
-from janitor.validator.checks.host import describe_host
-from janitor.validator.engines.docker_client import DockerClient
-from janitor.validator.engines.docker_container import Containers
+from janitor.validator.checks.running.host import describe_host
+from janitor.validator.docker.client import DockerClient
+from janitor.validator.engines.docker.container import Containers
 from janitor.validator.findings import EvidenceMaker
-from janitor.validator.interrupts import Interrupts
-from janitor.validator.journal import Journal
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 

@@ -11,8 +11,8 @@ PROGRAM = """
 import subprocess, sys
 from datetime import timedelta
 from pathlib import Path
-from janitor.validator.processes.confinement import become_subreaper
-from janitor.validator.processes.supervisor import run
+from janitor.guest.processes.confinement import become_subreaper
+from janitor.guest.processes.supervisor import run
 
 if sys.argv[1] == "reaper":
     become_subreaper()

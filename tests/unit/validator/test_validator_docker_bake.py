@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from janitor.validator.engines.docker_bake import BakeError, read_bake
+from janitor.inspection.install.bake import BakeError, read_bake
 
 HCL = """
 variable "REPOSITORY" { default = "example" }

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from janitor.diagnosis.build_log import CacheState, cache_use, failing_step, running_step
+from janitor.diagnosis.excuses import Place
+from janitor.diagnosis.trouble import build_trouble
+from janitor.guest.processes.capture import Capture
+from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.engines.base import HandlerRun
-from janitor.validator.engines.build_log import CacheState, cache_use, failing_step, running_step
-from janitor.validator.engines.docker_client import DockerClient
-from janitor.validator.engines.docker_start import judge_start
-from janitor.validator.engines.excuses import Place
+from janitor.validator.docker.client import DockerClient
+from janitor.validator.engine import HandlerRun
+from janitor.validator.engines.docker.start import judge_start
 from janitor.validator.engines.gpu_probe import torch_probe
-from janitor.validator.engines.gpu_use import GpuWatch
 from janitor.validator.engines.host_gpu import query_gpu
-from janitor.validator.engines.trouble import build_trouble
 from janitor.validator.findings import EvidenceMaker
-from janitor.validator.processes.capture import Capture
-from janitor.validator.processes.supervisor import Outcome
+from janitor.validator.gpu_use import GpuWatch
 from janitor.validator.settings import Settings
 
 BANNER = "--- Starting Serverless Worker |  Version 1.12.0 ---\n"

@@ -7,15 +7,15 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from janitor.validator.dockerfile import sources
-from janitor.validator.dockerfile.command import makes_files, stage_command
-from janitor.validator.dockerfile.expand import expand
-from janitor.validator.dockerfile.image_files import ImageFiles, copies_from_elsewhere, stage_files
-from janitor.validator.dockerfile.lexer import DockerfileSyntaxError, lex
-from janitor.validator.dockerfile.patterns import DockerIgnore
-from janitor.validator.dockerfile.python_version import python_version
-from janitor.validator.dockerfile.sources import BuildContext, missing_sources, read_context
-from janitor.validator.dockerfile.stages import Run, floating_tag, parse_dockerfile
+from janitor.inspection.dockerfile import sources
+from janitor.inspection.dockerfile.command import makes_files, stage_command
+from janitor.inspection.dockerfile.expand import expand
+from janitor.inspection.dockerfile.image_files import ImageFiles, copies_from_elsewhere, stage_files
+from janitor.inspection.dockerfile.lexer import DockerfileSyntaxError, lex
+from janitor.inspection.dockerfile.patterns import DockerIgnore
+from janitor.inspection.dockerfile.python_version import python_version
+from janitor.inspection.dockerfile.sources import BuildContext, missing_sources, read_context
+from janitor.inspection.dockerfile.stages import Run, floating_tag, parse_dockerfile
 
 
 def parse(text: str, **build_args: str):

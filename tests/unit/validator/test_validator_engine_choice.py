@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from janitor.guest.interrupts import Interrupts
+from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import CheckStatus, Engine, EngineChoice
 from janitor.validator.bench import Bench
-from janitor.validator.checks.host import check_host
-from janitor.validator.engines.base import EngineError
+from janitor.validator.checks.running.host import check_host
+from janitor.validator.engine import EngineError
 from janitor.validator.engines.choose import choose_engine
 from janitor.validator.findings import EvidenceMaker
-from janitor.validator.interrupts import Interrupts
-from janitor.validator.journal import Journal
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from janitor.validator.engines.excuses import Place, excuse
+from janitor.diagnosis.excuses import Place, excuse
 
 ROOT = "/tmp/janitor-x/image"
 HERE = Place(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from janitor.validator.processes import free_port as module
-from janitor.validator.processes.free_port import free_port
+from janitor.guest.processes import free_port as module
+from janitor.guest.processes.free_port import free_port
 
 SYSTEMS_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from janitor.inspection.dockerfile.patterns import DockerIgnore
+from janitor.inspection.tree import RepositoryTree
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.dockerfile.patterns import DockerIgnore
-from janitor.validator.repository.tree import RepositoryTree
 from janitor.validator.settings import Settings
 from janitor.validator.static_run import validate_checkout
 from janitor.validator.workspace import remove_tree

@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from janitor.validator.engines.image_folder import ImageFolder
+from janitor.diagnosis.handler.sdk_log import LOCAL_END
+from janitor.guest.processes.supervisor import start
 from janitor.validator.engines.local_end import wait_for_local_end
-from janitor.validator.handler.sdk_log import LOCAL_END
-from janitor.validator.processes.supervisor import start
+from janitor.validator.engines.venv.image_folder import ImageFolder
 from janitor.validator.workspace import Workspace
 
 LARGE = 5 * 1024**2

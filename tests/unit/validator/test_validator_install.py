@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from janitor.validator.dockerfile.stages import parse_dockerfile
-from janitor.validator.engines.install import plan_installs
+from janitor.inspection.dockerfile.stages import parse_dockerfile
+from janitor.inspection.install.install import plan_installs
 
 
 def plan(text: str, *, paths: tuple[str, ...] = ()):

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from janitor.validator.handler.log_judge import judge_local_run
-from janitor.validator.handler.sdk_log import read_sdk_log
-from janitor.validator.handler.verdict import Outcome
+from janitor.diagnosis.handler.log_judge import judge_local_run
+from janitor.diagnosis.handler.sdk_log import read_sdk_log
+from janitor.diagnosis.handler.verdict import Outcome
 
 BANNER = "--- Starting Serverless Worker |  Version 1.12.0 ---"
 EXPECTED_OF_TRUTH = {

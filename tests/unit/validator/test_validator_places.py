@@ -6,13 +6,13 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from janitor.validator.dockerfile.cuda_version import base_cuda, base_cudnn, has_cuda, system_python
-from janitor.validator.dockerfile.stages import parse_dockerfile
-from janitor.validator.dockerfile.usage import used_stages
-from janitor.validator.repository.documents import load_json, problem_spots
-from janitor.validator.repository.hub_file import hub_problems
-from janitor.validator.repository.json_lines import field_lines, line_of
-from janitor.validator.repository.model_sources import build_sources, code_sources
+from janitor.inspection.dockerfile.cuda_version import base_cuda, base_cudnn, has_cuda, system_python
+from janitor.inspection.dockerfile.stages import parse_dockerfile
+from janitor.inspection.dockerfile.usage import used_stages
+from janitor.inspection.documents.documents import load_json, problem_spots
+from janitor.inspection.documents.hub_file import hub_problems
+from janitor.inspection.documents.json_lines import field_lines, line_of
+from janitor.inspection.repository.model_sources import build_sources, code_sources
 
 
 class TestLines:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.validator.handler.output_judge import judge_output
-from janitor.validator.handler.python_repr import error_in_tokens, parse_repr
-from janitor.validator.handler.verdict import Outcome
+from janitor.diagnosis.handler.output_judge import judge_output
+from janitor.diagnosis.handler.python_repr import error_in_tokens, parse_repr
+from janitor.diagnosis.handler.verdict import Outcome
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

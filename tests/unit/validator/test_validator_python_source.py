@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from janitor.validator.repository.python_source import HandlerKind, read_worker, search_workers
+from janitor.inspection.python.python_source import HandlerKind, read_worker, search_workers
 
 PLAIN, GENERATOR, ASYNC, ASYNC_GENERATOR, UNKNOWN = HandlerKind
 

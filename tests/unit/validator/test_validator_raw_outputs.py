@@ -6,14 +6,9 @@ import json
 
 import pytest
 
-from janitor.validator.handler.raw_outputs import (
-    judge_raw_outputs,
-    judge_unanswered,
-    returned_nothing,
-    shows_returns,
-)
-from janitor.validator.handler.sdk_log import read_sdk_log
-from janitor.validator.handler.verdict import PASSED
+from janitor.diagnosis.handler.raw_outputs import judge_raw_outputs, judge_unanswered, returned_nothing, shows_returns
+from janitor.diagnosis.handler.sdk_log import read_sdk_log
+from janitor.diagnosis.handler.verdict import PASSED
 from tests.unit.validator.test_validator_log_judge import as_json_lines
 
 

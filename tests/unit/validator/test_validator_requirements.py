@@ -6,15 +6,15 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from janitor.validator.repository.requirements import (
+from janitor.inspection.install.requirements import (
     canonical,
     decoded_requirements,
     exclude_each_other,
     read_requirements,
 )
-from janitor.validator.repository.torch_versions import build_exists, demanded_torch, index_build
-from janitor.validator.repository.tree import RepositoryTree
-from janitor.validator.repository.worker_requirements import worker_requirements
+from janitor.inspection.install.torch_versions import build_exists, demanded_torch, index_build
+from janitor.inspection.install.worker_requirements import worker_requirements
+from janitor.inspection.tree import RepositoryTree
 
 
 def read(files: dict[str, str], *arguments: str):

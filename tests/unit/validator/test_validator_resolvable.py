@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from janitor.validator.repository.resolvable import NotResolvableError, Refusal, Resolvable, resolvable
-from janitor.validator.repository.tree import UnreadableError
+from janitor.inspection.install.resolvable import NotResolvableError, Refusal, Resolvable, resolvable
+from janitor.inspection.tree import UnreadableError
 
 BUILD, ODD = Refusal.NEEDS_BUILD, Refusal.NOT_UNDERSTOOD
 

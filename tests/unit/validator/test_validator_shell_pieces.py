@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from janitor.validator.engines.pip_settings import from_configuration, from_variables
-from janitor.validator.engines.shell_pieces import commands_of, without_redirections, written_files
+from janitor.inspection.install.pip_settings import from_configuration, from_variables
+from janitor.inspection.shell_pieces import commands_of, without_redirections, written_files
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import warnings
 
 import pytest
 
-from janitor.validator.handler.made_plain import made_plain
-from janitor.validator.handler.output_judge import judge_output
-from janitor.validator.handler.text_documents import document_in
-from janitor.validator.handler.verdict import PASSED
+from janitor.diagnosis.handler.made_plain import made_plain
+from janitor.diagnosis.handler.output_judge import judge_output
+from janitor.diagnosis.handler.text_documents import document_in
+from janitor.diagnosis.handler.verdict import PASSED
 
 OPENAI = {"object": "error", "message": "no model", "type": "NotFoundError", "code": 404}
 

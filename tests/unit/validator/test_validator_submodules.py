@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from janitor.validator.repository.git import _SSH, Git, GitError
-from janitor.validator.repository.submodules import (
+from janitor.validator.checkout.git import _SSH, Git, GitError
+from janitor.validator.checkout.submodules import (
     Submodule,
     SubmoduleError,
     SubmoduleSources,

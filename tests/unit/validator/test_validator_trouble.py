@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from janitor.validator.engines.build_log import failing_step
-from janitor.validator.engines.excuses import Place, excuse
-from janitor.validator.engines.gaps import Gap
-from janitor.validator.engines.trouble import build_trouble, lacks_build_tools, missing_requirements
+from janitor.diagnosis.build_log import failing_step
+from janitor.diagnosis.excuses import Place, excuse
+from janitor.diagnosis.trouble import build_trouble, lacks_build_tools, missing_requirements
+from janitor.inspection.gaps import Gap
 
 WORLD = [
     ("error: Request failed after 3 retries\n  cause: dns error\n  cause: failed to lookup address", "name_resolution"),

@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from janitor.validator.repository.documents import load_json
-from janitor.validator.repository.gpu_ids import GPU_TYPES, POOLS
-from janitor.validator.repository.hub_file import hub_problems
-from janitor.validator.repository.layout import read_layout
-from janitor.validator.repository.tests_file import read_github_tests, read_tests
-from janitor.validator.repository.tree import UnreadableError
+from janitor.inspection.documents.documents import load_json
+from janitor.inspection.documents.hub_file import hub_problems
+from janitor.inspection.documents.tests_file import read_github_tests, read_tests
+from janitor.inspection.repository.gpu_ids import GPU_TYPES, POOLS
+from janitor.inspection.repository.layout import read_layout
+from janitor.inspection.tree import UnreadableError
 
 HUB = {
     "title": "T",

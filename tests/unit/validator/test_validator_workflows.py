@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from janitor.validator.repository.workflows import all_references, missing, references
+from janitor.inspection.repository.workflows import all_references, missing, references
 
 WORKFLOW = PurePosixPath(".github/workflows/ci.yml")
 

@@ -48,7 +48,7 @@ def validate(
     """
     if as_json_text and as_annotations:
         raise click.UsageError("--json and --github are two forms of one answer; give one of them")
-    from janitor.validator.processes.confinement import become_subreaper
+    from janitor.guest.processes.confinement import become_subreaper
     from janitor.validator.settings import Settings
     from janitor.validator.static_run import validate_checkout
 

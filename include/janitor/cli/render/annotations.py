@@ -5,9 +5,9 @@ Source: https://docs.github.com/en/actions/reference/workflow-commands-for-githu
 
 from __future__ import annotations
 
+from janitor.inspection.spot import Spot
 from janitor.protocol.plain_text import without_commands
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.spot import Spot
 from janitor.validator.static_run import StaticCheck, StaticResult
 
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}

@@ -16,16 +16,16 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from janitor.guest.processes.supervisor import Outcome, end_everything, start
 from janitor.protocol.agent import AgentSpec
 from janitor.protocol.agent_work import ANSWER_MAX_BYTES, AgentAnswer, AgentDocumentError, AgentOrder, AgentState
 from janitor.protocol.statuses import Engine
 from janitor.validator.agent.launch import ANSWER, ORDER, TRANSCRIPT, Launch, plan_launch
 from janitor.validator.agent.settings import AgentMachine
 from janitor.validator.bench import Bench
-from janitor.validator.engines.base import EngineError
-from janitor.validator.engines.docker_client import DockerClient
-from janitor.validator.engines.docker_container import LABEL
-from janitor.validator.processes.supervisor import Outcome, end_everything, start
+from janitor.validator.docker.client import DockerClient
+from janitor.validator.engine import EngineError
+from janitor.validator.engines.docker.container import LABEL
 
 LEAST_TIME = timedelta(seconds=20)
 """Less is not worth asking."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from janitor.guest.processes.supervisor import ProcessStartError, run
 from janitor.protocol.agent import AgentSpec
 from janitor.validator.agent.settings import AgentMachine
-from janitor.validator.engines.base import EngineError
-from janitor.validator.engines.docker_client import DockerClient
-from janitor.validator.processes.supervisor import ProcessStartError, run
+from janitor.validator.docker.client import DockerClient
+from janitor.validator.engine import EngineError
 from janitor.validator.settings import Settings
 
 ORDER, ANSWER, TRANSCRIPT = "order.json", "answer.json", "transcript.jsonl"

@@ -10,11 +10,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from janitor.protocol.statuses import EngineChoice
-from janitor.validator.engines.base import EngineError, WorkerEngine
+from janitor.validator.engine import EngineError, WorkerEngine
 
 if TYPE_CHECKING:
     from janitor.validator.bench import Bench
-    from janitor.validator.engines.docker_client import DockerClient
+    from janitor.validator.docker.client import DockerClient
 
 _PAUSE = timedelta(seconds=2)
 
@@ -25,9 +25,9 @@ def choose_engine(bench: Bench) -> WorkerEngine:
     Raises:
         EngineError: The spec asks for docker and no Docker engine answers, waited for it included.
     """
-    from janitor.validator.engines.docker import DockerEngine  # noqa: PLC0415  # not needed by most
-    from janitor.validator.engines.docker_client import DockerClient  # noqa: PLC0415
-    from janitor.validator.engines.venv import VenvEngine  # noqa: PLC0415
+    from janitor.validator.docker.client import DockerClient  # noqa: PLC0415
+    from janitor.validator.engines.docker.engine import DockerEngine  # noqa: PLC0415  # not needed by most
+    from janitor.validator.engines.venv.engine import VenvEngine  # noqa: PLC0415
 
     choice = bench.spec.engine
     if choice is EngineChoice.VENV:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from janitor.guest.processes.supervisor import Outcome
 from janitor.protocol.report import Evidence
-from janitor.validator.engines.docker_client import json_line
+from janitor.validator.docker.client import json_line
 from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, passed, skipped
-from janitor.validator.processes.supervisor import Outcome
 
 _PROBE = """\
 import importlib.util, glob, json, os, sys, time

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from janitor.validator.processes.supervisor import Outcome, ProcessStartError, run
+from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run
 from janitor.validator.settings import Settings
 
 _QUERY_LIMIT = timedelta(seconds=60)

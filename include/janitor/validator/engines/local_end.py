@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
-from janitor.validator.handler.sdk_log import LOCAL_END
-from janitor.validator.processes.supervisor import Running
+from janitor.diagnosis.handler.sdk_log import LOCAL_END
+from janitor.guest.processes.supervisor import Running
 
 EXIT_LIMIT = timedelta(seconds=20)
 """How long a worker may take to end once its job is done: threads and children of its own may keep it for ever, which

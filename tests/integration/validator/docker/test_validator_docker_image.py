@@ -80,4 +80,12 @@ def test_nothing_of_the_build_stays(docker_host, image):
         docker_host, image, "sh", "-c", "ls /run/ca.crt /build /root/.cache 2>&1; ls /opt/janitor/app/janitor"
     )
     assert "/build/" not in done.stdout
-    assert sorted(done.stdout.split()[-5:]) == ["__init__.py", "agent", "guest", "protocol", "validator"]
+    assert sorted(done.stdout.split()[-7:]) == [
+        "__init__.py",
+        "agent",
+        "diagnosis",
+        "guest",
+        "inspection",
+        "protocol",
+        "validator",
+    ]

@@ -1,0 +1,305 @@
+"""Tells when a handler that failed was failed by the place it ran in: no GPU, no memory, no network, or an environment
+that is not the image.
+
+Only failures are excused, never turned into a pass: the result is `error`, and the reason says what was missing.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from janitor.diagnosis.loopback import LOOPBACK
+from janitor.diagnosis.trouble import Trouble
+from janitor.inspection.gaps import Gap, listed
+
+_AROUND = 120
+"""Characters shown on either side of what was recognised."""
+_NO_GPU = re.compile(
+    r"(?i)found no nvidia driver|no cuda gpus are available|cuda driver version is insufficient|no nvidia gpu"
+    r"|torch not compiled with cuda enabled|cuda(?: is|_is)? not available|cudaErrorNoDevice|no cuda-capable device"
+    r"|nvidia-smi.{0,40}not found|libcuda\.so|failed to infer device type|cuda initialization"
+)
+_DRIVER = re.compile(
+    r"(?i)failed to initialize NVML|driver/library version mismatch|cuda driver version is insufficient"
+)
+_MEMORY = re.compile(
+    r"(?i)(?:cuda|hip) (?:error: )?out of memory|OutOfMemoryError|CU(?:BLAS|DNN|SPARSE|SOLVER)_STATUS_ALLOC_FAILED"
+    r"|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation|cudaMalloc failed: out of memory"
+    r"|RESOURCE_EXHAUSTED: out of memory|OOM when allocating|no available memory for the cache blocks"
+    r"|failed to allocate memory for requested buffer|^MemoryError|class 'MemoryError'"
+    r"|cannot allocate memory|unable to allocate .{0,40} for an array|bad_alloc|is killed by signal: killed"
+    r"|died with <Signals\.SIGKILL",
+    re.MULTILINE,
+)
+_DISK = re.compile(r"(?i)no space left on device|disk quota exceeded")
+# A member of an object is what a worker answers itself.
+_NO_MEMBER = r"(?!\w{0,9}\\?['\"]\s?:)"
+# A number is a status where something says so: `IndexError: index 502 is out of bounds` speaks of no server.
+_SAYS_STATUS = (
+    r"(?:status(?:[ _-]?code)?|(?<![a-z])code|HTTP|(?<![a-z])error|<Response"
+    r"|(?:HTTP|Status|Server|Response|Request|Limit|Connection|API)_?(?:Error|Exception))"
+)
+_TO_ITS_NUMBER = (
+    r"[\\'\"]{0,3}[\s:=(\[]{0,4}[\\'\"]{0,2}"
+    r"(?:(?:status|code|HTTP|error|response|request|returned|received|failed|with|of|is|was|from|server)[\s:=]{1,3}){0,5}"
+)
+_NETWORK = re.compile(
+    r"(?i)temporary failure in name resolution|name or service not known|nodename nor servname|failed to resolve"
+    r"|network is unreachable|no route to host|max retries exceeded|too many requests|bad gateway|service unavailable"
+    rf"|{_SAYS_STATUS}{_TO_ITS_NUMBER}\b(?:429|50[234])\b"
+    # A worker calls its own failures 500 as well, in an object that it returns.
+    rf"|{_SAYS_STATUS}{_NO_MEMBER}{_TO_ITS_NUMBER}\b500\b|\b50[0234] Server Error"
+    r"|(?:connect|read) ?timeout"
+    r"|connection timed out|read operation timed out|urlopen error (?!\[Errno 111\])|connection reset by peer"
+    r"|connection aborted|remotedisconnected|cannot connect to (?:host|proxy)|tunnel connection failed"
+    r"|couldn't connect to '?https?://|getaddrinfo failed|outgoing traffic has been disabled"
+    r"|check your (?:internet )?connection"
+)
+_TOKEN = re.compile(
+    r"(?i)\b40[13] client error|client error ['\"]?40[13]\b"
+    rf"|{_SAYS_STATUS}{_NO_MEMBER}{_TO_ITS_NUMBER}\b40[13]\b"
+    r"|gated ?repo|access to model .{0,200} is restricted|LocalTokenNotFoundError"
+    r"|you must be authenticated|please log ?in .{0,60}(?:hugging|hf)"
+)
+# In capitals alone, as variables are: what a program calls a secret otherwise is its own.
+_NAME = (
+    r"\b(?:(?:[A-Z][A-Z0-9_]{0,60}_)?(?:TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|SECRET_KEY|CREDENTIALS"
+    # What comes together with a secret: somebody's bucket, database or account.
+    r"|BUCKET|CONNECTION_STRING|DSN|WEBHOOK_URL)(?:_[A-Z0-9_]{1,60})?"
+    r"|[A-Z][A-Z0-9_]{0,60}_KEY|(?:S3|R2|AWS|MINIO|SUPABASE|CLOUDINARY|DATABASE|REDIS|MONGO(?:DB)?)_[A-Z0-9_]{1,60})\b"
+)
+
+
+def _says_missing(name: str) -> str:
+    """A pattern for words that say of a variable that it isn't there.
+
+    On the line of an error, or as the last words of a program that ended itself: libraries ask for a token in warnings
+    too, and go on without.
+    """
+    missing = (
+        rf"(?:{name}[^\n]{{0,60}}"
+        r"(?i:\bnot (?:set|found|defined|provided)|\bmissing|\bis required|\bmust be (?:set|provided))"
+        rf"|(?i:missing|please set|provide|by setting)[^\n]{{0,40}}{name})"
+    )
+    return (
+        rf"KeyError: \\?['\"]{name}\\?['\"]|(?i:error|exception)[^\n]{{0,300}}?{missing}"
+        rf"|{missing}[^\n]{{0,200}}\s*\Z"
+    )
+
+
+_SECRET_MISSING = re.compile(
+    _says_missing(_NAME)
+    + r"|NoCredentialsError|PartialCredentialsError|Unable to locate credentials|DefaultCredentialsError"
+)
+# The platform sets these variables and mounts this folder; nothing else does.
+_PLATFORM = re.compile(
+    r"KeyError: \\?['\"]RUNPOD_[A-Z0-9_]{1,60}\\?['\"]"
+    r"|(?:FileNotFoundError|NotADirectoryError|OSError): [^\n]{0,300}?/runpod-volume\b"
+    r"|(?i:error|exception)[^\n]{0,300}?(?:\bRUNPOD_[A-Z0-9_]{1,60}[^\n]{0,60}"
+    r"(?i:\bnot (?:set|found|defined|provided)|\bmissing)"
+    r"|/runpod-volume\b[^\n]{0,200}(?i:not (?:found|exist|mounted|a directory)|missing)"
+    r"|(?i:not (?:found|exist|mounted)|missing|no such file)[^\n]{0,200}/runpod-volume\b)"
+)
+LONGEST_TEXT = 12_000
+"""Characters that are looked at, those at the end."""
+_PORT_TAKEN = re.compile(r"(?i)address already in use|EADDRINUSE")
+_MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'|ImportError: .*")
+_MISSING_LIBRARY = re.compile(r"cannot open shared object file|OSError: .{0,200}?lib\S{1,60}?\.so")
+_NEWER_SYNTAX = re.compile(r"(?:Syntax|Indentation)Error: .*")
+_REFUSED = re.compile(r"(?i)connection ?refused|ECONNREFUSED|failed to establish a new connection")
+_MISSING_FILE = re.compile(
+    r"(?:FileNotFoundError|PermissionError|NotADirectoryError|OSError): .{0,500}?['\"]([^'\"\n]{1,4096})['\"]"
+)
+# Of paths that lead out of the worker's own folders: a container's root may write there, and finds nobody's files.
+_NOT_OURS = re.compile(r"(?:PermissionError|FileExistsError): .{0,500}?['\"](/[^'\"\n]{1,4096})['\"]")
+# The same as shells, core utilities and other programs say it, and as an exception's text without its class has it.
+_DENIED = re.compile(
+    r"\[Errno 13\] [^\n'\"]{0,200}['\"](/[^'\"\n]{1,4096})['\"]"
+    r"|(?<![\w.@+/-])(/[\w.@+/-]{1,400})['\u2019\"]?: Permission denied"
+)
+_NO_DATABASE = re.compile(r"unable to open database file")
+"""SQLite names no path: whether it is one that a container's root may write to can't be told."""
+_ERROR = re.compile(r"(?i)error|exception")
+_ABSOLUTE = re.compile(r"(?<![\w./:~-])(?:/[\w.@+-]+)+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a handler ran."""
+
+    has_gpu: bool
+    gaps: tuple[Gap, ...]
+    """What the image has and this place lacks; empty in a container of the image."""
+    in_image: Callable[[str], bool]
+    """Whether the repository puts something at this absolute path of the image."""
+    is_image: bool
+    """Whether it ran in a container of the image."""
+    unfetched_files: tuple[str, ...] = ()
+    """Files that are only Git LFS pointers here."""
+    made: frozenset[str] = frozenset()
+    """Absolute paths of what the build's commands make in the image."""
+    root: str = ""
+    """What stands for the image's root here; empty in a container."""
+    workdir: str = "/"
+    """Where the worker starts, in the image."""
+    base_modules: frozenset[str] = frozenset()
+    """Modules that images bring with their Python, beside its standard library, and this place doesn't."""
+    killed_for_memory: bool = False
+    """Whether this machine's kernel killed something for want of memory while the worker ran."""
+    hub_variables: frozenset[str] = frozenset()
+    """Variables that hub.json has the platform set, and that nothing sets here."""
+    named_folders: Callable[[], frozenset[str]] = frozenset
+    """The image's absolute paths that the worker's programs name; read only when that is asked."""
+
+
+def excuse(text: str, place: Place) -> Trouble | None:
+    """What in the place made the handler fail; None if nothing did, so far as can be told.
+
+    Args:
+        text: What the worker printed, its exception included; empty to go by the place alone.
+        place: Where it ran.
+    """
+    text = text[-LONGEST_TEXT:]
+    if place.killed_for_memory:
+        return _trouble("out_of_memory", "the instance's kernel killed a process for want of memory meanwhile")
+    for pattern, code, reason in _rules(place):
+        matches = pattern.finditer(text)
+        if match := next(
+            (each for each in matches if pattern not in (_NETWORK, _TOKEN) or not _is_its_own(text, each)), None
+        ):
+            return _trouble(code, f"{reason}: {_around(text, match)}")
+    for name in sorted(place.hub_variables):
+        if match := re.search(_says_missing(rf"\b{re.escape(name)}\b"), text):
+            reason = f"hub.json has the platform set {name}, and nothing sets it here: {_around(text, match)}"
+            return _trouble("platform_only", reason)
+    if place.unfetched_files:
+        names = ", ".join(place.unfetched_files[:3])
+        return _trouble("lfs_unfetched", f"{len(place.unfetched_files)} files are only Git LFS pointers here: {names}")
+    return None if place.is_image else _not_the_image(text, place)
+
+
+def _rules(place: Place) -> list[tuple[re.Pattern[str], str, str]]:
+    rules = [
+        (_DISK, "disk_full", "the instance's disk is full"),
+        (_MEMORY, "out_of_memory", "the instance ran out of memory"),
+        (_NETWORK, "network", "the network failed"),
+        (_TOKEN, "needs_token", "a host wants a token that this validation was not given"),
+        (_SECRET_MISSING, "needs_secret", "the worker wants a secret that this validation was not given"),
+        (_PLATFORM, "platform_only", "the worker wants what only the platform has"),
+    ]
+    if place.has_gpu:
+        rules.append((_DRIVER, "host_driver", "the instance's GPU driver is at fault"))
+    else:
+        rules.append((_NO_GPU, "gpu_missing", "the worker wants a GPU and this instance has none"))
+    return rules
+
+
+def denied_here(text: str, place: Place) -> Trouble | None:
+    """Why a path of the machine that was refused says nothing of the worker: in a container it is the worker's own.
+
+    Good for what a worker answers, too: no other reason of this engine's is told by a path.
+    """
+    if place.is_image:
+        return None
+    if match := _NO_DATABASE.search(text):
+        said = _around(text, match)
+        return _trouble("engine_limit", f"a container's root may write where the venv engine's may not: {said}")
+    match = _DENIED.search(text)
+    path = match and (match[1] or match[2])
+    if match is None or not path or (place.root and path.startswith(place.root)):
+        return None
+    return _trouble(
+        "engine_limit", f"a container's root may write to {path}, the venv engine's not: {_around(text, match)}"
+    )
+
+
+def _not_ours(text: str, place: Place) -> Trouble | None:
+    match = _NOT_OURS.search(text)
+    if match is None or (place.root and match.group(1).startswith(place.root)):
+        return None
+    return _trouble(
+        "engine_limit", f"a container has {match.group(1)} to itself, the venv engine hasn't: {_around(text, match)}"
+    )
+
+
+def _not_the_image(text: str, place: Place) -> Trouble | None:
+    if match := _MISSING_FILE.search(text):
+        path = match.group(1)
+        if _is_in_image(path, place):
+            return _trouble("engine_limit", f"{path} is in the image, but the venv engine has no such path")
+    if trouble := _not_ours(text, place) or denied_here(text, place):
+        return trouble
+    if match := _PORT_TAKEN.search(text):
+        reason = f"another process of this instance has a port that the worker wants: {_around(text, match)}"
+        return _trouble("port_in_use", reason)
+    for match in _MISSING_MODULE.finditer(text):
+        if trouble := _module_of_the_image((match.group(1) or "").partition(".")[0], place):
+            return trouble
+    if path := _path_of_the_image(text, place):
+        return _trouble("engine_limit", f"{path} is in the image, but the venv engine has no such path")
+    if not place.gaps:
+        return None
+    lacks = f"the venv engine lacks what the image has ({listed(place.gaps)})"
+    for pattern in (_MISSING_LIBRARY, _MISSING_MODULE, _MISSING_FILE, _REFUSED):
+        if match := pattern.search(text):
+            return _trouble("engine_limit", f"{lacks}: {_around(text, match)}")
+    # What another Python calls an error may be this one's lack.
+    if any(gap.text.startswith("Python ") for gap in place.gaps) and (match := _NEWER_SYNTAX.search(text)):
+        return _trouble("engine_limit", f"{lacks}: {_around(text, match)}")
+    if any(gap.is_deep for gap in place.gaps):
+        return _trouble("engine_limit", f"{lacks}, of which this failure may come")
+    return None
+
+
+def _module_of_the_image(module: str, place: Place) -> Trouble | None:
+    """A missing module that the image's Python brings, or that lies in a folder which a program names absolutely."""
+    if module in place.base_modules:
+        return _trouble("engine_limit", f"the image's Python comes with {module}, the venv engine's does not")
+    if not module:
+        return None
+    for folder in place.named_folders():
+        if any(place.in_image(posixpath.join(folder, name)) for name in (module, f"{module}.py")):
+            reason = f"a program names {folder}, which has {module} in the image, but the venv engine has no such path"
+            return _trouble("engine_limit", reason)
+    return None
+
+
+def _path_of_the_image(text: str, place: Place) -> str | None:
+    """An absolute path of the image on the line of an error: a worker may say in its own words what it doesn't find."""
+    for line in text.splitlines():
+        for match in _ABSOLUTE.finditer(line) if _ERROR.search(line) else ():
+            path = match.group().rstrip(".")
+            if not (place.root and path.startswith(place.root)) and _is_in_image(path, place):
+                return path
+    return None
+
+
+def _is_its_own(text: str, match: re.Match[str]) -> bool:
+    """Whether what looks like the network is a server of the worker's own, on the loopback interface."""
+    return LOOPBACK.search(_around(text, match)) is not None
+
+
+def _is_in_image(path: str, place: Place) -> bool:
+    """Whether the image has this path, or the folder that it is in was made for such files."""
+    is_absolute = path.startswith("/")
+    if place.root and path.startswith(place.root):
+        path = path[len(place.root) :]
+    full = posixpath.normpath(posixpath.join(place.workdir, path))
+    if full in place.made or posixpath.dirname(full) in place.made:
+        return True
+    return is_absolute and place.in_image(path)
+
+
+def _trouble(code: str, reason: str) -> Trouble:
+    return Trouble(repository_at_fault=False, code=code, reason=reason)
+
+
+def _around(text: str, match: re.Match[str]) -> str:
+    """The line of a match, or the part of it around the match where the line is long."""
+    start = max(text.rfind("\n", 0, match.start()) + 1, match.start() - _AROUND)
+    end = text.find("\n", match.end())
+    stop = min(end if end >= 0 else len(text), match.end() + _AROUND)
+    return " ".join(text[start:stop].split())

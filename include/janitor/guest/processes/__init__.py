@@ -1,0 +1,1 @@
+"""Running programs that nobody trusts: supervised, confined, their output bounded."""

@@ -1,0 +1,1 @@
+"""Dockerfiles and what they say of the image."""

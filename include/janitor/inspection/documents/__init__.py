@@ -1,0 +1,1 @@
+"""The documents of a worker for Hub and tests."""

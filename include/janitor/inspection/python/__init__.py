@@ -1,0 +1,1 @@
+"""Python sources: the handler, what it imports, what it starts."""

@@ -1,0 +1,1 @@
+"""Fetching a repository, hostile as it may be."""

@@ -1,0 +1,1 @@
+"""Checks that build and run the worker."""

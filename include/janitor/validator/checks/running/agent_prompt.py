@@ -1,0 +1,112 @@
+"""`agent_prompt`: the answer of an agent to the repository's prompt. The prompt itself is in the report.
+
+The agent may lower a verdict, never raise it (`janitor.protocol.agent_policy`); what it can't do for want of a model,
+of its packages or of a sandbox is skipped, with the reason, and the other checks stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from janitor.guest.processes.supervisor import ProcessStartError
+from janitor.protocol.agent import AgentSpec
+from janitor.protocol.agent_policy import conclude
+from janitor.protocol.agent_work import AgentAnswer
+from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
+from janitor.protocol.statuses import CheckStatus
+from janitor.validator.agent.child import LEAST_TIME, Asked, ask
+from janitor.validator.agent.launch import AgentMissingError
+from janitor.validator.agent.settings import AgentMachine
+from janitor.validator.bench import Bench
+from janitor.validator.findings import Finding, errored, failed, passed, skipped
+
+_FIRST_PARTS, _LAST_PARTS = 8, 16
+"""Parts of a transcript that a report carries, each as long as evidence may be."""
+# Redaction can lengthen a text a little.
+_PART_CHARACTERS = MAX_TAIL_CHARACTERS - 500
+
+
+def check_agent_prompt(bench: Bench) -> Finding:
+    """Ask the agent, and judge its answer."""
+    prompt = bench.evidence.value("prompt", bench.spec.prompt)
+    spec = bench.spec.agent
+    if spec is None:
+        reason = "no agent is configured on this instance; the other checks stand"
+        return skipped("agent_not_configured", reason, prompt)
+    if bench.known.tree is None:
+        return skipped("prerequisite_failed", "checkout did not pass, so there is nothing to look at", prompt)
+    if bench.interrupts.remaining() < LEAST_TIME:
+        return errored("agent_no_time", "too little time is left before the deadline to ask the agent", prompt)
+    bench.journal.say(f"asking {spec.model}; at most {spec.limits.wall_clock.total_seconds():.0f} s")
+    try:
+        asked = ask(bench, spec, _results(bench), AgentMachine.from_environment())
+    except AgentMissingError as exc:
+        reason = f"{spec.model} is configured, but the agent's packages are not on this machine ({exc})"
+        return skipped("agent_not_installed", reason, prompt)
+    except (ProcessStartError, OSError) as exc:
+        return errored("agent_crashed", f"the agent can't be started: {exc}", prompt)
+    bench.known.agent_usd = asked.answer.usage.cost_usd
+    evidence = (prompt, *_evidence(bench, spec, asked))
+    concluded = conclude(asked.answer)
+    code, reason = concluded.reason_code or "agent_failed", concluded.reason or "no reason was given"
+    if concluded.status is CheckStatus.PASS:
+        return passed(*evidence, outcome=asked.outcome)
+    if concluded.status is CheckStatus.FAIL:
+        return failed(code, reason, *evidence, outcome=asked.outcome)
+    if concluded.status is CheckStatus.ERROR:
+        return errored(code, reason, *evidence, outcome=asked.outcome)
+    return skipped(code, reason, *evidence)
+
+
+def _results(bench: Bench) -> list[Mapping[str, Any]]:
+    """What the checks found so far; their evidence is redacted already."""
+    return [check.to_dict() for check in bench.known.checks]
+
+
+def _evidence(bench: Bench, spec: AgentSpec, asked: Asked) -> list[Evidence]:
+    answer = asked.answer
+    made = [bench.evidence.value("usage", _usage(spec, answer))]
+    if answer.summary is not None:
+        made.append(bench.evidence.value("answer", _words(answer)))
+    if asked.outcome.output.size_bytes:
+        made.append(bench.evidence.log("output of the agent's process", asked.outcome))
+    return [*made, *_transcript(bench, asked.transcript)]
+
+
+def _usage(spec: AgentSpec, answer: AgentAnswer) -> str:
+    usage = answer.usage
+    cost = "unknown: no price is known" if usage.cost_usd is None else f"${usage.cost_usd:.4f}"
+    lines = [
+        f"model: {spec.model}",
+        f"commands ran in: {answer.sandbox or 'no sandbox'}",
+        f"turns: {usage.turns} of {spec.limits.turns}",
+        f"tool calls: {usage.tool_calls} of {spec.limits.tool_calls}, {usage.looks} showed something",
+        f"tokens: {usage.input_tokens} in, {usage.output_tokens} out, of {spec.limits.tokens}",
+        f"cost: {cost}",
+        f"seconds: {answer.duration_seconds:.1f} of {spec.limits.wall_clock.total_seconds():.0f}",
+        *(f"note: {note}" for note in answer.notes),
+    ]
+    return "\n".join(lines)
+
+
+def _words(answer: AgentAnswer) -> str:
+    lines = [f"{answer.status.value if answer.status else 'no verdict'}: {answer.summary}"]
+    for finding in answer.findings:
+        where = "" if finding.file is None else f" {finding.file}{'' if finding.line is None else f':{finding.line}'}"
+        proof = "" if finding.verified else " (not found in any tool's output)"
+        lines.append(f"- {finding.severity.value}{where}: {finding.title}{proof}")
+        lines += [f"    {line}" for line in finding.evidence.splitlines()]
+    return "\n".join(lines)
+
+
+def _transcript(bench: Bench, content: bytes) -> list[Evidence]:
+    """The transcript in parts; of a long one its beginning and its end."""
+    text = content.decode("utf-8", errors="replace")
+    parts = [text[at : at + _PART_CHARACTERS] for at in range(0, len(text), _PART_CHARACTERS)]
+    chosen = [
+        (number, part)
+        for number, part in enumerate(parts, start=1)
+        if number <= _FIRST_PARTS or number > len(parts) - _LAST_PARTS
+    ]
+    return [bench.evidence.file(f"transcript {number}/{len(parts)}", part.encode()) for number, part in chosen]

@@ -1,0 +1,234 @@
+"""One life of a worker's API: started, waited for on a clock of its own, asked case by case, ended."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from janitor.diagnosis.handler.bad_input import BAD_INPUT, BadAnswer
+from janitor.diagnosis.handler.log_judge import cause, ended
+from janitor.diagnosis.handler.sdk_log import BANNER, LOCAL_END, OWN_TEST_INPUT
+from janitor.diagnosis.handler.verdict import Outcome, Verdict, failing
+from janitor.guest.processes.capture import Captured
+from janitor.guest.processes.supervisor import Outcome as ProcessOutcome
+from janitor.inspection.documents.tests_file import TestCase
+from janitor.validator.bench import Bench, given
+from janitor.validator.checks.running.api_client import (
+    Answer,
+    AnswerTimeoutError,
+    ConnectionLostError,
+    is_sdk_api,
+    run_sync,
+    wait_until_ready,
+)
+from janitor.validator.checks.running.log_limits import ONLY_THERE, asks_for_the_platform
+from janitor.validator.engine import Server
+
+READY_LIMIT = timedelta(minutes=20)
+"""Model downloads are part of a cold start; the deadline comes first for most."""
+_NO_LIMIT = timedelta(days=1)
+"""For a case that states no timeout: the spec's deadline bounds it, as it does the local mode."""
+BAD_INPUT_LIMIT = timedelta(minutes=1)
+_LEAST_OPTIONAL = timedelta(seconds=3)
+_ARGUMENTS_REFUSED = re.compile(r"^(?!\+).*\brp_serve_api\b", re.MULTILINE)
+"""Whatever a parser of arguments says of those that it doesn't know, it names them; a shell that tells what it runs
+does so too, behind a plus."""
+_DYING_LIMIT = timedelta(seconds=2)
+_LAST_LINES_SECONDS = 0.1
+"""For what the worker has printed to come through the pipe."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """One case, and what came of it."""
+
+    case: TestCase
+    answer: Answer | None
+    problem: Verdict | None
+    """What went wrong instead of an answer."""
+    log: str = ""
+    """What the worker had printed by then, where the answer is no good one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One server's life."""
+
+    tried: tuple[Tried, ...]
+    outcome: ProcessOutcome
+    log: Captured
+    """What it printed for the cases, without what bad input made it print."""
+    not_ready: Verdict | None
+    out_of_memory: bool
+    bad_answer: BadAnswer | None
+
+
+@dataclass
+class Asking:
+    """How the worker is asked to serve its API; what one session finds out holds for the next."""
+
+    by_environment: bool = False
+
+
+def run_session(
+    bench: Bench,
+    command: str | None,
+    cases: list[TestCase],
+    asking: Asking,
+    *,
+    with_bad_input: bool,
+    ready_limit: timedelta = READY_LIMIT,
+) -> Session:
+    """Start the worker and ask every case, until one gets no answer.
+
+    Args:
+        bench: The validation.
+        command: Shell words that take CMD's place.
+        cases: What to ask.
+        asking: Kept from session to session.
+        with_bad_input: Whether to end with input that no worker can want.
+        ready_limit: Time to get ready.
+
+    Raises:
+        EngineError: The worker could not be started.
+    """
+    tried: list[Tried] = []
+    not_ready: Verdict | None = None
+    bad_answer: BadAnswer | None = None
+    log: Captured | None = None
+    with _serving(bench, command, asking, ready_limit) as (server, ready):
+        if not ready:
+            not_ready = _why_not_ready(bench, server, ready_limit)
+        elif BANNER not in server.running.output_so_far() and not is_sdk_api(server.url):
+            not_ready = failing("sdk_not_started", "what answers on the API's port is not the runpod SDK")
+        else:
+            for case in cases:
+                tried.append(_try(server, case))
+                if tried[-1].problem is not None:
+                    break  # it hangs or is gone; the next case would only say so again
+        out_of_memory = server.out_of_memory()
+        if ready and not_ready is None and with_bad_input and all(each.problem is None for each in tried):
+            log = _captured(_last_words(server))
+            bad_answer = _ask_badly(server, optional_time(bench))
+        outcome = server.running.end()
+    return Session(
+        tried=tuple(tried),
+        outcome=outcome,
+        log=log or outcome.output,
+        not_ready=not_ready,
+        out_of_memory=out_of_memory,
+        bad_answer=bad_answer,
+    )
+
+
+@contextmanager
+def _serving(
+    bench: Bench, command: str | None, asking: Asking, ready_limit: timedelta
+) -> Iterator[tuple[Server, bool]]:
+    """A server and whether it got ready; one that the SDK's arguments don't reach is asked by a variable instead."""
+    engine = given(bench.known.engine)
+    environment: Mapping[str, str] = bench.known.plan.environment if bench.known.plan else {}
+    if not asking.by_environment:
+        with engine.serve(environment, command=command, by_environment=False) as server:
+            ready = wait_until_ready(server.url, limit=ready_limit, alive=_alive(server))
+            if ready or not _ignores_arguments(_ended_output(server)):
+                yield server, ready
+                return
+        asking.by_environment = True
+    with engine.serve(environment, command=command, by_environment=True) as server:
+        yield server, wait_until_ready(server.url, limit=ready_limit, alive=_alive(server))
+
+
+def _ignores_arguments(text: str) -> bool:
+    """Whether a worker refused the SDK's arguments, or kept them from the SDK and did its local job."""
+    return bool(_ARGUMENTS_REFUSED.search(text)) or (_ran_its_local_mode(text) and OWN_TEST_INPUT not in text)
+
+
+def _ran_its_local_mode(text: str) -> bool:
+    return "test_input.json not found" in text or LOCAL_END in text
+
+
+def _alive(server: Server) -> Callable[[], bool]:
+    return lambda: server.running.exit_code is None
+
+
+def _ended_output(server: Server) -> str:
+    return server.running.end().output.text if server.running.exit_code is not None else server.running.output_so_far()
+
+
+def _why_not_ready(bench: Bench, server: Server, limit: timedelta) -> Verdict:
+    code = server.running.exit_code
+    text = _ended_output(server)
+    local = bench.known.local_verdict
+    # A program that gives the SDK a test input of its own, off the platform alone, may well serve there.
+    is_other_job = local is not None and local.code == "other_job" and OWN_TEST_INPUT not in text
+    if code == 0 and is_other_job:
+        reason = "the program prints what the SDK prints, but neither did the job that it was given nor served the API"
+        return failing("sdk_not_started", reason)
+    if _ran_its_local_mode(text):
+        # An SDK of another version, or a worker that keeps its arguments to itself: our way of asking is at fault.
+        reason = "the worker ran its local mode instead of serving the API"
+        return Verdict(outcome=Outcome.ERROR, code="api_not_served", reason=reason)
+    if code == 0 and BANNER not in text and asks_for_the_platform(bench):
+        reason = f"the program ended without starting the runpod SDK: {ONLY_THERE}"
+        return Verdict(outcome=Outcome.ERROR, code="platform_only", reason=reason)
+    if code is not None:
+        return failing("server_exited", f"the worker {ended(code)} before its API was ready: {cause(text)}")
+    # A limit of ours, and no promise of the repository's: a slow download looks the same.
+    reason = f"the worker's API was not ready in {limit.total_seconds():g} s"
+    return Verdict(outcome=Outcome.ERROR, code="server_not_ready", reason=reason)
+
+
+def _try(server: Server, case: TestCase) -> Tried:
+    limit = case.limit or _NO_LIMIT
+    try:
+        answer = run_sync(server.url, case.input, limit=limit)
+        return Tried(case=case, answer=answer, problem=None, log="" if answer.status == 200 else _last_words(server))
+    except AnswerTimeoutError:
+        milliseconds = limit.total_seconds() * 1000
+        problem = failing("test_timeout", f"no answer in {milliseconds:.0f} ms")
+    except ConnectionLostError as exc:
+        server.running.wait(_DYING_LIMIT)
+        code = server.running.exit_code
+        how = f"the worker {ended(code)}" if code is not None else str(exc)
+        problem = failing("server_died", f"the worker broke off its answer: {how}")
+    return Tried(case=case, answer=None, problem=problem)
+
+
+def _last_words(server: Server) -> str:
+    """What the worker has printed, with what is still in the pipe."""
+    time.sleep(_LAST_LINES_SECONDS)
+    return server.running.output_so_far()
+
+
+def optional_time(bench: Bench) -> timedelta:
+    """How long an optional step may take: never so long that the deadline makes a time-out of a good worker."""
+    return min(BAD_INPUT_LIMIT, bench.interrupts.remaining() / 4)
+
+
+def _ask_badly(server: Server, limit: timedelta) -> BadAnswer | None:
+    if limit < _LEAST_OPTIONAL:
+        return None
+    payload: dict[str, Any] = BAD_INPUT
+    status, content, problem = None, b"", None
+    try:
+        answer = run_sync(server.url, payload, limit=limit)
+        status, content = answer.status, answer.body
+    except AnswerTimeoutError as exc:
+        problem = str(exc)
+    except ConnectionLostError as exc:
+        problem = f"the worker broke off: {exc}"
+    # One that is about to end says its last words first.
+    is_alive = not server.running.wait(timedelta(seconds=_LAST_LINES_SECONDS))
+    return BadAnswer(status=status, body=content, problem=problem, is_alive=is_alive)
+
+
+def _captured(text: str) -> Captured:
+    content = text.encode("utf-8", errors="replace")
+    return Captured(content=content, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))

@@ -1,0 +1,166 @@
+"""`host`: this machine can do the validation. Whatever is wrong here is never the repository's fault."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from pathlib import Path
+
+from janitor.protocol.report import Evidence, Host
+from janitor.protocol.statuses import Engine
+from janitor.validator.bench import Bench
+from janitor.validator.docker.client import DockerClient
+from janitor.validator.engine import EngineError
+from janitor.validator.engines.choose import choose_engine
+from janitor.validator.engines.docker.host import describe_engine, toolkit_version, try_gpu_container
+from janitor.validator.engines.gpu_probe import cuda_version
+from janitor.validator.engines.host_gpu import Gpu, query_gpu
+from janitor.validator.findings import Finding, errored, passed
+
+_GIBIBYTE = 1024**3
+_LEAST_MEMORY_BYTES = _GIBIBYTE // 2
+_LEAST_DISK_BYTES = {Engine.VENV: _GIBIBYTE, Engine.DOCKER: 5 * _GIBIBYTE}
+_BUILD_SHARE = 2
+"""A build holds its layers twice for a while: in its cache and in the image."""
+_CUDA_IN_REFERENCE = re.compile(r"(?:cuda[:\-_]?|cu)(\d{1,2}\.\d{1,2}|\d{3,4})(?!\d)")
+
+
+def check_host(bench: Bench) -> Finding:
+    """Look at GPU, memory and disk, choose the engine, and let a container that is known to be good see the GPU."""
+    query = query_gpu(bench.settings, bench.workspace.neutral)
+    gpu, outcome = query.gpu, query.outcome
+    bench.known.gpu_available = gpu is not None
+    bench.known.host_cuda = gpu.cuda if gpu else None
+    host = bench.known.host = describe_host(bench.workspace.root, gpu)
+    evidence = [
+        bench.evidence.value("host", _description(host, gpu)),
+        bench.evidence.value("processes of the repository", bench.known.confinement),
+    ]
+    if outcome is not None:
+        evidence.append(bench.evidence.log("nvidia-smi", outcome))
+    if bench.spec.gpu_required and (why_not := query.why_not):
+        code, said = why_not
+        reason = f"a GPU is required and this instance has none that works: {said}"
+        return errored(code, reason, *evidence, outcome=outcome)
+    try:
+        engine = choose_engine(bench)
+    except EngineError as exc:
+        return errored("engine_missing", str(exc), *evidence)
+    bench.known.engine = engine
+    evidence.append(bench.evidence.value("engine", engine.kind.value))
+    free_bytes = host.disk_free_bytes
+    if engine.kind is Engine.DOCKER:
+        docker = DockerClient(bench.settings)
+        described = describe_engine(docker)
+        evidence.append(bench.evidence.value("docker", described.described()))
+        free_bytes = min(free_bytes, described.free_bytes if described.free_bytes is not None else free_bytes)
+        if trouble := _gpu_trouble(bench, docker, gpu, evidence):
+            return trouble
+    if host.memory_bytes < _LEAST_MEMORY_BYTES:
+        return errored("memory_low", f"only {host.memory_bytes // 2**20} MiB of memory", *evidence, outcome=outcome)
+    least = _least_disk(bench, engine.kind)
+    if free_bytes < least:
+        free, wanted = free_bytes / _GIBIBYTE, least / _GIBIBYTE
+        return errored("disk_low", f"{free:.1f} GiB of disk are free; {wanted:.0f} GiB are needed", *evidence)
+    return passed(*evidence, outcome=outcome)
+
+
+def _least_disk(bench: Bench, engine: Engine) -> int:
+    """How much disk the validation takes, as far as can be told before it."""
+    least = _LEAST_DISK_BYTES[engine]
+    if engine is not Engine.DOCKER:
+        return least
+    if bench.spec.build is not None and bench.spec.build.image_bytes:
+        # The last image says more than what the repository asks of the platform.
+        return max(least, bench.spec.build.image_bytes * _BUILD_SHARE)
+    return max(least, (bench.known.disk_gigabytes or 0) * _GIBIBYTE)
+
+
+def _gpu_trouble(bench: Bench, docker: DockerClient, gpu: Gpu | None, evidence: list[Evidence]) -> Finding | None:
+    """What keeps a container from the GPU, whatever the repository; it adds to the evidence."""
+    if gpu is None:
+        return None
+    toolkit = toolkit_version(bench)
+    evidence.append(bench.evidence.value("container toolkit", toolkit or "its programs are not installed"))
+    wanted, origin = wanted_cuda(bench)
+    has = cuda_version(gpu.cuda or "")
+    if wanted is not None and has is not None and has < wanted:
+        text = f"{origin} asks for CUDA {wanted[0]}.{wanted[1]}; the driver supports up to {has[0]}.{has[1]}"
+        if bench.spec.gpu_required:
+            return errored("host_driver", f"this instance's driver is too old for the worker: {text}", *evidence)
+        evidence.append(bench.evidence.value("warnings", text))
+    if bench.settings.cuda_image is None:
+        return None
+    trial = try_gpu_container(bench, docker, bench.settings.cuda_image)
+    evidence.append(
+        bench.evidence.value("known-good container", trial.reason)
+        if trial.outcome is None
+        else bench.evidence.log("known-good container", trial.outcome)
+    )
+    if trial.code is None or not bench.spec.gpu_required:
+        return None
+    return errored(trial.code, trial.reason, *evidence, outcome=trial.outcome)
+
+
+def wanted_cuda(bench: Bench) -> tuple[tuple[int, int] | None, str]:
+    """The CUDA version that the worker needs of the driver, and what says so: its base image, or hub.json.
+
+    hub.json lists the versions of the hosts that it may run on: any of them is enough.
+    """
+    found: list[tuple[tuple[int, int], str]] = []
+    if bench.known.dockerfile is not None:
+        base = bench.known.dockerfile.final.base_image
+        if match := _CUDA_IN_REFERENCE.search(base.lower()):
+            digits = match.group(1)
+            version = cuda_version(digits if "." in digits else f"{digits[:2]}.{digits[2]}")
+            found += [(version, base)] if version else []
+    config = (bench.known.hub or {}).get("config")
+    allowed = config.get("allowedCudaVersions") if isinstance(config, dict) else None
+    if isinstance(allowed, list):
+        versions = [version for text in allowed if (version := cuda_version(str(text)))]
+        found += [(min(versions), "hub.json")] if versions else []
+    return max(found) if found else (None, "nothing")
+
+
+def describe_host(folder: Path, gpu: Gpu | None = None) -> Host:
+    """This machine, as a report has it.
+
+    Args:
+        folder: Whose file system's free space counts.
+        gpu: Its GPU.
+    """
+    return Host(
+        gpu_name=gpu.name if gpu else None,
+        driver_version=gpu.driver_version if gpu else None,
+        python=platform.python_version(),
+        cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
+        memory_bytes=_available_memory_bytes(),
+        disk_free_bytes=shutil.disk_usage(folder).free,
+    )
+
+
+def _available_memory_bytes() -> int:
+    """The machine's memory, or the control group's limit where that is lower."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(limit).read_text().strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            total = min(total, int(text))
+    return total
+
+
+def _description(host: Host, gpu: Gpu | None) -> str:
+    return "\n".join(
+        (
+            f"GPU: {gpu.described() if gpu else 'none'}",
+            f"CPUs: {host.cpus}",
+            f"memory: {host.memory_bytes / _GIBIBYTE:.1f} GiB",
+            f"free disk: {host.disk_free_bytes / _GIBIBYTE:.1f} GiB",
+            f"system: {platform.platform()}, Python {host.python}",
+        )
+    )

@@ -1,0 +1,42 @@
+"""`negative_input`: bad input gives a clean error, and the worker lives on. Never required.
+
+Asked at the end of `handler_api`'s last session, or in a short session of its own where there was none.
+"""
+
+from __future__ import annotations
+
+from janitor.diagnosis.handler.bad_input import judge_bad_answer
+from janitor.diagnosis.handler.verdict import PASSED, Outcome
+from janitor.protocol.statuses import CheckName, CheckStatus
+from janitor.validator.bench import Bench
+from janitor.validator.checks.running.api_session import Asking, optional_time, run_session
+from janitor.validator.engine import EngineError
+from janitor.validator.findings import Finding, errored, failed, passed, skipped
+
+
+def check_negative_input(bench: Bench) -> Finding:
+    """Judge what the worker made of bad input."""
+    known = bench.known
+    answer = known.bad_answer
+    if answer is None:
+        local = known.local_verdict
+        api = next((check for check in known.checks if check.name == CheckName.HANDLER_API.value), None)
+        api_went_wrong = api is not None and api.status in (CheckStatus.FAIL, CheckStatus.ERROR)
+        if local is None or local.outcome is not Outcome.PASS or api_went_wrong:
+            return skipped("handler_not_passed", "the handler passed no test with good input")
+        if api is not None and api.status is CheckStatus.PASS:
+            return skipped("no_time", "too little time was left before the deadline to ask for an optional check")
+        try:
+            limit = optional_time(bench)
+            session = run_session(bench, None, [], Asking(), with_bad_input=True, ready_limit=limit)
+        except EngineError as exc:
+            return errored("engine_trouble", str(exc), required=False)
+        answer = session.bad_answer
+        if answer is None:
+            reason = session.not_ready.reason if session.not_ready else "the worker was not asked"
+            return skipped("not_ready", f"the worker could not be asked: {reason}")
+    evidence = bench.evidence.http("answer to bad input", answer.body)
+    verdict = judge_bad_answer(answer)
+    if verdict is PASSED:
+        return passed(evidence, required=False)
+    return failed(verdict.code or "unknown", verdict.reason or "unknown", evidence, required=False)

@@ -1,0 +1,1 @@
+"""Checks that read, and at most ask registries."""

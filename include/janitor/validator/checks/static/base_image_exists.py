@@ -1,0 +1,87 @@
+"""`base_image_exists`: the registry has every image that the Dockerfile starts or copies from, for x86-64.
+
+Fails only where a registry says that there is no such image. A refusal, a limit or a server's trouble is an `error`;
+a machine without network skips.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from janitor.inspection.dockerfile.stages import Copy, Dockerfile
+from janitor.inspection.dockerfile.usage import used_stages
+from janitor.inspection.spot import Spot
+from janitor.validator.bench import Bench, given
+from janitor.validator.findings import Finding, errored, failed, passed, skipped
+
+_LIMIT = timedelta(seconds=40)
+_PLATFORM = "linux/amd64"
+_MOST = 10
+_VIRTUAL = frozenset({"scratch"})
+
+
+def check_base_image_exists(bench: Bench) -> Finding:
+    """Ask the registries for the images."""
+    from janitor.validator.network.registry import ask_for_image, parse_reference  # noqa: PLC0415  # TLS costs time
+    from janitor.validator.network.web import Web, WebError, WebTrouble  # noqa: PLC0415
+
+    if bench.known.dockerfile is None:
+        return skipped("prerequisite_failed", "dockerfile_parse could not read the Dockerfile")
+    images = external_images(bench.known.dockerfile)
+    others = _for_other_platforms(bench.known.dockerfile)
+    if not images:
+        return skipped("no_base_image", "the Dockerfile starts from nothing that a registry has")
+    web = Web(bench.settings, limit=_LIMIT)
+    lines: list[str] = []
+    gone: list[tuple[int, str, str, str]] = []
+    unknown: list[tuple[str, str]] = []
+    for line, name in images[:_MOST]:
+        try:
+            answer = ask_for_image(web, parse_reference(name))
+        except WebError as exc:
+            lines.append(f"line {line}: {name}: {exc}")
+            unknown.append((exc.trouble.value, f"{name}: {exc}"))
+            continue
+        lines.append(f"line {line}: {name}: HTTP {answer.status} {answer.digest or answer.said}".rstrip())
+        if answer.status in (404, 410):
+            gone.append((line, "base_missing", name, f"the registry has no image {name}"))
+        elif answer.status != 200:
+            code = {401: "needs_token", 403: "needs_token", 429: "rate_limited"}.get(answer.status, "server_trouble")
+            unknown.append((code, f"{name}: the registry answered with HTTP {answer.status} {answer.said}".rstrip()))
+        elif answer.platforms and name not in others and _PLATFORM not in answer.platforms:
+            have = ", ".join(dict.fromkeys(answer.platforms))
+            gone.append((line, "base_wrong_platform", name, f"{name} is there for {have}, not for {_PLATFORM}"))
+    evidence = bench.evidence.value("images", "\n".join(lines))
+    if gone:
+        path = str(given(bench.known.layout).dockerfile)
+        spots = [Spot(path=path, line=line, message=text) for line, _, _, text in gone]
+        return failed(gone[0][1], "; ".join(text for *_, text in gone), evidence, spots=spots)
+    # A host that may not be asked, or can't be reached from here, says nothing about the repository.
+    told = [each for each in unknown if each[0] not in (WebTrouble.NO_NETWORK.value, WebTrouble.REFUSED.value)]
+    if told:
+        return errored(told[0][0], "; ".join(text for _, text in told), evidence)
+    if unknown:
+        return skipped(unknown[0][0], unknown[0][1], evidence)
+    return passed(evidence)
+
+
+def _for_other_platforms(dockerfile: Dockerfile) -> set[str]:
+    """Images that a stage takes for another platform on purpose, such as to copy files out of them."""
+    return {
+        stage.base
+        for stage in used_stages(dockerfile)
+        if stage is not dockerfile.final and stage.platform and not stage.platform.startswith((_PLATFORM, "$"))
+    }
+
+
+def external_images(dockerfile: Dockerfile) -> list[tuple[int, str]]:
+    """The images that come from a registry, each once, with the line that names it."""
+    names = {stage.name for stage in dockerfile.stages if stage.name} | {str(each.index) for each in dockerfile.stages}
+    found: dict[str, int] = {}
+    for stage in used_stages(dockerfile):
+        if stage.parent is None and not stage.base_unknown and stage.base not in _VIRTUAL:
+            found.setdefault(stage.base, stage.line)
+        for step in stage.steps:
+            if isinstance(step, Copy) and step.from_ and step.from_.lower() not in names and not step.unknown:
+                found.setdefault(step.from_, step.line)
+    return [(line, name) for name, line in found.items() if name]

@@ -1,0 +1,128 @@
+"""`config_consistency`: hub.json, tests.json and the base image don't contradict each other.
+
+Fails for what can't be met by any machine: CUDA versions that exclude each other. What is merely odd, such as a CPU
+worker on a CUDA image, fails without being required: the worker can work all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from janitor.inspection.dockerfile.cuda_version import base_cuda, has_cuda
+from janitor.inspection.documents.json_lines import field_lines, line_of
+from janitor.inspection.spot import Spot
+from janitor.inspection.tree import UnreadableError
+from janitor.validator.bench import Bench, given
+from janitor.validator.findings import Finding, failed, passed, skipped
+
+_ALLOWED = "allowedCudaVersions"
+
+
+def check_config_consistency(bench: Bench) -> Finding:
+    """Compare what the repository says about itself in three places."""
+    known = bench.known
+    hub = (known.hub or {}).get("config") or {}
+    tests = known.plan.config if known.plan is not None else {}
+    if known.hub is None and known.plan is None:
+        return skipped("absent", "there is neither a hub.json nor a tests.json that could be read")
+    base = known.dockerfile.final.base_image if known.dockerfile is not None else None
+    cuda = base_cuda(base) if base else None
+    in_hub, in_tests = _versions(hub), _versions(tests)
+    evidence = bench.evidence.value("configuration", _reading(hub, tests, base, cuda))
+
+    if in_hub and in_tests and not in_hub & in_tests:
+        reason = f"hub.json allows CUDA {_listed(in_hub)}, tests.json {_listed(in_tests)}: no machine has both"
+        spot = _spot(bench, given(known.layout).tests, f"config.{_ALLOWED}", reason)
+        return failed("cuda_disjoint", reason, evidence, spots=spot)
+    for where, allowed, path in (
+        ("hub.json", in_hub, given(known.layout).hub),
+        ("tests.json", in_tests, given(known.layout).tests),
+    ):
+        if cuda is not None and allowed and all(version < cuda for version in allowed):
+            reason = f"the base image {base} has CUDA {_text(cuda)}; {where} allows {_listed(allowed)} at most"
+            return failed(
+                "base_cuda_above_allowed",
+                reason,
+                evidence,
+                spots=_spot(bench, path, f"config.{_ALLOWED}", reason),
+            )
+    if odd := list(_odd(bench, hub, tests, base)):
+        code, reason = odd[0]
+        return failed(
+            code,
+            "; ".join(text for _, text in odd),
+            evidence,
+            required=False,
+            spots=_spot(bench, given(known.layout).hub, "config.runsOn", reason),
+        )
+    warnings = _warnings(cuda, in_hub, in_tests)
+    return passed(evidence, *([bench.evidence.value("warnings", "\n".join(warnings))] if warnings else []))
+
+
+def _versions(config: Mapping[str, Any]) -> frozenset[tuple[int, int]]:
+    """Only what is well-formed: the schema checks speak of the rest."""
+    found = set()
+    for version in config.get(_ALLOWED) or ():
+        if isinstance(version, str) and re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", version):
+            major, _, minor = version.partition(".")
+            found.add((int(major), int(minor)))
+    return frozenset(found)
+
+
+def _odd(bench: Bench, hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None) -> Iterable[tuple[str, str]]:
+    runs_on = hub.get("runsOn")
+    if base is not None and runs_on == "CPU" and has_cuda(base):
+        yield "runs_on_mismatch", f"hub.json says runsOn CPU, and the base image {base} is one for GPUs"
+    if runs_on == "CPU" and tests.get("gpuTypeId"):
+        yield "runs_on_mismatch", f"hub.json says runsOn CPU, and tests.json asks for {tests['gpuTypeId']}"
+    if runs_on == "GPU" and tests.get("cpuFlavor") and not tests.get("gpuTypeId"):
+        yield "runs_on_mismatch", f"hub.json says runsOn GPU, and tests.json asks for {tests['cpuFlavor']}"
+    if runs_on == "CPU" and bench.spec.gpu_required:
+        yield "gpu_not_wanted", "hub.json says runsOn CPU, and this validation requires a GPU"
+    count, tested = hub.get("gpuCount"), tests.get("gpuCount")
+    if isinstance(count, int) and isinstance(tested, int) and tested < count:
+        yield "gpu_count_mismatch", f"hub.json asks for {count} GPUs, tests.json for {tested}"
+
+
+def _warnings(
+    cuda: tuple[int, int] | None, in_hub: frozenset[tuple[int, int]], in_tests: frozenset[tuple[int, int]]
+) -> list[str]:
+    found = []
+    for where, allowed in (("hub.json", in_hub), ("tests.json", in_tests)):
+        below = [version for version in allowed if cuda is not None and version < cuda]
+        if below and cuda is not None:
+            found.append(f"{where} allows CUDA {_listed(below)}, older than the base image's {_text(cuda)}")
+    if in_hub and in_tests and in_hub != in_tests and not in_tests <= in_hub:
+        found.append(f"tests.json allows CUDA {_listed(in_tests - in_hub)}, which hub.json does not")
+    return found
+
+
+def _reading(hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None, cuda: tuple[int, int] | None) -> str:
+    return "\n".join(
+        (
+            f"hub.json: runsOn {hub.get('runsOn')}, {_ALLOWED} {hub.get(_ALLOWED)}",
+            f"tests.json: gpuTypeId {tests.get('gpuTypeId')}, {_ALLOWED} {tests.get(_ALLOWED)}",
+            f"base image: {base or 'unknown'}, CUDA {_text(cuda) if cuda else 'not named'}",
+        )
+    )
+
+
+def _spot(bench: Bench, path: PurePosixPath | None, where: str, message: str) -> list[Spot]:
+    if path is None:
+        return []
+    try:
+        line = line_of(field_lines(given(bench.known.tree).read_text(path)), where)
+    except UnreadableError:
+        line = None
+    return [Spot(path=str(path), line=line, message=message)]
+
+
+def _listed(versions: Iterable[tuple[int, int]]) -> str:
+    return ", ".join(_text(version) for version in sorted(versions))
+
+
+def _text(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

@@ -1,0 +1,200 @@
+"""`deps_resolve`: the required packages can be had together, for the image's Python.
+
+A dry run: nothing is installed, and nothing of the repository is run. What is handed to the installer is written here,
+of what a closed grammar has understood (`janitor.inspection.install.resolvable`); the repository's own files never
+are. Fails only where the index answers and there is no solution; trouble of the network or the index is an `error`, and
+what only a build could tell is skipped.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from janitor.diagnosis.trouble import build_trouble, world_trouble
+from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run
+from janitor.inspection.dockerfile.cuda_version import base_cuda, system_python
+from janitor.inspection.dockerfile.python_version import python_version
+from janitor.inspection.install.install import IMAGE_PATH, Install, plan_installs
+from janitor.inspection.install.resolvable import NotResolvableError, Refusal, Resolvable, resolvable
+from janitor.inspection.install.worker_requirements import USUAL_FILES
+from janitor.inspection.spot import Spot
+from janitor.protocol.report import Evidence
+from janitor.validator.bench import Bench, given
+from janitor.validator.checks.static.requirement_hosts import why_unasked
+from janitor.validator.checks.static.tested_uv import NoTestedUvError, find_tested_uv
+from janitor.validator.findings import Finding, errored, failed, passed, skipped
+
+_LIMIT = timedelta(minutes=3)
+_PLATFORM = "x86_64-unknown-linux-gnu"
+_MINE = (sys.version_info[0], sys.version_info[1])
+_NO_NETWORK = re.compile(
+    r"(?i)name or service not known|temporary failure in name resolution|failed to lookup address|dns error"
+    r"|network is unreachable|nodename nor servname|no route to host|network was disabled|connection refused"
+)
+_NEEDS_BUILD = re.compile(
+    r"(?i)no usable wheels|building from source is disabled|only-binary|source distributions? (?:is|are) disabled"
+    r"|\(from versions: none\)|has no wheels with a matching"
+)
+_WRONG_PYTHON = re.compile(
+    r"(?i)(?:requested|current|running) python version[^\n]{0,300}does not satisfy|requires a different"
+)
+_PUBLIC_INDEX = re.compile(r"https://(?:pypi\.org|download\.pytorch\.org)/")
+_INDEX_OPTIONS = frozenset({"--index-url", "--extra-index-url", "--find-links"})
+_OWN_PYTHON = re.compile(r"(?:docker\.io/)?(?:library/)?(?:python|ubuntu|debian|alpine)(?:[:@].*)?")
+
+
+def check_deps_resolve(bench: Bench) -> Finding:
+    """Resolve what each installation command asks for."""
+    known = bench.known
+    if known.dockerfile is None:
+        return skipped("prerequisite_failed", "dockerfile_parse could not read the Dockerfile")
+    installs = _installs(bench)
+    if not installs:
+        return skipped("absent", "no command of the Dockerfile installs Python packages")
+    base = known.dockerfile.final.base_image
+    stated = python_version(known.dockerfile)
+    version = stated or system_python(base)
+    evidence: list[Evidence] = []
+    for install in installs:
+        try:
+            wanted = resolvable(_arguments(bench, install), read=given(known.tree).read)
+        except NotResolvableError as exc:
+            return skipped(exc.code.value, f"{_place(install)}{exc}", *evidence)
+        if unasked := why_unasked(bench.settings, wanted.addresses):
+            code, reason = unasked
+            return skipped(code, f"{_place(install)}{reason}", *evidence)
+        try:
+            outcome = _resolve(bench, wanted, version or _MINE)
+        except NoTestedUvError as exc:
+            return skipped("installer_missing", str(exc), *evidence)
+        except ProcessStartError as exc:
+            return errored("installer_missing", f"no installer can be started: {exc}", *evidence, required=False)
+        evidence.append(bench.evidence.log(f"resolution, line {install.line}", outcome))
+        if outcome.exit_code == 0:
+            continue
+        finding = _why(bench, outcome, install, base, is_known=stated is not None)
+        return Finding(
+            status=finding.status,
+            reason_code=finding.reason_code,
+            reason=finding.reason,
+            required=finding.required,
+            argv=outcome.argv,
+            exit_code=outcome.exit_code,
+            evidence=tuple(evidence),
+            spots=finding.spots,
+        )
+    return passed(*evidence)
+
+
+def _installs(bench: Bench) -> list[Install]:
+    known = bench.known
+    folders = {str(parent) for path in known.image_files for parent in Path(path).parents} - {"/"}
+    plan = plan_installs(given(known.dockerfile), lambda path: path in known.image_files or path in folders)
+    if plan.installs:
+        return list(plan.installs)
+    name = next((name for name in USUAL_FILES if given(known.tree).is_file(name)), None)
+    return [Install(arguments=("-r", name), workdir="/", line=0)] if name else []
+
+
+def _place(install: Install) -> str:
+    return f"line {install.line}: " if install.line else ""
+
+
+def _arguments(bench: Bench, install: Install) -> list[str]:
+    """The arguments, with files by their path in the repository.
+
+    Raises:
+        NotResolvableError: A package of the repository itself, or a file that it hasn't, is among them.
+    """
+    files = bench.known.image_files
+    found: list[str] = []
+    for argument in install.arguments:
+        if not argument.startswith(IMAGE_PATH):
+            found.append(argument)
+            continue
+        path = argument.removeprefix(IMAGE_PATH)
+        if path not in files or not (found and found[-1] in ("-r", "-c")):
+            raise NotResolvableError(Refusal.NEEDS_BUILD, "it installs a package of the repository's own")
+        found.append(str(files[path]))
+    return found
+
+
+def _resolve(bench: Bench, wanted: Resolvable, version: tuple[int, int]) -> Outcome:
+    """Let uv look for a solution.
+
+    Raises:
+        NoTestedUvError: There is no uv that is known to build nothing.
+        ProcessStartError: It can't be started.
+    """
+    cwd, env = bench.workspace.neutral, _environment(bench)
+    uv = find_tested_uv(bench.settings.path, cwd=cwd, env=env)
+    folder = bench.workspace.root / "resolution"
+    folder.mkdir(exist_ok=True)
+    requirements, constraints = folder / "requirements.txt", folder / "constraints.txt"
+    requirements.write_text(wanted.requirements_text, encoding="ascii")
+    constraints.write_text(wanted.constraints_text, encoding="ascii")
+    argv = [uv, "pip", "install", "--dry-run", "--no-build", "--index-strategy", "unsafe-best-match"]
+    argv += ["--python", sys.executable, "--python-version", f"{version[0]}.{version[1]}"]
+    argv += ["--python-platform", _PLATFORM, "--target", str(bench.workspace.temporary / "resolved")]
+    argv += [*wanted.flags, "--requirement", str(requirements), "--constraint", str(constraints)]
+    limit = min(_LIMIT, max(bench.interrupts.remaining(), timedelta(seconds=1)))
+    return run(argv, cwd=cwd, env=env, limit=limit, confined=True)
+
+
+def _environment(bench: Bench) -> Mapping[str, str]:
+    settings, workspace = bench.settings, bench.workspace
+    return {
+        "PATH": settings.path,
+        "HOME": str(workspace.home),
+        "TMPDIR": str(workspace.temporary),
+        "LANG": "C.UTF-8",
+        **settings.certificates,
+        **settings.proxies,
+        # Settings in the repository must not redirect the index.
+        "UV_NO_CONFIG": "1",
+        "UV_NO_PROGRESS": "1",
+        "UV_NO_PYTHON_DOWNLOADS": "1",
+        **settings.installer,
+        "UV_CACHE_DIR": str(settings.uv_cache),
+    }
+
+
+def _why(bench: Bench, outcome: Outcome, install: Install, base: str, *, is_known: bool) -> Finding:
+    text = outcome.output.text[-16_000:]
+    if outcome.exit_code is None:
+        return errored("network_timeout", f"the index did not answer in {outcome.seconds:.0f} s")
+    if _NO_NETWORK.search(text):
+        return skipped("no_network", f"the package index can't be reached from here: {_last(text)}")
+    if trouble := world_trouble(text):
+        return errored(trouble.code, trouble.reason)
+    # uv breaks its lines wherever they are full.
+    if _NEEDS_BUILD.search(" ".join(text.split())):
+        return skipped("needs_build", f"only a build can tell: {_last(text)}")
+    trouble = build_trouble(text, outcome.exit_code)
+    if trouble is None or not trouble.repository_at_fault:
+        # An installer that can't do a dry run says nothing of the repository; the build will tell.
+        reason = trouble.reason if trouble else f"the installer failed: {_last(text)}"
+        return errored(trouble.code if trouble else "resolution_failed", reason, required=trouble is not None)
+    if not is_known and (trouble.code == "dependency_python" or _WRONG_PYTHON.search(text)):
+        return skipped("python_unknown", f"the image's Python isn't known: {trouble.reason}")
+    # A base image can bring packages and an index of its own; so can an address that needs a secret of the build.
+    own_index = not _OWN_PYTHON.fullmatch(base) and base_cuda(base) is None
+    values = itertools.pairwise(install.arguments)
+    own_index = own_index or any(
+        option in _INDEX_OPTIONS and not _PUBLIC_INDEX.match(value) for option, value in values
+    )
+    if trouble.code == "dependency_not_found" and own_index:
+        return skipped("index_unknown", f"the image may use an index of its own: {trouble.reason}")
+    path = str(given(bench.known.layout).dockerfile)
+    spot = Spot(path=path, line=install.line or None, message=trouble.reason)
+    return failed(trouble.code, trouble.reason, spots=[spot])
+
+
+def _last(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("Using ")]
+    return " ".join(" ".join(lines[:2]).split())[:300]

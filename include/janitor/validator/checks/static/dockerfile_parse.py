@@ -1,0 +1,203 @@
+"""`dockerfile_parse`: the Dockerfile can be built from what the repository holds, and starts what it copies in.
+
+Fails only for what `docker build` or the container's start would surely trip over; the rest is noted.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import PurePosixPath
+
+from janitor.guest.redaction import looks_secret
+from janitor.inspection.dockerfile.base_images import brings, is_bare
+from janitor.inspection.dockerfile.command import Command, makes_files, stage_command
+from janitor.inspection.dockerfile.image_files import ImageFiles, copies_from_elsewhere, inline_files, stage_files
+from janitor.inspection.dockerfile.lexer import DockerfileSyntaxError, lex
+from janitor.inspection.dockerfile.sources import missing_sources, read_context
+from janitor.inspection.dockerfile.stages import Dockerfile, Run, env_pairs, floating_tag, parse_dockerfile
+from janitor.inspection.dockerfile.usage import used_stages
+from janitor.inspection.spot import Spot
+from janitor.inspection.tree import RepositoryTree, UnreadableError
+from janitor.validator.bench import Bench, given
+from janitor.validator.checks.static.pip_redirections import lost_versions
+from janitor.validator.findings import Finding, failed, passed, skipped
+
+_BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.yaml", "compose.yaml")
+_MOST_BYTES = 256 * 1024
+"""Of a Dockerfile; a handler that takes more has it in files."""
+_LONGEST_NAME = 200
+_SHOWN = 10
+_KEY_FORM = re.compile(
+    r"\bhf_[A-Za-z0-9]{16,}|\bAKIA[0-9A-Z]{12,}|\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\brpa_[A-Za-z0-9]{16,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+_PLACE = re.compile(r"(?i)(?:path|file|dir|folder)$")
+_PLACEHOLDER = re.compile(r"(?i)^$|^\$|your|change|example|placeholder|xxx|none|null|dummy|<[^<>\n]*>|^\*+$")
+
+
+def check_dockerfile_parse(bench: Bench) -> Finding:
+    """Parse the Dockerfile and compare it with the repository."""
+    tree, layout = given(bench.known.tree), given(bench.known.layout)
+    wanted = bench.spec.repository.dockerfile
+    if layout.dockerfile is None and layout.other_dockerfiles:
+        listed = ", ".join(str(path) for path in layout.other_dockerfiles[:_SHOWN])
+        where = "there is no Dockerfile at the root or in .runpod/"
+        reason = f"{where}; name one, as `dockerfile` in the workers config or by --dockerfile: {listed}"
+        return skipped("dockerfile_not_named", reason, required=True)
+    if layout.dockerfile is None:
+        return failed("dockerfile_missing", f"the repository has no {wanted or 'Dockerfile'}")
+    try:
+        text = tree.read_text(layout.dockerfile, most=_MOST_BYTES)
+        dockerfile = parse_dockerfile(text, build_args=bench.spec.repository.build_args)
+        context = read_context(tree, layout.dockerfile)
+    except UnreadableError as exc:
+        return failed("dockerfile_unreadable", str(exc))
+    except DockerfileSyntaxError as exc:
+        return failed(
+            "dockerfile_syntax",
+            f"{layout.dockerfile}: {exc}",
+            bench.evidence.file("Dockerfile", text.encode()),
+            spots=[_syntax_spot(str(layout.dockerfile), str(exc))],
+        )
+    stages = stage_files(dockerfile, context)
+    files = stages[dockerfile.final.index].files
+    bench.known.dockerfile, bench.known.context = dockerfile, context
+    bench.known.stage_files, bench.known.image_files = stages, files
+    inline = inline_files(dockerfile)
+
+    def read(path: str) -> str | None:
+        try:
+            return tree.read_text(files[path]) if path in files else inline.get(path)
+        except UnreadableError:
+            return None
+
+    command = stage_command(dockerfile.final, read=read)
+    bench.known.command = command
+    evidence = [
+        bench.evidence.file(str(layout.dockerfile), text.encode()),
+        bench.evidence.value("reading", "\n".join(_reading(dockerfile, command))),
+    ]
+    name = str(layout.dockerfile)
+    lost = lost_versions(dockerfile)
+    noted = [*_warnings(dockerfile), *((each.line, each.text) for each in lost if not each.stops)]
+    warnings = [Spot(path=name, line=line, message=text, is_warning=True) for line, text in noted]
+    if warnings:
+        evidence.append(bench.evidence.value("warnings", "\n".join(each.message for each in warnings)))
+
+    def fail(code: str, reason: str, spots: list[Spot]) -> Finding:
+        return failed(code, reason, *evidence, spots=[*spots, *warnings])
+
+    if (blank := _blank_base(dockerfile)) and not any(tree.is_file(bake) for bake in _BAKE_FILES):
+        line, text = blank
+        return fail("base_unresolved", f"line {line}: {text}", [Spot(path=name, line=line, message=text)])
+    if missing := missing_sources(dockerfile, context, tree):
+        texts = [each.source + (" (kept out by .dockerignore)" if each.ignored else "") for each in missing]
+        listed = "; ".join(f"line {each.line}: {text}" for each, text in zip(missing, texts, strict=True))
+        return fail(
+            "copy_source_missing",
+            f"COPY or ADD of what the build context doesn't hold: {listed}",
+            [
+                Spot(path=name, line=each.line, message=f"the build context doesn't hold {text}")
+                for each, text in zip(missing, texts, strict=True)
+            ],
+        )
+    if stops := [each for each in lost if each.stops]:
+        reason = "; ".join(f"line {each.line}: {each.text}" for each in stops)
+        return fail("shell_redirection", reason, [Spot(path=name, line=each.line, message=each.text) for each in stops])
+    if context.is_sure and (target := _missing_target(dockerfile, command, files, tree)):
+        stated = dockerfile.final.command or dockerfile.final.entrypoint
+        message = f"the container starts {target}, which is not copied in"
+        return fail(
+            "command_target_missing", message, [Spot(path=name, line=stated.line if stated else None, message=message)]
+        )
+    return passed(*evidence, spots=warnings)
+
+
+def _reading(dockerfile: Dockerfile, command: Command) -> list[str]:
+    lines = [
+        f"stage {stage.name or stage.index}: FROM {stage.base}" + (f" on {stage.platform}" if stage.platform else "")
+        for stage in dockerfile.stages
+    ]
+    target = command.target
+    lines.append(f"starts: {' '.join(command.words) or 'what the base image says'}")
+    lines.append(f"Python program: {(target.script or target.module) if target else 'not found'}")
+    return lines
+
+
+def _syntax_spot(path: str, reason: str) -> Spot:
+    line = re.match(r"line (\d+)", reason)
+    return Spot(path=path, line=int(line.group(1)) if line else 1, message=reason)
+
+
+def _blank_base(dockerfile: Dockerfile) -> tuple[int, str] | None:
+    for stage in used_stages(dockerfile):
+        if not stage.base or (stage.base_unknown and not re.match(r"[a-z0-9]", stage.base)):
+            names = ", ".join(stage.base_unknown) or "it"
+            return stage.line, f"FROM has no image: {names} has no value"
+    return None
+
+
+def _warnings(dockerfile: Dockerfile) -> list[tuple[int, str]]:
+    """What works today and will hurt: each with its line. A secret is named, never shown."""
+    found = []
+    for stage in dockerfile.stages:
+        if stage.parent is None and stage.base != "scratch" and (why := floating_tag(stage.base)):
+            found.append((stage.line, f"floating base: {stage.base} ({why}) means another image from day to day"))
+    for instruction in lex(dockerfile.text).instructions:
+        if instruction.keyword == "ARG":
+            for word in instruction.words():
+                name, has_value, value = word.partition("=")
+                if not looks_secret(name[:_LONGEST_NAME]):
+                    continue
+                if has_value and not _is_no_secret(name, value):
+                    found.append((instruction.line, f"secret in the image: {name} has a value in the Dockerfile"))
+                else:
+                    text = f"secret as build argument: {name} stays in the image's history; use a build secret"
+                    found.append((instruction.line, text))
+        elif instruction.keyword == "ENV":
+            found += [
+                (instruction.line, f"secret in the image: {name} has a value in the Dockerfile")
+                for name, value in env_pairs(instruction.value)
+                if looks_secret(name[:_LONGEST_NAME]) and not _is_no_secret(name, value)
+            ]
+        if _KEY_FORM.search(instruction.value):
+            found.append((instruction.line, f"secret in the image: {instruction.keyword} holds what looks like a key"))
+    return list(dict.fromkeys(found))
+
+
+def _is_no_secret(name: str, value: str) -> bool:
+    """Whether a value only stands for a secret, or says where it lies."""
+    bare = value.strip("\"'")
+    return _PLACEHOLDER.search(bare) is not None or (
+        _PLACE.search(name) is not None and bare.startswith(("/", "~", "."))
+    )
+
+
+def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles, tree: RepositoryTree) -> str | None:
+    """A program that the container starts and that surely isn't in the image."""
+    final = dockerfile.final
+    if not is_bare(final.base_image) or copies_from_elsewhere(dockerfile) or not final.is_workdir_known:
+        return None
+    runs = [step.command for stage in used_stages(dockerfile) for step in stage.steps if isinstance(step, Run)]
+    inline = inline_files(dockerfile)
+    script = command.target.script if command.target and command.is_sure else None
+    for path in filter(None, (command.first_file, script)):
+        name = posixpath.basename(path)
+        if path in files or path in inline:
+            continue
+        # Without a shell a variable is a file's name.
+        is_literal = command.is_direct and re.search(r"/\$\w+$|/\$\{\w+\}$", path) is not None
+        if not is_literal and (not name.endswith((".py", ".sh")) or "$" in path):
+            continue
+        if brings(final.base_image, path) or final.is_mounted(path):
+            continue
+        # What lies behind a symlink to a folder is not among the files.
+        if any(str(above) in files and tree.is_folder(files[str(above)]) for above in PurePosixPath(path).parents):
+            continue
+        # A file that was copied to where a command may have made a folder.
+        if (folder := files.get(posixpath.dirname(path))) is not None and folder.name == name:
+            continue
+        if not any(name in run or makes_files(run) for run in runs):
+            return path
+    return None

@@ -1,0 +1,49 @@
+"""`layout`: where the worker keeps its parts, and that none of it leads out of the repository."""
+
+from __future__ import annotations
+
+from janitor.inspection.repository.layout import read_layout
+from janitor.inspection.spot import Spot
+from janitor.inspection.tree import MAX_DEPTH, MAX_PATH_BYTES
+from janitor.validator.bench import Bench, given
+from janitor.validator.findings import Finding, failed, passed
+
+_SHOWN, _SHOWN_PATH = 5, 80
+
+
+def check_layout(bench: Bench) -> Finding:
+    """Find the parts of the worker."""
+    tree = given(bench.known.tree)
+    layout = read_layout(tree, dockerfile=bench.spec.repository.dockerfile)
+    bench.known.layout = layout
+    found = {
+        "Dockerfile": layout.dockerfile,
+        "hub.json": layout.hub,
+        "tests.json": layout.tests or layout.github_tests,
+        "deactivated tests": layout.deactivated_tests,
+        "test_input.json": layout.test_input,
+        "README": layout.readme,
+        "handler": ", ".join(str(path) for path in layout.handlers) or None,
+    }
+    listing = bench.evidence.value("parts", "\n".join(f"{name}: {path or 'none'}" for name, path in found.items()))
+    if (deep := tree.too_deep) is not None:
+        return failed(
+            "tree_too_deep",
+            f"folders lie more than {MAX_DEPTH} deep in each other, or a path is longer than {MAX_PATH_BYTES} bytes:"
+            f" {str(deep)[:_SHOWN_PATH]}…; nothing in there is looked at",
+            listing,
+            spots=[Spot(path=str(deep)[:_SHOWN_PATH], line=None, message="is the first that lies too deep")],
+        )
+    if escapes := tree.escaping_symlinks:
+        shown = ", ".join(f"{path} → {target}" for path, target in escapes[:_SHOWN])
+        return failed(
+            "symlink_escape",
+            f"{len(escapes)} symlink(s) lead out of the repository: {shown}",
+            bench.evidence.value("symlinks", "\n".join(f"{path} -> {target}" for path, target in escapes)),
+            listing,
+            spots=[Spot(path=str(path), line=None, message=f"leads to {target}") for path, target in escapes[:_SHOWN]],
+        )
+    missing = [] if layout.readme is not None else ["the repository has no README"]
+    spots = [Spot(path="README.md", line=None, message=text, is_warning=True) for text in missing]
+    warnings = [bench.evidence.value("warnings", "\n".join(missing))] if missing else []
+    return passed(listing, *warnings, spots=spots)

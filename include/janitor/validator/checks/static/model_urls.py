@@ -1,0 +1,99 @@
+"""`model_urls`: what the worker downloads is still there.
+
+Fails only for what is gone for good (404, 410). A refusal may be for want of a token, a limit or a server's trouble
+passes: both are an `error`. A machine without network skips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from janitor.inspection.repository.model_sources import HUB, ModelSource, build_sources, built_scripts, code_sources
+from janitor.inspection.spot import Spot
+from janitor.inspection.tree import UnreadableError
+from janitor.validator.bench import Bench, given
+from janitor.validator.findings import Finding, errored, failed, passed, skipped
+
+if TYPE_CHECKING:
+    from janitor.validator.network.web import Web
+
+_LIMIT = timedelta(seconds=60)
+_MOST = 20
+_NO_SUCH_RANGE = 416
+_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN", "HUGGINGFACE_ACCESS_TOKEN")
+
+
+def check_model_urls(bench: Bench) -> Finding:
+    """Ask for every address that models come from."""
+    from janitor.validator.network.web import Web, WebError, WebTrouble  # noqa: PLC0415  # TLS costs time
+
+    sources = model_sources(bench)
+    if not sources:
+        return skipped("no_model_url", "the build and the worker's code name no address that models come from")
+    web = Web(bench.settings, limit=_LIMIT)
+    lines: list[str] = []
+    gone: list[tuple[ModelSource, str]] = []
+    unknown: list[tuple[str, str]] = []
+    for source in sources[:_MOST]:
+        try:
+            status = _status(web, source.url, _headers(bench, source.url))
+        except WebError as exc:
+            lines.append(f"{source.url}: {exc}")
+            unknown.append((exc.trouble.value, str(exc)))
+            continue
+        lines.append(f"{source.url}: HTTP {status} ({source.path}, line {source.line})")
+        if status in (404, 410):
+            gone.append((source, f"{source.path}, line {source.line}: {source.url} is gone (HTTP {status})"))
+        elif not _there(status):
+            code = {401: "needs_token", 403: "needs_token", 429: "rate_limited"}.get(status, "server_trouble")
+            unknown.append((code, f"{source.url}: HTTP {status}"))
+    evidence = bench.evidence.value("addresses", "\n".join(lines))
+    if gone:
+        spots = [Spot(path=source.path, line=source.line, message=text) for source, text in gone]
+        return failed("model_gone", "; ".join(text for _, text in gone), evidence, spots=spots)
+    told = [each for each in unknown if each[0] not in (WebTrouble.NO_NETWORK.value, WebTrouble.REFUSED.value)]
+    if told:
+        return errored(told[0][0], "; ".join(text for _, text in told), evidence)
+    if unknown:
+        return skipped(unknown[0][0], unknown[0][1], evidence)
+    return passed(evidence)
+
+
+def model_sources(bench: Bench) -> list[ModelSource]:
+    """What the image's build and the worker fetch, the build's first."""
+    known, tree = bench.known, given(bench.known.tree)
+    found: list[ModelSource] = []
+    scripts = []
+    if known.dockerfile is not None:
+        found += build_sources(known.dockerfile, given(given(known.layout).dockerfile))
+        scripts = built_scripts(known.dockerfile, known.image_files)
+    for path in dict.fromkeys((*scripts, *known.modules)):
+        try:
+            found += code_sources(path, tree.read_text(path), is_built_in=path in scripts)
+        except UnreadableError:
+            continue
+    return list({source.url: source for source in reversed(found)}.values())[::-1]
+
+
+def _there(status: int) -> bool:
+    """Whether an answer shows something; a redirect to nowhere does not, and no range fits an empty file."""
+    return status < 300 or status == _NO_SUCH_RANGE
+
+
+def _status(web: Web, url: str, headers: Mapping[str, str]) -> int:
+    """The HTTP status of an address; servers that take no HEAD, or say otherwise to it, are asked for a first byte."""
+    status = web.ask(url, headers=headers).status
+    if _there(status) or status in (401, 429):
+        return status
+    return web.ask(url, method="GET", headers={**headers, "Range": "bytes=0-0"}, most=1).status
+
+
+def _headers(bench: Bench, url: str) -> dict[str, str]:
+    """The hub's token, for the hub alone."""
+    if not url.startswith(f"{HUB}/"):
+        return {}
+    given_ones = {**bench.spec.repository.build_args, **bench.spec.repository.env}
+    token = next((given_ones[name] for name in _TOKENS if given_ones.get(name)), None)
+    return {"Authorization": f"Bearer {token}"} if token else {}

@@ -1,0 +1,303 @@
+"""`python_static`: the worker's Python compiles, starts the runpod SDK, and what kind of handler it gives to it."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shutil
+import sys
+from datetime import timedelta
+from pathlib import PurePosixPath
+
+from janitor.guest.processes.supervisor import ProcessStartError, run
+from janitor.inspection.dockerfile.base_images import is_bare
+from janitor.inspection.dockerfile.command import makes_files
+from janitor.inspection.dockerfile.idle_command import idle_command
+from janitor.inspection.dockerfile.image_files import copies_from_elsewhere, inline_files
+from janitor.inspection.dockerfile.python_version import only_python, python_version
+from janitor.inspection.dockerfile.stages import Run
+from janitor.inspection.dockerfile.usage import used_stages
+from janitor.inspection.python.health_route import health_route
+from janitor.inspection.python.module_places import ModulePlaces
+from janitor.inspection.python.python_modules import Reader, SourceError, SyntaxProblem, compile_problem, decoded_source
+from janitor.inspection.python.python_source import HandlerKind, WorkerSource, read_worker, search_workers
+from janitor.inspection.spot import Spot
+from janitor.inspection.tree import UnreadableError
+from janitor.protocol.report import Evidence
+from janitor.validator.bench import Bench, given
+from janitor.validator.findings import Finding, failed, passed, skipped
+
+_NEWER = tuple(f"python3.{minor}" for minor in range(sys.version_info[1] + 1, sys.version_info[1] + 8))
+_COMPILE_LIMIT = timedelta(seconds=20)
+_COMPILE = "import sys; compile(open(sys.argv[1], 'rb').read(), sys.argv[1], 'exec')"
+_MOST_BYTES = 512 * 1024
+"""Of one Python file."""
+_MOST_CHARACTERS_OUTSIDE = 512 * 1024
+"""Of files that are no part of the worker: compiling them must not take longer than all the rest."""
+_ONLY_IN = re.compile(r"only supported in Python")
+_FORMATTED = re.compile(r"(?i)(?:\b|^)(?:f|t|rf|fr|rt|tr)[\"']")
+_TESTS = re.compile(r"(^|/)(tests?|examples?|\.github)/")
+
+
+def check_python_static(bench: Bench) -> Finding:
+    """Read the worker's source, from the file that the container starts."""
+    tree = given(bench.known.tree)
+
+    def read(path: PurePosixPath) -> str | None:
+        try:
+            return decoded_source(tree.read(path, most=_MOST_BYTES)) if tree.is_file(path) else None
+        except UnreadableError:
+            return None
+
+    entry, other = _entry(bench), None
+    worker = read_worker(entry, read, _places(bench).find) if entry is not None else None
+    stated = entry
+    if worker is None or not worker.start_calls:
+        searched = search_workers(_candidates(bench, entry), read)
+        other = searched.start_calls[0].path if searched.start_calls else None
+        if worker is None or (other is not None and not worker.problems and not _is_all_there_is(bench, worker)):
+            worker, entry, other = searched, other or entry, None
+    bench.known.entry, bench.known.modules = entry, worker.modules
+    # A handler that two start calls give differently is of no one kind.
+    kinds = {call.kind for call in worker.start_calls}
+    bench.known.handler_kind = kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN
+    evidence = bench.evidence.value("source", _told(worker, entry))
+    if finding := _idle(bench, evidence):
+        return finding
+    if (worker.problems or worker.start_calls) and (finding := _syntax(bench, worker, read, evidence)):
+        return finding
+    if not worker.start_calls and not worker.problems:
+        paths = [*worker.modules, *(path for path in _candidates(bench, None) if not _TESTS.search(str(path)))]
+        if not bench.known.load_balancer and (route := health_route(paths, read)) is not None:
+            bench.known.load_balancer = True
+            evidence = bench.evidence.value(
+                "source", f"{_told(worker, entry)}\nhealth route of a load balancer: {route}"
+            )
+        return _without_start(bench, worker, entry, stated, evidence, other=other)
+    others = _other_problems(bench, worker, read)
+    return passed(evidence, *([bench.evidence.value("files outside the worker", others)] if others else []))
+
+
+def _syntax(bench: Bench, worker: WorkerSource, read: Reader, evidence: Evidence) -> Finding | None:
+    """What of the worker the image's Python surely or possibly doesn't compile."""
+    dockerfile = bench.known.dockerfile
+    wanted = python_version(dockerfile) if dockerfile is not None else None
+    problems = list(worker.problems)
+    if not problems and dockerfile is not None and (only := only_python(dockerfile)) and only < sys.version_info[:2]:
+        sources = ((path, read(path)) for path in worker.sure_modules)
+        found = (compile_problem(path, text, version=only) for path, text in sources if text is not None)
+        problems = [problem for problem in found if problem is not None and _ONLY_IN.search(problem.message)][:1]
+    if wanted is None or wanted > sys.version_info[:2]:
+        # This interpreter may be the older one: what it refuses can be new, not wrong.
+        sure = [problem for problem in problems if _surely_wrong(problem, _text(read, problem.path))]
+        open_ = [problem for problem in problems if not _compiles_elsewhere(bench, problem)] if not sure else []
+        if not sure and open_:
+            said = "an unknown version" if wanted is None else f"{wanted[0]}.{wanted[1]}"
+            mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            reason = f"Python {mine} can't judge code for {said}: {_place(open_[0])}"
+            return skipped("python_version", reason, evidence)
+        problems = sure
+    if not problems:
+        return None
+    first = problems[0]
+    spot = Spot(path=str(first.path), line=first.line, message=first.message)
+    return failed("syntax_error", f"a Python file does not compile: {_place(first)}", evidence, spots=[spot])
+
+
+def _place(problem: SyntaxProblem) -> str:
+    return f"{problem.path}, line {problem.line}: {problem.message}"
+
+
+def _idle(bench: Bench, evidence: Evidence) -> Finding | None:
+    """The container surely starts no program that could be a worker, whatever the repository holds."""
+    dockerfile = bench.known.dockerfile
+    # A case of the tests can start what the image doesn't.
+    if dockerfile is None or any(case.command is not None for case in bench.known.cases):
+        return None
+    if (idle := idle_command(dockerfile)) is None:
+        return None
+    path = str(given(bench.known.layout).dockerfile or "Dockerfile")
+    spot = Spot(path=path, line=idle.line, message=idle.text)
+    return failed("command_starts_nothing", idle.text, evidence, spots=[spot])
+
+
+def _is_all_there_is(bench: Bench, worker: WorkerSource) -> bool:
+    """Whether the container surely starts this program and no other, so that a start call elsewhere isn't reached."""
+    dockerfile, command = bench.known.dockerfile, bench.known.command
+    script = command.target.script if command is not None and command.target is not None else None
+    if dockerfile is None or command is None or script is None or not command.is_alone or worker.is_open:
+        return False
+    # The base image's ENTRYPOINT decides what becomes of CMD; a case of the tests can start another program.
+    final = dockerfile.final
+    is_stated = final.entrypoint is not None or is_bare(final.base_image)
+    others = any(case.command is not None for case in bench.known.cases)
+    return is_stated and not others and script in bench.known.image_files and not final.is_mounted(script)
+
+
+def _without_start(
+    bench: Bench,
+    worker: WorkerSource,
+    entry: PurePosixPath | None,
+    stated: PurePosixPath | None,
+    evidence: Evidence,
+    *,
+    other: PurePosixPath | None,
+) -> Finding:
+    """What is started doesn't start the SDK: whether that is a fault depends on where the worker can come from.
+
+    Args:
+        bench: The validation.
+        worker: The files that were read.
+        entry: The first of them.
+        stated: The file that the container starts.
+        evidence: What was read.
+        other: A file with a start call that the container doesn't start.
+    """
+    if bench.known.load_balancer:
+        return skipped("load_balancer", "a load-balanced worker answers HTTP itself and starts no handler", evidence)
+    if stated is None and (source := _elsewhere(bench)) is not None:
+        reason = f"no Python file of the repository starts the runpod SDK, and {source} can bring one that does"
+        return skipped("not_in_repository", reason, evidence)
+    if stated is not None and stated not in worker.modules:
+        return skipped("source_unread", f"{stated} is too large to be read", evidence)
+    if worker.is_open:
+        reason = (
+            "no start call was found, and the worker can start other programs and modules than those that were read"
+        )
+        return skipped("start_unclear", reason, evidence)
+    layout = given(bench.known.layout)
+    if entry is None and layout.dockerfile is None and layout.other_dockerfiles:
+        return skipped(
+            "dockerfile_not_named", "what the container starts depends on which Dockerfile is meant", evidence
+        )
+    where = "no Python file" if entry is None else f"neither {entry} nor what it imports"
+    unused = f"; {other} does, and the container doesn't start it" if other is not None else ""
+    message = f"{where} calls runpod.serverless.start{unused}"
+    spots = [Spot(path=str(entry), line=1, message=message)] if entry is not None else []
+    return failed("start_call_missing", message, evidence, spots=spots)
+
+
+def _elsewhere(bench: Bench) -> str | None:
+    """What else than the repository's files can hold the worker."""
+    dockerfile, command = bench.known.dockerfile, bench.known.command
+    if dockerfile is None or command is None:
+        return None
+    base, script = dockerfile.final.base_image, command.target.script if command.target is not None else None
+    if not is_bare(base):
+        return f"the base image {base}"
+    if copies_from_elsewhere(dockerfile):
+        return "a COPY from elsewhere"
+    if any(name.endswith(".py") for name in inline_files(dockerfile)):
+        return "a heredoc of the Dockerfile"
+    if script is not None and dockerfile.final.is_mounted(script):
+        return f"the volume of {script}"
+    if not command.is_sure:
+        return f"the start command {command.words[0]}"
+    runs = [step for stage in used_stages(dockerfile) for step in stage.steps if isinstance(step, Run)]
+    if maker := next((step for step in runs if makes_files(step.command)), None):
+        return f"the command in line {maker.line}"
+    if command.target is not None and command.target.module is not None:
+        return f"the package of {command.target.module}"
+    if command.words and command.target is None:
+        return f"the program {command.words[0]}"
+    return None
+
+
+def _entry(bench: Bench) -> PurePosixPath | None:
+    """The Python file that the container starts, in the repository."""
+    command, files = bench.known.command, bench.known.image_files
+    target = command.target if command else None
+    if target is None:
+        return None
+    if target.script is not None:
+        if target.script in files:
+            return files[target.script]
+        name = posixpath.basename(target.script)
+        same = [path for path in dict.fromkeys(files.values()) if path.name == name]
+        tree = given(bench.known.tree)
+        same = same or [entry.path for entry in tree.entries if entry.path.name == name]
+        return same[0] if len(same) == 1 else None
+    module = posixpath.join(target.workdir, *(target.module or "").split("."))
+    return files.get(f"{module}.py") or files.get(f"{module}/__main__.py")
+
+
+def _places(bench: Bench) -> ModulePlaces:
+    """Where a module may be, first by its path in the image."""
+    in_image = ((PurePosixPath(path), file) for path, file in bench.known.image_files.items())
+    paths = (entry.path for entry in given(bench.known.tree).entries)
+    return ModulePlaces([*in_image, *((path, path) for path in paths)])
+
+
+def _candidates(bench: Bench, entry: PurePosixPath | None) -> list[PurePosixPath]:
+    paths = [item.path for item in given(bench.known.tree).entries if item.path.suffix == ".py" and item.path != entry]
+    # Tests and examples start workers too; they come last.
+    return sorted(paths, key=lambda path: (_TESTS.search(str(path)) is not None, len(path.parts), str(path)))
+
+
+def _told(worker: WorkerSource, entry: PurePosixPath | None) -> str:
+    """What was read, in lines."""
+    lines = [f"entry: {entry or 'unknown'}", f"modules: {', '.join(str(path) for path in worker.modules) or 'none'}"]
+    lines += [
+        f"start call: {call.path}, line {call.line}; handler {call.handler or 'unnamed'}: {call.kind.value}"
+        for call in worker.start_calls
+    ]
+    lines += [
+        f"does not compile: {problem.path}, line {problem.line}: {problem.message}" for problem in worker.problems
+    ]
+    return "\n".join(lines)
+
+
+def _compiles_elsewhere(bench: Bench, problem: SyntaxProblem) -> bool:
+    """Whether a newer interpreter of this machine compiles the file: its syntax is then new, not wrong."""
+    path = given(bench.known.tree).root / problem.path
+    for name in _NEWER:
+        if interpreter := shutil.which(name, path=bench.settings.path):
+            argv = [interpreter, "-I", "-S", "-c", _COMPILE, str(path)]
+            env = {"PATH": bench.settings.path}
+            try:
+                outcome = run(argv, cwd=bench.workspace.neutral, env=env, limit=_COMPILE_LIMIT, confined=True)
+            except ProcessStartError:
+                continue
+            if outcome.exit_code == 0:
+                return True
+    return False
+
+
+def _surely_wrong(problem: SyntaxProblem, source: str) -> bool:
+    """Whether no Python 3 of any version takes this; newer syntax is what is left to doubt about."""
+    lines = source.splitlines()
+    line = lines[problem.line - 1] if 0 < problem.line <= len(lines) else ""
+    if "indent" in problem.message or re.search(r"<<<<<<<|>>>>>>>|=======", line):
+        return True
+    # Since 3.12 an f-string may hold quotes of its own and go over several lines.
+    before = "\n".join(lines[: problem.line])
+    if "unterminated" in problem.message or "never closed" in problem.message:
+        return _FORMATTED.search(before) is None
+    return "print" in problem.message.lower() or "no text in its encoding" in problem.message
+
+
+def _text(read: Reader, path: PurePosixPath) -> str:
+    try:
+        return read(path) or ""
+    except SourceError:
+        return ""
+
+
+def _other_problems(bench: Bench, worker: WorkerSource, read: Reader) -> str:
+    """Files that don't compile and aren't part of the worker: worth a note, no reason to fail."""
+    found: list[str] = []
+    room = _MOST_CHARACTERS_OUTSIDE
+    for path in _candidates(bench, None)[:500]:
+        if path in worker.modules:
+            continue
+        try:
+            source = read(path)
+        except SourceError as exc:
+            found.append(f"{path}: {exc}")
+            continue
+        room -= len(source or "")
+        if room < 0:
+            break
+        if source is not None and (problem := compile_problem(path, source)) is not None:
+            found.append(f"{path}, line {problem.line}: {problem.message}")
+    return "\n".join(found[:20])

@@ -1,0 +1,1 @@
+"""The engine that builds and runs the repository's own image."""

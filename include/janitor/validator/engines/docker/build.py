@@ -1,0 +1,206 @@
+"""Builds the image with BuildKit and says what a failed build shows.
+
+The client runs here and reads the repository, so nothing that it is pointed at may lie outside the checkout.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from janitor.diagnosis.build_log import FailedStep, cache_use, failing_step, running_step
+from janitor.diagnosis.trouble import Trouble
+from janitor.guest.processes.memory import kills_for_memory
+from janitor.guest.processes.supervisor import Outcome
+from janitor.inspection.install.bake import BAKE_FILES, BakeError, BakeTarget, read_bake
+from janitor.inspection.tree import UnreadableError
+from janitor.protocol.report import Evidence
+from janitor.validator.bench import Bench, given
+from janitor.validator.docker.client import DockerClient
+from janitor.validator.engines.docker.blame import client_trouble, named_files, one_line_each, step_trouble
+from janitor.validator.findings import Finding, errored, failed, passed
+from janitor.validator.network.package_index import index_trouble, is_ambiguous
+
+_BAKE_BYTES = 64 * 1024
+_SECRET_MOUNT = re.compile(r"--mount=(?=\S{0,300}\btype=secret\b)\S{0,300}\bid=([\w.-]+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recipe:
+    """What `docker build` is told."""
+
+    context: PurePosixPath
+    """From the checkout, as are the next."""
+    dockerfile: PurePosixPath
+    stage: str | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+    """The bake target that says so."""
+
+
+def build_image(bench: Bench, docker: DockerClient, *, tag: str, label: str) -> Finding:
+    """Run `docker build` on the repository.
+
+    Args:
+        bench: Of this validation; its Dockerfile must have been read.
+        docker: Reaches the engine.
+        tag: The image's name.
+        label: `name=value` that the image carries.
+
+    Raises:
+        EngineError: docker can't be started.
+    """
+    try:
+        recipe = _recipe(bench)
+    except (BakeError, UnreadableError) as exc:
+        return errored("bake_unclear", f"the bake file doesn't say how the image is built: {exc}")
+    command = _command(bench, recipe, tag=tag, label=label)
+    killed_before = kills_for_memory()
+    outcome = _run(bench, docker, command)
+    if outcome.exit_code and _is_worth_another(bench, one_line_each(outcome.output.text)):
+        # What came so far is in the cache: only the step that failed runs again.
+        bench.journal.say("the build failed for what an index's short trouble can be; once more")
+        outcome = _run(bench, docker, command)
+    use = cache_use(outcome.output.text)
+    bench.known.build_cache = use.state.value
+    bench.known.build_seconds = outcome.seconds
+    evidence = [
+        bench.evidence.log("docker build", outcome),
+        bench.evidence.value("cache", f"{use.state.value}: {use.cached} of {use.steps} steps came from the cache"),
+    ]
+    if recipe.target is not None:
+        evidence.append(bench.evidence.value("bake target", recipe.target))
+    if outcome.exit_code == 0:
+        return passed(*evidence, outcome=outcome)
+    killed_now = kills_for_memory() if docker.is_local() else None
+    killed = None if killed_now is None or killed_before is None else killed_now > killed_before
+    return _why(bench, docker, outcome, evidence, killed=killed)
+
+
+def _command(bench: Bench, recipe: _Recipe, *, tag: str, label: str) -> list[str]:
+    arguments = bench.spec.repository.build_args
+    checkout = bench.workspace.checkout
+    return [
+        *("build", "--progress", "plain", "--tag", tag, "--label", label),
+        # An argument without a value is taken from the client's environment, so that it stays out of our argv.
+        *(part for name in arguments for part in ("--build-arg", name)),
+        # The repository's own never get there: PATH or LD_PRELOAD would be obeyed by the client itself.
+        *(
+            part
+            for name, value in recipe.args.items()
+            if name not in arguments
+            for part in ("--build-arg", f"{name}={value}")
+        ),
+        *_secrets(bench),
+        *(("--target", recipe.stage) if recipe.stage else ()),
+        *("--file", str(checkout / recipe.dockerfile), str(checkout / recipe.context)),
+    ]
+
+
+def _run(bench: Bench, docker: DockerClient, command: Sequence[str]) -> Outcome:
+    return docker.run(
+        command,
+        limit=bench.settings.build_limit,
+        sink=bench.journal.streamer(),
+        variables={**bench.spec.repository.build_args, "DOCKER_BUILDKIT": "1"},
+    )
+
+
+def _is_worth_another(bench: Bench, log: str) -> bool:
+    """Whether pip found no version of a package, which an index that is in trouble makes it say too."""
+    step = failing_step(log)
+    if step is None or step.exit_code is None or not is_ambiguous(step.output):
+        return False
+    words = "\n".join([step.output, *(text for _, text in named_files(bench, step.output))])
+    return "--no-index" not in words and "PIP_NO_INDEX" not in given(bench.known.dockerfile).text
+
+
+def _why(
+    bench: Bench, docker: DockerClient, outcome: Outcome, evidence: list[Evidence], *, killed: bool | None
+) -> Finding:
+    """Whose fault a failed build is."""
+    log = one_line_each(outcome.output.text)
+    if outcome.exit_code is None:
+        minutes = bench.settings.build_limit.total_seconds() / 60
+        reason = f"the build took longer than {minutes:.3g} min; it was in {running_step(log) or 'no step'}"
+        return errored("build_timeout", reason, *evidence, outcome=outcome)
+    if not docker.answers():
+        reason = "the Docker engine answers no more; it ended while it built the image"
+        return errored("engine_trouble", reason, *evidence, outcome=outcome)
+    step = failing_step(log)
+    trouble = _trouble(bench, log, step, outcome, killed=killed)
+    where = f"in step {step.name}: " if step else ""
+    if trouble is not None:
+        conclude = failed if trouble.repository_at_fault else errored
+        return conclude(trouble.code, where + trouble.reason, *evidence, outcome=outcome)
+    if step is not None:
+        return failed("build_step_failed", f"{where}{step.error}", *evidence, outcome=outcome)
+    last = " ".join(log.split())[-300:]
+    return errored("build_unclear", f"docker build failed: {last}", *evidence, outcome=outcome)
+
+
+def _trouble(
+    bench: Bench, log: str, step: FailedStep | None, outcome: Outcome, *, killed: bool | None
+) -> Trouble | None:
+    if step is None:
+        return client_trouble(log, outcome.exit_code)
+    trouble = step_trouble(bench, step, killed=killed)
+    if trouble is not None and trouble.code == "dependency_not_found" and _is_worth_another(bench, log):
+        return index_trouble(bench.settings, step.output) or trouble
+    return trouble
+
+
+def _recipe(bench: Bench) -> _Recipe:
+    """The root and its Dockerfile, or what a declared bake target says.
+
+    Raises:
+        BakeError: A target is declared, and can't be understood.
+        UnreadableError: The bake file can't be read.
+    """
+    layout, tree, repository = given(bench.known.layout), given(bench.known.tree), bench.spec.repository
+    plain = _Recipe(context=PurePosixPath("."), dockerfile=given(layout.dockerfile))
+    file = next((name for name in BAKE_FILES if tree.is_file(name)), None)
+    wanted = bench.spec.build.bake_target if bench.spec.build is not None else None
+    needed = any(stage.base_unknown for stage in given(bench.known.dockerfile).stages)
+    if wanted is None and (file is None or not needed):
+        return plain
+    if file is None:
+        raise BakeError(f"the target {wanted!r} is asked for, and the repository has none of {', '.join(BAKE_FILES)}")
+    text = tree.read(file, most=_BAKE_BYTES).decode("utf-8", errors="replace")
+    target = read_bake(text, name=file, wanted=wanted, variables=repository.build_args)
+    context, dockerfile = _inside(target)
+    if repository.dockerfile is not None and PurePosixPath(repository.dockerfile) != dockerfile:
+        if wanted is None:
+            return plain
+        raise BakeError(
+            f"the config names {repository.dockerfile}, and the target {target.name!r} is built from {dockerfile}; "
+            "name that one, or none"
+        )
+    if not tree.is_file(dockerfile) or not (context == PurePosixPath(".") or tree.is_folder(context)):
+        raise BakeError(f"the target {target.name!r} is built from {dockerfile}, which is not there")
+    return _Recipe(context=context, dockerfile=dockerfile, stage=target.stage, args=target.args, target=target.name)
+
+
+def _inside(target: BakeTarget) -> tuple[PurePosixPath, PurePosixPath]:
+    """Context and Dockerfile from the root; a path that leads out is refused."""
+    context = PurePosixPath(target.context)
+    dockerfile = context / target.dockerfile
+    if any(path.is_absolute() or ".." in path.parts or ":" in str(path) for path in (context, dockerfile)):
+        raise BakeError(f"the target {target.name!r} is built from {dockerfile}, which is not in the repository")
+    return context, dockerfile
+
+
+def _secrets(bench: Bench) -> list[str]:
+    """Options for the build secrets that the Dockerfile mounts and the spec has, each in a private file."""
+    given_values = {**bench.spec.repository.env, **bench.spec.repository.build_args}
+    by_name = {name.lower(): value for name, value in given_values.items()}
+    options: list[str] = []
+    for number, name in enumerate(dict.fromkeys(_SECRET_MOUNT.findall(given(bench.known.dockerfile).text))):
+        if name.lower() in by_name:
+            path = bench.workspace.own / f"build-secret-{number}"
+            path.touch(mode=0o600)
+            path.write_text(by_name[name.lower()])
+            options += ["--secret", f"id={name},src={path}"]
+    return options

@@ -1,0 +1,91 @@
+"""Looks for the GPU in containers of the image, and at the host's GPU meanwhile: the image can't answer for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from janitor.guest.processes.supervisor import Outcome
+from janitor.validator.bench import Bench, given
+from janitor.validator.docker.client import json_line
+from janitor.validator.engines.docker.container import Containers
+from janitor.validator.engines.docker.start import Refusal, engine_refusal
+from janitor.validator.engines.gpu_probe import (
+    CUDA_VARIABLES,
+    GpuCase,
+    GpuShown,
+    cuda_version,
+    judge_gpu,
+    torch_probe,
+)
+from janitor.validator.findings import errored
+from janitor.validator.gpu_use import GpuWatch
+
+_LIMIT = timedelta(minutes=10)
+"""A probe's container may have to load a large framework."""
+_NOT_FOUND = 127
+_MOST_OTHERS = 2
+_UTILITIES = frozenset({"utility", "all"})
+"""Of NVIDIA_DRIVER_CAPABILITIES: with one of them the toolkit brings nvidia-smi. Source: its user guide."""
+
+
+def show_gpu(bench: Bench, containers: Containers, watch: GpuWatch, config: Mapping[str, Any]) -> GpuShown:
+    """Run nvidia-smi and the torch probe in the image.
+
+    Args:
+        bench: Of the validation.
+        containers: Of the image.
+        watch: Sees the host's GPU; it forgets what the probe did.
+        config: The image's, as docker has it.
+    """
+    handler_run = containers.run(["--entrypoint", "nvidia-smi"], ["-L"], limit=_LIMIT)
+    smi = handler_run.outcome
+    refused = engine_refusal(handler_run)
+    if refused is not None and refused[0] is not Refusal.IMAGE:
+        code = "host_driver" if refused[0] is Refusal.GPU else "engine_trouble"
+        reason, required = f"a container can't be given the GPU: {refused[1]}", bench.spec.gpu_required
+        log = bench.evidence.log("nvidia-smi", smi)
+        return GpuShown(finding=errored(code, reason, log, outcome=smi, required=required), cuda_detected=None)
+    watch.start()
+    try:
+        torch = _probe_torch(bench, containers, torch_probe(watch.look_seconds))
+    finally:
+        watch.stop()
+    use = watch.use
+    watch.forget()
+    variables = dict(str(entry).partition("=")[::2] for entry in config.get("Env") or ())
+    capabilities = variables.get("NVIDIA_DRIVER_CAPABILITIES", "")
+    case = GpuCase(
+        required=bench.spec.gpu_required,
+        image_has_cuda=bool(variables.keys() & set(CUDA_VARIABLES)),
+        host_cuda=cuda_version(bench.known.host_cuda or ""),
+        has_utilities=not capabilities or bool(_UTILITIES & set(capabilities.replace(" ", "").split(","))),
+        was_seen=None if use is None else use.was_used,
+    )
+    return judge_gpu(smi, torch, evidence=bench.evidence, case=case)
+
+
+def _probe_torch(bench: Bench, containers: Containers, probe: str) -> Outcome:
+    """The torch of the interpreter that the worker uses; of another where that one is not found or has none."""
+    target = given(bench.known.command).target
+    programs = [*([target.interpreter] if target is not None else []), "python3", "python"]
+    outcome: Outcome | None = None
+    for program in dict.fromkeys(programs):
+        outcome = _probed(containers, program, probe)
+        if outcome.exit_code != _NOT_FOUND:
+            break
+    first = given(outcome)
+    facts = json_line(first.output.text) or {}
+    others = facts.get("others")
+    if facts.get("torch") is None and isinstance(others, list):
+        # A script may have chosen an environment that the command doesn't name.
+        for program in others[:_MOST_OTHERS]:
+            found = _probed(containers, str(program), probe)
+            if (json_line(found.output.text) or {}).get("torch") is not None:
+                return found
+    return first
+
+
+def _probed(containers: Containers, program: str, probe: str) -> Outcome:
+    return containers.run(["--entrypoint", program], ["-c", probe], limit=_LIMIT).outcome

@@ -1,0 +1,1 @@
+"""The engine that stands in for the image with a virtual environment."""

@@ -1,1 +1,0 @@
-"""Judges what a worker's handler did, by what it said and returned rather than by its exit code."""

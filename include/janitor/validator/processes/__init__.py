@@ -1,1 +1,0 @@
-"""Starting, watching, bounding and completely ending the processes of an untrusted repository."""

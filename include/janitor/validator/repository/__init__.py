@@ -1,1 +1,0 @@
-"""What a checked-out repository says about itself; read without running any of it."""
