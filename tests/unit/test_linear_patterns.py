@@ -27,7 +27,7 @@ _TRIES = 3
 BOUNDS: dict[str, tuple[int, str]] = {
     "janitor.diagnosis.excuses._SECRET_MISSING": (12_000, "`excuse` looks at LONGEST_TEXT characters"),
     "janitor.diagnosis.excuses._PLATFORM": (12_000, "`excuse` looks at LONGEST_TEXT characters"),
-    "janitor.protocol.plain_lines._patterns": (4_000, "`normalised` looks at LONGEST_INPUT characters"),
+    "janitor.protocol.text.plain_lines._patterns": (4_000, "`normalised` looks at LONGEST_INPUT characters"),
 }
 """Of expressions, by the beginning of their place: longest text that they are given, and who sees to that."""
 
@@ -40,7 +40,7 @@ ANCHORED: dict[str, str] = {
 
 COMPOSED: dict[str, str] = {
     "janitor.inspection.dockerfile.lexer: f'(?<!{re.escape(escape)}){re.escape(escape)}[ \\\\t]*$'": "one line each",
-    "janitor.protocol.signature: f'(?<!\\\\\\\\){re.escape(escape)}\"'": "a literal behind a look-behind",
+    "janitor.protocol.text.signature: f'(?<!\\\\\\\\){re.escape(escape)}\"'": "a literal behind a look-behind",
     "janitor.inspection.dockerfile.patterns: ''.join(self._tokens)": "at most two wildcards, paths of usual length",
     "janitor.inspection.dockerfile.patterns: token": "one token, matched at one place",
     "janitor.inspection.dockerfile.patterns: re.escape(pattern)": "a literal",
@@ -49,10 +49,10 @@ COMPOSED: dict[str, str] = {
     "janitor.diagnosis.trouble: pattern": "the rules of the module, which are collected",
     "janitor.diagnosis.excuses: _says_missing(f'\\\\b{re.escape(name)}\\\\b')": "as _SECRET_MISSING, one name",
     "janitor.protocol.fields: pattern": "fullmatch on fields of bounded length; the patterns are written at the calls",
-    "janitor.protocol.plain_lines: package": "a repository's own name, on LONGEST_INPUT characters",
-    "janitor.protocol.plain_lines: f'(?i)(?<![\\\\w./-]){bare}(?![\\\\w/-])'": "a literal, on LONGEST_INPUT characters",
-    "janitor.protocol.plain_lines: full": "a repository's own name, on LONGEST_INPUT characters",
-    "janitor.protocol.plain_lines: f'\\\\.(?:{_EXTENSIONS})$'": "a list of endings",
+    "janitor.protocol.text.plain_lines: package": "a repository's own name, on LONGEST_INPUT characters",
+    "janitor.protocol.text.plain_lines: f'(?i)(?<![\\\\w./-]){bare}(?![\\\\w/-])'": "on LONGEST_INPUT characters",
+    "janitor.protocol.text.plain_lines: full": "a repository's own name, on LONGEST_INPUT characters",
+    "janitor.protocol.text.plain_lines: f'\\\\.(?:{_EXTENSIONS})$'": "a list of endings",
 }
 """Expressions that are put together within a function: why none of them is slow."""
 
@@ -135,7 +135,7 @@ def test_slow_pattern_is_noticed():
 def test_all_patterns_are_collected():
     assert len(PATTERNS) > 400
     places = {each.rpartition(".")[0] for each in PATTERNS}
-    for module in ("janitor.diagnosis.excuses", "janitor.protocol.plain_lines", "janitor.guest.redaction"):
+    for module in ("janitor.diagnosis.excuses", "janitor.protocol.text.plain_lines", "janitor.guest.redaction"):
         assert module in places
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from janitor.agent.settings import AgentSettings
-from janitor.protocol.agent import AgentSpec, Provider
+from janitor.protocol.agent.answers import AgentSpec, Provider
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model

@@ -26,8 +26,8 @@ from janitor.agent.tools import Work, toolset
 from janitor.agent.transcript import Transcript
 from janitor.agent.verdict import ModelFinding, ModelVerdict
 from janitor.guest.redaction import Redactor
-from janitor.protocol.agent import AgentLimits
-from janitor.protocol.agent_work import (
+from janitor.protocol.agent.answers import AgentLimits
+from janitor.protocol.agent.work import (
     MAX_EVIDENCE_CHARACTERS,
     AgentAnswer,
     AgentFinding,

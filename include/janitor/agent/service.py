@@ -18,8 +18,8 @@ from janitor.agent.runner import answer_prompt
 from janitor.agent.settings import AgentSettings
 from janitor.agent.transcript import Transcript
 from janitor.guest.redaction import Redactor
-from janitor.protocol.agent import Provider
-from janitor.protocol.agent_work import AgentAnswer, AgentOrder, AgentState
+from janitor.protocol.agent.answers import Provider
+from janitor.protocol.agent.work import AgentAnswer, AgentOrder, AgentState
 
 _MARGIN = timedelta(seconds=4)
 """Between the end of the model's work and the deadline, for the sandbox's end and the answer."""

@@ -13,7 +13,7 @@ from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
 from janitor.agent.evidence import Seen
 from janitor.agent.executors.base import Executor, FileRefusedError, list_through, read_through
 from janitor.agent.transcript import Transcript
-from janitor.protocol.agent import AgentLimits
+from janitor.protocol.agent.answers import AgentLimits
 
 COMMAND_LIMIT = timedelta(minutes=5)
 """Longest that one command may take."""

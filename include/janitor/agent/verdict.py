@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from janitor.protocol.agent_work import MAX_EVIDENCE_CHARACTERS, MAX_FINDINGS, Severity, VerdictStatus
+from janitor.protocol.agent.work import MAX_EVIDENCE_CHARACTERS, MAX_FINDINGS, Severity, VerdictStatus
 
 
 class ModelFinding(BaseModel):

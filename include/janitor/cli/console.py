@@ -1,7 +1,7 @@
 """Printing: results to standard output, everything else to standard error, colour only where a terminal shows it.
 
-Invariant: what is printed passes `protocol.plain_text` here, whoever made it, so that nothing that a repository wrote
-steers a terminal or a CI system.
+Invariant: what is printed passes `protocol.text.plain_text` here, whoever made it, so that nothing that a
+repository wrote steers a terminal or a CI system.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING
 from janitor.cli.teller import spoke
 from janitor.cli.terminal_settings import TerminalSettings
 from janitor.domain.waits import waiting
-from janitor.protocol.plain_text import plain, without_commands
+from janitor.protocol.text.plain_text import plain, without_commands
 
 _COLOURS = {GOOD: "\x1b[32m", BAD: "\x1b[31m", WAITING: "\x1b[33m"}
 _RESET = "\x1b[0m"
@@ -110,7 +110,7 @@ def _coloured(text: str) -> str:
 
 
 def _write(stream: TextIO, harmless: str, *, colour: bool) -> None:
-    """Write what passed `protocol.plain_text`; only colours of our own are added to it."""
+    """Write what passed `protocol.text.plain_text`; only colours of our own are added to it."""
     try:
         stream.write((_coloured(harmless) if colour else harmless) + "\n")
         # Each line counts at once for whoever follows through a pipe.

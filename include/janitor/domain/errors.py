@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from janitor.domain.config_problems import ConfigProblem, in_file_order
-from janitor.protocol.plain_text import plain
+from janitor.protocol.text.plain_text import plain
 
 if TYPE_CHECKING:
     from janitor.domain.money.budget import BudgetRefusal

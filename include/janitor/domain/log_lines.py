@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from janitor.protocol.plain_text import one_line
+from janitor.protocol.text.plain_text import one_line
 
 LONGEST_LINE = 8_000
 """Characters of one record."""

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from janitor.guest.token_shapes import MASK, NARROW_NAME, SHAPES, WIDE_NAME
-from janitor.protocol.plain_text import plain
+from janitor.protocol.text.plain_text import plain
 
 __all__ = ["MASK", "Redactor", "looks_secret", "secrets_of"]
 

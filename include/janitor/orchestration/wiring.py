@@ -15,7 +15,7 @@ from janitor.domain.errors import (
     SettingsError,
 )
 from janitor.domain.log_lines import LONGEST_LINE
-from janitor.protocol.plain_text import one_line
+from janitor.protocol.text.plain_text import one_line
 from janitor.settings import Settings, load_settings
 
 _PERMANENT = (BudgetRefusedError, ConfigError, ConflictError, LaunchRefusedError, NotFoundError, SettingsError)

@@ -15,9 +15,9 @@ from typing import Any
 from janitor.protocol.fields import FieldReader
 from janitor.protocol.proof import PROOF_PATTERN
 from janitor.protocol.rollup import roll_up
-from janitor.protocol.signature import FailureSignature
 from janitor.protocol.spec import UUID_PATTERN
 from janitor.protocol.statuses import CheckStatus, Engine, EvidenceKind, ReportStatus
+from janitor.protocol.text.signature import FailureSignature
 
 REPORT_FORMAT = "janitor-report/1"
 

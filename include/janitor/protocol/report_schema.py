@@ -11,9 +11,10 @@ import sys
 from enum import Enum
 from typing import Any
 
-from janitor.protocol import proof, report, signature
+from janitor.protocol import proof, report
 from janitor.protocol.spec import UUID_PATTERN
 from janitor.protocol.statuses import CheckStatus, Engine, EvidenceKind, ReportStatus
+from janitor.protocol.text import signature
 
 Schema = dict[str, Any]
 

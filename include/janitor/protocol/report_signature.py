@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from janitor.protocol.report import Report
 from janitor.protocol.rollup import REASON_HANDLER_NOT_TESTED
-from janitor.protocol.signature import FailureSignature, failure_signature
 from janitor.protocol.statuses import EvidenceKind, ReportStatus
+from janitor.protocol.text.signature import FailureSignature, failure_signature
 
 
 def signature_of(report: Report) -> FailureSignature | None:

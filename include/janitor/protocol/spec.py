@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from janitor.protocol.agent import AgentSpec
+from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec
 from janitor.protocol.fields import FieldReader
 from janitor.protocol.proof import KEY_PATTERN

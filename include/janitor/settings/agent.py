@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from janitor.domain.config.fields import SecretName
-from janitor.protocol.agent import AgentLimits, AgentSpec
+from janitor.protocol.agent.answers import AgentLimits, AgentSpec
 from janitor.settings.cloud import CloudSettings
 from janitor.settings.variables import AgentSeconds, EndpointUrl, ModelName, Variable
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from janitor.protocol.agent import LONGEST_WALL_CLOCK, MODEL_PATTERN, URL_PATTERN
+from janitor.protocol.agent.answers import LONGEST_WALL_CLOCK, MODEL_PATTERN, URL_PATTERN
 from janitor.settings.cron import check_cron
 
 

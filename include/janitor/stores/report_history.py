@@ -20,8 +20,8 @@ from janitor.domain.result.report_diff import (
     Standing,
 )
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.signature import FailureSignature
 from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.text.signature import FailureSignature
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
 from janitor.stores.records import ValidationRecord

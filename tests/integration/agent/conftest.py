@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from janitor.protocol.agent import AgentLimits, AgentSpec
-from janitor.protocol.agent_work import AgentAnswer, AgentOrder
+from janitor.protocol.agent.answers import AgentLimits, AgentSpec
+from janitor.protocol.agent.work import AgentAnswer, AgentOrder
 
 LOOK = {"tool": "run_command", "args": {"command": "python3 app.py || sh app.sh"}}
 PASS = {

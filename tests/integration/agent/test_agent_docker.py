@@ -16,8 +16,8 @@ from janitor.agent.executors.choose import start_executor
 from janitor.agent.executors.docker import DockerExecutor
 from janitor.agent.repository_copy import pack_repository
 from janitor.agent.settings import AgentSettings
-from janitor.protocol.agent import AgentLimits, AgentSpec
-from janitor.protocol.agent_work import AgentOrder
+from janitor.protocol.agent.answers import AgentLimits, AgentSpec
+from janitor.protocol.agent.work import AgentOrder
 from janitor.protocol.statuses import CheckStatus, ReportStatus
 from tests.integration.agent.conftest import needs_root, run, verdict
 from tests.integration.agent.endpoint import Endpoint

@@ -13,8 +13,8 @@ import pytest
 
 from janitor.agent.service import serve
 from janitor.agent.settings import AgentSettings
-from janitor.protocol.agent_policy import conclude
-from janitor.protocol.agent_work import AgentState, VerdictStatus
+from janitor.protocol.agent.policy import conclude
+from janitor.protocol.agent.work import AgentState, VerdictStatus
 from janitor.protocol.statuses import CheckStatus
 from tests.integration.agent.conftest import SCRIPT, needs_root, run
 from tests.integration.agent.endpoint import ROLE_KEY, Endpoint

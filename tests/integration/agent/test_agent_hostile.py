@@ -7,8 +7,8 @@ import stat
 import sys
 from datetime import datetime, timedelta, timezone
 
-from janitor.protocol.agent_policy import conclude
-from janitor.protocol.agent_work import AgentState
+from janitor.protocol.agent.policy import conclude
+from janitor.protocol.agent.work import AgentState
 from janitor.protocol.report import Check
 from janitor.protocol.rollup import roll_up
 from janitor.protocol.statuses import CheckStatus

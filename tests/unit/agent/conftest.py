@@ -21,8 +21,8 @@ from janitor.agent.runner import answer_prompt
 from janitor.agent.settings import AgentSettings
 from janitor.agent.transcript import Transcript
 from janitor.guest.redaction import Redactor
-from janitor.protocol.agent import AgentLimits
-from janitor.protocol.agent_work import AgentAnswer
+from janitor.protocol.agent.answers import AgentLimits
+from janitor.protocol.agent.work import AgentAnswer
 
 KEY = "sk-very-secret-key-of-the-agent-0123456789"
 

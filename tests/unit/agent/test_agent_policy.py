@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from janitor.protocol.agent_policy import conclude
-from janitor.protocol.agent_work import AgentAnswer, AgentFinding, AgentState, AgentUsage, Severity, VerdictStatus
+from janitor.protocol.agent.policy import conclude
+from janitor.protocol.agent.work import AgentAnswer, AgentFinding, AgentState, AgentUsage, Severity, VerdictStatus
 from janitor.protocol.rollup import roll_up
 from janitor.protocol.statuses import CheckStatus, ReportStatus
 

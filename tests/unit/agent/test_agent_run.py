@@ -12,8 +12,8 @@ import pytest
 from pydantic_ai import TextPart, ToolCallPart
 from pydantic_ai.models.function import FunctionModel
 
-from janitor.protocol.agent_policy import conclude
-from janitor.protocol.agent_work import AgentAnswer, AgentState, VerdictStatus
+from janitor.protocol.agent.policy import conclude
+from janitor.protocol.agent.work import AgentAnswer, AgentState, VerdictStatus
 from janitor.protocol.statuses import CheckStatus
 from tests.unit.agent.conftest import KEY, command, finding, scripted, verdict
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from janitor.domain.errors import SettingsError
-from janitor.protocol.agent import AgentLimits, AgentSpec
-from janitor.protocol.agent_work import (
+from janitor.protocol.agent.answers import AgentLimits, AgentSpec
+from janitor.protocol.agent.work import (
     AgentAnswer,
     AgentDocumentError,
     AgentFinding,

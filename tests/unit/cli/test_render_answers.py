@@ -17,7 +17,7 @@ from janitor.cli.render.kill import kill_text
 from janitor.cli.render.marks import one_line
 from janitor.cli.render.stack import deployment_text, ending_text, stack_text
 from janitor.domain.config.workers import parse_workers_config
-from janitor.protocol.plain_text import plain
+from janitor.protocol.text.plain_text import plain
 from janitor.services.deployment import LiveInstance, ServiceAnswer
 from janitor.stack.components import Component
 from janitor.stack.doctor import Finding, FindingLevel

@@ -39,8 +39,8 @@ from janitor.domain.errors import BudgetRefusedError, CloudError, ConflictError,
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView
-from janitor.protocol import plain_text
 from janitor.protocol.statuses import CheckName, CheckStatus
+from janitor.protocol.text import plain_text
 from janitor.services.result.verdict import _judge
 from janitor.validator.static_run import StaticCheck, StaticResult
 from tests.support.hostile_texts import HOSTILE, ORDINARY, assert_harmless

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from janitor.guest.redaction import MASK, Redactor, looks_secret, secrets_of
 from janitor.guest.token_shapes import SHAPES
-from janitor.protocol.plain_text import plain
+from janitor.protocol.text.plain_text import plain
 
 REDACTOR = Redactor(["s3cret-literal-value"])
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from janitor.diagnosis.handler.log_judge import judge_local_run
-from janitor.protocol.plain_lines import normalised, package_name, url_name
 from janitor.protocol.report import Report
 from janitor.protocol.report_signature import signature_of, signed
-from janitor.protocol.signature import FailureSignature, failure_signature
+from janitor.protocol.text.plain_lines import normalised, package_name, url_name
+from janitor.protocol.text.signature import FailureSignature, failure_signature
 
 SDK_LOGS = Path(__file__).resolve().parents[4] / "shared" / "real-workers" / "sdk_logs"
 

@@ -8,7 +8,7 @@ from janitor.agent.executors.base import Executor, ExecutorError
 from janitor.agent.executors.docker import DockerExecutor
 from janitor.agent.executors.jail import JailExecutor
 from janitor.agent.settings import AgentSettings
-from janitor.protocol.agent_work import AgentOrder
+from janitor.protocol.agent.work import AgentOrder
 
 
 async def start_executor(order: AgentOrder, settings: AgentSettings, archive: bytes) -> Executor:

@@ -6,8 +6,8 @@ Source: https://docs.github.com/en/actions/reference/workflow-commands-for-githu
 from __future__ import annotations
 
 from janitor.inspection.spot import Spot
-from janitor.protocol.plain_text import without_commands
 from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.text.plain_text import without_commands
 from janitor.validator.static_run import StaticCheck, StaticResult
 
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}

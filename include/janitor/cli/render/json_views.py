@@ -9,7 +9,7 @@ from typing import Any
 from janitor.cli.render.differences import difference_dict
 from janitor.cli.render.phases import phases_dict
 from janitor.domain.views import RunView, ValidationView
-from janitor.protocol.plain_text import json_text
+from janitor.protocol.text.plain_text import json_text
 
 
 def as_json(plain: Any) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
-from janitor.protocol.plain_text import without_commands
 from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.text.plain_text import without_commands
 from janitor.validator.static_run import StaticCheck, StaticResult
 
 _NO_XML = dict.fromkeys((0xFFFE, 0xFFFF), "\ufffd")

@@ -6,7 +6,7 @@ That what is printed is harmless is the console's part; a renderer only sees to 
 from __future__ import annotations
 
 from janitor.domain.states import RunStatus, ValidationStatus
-from janitor.protocol import plain_text
+from janitor.protocol.text import plain_text
 
 GOOD = "✓"
 BAD = "✗"

@@ -6,8 +6,8 @@ from typing import Any
 
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
 from janitor.inspection.spot import Spot
-from janitor.protocol.plain_text import json_text
 from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.text.plain_text import json_text
 from janitor.validator.static_run import StaticCheck, StaticResult
 
 _SHOWN_CHANGES = 5

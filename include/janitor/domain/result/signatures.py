@@ -5,7 +5,7 @@ from __future__ import annotations
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import ValidationStatus
 from janitor.protocol.report_signature import signature_of
-from janitor.protocol.signature import FailureSignature, failure_signature
+from janitor.protocol.text.signature import FailureSignature, failure_signature
 
 _WITHOUT = (ValidationStatus.SUCCESS, ValidationStatus.CANCELLED)
 UNKNOWN_REASON = "unknown"

@@ -14,7 +14,7 @@ from janitor.domain.result.signatures import UNKNOWN_REASON, follows_report, sig
 from janitor.domain.states import ValidationStatus
 from janitor.protocol.report import Report, ReportError
 from janitor.protocol.report_signature import signature_of
-from janitor.protocol.signature import FailureSignature, failure_signature
+from janitor.protocol.text.signature import FailureSignature, failure_signature
 from janitor.stores import report_history as store
 from janitor.stores.database import Connection
 from janitor.stores.records import ValidationRecord

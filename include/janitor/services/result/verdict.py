@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from janitor.domain.states import RunStatus, ValidationStatus
-from janitor.protocol.plain_text import one_line
+from janitor.protocol.text.plain_text import one_line
 from janitor.services.ending import terminate as terminating
 from janitor.services.money.budget import settle_reservations
 from janitor.services.result import record as recording

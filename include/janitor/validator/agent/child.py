@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from janitor.guest.processes.supervisor import Outcome, end_everything, start
-from janitor.protocol.agent import AgentSpec
-from janitor.protocol.agent_work import ANSWER_MAX_BYTES, AgentAnswer, AgentDocumentError, AgentOrder, AgentState
+from janitor.protocol.agent.answers import AgentSpec
+from janitor.protocol.agent.work import ANSWER_MAX_BYTES, AgentAnswer, AgentDocumentError, AgentOrder, AgentState
 from janitor.protocol.statuses import Engine
 from janitor.validator.agent.launch import ANSWER, ORDER, TRANSCRIPT, Launch, plan_launch
 from janitor.validator.agent.settings import AgentMachine

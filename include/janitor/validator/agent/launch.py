@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from janitor.guest.processes.supervisor import ProcessStartError, run
-from janitor.protocol.agent import AgentSpec
+from janitor.protocol.agent.answers import AgentSpec
 from janitor.validator.agent.settings import AgentMachine
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import EngineError

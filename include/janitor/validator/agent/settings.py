@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from janitor.protocol.agent import AgentSpec, Provider
+from janitor.protocol.agent.answers import AgentSpec, Provider
 
 _AWS = (
     *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),

@@ -1,6 +1,6 @@
 """`agent_prompt`: the answer of an agent to the repository's prompt. The prompt itself is in the report.
 
-The agent may lower a verdict, never raise it (`janitor.protocol.agent_policy`); what it can't do for want of a model,
+The agent may lower a verdict, never raise it (`janitor.protocol.agent.policy`); what it can't do for want of a model,
 of its packages or of a sandbox is skipped, with the reason, and the other checks stand.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from janitor.guest.processes.supervisor import ProcessStartError
-from janitor.protocol.agent import AgentSpec
-from janitor.protocol.agent_policy import conclude
-from janitor.protocol.agent_work import AgentAnswer
+from janitor.protocol.agent.answers import AgentSpec
+from janitor.protocol.agent.policy import conclude
+from janitor.protocol.agent.work import AgentAnswer
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.agent.child import LEAST_TIME, Asked, ask

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from janitor.protocol.agent import LONGEST_WALL_CLOCK, AgentSpec
+from janitor.protocol.agent.answers import LONGEST_WALL_CLOCK, AgentSpec
 from janitor.protocol.fields import FieldReader
 
 ORDER_FORMAT = "janitor-agent-order/1"

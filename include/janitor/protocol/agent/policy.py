@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from janitor.protocol.agent_work import AgentAnswer, AgentFinding, AgentState, Severity, VerdictStatus
+from janitor.protocol.agent.work import AgentAnswer, AgentFinding, AgentState, Severity, VerdictStatus
 from janitor.protocol.statuses import CheckStatus
 
 _GRAVE = frozenset({Severity.HIGH, Severity.CRITICAL})

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from janitor.protocol.causes import known_cause
 from janitor.protocol.fields import FieldReader
-from janitor.protocol.plain_lines import normalised
 from janitor.protocol.statuses import CheckName
+from janitor.protocol.text.causes import known_cause
+from janitor.protocol.text.plain_lines import normalised
 
 ID_PATTERN = r"[0-9a-f]{16}"
 MAX_LINE_CHARACTERS = 240

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from janitor.protocol.plain_lines import image_name, package_name, url_name
+from janitor.protocol.text.plain_lines import image_name, package_name, url_name
 
 _FLAGS = re.IGNORECASE | re.MULTILINE
 

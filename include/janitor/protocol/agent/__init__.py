@@ -1,0 +1,1 @@
+"""What validator and agent say to each other."""
