@@ -308,7 +308,7 @@ class TestContext:
         assert list(image_files(text, context)) == [path]
 
     def test_patterns_that_are_given_up_leave_the_content_unknown(self, tree, monkeypatch):
-        monkeypatch.setattr(sources, "_MOST_SECONDS", -1.0)
+        monkeypatch.setattr(sources, "_MOST_WORK", -1)
         context = BuildContext(tree(self.FILES), DockerIgnore(""))
         assert context.is_sure
         assert image_files("FROM a\nCOPY *.py /\n", context) == {}

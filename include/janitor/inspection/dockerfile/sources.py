@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from janitor.inspection.dockerfile.stages import Copy, Dockerfile
 from janitor.inspection.dockerfile.usage import used_stages
 from janitor.inspection.tree import RepositoryTree
 
-_MOST_SECONDS = 1.5
+_MOST_WORK = 30_000_000
 """For the patterns of all copies together."""
 _REMOTE = re.compile(r"(?i)(?:https?|ftp|git|ssh)://|git@[\w.-]+:")
 
@@ -49,7 +48,7 @@ class BuildContext:
         self._names = [str(path) for path in self._files]
         self._is_listed = self.is_sure = not ignore.is_cut and not tree.is_cut
         """Whether everything that the context holds is known; whoever gives up on a part of it takes it back."""
-        self._patience = _MOST_SECONDS
+        self._work_left = _MOST_WORK
 
     def resolve(self, source: str) -> list[PurePosixPath]:
         """The files and folders that a source names, relative to the root; several only for a pattern."""
@@ -58,13 +57,15 @@ class BuildContext:
         if not has_wildcard(clean):
             path = PurePosixPath(clean)
             return [self._followed(path)] if self.holds(path) else []
-        if self._patience < 0:
-            self.is_sure = False
-            return []
-        started = time.monotonic()
-        matches = CopyPattern(clean).matches
-        found = [path for path in (*self._files, *self._folders) if path != PurePosixPath() and matches(path)]
-        self._patience -= time.monotonic() - started
+        pattern = CopyPattern(clean)
+        found = []
+        for path in (*self._files, *self._folders):
+            self._work_left -= pattern.work(path)
+            if self._work_left < 0:
+                self.is_sure = False
+                return []
+            if path != PurePosixPath() and pattern.matches(path):
+                found.append(path)
         return sorted(self._followed(path) for path in found)
 
     def _followed(self, path: PurePosixPath) -> PurePosixPath:
