@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from janitor.cloud.function_package import REAPER_SOURCE, build_package
+from janitor.stack.provision.function_package import REAPER_SOURCE, build_package
 
 ROOT = Path(__file__).resolve().parents[2]
 DESTINATION = ROOT / "infra" / "lambda" / "dist" / "reaper.zip"

@@ -15,12 +15,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from janitor.cloud import instances as ec2
-from janitor.cloud.killers import ensure_killers
 from janitor.cloud.session import CloudAccess
 from janitor.domain.identity import TAG_DEPLOYMENT, TAG_EXPIRES
 from janitor.services.launch.advance import Launched, advance_launch
 from janitor.services.reap.passes import reap_once
 from janitor.settings import Settings
+from janitor.stack.provision.killers import ensure_killers
 from janitor.stores import ledger
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord

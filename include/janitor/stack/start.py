@@ -186,7 +186,7 @@ class _Start:
 
     def _cloud(self, deadline: float) -> None:
         # Here, because boto3 takes long to import: now it does so while other things start.
-        from janitor.cloud.provision import ensure_foundation  # noqa: PLC0415
+        from janitor.stack.provision.foundation import ensure_foundation  # noqa: PLC0415
 
         _supervisor(self.layout, self.ports, self.secrets).start(Component.CLOUD.value)
         self._await_healthy((Component.CLOUD,), deadline)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from janitor.cloud.provision import ensure_foundation
 from janitor.settings import Settings, load_settings
+from janitor.stack.provision.foundation import ensure_foundation
 from janitor.stores.migrate import migrate
 from tests.support.killers import Fleet, fleet_of
 from tests.support.localcloud_server import LocalCloudServer

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from janitor.cloud.killers import close_passes, ensure_killers
 from janitor.cloud.notices import spot_warnings
-from janitor.cloud.provision import ensure_foundation
 from janitor.domain.errors import CloudError
 from janitor.settings import Settings, StackKind
+from janitor.stack.provision.foundation import ensure_foundation
+from janitor.stack.provision.killers import close_passes, ensure_killers
 from tests.support.cloud import eventually
 from tests.support.killers import Fleet
 from tests.support.localcloud_server import LocalCloudServer
@@ -222,7 +222,7 @@ def test_a_spot_warning_reaches_the_bucket(fleet: Fleet) -> None:
 
 
 def test_its_package_holds_the_handler(fleet: Fleet) -> None:
-    from janitor.cloud.function_package import REAPER_HANDLER, REAPER_SOURCE, build_package
+    from janitor.stack.provision.function_package import REAPER_HANDLER, REAPER_SOURCE, build_package
 
     package = build_package(fleet.settings.project_root / REAPER_SOURCE)
     with zipfile.ZipFile(io.BytesIO(package)) as archive:

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from janitor.cloud.provision import ensure_foundation
 from janitor.protocol.statuses import EngineChoice
 from janitor.settings import Settings, load_settings
+from janitor.stack.provision.foundation import ensure_foundation
 from tests.support.deployment import ROOT, database
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.postgres import TestDatabase

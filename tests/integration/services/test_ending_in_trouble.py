@@ -15,7 +15,6 @@ import pytest
 from pydantic import SecretStr
 
 from janitor.cloud import instances as ec2
-from janitor.cloud.killers import ensure_killers
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, ConflictError, DatabaseError
 from janitor.domain.states import TerminationReason
@@ -24,6 +23,7 @@ from janitor.services.launch.advance import Launched
 from janitor.services.reap.kill import kill_all
 from janitor.services.reap.passes import reap_once
 from janitor.settings import Settings
+from janitor.stack.provision.killers import ensure_killers
 from janitor.stores import ledger
 from janitor.stores.database import transaction
 from tests.integration.services.test_launching import eventually, launch, step

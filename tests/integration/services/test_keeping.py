@@ -12,7 +12,6 @@ import pytest
 from janitor.cloud import commands as ssm
 from janitor.cloud import instances as ec2
 from janitor.cloud import schedules
-from janitor.cloud.killers import ensure_killers
 from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import external_timer_at, guest_timer_at
 from janitor.domain.errors import BudgetRefusedError, CloudError, ConflictError, NotFoundError
@@ -24,6 +23,7 @@ from janitor.services.reap.keep import GuestTimer, end_lease, keep, kept_instanc
 from janitor.services.reap.passes import reap_once
 from janitor.services.result.record import record_validation
 from janitor.settings import Settings
+from janitor.stack.provision.killers import ensure_killers
 from janitor.stores import ledger
 from janitor.stores.database import transaction
 from tests.integration.services.test_launching import eventually, latest, launch

@@ -12,7 +12,6 @@ import pytest
 
 from janitor.cloud import instances as ec2
 from janitor.cloud import schedules
-from janitor.cloud.killers import ensure_killers
 from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import external_timer_at
 from janitor.domain.identity import external_timer_name_for, notice_key_for
@@ -23,6 +22,7 @@ from janitor.services.ledger.reconcile import observe_deployment
 from janitor.services.reap.passes import reap_once
 from janitor.services.result.record import record_validation
 from janitor.settings import Settings
+from janitor.stack.provision.killers import ensure_killers
 from janitor.stores import ledger
 from janitor.stores import reaping as store
 from janitor.stores.database import transaction

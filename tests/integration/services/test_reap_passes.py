@@ -14,7 +14,6 @@ import pytest
 
 from janitor.cloud import instances as ec2
 from janitor.cloud import schedules
-from janitor.cloud.killers import ensure_killers
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import WrongPlaceError
 from janitor.domain.identity import (
@@ -36,6 +35,7 @@ from janitor.domain.states import (
 from janitor.services.reap.passes import ReapError, ReapReport, reap_once
 from janitor.services.result.record import record_validation
 from janitor.settings import Settings
+from janitor.stack.provision.killers import ensure_killers
 from janitor.stores import ledger
 from janitor.stores import reaping as store
 from janitor.stores.database import transaction

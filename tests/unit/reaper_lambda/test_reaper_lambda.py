@@ -298,7 +298,7 @@ def test_the_package_is_the_same_bytes_each_time(tmp_path: Path) -> None:
     import shutil
     import zipfile
 
-    from janitor.cloud.function_package import build_package
+    from janitor.stack.provision.function_package import build_package
 
     copy = Path(shutil.copy(SOURCE, tmp_path / "reaper.py"))  # another time, owner and folder
     assert build_package(copy) == build_package(SOURCE)

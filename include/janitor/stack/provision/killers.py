@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from janitor.cloud.function_package import REAPER_HANDLER, REAPER_RUNTIME, REAPER_SOURCE, build_package
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import NOTICE_PREFIX, TAG_DEPLOYMENT
 from janitor.settings import Settings
+from janitor.stack.provision.function_package import REAPER_HANDLER, REAPER_RUNTIME, REAPER_SOURCE, build_package
 
 _MINUTE = timedelta(minutes=1)
 _FUNCTION_TIMEOUT = timedelta(seconds=60)

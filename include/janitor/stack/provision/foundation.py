@@ -5,10 +5,10 @@ On AWS Terraform makes them, with policies and retention; here they are made onl
 
 from __future__ import annotations
 
-from janitor.cloud.killers import ensure_killers
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
 from janitor.domain.errors import CloudError
 from janitor.settings import Settings, StackKind
+from janitor.stack.provision.killers import ensure_killers
 
 _DEFAULT_REGION = "us-east-1"
 """The one region that CreateBucket refuses as a LocationConstraint. Source: S3 API, CreateBucket."""

@@ -1,0 +1,1 @@
+"""What the local stack makes in its cloud, and Terraform on AWS."""
