@@ -1,4 +1,4 @@
-"""What must be there before the first launch: the bucket, the log group and, on the local stack, the outer killers.
+"""What must be there before the first launch: the bucket and the log group.
 
 On AWS Terraform makes them, with policies and retention; here they are made only where they are missing.
 """
@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
 from janitor.domain.errors import CloudError
-from janitor.settings import Settings, StackKind
-from janitor.stack.provision.killers import ensure_killers
+from janitor.settings import Settings
 
 _DEFAULT_REGION = "us-east-1"
 """The one region that CreateBucket refuses as a LocationConstraint. Source: S3 API, CreateBucket."""
 
 
 def ensure_foundation(settings: Settings) -> None:
-    """Make the bucket and the log group if they are missing; on the embedded stack also the killers of `killers`.
+    """Make the bucket and the log group if they are missing.
 
     Raises:
         CloudError: AWS refused.
@@ -41,5 +40,3 @@ def ensure_foundation(settings: Settings) -> None:
                 raise
     except CLIENT_ERRORS as exc:
         raise CloudError(f"bucket {bucket} or log group {log_group} can't be made: {exc}") from exc
-    if settings.stack is StackKind.EMBEDDED:
-        ensure_killers(settings)
