@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape, quoteattr
+from xml.etree import ElementTree as ET
 
 from janitor.protocol.statuses import CheckStatus
 from janitor.protocol.text.plain_text import without_commands
@@ -14,49 +14,47 @@ _NO_XML = dict.fromkeys((0xFFFE, 0xFFFF), "\ufffd")
 
 def junit_xml(result: StaticResult) -> str:
     """A test suite; a fail that doesn't count is a pass with a note."""
-    failures = len(result.with_status(CheckStatus.FAIL, required=True))
-    errors = len(result.undecided)
-    skipped = sum(each.check.status is CheckStatus.SKIP and not each.is_undecided for each in result.checks)
-    totals = (
-        f'tests="{len(result.checks)}" failures="{failures}" errors="{errors}" skipped="{skipped}" '
-        f'time="{result.seconds:.3f}"'
-    )
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<testsuites name="janitor validate" {totals}>',
-        f"  <testsuite name={_attribute(result.root.name or 'worker')} {totals}>",
-    ]
+    totals = {
+        "tests": str(len(result.checks)),
+        "failures": str(len(result.with_status(CheckStatus.FAIL, required=True))),
+        "errors": str(len(result.undecided)),
+        "skipped": str(sum(_is_skipped(each) for each in result.checks)),
+        "time": f"{result.seconds:.3f}",
+    }
+    suites = ET.Element("testsuites", {"name": "janitor validate", **totals})
+    suite = ET.SubElement(suites, "testsuite", {"name": _plain(result.root.name or "worker"), **totals})
     for each in result.checks:
-        lines += _case(each)
-    return "\n".join([*lines, "  </testsuite>", "</testsuites>", ""])
+        _add_case(suite, each)
+    ET.indent(suites)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, encoding="unicode")}\n'
 
 
-def _case(each: StaticCheck) -> list[str]:
+def _add_case(suite: ET.Element, each: StaticCheck) -> None:
     check = each.check
+    attributes = {"classname": f"janitor.{each.phase.value}", "name": _plain(check.name)}
     first = next((spot for spot in each.spots if not spot.is_warning), next(iter(each.spots), None))
-    where = f" file={_attribute(first.path)}" + (f' line="{first.line}"' if first.line else "") if first else ""
-    head = f'    <testcase classname="janitor.{each.phase.value}" name={_attribute(check.name)}{where}'
-    head += f' time="{check.duration_seconds:.3f}">'
+    if first is not None:
+        attributes |= {"file": _plain(first.path)} | ({"line": str(first.line)} if first.line else {})
+    case = ET.SubElement(suite, "testcase", attributes | {"time": f"{check.duration_seconds:.3f}"})
     places = "\n".join(
         f"{spot.path}{f':{spot.line}' if spot.line else ''}: {'warning: ' if spot.is_warning else ''}{spot.message}"
         for spot in each.spots
     )
-    said = _attribute(f"{check.reason_code}: {check.reason}")
-    inner: list[str] = []
-    if check.status is CheckStatus.SKIP and not each.is_undecided:
-        inner = [f"      <skipped message={said}/>"]
+    said = _plain(f"{check.reason_code}: {check.reason}")
+    if _is_skipped(each):
+        ET.SubElement(case, "skipped", {"message": said})
     elif check.status is not CheckStatus.PASS and check.required:
         kind = "failure" if check.status is CheckStatus.FAIL else "error"
-        inner = [f"      <{kind} message={said} type={_attribute(check.reason_code or '')}>{_text(places)}</{kind}>"]
+        ET.SubElement(case, kind, {"message": said, "type": _plain(check.reason_code or "")}).text = _plain(places)
     else:
         noted = places if check.reason is None else f"{check.reason_code}: {check.reason}\n{places}"
-        inner = [f"      <system-out>{_text(noted)}</system-out>"] if noted.strip() else []
-    return [head, *inner, "    </testcase>"]
+        if noted.strip():
+            ET.SubElement(case, "system-out").text = _plain(noted)
 
 
-def _text(text: str) -> str:
-    return escape(without_commands(text).translate(_NO_XML))
+def _is_skipped(each: StaticCheck) -> bool:
+    return each.check.status is CheckStatus.SKIP and not each.is_undecided
 
 
-def _attribute(text: str) -> str:
-    return quoteattr(without_commands(text).translate(_NO_XML), {"\n": "&#10;"})
+def _plain(text: str) -> str:
+    return without_commands(text).translate(_NO_XML)
