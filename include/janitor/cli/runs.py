@@ -11,7 +11,6 @@ from janitor.cli.console import Console
 from janitor.cli.displays import display_for
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.follow import RECORD_MARGIN, Pace, RunSource, follow
-from janitor.cli.render.json_views import as_json, run_dict
 from janitor.cli.render.runs import advice_text, dollars, launching_line, results_text
 from janitor.cli.session import Session
 from janitor.domain.errors import AirflowError, BudgetRefusedError, DatabaseError, NotFoundError
@@ -24,6 +23,8 @@ from janitor.services.money.budget import refusal_of
 from janitor.services.money.estimate import estimate_request
 from janitor.services.report.reports import find_run_view, run_view
 from janitor.settings import Settings
+from janitor.views.document import as_json
+from janitor.views.runs import run_dict
 
 _LONGEST_INTERVAL = timedelta(seconds=5)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
-from janitor.cli.render.estimate import estimate_dict, estimate_text
-from janitor.cli.render.waste import waste_dict, waste_text
+from janitor.cli.render.estimate import estimate_text
+from janitor.cli.render.waste import waste_text
 from janitor.domain.money.budget import BudgetLimits, RepositoryEstimate, RunEstimate
 from janitor.domain.money.costs import InstancePhase
 from janitor.domain.states import InstanceOrigin
 from janitor.services.money.estimate import CheckedEstimate
 from janitor.services.money.waste import PhaseTotal, UnexplainedTime, WasteReport
+from janitor.views.estimate import estimate_dict
+from janitor.views.waste import waste_dict
 
 SINCE = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

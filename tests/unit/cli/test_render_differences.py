@@ -9,9 +9,8 @@ from uuid import UUID
 import pytest
 
 from janitor.cli.render.differences import change_tag
-from janitor.cli.render.failures import failures_dict, failures_text
+from janitor.cli.render.failures import failures_text
 from janitor.cli.render.history import history_text, validation_text
-from janitor.cli.render.json_views import run_dict
 from janitor.cli.render.runs import result_line, run_text
 from janitor.domain.result.history_views import (
     ChangeView,
@@ -23,6 +22,8 @@ from janitor.domain.result.history_views import (
 )
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
+from janitor.views.failures import failures_dict
+from janitor.views.runs import run_dict
 from tests.unit.cli.sample_views import START, after, ended, run_of
 
 EARLIER = UUID("11111111-1111-4111-8111-111111111111")

@@ -15,7 +15,6 @@ from janitor.cli.commands.keep import Span
 from janitor.cli.main import main
 from janitor.cli.render.breaker import breaker_dicts, breaker_text
 from janitor.cli.render.instances import instances_text
-from janitor.cli.render.json_views import as_json
 from janitor.cli.render.keep import ended_text, kept_dicts, kept_text, lease_dict, lease_text
 from janitor.cli.render.kill import kill_text
 from janitor.cli.render.marks import UNKNOWN
@@ -25,6 +24,7 @@ from janitor.domain.states import ReapEvidence
 from janitor.services.deployment import LiveInstance
 from janitor.services.reap.keep import EndedLease, GuestTimer, KeptInstance, Lease
 from janitor.services.reap.passes import ReapReport
+from janitor.views.document import as_json
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 RUN = UUID("550e8400-e29b-41d4-a716-446655440000")

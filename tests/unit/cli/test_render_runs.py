@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cli.render.json_views import as_json, run_dict
 from janitor.cli.render.names import shown_names
 from janitor.cli.render.runs import (
     advice_text,
@@ -22,6 +21,8 @@ from janitor.cli.render.runs import (
     running_text,
 )
 from janitor.cli.render.times import compactly, exactly, instant, roughly
+from janitor.views.document import as_json
+from janitor.views.runs import run_dict
 from tests.unit.cli.sample_views import RUN_ID, START, after, ended, run_of, validation
 
 

@@ -30,7 +30,6 @@ from janitor.cli import render
 from janitor.cli.console import Console
 from janitor.cli.displays import progress_table
 from janitor.cli.render.annotations import annotation_lines
-from janitor.cli.render.json_views import as_json
 from janitor.cli.render.junit import junit_xml
 from janitor.cli.render.static import static_json, static_text
 from janitor.cli.session import Session
@@ -43,6 +42,7 @@ from janitor.protocol.statuses import CheckName, CheckStatus
 from janitor.protocol.text import plain_text
 from janitor.services.result.verdict import _judge
 from janitor.validator.static_run import StaticCheck, StaticResult
+from janitor.views.document import as_json
 from tests.support.hostile_texts import HOSTILE, ORDINARY, assert_harmless
 
 INCLUDE = Path(render.__file__).parents[3]

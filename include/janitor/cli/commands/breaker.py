@@ -11,10 +11,10 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.breaker import breaker_dicts, breaker_text
-from janitor.cli.render.json_views import as_json
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.launch.breaker import EVERYTHING
 from janitor.services.launch import breaker as launch_breaker
+from janitor.views.document import as_json
 
 
 @click.command(

@@ -10,12 +10,12 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.config import config_text
-from janitor.cli.render.json_views import as_json
 from janitor.cli.runs import config_path
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.config.workers import workers_config_schema
 from janitor.domain.errors import ConfigError
 from janitor.services.config_files import load_config
+from janitor.views.document import as_json
 
 
 @click.command(

@@ -8,9 +8,9 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.doctor import doctor_text
-from janitor.cli.render.json_views import as_json
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.stack import doctor as examination
+from janitor.views.document import as_json
 
 
 @click.command(cls=ExampleCommand, examples=("janitor doctor", "janitor doctor --env dev --json"))

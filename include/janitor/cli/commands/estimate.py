@@ -10,11 +10,12 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import repository_option, timeout_option
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.estimate import estimate_dict, estimate_text
-from janitor.cli.render.json_views import as_json
+from janitor.cli.render.estimate import estimate_text
 from janitor.cli.runs import config_path
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.services.money.estimate import estimate_request
+from janitor.views.document import as_json
+from janitor.views.estimate import estimate_dict
 
 
 @click.command(

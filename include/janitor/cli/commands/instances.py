@@ -10,11 +10,11 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances import instances_text
-from janitor.cli.render.json_views import as_json
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.errors import DatabaseError, SettingsError
 from janitor.services.deployment import live_instances
 from janitor.services.here import require_here
+from janitor.views.document import as_json
 
 
 @click.command(cls=ExampleCommand, examples=("janitor instances", "janitor instances --env dev --json | jq length"))

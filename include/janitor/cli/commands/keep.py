@@ -11,12 +11,12 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.json_views import as_json
 from janitor.cli.render.keep import ended_dict, ended_text, lease_dict, lease_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.reap.reaping import LONGEST_LEASE
 from janitor.services.reap.keep import end_lease
 from janitor.services.reap.keep import keep as keep_instance
+from janitor.views.document import as_json
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 _SHORTEST = timedelta(minutes=1)

@@ -7,10 +7,10 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.json_views import as_json
 from janitor.cli.render.kill import kill_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.services.reap.kill import kill_all
+from janitor.views.document import as_json
 
 
 @click.command(cls=ExampleCommand, examples=("janitor kill-all-workers", "janitor kill-all-workers --env dev --json"))

@@ -9,7 +9,6 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.json_views import as_json
 from janitor.cli.render.stack import deployment_text, ending_text, login_text, stack_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.errors import JanitorError
@@ -17,6 +16,7 @@ from janitor.services.deployment import look_at_deployment
 from janitor.services.report.reports import running_runs
 from janitor.settings import Settings, StackKind
 from janitor.stack import stack
+from janitor.views.document import as_json
 
 _PARTLY_UP = "The local stack may be partly up; `make status` shows it, `make down` ends it."
 

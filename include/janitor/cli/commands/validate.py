@@ -8,11 +8,11 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import repository_option, timeout_option
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.json_views import as_json
 from janitor.cli.runs import announce, check_order, exit_code_of, print_results, see_through, start
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.config.limits import MAX_CONCURRENT_INSTANCES
 from janitor.stack.stack import require_up
+from janitor.views.document import as_json
 
 
 @click.command(

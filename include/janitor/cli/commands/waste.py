@@ -7,10 +7,11 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.json_views import as_json
-from janitor.cli.render.waste import waste_dict, waste_text
+from janitor.cli.render.waste import waste_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.services.money.waste import waste_report
+from janitor.views.document import as_json
+from janitor.views.waste import waste_dict
 
 
 @click.command(

@@ -1,1 +1,1 @@
-"""Text and JSON from views: pure functions, without colour, terminal or clock."""
+"""Text from views: pure functions, without colour, terminal or clock."""

@@ -1,11 +1,10 @@
-"""What changed with a validation, as text and JSON."""
+"""What changed with a validation, as text."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from janitor.cli.render.marks import one_line
@@ -58,25 +57,6 @@ def changes_line(validations: Sequence[ValidationView]) -> str | None:
     return f"Changes: {', '.join(said)}" if said else None
 
 
-def difference_dict(difference: ChangeView | None) -> dict[str, Any] | None:
-    """The same for scripts."""
-    if difference is None:
-        return None
-    return {
-        "change": difference.change.value,
-        "stands": difference.outcome.value if difference.outcome else None,
-        "since": _mark_dict(difference.since_at, difference.since_run_id),
-        "previous": _mark_dict(difference.previous_at, difference.previous_run_id),
-        "cause_changed": difference.cause_changed,
-        "cause_since": _mark_dict(difference.cause_since_at, difference.cause_since_run_id),
-        "flaky": difference.flaky,
-        "checks": {
-            change.value: [_check_dict(check) for check in difference.checks if check.change is change]
-            for change in (Change.NEW, Change.FIXED, Change.STILL_FAILING)
-        },
-    }
-
-
 def _change(difference: ChangeView) -> str | None:
     since = _mark(difference.since_at, difference.since_run_id)
     previous = _mark(difference.previous_at, difference.previous_run_id)
@@ -108,11 +88,3 @@ def _check(check: CheckChangeView) -> str:
         Change.STILL_FAILING: f"still failing since {instant(check.since_at)}",
     }
     return f"{check.check} {words.get(check.change, check.change.value)}{' (flaky)' if check.flaky else ''}"
-
-
-def _check_dict(check: CheckChangeView) -> dict[str, Any]:
-    return {"check": check.check, "since": _mark_dict(check.since_at, check.since_run_id), "flaky": check.flaky}
-
-
-def _mark_dict(at: datetime | None, run_id: UUID | None) -> dict[str, str] | None:
-    return {"at": at.isoformat(), "run_id": str(run_id)} if at is not None else None

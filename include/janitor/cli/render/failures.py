@@ -1,8 +1,6 @@
-"""The failures of the last runs by cause as text and JSON: the answer of `failures`."""
+"""The failures of the last runs by cause as text: the answer of `failures`."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line, words_of
 from janitor.cli.render.times import instant
@@ -30,27 +28,6 @@ def failures_text(report: FailureReport) -> str:
     return "\n".join(lines)
 
 
-def failures_dict(report: FailureReport) -> dict[str, Any]:
-    """The same for scripts."""
-    return {
-        "runs": report.runs,
-        "since": report.since.isoformat() if report.since else None,
-        "failures": [
-            {
-                "signature": cluster.signature,
-                "title": cluster.title,
-                "status": cluster.status.value,
-                "check": cluster.check,
-                "reason_code": cluster.reason_code,
-                "first_seen_at": cluster.first_seen_at.isoformat(),
-                "last_seen_at": cluster.last_seen_at.isoformat(),
-                "repositories": [_occurrence_dict(each) for each in cluster.occurrences],
-            }
-            for cluster in report.clusters
-        ],
-    }
-
-
 def _line(cluster: FailureCluster) -> str:
     where = ", ".join(_occurrence(each) for each in cluster.occurrences)
     mark = BAD if cluster.blames_repository else UNKNOWN
@@ -74,16 +51,3 @@ def _occurrence(each: FailureOccurrence) -> str:
 
 def _repositories(count: int) -> str:
     return f"{count} {'repository' if count == 1 else 'repositories'}"
-
-
-def _occurrence_dict(each: FailureOccurrence) -> dict[str, Any]:
-    return {
-        "repository": each.repository,
-        "run_id": str(each.run_id),
-        "validation_id": str(each.validation_id),
-        "finished_at": each.finished_at.isoformat(),
-        "change": each.change.value if each.change else None,
-        "failing_since": each.since_at.isoformat() if each.since_at else None,
-        "times": each.times,
-        "fixed_since": each.fixed_since,
-    }

@@ -1,10 +1,9 @@
-"""What the phases of a validation took and cost, as text and JSON."""
+"""What the phases of a validation took and cost, as text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from janitor.cli.render.marks import one_line
 from janitor.cli.render.runs import dollars
@@ -17,17 +16,6 @@ _SHORTEST_WHOLE_SECONDS = timedelta(seconds=10)
 def phases_line(phases: Sequence[PhaseView]) -> str | None:
     """`Phases: checkout 0.5s, static 0.1s, build 4m3s $0.07, test 8.0s`; None without a report."""
     return f"Phases: {', '.join(_phase(phase) for phase in phases)}" if phases else None
-
-
-def phases_dict(phases: Sequence[PhaseView]) -> dict[str, Any]:
-    """Seconds and dollars by phase, for scripts."""
-    return {
-        phase.name: {
-            "seconds": round(phase.duration.total_seconds(), 3),
-            "usd": str(phase.usd) if phase.usd is not None else None,
-        }
-        for phase in phases
-    }
 
 
 def _phase(phase: PhaseView) -> str:

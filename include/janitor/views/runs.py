@@ -1,4 +1,4 @@
-"""Views as JSON: the stable form that scripts read. Instants are ISO 8601 in UTC, durations seconds, money text."""
+"""Runs and their validations, for scripts."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from janitor.cli.render.differences import difference_dict
-from janitor.cli.render.phases import phases_dict
 from janitor.domain.views import RunView, ValidationView
-from janitor.protocol.text.plain_text import json_text
-
-
-def as_json(plain: Any) -> str:
-    """The text of a JSON answer."""
-    return json_text(plain)
+from janitor.views.differences import difference_dict
+from janitor.views.phases import phases_dict
 
 
 def run_dict(run: RunView, now: datetime) -> dict[str, Any]:

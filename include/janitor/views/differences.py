@@ -1,0 +1,37 @@
+"""What changed with a validation, for scripts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from janitor.domain.result.history_views import ChangeView, CheckChangeView
+from janitor.domain.result.report_diff import Change
+
+
+def difference_dict(difference: ChangeView | None) -> dict[str, Any] | None:
+    """The change, what it is compared with, and the checks that changed; None where nothing is known."""
+    if difference is None:
+        return None
+    return {
+        "change": difference.change.value,
+        "stands": difference.outcome.value if difference.outcome else None,
+        "since": _mark_dict(difference.since_at, difference.since_run_id),
+        "previous": _mark_dict(difference.previous_at, difference.previous_run_id),
+        "cause_changed": difference.cause_changed,
+        "cause_since": _mark_dict(difference.cause_since_at, difference.cause_since_run_id),
+        "flaky": difference.flaky,
+        "checks": {
+            change.value: [_check_dict(check) for check in difference.checks if check.change is change]
+            for change in (Change.NEW, Change.FIXED, Change.STILL_FAILING)
+        },
+    }
+
+
+def _check_dict(check: CheckChangeView) -> dict[str, Any]:
+    return {"check": check.check, "since": _mark_dict(check.since_at, check.since_run_id), "flaky": check.flaky}
+
+
+def _mark_dict(at: datetime | None, run_id: UUID | None) -> dict[str, str] | None:
+    return {"at": at.isoformat(), "run_id": str(run_id)} if at is not None else None
