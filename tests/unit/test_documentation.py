@@ -17,10 +17,14 @@ TARGETS = re.findall(r"^([a-z][a-z-]*):.*## ", MAKEFILE, flags=re.MULTILINE)
 DOCUMENTS = {
     "README.md": README,
     "runbook.md": RUNBOOK,
-    **{f"docs/adr/{path.name}": path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "adr").glob("*.md")},
+    **{
+        f"docs/{path.parent.name}/{path.name}": path.read_text(encoding="utf-8")
+        for path in (ROOT / "docs").glob("*/*.md")
+    },
 }
 _FILE = re.compile(
-    r"`((?:\.ci|dags|include|infra|tests|docs|bench|domain|services)/[\w./-]+|[\w-]+\.(?:md|sh|toml|lock))`"
+    r"`((?:\.ci|dags|include|infra|tests|docs|bench|domain|services|validator|guest|inspection|diagnosis|views|cli|stack)"
+    r"/[\w./-]+|[\w-]+\.(?:md|sh|toml|lock))`"
 )
 
 
@@ -44,6 +48,13 @@ def test_documents_name_only_what_is_there(document: str) -> None:
     for name in _FILE.findall(text):
         places = (ROOT / name, ROOT / "include" / "janitor" / name)
         assert any(place.exists() for place in places), f"{document} names {name}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    folder = (ROOT / document).parent
+    for target in re.findall(r"\]\(([^)#\s]+)", DOCUMENTS[document]):
+        assert "://" in target or (folder / target).exists(), f"{document} links to {target}"
 
 
 def test_every_runbook_entry_is_whole() -> None:
