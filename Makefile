@@ -68,7 +68,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 # need <variable> <example>: ends with 2 and the usage where the value is missing.
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help run test up down status validate-all-workers follow check-parallel-status query-parallel-run query-db \
+.PHONY: help run test test-quick test-full up down status validate-all-workers follow check-parallel-status query-parallel-run query-db \
 	failures instances kill-all-workers reap keep breaker logs validate accuracy check-config estimate waste db-migrate doctor setup lint format lock bench crash-matrix \
 	lambda image audit
 
@@ -86,8 +86,14 @@ setup: $(STAMP) ## make the virtual environment; every other target does so by i
 run: $(STAMP) ## validate the example workers, from nothing to results [CONFIG= REPO= TIMEOUT_MINUTES=]
 	$(JANITOR) run $(REPO_OPTION) $(TIMEOUT_OPTION) -- $(CONFIG_ARGUMENT)
 
-test: $(STAMP) ## run all tests
-	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadscope
+test: $(STAMP) ## run the tests of every change
+	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadscope -m "not full"
+
+test-quick: $(STAMP) ## run what needs no server, for every save
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/unit
+
+test-full: test ## run all tests: those of every change, then what takes a machine of its own
+	@$(BIN)/python -m tests.rest
 
 up: $(STAMP) ## start the local stack in the background
 	$(JANITOR) up

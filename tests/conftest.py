@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.selection import part_of
+
 SLOWEST_FIRST = (
     "dags/kills",
     "dags",
@@ -41,7 +43,10 @@ def group_of(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest folders first, so that they don't end alone."""
+    """Mark what `make test` leaves out, and put the slowest folders first, so that they don't end alone."""
+    for item in items:
+        if part_of(item.nodeid) is not None:
+            item.add_marker(pytest.mark.full)
     rank = {group: position for position, group in enumerate(SLOWEST_FIRST)}
     items.sort(key=lambda item: rank.get(folder_of(item.nodeid), len(rank)))
 

@@ -1,0 +1,60 @@
+"""Which tests `make test` runs, and what `make test-full` adds: each part of the rest says why it can't fit.
+
+`make test` is for every change. The rest proves what takes a machine of its own, an engine of its own or the whole
+labelled corpus: before a release, nightly, and in CI as far as an hour reaches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of the suite that `make test` leaves out."""
+
+    name: str
+    paths: tuple[str, ...]
+    """Files and folders below tests/."""
+    why: str
+    minutes: float
+    """What it takes on two quiet cores, for whoever has to choose."""
+
+    def holds(self, nodeid: str) -> bool:
+        """Whether a test is in it."""
+        path = PurePosixPath(nodeid.split("::", 1)[0])
+        parts = path.relative_to("tests") if path.parts[:1] == ("tests",) else path
+        return any(parts == PurePosixPath(one) or PurePosixPath(one) in parts.parents for one in self.paths)
+
+
+REST = (
+    Part(
+        name="fresh clone",
+        paths=("acceptance",),
+        why="installs every package anew and starts a stack from nothing",
+        minutes=8,
+    ),
+    Part(
+        name="crash cells",
+        paths=("dags/kills/test_crash_cells.py",),
+        why="starts a stack of its own; `make crash-matrix` tries all cells",
+        minutes=3,
+    ),
+    Part(
+        name="Docker truth",
+        paths=(
+            "integration/validator/docker",
+            "integration/validator/test_validator_docker.py",
+            "integration/agent/test_agent_docker.py",
+            "integration/agent/test_agent_image.py",
+        ),
+        why="builds base images and asks a real engine what each broken worker does",
+        minutes=6,
+    ),
+)
+
+
+def part_of(nodeid: str) -> Part | None:
+    """The part of the rest that a test is in; None for a test of `make test`."""
+    return next((part for part in REST if part.holds(nodeid)), None)
