@@ -75,24 +75,8 @@ async def run_process(
     Raises:
         OSError: It can't be started.
     """
-
-    def begin() -> None:
-        die_with_parent()
-        if confine is not None:
-            confine()
-
     began = time.monotonic()
-    process = await asyncio.create_subprocess_exec(
-        *argv,
-        env=dict(env),
-        cwd="/",
-        stdin=asyncio.subprocess.DEVNULL if given is None else asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=begin,  # calls functions of libc alone
-        limit=_STREAM_BYTES,
-    )
+    process = await _start(argv, env, takes_input=given is not None, confine=confine)
     out, err = CappedOutput(max_output), CappedOutput(max_output)
     pumps = [
         asyncio.ensure_future(_pump(process.stdout, out)),
@@ -120,6 +104,27 @@ async def run_process(
         stderr=err.text(),
         timed_out=timed_out,
         seconds=time.monotonic() - began,
+    )
+
+
+async def _start(
+    argv: Sequence[str], env: Mapping[str, str], *, takes_input: bool, confine: Callable[[], None] | None
+) -> asyncio.subprocess.Process:
+    def begin() -> None:
+        die_with_parent()
+        if confine is not None:
+            confine()
+
+    return await asyncio.create_subprocess_exec(
+        *argv,
+        env=dict(env),
+        cwd="/",
+        stdin=asyncio.subprocess.PIPE if takes_input else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=begin,  # calls functions of libc alone
+        limit=_STREAM_BYTES,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -116,27 +116,10 @@ async def answer_prompt(
         if verdict is None:
             state, code = AgentState.TIMED_OUT, "agent_timed_out"
             reason = f"the agent was not done within {seconds:.0f} s"
-    except UsageLimitExceeded as exc:
-        state, code, reason = AgentState.LIMIT_EXCEEDED, "agent_limit", f"the agent reached a limit: {exc}"
-    except UnexpectedModelBehavior as exc:
-        state, code, reason = AgentState.INVALID_OUTPUT, "agent_invalid_output", f"the agent gave no verdict: {exc}"
-    except ModelAPIError as exc:
-        state, code, reason = AgentState.MODEL_ERROR, "agent_model_error", f"the model can't be reached or used: {exc}"
-    except ExecutorError as exc:
-        state, code, reason = AgentState.CRASHED, "agent_sandbox_lost", f"the agent's sandbox failed: {exc}"
-    except (AgentRunError, UserError) as exc:
-        state, code, reason = AgentState.MODEL_ERROR, "agent_model_error", f"the model could not be used: {exc}"
     except Exception as exc:  # a mistake of ours or of a library must not cost the record of what was spent
-        state, code, reason = AgentState.CRASHED, "agent_crashed", f"the agent failed: {type(exc).__name__}: {exc}"
+        state, code, reason = _trouble(exc)
     spent = _usage(usage, work, priced=priced)
-    remarks = list(notes)
-    if spent.cost_usd is None and usage.requests and limits.cost_usd is not None:
-        remarks.append(
-            f"the limit of ${limits.cost_usd} was not enforced, as no price is known for {model_name};"
-            f" the limit of {limits.tokens} tokens was"
-        )
-    if usage.requests and not usage.total_tokens:
-        remarks.append("the endpoint reported no tokens, so their limit was not enforced; that of the turns was")
+    remarks = [*notes, *_unenforced(usage, spent, limits, model_name)]
     answer = AgentAnswer(
         state=state,
         reason_code=code,
@@ -152,6 +135,32 @@ async def answer_prompt(
     )
     transcript.write("end", answer=answer.to_json())
     return answer
+
+
+def _trouble(error: Exception) -> tuple[AgentState, str, str]:
+    """(state, reason code, reason) of a run that broke off."""
+    if isinstance(error, UsageLimitExceeded):
+        return AgentState.LIMIT_EXCEEDED, "agent_limit", f"the agent reached a limit: {error}"
+    if isinstance(error, UnexpectedModelBehavior):
+        return AgentState.INVALID_OUTPUT, "agent_invalid_output", f"the agent gave no verdict: {error}"
+    if isinstance(error, ModelAPIError):
+        return AgentState.MODEL_ERROR, "agent_model_error", f"the model can't be reached or used: {error}"
+    if isinstance(error, ExecutorError):
+        return AgentState.CRASHED, "agent_sandbox_lost", f"the agent's sandbox failed: {error}"
+    if isinstance(error, (AgentRunError, UserError)):
+        return AgentState.MODEL_ERROR, "agent_model_error", f"the model could not be used: {error}"
+    return AgentState.CRASHED, "agent_crashed", f"the agent failed: {type(error).__name__}: {error}"
+
+
+def _unenforced(usage: RunUsage, spent: AgentUsage, limits: AgentLimits, model_name: str) -> Iterator[str]:
+    """Which limits could not be held, in words."""
+    if spent.cost_usd is None and usage.requests and limits.cost_usd is not None:
+        yield (
+            f"the limit of ${limits.cost_usd} was not enforced, as no price is known for {model_name};"
+            f" the limit of {limits.tokens} tokens was"
+        )
+    if usage.requests and not usage.total_tokens:
+        yield "the endpoint reported no tokens, so their limit was not enforced; that of the turns was"
 
 
 async def _run(text: str, model: Model, work: Work, usage: RunUsage, limits: AgentLimits) -> ModelVerdict | None:

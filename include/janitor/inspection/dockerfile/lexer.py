@@ -26,7 +26,15 @@ MOST_INSTRUCTIONS = 2_000
 
 
 class DockerfileSyntaxError(Exception):
-    """BuildKit would refuse this Dockerfile; the message has the line number."""
+    """BuildKit would refuse this Dockerfile.
+
+    Attributes:
+        line: Where, from 1; the message begins with it.
+    """
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(f"line {line}: {problem}")
+        self.line = line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +136,9 @@ def lex(text: str) -> LexedDockerfile:
         keyword, rest = [*re.split(r"\s+", logical, maxsplit=1), ""][:2]
         keyword = keyword.upper()
         if keyword not in _INSTRUCTIONS:
-            raise DockerfileSyntaxError(f"line {number}: unknown instruction {keyword[:40]!r}")
+            raise DockerfileSyntaxError(number, f"unknown instruction {keyword[:40]!r}")
         if len(found) >= MOST_INSTRUCTIONS:
-            raise DockerfileSyntaxError(f"line {number}: at most {MOST_INSTRUCTIONS} instructions are read")
+            raise DockerfileSyntaxError(number, f"at most {MOST_INSTRUCTIONS} instructions are read")
         heredocs, index = _heredocs(keyword, rest, lines, index, number)
         flags, value = _flags(keyword, rest)
         found.append(
@@ -150,7 +158,7 @@ def _escape_directive(lines: list[str]) -> str:
         seen.add(name)
         if name == "escape":
             if match.group(2) not in ("\\", "`"):
-                raise DockerfileSyntaxError(f"line {number}: the escape character must be \\ or `")
+                raise DockerfileSyntaxError(number, "the escape character must be \\ or `")
             return match.group(2)
     return "\\"
 
@@ -185,7 +193,7 @@ def _heredocs(keyword: str, rest: str, lines: list[str], index: int, number: int
         name, body = names[0], list[str]()
         while True:
             if index >= len(lines):
-                raise DockerfileSyntaxError(f"line {number}: the heredoc {name!r} has no end")
+                raise DockerfileSyntaxError(number, f"the heredoc {name!r} has no end")
             line = lines[index]
             index += 1
             line = line.lstrip("\t") if match.group(1) else line

@@ -48,7 +48,7 @@ def parse_dockerfile(text: str, *, build_args: Mapping[str, str]) -> Dockerfile:
     """
     lexed = lex(text)
     if not any(instruction.keyword == "FROM" for instruction in lexed.instructions):
-        raise DockerfileSyntaxError("line 1: no FROM instruction, so there is no build stage")
+        raise DockerfileSyntaxError(1, "no FROM instruction, so there is no build stage")
     reader = _Reader(lexed, build_args)
     for instruction in lexed.instructions:
         reader.read(instruction)
@@ -80,7 +80,7 @@ class _Reader:
     def read(self, instruction: Instruction) -> None:
         keyword = instruction.keyword
         if not self.stages and keyword not in ("ARG", "FROM"):
-            raise DockerfileSyntaxError(f"line {instruction.line}: {keyword} before the first FROM")
+            raise DockerfileSyntaxError(instruction.line, f"{keyword} before the first FROM")
         if keyword == "FROM":
             self._from(instruction)
         elif keyword == "ARG":
@@ -120,9 +120,9 @@ class _Reader:
         words = instruction.value.split()
         named = len(words) == 3 and words[1].upper() == "AS"
         if len(words) != 1 and not named:
-            raise DockerfileSyntaxError(f"line {instruction.line}: FROM takes an image, or an image AS a name")
+            raise DockerfileSyntaxError(instruction.line, "FROM takes an image, or an image AS a name")
         if named and not _STAGE_NAME.fullmatch(words[2].lower()):
-            raise DockerfileSyntaxError(f"line {instruction.line}: {words[2]!r} is no name for a stage")
+            raise DockerfileSyntaxError(instruction.line, f"{words[2]!r} is no name for a stage")
         base = expand("".join(split_words(words[0])), self._global, escape=self._escape)
         platform = instruction.flag("platform")
         parent = self.stage(base.text)
@@ -185,7 +185,7 @@ class _Reader:
     def _limit(self, instruction: Instruction) -> None:
         """Every RUN keeps the variables that it sees, so that their number is what memory grows with."""
         if max(len(self._scope), len(self._global), len(self.stated)) > _MOST_VARIABLES:
-            raise DockerfileSyntaxError(f"line {instruction.line}: at most {_MOST_VARIABLES} variables are read")
+            raise DockerfileSyntaxError(instruction.line, f"at most {_MOST_VARIABLES} variables are read")
 
     def _workdir(self, instruction: Instruction, stage: Stage) -> None:
         path = self._expand(instruction.value.strip("\"'"))
@@ -198,16 +198,14 @@ class _Reader:
         """An absolute path in the image, of a length that Linux takes."""
         found = _absolute(stage.workdir, path)
         if len(found) > _LONGEST_FOLDER:
-            raise DockerfileSyntaxError(
-                f"line {instruction.line}: a path of {len(found)} characters is longer than any"
-            )
+            raise DockerfileSyntaxError(instruction.line, f"a path of {len(found)} characters is longer than any")
         return found
 
     def _onbuild(self, instruction: Instruction, stage: Stage) -> None:
         trigger = instruction.triggered()
         if trigger is None:
             raise DockerfileSyntaxError(
-                f"line {instruction.line}: ONBUILD takes an instruction, not {instruction.value[:40]!r}"
+                instruction.line, f"ONBUILD takes an instruction, not {instruction.value[:40]!r}"
             )
         stage.triggers.append(trigger)
 
@@ -263,7 +261,7 @@ class _Reader:
         words = [word.text for word in expanded]
         if len(words) + len(instruction.heredocs) < 2:
             raise DockerfileSyntaxError(
-                f"line {instruction.line}: {instruction.keyword} takes at least a source and a destination"
+                instruction.line, f"{instruction.keyword} takes at least a source and a destination"
             )
         from_ = instruction.flag("from")
         destination = self._path(instruction, stage, words[-1])

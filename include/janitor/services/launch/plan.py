@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.identity import run_id_for, validation_id_for
 from janitor.domain.money.budget import BudgetLimits
-from janitor.services.config_files import load_config
+from janitor.services.config_files import LoadedConfig, load_config
 from janitor.services.money.budget import keep_refusal, reserve_run
 from janitor.services.money.estimate import estimate_plans, estimate_request
 from janitor.settings import Settings
@@ -67,33 +68,8 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
     loaded = load_config(settings, request.config_path)
     config = loaded.config
     plans = config.plan(default_timeout=request.timeout, only=request.repository)
-    run = store.NewRun(
-        run_id=run_id,
-        deployment=settings.deployment,
-        airflow_run_id=request.airflow_run_id,
-        trigger=request.trigger,
-        config_file_path=loaded.source,
-        config_sha256=loaded.sha256,
-        total_repositories=len(plans),
-        timeout=request.timeout or config.default_timeout,
-        max_concurrent_instances=request.max_concurrent_instances or config.max_concurrent_instances,
-    )
-    validations = [
-        store.NewValidation(
-            validation_id=validation_id_for(run_id, index),
-            repository_index=index,
-            repository_name=plan.name,
-            organization=plan.organization,
-            url=plan.url,
-            ref=plan.ref,
-            prompt=plan.prompt,
-            gpu_required=plan.gpu_required,
-            timeout=plan.timeout,
-            grace=config.grace,
-            plan=plan.to_dict(),
-        )
-        for index, plan in enumerate(plans)
-    ]
+    run = _run_of(run_id, settings, request, loaded, len(plans))
+    validations = [_validation_of(run_id, index, plan, config.grace) for index, plan in enumerate(plans)]
     estimate = estimate_plans(settings, config, plans)
     try:
         with transaction(settings.writer_url) as connection:
@@ -114,6 +90,38 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
     except BudgetRefusedError as refused:
         keep_refusal(settings, request.airflow_run_id, refused)
         raise
+
+
+def _run_of(
+    run_id: UUID, settings: Settings, request: RunRequest, loaded: LoadedConfig, repositories: int
+) -> store.NewRun:
+    return store.NewRun(
+        run_id=run_id,
+        deployment=settings.deployment,
+        airflow_run_id=request.airflow_run_id,
+        trigger=request.trigger,
+        config_file_path=loaded.source,
+        config_sha256=loaded.sha256,
+        total_repositories=repositories,
+        timeout=request.timeout or loaded.config.default_timeout,
+        max_concurrent_instances=request.max_concurrent_instances or loaded.config.max_concurrent_instances,
+    )
+
+
+def _validation_of(run_id: UUID, index: int, plan: RepositoryPlan, grace: timedelta) -> store.NewValidation:
+    return store.NewValidation(
+        validation_id=validation_id_for(run_id, index),
+        repository_index=index,
+        repository_name=plan.name,
+        organization=plan.organization,
+        url=plan.url,
+        ref=plan.ref,
+        prompt=plan.prompt,
+        gpu_required=plan.gpu_required,
+        timeout=plan.timeout,
+        grace=grace,
+        plan=plan.to_dict(),
+    )
 
 
 def check_request(settings: Settings, request: RunRequest) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from janitor.guest.redaction import looks_secret
@@ -14,13 +16,13 @@ from janitor.inspection.dockerfile.base_images import brings, is_bare
 from janitor.inspection.dockerfile.command import Command, makes_files, stage_command
 from janitor.inspection.dockerfile.image_files import ImageFiles, copies_from_elsewhere, inline_files, stage_files
 from janitor.inspection.dockerfile.lexer import DockerfileSyntaxError, lex
-from janitor.inspection.dockerfile.sources import missing_sources, read_context
+from janitor.inspection.dockerfile.sources import BuildContext, missing_sources, read_context
 from janitor.inspection.dockerfile.stages import Dockerfile, Run, env_pairs, floating_tag, parse_dockerfile
 from janitor.inspection.dockerfile.usage import used_stages
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.validator.bench import Bench, given
-from janitor.validator.checks.static.pip_redirections import lost_versions
+from janitor.validator.checks.static.pip_redirections import LostVersion, lost_versions
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.yaml", "compose.yaml")
@@ -47,6 +49,7 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
         return skipped("dockerfile_not_named", reason, required=True)
     if layout.dockerfile is None:
         return failed("dockerfile_missing", f"the repository has no {wanted or 'Dockerfile'}")
+    name = str(layout.dockerfile)
     try:
         text = tree.read_text(layout.dockerfile, most=_MOST_BYTES)
         dockerfile = parse_dockerfile(text, build_args=bench.spec.repository.build_args)
@@ -54,16 +57,48 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
     except UnreadableError as exc:
         return failed("dockerfile_unreadable", str(exc))
     except DockerfileSyntaxError as exc:
-        return failed(
-            "dockerfile_syntax",
-            f"{layout.dockerfile}: {exc}",
-            bench.evidence.file("Dockerfile", text.encode()),
-            spots=[_syntax_spot(str(layout.dockerfile), str(exc))],
-        )
+        spot = Spot(path=name, line=exc.line, message=str(exc))
+        shown = bench.evidence.file("Dockerfile", text.encode())
+        return failed("dockerfile_syntax", f"{name}: {exc}", shown, spots=[spot])
     stages = stage_files(dockerfile, context)
     files = stages[dockerfile.final.index].files
-    bench.known.dockerfile, bench.known.context = dockerfile, context
+    command = _command(dockerfile, files, tree)
+    bench.known.dockerfile, bench.known.context, bench.known.command = dockerfile, context, command
     bench.known.stage_files, bench.known.image_files = stages, files
+
+    lost = lost_versions(dockerfile)
+    noted = [*_warnings(dockerfile), *((each.line, each.text) for each in lost if not each.stops)]
+    warnings = [Spot(path=name, line=line, message=text, is_warning=True) for line, text in noted]
+    evidence = [
+        bench.evidence.file(name, text.encode()),
+        bench.evidence.value("reading", "\n".join(_reading(dockerfile, command))),
+    ]
+    if warnings:
+        evidence.append(bench.evidence.value("warnings", "\n".join(each.message for each in warnings)))
+    fault = (
+        _blank_base(dockerfile, tree)
+        or _missing_sources(dockerfile, context, tree)
+        or _stopped_by_shell(lost)
+        or (_missing_target(dockerfile, command, files, tree) if context.is_sure else None)
+    )
+    if fault is None:
+        return passed(*evidence, spots=warnings)
+    spots = [Spot(path=name, line=line, message=message) for line, message in fault.places]
+    return failed(fault.code, fault.reason, *evidence, spots=[*spots, *warnings])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fault:
+    """What `docker build` or the container's start would surely trip over."""
+
+    code: str
+    reason: str
+    places: Sequence[tuple[int | None, str]]
+    """(line, what is wrong there)."""
+
+
+def _command(dockerfile: Dockerfile, files: ImageFiles, tree: RepositoryTree) -> Command:
+    """What the container starts, read through the scripts that the image holds."""
     inline = inline_files(dockerfile)
 
     def read(path: str) -> str | None:
@@ -72,46 +107,7 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
         except UnreadableError:
             return None
 
-    command = stage_command(dockerfile.final, read=read)
-    bench.known.command = command
-    evidence = [
-        bench.evidence.file(str(layout.dockerfile), text.encode()),
-        bench.evidence.value("reading", "\n".join(_reading(dockerfile, command))),
-    ]
-    name = str(layout.dockerfile)
-    lost = lost_versions(dockerfile)
-    noted = [*_warnings(dockerfile), *((each.line, each.text) for each in lost if not each.stops)]
-    warnings = [Spot(path=name, line=line, message=text, is_warning=True) for line, text in noted]
-    if warnings:
-        evidence.append(bench.evidence.value("warnings", "\n".join(each.message for each in warnings)))
-
-    def fail(code: str, reason: str, spots: list[Spot]) -> Finding:
-        return failed(code, reason, *evidence, spots=[*spots, *warnings])
-
-    if (blank := _blank_base(dockerfile)) and not any(tree.is_file(bake) for bake in _BAKE_FILES):
-        line, text = blank
-        return fail("base_unresolved", f"line {line}: {text}", [Spot(path=name, line=line, message=text)])
-    if missing := missing_sources(dockerfile, context, tree):
-        texts = [each.source + (" (kept out by .dockerignore)" if each.ignored else "") for each in missing]
-        listed = "; ".join(f"line {each.line}: {text}" for each, text in zip(missing, texts, strict=True))
-        return fail(
-            "copy_source_missing",
-            f"COPY or ADD of what the build context doesn't hold: {listed}",
-            [
-                Spot(path=name, line=each.line, message=f"the build context doesn't hold {text}")
-                for each, text in zip(missing, texts, strict=True)
-            ],
-        )
-    if stops := [each for each in lost if each.stops]:
-        reason = "; ".join(f"line {each.line}: {each.text}" for each in stops)
-        return fail("shell_redirection", reason, [Spot(path=name, line=each.line, message=each.text) for each in stops])
-    if context.is_sure and (target := _missing_target(dockerfile, command, files, tree)):
-        stated = dockerfile.final.command or dockerfile.final.entrypoint
-        message = f"the container starts {target}, which is not copied in"
-        return fail(
-            "command_target_missing", message, [Spot(path=name, line=stated.line if stated else None, message=message)]
-        )
-    return passed(*evidence, spots=warnings)
+    return stage_command(dockerfile.final, read=read)
 
 
 def _reading(dockerfile: Dockerfile, command: Command) -> list[str]:
@@ -125,17 +121,36 @@ def _reading(dockerfile: Dockerfile, command: Command) -> list[str]:
     return lines
 
 
-def _syntax_spot(path: str, reason: str) -> Spot:
-    line = re.match(r"line (\d+)", reason)
-    return Spot(path=path, line=int(line.group(1)) if line else 1, message=reason)
-
-
-def _blank_base(dockerfile: Dockerfile) -> tuple[int, str] | None:
+def _blank_base(dockerfile: Dockerfile, tree: RepositoryTree) -> _Fault | None:
+    if any(tree.is_file(bake) for bake in _BAKE_FILES):
+        return None  # which may say what the Dockerfile leaves open
     for stage in used_stages(dockerfile):
         if not stage.base or (stage.base_unknown and not re.match(r"[a-z0-9]", stage.base)):
             names = ", ".join(stage.base_unknown) or "it"
-            return stage.line, f"FROM has no image: {names} has no value"
+            text = f"FROM has no image: {names} has no value"
+            return _Fault(code="base_unresolved", reason=f"line {stage.line}: {text}", places=[(stage.line, text)])
     return None
+
+
+def _missing_sources(dockerfile: Dockerfile, context: BuildContext, tree: RepositoryTree) -> _Fault | None:
+    missing = [
+        (each.line, each.source + (" (kept out by .dockerignore)" if each.ignored else ""))
+        for each in missing_sources(dockerfile, context, tree)
+    ]
+    if not missing:
+        return None
+    listed = "; ".join(f"line {line}: {text}" for line, text in missing)
+    return _Fault(
+        code="copy_source_missing",
+        reason=f"COPY or ADD of what the build context doesn't hold: {listed}",
+        places=[(line, f"the build context doesn't hold {text}") for line, text in missing],
+    )
+
+
+def _stopped_by_shell(lost: Sequence[LostVersion]) -> _Fault | None:
+    stops = [(each.line, each.text) for each in lost if each.stops]
+    reason = "; ".join(f"line {line}: {text}" for line, text in stops)
+    return _Fault(code="shell_redirection", reason=reason, places=stops) if stops else None
 
 
 def _warnings(dockerfile: Dockerfile) -> list[tuple[int, str]]:
@@ -174,7 +189,16 @@ def _is_no_secret(name: str, value: str) -> bool:
     )
 
 
-def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles, tree: RepositoryTree) -> str | None:
+def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles, tree: RepositoryTree) -> _Fault | None:
+    target = _missing_program(dockerfile, command, files, tree)
+    if target is None:
+        return None
+    stated = dockerfile.final.command or dockerfile.final.entrypoint
+    message = f"the container starts {target}, which is not copied in"
+    return _Fault(code="command_target_missing", reason=message, places=[(stated.line if stated else None, message)])
+
+
+def _missing_program(dockerfile: Dockerfile, command: Command, files: ImageFiles, tree: RepositoryTree) -> str | None:
     """A program that the container starts and that surely isn't in the image."""
     final = dockerfile.final
     if not is_bare(final.base_image) or copies_from_elsewhere(dockerfile) or not final.is_workdir_known:
