@@ -92,7 +92,8 @@ def test_how_close_passes_are() -> None:
 
 def test_a_changed_source_is_brought_over(fleet: Fleet, tmp_path: Path) -> None:
     root = tmp_path / "project"
-    shutil.copytree(fleet.settings.project_root / "infra" / "lambda", root / "infra" / "lambda")
+    for folder in ("lambda", "policies"):
+        shutil.copytree(fleet.settings.project_root / "infra" / folder, root / "infra" / folder)
     with (root / "infra" / "lambda" / "reaper.py").open("a") as source:
         source.write("\nCHANGED = True\n")
     before = function(fleet)["CodeSha256"]
@@ -105,8 +106,12 @@ def test_a_changed_source_is_brought_over(fleet: Fleet, tmp_path: Path) -> None:
 
 
 def test_a_missing_source_is_said(fleet: Fleet, tmp_path: Path) -> None:
+    elsewhere = fleet.settings.model_copy(update={"project_root": tmp_path})
+    with pytest.raises(CloudError, match=r"scheduler-trust\.json"):
+        ensure_killers(elsewhere)
+    shutil.copytree(fleet.settings.project_root / "infra" / "policies", tmp_path / "infra" / "policies")
     with pytest.raises(CloudError, match=r"reaper\.py"):
-        ensure_killers(fleet.settings.model_copy(update={"project_root": tmp_path}))
+        ensure_killers(elsewhere)
 
 
 def test_the_timers_role_is_for_its_group_and_its_instances_alone(fleet: Fleet) -> None:

@@ -17,9 +17,10 @@ from typing import Any
 
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
 from janitor.domain.errors import CloudError
-from janitor.domain.identity import NOTICE_PREFIX, TAG_DEPLOYMENT
+from janitor.domain.identity import NOTICE_PREFIX
 from janitor.settings import Settings
 from janitor.stack.provision.function_package import REAPER_HANDLER, REAPER_RUNTIME, REAPER_SOURCE, build_package
+from janitor.stack.provision.policies import read_policy
 
 _MINUTE = timedelta(minutes=1)
 _FUNCTION_TIMEOUT = timedelta(seconds=60)
@@ -56,20 +57,19 @@ def _ensure_schedule_group(access: CloudAccess, settings: Settings) -> None:
     except CLIENT_ERRORS as exc:
         if error_code(exc) not in _EXISTS:
             raise
-    account = settings.scheduler_role_arn.split(":")[4]
-    group_arn = f"arn:aws:scheduler:{access.region}:{account}:schedule-group/{settings.schedule_group}"
-    statements = [_terminate_own(settings)]
-    if settings.reaper_function:
-        statements.append(
-            _statement("lambda:InvokeFunction", f"arn:aws:lambda:*:*:function:{settings.reaper_function}")
-        )
+    values = {
+        "account": settings.scheduler_role_arn.split(":")[4],
+        "region": access.region,
+        "deployment": settings.deployment,
+        "schedule_group": str(settings.schedule_group),
+        "reaper_function": settings.reaper_function or "none",
+    }
+    # The trust must name the group's ARN. Source: EventBridge Scheduler User Guide, "Confused deputy prevention".
     _ensure_role(
         access,
         name=settings.scheduler_role_arn.rpartition("/")[2],
-        service="scheduler.amazonaws.com",
-        # The trust must name the group's ARN. Source: EventBridge Scheduler User Guide, "Confused deputy prevention".
-        condition={"StringEquals": {"aws:SourceArn": group_arn, "aws:SourceAccount": account}},
-        statements=statements,
+        trust=read_policy(settings.project_root, "scheduler-trust", values),
+        policy=read_policy(settings.project_root, "scheduler", values),
     )
 
 
@@ -97,17 +97,12 @@ class _Reaper:
         return _ensure_role(
             self.access,
             name=f"{self.name}-role",
-            service="lambda.amazonaws.com",
-            condition=None,
-            statements=[
-                _statement("ec2:DescribeInstances", "*"),
-                _terminate_own(settings),
-                _statement("s3:PutObject", f"arn:aws:s3:::{settings.bucket}/{NOTICE_PREFIX}/{settings.deployment}/*"),
-                _statement("cloudwatch:PutMetricData", "*"),
-                _statement("logs:CreateLogGroup", "*"),
-                _statement("logs:CreateLogStream", "*"),
-                _statement("logs:PutLogEvents", "*"),
-            ],
+            trust=read_policy(settings.project_root, "reaper-trust", {}),
+            policy=read_policy(
+                settings.project_root,
+                "reaper",
+                {"deployment": settings.deployment, "bucket": settings.bucket, "notice_prefix": NOTICE_PREFIX},
+            ),
         )
 
     def _ensure_function(self, role_arn: str) -> str:
@@ -232,37 +227,16 @@ def _rate(interval: timedelta) -> str:
     return "rate(1 minute)" if minutes == 1 else f"rate({minutes} minutes)"
 
 
-def _ensure_role(
-    access: CloudAccess,
-    *,
-    name: str,
-    service: str,
-    condition: Mapping[str, Any] | None,
-    statements: list[dict[str, Any]],
-) -> str:
-    """Make a role that a service may take, or set its trust and policy anew; returns its ARN."""
-    iam = access.client("iam")
-    trusted = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    trust = json.dumps(
-        {"Version": "2012-10-17", "Statement": [trusted | ({"Condition": condition} if condition else {})]}
-    )
+def _ensure_role(access: CloudAccess, *, name: str, trust: Mapping[str, Any], policy: Mapping[str, Any]) -> str:
+    """Make a role, or set its trust and policy anew; returns its ARN."""
+    iam, trusted = access.client("iam"), json.dumps(trust)
     try:
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusted)
     except CLIENT_ERRORS as exc:
         if error_code(exc) not in _EXISTS:
             raise
-        iam.update_assume_role_policy(RoleName=name, PolicyDocument=trust)
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=trusted)
         role = iam.get_role(RoleName=name)
-    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    iam.put_role_policy(RoleName=name, PolicyName="janitor", PolicyDocument=policy)
+    iam.put_role_policy(RoleName=name, PolicyName="janitor", PolicyDocument=json.dumps(policy))
     arn: str = role["Role"]["Arn"]
     return arn
-
-
-def _statement(action: str, resource: str) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": action, "Resource": resource}
-
-
-def _terminate_own(settings: Settings) -> dict[str, Any]:
-    own = {"StringEquals": {f"aws:ResourceTag/{TAG_DEPLOYMENT}": settings.deployment}}
-    return _statement("ec2:TerminateInstances", "arn:aws:ec2:*:*:instance/*") | {"Condition": own}
