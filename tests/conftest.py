@@ -1,4 +1,4 @@
-"""How the suite is spread over processes: a folder that shares a stack or a server stays together."""
+"""How the suite is spread over processes: a folder that shares a stack or a server stays together, modules don't."""
 
 from __future__ import annotations
 
@@ -10,36 +10,34 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.selection import part_of
 
-SLOWEST_FIRST = (
-    "dags/kills",
+TOGETHER = (
     "dags",
-    "integration/localcloud",
-    "integration/killers",
-    "integration/validator/docker",
-    "integration/validator",
     "integration/stack",
-    "acceptance",
+    "integration/services",
+    "integration/killers",
+    "integration/localcloud",
+    "integration/agent",
 )
-
-
-APART = frozenset({"integration/validator/docker"})
-"""Folders whose modules share nothing but the Docker engine, which serves every process.
-
-The container that is killed for want of memory isn't among them: on one machine it would excuse the workers of
-`integration/validator` beside it.
-"""
+"""Folders whose modules share a stack or servers: each stays in one process. The longest first, as they end last."""
+SLOWEST_FIRST = (*TOGETHER, "integration/validator", "integration/cli", "integration")
 
 
 def folder_of(nodeid: str) -> str:
-    """The folder that shares what is expensive, for example `integration/stack` or `unit`."""
-    parts = PurePosixPath(nodeid.split("::", 1)[0]).parts[1:-1]
-    return "/".join(parts if parts[:1] in (("integration",), ("dags",)) else parts[:1])
+    """The folder of tests that a test is in, for example `integration/stack` or `unit/domain`."""
+    return "/".join(PurePosixPath(nodeid.split("::", 1)[0]).parts[1:-1])
 
 
 def group_of(nodeid: str) -> str:
-    """What stays together in one process: a folder, or a module of a folder that is spread."""
+    """What stays together in one process: a folder that shares what is expensive, else a module."""
     folder = folder_of(nodeid)
-    return nodeid.split("::", 1)[0] if folder in APART else folder
+    shared = next((each for each in TOGETHER if folder == each or folder.startswith(f"{each}/")), None)
+    return shared or nodeid.split("::", 1)[0]
+
+
+def _rank(nodeid: str) -> int:
+    folder = folder_of(nodeid)
+    ranks = (place for place, each in enumerate(SLOWEST_FIRST) if folder == each or folder.startswith(f"{each}/"))
+    return next(ranks, len(SLOWEST_FIRST))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,12 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if part_of(item.nodeid) is not None:
             item.add_marker(pytest.mark.full)
-    rank = {group: position for position, group in enumerate(SLOWEST_FIRST)}
-    items.sort(key=lambda item: rank.get(folder_of(item.nodeid), len(rank)))
+    items.sort(key=lambda item: _rank(item.nodeid))
 
 
 class FolderScheduling(LoadScopeScheduling):
-    """Gives a process one folder after another."""
+    """Gives a process one group after another."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
         super().__init__(config, log)

@@ -84,8 +84,11 @@ def artefact(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def package_cache(tmp_path_factory) -> Path:
-    """Packages are downloaded once per session."""
-    return tmp_path_factory.mktemp("packages")
+    """Packages are downloaded once per session: uv's cache serves all of its processes."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "packages"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def new_repository(

@@ -1,0 +1,47 @@
+"""What `make test` leaves out is there, and is named with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TOGETHER, folder_of, group_of
+from tests.selection import REST, Part, part_of
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("part", REST, ids=lambda part: part.name)
+def test_each_part_is_there_and_says_why(part: Part) -> None:
+    for path in part.paths:
+        file, _, name = path.partition("::")
+        assert (TESTS / file).exists(), path
+        assert not name or f"def {name}(" in (TESTS / file).read_text(), path
+    assert part.why
+    assert part.minutes > 0
+
+
+@pytest.mark.parametrize(
+    ("test", "name"),
+    [
+        ("tests/acceptance/test_fresh_clone.py::test_x", "fresh clone"),
+        ("tests/dags/kills/test_kills.py::test_x[a-b]", "kills"),
+        ("tests/dags/test_runs.py::test_x", None),
+        ("tests/integration/validator/docker/test_validator_docker_gpu.py::test_x", "Docker truth"),
+        ("tests/integration/validator/test_validator_docker.py::test_x", "Docker truth"),
+        ("tests/integration/validator/test_validator_build.py::test_x", None),
+        ("tests/integration/localcloud/test_cloud_events.py::test_scheduled_rule_fires_every_minute", "clocks"),
+        ("tests/integration/localcloud/test_cloud_events.py::test_scheduled", None),
+    ],
+)
+def test_which_part_a_test_is_in(test: str, name: str | None) -> None:
+    part = part_of(test)
+    assert (part.name if part else None) == name
+
+
+def test_what_shares_a_server_stays_in_one_process() -> None:
+    assert all((TESTS / folder).is_dir() for folder in TOGETHER)
+    assert group_of("tests/integration/services/test_places.py::test_x") == "integration/services"
+    assert group_of("tests/unit/domain/test_costs.py::test_x") == "tests/unit/domain/test_costs.py"
+    assert folder_of("tests/unit/domain/test_costs.py::test_x") == "unit/domain"
