@@ -16,7 +16,6 @@ from janitor.domain.config.workers import (
     Market,
     RepositoryConfig,
     RepositoryPlan,
-    ValidationType,
     WorkersConfig,
     parse_workers_config,
     workers_config_schema,
@@ -42,9 +41,7 @@ repositories:
     bake_target: cuda-12.4
     build_args: {TORCH: "2.5"}
     env: {MODEL: tiny, "NO": "1"}
-    secrets: {HF_TOKEN: janitor/hf-token}
     market: spot-then-on-demand
-    validation_type: full
     enabled: true
   - {name: worker-two, organization: acme, prompt: go}
   - {name: worker-three, organization: acme, prompt: go, enabled: false}
@@ -56,12 +53,6 @@ default_market: spot
 grace_minutes: 1.5
 max_run_cost_usd: 0.1
 daily_budget_usd: 25
-notifications:
-  slack_webhook_secret: janitor/slack
-  sns_topic_arn: arn:aws:sns:us-east-1:123456789012:janitor
-  email: [oncall@acme.example]
-  github_issues: acme/janitor
-  events: [newly_broken, leak_found]
 """
 
 
@@ -105,20 +96,23 @@ def test_every_key_is_read():
         bake_target="cuda-12.4",
         build_args={"TORCH": "2.5"},
         env={"MODEL": "tiny", "NO": "1"},
-        secrets={"HF_TOKEN": "janitor/hf-token"},
-        validation_type=ValidationType.FULL,
+        secrets={},
     )
     assert (second.timeout, second.market) == (timedelta(minutes=45), Market.SPOT)
     assert second.instance_types == ("g5.xlarge", "g6.xlarge", "g5.2xlarge")
     assert (config.max_run_cost_usd, config.daily_budget_usd) == (Decimal("0.1"), Decimal("25"))
-    assert config.notifications.github_issues == "acme/janitor"
 
 
 def test_every_key_of_the_models_stands_in_the_sample():
     sample = yaml.safe_load(EVERY_KEY)
 
-    assert set(sample) == set(WorkersConfig.model_fields)
-    assert set(sample["repositories"][0]) == set(RepositoryConfig.model_fields)
+    assert set(sample) == set(WorkersConfig.model_fields) - {"notifications"}
+    assert set(sample["repositories"][0]) == set(RepositoryConfig.model_fields) - {"secrets"}
+
+
+def test_a_plan_that_was_kept_with_a_key_that_is_gone_is_read():
+    first, _ = parse(EVERY_KEY).plan()
+    assert RepositoryPlan.from_dict({**first.to_dict(), "validation_type": "full"}) == first
 
 
 def test_timeout_of_the_run_replaces_the_default_and_not_a_repository_s_own():

@@ -29,12 +29,6 @@ class Market(str, Enum):
     SPOT_THEN_ON_DEMAND = "spot-then-on-demand"
 
 
-class ValidationType(str, Enum):
-    """Which checks a validation consists of."""
-
-    FULL = "full"  # all of them: static, build, run, GPU
-
-
 class NotificationEvent(str, Enum):
     """News that is worth a message."""
 

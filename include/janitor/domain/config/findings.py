@@ -20,6 +20,8 @@ from janitor.domain.config_problems import ConfigProblem, nearest
 FLEET_ERROR = "fleet_error"
 """Type of the pydantic errors that repeat a fleet finding, for models that are built without a document."""
 
+_GONE = {"validation_type": "leave it out: every validation makes all checks"}
+"""Keys that there were, with what to do."""
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -102,6 +104,8 @@ def model_findings(error: ValidationError, known_keys: Mapping[str, Sequence[str
 def _unknown_key(path: Path, known_keys: Mapping[str, Sequence[str]]) -> Finding:
     level = str(path[0]) if len(path) > 1 else ""
     key = str(path[-1])
+    if key in _GONE:
+        return Finding(path, "is no key any more", _GONE[key])
     near = nearest(key, known_keys.get(level, ()))
     elsewhere = next((name for name, keys in known_keys.items() if name != level and key in keys), None)
     hints = []

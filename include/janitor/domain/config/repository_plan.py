@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from janitor.domain.config.fields import Market, ValidationType
+from janitor.domain.config.fields import Market
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,6 @@ class RepositoryPlan:
     env: Mapping[str, str]
     secrets: Mapping[str, str]
     """Variable → name of the secret in Secrets Manager."""
-    validation_type: ValidationType
     bake_target: str | None = None
     """Plans that were kept before there was this field lack it."""
 
@@ -40,7 +39,6 @@ class RepositoryPlan:
         plain["timeout_seconds"] = plain.pop("timeout").total_seconds()
         plain["instance_types"] = list(self.instance_types)
         plain["market"] = self.market.value
-        plain["validation_type"] = self.validation_type.value
         return plain
 
     @classmethod
@@ -50,5 +48,5 @@ class RepositoryPlan:
         fields["timeout"] = timedelta(seconds=fields.pop("timeout_seconds"))
         fields["instance_types"] = tuple(fields["instance_types"])
         fields["market"] = Market(fields["market"])
-        fields["validation_type"] = ValidationType(fields["validation_type"])
+        fields.pop("validation_type", None)  # of plans that were kept when there was such a key
         return cls(**fields)

@@ -6,7 +6,7 @@ that is wrong; `WorkersConfig.plan` resolves it into what a run does. Nothing he
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from janitor.domain.config.document import read_document
+from janitor.domain.config.document import Finding, read_document
 from janitor.domain.config.fields import (
     BakeTarget,
     DockerfilePath,
@@ -35,7 +35,6 @@ from janitor.domain.config.fields import (
     SettingValue,
     SnsTopicArn,
     TimeoutMinutes,
-    ValidationType,
     VariableName,
 )
 from janitor.domain.config.findings import (
@@ -56,7 +55,6 @@ __all__ = [
     "NotificationsConfig",
     "RepositoryConfig",
     "RepositoryPlan",
-    "ValidationType",
     "WorkersConfig",
     "parse_workers_config",
     "workers_config_schema",
@@ -97,11 +95,9 @@ class RepositoryConfig(_StrictModel):
     env: dict[VariableName, SettingValue] = Field(default_factory=dict)
     """Environment of the worker under test. Text only: put numbers in quotes."""
     secrets: dict[VariableName, SecretName] = Field(default_factory=dict)
-    """Environment variables that come from AWS Secrets Manager: variable → NAME of the secret, never its value."""
+    """Not yet. Environment variables from AWS Secrets Manager: variable → NAME of the secret, never its value."""
     market: Annotated[Market, Field(strict=False)] | None = None
     """How the instance is bought. Default: default_market."""
-    validation_type: Annotated[ValidationType, Field(strict=False)] = ValidationType.FULL
-    """Which checks are made: all of them."""
     enabled: bool = True
     """false leaves the repository out of every run."""
 
@@ -166,7 +162,7 @@ class WorkersConfig(_StrictModel):
     daily_budget_usd: Dollars | None = None
     """Runs are refused once the day's worst case would cost more (UTC). Default: no limit."""
     notifications: NotificationsConfig = Field(default_factory=NotificationsConfig)
-    """Who is told what is new. Default: nobody."""
+    """Not yet. Who is told what is new. Default: nobody."""
 
     @property
     def default_timeout(self) -> timedelta:
@@ -217,7 +213,6 @@ class WorkersConfig(_StrictModel):
             build_args=repository.build_args,
             env=repository.env,
             secrets=repository.secrets,
-            validation_type=repository.validation_type,
         )
 
     def _named(self, wanted: str) -> RepositoryConfig:
@@ -267,9 +262,22 @@ def parse_workers_config(
             config = WorkersConfig.model_validate(data)
         except ValidationError as error:
             findings += [each for each in model_findings(error, _KNOWN_KEYS) if each.path not in spoilt]
+        else:
+            findings += _not_yet(config)
     if findings or config is None:
         raise ConfigError(as_problems(findings, document, source))
     return config
+
+
+def _not_yet(config: WorkersConfig) -> Iterator[Finding]:
+    """What can be written down already and has no effect: said, so that nobody counts on it."""
+    for index, repository in enumerate(config.repositories):
+        if repository.secrets:
+            message = "can't be delivered yet: the worker would run without them"
+            yield Finding(("repositories", index, "secrets"), message, "leave it out until a release delivers them")
+    if config.notifications != NotificationsConfig():
+        message = "can't be sent yet: nobody would be told"
+        yield Finding(("notifications",), message, "leave it out; `make failures` shows what is new")
 
 
 def workers_config_schema() -> dict[str, Any]:
