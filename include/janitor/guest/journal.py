@@ -9,9 +9,11 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TextIO
 
-from janitor.guest.redaction import Redactor
+from janitor.guest.redaction import LineRedactor, Redactor
 
 _LONGEST_LINE = 300
+_MOST_PENDING = 16 * 1024
+"""Bytes of a line that are looked at; no more than `_LONGEST_LINE` characters of what is left of them is shown."""
 STREAMED_LINES = 80
 """How much of one process's output is streamed; the end of it is in the report anyway."""
 
@@ -40,19 +42,25 @@ class Journal:
         """A sink that writes the first lines of a process's output as they come, then one note, then nothing."""
         pending = b""
         written = 0
+        lines_cleaned = LineRedactor(self._redactor)
 
         def sink(piece: bytes) -> None:
             nonlocal pending, written
             if written > most_lines:
                 return
             *lines, pending = (pending + piece).split(b"\n")
-            pending = pending[-_LONGEST_LINE * 4 :]
+            # The beginning of a line is what is shown; cut there, no secret shows its end without what tells it.
+            pending = pending[:_MOST_PENDING]
             for line in lines[: most_lines + 1]:
                 written += 1
                 if written > most_lines:
                     self.say("  | … more output; its end is in the report")
                     return
-                if text := line[: _LONGEST_LINE * 4].decode("utf-8", errors="replace").rstrip():
-                    self.say(f"  | {text}")
+                text = lines_cleaned.clean(line[:_MOST_PENDING].decode("utf-8", errors="replace"))
+                if text is None or not (shown := text.rstrip()):
+                    continue
+                if len(line) >= _MOST_PENDING and len(shown) <= _LONGEST_LINE:
+                    shown = "… a long line without text to show"
+                self.say(f"  | {shown}")
 
         return sink

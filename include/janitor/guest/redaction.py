@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from janitor.guest.token_shapes import MASK, NARROW_NAME, SHAPES, WIDE_NAME
+from janitor.guest.token_shapes import KEY_BEGINS, KEY_ENDS, MASK, NARROW_NAME, SHAPES, WIDE_NAME
 from janitor.protocol.text.plain_text import plain
 
-__all__ = ["MASK", "Redactor", "looks_secret", "secrets_of"]
+__all__ = ["MASK", "LineRedactor", "Redactor", "looks_secret", "secrets_of"]
 
 _SHORTEST_LITERAL = 6
 """Shorter values would blank out ordinary words."""
@@ -32,6 +32,9 @@ _SHAPES = tuple(
     )
     for shape in SHAPES
 )
+_KEY_BEGINS, _KEY_ENDS = re.compile(KEY_BEGINS), re.compile(KEY_ENDS)
+_LONGEST_KEY = 400
+"""Lines; what begins like a key and never ends hides no more than that."""
 _NARROW_NAME = re.compile(NARROW_NAME)
 _WIDE_NAME = re.compile(WIDE_NAME)
 _COUNTS = frozenset({"max", "min", "num", "total"})
@@ -128,6 +131,31 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return [self.clean_all(item) for item in value]
         return value
+
+
+class LineRedactor:
+    """Cleans a text that comes line by line: it remembers that a line before began a private key.
+
+    Args:
+        redactor: Knows the secrets.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._lines_of_key = 0
+
+    def clean(self, line: str) -> str | None:
+        """The line as it may leave the instance; None for one inside a key."""
+        if self._lines_of_key:
+            ended = _KEY_ENDS.search(line)
+            self._lines_of_key = 0 if ended else (self._lines_of_key + 1) % _LONGEST_KEY
+            return self._redactor.clean(line[ended.end() :]) or None if ended else None
+        begun = None
+        for begun in _KEY_BEGINS.finditer(line):
+            pass
+        if begun is not None and not _KEY_ENDS.search(line, begun.end()):
+            self._lines_of_key = 1
+        return self._redactor.clean(line)
 
 
 def _forms(text: str) -> Iterator[str]:

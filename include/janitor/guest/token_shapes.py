@@ -67,11 +67,14 @@ _SECRET_VALUE = (
     rf"(?:{_QUOTED}|[^\s\"'\\\[({{,;&}})\]](?:[^\s\"'&]{{0,400}}[^\s\"',;&}})\]])?)"
 )
 
+KEY_BEGINS = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+KEY_ENDS = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+"""The one shape that goes over several lines."""
+
 SHAPES = (
     Shape(
         name="private key",
-        pattern=r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-        r"[\s\S]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+        pattern=rf"{KEY_BEGINS}[\s\S]*?(?:{KEY_ENDS}|\Z)",
         masks=("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\nabc\n-----END OPENSSH PRIVATE KEY-----", "b3BlbnNz"),
         leaves="-----BEGIN CERTIFICATE-----",
     ),

@@ -13,6 +13,8 @@ from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
 from janitor.protocol.statuses import CheckStatus, EvidenceKind
 
 _LONGEST_NAME = 200
+_LONGEST_SECRET = 8 * 1024
+"""Bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,5 +142,6 @@ def _decoded_end(content: bytes) -> str:
     window = 8 * MAX_TAIL_CHARACTERS
     if len(content) > window:
         content = content[-window:]
-        content = content[content.find(b"\n") + 1 :]
+        # In one line of that length a secret may be cut: what could be the rest of one is left out.
+        content = content[(content.find(b"\n") + 1) or _LONGEST_SECRET :]
     return content.decode("utf-8", errors="replace")
