@@ -24,6 +24,10 @@ __all__ = ["MASK", "LineRedactor", "Redactor", "looks_secret", "secrets_of"]
 _SHORTEST_LITERAL = 6
 """Shorter values would blank out ordinary words."""
 _LONGEST_NAME = 200
+_BASE64_WIDTHS = (76, 64)
+"""Characters in a line of base64. Source: RFC 2045 and RFC 7468."""
+_TELLING = 12
+"""Characters of base64 from which on a line is taken for one of a secret's."""
 _SHAPES = tuple(
     (
         re.compile(shape.pattern),
@@ -40,7 +44,10 @@ _WIDE_NAME = re.compile(WIDE_NAME)
 _COUNTS = frozenset({"max", "min", "num", "total"})
 
 # Of values that tell nothing: a word, a number or version, a path, a model or image, an address without user and query.
-_PLAIN_NAME = r"(?![\w.-]{0,60}?(?<![A-Za-z0-9])(?=[A-Za-z]{0,40}\d)(?=\d{0,40}[A-Za-z])[A-Za-z0-9]{16})[\w.-]{1,60}"
+_PLAIN_NAME = (
+    r"(?![0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-)"  # a uuid in an address is often all of its secret
+    r"(?![\w.-]{0,60}?(?<![A-Za-z0-9])(?=[A-Za-z]{0,40}\d)(?=\d{0,40}[A-Za-z])[A-Za-z0-9]{16})[\w.-]{1,60}"
+)
 _HARMLESS = re.compile(
     r"[A-Za-z]{1,12}"
     r"|v?\d{1,7}(?:\.\d{1,6}){0,4}(?:[-+.]?(?:a|b|rc|dev|post|cu|cpu|gpu)\d{0,4})?"
@@ -150,39 +157,73 @@ class LineRedactor:
             ended = _KEY_ENDS.search(line)
             self._lines_of_key = 0 if ended else (self._lines_of_key + 1) % _LONGEST_KEY
             return self._redactor.clean(line[ended.end() :]) or None if ended else None
-        begun = None
-        for begun in _KEY_BEGINS.finditer(line):
-            pass
-        if begun is not None and not _KEY_ENDS.search(line, begun.end()):
+        begun = [begins.end() for begins in _KEY_BEGINS.finditer(line)]
+        if begun and not _KEY_ENDS.search(line, begun[-1]):
             self._lines_of_key = 1
         return self._redactor.clean(line)
 
 
 def _forms(text: str) -> Iterator[str]:
-    """A secret as it stands in a log, line by line, in JSON, Python's repr, a URL, a shell, HTML, hex and base64."""
+    """A secret as it stands in a log, line by line: in JSON, code, a URL, a shell, a document, hex and base64."""
     for part in (text, *text.splitlines()):
         bare = part.strip()
         yield bare
-        yield json.dumps(bare)[1:-1]
-        yield json.dumps(bare, ensure_ascii=False)[1:-1]
-        yield json.dumps(json.dumps(bare)[1:-1])[1:-1]
+        yield from _in_json(bare)
+        yield from _in_addresses(bare)
+        yield from _in_shells(bare)
+        yield from _in_documents(bare)
         yield repr(bare)[1:-1]
-        yield quote(bare, errors="replace")
-        yield quote(bare, safe="", errors="replace")
-        yield quote_plus(bare, errors="replace")
-        yield shlex.quote(bare)
-        yield bare.replace("'", "'\"'\"'")
-        yield bare.replace("'", "'\\''")
-        yield re.sub(r'([\\"$`])', r"\\\1", bare)
-        yield html.escape(bare)
-        yield html.escape(bare, quote=False)
         yield ascii(bare)[1:-1]
         yield repr(bare.encode(errors="replace"))[2:-1]
-        yield from (_lower_escapes(quote(bare, safe=safe, errors="replace")) for safe in ("/", ""))
     encoded = text.encode(errors="replace")
     yield encoded.hex()
     yield encoded.hex().upper()
     yield from _in_base64(encoded)
+
+
+def _in_json(bare: str) -> Iterator[str]:
+    once = json.dumps(bare)[1:-1]
+    twice = json.dumps(once)[1:-1]
+    yield from (once, twice, json.dumps(twice)[1:-1])
+    yield json.dumps(bare, ensure_ascii=False)[1:-1]
+    for form in (once, json.dumps(bare, ensure_ascii=False)[1:-1]):
+        yield form.replace("/", "\\/")  # PHP's
+        # Go's, which keeps what HTML could read out of it.
+        yield form.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _in_addresses(bare: str) -> Iterator[str]:
+    # The last two are JavaScript's encodeURIComponent and encodeURI.
+    for safe in ("/", "", "!'()*", "!'()*;/?:@&=+$,#"):
+        quoted = quote(bare, safe=safe, errors="replace")
+        yield from (quoted, _lower_escapes(quoted), quote(quoted, safe=safe))
+    yield quote_plus(bare, errors="replace")
+
+
+def _in_shells(bare: str) -> Iterator[str]:
+    yield shlex.quote(bare)
+    yield bare.replace("'", "'\"'\"'")
+    yield bare.replace("'", "'\\''")
+    yield re.sub(r'([\\"$`])', r"\\\1", bare)
+    yield re.sub(r"([^\w@%+=:,./-])", r"\\\1", bare)  # bash's printf %q
+    yield bare.replace("$", "$$")  # compose's
+    named = {"\a": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r", "\\": "\\", "'": "'"}
+    yield "".join(
+        f"\\{named[char]}"
+        if char in named
+        else char
+        if char.isascii() and char.isprintable()
+        else "".join(f"\\{byte:03o}" for byte in char.encode(errors="replace"))
+        for char in bare
+    )
+
+
+def _in_documents(bare: str) -> Iterator[str]:
+    escaped = html.escape(bare)
+    yield from (escaped, html.escape(bare, quote=False))
+    yield escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    yield escaped.replace("&#x27;", "&#39;")
+    yield bare.replace("'", "''")  # YAML's and SQL's
 
 
 def _lower_escapes(quoted: str) -> str:
@@ -192,6 +233,10 @@ def _lower_escapes(quoted: str) -> str:
 
 def _in_base64(secret: bytes) -> Iterator[str]:
     """As it stands in the base64 of whatever it is a part of, `user:secret` above all: it can begin in three ways."""
+    whole = base64.b64encode(secret).decode().rstrip("=")
+    for width in _BASE64_WIDTHS:
+        # The lines of a text that is wrapped; a short last one tells little.
+        yield from (line for at in range(0, len(whole), width) if len(line := whole[at : at + width]) >= _TELLING)
     for before in range(3):
         text = base64.b64encode(bytes(before) + secret).decode().rstrip("=")
         # The first and the last character hang on what stands beside it.

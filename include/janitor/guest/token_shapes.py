@@ -47,11 +47,11 @@ _NARROW_NAME = (
 )
 NARROW_NAME = rf"(?i){_START}{_NARROW_NAME}"
 """A variable that surely holds a secret; the names that `dockerfile_parse` warns of."""
-_COUNTED_NAME = rf"{_START}{_AROUND}(?:{_COUNTED}){_AROUND}"
+_COUNTED_NAME = rf"{_START}{_AROUND}(?:{_COUNTED}){_AROUND}(?<!error)(?<!exception)(?<!warning)"
 _CERTAIN_NAME = rf"{_START}(?:{_AROUND}(?:{_CERTAIN}){_AROUND}|{_SHOUTED})"
 WIDE_NAME = (
-    rf"(?i){_START}(?:{_AROUND}(?:{_COUNTED}|{_CERTAIN}){_AROUND}|{_SHOUTED}|{_AROUND}(?:webhook|cookie|dsn){_AROUND}"
-    rf"|(?:{_AROUND}_)?(?:pass|pat|auth|database_url))(?![\w.-])"
+    rf"(?i){_START}(?:{_AROUND}(?:{_COUNTED}|{_CERTAIN}){_AROUND}|{_SHOUTED}|{_AROUND}(?:webhook|cookie|dsn|jwt|mnemonic|passcode){_AROUND}"
+    rf"|(?:{_AROUND}_)?(?:pass|pat|auth|pw|sk|database_url)|(?:db|root|user|admin)_?(?:pass|pw)|(?:hf|s3|priv)key)(?![\w.-])"
 )
 """A variable whose value is taken out whatever it looks like."""
 
@@ -61,9 +61,19 @@ _QUOTED = (
     r"|\\{1,3}[\"'][^\"'\\\n]{1,4000}(?:\\{1,3}[\"'])?"
 )
 _FLAG = r"(?:true|false|null|none)\b"
-_ANY_VALUE = rf"(?!\d{{1,7}}\b|{_FLAG})(?:{_QUOTED}|[^\s\"'\\\[({{,;&}})\]][^\s\"',;&}})\]]*)"
+_WORDS = (
+    r"[\"']?(?:(?:not|unable|missing|required|unset|empty|invalid|must|should|is|was|str|string|optional)"
+    r"(?=[\s\"'.,;:)\]]|$)|\$\{|\$\(|\{\{|-\})"
+)
+_SAID = (
+    r"[\"']?(?:(?:not|unable|missing|required|unset|empty|invalid|found|failed|expired|incorrect|wrong|must|should|was|is"
+    r"|are|has|could|cannot|str|string|int|bytes|optional|done|loaded|loading|unexpected|ok)(?=[\s\"'.,;:)\]]|$)"
+    r"|\$\{|\$\(|\{\{|<[^<>\n]{1,40}>|-?\d{1,7}(?:\.\d{1,6})?(?:ms|s|k|%)?(?=[\s\"',;)\]}]|$)|[^\w\s]{1,3}[\"'])"
+)
+"""What stands behind a name and is no value: words about it, a type, a reference, a special token, a measurement."""
+_ANY_VALUE = rf"(?!\d{{1,7}}\b|{_FLAG}|{_SAID})(?:{_QUOTED}|[^\s\"'\\\[({{,;&}})\]][^\s\"',;&}})\]]*)"
 _SECRET_VALUE = (
-    rf"(?!\d{{1,3}}\b|{_FLAG})"
+    rf"(?!\d{{1,3}}\b|{_FLAG}|{_WORDS})"
     rf"(?:{_QUOTED}|[^\s\"'\\\[({{,;&}})\]](?:[^\s\"'&]{{0,400}}[^\s\"',;&}})\]])?)"
 )
 
@@ -88,11 +98,11 @@ SHAPES = (
     ),
     Shape(
         name="user of an address",
-        pattern=r"(?i)\b([a-z][a-z0-9+.-]{0,20}://)[^/\s\"']{1,400}@",
+        pattern=r"(?i)\b([a-z][a-z0-9+.-]{0,20}://)(?!git@)[^/\s\"']{1,400}@",
         keeps=r"\g<1>",
         after="@",
         masks=("postgres://u:p@ssword@h/db", "ssword"),
-        leaves="see https://example.com/ and mail someone@example.com",
+        leaves="see ssh://git@example.com/x.git and mail someone@example.com",
     ),
     Shape(
         name="password of an address with a slash in it",
@@ -129,9 +139,9 @@ SHAPES = (
     ),
     Shape(
         name="OpenAI, Anthropic and others",
-        pattern=r"\bsk-[A-Za-z0-9_-]{16,}",
+        pattern=r"\bsk-(?=[A-Za-z0-9_-]{0,200}?[A-Z0-9])[A-Za-z0-9_-]{16,}",
         masks=("key sk-proj-abcdefghijklmnop1234", "sk-proj-abcdefghijklmnop1234"),
-        leaves="the risk-assessment and disk-usage-of-everything tools",
+        leaves="the risk-assessment of sk-video-processing-tools",
     ),
     Shape(
         name="RunPod",
@@ -178,7 +188,7 @@ SHAPES = (
     Shape(
         name="Docker Hub",
         pattern=r"\bdckr_(?:pat|oat)_[A-Za-z0-9_-]{16,}",
-        masks=("docker login -p dckr_pat_AbcDefGhiJklMnoPqrStu", "AbcDefGhiJklMnoPqrStu"),
+        masks=("pulled with dckr_pat_AbcDefGhiJklMnoPqrStu", "AbcDefGhiJklMnoPqrStu"),
         leaves="dckr_pat_ tokens",
     ),
     Shape(
@@ -262,6 +272,24 @@ SHAPES = (
         leaves="tskey-auth",
     ),
     Shape(
+        name="LangSmith, Grafana, Linear, Together, Sentry",
+        pattern=r"\b(?:lsv2_(?:pt|sk)_|glsa_|lin_api_|tgp_v1_|sntrys_|ntn_)[A-Za-z0-9_+/=-]{20,}",
+        masks=("glsa_AbcDefGhiJklMnoPqrStuVwx_0123abcd", "AbcDefGhiJklMno"),
+        leaves="lin_api_client, ntn_page",
+    ),
+    Shape(
+        name="Databricks, Pulumi, Cerebras, Notion",
+        pattern=r"\b(?:dapi[0-9a-f]{32}|pul-[0-9a-f]{40}|csk-[a-z0-9]{40,}|secret_[A-Za-z0-9]{40,})",
+        masks=("dapi0123456789abcdef0123456789abcdef", "0123456789abcdef"),
+        leaves="dapi is an interface, secret_name",
+    ),
+    Shape(
+        name="Telegram and Discord bot",
+        pattern=r"\b(?:\d{8,10}:[A-Za-z0-9_-]{35}|[MNO][A-Za-z\d_-]{23,25}\.[A-Za-z\d_-]{6}\.[A-Za-z\d_-]{27,40})(?![\w-])",
+        masks=("bot 123456789:AAabcdefghijklmnopqrstuvwxyz0123456", "AAabcdefghijkl"),
+        leaves="12345678:90",
+    ),
+    Shape(
         name="1Password",
         pattern=r"\bops_eyJ[A-Za-z0-9_-]{20,}",
         masks=("ops_eyJzaWduSW5BZGRyZXNzIjoibXkuMXBhc3N3b3JkIn0", "zaWduSW5BZGRyZXNz"),
@@ -281,10 +309,12 @@ SHAPES = (
     ),
     Shape(
         name="authorization by a scheme",
-        pattern=r"(?i)\b(bearer|basic)\s{1,8}[A-Za-z0-9._~+/=-]{8,}",
+        # Not a word: with a digit, a capital within, or of a length that no word has.
+        pattern=r"(?i)\b(bearer|basic)\s{1,8}(?-i:(?=[\w.~+/=-]{0,400}?[0-9=]|[\w.~+/=-]{1,400}?[A-Z]|[\w.~+/=-]{20}))"
+        r"[A-Za-z0-9._~+/=-]{8,}",
         keeps=r"\g<1> ",
         masks=("Authorization: Bearer abcdef0123456789", "abcdef0123456789"),
-        leaves="Basic usage of it",
+        leaves="Basic structure of it; bearer authentication required",
     ),
     Shape(
         name="authorization header",
@@ -313,7 +343,9 @@ SHAPES = (
         name="password on a client's command line",
         # mysql's own stands without a space.
         pattern=r"(?i)(\b(?:(?:mysql|mariadb)(?:dump|admin)?\b[^\n|;&]{0,80}\s-p|sshpass\s{1,3}-p\s{0,3}"
-        r"|redis-cli\b[^\n|;&]{0,80}\s-a\s{1,3})[\"']?)[^\s\"'|;&-][^\s\"'|;&]{0,400}",
+        r"|redis-cli\b[^\n|;&]{0,80}\s-a\s{1,3}|(?:docker|podman|helm)\s[^\n|;&]{0,40}\blogin\b[^\n|;&]{0,80}\s-p\s{0,3}"
+        r"|wandb\s{1,3}login\s{1,3}(?=[0-9a-f]{40})|\blogin\s{1,4}[^\s]{1,100}\s{1,4}password\s{1,4})[\"']?)"
+        r"[^\s\"'|;&-][^\s\"'|;&]{0,400}",
         keeps=r"\g<1>",
         masks=("RUN mysql -u root -phunter2 models", "hunter2"),
         leaves="mysql -u root -p models --port 3306; mkdir -p models",
@@ -330,14 +362,21 @@ SHAPES = (
         pattern=rf"(?i)({_CERTAIN_NAME}{_IS}){_SECRET_VALUE}",
         keeps=r"\g<1>",
         masks=("PASSWORD=123456 is set", "123456"),
-        leaves='{"password": null, "use_secret": true, "secret_count": 12}',
+        leaves='{"password": null, "use_secret": true}, API_KEY: not set, HF_PASSWORD=${HF_PASSWORD:-}',
     ),
     Shape(
         name="name and value",
         pattern=rf"(?i)({_COUNTED_NAME}{_IS}){_ANY_VALUE}",
         keeps=r"\g<1>",
         masks=("HUB_TOKEN: abcdefg", "abcdefg"),
-        leaves='"max_tokens": 512, "prompt_tokens": 12, "use_token": true, "token": null, tokenizer: fast',
+        leaves='"max_tokens": 512, "suppress_tokens": "-1", "token": null, "pad_token": "<|end|>", first_token: 120ms',
+    ),
+    Shape(
+        name="element",
+        pattern=r"(?i)(<(?:password|passwd|secret|api-?key|token)>)[^<\n]{1,400}(?=</)",
+        keeps=r"\g<1>",
+        masks=("<server><password>hunter2</password></server>", "hunter2"),
+        leaves="<password></password>",
     ),
     Shape(
         name="value in brackets",

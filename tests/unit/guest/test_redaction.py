@@ -270,6 +270,61 @@ def test_value_is_known_in_every_form_that_a_log_writes():
         assert "o/r" not in redactor.clean(text), text
 
 
+VALUE = "kJ7x/Qv<R2&m$N9p'L\"wT é\tz!"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":"kJ7x/Qv\\u003cR2\\u0026m$N9p\'L\\"wT \u00e9\\tz!"}',  # Go
+        '{"a":"kJ7x\\/Qv<R2&m$N9p\'L\\"wT \\u00e9\\tz!"}',  # PHP
+        "kJ7x%2FQv%3CR2%26m%24N9p'L%22wT%20%C3%A9%09z!",  # encodeURIComponent
+        "kJ7x/Qv%3CR2&m$N9p'L%22wT%20%C3%A9%09z!",  # encodeURI
+        "kJ7x%252FQv%253CR2%2526m%2524N9p%2527L%2522wT%2520%25C3%25A9%2509z%2521",
+        "$'kJ7x/Qv<R2&m$N9p\\'L\"wT \\303\\251\\tz!'",  # bash's declare -p
+        "kJ7x/Qv&lt;R2&amp;m$N9p&#39;L&#34;wT é\tz!",  # Jinja, Go's templates
+        "'kJ7x/Qv<R2&m$N9p''L\"wT é\tz!'",  # YAML, SQL
+        "kJ7x/Qv<R2&m$$N9p'L\"wT é\tz!",  # compose
+        json.dumps(json.dumps(json.dumps(VALUE))),
+    ],
+)
+def test_value_is_known_as_other_languages_write_it(text):
+    cleaned = Redactor(secrets_of({"ANYTHING": VALUE})).clean(text)
+    assert MASK in cleaned
+    assert "R2" not in cleaned
+
+
+@pytest.mark.parametrize("width", [64, 76])
+def test_long_value_is_known_in_wrapped_base64(width):
+    value = json.dumps({"type": "service_account", "project": "acme", "private_key_id": "0123456789abcdef" * 4})
+    whole = base64.b64encode(value.encode()).decode()
+    cleaned = Redactor([value]).clean("\n".join(whole[at : at + width] for at in range(0, len(whole), width)))
+    assert all(whole[at : at + 24] not in cleaned for at in range(0, len(whole) - 24))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "it provides a basic structure for a worker",
+        "RUNPOD_API_KEY: not set",
+        "NoCredentialsError: Unable to locate credentials",
+        "LocalTokenNotFoundError: Token is required",
+        "SyntaxError: unexpected token: '}'",
+        "credentials: not found",
+        "bearer authentication required",
+        'eos_token: "</s>"',
+        "first_token: 120ms",
+        "password: ${{ secrets.HUB_PASSWORD }}",
+        "def login(token: str, retries: int)",
+        "pip install sk-video-processing-tools",
+        "git clone ssh://git@github.com/acme/worker.git",
+        '"suppress_tokens": "-1"',
+    ],
+)
+def test_ordinary_lines_stay_legible(line):
+    assert Redactor().clean(line) == line
+
+
 def test_user_and_password_of_an_address_are_known_apart():
     redactor = Redactor(secrets_of({"ANY": "postgres://worker-role:p%40ssw0rd@db.example.com:5432/x"}))
     for text in ("login as worker-role", "with p@ssw0rd failed", "with p%40ssw0rd failed"):
