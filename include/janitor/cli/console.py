@@ -42,10 +42,6 @@ def accept_any_text() -> None:
             reconfigure(errors="janitor-marks")
 
 
-class OutputClosedError(Exception):
-    """Whoever read the output went away. No OSError, which click would turn into an exit code of its own."""
-
-
 @dataclass(frozen=True)
 class Console:
     """One command's output."""
@@ -111,10 +107,7 @@ def _coloured(text: str) -> str:
 
 def _write(stream: TextIO, harmless: str, *, colour: bool) -> None:
     """Write what passed `protocol.text.plain_text`; only colours of our own are added to it."""
-    try:
-        stream.write((_coloured(harmless) if colour else harmless) + "\n")
-        # Each line counts at once for whoever follows through a pipe.
-        stream.flush()
-        spoke()
-    except BrokenPipeError as error:
-        raise OutputClosedError from error
+    stream.write((_coloured(harmless) if colour else harmless) + "\n")
+    # Each line counts at once for whoever follows through a pipe.
+    stream.flush()
+    spoke()

@@ -15,7 +15,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     """Bad usage or configuration; nothing was launched."""
     INFRASTRUCTURE = 3
-    """The stack, the cloud or the database is in trouble; nothing is said about the repositories."""
+    """The stack, the cloud or the database is in trouble, or the answer can't be written: nothing is said about the
+    repositories."""
     INTERRUPTED = 130
     """Ctrl-C (128 + SIGINT)."""
     HUNG_UP = 129

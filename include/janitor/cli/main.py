@@ -5,21 +5,19 @@ Invariant: nothing beyond click and the standard library is imported here, so th
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import TextIO
 
 import click
 
-from janitor.cli.console import Console, OutputClosedError, accept_any_text
+from janitor.cli.console import Console, accept_any_text
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import COMMANDS, LazyGroup
 from janitor.cli.session import Session, shared_options
 from janitor.cli.signals import ending_signal_of, ending_signals_raise
+from janitor.cli.streams import OutputClosedError, OutputError, guarded_streams, open_closed_streams
 from janitor.cli.teller import no_silence
 from janitor.domain.errors import (
     AirflowError,
@@ -70,25 +68,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status, an `ExitCode`.
     """
+    open_closed_streams()
     accept_any_text()
     session = Session()
-    console = Console()
     words = sys.argv[1:] if arguments is None else arguments
     command = next((word for word in words if word in COMMANDS), "")
-    with no_silence(" ".join(filter(None, ("janitor", command, "is at work"))), console.notice):
-        return _run(arguments, session, console)
+    doing = " ".join(filter(None, ("janitor", command, "is at work")))
+    with guarded_streams():
+        console = Console()
+        with no_silence(doing, console.notice):
+            return _run(arguments, session, console)
 
 
 def _run(arguments: Sequence[str] | None, session: Session, console: Console) -> int:
     try:
         with ending_signals_raise():
             status = cli.main(args=arguments, prog_name="janitor", standalone_mode=False, obj=session)
-            # A closed pipe shows only when the last of the output is written.
+            # A closed pipe or a full disk shows only when the last of the output is written.
             sys.stdout.flush()
         return int(status) if isinstance(status, int) else ExitCode.OK
     except (KeyboardInterrupt, click.Abort) as interruption:
         return _interrupted(ending_signal_of(interruption) or signal.SIGINT, session, console)
-    except (OutputClosedError, BrokenPipeError) as closed:
+    except OutputClosedError as closed:
         # A terminal that goes away sends its signal, too, and either may be noticed first.
         number = ending_signal_of(closed)
         return ExitCode.PIPE_CLOSED if number is None else _interrupted(number, session, console)
@@ -97,19 +98,16 @@ def _run(arguments: Sequence[str] | None, session: Session, console: Console) ->
             console.notice(traceback.format_exc())
         cause = _cause_of(error, session)
         code = _explain(cause, console)
-        if session.on_interrupt and isinstance(cause, (DatabaseError, CloudError, AirflowError)):
+        if session.on_interrupt and isinstance(cause, (DatabaseError, CloudError, AirflowError, OutputError)):
             # What was begun goes on, though this command doesn't see it any more.
             console.notice(session.on_interrupt)
         return code
-    finally:
-        _discard_where_closed(sys.stdout, sys.stderr)
 
 
 def _interrupted(number: int, session: Session, console: Console) -> ExitCode:
     """Say what goes on without this command; the exit code is the signal's."""
     how = "Interrupted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}."
-    with suppress(OSError, OutputClosedError):  # the terminal may be what went away
-        console.notice(f"{how} {session.on_interrupt or 'Nothing was left behind.'}")
+    console.notice(f"{how} {session.on_interrupt or 'Nothing was left behind.'}")
     return _BY_SIGNAL.get(number, ExitCode.INTERRUPTED)
 
 
@@ -142,6 +140,9 @@ def _explain(error: Exception, console: Console) -> ExitCode:
     if isinstance(error, JanitorError):
         console.error(str(error))
         return exit_code_for(error)
+    if isinstance(error, OutputError):
+        console.error(str(error))
+        return ExitCode.INFRASTRUCTURE
     console.error(
         f"unexpected {type(error).__name__}: {error}\nThis is a defect. Run the command with --debug for the traceback."
     )
@@ -151,17 +152,6 @@ def _explain(error: Exception, console: Console) -> ExitCode:
 def exit_code_for(error: JanitorError) -> ExitCode:
     """Exit code of an error: the user's to correct, or the infrastructure's."""
     return ExitCode.USAGE if isinstance(error, _USAGE_ERRORS) else ExitCode.INFRASTRUCTURE
-
-
-def _discard_where_closed(*streams: TextIO) -> None:
-    """Keep Python's own flush at exit from failing on the closed pipes again, which it turns into its status 120."""
-    for stream in streams:
-        try:
-            stream.flush()
-        except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ class TerminalSettings:
         """Abilities of a stream (default: standard output)."""
         stream = sys.stdout if stream is None else stream
         environ = os.environ if environ is None else environ
-        interactive = stream.isatty() and environ.get("TERM") != "dumb"
+        # Python has None for a stream that was closed before the start.
+        interactive = stream is not None and stream.isatty() and environ.get("TERM") != "dumb"
         # Any non-empty value counts. Source: no-color.org
         return cls(interactive=interactive, colour=interactive and not environ.get("NO_COLOR"))
