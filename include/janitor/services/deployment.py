@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from uuid import UUID
 
 from janitor.cloud import commands, storage
@@ -15,10 +15,12 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import AirflowError, JanitorError
 from janitor.domain.heartbeats import AIRFLOW_PROGRAMS, heartbeat_problem
 from janitor.domain.identity import TAG_DEADLINE, TAG_KEEP_UNTIL, TAG_REPOSITORY, TAG_RUN, run_id_for
+from janitor.domain.waits import waiting
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.airflow.trigger import TriggeredRun
 from janitor.services.deployment_parts import DeploymentPart
 from janitor.services.report.reports import SHORTEST_PREFIX, running_runs
+from janitor.services.side_by_side import answers_of
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 
@@ -54,11 +56,14 @@ def look_at_deployment(settings: Settings) -> tuple[ServiceAnswer, ...]:
     """Ask the database, the cloud and Airflow what the product asks, as the roles that the product has.
 
     Never raises: a refusal is an answer. The parts are asked at the same time. What lies behind a part that doesn't
-    answer at all isn't asked, so that the whole takes no longer than the slowest first question.
+    answer at all isn't asked, so that the whole takes no longer than the slowest first question. Whoever interrupts
+    isn't held by a part that hangs.
     """
     parts = (_database_questions(settings), _cloud_questions(settings), _airflow_questions(settings))
-    with ThreadPoolExecutor(len(parts), thread_name_prefix="look") as pool:
-        return tuple(answer for answers in pool.map(_ask_in_turn, DeploymentPart, parts) for answer in answers)
+    questions = [partial(_ask_in_turn, part, of_part) for part, of_part in zip(DeploymentPart, parts, strict=True)]
+    # Each question tells what it waits for itself; this says what is going on between two of them.
+    with waiting(f"waiting for the parts of deployment {settings.deployment}"):
+        return tuple(answer for answers in answers_of(questions, "look") for answer in answers)
 
 
 _Questions = Mapping[str, Callable[[], object]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,14 @@ import pytest
 
 from janitor.cli.exit_codes import ExitCode
 from janitor.settings import Settings
-from tests.integration.cli.hanging import environment_of
+from tests.integration.cli.hanging import environment_of, hanging_service
 from tests.support.airflow_answers import airflow_that_says
 from tests.support.postgres import TestDatabase
 from tests.support.rows import insert_run
 
 WAIT_SECONDS = 60
+LONGEST_END_SECONDS = 5
+"""Of a command that has nothing to put in order: on a quiet machine well below a second."""
 
 
 @contextmanager
@@ -111,3 +114,36 @@ def test_a_terminal_that_is_gone_is_no_reason_to_fail(
         process.stderr = None
         process.send_signal(signal.SIGHUP)
         assert process.wait(WAIT_SECONDS) == ExitCode.HUNG_UP
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "how"),
+    [
+        (signal.SIGINT, ExitCode.INTERRUPTED, "Interrupted."),
+        (signal.SIGTERM, ExitCode.TERMINATED, "Ended by SIGTERM."),
+    ],
+)
+def test_questions_that_hang_hold_nobody(number: signal.Signals, code: ExitCode, how: str, tmp_path: Path) -> None:
+    """The parts of a deployment are asked at the same time, and none of them answers."""
+    with hanging_service() as port:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "janitor.cli.main", "status"],
+            env=environment_of(tmp_path, port, JANITOR_AWS_ANSWER_SECONDS="60"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stderr is not None
+            assert "⏳ waiting for " in process.stderr.readline()
+            process.send_signal(number)
+            began = time.monotonic()
+            out, err = process.communicate(timeout=WAIT_SECONDS)
+            took = time.monotonic() - began
+        finally:
+            process.kill()
+            process.communicate(timeout=10)
+    assert process.returncode == code
+    assert (out, err.splitlines()[-1]) == ("", f"{how} Nothing was left behind.")
+    assert took < LONGEST_END_SECONDS
