@@ -10,13 +10,19 @@ from pathlib import Path
 
 from localcloud.faults import command as fault_command
 from localcloud.settings import ContainmentChoice, Settings, prepare_own_environment
+from localcloud.standard_output import code_after_output, open_closed_streams
 
 EXIT_TROUBLE = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command. Returns the exit code: 0 all well, 2 bad usage, 3 trouble."""
-    options = parser().parse_args(arguments)
+    """Run a command. Returns the exit code: 0 all well, 2 bad usage, 3 trouble, 141 an output that nobody reads."""
+    open_closed_streams()
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as ended:  # help, or bad usage, was printed
+        code_of_parser = int(ended.code or 0)
+        return code_after_output(lambda: code_of_parser)
     code: int = options.run(options)
     return code
 

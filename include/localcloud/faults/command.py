@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 from localcloud.faults.names import summaries
+from localcloud.standard_output import code_after_output, tell
 
 FAULTS_PATH = "/_localcloud/faults"
 TIMEOUT_SECONDS = 30
@@ -52,7 +52,16 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry out the command. Returns the exit code: 0, 2 for a bad rule or usage, 3 where the cloud can't be asked."""
+    """Carry out the command.
+
+    Returns:
+        The exit code: 0, 2 for a bad rule or usage, 3 where the cloud can't be asked or the answer can't be written,
+        141 where nobody reads it any more.
+    """
+    return code_after_output(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         if options.verb == "names":
             width = max(map(len, summaries()))
@@ -60,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             return 0
         rules = _answer(options)
     except FaultCommandError as exc:
-        print(f"faults: {exc}", file=sys.stderr)  # noqa: T201
+        tell(f"faults: {exc}")
         return exc.exit_code
     print(json.dumps(rules, indent=2))  # noqa: T201
     return 0
