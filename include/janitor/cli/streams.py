@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
+import click
+
 
 class OutputClosedError(Exception):
     """Whoever read the output went away. No OSError, which click would turn into an exit code of its own."""
@@ -24,6 +26,10 @@ class OutputError(Exception):
     """What was asked for could not be written, and nobody is to blame for it: a full disk. The message says what."""
 
 
+_WRONG_PLACE = {
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.ENODEV),
+}
 _STREAMS = (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_WRONLY, "w"), ("stderr", os.O_WRONLY, "w"))
 
 
@@ -49,8 +55,27 @@ def guarded_streams() -> Iterator[None]:
         _discard_where_closed(out, err)
 
 
-def plain_reason(error: OSError) -> str:
-    """`no space left on device`: why something could not be written, to stand within a sentence."""
+def not_written(what: str, error: OSError, advice: str = "") -> Exception:
+    """What to raise where a file that the user named, or where they said, can't be written.
+
+    Args:
+        what: With its verb: `x.xml can't be written`.
+        error: Why.
+        advice: What to do about a place that is wrong.
+
+    Returns:
+        Bad usage where the place itself is wrong; trouble where another moment could be better, as with a full disk;
+        a closed output where it is a pipe.
+    """
+    if error.errno in _WRONG_PLACE:
+        return click.UsageError("; ".join(filter(None, (f"{what}: {error.strerror}", advice))))
+    if isinstance(error, ConnectionError):
+        return OutputClosedError()
+    return OutputError(f"{what}: {_plain_reason(error)}")
+
+
+def _plain_reason(error: OSError) -> str:
+    """`no space left on device`, to stand within a sentence."""
     text = error.strerror or str(error)
     return f"{text[:1].lower()}{text[1:]}"
 
@@ -79,7 +104,7 @@ class _Answer:
     def _as_ours(self, error: OSError) -> Exception:
         if isinstance(error, ConnectionError) or (error.errno == errno.EIO and _is_terminal(self._stream)):
             return OutputClosedError()
-        return OutputError(f"the output could not be written: {plain_reason(error)}")
+        return OutputError(f"the output could not be written: {_plain_reason(error)}")
 
 
 class _Beside(_Answer):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
+from janitor.cli.main import main
 from tests.corpus.workers import BASE, DOCKERFILE
 from tests.integration.validator.conftest import new_repository
 
-JANITOR = Path(sys.executable).parent / "janitor"
+ROOT = Path(__file__).resolve().parents[3]
+JANITOR = (sys.executable, "-m", "janitor.cli.main")
+SOURCES = {"PYTHONPATH": str(ROOT / "include")}
 BROKEN = DOCKERFILE.replace("COPY handler.py", "COPY gone,1.txt handler.py")
 
 
@@ -31,8 +36,15 @@ def worker(tmp_path):
 def validate(path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     home = path.parent / "home"
     home.mkdir(exist_ok=True)
-    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "NO_COLOR": "1", **environment}
-    argv = [str(JANITOR), "validate", *arguments, str(path)]
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "NO_COLOR": "1",
+        **SOURCES,
+        **environment,
+    }
+    argv = [*JANITOR, "validate", *arguments, str(path)]
     answer = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert list(home.glob("janitor-*")) == []
     return answer
@@ -202,3 +214,54 @@ def test_little_is_imported(worker):
     argv = [sys.executable, "-c", program, "validate", str(worker())]
     answer = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert (answer.returncode, answer.stderr.strip()) == (0, "[]")
+
+
+def test_a_disk_without_room_is_no_bad_usage(worker):
+    answer = validate(worker(), "--junit", "/dev/full")
+    assert answer.returncode == 3
+    assert answer.stderr == "error: /dev/full can't be written: no space left on device\n"
+
+
+@pytest.mark.parametrize("target", ["/nowhere/x.xml", "/dev/null/x.xml", "a" * 300])
+def test_a_file_that_can_never_be_is_bad_usage(worker, target):
+    answer = validate(worker(), "--junit", target)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(f"error: {target} can't be written: ")
+    assert "Usage: janitor validate" in answer.stderr
+
+
+def test_a_reader_of_the_junit_file_that_goes_away_is_a_closed_pipe(worker, tmp_path):
+    """As with `--junit >(head -1)`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    argv = [*JANITOR, "validate", str(worker()), "--junit", f"/dev/fd/{writer}"]
+    try:
+        answer = subprocess.run(
+            argv,
+            env=os.environ | SOURCES,
+            pass_fds=(writer,),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (answer.returncode, answer.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        (errno.ENOSPC, 3, "error: a temporary folder can't be made: no space left on device\n"),
+        (errno.EACCES, 2, "set TMPDIR to a writable folder"),
+    ],
+)
+def test_a_temporary_folder_that_cant_be_made(worker, monkeypatch, capsys, number, code, words):
+    def fail(**_: object) -> str:
+        raise OSError(number, os.strerror(number))
+
+    path = worker()
+    monkeypatch.setattr(tempfile, "mkdtemp", fail)
+    assert main(["validate", str(path)]) == code
+    assert words in capsys.readouterr().err

@@ -10,6 +10,7 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import json_option, shared_options
+from janitor.cli.streams import not_written
 
 
 @click.command(
@@ -63,14 +64,15 @@ def validate(
             gpu_required=gpu_required,
         )
     except OSError as error:
-        raise click.UsageError(f"no temporary folder can be made: {error}; set TMPDIR to a writable folder") from error
+        advice = "set TMPDIR to a writable folder"
+        raise not_written("a temporary folder can't be made", error, advice) from error
     if junit is not None:
         from janitor.cli.render.junit import junit_xml
 
         try:
             junit.write_text(junit_xml(result), encoding="utf-8")
         except OSError as error:
-            raise click.UsageError(f"{junit} can't be written: {error.strerror}") from error
+            raise not_written(f"{junit} can't be written", error) from error
     if as_json_text:
         from janitor.cli.render.static import static_json
 
