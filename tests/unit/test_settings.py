@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from janitor.domain.errors import SettingsError
 from janitor.protocol.statuses import EngineChoice
 from janitor.settings import Settings, StackKind, load_dag_settings, load_settings, project_root
+from janitor.settings.own_stack import MADE
 
 EMBEDDED = "JANITOR_STACK=embedded\nJANITOR_BUCKET=a-bucket\n"
 EXTERNAL = "JANITOR_STACK=external\nJANITOR_BUCKET=a-bucket\nJANITOR_DEPLOYMENT=team-a\n"
@@ -284,6 +286,31 @@ def test_a_stack_that_was_never_started_does_not_become_another_one(root: Path) 
     assert not (root / ".local").exists()
     # A name alone is a choice.
     assert load(root, JANITOR_DEPLOYMENT="mine").deployment == "mine"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"JANITOR_DEPLOYMENT", "JANITOR_DATABASE_URL", "JANITOR_READER_DATABASE_URL"},
+        *({name} for name in MADE),
+        set(MADE),
+    ],
+    ids=lambda given: "+".join(sorted(given)),
+)
+def test_any_part_of_another_stack_in_the_shell_is_refused(root: Path, given: set[str]) -> None:
+    """Whether this checkout's stack was never started, or has a file that lacks what the shell has."""
+    write(root, "local", EMBEDDED)
+    shell = {name: FIRST[MADE.get(name, name)] for name in given}
+    with pytest.raises(SettingsError, match=r"names another stack.*was never started \(no .local/stack.env") as raised:
+        load(root, **shell)
+    assert given <= set(re.findall(r"\w+", str(raised.value).split("unset ")[1]))
+    assert not (root / ".local").exists()
+    write_stack(root, JANITOR_DEPLOYMENT=FIRST["JANITOR_DEPLOYMENT"])
+    with pytest.raises(SettingsError, match=r"names another stack.*is local-aaaaaaaa"):
+        load(root, **shell)
+    # What its own file has is its own, whatever the shell says.
+    write_stack(root, **FIRST)
+    assert load(root, **shell).writer_url == "postgresql://first/janitor"
 
 
 def test_what_a_stack_made_counts_over_a_shell_with_its_own_older_file(root: Path) -> None:

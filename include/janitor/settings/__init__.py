@@ -12,7 +12,8 @@ environment talk to real AWS, nor hand real keys to the local cloud. Within one 
 before the vendor's. An empty value counts as not set.
 
 What an embedded stack has made for itself (identity, database URLs, Airflow's login, endpoint and keys) counts as its
-`stack.env` says, over the process; a process that names another stack is refused (`own_stack`).
+`stack.env` says, over the process; a process that names another stack, or has any of these that this one didn't make,
+is refused (`own_stack`).
 
 Environments differ in these values alone; no code asks which environment it runs in. Each subject's settings are
 declared in a module of their own, and `Settings` is all of them together.

@@ -12,7 +12,7 @@ from janitor.domain.errors import SettingsError
 from janitor.settings.sources import Source
 
 _IDENTITY = "JANITOR_DEPLOYMENT"
-_MADE: Mapping[str, str] = {
+MADE: Mapping[str, str] = {
     "JANITOR_DATABASE_URL": "JANITOR_DATABASE_URL",
     "JANITOR_READER_DATABASE_URL": "JANITOR_READER_DATABASE_URL",
     "JANITOR_OWNER_DATABASE_URL": "JANITOR_OWNER_DATABASE_URL",
@@ -23,9 +23,8 @@ _MADE: Mapping[str, str] = {
     "JANITOR_AWS_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID",
     "JANITOR_AWS_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY",
 }
-"""What a stack makes for itself: the variable of the process, and how the stack's file calls it."""
-_WRITTEN = (_IDENTITY, "JANITOR_DATABASE_URL", "JANITOR_READER_DATABASE_URL", "JANITOR_OWNER_DATABASE_URL")
-"""Together in a process's environment only where a `stack.env` was sourced."""
+"""What a stack makes for itself: the variable of the process, and how the stack's file calls it. A process has one that
+the file doesn't only from elsewhere."""
 
 
 def without_other_stacks(process: Mapping[str, str], written: Source) -> dict[str, str]:
@@ -38,17 +37,20 @@ def without_other_stacks(process: Mapping[str, str], written: Source) -> dict[st
         written: The stack's own file; without values where it was never started.
 
     Raises:
-        SettingsError: The process names another stack. Nothing was started or written.
+        SettingsError: The process names another stack, or has anything that a stack makes and this one didn't. Nothing
+            was started or written.
     """
     named, own = process.get(_IDENTITY, "").strip(), written.values.get(_IDENTITY, "").strip()
-    is_sourced = not own and all(process.get(name, "").strip() for name in _WRITTEN)
-    if is_sourced or (named and own and named != own):
-        given = [name for name in (_IDENTITY, *_MADE) if process.get(name, "").strip()]
+    given = [name for name in MADE if process.get(name, "").strip()]
+    own_names = {name for name, as_written in MADE.items() if written.values.get(as_written, "").strip()}
+    if not own_names.issuperset(given) or (named and own and named != own):
+        is_named = bool(named) and named != own
+        given = [_IDENTITY, *given] if is_named else given
+        other = f"another stack, {named}" if is_named else "another stack"
         this = f"is {own} ({written.label})" if own else f"was never started (no {written.label})"
         raise SettingsError(
-            f"the process environment names another stack, {named}: {', '.join(given)}; the stack of this checkout"
-            f" {this}. Nothing was started or written. If you sourced that stack's stack.env in this shell:"
+            f"the process environment names {other}: {', '.join(given)}; the stack of this checkout {this}."
+            " Nothing was started or written. If you sourced that stack's stack.env in this shell:"
             f" `unset {' '.join(given)}`, or use a new shell"
         )
-    overridden = {name for name, as_written in _MADE.items() if written.values.get(as_written, "").strip()}
-    return {name: value for name, value in process.items() if name not in overridden}
+    return {name: value for name, value in process.items() if name not in own_names}

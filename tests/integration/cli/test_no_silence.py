@@ -17,6 +17,7 @@ from janitor.settings import load_settings
 from janitor.stack.state.layout import Layout
 from janitor.stack.state.secrets import ensure_secrets
 from tests.integration.cli.hanging import Told, environment_of, hanging_service, run_janitor
+from tests.support.own_stack import as_own_stack
 from tests.support.stack import ROOT
 
 LONGEST_SECONDS = 240
@@ -109,12 +110,12 @@ def test_the_word_names_the_call(told: dict[str, Future[Told]]) -> None:
 @pytest.mark.parametrize("name", ["status", "down", "query-db"])
 def test_a_supervisor_of_the_local_stack_that_hangs(name: str, tmp_path: Path, start_of_python: float) -> None:
     with hanging_service() as port:
+        ports = "".join(f"STACK_PORT_{each}={port}\n" for each in ("WEB", "POSTGRES", "CLOUD", "SUPERVISOR"))
         environment = environment_of(tmp_path, port, JANITOR_STACK="embedded", JANITOR_DEPLOYMENT="")
+        environment = as_own_stack(tmp_path, environment, "hanging", ports)
         layout = Layout.of(load_settings("local", environ=environment, project_root=ROOT))
         layout.create()
         ensure_secrets(layout)
-        ports = "".join(f"STACK_PORT_{each}={port}\n" for each in ("WEB", "POSTGRES", "CLOUD", "SUPERVISOR"))
-        layout.stack_env.write_text(f"JANITOR_DEPLOYMENT=hanging\n{ports}")
         answer = run_janitor([name, *(("worker-one",) if name == "query-db" else ())], environment, limit=90)
     assert answer.first_word < PROMISE.total_seconds() + start_of_python, answer
     assert "waiting for " in answer.err

@@ -13,6 +13,7 @@ from janitor.stack.provision.foundation import ensure_foundation
 from janitor.stores.migrate import migrate
 from tests.support.killers import Fleet, fleet_of
 from tests.support.localcloud_server import LocalCloudServer
+from tests.support.own_stack import as_own_stack
 from tests.support.postgres import running_postgres
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,10 +30,10 @@ def killers_settings(killers_cloud: LocalCloudServer, tmp_path_factory: pytest.T
     """Settings of an embedded stack, so that its killers are made as `make up` makes them."""
     with running_postgres(tmp_path_factory.mktemp("postgres")) as database:
         migrate(database.owner_url)
+        state_dir = tmp_path_factory.mktemp("state")
         values = {
             "PATH": os.environ["PATH"],
-            "JANITOR_STATE_DIR": str(tmp_path_factory.mktemp("state")),
-            "JANITOR_DEPLOYMENT": "killers-test",
+            "JANITOR_STATE_DIR": str(state_dir),
             "JANITOR_DATABASE_URL": database.writer_url,
             "JANITOR_READER_DATABASE_URL": database.reader_url,
             "JANITOR_AWS_ENDPOINT_URL": killers_cloud.endpoint_url,
@@ -45,6 +46,7 @@ def killers_settings(killers_cloud: LocalCloudServer, tmp_path_factory: pytest.T
             "JANITOR_SCHEDULE_GROUP": "unused",
             "JANITOR_REAPER_FUNCTION": "unused",
         }
+        values = as_own_stack(state_dir, values, "killers-test")
         settings = load_settings("local", environ=values, project_root=ROOT)
         ensure_foundation(settings.model_copy(update={"schedule_group": None, "reaper_function": None}))
         yield settings
