@@ -127,6 +127,13 @@ def test_the_timers_role_is_for_its_group_and_its_instances_alone(fleet: Fleet) 
     assert terminate["Condition"] == {"StringEquals": {"aws:ResourceTag/janitor:deployment": fleet.settings.deployment}}
 
 
+def test_without_a_reaper_the_timers_role_calls_no_function(fleet: Fleet, killers_cloud: LocalCloudServer) -> None:
+    ensure_killers(fleet.settings.model_copy(update={"reaper_function": None}))
+    role = str(fleet.settings.scheduler_role_arn).rpartition("/")[2]
+    policy = killers_cloud.client("iam").get_role_policy(RoleName=role, PolicyName="janitor")["PolicyDocument"]
+    assert [one["Action"] for one in policy["Statement"]] == ["ec2:TerminateInstances"]
+
+
 def test_elsewhere_nothing_is_made(fleet: Fleet, killers_cloud: LocalCloudServer) -> None:
     """On AWS Terraform makes the killers."""
     external = fleet.settings.model_copy(

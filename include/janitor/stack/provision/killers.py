@@ -25,6 +25,8 @@ from janitor.stack.provision.policies import read_policy
 _MINUTE = timedelta(minutes=1)
 _FUNCTION_TIMEOUT = timedelta(seconds=60)
 _FUNCTION_MEMORY_MIB = 256
+_CALLS_REAPER = "CallTheReaper"
+"""The statement of the schedules' policy that only a deployment with a reaper's function needs."""
 _EXISTS = ("ConflictException", "EntityAlreadyExists")
 _MISSING = ("ResourceNotFoundException", "NoSuchEntity")
 
@@ -62,14 +64,18 @@ def _ensure_schedule_group(access: CloudAccess, settings: Settings) -> None:
         "region": access.region,
         "deployment": settings.deployment,
         "schedule_group": str(settings.schedule_group),
-        "reaper_function": settings.reaper_function or "none",
+        "reaper_function": settings.reaper_function or "",
     }
     # The trust must name the group's ARN. Source: EventBridge Scheduler User Guide, "Confused deputy prevention".
+    trust = read_policy(settings.project_root, "scheduler-trust", values)
+    policy = read_policy(settings.project_root, "scheduler", values)
+    if not settings.reaper_function:
+        policy["Statement"] = [each for each in policy["Statement"] if each["Sid"] != _CALLS_REAPER]
     _ensure_role(
         access,
         name=settings.scheduler_role_arn.rpartition("/")[2],
-        trust=read_policy(settings.project_root, "scheduler-trust", values),
-        policy=read_policy(settings.project_root, "scheduler", values),
+        trust=trust,
+        policy=policy,
     )
 
 
