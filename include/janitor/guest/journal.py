@@ -33,7 +33,10 @@ class Journal:
 
     def say(self, text: str) -> None:
         """Write one line, led by the UTC time."""
-        line = " ".join(self._redactor.clean(text).splitlines())[:_LONGEST_LINE]
+        self._write(self._redactor.clean(text))
+
+    def _write(self, cleaned: str) -> None:
+        line = " ".join(cleaned.splitlines())[:_LONGEST_LINE]
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._stream.write(f"{datetime.now(timezone.utc):%H:%M:%S} {line}\n")
             self._stream.flush()
@@ -61,6 +64,6 @@ class Journal:
                     continue
                 if len(line) >= _MOST_PENDING and len(shown) <= _LONGEST_LINE:
                     shown = "… a long line without text to show"
-                self.say(f"  | {shown}")
+                self._write(f"  | {shown}")
 
         return sink

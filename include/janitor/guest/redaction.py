@@ -182,11 +182,10 @@ def _forms(text: str) -> Iterator[str]:
 
 
 def _in_json(bare: str) -> Iterator[str]:
-    once = json.dumps(bare)[1:-1]
+    once, spelt = json.dumps(bare)[1:-1], json.dumps(bare, ensure_ascii=False)[1:-1]
     twice = json.dumps(once)[1:-1]
-    yield from (once, twice, json.dumps(twice)[1:-1])
-    yield json.dumps(bare, ensure_ascii=False)[1:-1]
-    for form in (once, json.dumps(bare, ensure_ascii=False)[1:-1]):
+    yield from (once, spelt, twice, json.dumps(twice)[1:-1])
+    for form in (once, spelt):
         yield form.replace("/", "\\/")  # PHP's
         # Go's, which keeps what HTML could read out of it.
         yield form.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -61,14 +61,14 @@ _QUOTED = (
     r"|\\{1,3}[\"'][^\"'\\\n]{1,4000}(?:\\{1,3}[\"'])?"
 )
 _FLAG = r"(?:true|false|null|none)\b"
-_WORDS = (
-    r"[\"']?(?:(?:not|unable|missing|required|unset|empty|invalid|must|should|is|was|str|string|optional)"
-    r"(?=[\s\"'.,;:)\]]|$)|\$\{|\$\(|\{\{|-\})"
-)
+_ABOUT = r"not|unable|missing|required|unset|empty|invalid|must|should|is|was|str|string|optional"
+_WORD_ENDS = r"(?=[\s\"'.,;:)\]]|$)"
+_REFERENCE = r"\$\{|\$\(|\{\{"
+_WORDS = rf"[\"']?(?:(?:{_ABOUT}){_WORD_ENDS}|{_REFERENCE}|-\}})"
 _SAID = (
-    r"[\"']?(?:(?:not|unable|missing|required|unset|empty|invalid|found|failed|expired|incorrect|wrong|must|should|was|is"
-    r"|are|has|could|cannot|str|string|int|bytes|optional|done|loaded|loading|unexpected|ok)(?=[\s\"'.,;:)\]]|$)"
-    r"|\$\{|\$\(|\{\{|<[^<>\n]{1,40}>|-?\d{1,7}(?:\.\d{1,6})?(?:ms|s|k|%)?(?=[\s\"',;)\]}]|$)|[^\w\s]{1,3}[\"'])"
+    rf"[\"']?(?:(?:{_ABOUT}|found|failed|expired|incorrect|wrong|are|has|could|cannot|int|bytes|done|loaded|loading"
+    rf"|unexpected|ok){_WORD_ENDS}|{_REFERENCE}"
+    r"|<[^<>\n]{1,40}>|-?\d{1,7}(?:\.\d{1,6})?(?:ms|s|k|%)?(?=[\s\"',;)\]}]|$)|[^\w\s]{1,3}[\"'])"
 )
 """What stands behind a name and is no value: words about it, a type, a reference, a special token, a measurement."""
 _ANY_VALUE = rf"(?!\d{{1,7}}\b|{_FLAG}|{_SAID})(?:{_QUOTED}|[^\s\"'\\\[({{,;&}})\]][^\s\"',;&}})\]]*)"
