@@ -181,6 +181,23 @@ class FieldReader:
         reader = FieldReader(self._map(name, most, longest_key), where=self.path(name), error=self._error)
         return {key: reader.number(key, least=0, most=largest) for key in list(reader._rest)}
 
+    def value_map(
+        self, name: str, *, most: int, key_pattern: str, largest: int, longest_text: int
+    ) -> dict[str, int | float | str]:
+        """An object of at most `most` numbers within [-largest, largest] or strings, under keys of one form."""
+        reader = FieldReader(self._map(name, most, longest_key=64), where=self.path(name), error=self._error)
+        values: dict[str, int | float | str] = {}
+        for key, value in list(reader._rest.items()):
+            if not re.fullmatch(key_pattern, key):
+                raise reader.problem(key[:80], "is no name of the form that is read here")
+            if isinstance(value, str):
+                values[key] = reader.text(key, longest=longest_text)
+            elif isinstance(value, int):
+                values[key] = reader.integer(key, least=-largest, most=largest)
+            else:
+                values[key] = reader.number(key, least=-largest, most=largest)
+        return values
+
     def _map(self, name: str, most: int, longest_key: int) -> dict[str, Any]:
         value = self.take(name)
         if not isinstance(value, Mapping):

@@ -34,6 +34,14 @@ MAX_PROMPT_CHARACTERS = 20_000
 MAX_PHASES = 20
 MAX_SECONDS = 7 * 24 * 3600.0
 MAX_USD = 100_000.0
+MAX_MEASUREMENTS = 40
+MAX_MEASURED_TEXT = 200
+"""Characters."""
+MAX_MEASURED_NUMBER = 2**63 - 1
+"""Either way from zero."""
+
+Measurement = int | float | str
+"""A number in the unit that its name says (`build_seconds`, `image_bytes`, `line`), or a short text such as a state."""
 
 NAME_PATTERN = r"[a-z][a-z0-9_]{0,63}"
 """Form of check names, reason codes and phases."""
@@ -100,6 +108,8 @@ class Check:
     """The command that decided, redacted."""
     exit_code: int | None = None
     evidence: tuple[Evidence, ...] = ()
+    measurements: Mapping[str, Measurement] = field(default_factory=dict)
+    """What the check measured, by names of the form of its own; empty in the reports of older validators."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -114,6 +124,7 @@ class Check:
             "argv": None if self.argv is None else list(self.argv),
             "exit_code": self.exit_code,
             "evidence": [evidence.to_dict() for evidence in self.evidence],
+            **({"measurements": dict(self.measurements)} if self.measurements else {}),
         }
 
     @classmethod
@@ -130,11 +141,22 @@ class Check:
             argv=reader.optional_texts("argv", most=MAX_ARGV_ITEMS, longest=MAX_ARGV_CHARACTERS),
             exit_code=reader.optional_integer("exit_code", least=-(2**31), most=2**32),
             evidence=reader.items("evidence", most=MAX_EVIDENCE_PER_CHECK, read=Evidence.read),
+            measurements=_measurements(reader) if reader.given("measurements") else {},
         )
         reader.finish()
         if check.status is not CheckStatus.PASS and (check.reason_code is None or check.reason is None):
             raise reader.problem("reason", f"and reason_code are required for a check that is {check.status.value}")
         return check
+
+
+def _measurements(reader: FieldReader) -> dict[str, Measurement]:
+    return reader.value_map(
+        "measurements",
+        most=MAX_MEASUREMENTS,
+        key_pattern=NAME_PATTERN,
+        largest=MAX_MEASURED_NUMBER,
+        longest_text=MAX_MEASURED_TEXT,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,11 +120,24 @@ def _check(name: Schema, seconds: Schema) -> Schema:
         ),
         exit_code=_or_null({"type": "integer", "minimum": -(2**31), "maximum": 2**32}),
         evidence={"type": "array", "maxItems": report.MAX_EVIDENCE_PER_CHECK, "items": evidence},
+        later={"measurements": _or_null(_measurements(name))},
     )
     return {
         **check,
         "if": {"properties": {"status": {"not": {"const": CheckStatus.PASS.value}}}},
         "then": {"properties": {"reason_code": {"type": "string"}, "reason": {"type": "string"}}},
+    }
+
+
+def _measurements(name: Schema) -> Schema:
+    most = report.MAX_MEASURED_NUMBER
+    return {
+        "type": "object",
+        "maxProperties": report.MAX_MEASUREMENTS,
+        "propertyNames": name,
+        "additionalProperties": {
+            "anyOf": [{"type": "number", "minimum": -most, "maximum": most}, _text(report.MAX_MEASURED_TEXT)]
+        },
     }
 
 

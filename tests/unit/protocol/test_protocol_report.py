@@ -64,6 +64,41 @@ def test_a_later_field_may_be_absent_or_null(field):
         assert Report.from_dict(variant).to_dict() == absent
 
 
+MEASURED = {"build_seconds": 71.25, "image_bytes": 9_000_000_000_000, "line": 12, "cache": "warm", "drift": -0.5}
+
+
+def test_what_a_check_measured_is_read_and_written_unchanged(golden):
+    document = changed(golden, "checks/2/measurements", MEASURED)
+    jsonschema.validate(document, report_schema())
+    report = Report.from_dict(document)
+    assert report.to_dict() == document
+    assert report.checks[2].measurements == MEASURED
+    assert [type(value) for value in report.checks[2].measurements.values()] == [float, int, int, str, float]
+    assert report.checks[0].measurements == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ([], "checks[2].measurements: must be an object"),
+        ({"Image Bytes": 1}, "checks[2].measurements.Image Bytes"),
+        ({"cache": ""}, "checks[2].measurements.cache"),
+        ({"cache": "x" * 201}, "checks[2].measurements.cache"),
+        ({"warm": True}, "checks[2].measurements.warm: must be a whole number"),
+        ({"warm": None}, "checks[2].measurements.warm: must be a number"),
+        ({"bytes": 2**70}, "checks[2].measurements.bytes"),
+        ({"seconds": [1]}, "checks[2].measurements.seconds: must be a number"),
+        ({f"m{number}": 0 for number in range(41)}, "checks[2].measurements: has 41 entries"),
+    ],
+)
+def test_bad_measurement_is_refused_by_name_and_by_the_schema(golden, value, named):
+    document = changed(golden, "checks/2/measurements", value)
+    with pytest.raises(ReportError) as caught:
+        Report.from_dict(document)
+    assert str(caught.value).startswith(named)
+    assert not jsonschema.Draft202012Validator(report_schema()).is_valid(document)
+
+
 LATER_FIELDS = [
     ("phase_usd", {"test": -1}, "phase_usd.test"),
     ("phase_usd", [], "phase_usd"),
