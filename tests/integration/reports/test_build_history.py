@@ -9,7 +9,7 @@ from typing import Any
 from janitor.protocol.build import BuildSpec, EarlierBuild
 from janitor.protocol.report import Check, Evidence, EvidenceKind
 from janitor.protocol.statuses import Engine
-from janitor.services.watch.build_history import build_spec
+from janitor.services.watch.build_history import earlier_builds
 from janitor.stores.database import transaction
 from tests.support.reports import History, check_of, conclusion_of, report_of
 
@@ -39,32 +39,25 @@ def built(history: History, seconds: str, size: int) -> None:
     history.run(end)
 
 
-def spec(history: History, bake_target: str | None = None) -> Any:
+def known(history: History) -> BuildSpec:
     with transaction(history.settings.writer_url) as connection:
-        return build_spec(connection, history.settings.deployment, "acme", "worker-a", bake_target=bake_target)
+        return earlier_builds(connection, history.settings.deployment, "acme", "worker-a")
 
 
 def test_without_builds_nothing_is_told(history: History) -> None:
-    assert spec(history) is None
+    assert known(history) == BuildSpec()
 
 
 def test_the_last_builds_and_the_last_image_are_told(history: History) -> None:
     built(history, "100.5 s, cache cold", 1000)
     built(history, "4.0 s, cache warm; median of the last 2: 4.1 s", 2000)
-    told = spec(history)
+    told = known(history)
     assert told.earlier == (EarlierBuild(cache="warm", seconds=4.0), EarlierBuild(cache="cold", seconds=100.5))
     assert told.image_bytes == 2000
     assert told.bake_target is None
 
 
-def test_the_target_is_told_with_and_without_earlier_builds(history: History) -> None:
-    assert spec(history, "worker") == BuildSpec(bake_target="worker")
-    built(history, "4.0 s, cache warm", 2000)
-    told = spec(history, "worker")
-    assert (told.bake_target, told.image_bytes, len(told.earlier)) == ("worker", 2000, 1)
-
-
 def test_what_cannot_be_read_is_left_out(history: History) -> None:
     built(history, "as long as ever", 3000)
-    told = spec(history)
+    told = known(history)
     assert (told.earlier, told.image_bytes) == ((), 3000)

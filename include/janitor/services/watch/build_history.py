@@ -13,15 +13,8 @@ _BUILD_TIME = re.compile(rf"(\d+(?:\.\d+)?) s, cache ({CACHE_PATTERN})")
 _IMAGE_SIZE = re.compile(r"\((\d+) bytes\)")
 
 
-def build_spec(
-    connection: Connection,
-    deployment: str,
-    organization: str,
-    repository_name: str,
-    *,
-    bake_target: str | None = None,
-) -> BuildSpec | None:
-    """The target to build, the builds of the last reports, the size of the last image; None where there is nothing.
+def earlier_builds(connection: Connection, deployment: str, organization: str, repository_name: str) -> BuildSpec:
+    """The builds of the last reports and the size of the last image; without a target.
 
     Reads what the checks `build_time` and `image` left as evidence; what can't be read is left out.
     """
@@ -40,5 +33,4 @@ def build_spec(
             earlier.append(EarlierBuild(cache=found[2], seconds=float(found[1])))
         elif row["check_name"] == "image" and image_bytes is None and (size := _IMAGE_SIZE.search(text)):
             image_bytes = int(size[1])
-    spec = BuildSpec(bake_target=bake_target, earlier=tuple(earlier), image_bytes=image_bytes)
-    return spec if spec != BuildSpec() else None
+    return BuildSpec(earlier=tuple(earlier), image_bytes=image_bytes)

@@ -14,7 +14,6 @@ from janitor.cloud import storage
 from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
 from janitor.domain.config.fields import Market
-from janitor.domain.config.workers import RepositoryPlan
 from janitor.domain.deadlines import FETCH_LIFETIME, address_lifetime, execution_timeout_for
 from janitor.domain.errors import ConflictError
 from janitor.domain.identity import command_comment_for, notice_key_for, report_key_for, sign_key_for
@@ -30,14 +29,14 @@ from janitor.domain.watching import (
     decide,
 )
 from janitor.protocol.proof import new_key
-from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.services.ledger.reconcile import states_of_missing
 from janitor.services.ledger.seen import keep_seen
 from janitor.services.watch.artefact import ensure_artefact
-from janitor.services.watch.build_history import build_spec
+from janitor.services.watch.build_history import earlier_builds
 from janitor.services.watch.conclude import Concluded, conclude_validation
 from janitor.services.watch.instance_script import instance_script
 from janitor.services.watch.signs import awaited_sign, look_for_life
+from janitor.services.watch.spec import spec_for
 from janitor.services.watch.spec_object import fetched, put_spec, remove_specs
 from janitor.settings import Settings
 from janitor.stores import ledger, report_terms
@@ -221,36 +220,21 @@ class Watch:
         artefact = ensure_artefact(settings)
         lifetime = address_lifetime(now, instance.deadline_at, validation.grace)
         generation = (validation.run_id, validation.validation_id, instance.generation)
-        plan = RepositoryPlan.from_dict(validation.plan)
         with transaction(settings.writer_url) as connection:
-            build = build_spec(
-                connection, settings.deployment, plan.organization, plan.name, bake_target=plan.bake_target
+            builds = earlier_builds(
+                connection, settings.deployment, validation.organization, validation.repository_name
             )
             offered = ReportTerms(proof_key=new_key(), engine=settings.engine)
             terms = report_terms.keep(connection, instance.ledger_id, offered)
-        spec = ValidationSpec(
-            validation_id=str(validation.validation_id),
-            run_id=str(validation.run_id),
-            repository=RepositorySpec(
-                name=plan.name,
-                organization=plan.organization,
-                url=plan.url,
-                ref=plan.ref,
-                dockerfile=plan.dockerfile,
-                build_args=plan.build_args,
-                env=plan.env,
-            ),
-            prompt=validation.prompt,
-            gpu_required=validation.gpu_required,
-            engine=terms.engine,
-            deadline=instance.deadline_at,
-            grace=validation.grace,
+        spec = spec_for(
+            validation,
+            instance,
+            terms=terms,
+            earlier_builds=builds,
+            agent=settings.agent,
             report_url=storage.presigned_put(
                 self._access, settings.bucket, report_key_for(*generation), valid_for=lifetime
             ),
-            build=build,
-            agent=settings.agent,
-            proof_key=terms.proof_key.hex(),
         )
         return ssm.send(
             self._access,

@@ -1,0 +1,61 @@
+"""The spec of a validation on an instance: what the validator there is asked to do.
+
+Pure: it takes what was read and what was promised, so that whoever delivers it, and how, is no concern of it. What a
+repository is given is taken from its plan here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from janitor.domain.config.repository_plan import RepositoryPlan
+from janitor.protocol.agent.answers import AgentSpec
+from janitor.protocol.build import BuildSpec
+from janitor.protocol.spec import RepositorySpec, ValidationSpec
+from janitor.stores.records import InstanceRecord, ValidationRecord
+from janitor.stores.report_terms import ReportTerms
+
+
+def spec_for(
+    validation: ValidationRecord,
+    instance: InstanceRecord,
+    *,
+    terms: ReportTerms,
+    earlier_builds: BuildSpec,
+    agent: AgentSpec | None,
+    report_url: str,
+) -> ValidationSpec:
+    """What `instance` is asked to do for `validation`.
+
+    Args:
+        validation: With the plan of its repository.
+        instance: Its deadline is when the validator hands in what it has.
+        terms: What the instance was told that its report is judged by.
+        earlier_builds: What is known of earlier builds of the repository's image.
+        agent: Who answers the prompt; None: nobody.
+        report_url: Takes the report by PUT for as long as it may be delivered; a secret.
+    """
+    plan = RepositoryPlan.from_dict(validation.plan)
+    build = replace(earlier_builds, bake_target=plan.bake_target)
+    return ValidationSpec(
+        validation_id=str(validation.validation_id),
+        run_id=str(validation.run_id),
+        repository=RepositorySpec(
+            name=plan.name,
+            organization=plan.organization,
+            url=plan.url,
+            ref=plan.ref,
+            dockerfile=plan.dockerfile,
+            build_args=plan.build_args,
+            env=plan.env,
+        ),
+        prompt=plan.prompt,
+        gpu_required=plan.gpu_required,
+        engine=terms.engine,
+        deadline=instance.deadline_at,
+        grace=validation.grace,
+        report_url=report_url,
+        build=None if build == BuildSpec() else build,
+        agent=agent,
+        proof_key=terms.proof_key.hex(),
+    )

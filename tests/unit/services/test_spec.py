@@ -1,0 +1,167 @@
+"""A validation's spec: what its repository was planned with, what its instance may do, and where its report goes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+
+from janitor.domain.config.fields import Market
+from janitor.domain.config.repository_plan import RepositoryPlan
+from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, ValidationStatus
+from janitor.protocol.agent.answers import AgentSpec
+from janitor.protocol.build import BuildSpec, EarlierBuild
+from janitor.protocol.proof import new_key
+from janitor.protocol.spec import RepositorySpec, ValidationSpec
+from janitor.protocol.statuses import EngineChoice
+from janitor.services.watch.spec import spec_for
+from janitor.stores.records import InstanceRecord, ValidationRecord
+from janitor.stores.report_terms import ReportTerms
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+VALIDATION_ID, RUN_ID = UUID(int=1), UUID(int=2)
+NOTHING_BUILT = BuildSpec()
+EARLIER = BuildSpec(earlier=(EarlierBuild(cache="warm", seconds=4.0),), image_bytes=2000)
+TERMS = ReportTerms(proof_key=new_key(), engine=EngineChoice.DOCKER)
+REPORT_URL = "https://bucket.example/report?signature=1"
+PLAN = RepositoryPlan(
+    name="worker-a",
+    organization="acme",
+    url="https://example.com/acme/worker-a",
+    ref="v2",
+    prompt="see if it works",
+    gpu_required=False,
+    timeout=timedelta(minutes=20),
+    instance_types=("g5.xlarge",),
+    market=Market.ON_DEMAND,
+    dockerfile="docker/Dockerfile",
+    build_args={"CUDA": "12.4"},
+    env={"MODE": "test"},
+    secrets={},
+    bake_target="cuda-12",
+)
+
+
+def validation_of(plan: RepositoryPlan) -> ValidationRecord:
+    return ValidationRecord(
+        validation_id=VALIDATION_ID,
+        run_id=RUN_ID,
+        deployment="d",
+        repository_index=0,
+        repository_name=plan.name,
+        organization=plan.organization,
+        url=plan.url,
+        ref=plan.ref,
+        prompt=plan.prompt,
+        gpu_required=plan.gpu_required,
+        timeout=plan.timeout,
+        grace=timedelta(minutes=2),
+        plan=plan.to_dict(),
+        max_concurrent_instances=10,
+        run_status=RunStatus.RUNNING,
+        status=ValidationStatus.LAUNCHING,
+        status_reason_code=None,
+        status_summary=None,
+        command_id=None,
+        watch_outcome=None,
+        command_status=None,
+        command_exit_code=None,
+        launched_at=NOW,
+        deadline_at=NOW + plan.timeout,
+    )
+
+
+INSTANCE = InstanceRecord(
+    ledger_id=1,
+    origin=InstanceOrigin.LAUNCHED,
+    validation_id=VALIDATION_ID,
+    run_id=RUN_ID,
+    deployment="d",
+    generation=1,
+    client_token="t",
+    tags={},
+    instance_id="i-1",
+    instance_type="g5.xlarge",
+    market="on-demand",
+    state=InstanceState.RUNNING,
+    termination_reason=None,
+    intent_at=NOW,
+    deadline_at=NOW + timedelta(minutes=20),
+    expires_at=NOW + timedelta(minutes=22),
+    keep_until=None,
+    launched_at=NOW,
+    command_started_at=None,
+    first_sign_at=None,
+    ended_at=None,
+    given_up_at=None,
+    subnet_id=None,
+    launch_parameters={},
+    place=None,
+    missing_since=None,
+)
+
+
+def spec_of(
+    plan: RepositoryPlan, earlier_builds: BuildSpec = NOTHING_BUILT, agent: AgentSpec | None = None
+) -> ValidationSpec:
+    return spec_for(
+        validation_of(plan),
+        INSTANCE,
+        terms=TERMS,
+        earlier_builds=earlier_builds,
+        agent=agent,
+        report_url=REPORT_URL,
+    )
+
+
+def test_every_parameter_of_the_repository_is_told():
+    spec = spec_of(PLAN)
+    assert spec.repository == RepositorySpec(
+        name="worker-a",
+        organization="acme",
+        url="https://example.com/acme/worker-a",
+        ref="v2",
+        dockerfile="docker/Dockerfile",
+        build_args={"CUDA": "12.4"},
+        env={"MODE": "test"},
+    )
+    assert (spec.prompt, spec.gpu_required) == ("see if it works", False)
+
+
+def test_the_instances_own_deadline_holds_and_not_the_plans_timeout():
+    spec = spec_of(replace(PLAN, timeout=timedelta(hours=5)))
+    assert (spec.deadline, spec.grace) == (INSTANCE.deadline_at, timedelta(minutes=2))
+
+
+def test_the_report_answers_to_what_the_instance_was_told():
+    spec = spec_of(PLAN)
+    assert (spec.engine, spec.proof_key) == (EngineChoice.DOCKER, TERMS.proof_key.hex())
+    assert (spec.report_url, spec.report_path) == (REPORT_URL, None)
+    assert (spec.validation_id, spec.run_id) == (str(VALIDATION_ID), str(RUN_ID))
+
+
+@pytest.mark.parametrize(
+    ("bake_target", "earlier", "told"),
+    [
+        (None, BuildSpec(), None),
+        ("worker", BuildSpec(), BuildSpec(bake_target="worker")),
+        (None, EARLIER, EARLIER),
+        ("worker", EARLIER, replace(EARLIER, bake_target="worker")),
+    ],
+)
+def test_the_target_is_told_with_and_without_earlier_builds(
+    bake_target: str | None, earlier: BuildSpec, told: BuildSpec | None
+):
+    assert spec_of(replace(PLAN, bake_target=bake_target), earlier).build == told
+
+
+@pytest.mark.parametrize("agent", [None, AgentSpec(model="bedrock:claude")])
+def test_whoever_answers_prompts_is_told(agent: AgentSpec | None):
+    assert spec_of(PLAN, agent=agent).agent == agent
+
+
+def test_the_validator_reads_what_is_made():
+    spec = spec_of(PLAN, EARLIER)
+    assert ValidationSpec.from_json(spec.to_json()) == spec
