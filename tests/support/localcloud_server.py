@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -125,7 +126,18 @@ class LocalCloudServer:
             return json.load(answer)
 
     def stop(self) -> int | None:
-        """SIGTERM, as a supervisor does. Returns the exit code."""
+        """SIGTERM, as a supervisor does. Returns the exit code.
+
+        A server that ended by itself is told with its last words: the tests that needed it may be over, but somebody
+        has to learn why.
+        """
+        if self._process and self._process.returncode is None and self._process.poll() is not None:
+            last_words = self.log_file.read_text(errors="replace")[-2_000:]
+            warnings.warn(
+                f"the local cloud of {self.home} had ended by itself, exit code {self._process.returncode}:"
+                f"\n{last_words}",
+                stacklevel=2,
+            )
         if self._process and self._process.poll() is None:
             self._process.terminate()
             try:

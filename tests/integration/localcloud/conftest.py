@@ -48,11 +48,10 @@ def cloud(clients: Cloud) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="session")
-def machine(clients: Cloud) -> Iterator[str]:
-    """An instance that is online all the time, for tests that leave it as it was."""
+def machine(clients: Cloud) -> str:
+    """An instance that is online all the time, for tests that leave it as it was; it ends with its cloud."""
     shared = dataclasses.replace(clients, launched=[])
-    yield shared.online(TagSpecifications=[tags("instance", Name="shared", Suite="localcloud")])
-    shared.terminate_launched()
+    return shared.online(TagSpecifications=[tags("instance", Name="shared", Suite="localcloud")])
 
 
 @pytest.fixture
