@@ -1,20 +1,23 @@
 """Make the virtual environment: exactly what requirements.lock names, and this project in editable form.
 
-Uses uv where it is on PATH, else venv and pip. Standard library alone, as nothing is installed yet. Only one of several
-that run at the same time does the work; the others wait for it. The stamp is written last, so that an interrupted
-set-up is repaired by the next one.
+Uses uv: the one on PATH, else the one that the lock names, which pip brings first, as pip alone takes several times as
+long. Where there is no uv to have, pip does it all. Standard library alone, as nothing is installed yet. Only one of
+several that run at the same time does the work; the others wait for it. The stamp is written last, so that an
+interrupted set-up is repaired by the next one.
 """
 
 from __future__ import annotations
 
 import fcntl
 import importlib.util
+import itertools
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,12 +82,15 @@ def _make() -> None:
     uv = _uv()
     packages = sum(1 for line in LOCK.read_text(encoding="utf-8").splitlines() if line[:1].isalnum())
     version = ".".join(map(str, sys.version_info[:3]))
-    _say(f"Setting up .venv once: Python {version}, up to {packages} packages, with {'uv' if uv else 'pip'}")
+    means = "uv" if uv else "a uv that pip brings"
+    _say(f"Setting up .venv once: Python {version}, up to {packages} packages, with {means}")
     STAMP.unlink(missing_ok=True)
     if uv:
-        _with_uv(uv)
+        _make_venv_by_uv(uv)
+        _install_by_uv(uv)
     else:
-        _with_pip()
+        _make_venv()
+        _install_without_uv()
     STAMP.touch()
     _say(f"Set up in {time.monotonic() - began:.0f} s")
 
@@ -100,16 +106,21 @@ def _uv() -> str | None:
     return found
 
 
-def _with_uv(uv: str) -> None:
+def _make_venv_by_uv(uv: str) -> None:
     reuse = "--allow-existing" if _venv_fits() else "--clear"
     _run("make the environment", [uv, "venv", "--quiet", reuse, "--python", sys.executable, str(VENV)])
+
+
+def _install_by_uv(uv: str, settings: Mapping[str, str] | None = None) -> None:
     pip = [uv, "pip"]
     options = ["--quiet", "--python", str(PYTHON)]
-    _run("install packages", [*pip, "sync", *options, "--compile-bytecode", "--require-hashes", str(LOCK)])
-    _run("install janitor", [*pip, "install", *options, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+    sync = [*pip, "sync", *options, "--compile-bytecode", "--require-hashes", str(LOCK)]
+    _run("install packages", sync, settings)
+    editable = [*pip, "install", *options, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+    _run("install janitor", editable, settings)
 
 
-def _with_pip() -> None:
+def _make_venv() -> None:
     if importlib.util.find_spec("ensurepip") is None:
         package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
         raise SetupError(
@@ -118,10 +129,78 @@ def _with_pip() -> None:
         )
     clear = [] if _venv_fits() else ["--clear"]
     _run("make the environment", [sys.executable, "-I", "-m", "venv", *clear, str(VENV)])
+
+
+def _install_without_uv() -> None:
+    """Bring uv and install by it; by pip where either fails: uv has no wheel for every system, nor every pip's ways to
+    reach an index."""
+    try:
+        _bring_uv()
+        _install_by_uv(str(VENV / "bin" / "uv"), as_uv_settings(_pip_settings(), os.environ))
+    except SetupError as error:
+        _say(f"Going on with pip, which takes longer: {str(error).splitlines()[0]}")
+        _run("install packages", [*_pip_install(), "--require-hashes", "--requirement", str(LOCK)])
+        _run("install janitor", [*_pip_install(), "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+
+
+def _bring_uv() -> None:
+    """Install the uv of the lock, and nothing else, as a wheel with its hash."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=VENV, encoding="utf-8") as lock:
+        lock.write(locked_uv(LOCK))
+        lock.flush()
+        command = [*_pip_install(), "--only-binary=:all:", "--no-deps", "--require-hashes", "--requirement", lock.name]
+        _run("bring uv", command)
+
+
+def locked_uv(lock: Path) -> str:
+    """The lines of a lock that name uv and its hashes."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("uv=="))
+    hashes = itertools.takewhile(lambda line: line.lstrip().startswith("--hash="), lines[first + 1 :])
+    return "\n".join([lines[first], *hashes]) + "\n"
+
+
+def _pip_install() -> list[str]:
     options = ["--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
-    pip = [str(PYTHON), "-I", "-m", "pip", "install", *options]
-    _run("install packages", [*pip, "--require-hashes", "--requirement", str(LOCK)])
-    _run("install janitor", [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+    return [str(PYTHON), "-I", "-m", "pip", "install", *options]
+
+
+def _pip_settings() -> dict[str, str]:
+    """What pip's files and variables say, by the option's name; a command's section counts more than the general."""
+    command = [str(PYTHON), "-I", "-m", "pip", "config", "list"]
+    try:
+        listed = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for line in listed.stdout.splitlines():
+        name, _, value = line.partition("=")
+        section, _, option = name.rpartition(".")
+        found.setdefault(section, {})[option] = value.strip("'\"")
+    return {**found.get("global", {}), **found.get("install", {}), **found.get(":env:", {})}
+
+
+def as_uv_settings(pip: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that lead uv to where pip goes.
+
+    Args:
+        pip: pip's options by name, such as `index-url`.
+        environment: Somebody who has told uv where to go is left alone.
+    """
+    if any(name.startswith("UV_") and ("INDEX" in name or "FIND_LINKS" in name) for name in environment):
+        return {}
+    told = {
+        "UV_DEFAULT_INDEX": pip.get("index-url", ""),
+        "UV_INDEX": " ".join(pip.get("extra-index-url", "").split()),
+        "UV_FIND_LINKS": ",".join(pip.get("find-links", "").split()),
+        "UV_INSECURE_HOST": " ".join(pip.get("trusted-host", "").split()),
+        "UV_NO_INDEX": "1" if pip.get("no-index", "").lower() in ("1", "true", "yes", "on") else "",
+        "SSL_CERT_FILE": environment.get("SSL_CERT_FILE") or pip.get("cert", ""),
+        "ALL_PROXY": environment.get("ALL_PROXY") or pip.get("proxy", ""),
+        # pip takes the best of all indexes; which file it is, is settled by its hash.
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _venv_fits() -> bool:
@@ -137,10 +216,14 @@ def _venv_fits() -> bool:
     return answers[0] == answers[1]
 
 
-def _run(doing: str, command: Sequence[str]) -> None:
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
+
+
+def _run(doing: str, command: Sequence[str], settings: Mapping[str, str] | None = None) -> None:
     """Run one step; say that it goes on; fail with a next step."""
-    environment = {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
     began = time.monotonic()
+    environment = {**_environment(), **(settings or {})}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL) as process:
         try:
             status = _wait(process, doing, began)
