@@ -15,20 +15,20 @@ from tests.support.workers import WorkerRepository, make_worker
 REQUIREMENTS = (Path(__file__).resolve().parents[2] / "infra/local/workers/echo-worker/requirements.txt").read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """One stack that defers early, so that short validations meet the triggerer too."""
     with running_stack(tmp_path_factory.mktemp("stack"), {"JANITOR_WORKER_WAIT_SECONDS": "4"}) as settings:
         yield settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def runs(stack: Settings) -> Runs:
     """Starting and awaiting runs on the stack."""
     return Runs(stack)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def workers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, WorkerRepository]:
     """Workers that a test may combine as it likes."""
     folder = tmp_path_factory.mktemp("workers")

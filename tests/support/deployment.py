@@ -16,7 +16,7 @@ from tests.support.postgres import TestDatabase, running_postgres
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDatabase]:
     """A real PostgreSQL with the product's schema."""
     with running_postgres(tmp_path_factory.mktemp("postgres")) as running:

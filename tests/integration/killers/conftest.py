@@ -19,13 +19,13 @@ from tests.support.postgres import running_postgres
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def killers_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloudServer]:
     with LocalCloudServer(tmp_path_factory.mktemp("cloud") / "home", boot_delay=0.1, agent_delay=0.1) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def killers_settings(killers_cloud: LocalCloudServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of an embedded stack, so that its killers are made as `make up` makes them."""
     with running_postgres(tmp_path_factory.mktemp("postgres")) as database:

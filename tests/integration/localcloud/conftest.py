@@ -19,7 +19,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "local_only: uses what only the local cloud offers, never run against AWS")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloudServer]:
     """One local cloud for the whole suite, quick to boot."""
     home = tmp_path_factory.mktemp("localcloud") / "home"
@@ -33,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloudServe
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clients(server: LocalCloudServer) -> Cloud:
     """Clients of the cloud under test: making them takes longer than most tests."""
     return Cloud.of(server)
@@ -47,7 +47,7 @@ def cloud(clients: Cloud) -> Iterator[Cloud]:
     used.terminate_launched()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def machine(clients: Cloud) -> str:
     """An instance that is online all the time, for tests that leave it as it was; it ends with its cloud."""
     shared = dataclasses.replace(clients, launched=[])

@@ -18,14 +18,14 @@ from tests.support.postgres import TestDatabase
 __all__ = ["database"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloudServer]:
     """One local cloud whose instances boot at once."""
     with LocalCloudServer(tmp_path_factory.mktemp("cloud") / "home", boot_delay=0.1, agent_delay=0.1) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def services_settings(
     cloud: LocalCloudServer, database: TestDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:

@@ -69,14 +69,14 @@ product()
 '''
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dags")
     (folder / "stack_dags.py").write_text(_DAG_FILE)
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def examples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("workers")
     (folder / "hello").mkdir()
@@ -84,7 +84,7 @@ def examples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def overrides(dags_folder: Path, examples_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Variables of a stack whose DAGs, plugins and examples are the tests' own."""
     return {
@@ -96,7 +96,7 @@ def overrides(dags_folder: Path, examples_folder: Path, tmp_path_factory: pytest
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def settings(tmp_path_factory: pytest.TempPathFactory, overrides: dict[str, str]) -> Iterator[Settings]:
     """Settings of a stack that runs. A test that breaks it brings it up again."""
     with running_stack(tmp_path_factory.mktemp("stack") / AWKWARD_FOLDER, overrides) as running:

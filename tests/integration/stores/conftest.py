@@ -10,7 +10,7 @@ from janitor.stores.migrate import migrate
 from tests.support.postgres import TestDatabase, running_postgres
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDatabase]:
     """A server with the product's schema."""
     with running_postgres(tmp_path_factory.mktemp("postgres")) as running:

@@ -22,7 +22,7 @@ SOURCE = Path(__file__).resolve().parents[3] / "infra" / "lambda" / "reaper.py"
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reaper() -> ModuleType:
     """The function's one file, loaded as Lambda does: by its name alone."""
     spec = importlib.util.spec_from_file_location("reaper", SOURCE)
@@ -36,13 +36,13 @@ def reaper() -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lambda_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloudServer]:
     with LocalCloudServer(tmp_path_factory.mktemp("lambda") / "home", boot_delay=0.1, agent_delay=0.1) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lambda_clients(lambda_server: LocalCloudServer) -> Cloud:
     return Cloud.of(lambda_server)
 
