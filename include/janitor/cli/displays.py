@@ -13,7 +13,7 @@ from janitor.cli.console import Console
 from janitor.cli.follow import Display
 from janitor.cli.render.marks import mark_of, one_line, words_of
 from janitor.cli.render.names import shown_names
-from janitor.cli.render.runs import advice_text, launched_line, progress_line, reason_of, result_line
+from janitor.cli.render.runs.runs import advice_text, launched_line, progress_line, reason_of, result_line
 from janitor.cli.render.times import compactly
 from janitor.domain.views import RunView, ValidationView
 

@@ -27,33 +27,45 @@ class CommandEntry:
 
 
 COMMANDS: dict[str, CommandEntry] = {
-    "run": CommandEntry("run", "run", "Validate a fleet on the local stack, follow it and print the results."),
-    "up": CommandEntry("stack", "up", "Start the local stack in the background."),
-    "down": CommandEntry("stack", "down", "Stop the local stack; its data stays."),
-    "status": CommandEntry("stack", "status", "Show the stack: what runs and answers, web UI and login."),
-    "validate-all-workers": CommandEntry("validate", "validate_all_workers", "Start a parallel run and follow it."),
-    "follow": CommandEntry("follow", "follow", "Follow a run that was started before."),
-    "check-parallel-status": CommandEntry("reports", "check_parallel_status", "Show the runs that are going on."),
-    "query-parallel-run": CommandEntry("reports", "query_parallel_run", "Show one run with all of its results."),
-    "query-db": CommandEntry("reports", "query_db", "Show a repository's last validations."),
-    "failures": CommandEntry("failures", "failures", "Show the failures of the last runs by cause."),
+    "run": CommandEntry("runs.run", "run", "Validate a fleet on the local stack, follow it and print the results."),
+    "up": CommandEntry("stack.stack", "up", "Start the local stack in the background."),
+    "down": CommandEntry("stack.stack", "down", "Stop the local stack; its data stays."),
+    "status": CommandEntry("stack.stack", "status", "Show the stack: what runs and answers, web UI and login."),
+    "validate-all-workers": CommandEntry(
+        "runs.validate", "validate_all_workers", "Start a parallel run and follow it."
+    ),
+    "follow": CommandEntry("runs.follow", "follow", "Follow a run that was started before."),
+    "check-parallel-status": CommandEntry(
+        "reports.reports", "check_parallel_status", "Show the runs that are going on."
+    ),
+    "query-parallel-run": CommandEntry(
+        "reports.reports", "query_parallel_run", "Show one run with all of its results."
+    ),
+    "query-db": CommandEntry("reports.reports", "query_db", "Show a repository's last validations."),
+    "failures": CommandEntry("reports.failures", "failures", "Show the failures of the last runs by cause."),
     "instances": CommandEntry(
-        "instances", "instances", "List the live instances of this deployment, as EC2 shows them."
+        "instances.instances", "instances", "List the live instances of this deployment, as EC2 shows them."
     ),
-    "kill-all-workers": CommandEntry("kill", "kill_all_workers", "Emergency: terminate every instance and verify it."),
-    "reap": CommandEntry("reap", "reap", "End instances that nobody works on, as the reaper does."),
-    "keep": CommandEntry("keep", "keep", "Keep a repository's instance alive for debugging."),
-    "breaker": CommandEntry("breaker", "breaker", "Show whether launches are paused; --close lets them go on."),
-    "logs": CommandEntry("logs", "logs", "Print the log of a validation."),
+    "kill-all-workers": CommandEntry(
+        "instances.kill", "kill_all_workers", "Emergency: terminate every instance and verify it."
+    ),
+    "reap": CommandEntry("instances.reap", "reap", "End instances that nobody works on, as the reaper does."),
+    "keep": CommandEntry("instances.keep", "keep", "Keep a repository's instance alive for debugging."),
+    "breaker": CommandEntry(
+        "instances.breaker", "breaker", "Show whether launches are paused; --close lets them go on."
+    ),
+    "logs": CommandEntry("reports.logs", "logs", "Print the log of a validation."),
     "validate": CommandEntry(
-        "validate_path", "validate", "Run the static checks on a checkout; execute nothing of it."
+        "runs.validate_path", "validate", "Run the static checks on a checkout; execute nothing of it."
     ),
-    "check-config": CommandEntry("config", "check_config", "Check a workers configuration; launch nothing."),
-    "estimate": CommandEntry("estimate", "estimate", "Say what a run would cost at the worst; launch nothing."),
-    "waste": CommandEntry("waste", "waste", "Say what every instance-second went into, and what is unexplained."),
-    "db-migrate": CommandEntry("database", "db_migrate", "Bring the database schema up to date."),
-    "airflow": CommandEntry("airflow", "airflow", "Run Airflow's own command on the local stack."),
-    "doctor": CommandEntry("doctor", "doctor", "Say what is missing on this machine, in plain words."),
+    "check-config": CommandEntry("runs.config", "check_config", "Check a workers configuration; launch nothing."),
+    "estimate": CommandEntry("runs.estimate", "estimate", "Say what a run would cost at the worst; launch nothing."),
+    "waste": CommandEntry(
+        "instances.waste", "waste", "Say what every instance-second went into, and what is unexplained."
+    ),
+    "db-migrate": CommandEntry("reports.database", "db_migrate", "Bring the database schema up to date."),
+    "airflow": CommandEntry("stack.airflow", "airflow", "Run Airflow's own command on the local stack."),
+    "doctor": CommandEntry("stack.doctor", "doctor", "Say what is missing on this machine, in plain words."),
 }
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import psycopg
 import pytest
 
-from janitor.cli.render.stack import stack_text
+from janitor.cli.render.stack.stack import stack_text
 from janitor.settings import Settings
 from janitor.stack import stack
 from janitor.stack.components import Component

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cli.render.config import config_text
-from janitor.cli.render.doctor import doctor_text
-from janitor.cli.render.history import history_text
-from janitor.cli.render.instances import instances_text
-from janitor.cli.render.kill import kill_text
+from janitor.cli.render.instances.instances import instances_text
+from janitor.cli.render.instances.kill import kill_text
 from janitor.cli.render.marks import one_line
-from janitor.cli.render.stack import deployment_text, ending_text, stack_text
+from janitor.cli.render.runs.config import config_text
+from janitor.cli.render.runs.history import history_text
+from janitor.cli.render.stack.doctor import doctor_text
+from janitor.cli.render.stack.stack import deployment_text, ending_text, stack_text
 from janitor.domain.config.workers import parse_workers_config
 from janitor.protocol.text.plain_text import plain
 from janitor.services.deployment import LiveInstance, ServiceAnswer

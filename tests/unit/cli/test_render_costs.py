@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
-from janitor.cli.render.estimate import estimate_text
-from janitor.cli.render.waste import waste_text
+from janitor.cli.render.instances.waste import waste_text
+from janitor.cli.render.runs.estimate import estimate_text
 from janitor.domain.money.budget import BudgetLimits, RepositoryEstimate, RunEstimate
 from janitor.domain.money.costs import InstancePhase
 from janitor.domain.states import InstanceOrigin

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cli.render.differences import change_tag
-from janitor.cli.render.failures import failures_text
-from janitor.cli.render.history import history_text, validation_text
-from janitor.cli.render.runs import result_line, run_text
+from janitor.cli.render.runs.differences import change_tag
+from janitor.cli.render.runs.failures import failures_text
+from janitor.cli.render.runs.history import history_text, validation_text
+from janitor.cli.render.runs.runs import result_line, run_text
 from janitor.domain.result.history_views import (
     ChangeView,
     CheckChangeView,

@@ -11,14 +11,14 @@ from uuid import UUID
 import click
 import pytest
 
-from janitor.cli.commands.keep import Span
+from janitor.cli.commands.instances.keep import Span
 from janitor.cli.main import main
-from janitor.cli.render.breaker import breaker_dicts, breaker_text
-from janitor.cli.render.instances import instances_text
-from janitor.cli.render.keep import ended_text, kept_dicts, kept_text, lease_dict, lease_text
-from janitor.cli.render.kill import kill_text
+from janitor.cli.render.instances.breaker import breaker_dicts, breaker_text
+from janitor.cli.render.instances.instances import instances_text
+from janitor.cli.render.instances.keep import ended_text, kept_dicts, kept_text, lease_dict, lease_text
+from janitor.cli.render.instances.kill import kill_text
+from janitor.cli.render.instances.reap import reap_text
 from janitor.cli.render.marks import UNKNOWN
-from janitor.cli.render.reap import reap_text
 from janitor.domain.launch.breaker import BreakerState
 from janitor.domain.states import ReapEvidence
 from janitor.services.deployment import LiveInstance

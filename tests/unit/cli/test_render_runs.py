@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from janitor.cli.render.names import shown_names
-from janitor.cli.render.runs import (
+from janitor.cli.render.runs.runs import (
     advice_text,
     dollars,
     launched_line,

@@ -29,9 +29,9 @@ from janitor.cli import main as entry
 from janitor.cli import render
 from janitor.cli.console import Console
 from janitor.cli.displays import progress_table
-from janitor.cli.render.annotations import annotation_lines
-from janitor.cli.render.junit import junit_xml
-from janitor.cli.render.static import static_json, static_text
+from janitor.cli.render.repository.annotations import annotation_lines
+from janitor.cli.render.repository.junit import junit_xml
+from janitor.cli.render.repository.static import static_json, static_text
 from janitor.cli.session import Session
 from janitor.domain.config.workers import WorkersConfig
 from janitor.domain.errors import BudgetRefusedError, CloudError, ConflictError, JanitorError
@@ -88,7 +88,7 @@ def poisoned(kind: Any, text: str) -> Any:
 def renderers() -> dict[str, Callable[..., Any]]:
     """Every public function of the renderers, by its place."""
     found = {}
-    for module in pkgutil.iter_modules(render.__path__, "janitor.cli.render."):
+    for module in pkgutil.walk_packages(render.__path__, "janitor.cli.render."):
         for name, value in vars(importlib.import_module(module.name)).items():
             if inspect.isfunction(value) and value.__module__ == module.name and not name.startswith("_"):
                 found[f"{module.name.rpartition('.')[2]}.{name}"] = value

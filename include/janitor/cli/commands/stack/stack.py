@@ -9,7 +9,7 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.stack import deployment_text, ending_text, login_text, stack_text
+from janitor.cli.render.stack.stack import deployment_text, ending_text, login_text, stack_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.errors import JanitorError
 from janitor.services.deployment import look_at_deployment

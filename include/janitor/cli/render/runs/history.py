@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from janitor.cli.render.differences import change_lines, change_tag
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line, words_of
-from janitor.cli.render.phases import phases_line
-from janitor.cli.render.runs import dollars, reason_of
+from janitor.cli.render.runs.differences import change_lines, change_tag
+from janitor.cli.render.runs.phases import phases_line
+from janitor.cli.render.runs.runs import dollars, reason_of
 from janitor.cli.render.times import compactly, exactly, instant
 from janitor.domain.views import ValidationView
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from janitor.cli.render.differences import change_tag, changes_line
 from janitor.cli.render.marks import BAD, GOOD, mark_of, one_line, words_of
 from janitor.cli.render.names import shown_names
+from janitor.cli.render.runs.differences import change_tag, changes_line
 from janitor.cli.render.times import compactly, exactly, instant, roughly
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView, ValidationView

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
-from janitor.cli.render.runs import dollars
+from janitor.cli.render.runs.runs import dollars
 from janitor.domain.money.budget import RepositoryEstimate
 from janitor.services.money.estimate import CheckedEstimate
 

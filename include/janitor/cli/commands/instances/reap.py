@@ -9,7 +9,7 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.reap import reap_text
+from janitor.cli.render.instances.reap import reap_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.services.ledger.abandon import abandon_place as do_abandon_place
 from janitor.services.reap.passes import ReapError, reap_once

@@ -67,22 +67,22 @@ def validate(
         advice = "set TMPDIR to a writable folder"
         raise not_written("a temporary folder can't be made", error, advice) from error
     if junit is not None:
-        from janitor.cli.render.junit import junit_xml
+        from janitor.cli.render.repository.junit import junit_xml
 
         try:
             junit.write_text(junit_xml(result), encoding="utf-8")
         except OSError as error:
             raise not_written(f"{junit} can't be written", error) from error
     if as_json_text:
-        from janitor.cli.render.static import static_json
+        from janitor.cli.render.repository.static import static_json
 
         console.result(static_json(result))
     elif as_annotations:
-        from janitor.cli.render.annotations import annotation_lines
+        from janitor.cli.render.repository.annotations import annotation_lines
 
         console.annotations(annotation_lines(result))
     else:
-        from janitor.cli.render.static import static_text
+        from janitor.cli.render.repository.static import static_text
 
         console.result(static_text(result))
     return ExitCode.OK if result.is_good else ExitCode.NOT_SUCCESSFUL

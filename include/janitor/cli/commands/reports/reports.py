@@ -9,9 +9,9 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.history import history_text
-from janitor.cli.render.keep import kept_dicts, kept_text
-from janitor.cli.render.runs import run_text, running_text
+from janitor.cli.render.instances.keep import kept_dicts, kept_text
+from janitor.cli.render.runs.history import history_text
+from janitor.cli.render.runs.runs import run_text, running_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.services.reap.keep import kept_instances
 from janitor.services.report.reports import repository_history, run_view, running_runs

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from janitor.cli.render.marks import BAD, GOOD, WAITING, one_line
-from janitor.cli.render.runs import dollars
+from janitor.cli.render.runs.runs import dollars
 from janitor.cli.render.times import instant, roughly
 from janitor.services.reap.keep import EndedLease, GuestTimer, KeptInstance, Lease
 

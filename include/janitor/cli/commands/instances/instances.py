@@ -9,7 +9,7 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.instances import instances_text
+from janitor.cli.render.instances.instances import instances_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.errors import DatabaseError, SettingsError
 from janitor.services.deployment import live_instances

@@ -11,7 +11,7 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.keep import ended_dict, ended_text, lease_dict, lease_text
+from janitor.cli.render.instances.keep import ended_dict, ended_text, lease_dict, lease_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.reap.reaping import LONGEST_LEASE
 from janitor.services.reap.keep import end_lease

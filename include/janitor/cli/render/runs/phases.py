@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from janitor.cli.render.marks import one_line
-from janitor.cli.render.runs import dollars
+from janitor.cli.render.runs.runs import dollars
 from janitor.cli.render.times import compactly
 from janitor.domain.result.history_views import PhaseView
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from janitor.cli.render.marks import BAD, GOOD, one_line
-from janitor.cli.render.runs import dollars
+from janitor.cli.render.runs.runs import dollars
 from janitor.cli.render.times import compactly, instant
 from janitor.domain.money.costs import InstancePhase
 from janitor.services.money.waste import PhaseTotal, UnexplainedTime, WasteReport

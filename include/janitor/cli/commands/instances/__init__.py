@@ -1,0 +1,1 @@
+"""Commands about instances: what is there, what it costs, what ends it."""

@@ -1,0 +1,1 @@
+"""What instances and what ends them look like."""

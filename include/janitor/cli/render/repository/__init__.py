@@ -1,0 +1,1 @@
+"""What the static checks of one repository look like, in each format."""

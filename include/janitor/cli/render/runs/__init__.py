@@ -1,0 +1,1 @@
+"""What runs, validations and repositories' histories look like."""

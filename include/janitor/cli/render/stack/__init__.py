@@ -1,0 +1,1 @@
+"""What the local stack and the doctor's answer look like."""
