@@ -1,4 +1,4 @@
-"""The JSON Schema of the report, made from the same limits and enumerations that `Report` reads by.
+"""The JSON Schema of the report, made from the annotations that `Report` is read by.
 
 `python -m janitor.protocol.report_schema` prints it; `report-v1.schema.json` beside this file is its published form.
 What a schema can't say, such as that the status is the one that the checks make, `Report.from_dict` still refuses.
@@ -8,167 +8,80 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
-from typing import Any
+from dataclasses import is_dataclass
+from datetime import datetime
+from typing import Any, Union
 
-from janitor.protocol import proof, report
-from janitor.protocol.spec import UUID_PATTERN
-from janitor.protocol.statuses import CheckStatus, Engine, EvidenceKind, ReportStatus
-from janitor.protocol.text import signature
+from janitor.protocol.codec import Document, Part, fields_of
+from janitor.protocol.report import Check, Report
+from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.values import INSTANT_TEXT, Kind, Range
 
 Schema = dict[str, Any]
 
 
 def report_schema() -> Schema:
     """The schema of `janitor-report/1`."""
-    name = {"type": "string", "pattern": f"^(?:{report.NAME_PATTERN})$"}
-    seconds = {"type": "number", "minimum": 0, "maximum": report.MAX_SECONDS}
-    uuid = {"type": "string", "pattern": f"^(?:{UUID_PATTERN})$"}
-    properties: Schema = {
-        "format": {"const": report.REPORT_FORMAT},
-        "validator_version": _text(50),
-        "validation_id": uuid,
-        "run_id": uuid,
-        "repository": _object(
-            name=_text(200),
-            organization=_text(200),
-            url=_text(2_000),
-            ref=_or_null(_text(250)),
-            commit_sha=_or_null({"type": "string", "pattern": f"^(?:{report.SHA_PATTERN})$"}),
-        ),
-        "prompt": _text(report.MAX_PROMPT_CHARACTERS),
-        "engine": _or_null(_member(Engine)),
-        "status": _member(ReportStatus),
-        "reason_code": _or_null(name),
-        "summary": _text(report.MAX_SUMMARY_CHARACTERS),
-        "failing_check": _or_null(name),
-        "partial": {"type": "boolean"},
-        "started_at": _moment(),
-        "finished_at": _moment(),
-        "duration_seconds": seconds,
-        **{
-            key: _or_null({"type": "boolean"})
-            for key in ("build_succeeded", "container_succeeded", "gpu_available", "cuda_detected")
-        },
-        "host": _object(
-            gpu_name=_or_null(_text(200)),
-            driver_version=_or_null(_text(100)),
-            python=_text(50),
-            cpus=_count(100_000),
-            memory_bytes=_count(report.MAX_SIZE_BYTES),
-            disk_free_bytes=_count(report.MAX_DISK_BYTES),
-        ),
-        "phases": {
-            "type": "object",
-            "maxProperties": report.MAX_PHASES,
-            "propertyNames": {"minLength": 1, "maxLength": 64},
-            "additionalProperties": seconds,
-        },
-        "checks": {"type": "array", "maxItems": report.MAX_CHECKS, "items": _check(name, seconds)},
-    }
-    # Reports of older validators lack these.
-    later: Schema = {
-        "phase_usd": _or_null(
-            {
-                "type": "object",
-                "maxProperties": report.MAX_PHASES,
-                "propertyNames": {"minLength": 1, "maxLength": 64},
-                "additionalProperties": {"type": "number", "minimum": 0, "maximum": report.MAX_USD},
-            }
-        ),
-        "signature": _or_null(
-            _object(
-                id={"type": "string", "pattern": f"^(?:{signature.ID_PATTERN})$"},
-                check=_or_null(name),
-                reason_code=name,
-                line=_text(signature.MAX_LINE_CHARACTERS, empty=True),
-                title=_text(signature.MAX_TITLE_CHARACTERS),
-            )
-        ),
-        "proof": _or_null({"type": "string", "pattern": f"^(?:{proof.PROOF_PATTERN})$"}),
-    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Janitor validation report, version 1",
         "description": "What a validator found in one worker repository.",
-        **_object(later=later, **properties),
+        **part_schema(Report),
     }
 
 
-def _check(name: Schema, seconds: Schema) -> Schema:
-    evidence = _object(
-        kind=_member(EvidenceKind),
-        name=_text(200),
-        sha256={"type": "string", "pattern": f"^(?:{report.SHA256_PATTERN})$"},
-        size_bytes=_count(report.MAX_SIZE_BYTES),
-        tail=_text(report.MAX_TAIL_CHARACTERS, empty=True),
-    )
-    check = _object(
-        name=name,
-        status=_member(CheckStatus),
-        required={"type": "boolean"},
-        reason_code=_or_null(name),
-        reason=_or_null(_text(report.MAX_REASON_CHARACTERS)),
-        started_at=_moment(),
-        duration_seconds=seconds,
-        argv=_or_null(
-            {
-                "type": "array",
-                "maxItems": report.MAX_ARGV_ITEMS,
-                "items": _text(report.MAX_ARGV_CHARACTERS, empty=True),
-            }
-        ),
-        exit_code=_or_null({"type": "integer", "minimum": -(2**31), "maximum": 2**32}),
-        evidence={"type": "array", "maxItems": report.MAX_EVIDENCE_PER_CHECK, "items": evidence},
-        later={"measurements": _or_null(_measurements(name))},
-    )
-    return {
-        **check,
-        "if": {"properties": {"status": {"not": {"const": CheckStatus.PASS.value}}}},
-        "then": {"properties": {"reason_code": {"type": "string"}, "reason": {"type": "string"}}},
-    }
-
-
-def _measurements(name: Schema) -> Schema:
-    most = report.MAX_MEASURED_NUMBER
-    return {
-        "type": "object",
-        "maxProperties": report.MAX_MEASUREMENTS,
-        "propertyNames": name,
-        "additionalProperties": {
-            "anyOf": [{"type": "number", "minimum": -most, "maximum": most}, _text(report.MAX_MEASURED_TEXT)]
-        },
-    }
-
-
-def _object(*, later: Schema | None = None, **properties: Schema) -> Schema:
-    """An object of required properties, and of some that may be absent."""
-    return {
+def part_schema(part: type[Part]) -> Schema:
+    """The schema of an object: what is required, what may be absent, and nothing else."""
+    first: Schema = {"format": {"const": part.FORMAT}} if issubclass(part, Document) else {}
+    fields = fields_of(part)
+    schema = {
         "type": "object",
         "additionalProperties": False,
-        "required": list(properties),
-        "properties": {**properties, **(later or {})},
+        "required": [*first, *(each.key for each in fields if not each.is_later)],
+        "properties": {
+            **first,
+            **{each.key: _nullable(each.kind, each.kind.nullable or each.is_later) for each in fields},
+        },
     }
+    if part is Check:
+        schema["if"] = {"properties": {"status": {"not": {"const": CheckStatus.PASS.value}}}}
+        schema["then"] = {"properties": {"reason_code": {"type": "string"}, "reason": {"type": "string"}}}
+    return schema
 
 
-def _text(longest: int, *, empty: bool = False) -> Schema:
-    return {"type": "string", "minLength": 0 if empty else 1, "maxLength": longest}
+def _nullable(kind: Kind, nullable: bool) -> Schema:
+    schema = _kind_schema(kind)
+    return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
 
 
-def _count(most: int) -> Schema:
-    return {"type": "integer", "minimum": 0, "maximum": most}
-
-
-def _moment() -> Schema:
-    return {"type": "string", "format": "date-time", "maxLength": 64}
-
-
-def _member(kind: type[Enum]) -> Schema:
-    return {"enum": [member.value for member in kind]}
-
-
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
+def _kind_schema(kind: Kind) -> Schema:
+    base, bounds = kind.base, kind.bounds
+    if base is bool:
+        return {"type": "boolean"}
+    if base is str and bounds.pattern is not None:
+        return {"type": "string", "pattern": f"^(?:{bounds.pattern})$"}
+    if base is str:
+        return {"type": "string", "minLength": 0 if bounds.empty else 1, "maxLength": bounds.longest}
+    if base is datetime:
+        return {"type": "string", "format": "date-time", "maxLength": INSTANT_TEXT.bounds.longest}
+    if isinstance(bounds, Range):
+        return {"type": "integer" if base is int else "number", "minimum": bounds.least, "maximum": bounds.most}
+    if is_dataclass(base):
+        return part_schema(base)  # type: ignore[arg-type]  # every dataclass of a document is a Part
+    if not kind.inner:
+        return {"enum": [member.value for member in base]}
+    inner = [_nullable(each, each.nullable) for each in kind.inner]
+    if base is Union:
+        return {"anyOf": inner}
+    if base is tuple:
+        return {"type": "array", "maxItems": bounds.entries, "items": inner[0]}
+    keys: Schema = {"minLength": 1, "maxLength": bounds.longest_key}
+    return {
+        "type": "object",
+        "maxProperties": bounds.entries,
+        "propertyNames": keys if bounds.key_pattern is None else {"pattern": f"^(?:{bounds.key_pattern})$"},
+        "additionalProperties": inner[0],
+    }
 
 
 def schema_text() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from janitor.inspection.documents.json_lines import field_lines, line_of
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import RepositoryTree, UnreadableError
-from janitor.protocol.fields import type_name
+from janitor.protocol.values import type_name
 
 _MOST_PROBLEMS = 500
 _MOST_DIGITS = 400

@@ -18,7 +18,7 @@ from janitor.inspection.documents.documents import (
     shown,
 )
 from janitor.inspection.repository.gpu_ids import GPU_TYPES, POOLS
-from janitor.protocol.fields import type_name
+from janitor.protocol.values import type_name
 
 _CODE = "hub_invalid"
 CATEGORIES = frozenset({"audio", "embedding", "language", "video", "image"})

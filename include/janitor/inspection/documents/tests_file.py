@@ -20,7 +20,7 @@ from janitor.inspection.documents.documents import (
 )
 from janitor.inspection.documents.hub_file import check_gpu_ids
 from janitor.inspection.repository.gpu_ids import GPU_TYPES, POOLS
-from janitor.protocol.fields import type_name
+from janitor.protocol.values import type_name
 
 _CODE = "tests_invalid"
 _SHORTEST_MS = 1_000

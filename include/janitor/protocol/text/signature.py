@@ -11,17 +11,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Annotated
 
-from janitor.protocol.fields import FieldReader
+from janitor.protocol.codec import Part
 from janitor.protocol.statuses import CheckName
 from janitor.protocol.text.causes import known_cause
 from janitor.protocol.text.plain_lines import normalised
+from janitor.protocol.values import Text
 
-ID_PATTERN = r"[0-9a-f]{16}"
 MAX_LINE_CHARACTERS = 240
 MAX_TITLE_CHARACTERS = 160
-_NAME_PATTERN = r"[a-z][a-z0-9_]{0,63}"
+_Name = Annotated[str, Text(64, r"[a-z][a-z0-9_]{0,63}")]
 _CHECKS_OF_CASES = (CheckName.HANDLER_API.value, CheckName.NEGATIVE_INPUT.value)
 """Their reasons begin with the name of a test case."""
 _MOST_WORDS = 24
@@ -60,41 +60,18 @@ _OUTPUT_MISMATCH = r"\bexpected .{0,200}, got "
 
 
 @dataclass(frozen=True, kw_only=True)
-class FailureSignature:
+class FailureSignature(Part):
     """What a failure has in common with others of the same cause."""
 
-    id: str
+    id: Annotated[str, Text(16, r"[0-9a-f]{16}")]
     """Sixteen hex digits; equal for equal causes."""
-    check: str | None
+    check: _Name | None
     """The failing check; None where no single check decided."""
-    reason_code: str
-    line: str
+    reason_code: _Name
+    line: Annotated[str, Text(MAX_LINE_CHARACTERS, empty=True)]
     """The normalised line of evidence; empty where there is none."""
-    title: str
+    title: Annotated[str, Text(MAX_TITLE_CHARACTERS)]
     """The same for people, on one line."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {
-            "id": self.id,
-            "check": self.check,
-            "reason_code": self.reason_code,
-            "line": self.line,
-            "title": self.title,
-        }
-
-    @classmethod
-    def read(cls, reader: FieldReader) -> FailureSignature:
-        """Read a report's `signature`."""
-        signature = cls(
-            id=reader.text("id", longest=16, pattern=ID_PATTERN),
-            check=reader.optional_text("check", longest=64, pattern=_NAME_PATTERN),
-            reason_code=reader.text("reason_code", longest=64, pattern=_NAME_PATTERN),
-            line=reader.text("line", longest=MAX_LINE_CHARACTERS, empty=True),
-            title=reader.text("title", longest=MAX_TITLE_CHARACTERS),
-        )
-        reader.finish()
-        return signature
 
 
 def failure_signature(

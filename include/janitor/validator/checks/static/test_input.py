@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from janitor.inspection.documents.documents import load_job, load_json, unreadable_spot
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
-from janitor.protocol.fields import type_name
 from janitor.protocol.report import Evidence
+from janitor.protocol.values import type_name
 from janitor.validator.bench import Bench, given
 from janitor.validator.findings import Finding, failed, passed, skipped
 
