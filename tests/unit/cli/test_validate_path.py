@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from janitor.cli.main import main
+from janitor.guest.processes.confinement import owns_descendants
 from tests.corpus.workers import BASE, DOCKERFILE
 from tests.integration.validator.conftest import new_repository
 
@@ -265,3 +266,4 @@ def test_a_temporary_folder_that_cant_be_made(worker, monkeypatch, capsys, numbe
     monkeypatch.setattr(tempfile, "mkdtemp", fail)
     assert main(["validate", str(path)]) == code
     assert words in capsys.readouterr().err
+    assert not owns_descendants()  # what this process has started besides is left alone

@@ -12,6 +12,7 @@ import ctypes
 import os
 import resource
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from janitor.guest.processes.child_user import ChildUser
@@ -68,14 +69,32 @@ def become_subreaper() -> bool:
     return _libc is not None and _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
+@contextlib.contextmanager
+def owning_descendants() -> Iterator[None]:
+    """Within it, orphaned descendants are handed to this process, and its own children may be ended with them; after it
+    the process is what it was before, as it may have other things to do, and other children.
+    """
+    before = _is_subreaper()
+    become_subreaper()
+    try:
+        yield
+    finally:
+        if _libc is not None and not before:
+            _libc.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
 def owns_descendants() -> bool:
     """Whether every descendant of this process is one that it may end: it has become their reaper, as the validator
     does when it starts. A process that merely uses this package has children of its own.
     """
+    return _is_subreaper() and proc_is_ours()
+
+
+def _is_subreaper() -> bool:
     answer = ctypes.c_int(0)
     if _libc is None or _libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer), 0, 0, 0) != 0:
         return False
-    return answer.value == 1 and proc_is_ours()
+    return answer.value == 1
 
 
 def hide_memory() -> None:

@@ -49,20 +49,20 @@ def validate(
     """
     if as_json_text and as_annotations:
         raise click.UsageError("--json and --github are two forms of one answer; give one of them")
-    from janitor.guest.processes.confinement import become_subreaper
+    from janitor.guest.processes.confinement import owning_descendants
     from janitor.validator.settings import Settings
     from janitor.validator.static_run import validate_checkout
 
     console = Console()
-    become_subreaper()  # nothing that the checks start may outlive them
     try:
-        result = validate_checkout(
-            path.resolve(),
-            settings=Settings.from_environment(),
-            network=network,
-            dockerfile=dockerfile,
-            gpu_required=gpu_required,
-        )
+        with owning_descendants():  # nothing that the checks start may outlive them
+            result = validate_checkout(
+                path.resolve(),
+                settings=Settings.from_environment(),
+                network=network,
+                dockerfile=dockerfile,
+                gpu_required=gpu_required,
+            )
     except OSError as error:
         advice = "set TMPDIR to a writable folder"
         raise not_written("a temporary folder can't be made", error, advice) from error
