@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from janitor.validator.network.registry import ask_for_image, parse_reference
+from janitor.inspection.dockerfile.image_reference import parse_reference
+from janitor.validator.network.registry import ask_for_image
 from janitor.validator.network.web import Web, WebError, WebTrouble
 from janitor.validator.settings import Settings
 from tests.corpus.case import Answer

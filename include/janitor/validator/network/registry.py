@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from janitor.inspection.dockerfile.image_reference import ImageReference
 from janitor.validator.network.web import Web, WebAnswer
 
-_DOCKER_HUB = "registry-1.docker.io"
 _ACCEPT = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -30,16 +30,6 @@ _LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+)(?::\d+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageReference:
-    """An image's name, taken apart."""
-
-    registry: str
-    repository: str
-    version: str
-    """A tag, or a digest where there is one."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class ImageAnswer:
     """What a registry says about an image."""
 
@@ -50,22 +40,6 @@ class ImageAnswer:
     """`os/architecture` of each; empty where the registry doesn't say."""
     said: str
     """The body of a refusal, shortened."""
-
-
-def parse_reference(text: str) -> ImageReference:
-    """Take an image reference apart as docker does: `python:3.11` is library/python on Docker Hub."""
-    name, _, digest = text.partition("@")
-    first, slash, rest = name.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        registry, path = first, rest
-    else:
-        registry, path = _DOCKER_HUB, name
-    if registry in ("docker.io", "index.docker.io", "registry.hub.docker.com"):
-        registry = _DOCKER_HUB
-    path, _, tag = path.partition(":")
-    if registry == _DOCKER_HUB and "/" not in path:
-        path = f"library/{path}"
-    return ImageReference(registry=registry, repository=path, version=digest or tag or "latest")
 
 
 def ask_for_image(web: Web, reference: ImageReference) -> ImageAnswer:

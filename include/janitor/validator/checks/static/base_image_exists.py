@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from janitor.inspection.dockerfile.stages import Copy, Dockerfile
-from janitor.inspection.dockerfile.usage import used_stages
+from janitor.inspection.dockerfile.image_reference import parse_reference
+from janitor.inspection.dockerfile.stages import Dockerfile
+from janitor.inspection.dockerfile.usage import used_images, used_stages
 from janitor.inspection.spot import Spot
 from janitor.validator.bench import Bench, given
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
@@ -17,17 +18,16 @@ from janitor.validator.findings import Finding, errored, failed, passed, skipped
 _LIMIT = timedelta(seconds=40)
 _PLATFORM = "linux/amd64"
 _MOST = 10
-_VIRTUAL = frozenset({"scratch"})
 
 
 def check_base_image_exists(bench: Bench) -> Finding:
     """Ask the registries for the images."""
-    from janitor.validator.network.registry import ask_for_image, parse_reference  # noqa: PLC0415  # TLS costs time
+    from janitor.validator.network.registry import ask_for_image  # noqa: PLC0415  # TLS costs time
     from janitor.validator.network.web import Web, WebError, WebTrouble  # noqa: PLC0415
 
     if bench.known.dockerfile is None:
         return skipped("prerequisite_failed", "dockerfile_parse could not read the Dockerfile")
-    images = external_images(bench.known.dockerfile)
+    images = used_images(bench.known.dockerfile)
     others = _for_other_platforms(bench.known.dockerfile)
     if not images:
         return skipped("no_base_image", "the Dockerfile starts from nothing that a registry has")
@@ -35,7 +35,8 @@ def check_base_image_exists(bench: Bench) -> Finding:
     lines: list[str] = []
     gone: list[tuple[int, str, str, str]] = []
     unknown: list[tuple[str, str]] = []
-    for line, name in images[:_MOST]:
+    for image in images[:_MOST]:
+        line, name = image.line, image.reference
         try:
             answer = ask_for_image(web, parse_reference(name))
         except WebError as exc:
@@ -72,16 +73,3 @@ def _for_other_platforms(dockerfile: Dockerfile) -> set[str]:
         for stage in used_stages(dockerfile)
         if stage is not dockerfile.final and stage.platform and not stage.platform.startswith((_PLATFORM, "$"))
     }
-
-
-def external_images(dockerfile: Dockerfile) -> list[tuple[int, str]]:
-    """The images that come from a registry, each once, with the line that names it."""
-    names = {stage.name for stage in dockerfile.stages if stage.name} | {str(each.index) for each in dockerfile.stages}
-    found: dict[str, int] = {}
-    for stage in used_stages(dockerfile):
-        if stage.parent is None and not stage.base_unknown and stage.base not in _VIRTUAL:
-            found.setdefault(stage.base, stage.line)
-        for step in stage.steps:
-            if isinstance(step, Copy) and step.from_ and step.from_.lower() not in names and not step.unknown:
-                found.setdefault(step.from_, step.line)
-    return [(line, name) for name, line in found.items() if name]
