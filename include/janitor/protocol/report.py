@@ -1,4 +1,4 @@
-"""The report: what a validator found, as versioned `janitor-report/1` JSON.
+"""The report: what a validator found, as versioned `janitor-report/2` JSON; `janitor-report/1` is read too.
 
 The control plane reads it from an instance that ran untrusted code, so `from_json` and `from_dict` bound every size
 and refuse what contradicts itself: duplicate checks, a reason that is missing, a status that the checks don't make.
@@ -10,17 +10,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from janitor.protocol.codec import Document, Later, Part
 from janitor.protocol.proof import PROOF_PATTERN
+from janitor.protocol.provenance import Provenance
+from janitor.protocol.report_v1 import upgraded
 from janitor.protocol.rollup import roll_up
 from janitor.protocol.spec import Uuid
 from janitor.protocol.statuses import CheckStatus, Engine, EvidenceKind, ReportStatus
 from janitor.protocol.text.signature import FailureSignature
-from janitor.protocol.values import Most, Range, Text
+from janitor.protocol.values import Most, Place, Range, Text
 
-REPORT_FORMAT = "janitor-report/1"
+REPORT_FORMAT = "janitor-report/2"
 
 REPORT_MAX_BYTES = 2 * 1024 * 1024
 """Largest report document that is read, in bytes."""
@@ -30,6 +32,7 @@ MAX_REASON_CHARACTERS = 2_000
 MAX_SUMMARY_CHARACTERS = 500
 MAX_ARGV_ITEMS = 200
 MAX_ARGV_CHARACTERS = 2_000
+MAX_GPUS = 32
 MAX_MEASUREMENTS = 40
 MAX_MEASURED_TEXT = 200
 """Characters."""
@@ -87,10 +90,10 @@ class Check(Part):
     """The command that decided, redacted."""
     exit_code: Annotated[int, Range(-(2**31), 2**32)] | None = None
     evidence: Annotated[tuple[Evidence, ...], Most(MAX_EVIDENCE_PER_CHECK)] = ()
-    measurements: Later[Annotated[Mapping[str, Measurement], Most(MAX_MEASUREMENTS, 64, NAME_PATTERN)]] = field(
+    measurements: Annotated[Mapping[str, Measurement], Most(MAX_MEASUREMENTS, 64, NAME_PATTERN)] = field(
         default_factory=dict
     )
-    """What the check measured, by names of the form of its own; empty in the reports of older validators."""
+    """What the check measured, by names of the form of its own; empty in a report of version 1."""
 
     def contradiction(self) -> tuple[str, str] | None:
         """What isn't a pass says why."""
@@ -116,8 +119,11 @@ class RepositoryIdentity(Part):
 class Host(Part):
     """The machine that the validation ran on."""
 
-    gpu_name: Annotated[str, Text(200)] | None = None
+    gpu_names: Annotated[tuple[Annotated[str, Text(200)], ...], Most(MAX_GPUS)] = ()
+    """Of each GPU; of the first alone in a report of version 1."""
     driver_version: Annotated[str, Text(100)] | None = None
+    cuda_version: Annotated[str, Text(20)] | None = None
+    """The highest that the driver supports."""
     python: Annotated[str, Text(50)]
     cpus: Annotated[int, Range(0, 100_000)]
     memory_bytes: Bytes
@@ -159,12 +165,24 @@ class Report(Document):
     phases: Annotated[Mapping[str, Seconds], Most(20, longest_key=64)] = field(default_factory=dict)
     """Seconds per phase: checkout, static, build, test."""
     checks: Annotated[tuple[Check, ...], Most(100)] = ()
+    provenance: Provenance | None = None
+    """What it is about; None in a report of version 1."""
     phase_usd: Later[Annotated[Mapping[str, Dollars], Most(20, longest_key=64)]] = field(default_factory=dict)
     """US dollars per phase beside the instance's own price, such as for a model; only where they are known."""
     signature: Later[FailureSignature | None] = None
     """Of what isn't a success; None in the reports of older validators."""
     proof: Later[Annotated[str, Text(64, PROOF_PATTERN)] | None] = None
     """Of the document without this field (see `janitor.protocol.proof`), which puts it there and judges it."""
+
+    @classmethod
+    def from_dict(cls, document: Any) -> Report:
+        """Read a decoded report of any version; what version 1 lacks is empty. Prefer `from_json`, which also bounds
+        the document as a whole.
+
+        Raises:
+            ReportError: As for every document.
+        """
+        return super().from_dict(upgraded(document, Place("", ReportError), to=REPORT_FORMAT))
 
     def to_json(self) -> bytes:
         """The document, UTF-8 encoded."""

@@ -1,6 +1,7 @@
 """The JSON Schema of the report, made from the annotations that `Report` is read by.
 
-`python -m janitor.protocol.report_schema` prints it; `report-v1.schema.json` beside this file is its published form.
+`python -m janitor.protocol.report_schema` prints it; `report-v2.schema.json` beside this file is its published form.
+`report-v1.schema.json` is that of the version before, which is read and no longer written.
 What a schema can't say, such as that the status is the one that the checks make, `Report.from_dict` still refuses.
 """
 
@@ -21,10 +22,10 @@ Schema = dict[str, Any]
 
 
 def report_schema() -> Schema:
-    """The schema of `janitor-report/1`."""
+    """The schema of `janitor-report/2`."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Janitor validation report, version 1",
+        "title": "Janitor validation report, version 2",
         "description": "What a validator found in one worker repository.",
         **part_schema(Report),
     }

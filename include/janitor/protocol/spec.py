@@ -15,6 +15,7 @@ from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec
 from janitor.protocol.codec import Document, Later, Part
 from janitor.protocol.proof import KEY_PATTERN
+from janitor.protocol.provenance import Machine
 from janitor.protocol.statuses import EngineChoice
 from janitor.protocol.values import Most, Range, Text
 
@@ -74,6 +75,8 @@ class ValidationSpec(Document):
     """Who answers the prompt; None: nobody, and the step is skipped."""
     build: Later[BuildSpec | None] = None
     """How to build the image, and earlier builds to compare with."""
+    machine: Later[Machine | None] = None
+    """Which instance it is for; for the report alone."""
     proof_key: Later[Annotated[str, Text(64, KEY_PATTERN)] | None] = None
     """Proves the report (see `janitor.protocol.proof`), in hex; a secret. None where nobody asks for a proof."""
 

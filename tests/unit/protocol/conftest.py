@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-GOLDEN = Path(__file__).parent / "report_v1.golden.json"
+GOLDEN = Path(__file__).parent / "report_v2.golden.json"
 
 
 @pytest.fixture

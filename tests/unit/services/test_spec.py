@@ -14,6 +14,7 @@ from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, Vali
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec, EarlierBuild
 from janitor.protocol.proof import new_key
+from janitor.protocol.provenance import Machine
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.protocol.statuses import EngineChoice
 from janitor.services.watch.spec import spec_for
@@ -160,6 +161,17 @@ def test_the_target_is_told_with_and_without_earlier_builds(
 @pytest.mark.parametrize("agent", [None, AgentSpec(model="bedrock:claude")])
 def test_whoever_answers_prompts_is_told(agent: AgentSpec | None):
     assert spec_of(PLAN, agent=agent).agent == agent
+
+
+@pytest.mark.parametrize(
+    ("parameters", "image_id"), [({}, None), ({"ImageId": "ami-1", "MinCount": 1}, "ami-1")], ids=["before", "now"]
+)
+def test_the_instance_is_told_what_it_is(parameters: dict[str, object], image_id: str | None):
+    instance = replace(INSTANCE, launch_parameters=parameters)
+    spec = spec_for(
+        validation_of(PLAN), instance, terms=TERMS, earlier_builds=NOTHING_BUILT, agent=None, report_url=REPORT_URL
+    )
+    assert spec.machine == Machine(instance_type="g5.xlarge", image_id=image_id)
 
 
 def test_the_validator_reads_what_is_made():

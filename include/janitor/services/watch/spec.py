@@ -11,6 +11,7 @@ from dataclasses import replace
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec
+from janitor.protocol.provenance import Machine
 from janitor.protocol.spec import RepositorySpec, ValidationSpec
 from janitor.stores.records import InstanceRecord, ValidationRecord
 from janitor.stores.report_terms import ReportTerms
@@ -57,5 +58,6 @@ def spec_for(
         report_url=report_url,
         build=None if build == BuildSpec() else build,
         agent=agent,
+        machine=Machine(instance_type=instance.instance_type, image_id=instance.launch_parameters.get("ImageId")),
         proof_key=terms.proof_key.hex(),
     )

@@ -30,12 +30,13 @@ class Gpu:
     compute_capability: str | None
     cuda: str | None
     """The highest CUDA version that the driver supports."""
-    count: int
+    names: tuple[str, ...]
+    """Of all GPUs."""
 
     def described(self) -> str:
         """In one line."""
         return (
-            f"{self.name} ({self.count} in all), {self.memory or 'memory unknown'}, "
+            f"{self.name} ({len(self.names)} in all), {self.memory or 'memory unknown'}, "
             f"compute capability {self.compute_capability or 'unknown'}, driver {self.driver_version}, "
             f"CUDA up to {self.cuda or 'unknown'}"
         )
@@ -85,7 +86,7 @@ def query_gpu(settings: Settings, cwd: Path) -> GpuQuery:
             memory=values[2] or None,
             compute_capability=values[3] or None,
             cuda=_highest_cuda(settings, cwd),
-            count=len(rows),
+            names=tuple(row.split(",")[0].strip()[:200] or "unnamed" for row in rows),
         ),
         outcome=outcome,
     )

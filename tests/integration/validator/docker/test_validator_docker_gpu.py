@@ -155,7 +155,7 @@ def test_host_is_described(with_gpu, make_worker):
     text = result.evidence("host")
     for fact in ("NVIDIA A10G", "23028 MiB", "capability 8.6", "550.54.15", "CUDA up to 12.4", "container toolkit"):
         assert fact in text
-    assert result.report.host.gpu_name == "NVIDIA A10G"
+    assert result.report.host.gpu_names == ("NVIDIA A10G",)
 
 
 def test_worker_that_wants_a_newer_driver_is_not_blamed(with_gpu, make_worker, docker_host):

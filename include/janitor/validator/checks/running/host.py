@@ -8,7 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
-from janitor.protocol.report import Evidence, Host
+from janitor.protocol.report import MAX_GPUS, Evidence, Host
 from janitor.protocol.statuses import Engine
 from janitor.validator.bench import Bench
 from janitor.validator.docker.client import DockerClient
@@ -132,8 +132,9 @@ def describe_host(folder: Path, gpu: Gpu | None = None) -> Host:
         gpu: Its GPU.
     """
     return Host(
-        gpu_name=gpu.name if gpu else None,
+        gpu_names=gpu.names[:MAX_GPUS] if gpu else (),
         driver_version=gpu.driver_version if gpu else None,
+        cuda_version=gpu.cuda if gpu else None,
         python=platform.python_version(),
         cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
         memory_bytes=_available_memory_bytes(),
