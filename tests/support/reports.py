@@ -11,6 +11,7 @@ from uuid import UUID
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import ValidationView
+from janitor.protocol.provenance import Provenance
 from janitor.protocol.report import Check, Host, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
 from janitor.protocol.rollup import roll_up
@@ -49,6 +50,7 @@ def report_of(
     commit: str = COMMIT,
     with_signature: bool = True,
     phase_usd: dict[str, float] | None = None,
+    provenance: Provenance | None = None,
 ) -> Report:
     """A report of these checks, after a passed checkout; a success needs `handler_local` among them."""
     organization, name = repository.split("/")
@@ -80,6 +82,7 @@ def report_of(
         phases={"checkout": 0.5, "static": 0.25, "build": 60.0, "test": 30.0},
         checks=every,
         phase_usd=phase_usd or {},
+        provenance=provenance,
     )
     return signed(report) if with_signature else report
 

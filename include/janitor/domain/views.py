@@ -13,6 +13,7 @@ from uuid import UUID
 
 from janitor.domain.result.history_views import ChangeView, PhaseView
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
+from janitor.protocol.provenance import Commit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,8 @@ class ValidationView:
     instance_type: str | None = None
     instance_state: InstanceState | None = None
     commit_sha: str | None = None
+    commit: Commit | None = None
+    """What git says of it; None where its report doesn't."""
     engine: str | None = None
     started_at: datetime | None = None
     """When the validation was taken up, waiting for a free place included."""

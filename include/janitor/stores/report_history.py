@@ -122,6 +122,7 @@ def insert_difference(connection: Connection, validation_id: UUID, difference: R
         cause_since_at=cause_since.at if cause_since else None,
         cause_since_run_id=cause_since.run_id if cause_since else None,
         flaky=verdict.flaky,
+        changes=Jsonb(difference.changes.to_dict()) if difference.changes is not None else None,
     )
     for name, check in difference.checks.items():
         if check.change in _KEPT_CHANGES and check.since is not None:

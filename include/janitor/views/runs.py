@@ -52,6 +52,7 @@ def _validation_dict(validation: ValidationView, now: datetime) -> dict[str, Any
         "instance_type": validation.instance_type,
         "instance_state": validation.instance_state.value if validation.instance_state else None,
         "commit_sha": validation.commit_sha,
+        "commit": validation.commit.to_dict() if validation.commit else None,
         "engine": validation.engine,
         "started_at": _instant(validation.started_at),
         "launched_at": _instant(validation.launched_at),

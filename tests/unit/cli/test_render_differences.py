@@ -142,6 +142,7 @@ def test_a_run_sums_its_changes_up():
         "cause_changed": False,
         "cause_since": None,
         "flaky": False,
+        "changes": None,
         "checks": {"new": [], "fixed": [], "still_failing": []},
     }
     assert (last["difference"]["change"], last["phases"], last["signature"]) == ("same", {}, None)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from uuid import UUID, uuid5
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from janitor.domain.result.provenance_changes import CommitRange
 from janitor.domain.result.report_diff import (
     REMEMBERED,
     Change,
@@ -19,6 +23,7 @@ from janitor.domain.result.report_diff import (
     compare,
 )
 from janitor.domain.states import ValidationStatus
+from janitor.protocol.report import Report
 from janitor.protocol.statuses import CheckStatus
 
 SPACE = UUID("550e8400-e29b-41d4-a716-446655440000")
@@ -206,3 +211,25 @@ def test_what_could_not_be_told_changes_nothing_that_comes_after(life, position,
     disturbed = [*reports[:position], seen(99, status, "z"), *reports[position:]]
     calm, after = history(*reports), history(*disturbed)
     assert [*after[:position], *after[position + 1 :]] == calm
+
+
+def test_what_changed_is_told_against_the_last_conclusive_report():
+    golden = Path(__file__).parent.parent / "protocol" / "report_v2.golden.json"
+    document = json.loads(golden.read_text())
+
+    def told(number: int, status: ValidationStatus, commit: str | None) -> Seen:
+        repository = {**document["repository"], "commit_sha": commit}
+        report = None if commit is None else Report.from_dict({**document, "repository": repository})
+        return replace(seen(number, status), report=report)
+
+    one, two, three = (digit * 40 for digit in "abc")
+    differences = history(
+        told(0, SUCCESS, one), told(1, ERROR, two), told(2, FAILED, two), told(3, FAILED, three), told(4, FAILED, None)
+    )
+    assert [each.changes and each.changes.commits for each in differences] == [
+        None,
+        CommitRange(before=one, after=two),
+        CommitRange(before=one, after=two),  # an error is compared, and nothing is compared with it
+        CommitRange(before=two, after=three),
+        None,
+    ]

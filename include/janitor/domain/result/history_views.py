@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
 
@@ -41,6 +42,8 @@ class ChangeView:
     cause_since_run_id: UUID | None = None
     flaky: bool = False
     checks: Sequence[CheckChangeView] = ()
+    changes: ProvenanceChanges | None = None
+    """In what the two validations are about; None where one of them left no report."""
 
 
 @dataclass(frozen=True, kw_only=True)

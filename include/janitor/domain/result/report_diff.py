@@ -5,7 +5,8 @@ that was stopped) neither breaks a repository nor fixes it: what stood before it
 itself in the same way: a pass or a fail moves it, a skip or an error doesn't.
 
 `compare` is a fold: from what stands and what is seen now it makes the difference and what stands then, so that the
-history need not be read again.
+history need not be read again. What changed in what the reports are about (commit, images, packages, machine) is told
+beside it: it explains a turn, and makes none.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from itertools import pairwise
 from types import MappingProxyType
 from uuid import UUID
 
+from janitor.domain.result.provenance_changes import ProvenanceChanges, changes_between
 from janitor.domain.states import ValidationStatus
+from janitor.protocol.report import Report
 from janitor.protocol.statuses import CheckStatus
 
 REMEMBERED = 10
@@ -103,6 +106,8 @@ class Seen:
     """Of the failure."""
     checks: Mapping[str, CheckStatus] = field(default_factory=dict)
     """Empty where the verdict doesn't follow the report."""
+    report: Report | None = None
+    """None where there is none that the verdict follows, and where it isn't at hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +116,8 @@ class RepositoryStanding:
 
     verdict: Standing | None = None
     checks: Mapping[str, Standing] = field(default_factory=dict)
+    report: Report | None = None
+    """The last conclusive one, as far as it is at hand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +127,8 @@ class ReportDifference:
     verdict: Difference
     checks: Mapping[str, Difference]
     """Of the checks that passed or failed in it."""
+    changes: ProvenanceChanges | None = None
+    """In what the two reports are about; None where one of them isn't at hand."""
 
     def checks_that(self, change: Change) -> tuple[str, ...]:
         """Names of the checks with this change."""
@@ -144,9 +153,14 @@ def compare(before: RepositoryStanding, seen: Seen) -> tuple[ReportDifference, R
         difference, stands = _step(before.checks.get(name), outcome, seen, None)
         if outcome is not None and stands is not None:
             differences[name], stand[name] = difference, stands
+    changes = changes_between(before.report, seen.report) if before.report and seen.report else None
     return (
-        ReportDifference(verdict=verdict, checks=differences),
-        RepositoryStanding(verdict=verdict_stands, checks=stand),
+        ReportDifference(verdict=verdict, checks=differences, changes=changes),
+        RepositoryStanding(
+            verdict=verdict_stands,
+            checks=stand,
+            report=seen.report if seen.status in _VERDICTS else before.report,
+        ),
     )
 
 

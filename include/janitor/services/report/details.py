@@ -1,4 +1,4 @@
-"""What changed with each of some validations, and what their phases took: read at once for all of them."""
+"""What changed with each of some validations, what they are of, and what their phases took: read at once for all."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from janitor.domain.errors import DatabaseError
 from janitor.domain.result.history_views import ChangeView, CheckChangeView, PhaseView
+from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
+from janitor.protocol.provenance import Commit
+from janitor.protocol.values import Place
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
+
+_STORED = Place("", DatabaseError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +27,8 @@ class ReportDetails:
 
     _checks: Mapping[UUID, Sequence[CheckChangeView]] = field(default_factory=dict)
     _phases: Mapping[UUID, Sequence[PhaseView]] = field(default_factory=dict)
+    _changes: Mapping[UUID, ProvenanceChanges] = field(default_factory=dict)
+    _commits: Mapping[UUID, Commit] = field(default_factory=dict)
 
     def difference(self, row: Mapping[str, Any]) -> ChangeView | None:
         """The difference of a row of `validation_overview`."""
@@ -38,7 +46,12 @@ class ReportDetails:
             cause_since_run_id=row["cause_since_run_id"],
             flaky=row["flaky"],
             checks=tuple(self._checks.get(row["validation_id"], ())),
+            changes=self._changes.get(row["validation_id"]),
         )
+
+    def commit(self, validation_id: UUID) -> Commit | None:
+        """What the report of a validation tells of its commit."""
+        return self._commits.get(validation_id)
 
     def phases(self, validation_id: UUID) -> Sequence[PhaseView]:
         """The phases of a validation, in the order of the pipeline."""
@@ -70,4 +83,12 @@ def details_of(connection: Connection, validation_ids: Sequence[UUID], *, phases
         took[row["validation_id"]].append(
             PhaseView(name=row["phase"], duration=timedelta(seconds=float(row["seconds"])), usd=row["usd"])
         )
-    return ReportDetails(_checks=dict(checks), _phases=dict(took))
+    found = list(queries.provenance_of(connection, validation_ids=ids))
+    return ReportDetails(
+        _checks=dict(checks),
+        _phases=dict(took),
+        _changes={
+            each["validation_id"]: ProvenanceChanges.read(each["changes"], _STORED) for each in found if each["changes"]
+        },
+        _commits={each["validation_id"]: Commit.read(each["commit"], _STORED) for each in found if each["commit"]},
+    )

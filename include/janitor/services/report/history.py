@@ -33,6 +33,7 @@ def keep_history(connection: Connection, validation: ValidationRecord, conclusio
     standing = store.lock_standing(connection, validation)
     if standing is None:
         standing = _standing_from_rows(connection, validation)
+    standing = replace(standing, report=_last_report(connection, standing))
     signature = signature_for(conclusion, organization=validation.organization, name=validation.repository_name)
     if signature is not None:
         store.keep_signature(connection, validation.validation_id, signature)
@@ -57,6 +58,7 @@ def _seen(
         commit_sha=report.repository.commit_sha if report is not None else None,
         signature=signature.id if signature is not None else None,
         checks={check.name: check.status for check in report.checks} if report is not None and believed else {},
+        report=report if believed else None,
     )
 
 
@@ -76,7 +78,7 @@ def _standing_from_rows(connection: Connection, validation: ValidationRecord) ->
 def _signature_of_before(
     connection: Connection, validation: ValidationRecord, earlier: store.EarlierValidation
 ) -> FailureSignature:
-    report = _kept_report(connection, earlier)
+    report = _kept_report(connection, earlier.seen.mark)
     if report is not None and report.status.value == earlier.seen.status.value:
         signature = signature_of(report)
         if signature is not None:
@@ -90,8 +92,13 @@ def _signature_of_before(
     )
 
 
-def _kept_report(connection: Connection, earlier: store.EarlierValidation) -> Report | None:
-    document = store.report_document(connection, earlier.seen.mark.validation_id)
+def _last_report(connection: Connection, standing: RepositoryStanding) -> Report | None:
+    """The report that the next one is compared with."""
+    return _kept_report(connection, standing.verdict.last) if standing.verdict is not None else None
+
+
+def _kept_report(connection: Connection, mark: Mark) -> Report | None:
+    document = store.report_document(connection, mark.validation_id)
     try:
         return Report.from_dict(document) if document is not None else None
     except ReportError:

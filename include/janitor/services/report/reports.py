@@ -142,6 +142,7 @@ def _validation_view(row: Mapping[str, Any], details: ReportDetails) -> Validati
         instance_type=row["instance_type"],
         instance_state=InstanceState(row["instance_state"]) if row["instance_state"] else None,
         commit_sha=row["commit_sha"],
+        commit=details.commit(row["validation_id"]),
         engine=row["engine"],
         started_at=row["created_at"],
         launched_at=row["launched_at"],

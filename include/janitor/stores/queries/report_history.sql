@@ -38,13 +38,13 @@ order by v.finished_at desc limit :count;
 -- name: report_document(validation_id)$
 select report from validation_reports where validation_id = :validation_id;
 
--- name: insert_report_difference(validation_id, change, outcome, since_at, since_run_id, since_validation_id, previous_at, previous_run_id, previous_validation_id, cause_changed, cause_since_at, cause_since_run_id, flaky)!
+-- name: insert_report_difference(validation_id, change, outcome, since_at, since_run_id, since_validation_id, previous_at, previous_run_id, previous_validation_id, cause_changed, cause_since_at, cause_since_run_id, flaky, changes)!
 insert into report_differences (validation_id, change, outcome, since_at, since_run_id, since_validation_id, previous_at,
                                 previous_run_id, previous_validation_id, cause_changed, cause_since_at,
-                                cause_since_run_id, flaky)
+                                cause_since_run_id, flaky, changes)
 values (:validation_id, :change::report_change, :outcome::report_outcome, :since_at, :since_run_id,
         :since_validation_id, :previous_at, :previous_run_id, :previous_validation_id, :cause_changed, :cause_since_at,
-        :cause_since_run_id, :flaky)
+        :cause_since_run_id, :flaky, :changes)
 on conflict (validation_id) do nothing;
 
 -- name: insert_check_difference(validation_id, check_name, change, since_at, since_run_id, since_validation_id, flaky)!
@@ -56,6 +56,12 @@ on conflict (validation_id, check_name) do nothing;
 select d.validation_id, d.check_name, d.change, d.since_at, d.since_run_id, d.flaky
 from check_differences d join checks c on c.validation_id = d.validation_id and c.name = d.check_name
 where d.validation_id = any(:validation_ids) order by d.validation_id, c.position;
+
+-- name: provenance_of(validation_ids)
+-- The commit as its report tells it, and what changed since the last conclusive report.
+select validation_id, r.report -> 'provenance' -> 'commit' as commit, d.changes
+from report_differences d full join validation_reports r using (validation_id)
+where validation_id = any(:validation_ids);
 
 -- name: phases_of(validation_ids)
 select validation_id, phase, seconds, usd from validation_phases

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from janitor.cli.render.marks import one_line
+from janitor.cli.render.runs.provenance import cause_text, changes_text, commit_text
 from janitor.cli.render.times import instant
 from janitor.domain.result.history_views import ChangeView, CheckChangeView
 from janitor.domain.result.report_diff import Change, Outcome
@@ -15,12 +16,15 @@ from janitor.domain.views import ValidationView
 
 
 def change_lines(validation: ValidationView) -> list[str]:
-    """The lines of `query-db` about a change; none where there is nothing to say."""
-    lines = []
+    """The lines of `query-db` about the commit and a change; none where there is nothing to say."""
+    commit = commit_text(validation)
+    lines = [f"Commit: {commit}"] if commit else []
     difference = validation.difference
     if difference is not None:
         if said := _change(difference):
             lines.append(f"Change: {said}")
+        if changed := changes_text(difference.changes):
+            lines.append(f"Changed: {changed}")
         if difference.flaky:
             lines.append("Flaky: its verdict turned over again and again in its last validations")
         if difference.checks:
@@ -61,7 +65,9 @@ def _change(difference: ChangeView) -> str | None:
     since = _mark(difference.since_at, difference.since_run_id)
     previous = _mark(difference.previous_at, difference.previous_run_id)
     if difference.change is Change.NEW:
-        return f"newly broken; it last passed {previous}" if previous else "broken in its first conclusive validation"
+        if not previous:
+            return "broken in its first conclusive validation"
+        return "; ".join(filter(None, (f"newly broken; it last passed {previous}", cause_text(difference.changes))))
     if difference.change is Change.FIXED:
         return f"fixed; it had failed since {since}"
     if difference.change is Change.STILL_FAILING:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from janitor.cli.render.marks import BAD, GOOD, mark_of, one_line, words_of
 from janitor.cli.render.names import shown_names
 from janitor.cli.render.runs.differences import change_tag, changes_line
+from janitor.cli.render.runs.provenance import changes_text, commit_text
 from janitor.cli.render.times import compactly, exactly, instant, roughly
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView, ValidationView
@@ -26,16 +27,19 @@ def run_text(run: RunView, now: datetime) -> str:
     ]
     if run.cost_usd is not None:
         lines.append(f"Cost: {dollars(run.cost_usd)}")
-    return "\n".join([*lines, "", results_text(run, now)])
+    return "\n".join([*lines, "", results_text(run, now, with_commits=True)])
 
 
-def results_text(run: RunView, now: datetime) -> str:
-    """Result per repository, and the overall one."""
+def results_text(run: RunView, now: datetime, *, with_commits: bool = False) -> str:
+    """Result per repository, what each is of if asked for, and the overall one."""
     names = shown_names(run.validations)
     lines = ["Results:", *(result_line(each, now, names[each.validation_id]) for each in run.validations)]
     missing = run.total_repositories - len(run.validations)
     if missing > 0:
         lines.append(f"{BAD} {missing} of {run.total_repositories} repositories have no result")
+    commits = [each for each in run.validations if each.commit_sha is not None] if with_commits else []
+    if commits:
+        lines += ["", "Commits:", *(commit_line(each, names[each.validation_id]) for each in commits)]
     changes = changes_line(run.validations)
     return "\n".join([*lines, "", *([changes] if changes else []), overall_line(run)])
 
@@ -67,6 +71,12 @@ def result_line(validation: ValidationView, now: datetime, name: str | None = No
         text += f" ({', '.join(details)})"
     reason = reason_of(validation)
     return (f"{text}: {reason}" if reason else text) + change_tag(validation.difference)
+
+
+def commit_line(validation: ValidationView, name: str) -> str:
+    """`worker-basic: 0123456 "Use torch 2.2" by Ada, 2024-01-15 14:30:00 UTC; changed: commit 89abcde..0123456`."""
+    changed = changes_text(validation.difference.changes) if validation.difference is not None else None
+    return f"{name}: {commit_text(validation)}{f'; changed: {changed}' if changed else ''}"
 
 
 def reason_of(validation: ValidationView) -> str | None:
