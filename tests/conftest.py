@@ -1,4 +1,8 @@
-"""How the suite is spread over processes: a folder that shares a stack or a server stays together, modules don't."""
+"""How the suite is spread over processes: a folder that shares a stack stays together, others go by the module.
+
+Servers that a folder's modules share cost seconds: each process that gets some of them starts its own, and ends it with
+the last one in a row.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,20 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.selection import part_of
 
-TOGETHER = (
-    "dags",
-    "integration/stack",
+TOGETHER = ("dags", "integration/stack")
+"""Folders whose modules share a whole stack: each stays in one process. The longest first, as they end last."""
+SLOWEST_FIRST = (
+    *TOGETHER,
     "integration/services",
     "integration/killers",
+    "integration/validator",
     "integration/localcloud",
     "integration/agent",
+    "integration/cli",
+    "integration",
 )
-"""Folders whose modules share a stack or servers: each stays in one process. The longest first, as they end last."""
-SLOWEST_FIRST = (*TOGETHER, "integration/validator", "integration/cli", "integration")
+LAST_OF_ITS_FOLDER = ("tests/dags/test_history_pruning.py",)
+"""What waits for something that the other tests of its folder bring along by taking their time."""
 
 
 def folder_of(nodeid: str) -> str:
@@ -28,16 +36,16 @@ def folder_of(nodeid: str) -> str:
 
 
 def group_of(nodeid: str) -> str:
-    """What stays together in one process: a folder that shares what is expensive, else a module."""
+    """What stays together in one process: a folder that shares a stack, else a module."""
     folder = folder_of(nodeid)
     shared = next((each for each in TOGETHER if folder == each or folder.startswith(f"{each}/")), None)
     return shared or nodeid.split("::", 1)[0]
 
 
-def _rank(nodeid: str) -> int:
+def _rank(nodeid: str) -> tuple[int, bool]:
     folder = folder_of(nodeid)
     ranks = (place for place, each in enumerate(SLOWEST_FIRST) if folder == each or folder.startswith(f"{each}/"))
-    return next(ranks, len(SLOWEST_FIRST))
+    return next(ranks, len(SLOWEST_FIRST)), nodeid.startswith(LAST_OF_ITS_FOLDER)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

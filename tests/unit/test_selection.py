@@ -42,6 +42,7 @@ def test_which_part_a_test_is_in(test: str, name: str | None) -> None:
 
 def test_what_shares_a_server_stays_in_one_process() -> None:
     assert all((TESTS / folder).is_dir() for folder in TOGETHER)
-    assert group_of("tests/integration/services/test_places.py::test_x") == "integration/services"
+    assert group_of("tests/integration/stack/test_stack_health.py::test_x") == "integration/stack"
+    assert group_of("tests/integration/services/test_places.py::test_x") == "tests/integration/services/test_places.py"
     assert group_of("tests/unit/domain/test_costs.py::test_x") == "tests/unit/domain/test_costs.py"
     assert folder_of("tests/unit/domain/test_costs.py::test_x") == "unit/domain"
