@@ -23,7 +23,8 @@ from bench.memory import PeakMemory
 from bench.repositories import Gate, instant_repository, waiting_repository
 from bench.usage import aws_calls
 from bench.waiting import WaitingMeasurement, measure_waiting, waiting_table
-from janitor.protocol.spec import RepositorySpec, ValidationSpec
+from janitor.protocol.repository import RepositorySpec
+from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import EngineChoice
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings, load_settings

@@ -1,6 +1,6 @@
-"""What the control plane knows about a repository's image builds: the part of a spec that carries it.
+"""What the control plane knows about earlier builds of a repository's image: the part of a spec that carries it.
 
-`BuildSpec` is a spec's optional `build` object. Everything in it serves comparisons and warnings, except the target.
+`BuildSpec` is a spec's optional `build` object. Everything in it serves comparisons and warnings.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import Annotated
 from janitor.protocol.codec import Part
 from janitor.protocol.values import Most, Range, Text
 
-TARGET_PATTERN = r"[A-Za-z0-9_][\w.-]{0,199}"
-"""Of a bake target. Source: Docker's bake reference, "Target"."""
 CACHE_PATTERN = r"cold|partial|warm"
 
 
@@ -27,10 +25,8 @@ class EarlierBuild(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class BuildSpec(Part):
-    """How to build the image, and what earlier builds of it were like."""
+    """What earlier builds of the image were like."""
 
-    bake_target: Annotated[str, Text(200, TARGET_PATTERN)] | None = None
-    """The target of the repository's docker-bake file; None builds the Dockerfile."""
     earlier: Annotated[tuple[EarlierBuild, ...], Most(50)] = ()
     """The last builds, in any order."""
     image_bytes: Annotated[int, Range(0, 2**50)] | None = None

@@ -46,15 +46,24 @@ class Field:
 class Part:
     """A frozen dataclass that is an object of a document."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form, from which `read` gives an equal part."""
+    def to_dict(self, *, whole: bool = False) -> dict[str, Any]:
+        """The JSON form, from which `read` gives an equal part.
+
+        Args:
+            whole: With the later fields that say nothing, for readers who count on every key.
+        """
         values = ((each, getattr(self, each.name)) for each in fields_of(type(self)))
-        own = {each.key: _plain(value) for each, value in values if not (each.is_later and value == each.default)}
+        own = {each.key: _plain(value) for each, value in values if whole or not each.is_later or value != each.default}
         return {"format": self.FORMAT, **own} if isinstance(self, Document) else own
 
     def contradiction(self) -> tuple[str, str] | None:
         """A field that contradicts others, and how: what no bound of a single field can say."""
         return None
+
+    @classmethod
+    def upgraded(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """The object as earlier versions wrote it, in today's form; for what `Later` can't say."""
+        return value
 
     @classmethod
     def read(cls: type[P], value: Any, place: Place) -> P:
@@ -65,7 +74,7 @@ class Part:
         """
         if not isinstance(value, Mapping):
             raise place.problem(f"must be an object, not {type_name(value)}")
-        rest = dict(value)
+        rest = cls.upgraded(dict(value))
         if issubclass(cls, Document) and (name := _taken(rest, _FORMAT, place)) != cls.FORMAT:
             raise place.at("format").problem(f"{name!r} is not {cls.FORMAT!r}, which this version reads")
         given = {

@@ -108,9 +108,9 @@ class RepositoryIdentity(Part):
 
     name: Annotated[str, Text(200)]
     organization: Annotated[str, Text(200)]
-    url: Annotated[str, Text(2_000)]
+    url: Annotated[str, Text(2_048)]
     """Without user name or password."""
-    ref: Annotated[str, Text(250)] | None
+    ref: Annotated[str, Text(255)] | None
     commit_sha: Annotated[str, Text(64, SHA_PATTERN)] | None
     """None as long as the checkout was not reached."""
 

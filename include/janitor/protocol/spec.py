@@ -6,18 +6,18 @@ Nothing of it is handed to the repository's own processes except `repository.bui
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec
-from janitor.protocol.codec import Document, Later, Part
+from janitor.protocol.codec import Document, Later
 from janitor.protocol.proof import KEY_PATTERN
 from janitor.protocol.provenance import Machine
+from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.statuses import EngineChoice
-from janitor.protocol.values import Most, Range, Text
+from janitor.protocol.values import Range, Text
 
 SPEC_FORMAT = "janitor-spec/1"
 
@@ -25,27 +25,10 @@ SPEC_MAX_BYTES = 1024 * 1024
 """Largest spec document that is read, in bytes."""
 
 Uuid = Annotated[str, Text(36, r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")]
-Variables = Annotated[Mapping[str, Annotated[str, Text(32_768, empty=True)]], Most(200, longest_key=200)]
 
 
 class SpecError(ValueError):
     """The spec is unreadable; the message names the field."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RepositorySpec(Part):
-    """Which repository to validate, and what its build and its handler get."""
-
-    name: Annotated[str, Text(200)]
-    organization: Annotated[str, Text(200)]
-    url: Annotated[str, Text(2_000)]
-    """Anything that `git fetch` takes; https, file and ssh are let through."""
-    ref: Annotated[str, Text(250)] | None = None
-    """Branch, tag or full SHA; None is the remote's default branch."""
-    dockerfile: Annotated[str, Text(500)] | None = None
-    """Path from the repository's root; None searches."""
-    build_args: Variables = field(default_factory=dict)
-    env: Variables = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +57,21 @@ class ValidationSpec(Document):
     agent: Later[AgentSpec | None] = None
     """Who answers the prompt; None: nobody, and the step is skipped."""
     build: Later[BuildSpec | None] = None
-    """How to build the image, and earlier builds to compare with."""
+    """What earlier builds of the image were like."""
     machine: Later[Machine | None] = None
     """Which instance it is for; for the report alone."""
     proof_key: Later[Annotated[str, Text(64, KEY_PATTERN)] | None] = None
     """Proves the report (see `janitor.protocol.proof`), in hex; a secret. None where nobody asks for a proof."""
+
+    @classmethod
+    def upgraded(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """The bake target was once told beside the earlier builds."""
+        build, repository = value.get("build"), value.get("repository")
+        if isinstance(build, dict) and "bake_target" in build and isinstance(repository, dict):
+            target = build["bake_target"]
+            build = {key: item for key, item in build.items() if key != "bake_target"}
+            return {**value, "build": build, "repository": {"bake_target": target, **repository}}
+        return value
 
     def to_json(self) -> str:
         """The document as one line of text."""

@@ -17,7 +17,8 @@ from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
 from janitor.inspection.spot import Spot
 from janitor.protocol.report import Check
-from janitor.protocol.spec import RepositorySpec, ValidationSpec
+from janitor.protocol.repository import RepositorySpec
+from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
 from janitor.validator.bench import Bench
 from janitor.validator.checkout.local_checkout import LocalCheckout, read_local_checkout

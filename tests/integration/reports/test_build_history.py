@@ -54,7 +54,6 @@ def test_the_last_builds_and_the_last_image_are_told(history: History) -> None:
     told = known(history)
     assert told.earlier == (EarlierBuild(cache="warm", seconds=4.0), EarlierBuild(cache="cold", seconds=100.5))
     assert told.image_bytes == 2000
-    assert told.bake_target is None
 
 
 def test_what_cannot_be_read_is_left_out(history: History) -> None:

@@ -20,7 +20,6 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import Step, WatchOutcome, decide
-from janitor.protocol.build import BuildSpec
 from janitor.protocol.spec import ValidationSpec
 from janitor.services.ending import terminate as terminating
 from janitor.services.ledger.reconcile import observe_deployment
@@ -115,7 +114,7 @@ repositories:
     assert order is not None
     with urllib.request.urlopen(json.loads(base64.b64decode(order[1]))["spec"]["url"], timeout=30) as answer:
         spec = ValidationSpec.from_json(answer.read())
-    assert spec.build == BuildSpec(bake_target="cuda-12.4")
+    assert (spec.repository.bake_target, spec.build) == ("cuda-12.4", None)
     assert spec.repository.dockerfile == "d/D"
 
 

@@ -153,11 +153,12 @@ def test_plan_passes_through_json_unchanged():
         assert RepositoryPlan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
 
 
-def test_a_plan_of_before_there_were_bake_targets_is_read():
-    plan = parse(EVERY_KEY).plan()[1]
-    kept = plan.to_dict()
-    del kept["bake_target"]
+def test_plans_as_earlier_versions_kept_them_are_read():
+    _, plan = parse(EVERY_KEY).plan()
+    kept = {**plan.to_dict(), "bake_target": None, "secrets": {}}
     assert RepositoryPlan.from_dict(kept) == plan
+    before_bake_targets = {key: value for key, value in kept.items() if key != "bake_target"}
+    assert RepositoryPlan.from_dict(before_bake_targets) == plan
 
 
 def test_configuration_is_frozen():

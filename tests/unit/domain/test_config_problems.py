@@ -128,6 +128,11 @@ def test_an_indentation_with_tabs_is_named():
         ("instance_type: g5.xlarge; rm", "instance_type", "is not an EC2 instance type"),
         ("market: spots", "market", "must be one of spot, on-demand, spot-then-on-demand"),
         ("validation_type: full", "validation_type", "is no key any more"),
+        (
+            "secrets: {K: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:x'}",
+            "secrets.K",
+            "is an ARN; write the NAME",
+        ),
         ("secrets: {HF_TOKEN: janitor/hf-token}", "secrets", "can't be delivered yet"),
         ("enabled: maybe", "enabled", "must be true or false"),
         ("build_args: [A, B]", "build_args", "must be a mapping"),

@@ -236,7 +236,7 @@ BAD_FIELDS = [
     ("format", "janitor-report/3", "format"),
     ("validation_id", "not-a-uuid", "validation_id"),
     ("repository/commit_sha", "0123", "repository.commit_sha"),
-    ("repository/url", "x" * 2_001, "repository.url"),
+    ("repository/url", "x" * 2_049, "repository.url"),
     ("prompt", "", "prompt"),
     ("prompt", "x" * 20_001, "prompt"),
     ("engine", "podman", "engine"),

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from janitor.protocol.build import BuildSpec, EarlierBuild
-from janitor.protocol.spec import RepositorySpec, SpecError, ValidationSpec
+from janitor.protocol.repository import RepositorySpec
+from janitor.protocol.spec import SpecError, ValidationSpec
 from janitor.protocol.statuses import EngineChoice
 
 
@@ -27,9 +28,7 @@ def spec(build: BuildSpec | None) -> ValidationSpec:
 
 
 def test_round_trip():
-    build = BuildSpec(
-        bake_target="base", earlier=(EarlierBuild(cache="cold", seconds=12.5),), image_bytes=4_000_000_000
-    )
+    build = BuildSpec(earlier=(EarlierBuild(cache="cold", seconds=12.5),), image_bytes=4_000_000_000)
     assert ValidationSpec.from_json(spec(build).to_json()) == spec(build)
 
 
@@ -39,11 +38,20 @@ def test_spec_without_it_is_as_before():
     assert ValidationSpec.from_dict(document).build is None
 
 
+@pytest.mark.parametrize("target", [None, "base"])
+def test_a_spec_that_tells_the_target_beside_the_earlier_builds_is_read(target):
+    document = spec(BuildSpec(image_bytes=1)).to_dict()
+    document["build"]["bake_target"] = target
+    read = ValidationSpec.from_dict(document)
+    assert (read.repository.bake_target, read.build) == (target, BuildSpec(image_bytes=1))
+    assert "bake_target" not in read.to_dict()["build"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"bake_target": "--file"}, "build.bake_target"),
-        ({"bake_target": "a b"}, "build.bake_target"),
+        ({"bake_target": "--file"}, "repository.bake_target"),
+        ({"bake_target": "a b"}, "repository.bake_target"),
         ({"earlier": [{"cache": "hot", "seconds": 1}]}, "cache"),
         ({"earlier": [{"cache": "cold", "seconds": -1}]}, "seconds"),
         ({"earlier": [{"cache": "cold", "seconds": 1}] * 51}, "earlier"),

@@ -15,7 +15,8 @@ from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec, EarlierBuild
 from janitor.protocol.proof import new_key
 from janitor.protocol.provenance import Machine
-from janitor.protocol.spec import RepositorySpec, ValidationSpec
+from janitor.protocol.repository import RepositorySpec
+from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import EngineChoice
 from janitor.services.watch.spec import spec_for
 from janitor.stores.records import InstanceRecord, ValidationRecord
@@ -127,6 +128,7 @@ def test_every_parameter_of_the_repository_is_told():
         dockerfile="docker/Dockerfile",
         build_args={"CUDA": "12.4"},
         env={"MODE": "test"},
+        bake_target="cuda-12",
     )
     assert (spec.prompt, spec.gpu_required) == ("see if it works", False)
 
@@ -143,19 +145,13 @@ def test_the_report_answers_to_what_the_instance_was_told():
     assert (spec.validation_id, spec.run_id) == (str(VALIDATION_ID), str(RUN_ID))
 
 
-@pytest.mark.parametrize(
-    ("bake_target", "earlier", "told"),
-    [
-        (None, BuildSpec(), None),
-        ("worker", BuildSpec(), BuildSpec(bake_target="worker")),
-        (None, EARLIER, EARLIER),
-        ("worker", EARLIER, replace(EARLIER, bake_target="worker")),
-    ],
-)
+@pytest.mark.parametrize("bake_target", [None, "worker"])
+@pytest.mark.parametrize(("earlier", "told"), [(BuildSpec(), None), (EARLIER, EARLIER)])
 def test_the_target_is_told_with_and_without_earlier_builds(
     bake_target: str | None, earlier: BuildSpec, told: BuildSpec | None
 ):
-    assert spec_of(replace(PLAN, bake_target=bake_target), earlier).build == told
+    spec = spec_of(replace(PLAN, bake_target=bake_target), earlier)
+    assert (spec.repository.bake_target, spec.build) == (bake_target, told)
 
 
 @pytest.mark.parametrize("agent", [None, AgentSpec(model="bedrock:claude")])

@@ -13,7 +13,8 @@ import pytest
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
-from janitor.protocol.spec import RepositorySpec, ValidationSpec
+from janitor.protocol.repository import RepositorySpec
+from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckStatus, Engine, EngineChoice
 from janitor.validator.bench import Bench
 from janitor.validator.checks.running.host import check_host

@@ -6,6 +6,7 @@ Invariant: a message never repeats the value of a field that may carry a secret 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePosixPath
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
-from janitor.protocol.build import TARGET_PATTERN as BAKE_TARGET_PATTERN
+from janitor.protocol.repository import BAKE_TARGET_PATTERN, VARIABLE_PATTERN
 
 MAX_PROMPT_CHARACTERS = 8_000
 """Room for a page of instructions; the rest of the agent's context belongs to the check results."""
@@ -147,7 +148,7 @@ def _check_bake_target(value: str) -> str:
 
 
 def _check_variable_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", value):
+    if not re.fullmatch(VARIABLE_PATTERN, value):
         raise ValueError(f"{_quoted(value)} is not a variable name: letters, digits and '_', no digit first")
     return value
 
@@ -185,6 +186,13 @@ def _check_secret_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9/_+=.@-]{1,512}", value):
         raise ValueError("is not the name of a secret: letters, digits and /_+=.@-, at most 512 characters")
     return value
+
+
+def _check_own_secret_name(value: str) -> str:
+    """A name under the deployment's prefix."""
+    if value.startswith("arn:"):
+        raise ValueError("is an ARN; write the NAME that the secret has under the deployment's prefix")
+    return _check_secret_name(value)
 
 
 def _check_unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -227,15 +235,7 @@ InstanceType = Annotated[
     str, AfterValidator(_check_instance_type), Field(json_schema_extra={"pattern": r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$"})
 ]
 RepositoryUrl = Annotated[str, AfterValidator(_check_url)]
-GitRef = Annotated[str, AfterValidator(_check_ref), Field(json_schema_extra={"minLength": 1, "maxLength": 255})]
-DockerfilePath = Annotated[
-    str, AfterValidator(_check_dockerfile), Field(json_schema_extra={"minLength": 1, "maxLength": 255})
-]
-BakeTarget = Annotated[
-    str, AfterValidator(_check_bake_target), Field(json_schema_extra={"minLength": 1, "maxLength": 200})
-]
 VariableName = Annotated[str, AfterValidator(_check_variable_name)]
-SettingValue = Annotated[str, AfterValidator(_check_setting_value)]
 SecretName = Annotated[str, AfterValidator(_check_secret_name)]
 TimeoutMinutes = Annotated[float, Field(ge=1 / 60, le=MAX_TIMEOUT_MINUTES, allow_inf_nan=False)]
 """From one second, for tests, to the longest command that SSM runs."""
@@ -253,3 +253,13 @@ NotificationEvents = Annotated[
     tuple[Annotated[NotificationEvent, Field(strict=False)], ...], Field(strict=False), AfterValidator(_check_unique)
 ]
 EmailAddresses = Annotated[tuple[EmailAddress, ...], Field(strict=False, max_length=50), AfterValidator(_check_unique)]
+
+AUTHOR_CHECKS: Mapping[str, Callable[[str], str]] = {
+    "ref": _check_ref,
+    "dockerfile": _check_dockerfile,
+    "bake_target": _check_bake_target,
+    "build_args": _check_setting_value,
+    "env": _check_setting_value,
+    "secrets": _check_own_secret_name,
+}
+"""What the author of a parameter is told beyond the bounds of its declaration; of a mapping's values one by one."""

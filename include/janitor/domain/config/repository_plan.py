@@ -3,50 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from janitor.domain.config.fields import Market
+from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
+from janitor.protocol.repository import RepositorySpec
+from janitor.protocol.values import Most, Place, Range, Text
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepositoryPlan:
-    """One repository of a run, with every default resolved."""
+class RepositoryPlan(RepositorySpec):
+    """One repository of a run, with every default resolved: its parameters, and what the control plane needs."""
 
-    name: str
-    organization: str
-    url: str
-    ref: str | None
-    prompt: str
+    prompt: Annotated[str, Text(20_000)]
     gpu_required: bool
-    timeout: timedelta
+    timeout: Annotated[timedelta, Range(0, MAX_TIMEOUT_MINUTES * 60, above=True)]
     """Hard limit, counted from launch."""
-    instance_types: tuple[str, ...]
+    instance_types: Annotated[tuple[Annotated[str, Text(62)], ...], Most(21)]
     """In the order in which they are tried; at least one."""
     market: Market
-    dockerfile: str | None
-    build_args: Mapping[str, str]
-    env: Mapping[str, str]
-    secrets: Mapping[str, str]
-    """Variable → name of the secret in Secrets Manager."""
-    bake_target: str | None = None
-    """Plans that were kept before there was this field lack it."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, in which the plan passes between tasks; `from_dict` reads it."""
-        plain = asdict(self)
-        plain["timeout_seconds"] = plain.pop("timeout").total_seconds()
-        plain["instance_types"] = list(self.instance_types)
-        plain["market"] = self.market.value
-        return plain
+    @property
+    def repository(self) -> RepositorySpec:
+        """The part of it that an instance is told."""
+        return RepositorySpec(**{each.name: getattr(self, each.name) for each in fields(RepositorySpec)})
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> RepositoryPlan:
-        """Read what `to_dict` wrote."""
-        fields = dict(plain)
-        fields["timeout"] = timedelta(seconds=fields.pop("timeout_seconds"))
-        fields["instance_types"] = tuple(fields["instance_types"])
-        fields["market"] = Market(fields["market"])
-        fields.pop("validation_type", None)  # of plans that were kept when there was such a key
-        return cls(**fields)
+        """Read what `to_dict` wrote, also an earlier version's.
+
+        Raises:
+            ValueError: It is no plan; the message names the field.
+        """
+        return cls.read(plain, Place("plan", ValueError))
+
+    @classmethod
+    def upgraded(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """There was once a key `validation_type`, which never meant anything."""
+        return {key: item for key, item in value.items() if key != "validation_type"}

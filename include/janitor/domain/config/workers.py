@@ -16,12 +16,9 @@ from typing_extensions import Self
 
 from janitor.domain.config.document import Finding, read_document
 from janitor.domain.config.fields import (
-    BakeTarget,
-    DockerfilePath,
     Dollars,
     EmailAddresses,
     GithubRepository,
-    GitRef,
     InstanceType,
     InstanceTypes,
     Market,
@@ -32,10 +29,8 @@ from janitor.domain.config.fields import (
     RepositoryName,
     RepositoryUrl,
     SecretName,
-    SettingValue,
     SnsTopicArn,
     TimeoutMinutes,
-    VariableName,
 )
 from janitor.domain.config.findings import (
     FLEET_ERROR,
@@ -46,6 +41,7 @@ from janitor.domain.config.findings import (
     variables_with_two_origins,
 )
 from janitor.domain.config.limits import MAX_CONCURRENT_INSTANCES, MAX_GRACE_MINUTES
+from janitor.domain.config.parameters import PARAMETERS, described, parameters_model
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.config_problems import nearest
 from janitor.domain.errors import ConfigError, NotFoundError
@@ -67,7 +63,7 @@ class _StrictModel(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class RepositoryConfig(_StrictModel):
+class RepositoryConfig(parameters_model(_StrictModel)):  # type: ignore[misc]  # made of the parameters' declaration
     """One repository to validate."""
 
     name: RepositoryName
@@ -84,18 +80,6 @@ class RepositoryConfig(_StrictModel):
     """EC2 instance type to try first. Default: default_instance_type."""
     url: RepositoryUrl | None = None
     """Where to clone from: https, ssh or file. `{state_dir}` stands for the local stack's folder. Default: GitHub."""
-    ref: GitRef | None = None
-    """Branch, tag or commit to validate. Default: the repository's default branch."""
-    dockerfile: DockerfilePath | None = None
-    """Path of the Dockerfile inside the repository. Default: the one that the repository's layout implies."""
-    bake_target: BakeTarget | None = None
-    """Target of the repository's docker-bake file to build; build_args go before its own. Default: the Dockerfile."""
-    build_args: dict[VariableName, SettingValue] = Field(default_factory=dict)
-    """Arguments of the image build. Text only: put numbers in quotes."""
-    env: dict[VariableName, SettingValue] = Field(default_factory=dict)
-    """Environment of the worker under test. Text only: put numbers in quotes."""
-    secrets: dict[VariableName, SecretName] = Field(default_factory=dict)
-    """Not yet. Environment variables from AWS Secrets Manager: variable → NAME of the secret, never its value."""
     market: Annotated[Market, Field(strict=False)] | None = None
     """How the instance is bought. Default: default_market."""
     enabled: bool = True
@@ -199,20 +183,15 @@ class WorkersConfig(_StrictModel):
     def _planned(self, repository: RepositoryConfig, default_timeout: timedelta) -> RepositoryPlan:
         first_type = repository.instance_type or self.default_instance_type
         return RepositoryPlan(
+            **{name: getattr(repository, name) for name in PARAMETERS},
             name=repository.name,
             organization=repository.organization,
             url=repository.clone_url,
-            ref=repository.ref,
             prompt=repository.prompt,
             gpu_required=repository.gpu_required,
             timeout=repository.timeout or default_timeout,
             instance_types=(first_type, *(other for other in self.fallback_instance_types if other != first_type)),
             market=repository.market or self.default_market,
-            dockerfile=repository.dockerfile,
-            bake_target=repository.bake_target,
-            build_args=repository.build_args,
-            env=repository.env,
-            secrets=repository.secrets,
         )
 
     def _named(self, wanted: str) -> RepositoryConfig:
@@ -283,6 +262,7 @@ def _not_yet(config: WorkersConfig) -> Iterator[Finding]:
 def workers_config_schema() -> dict[str, Any]:
     """JSON Schema of the workers configuration, for editors."""
     schema = WorkersConfig.model_json_schema()
+    described(schema["$defs"]["RepositoryConfig"])
     return {"$schema": SCHEMA_DIALECT, **schema, "title": "Janitor workers configuration"}
 
 

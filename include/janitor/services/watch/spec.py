@@ -6,13 +6,11 @@ repository is given is taken from its plan here and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec
 from janitor.protocol.provenance import Machine
-from janitor.protocol.spec import RepositorySpec, ValidationSpec
+from janitor.protocol.spec import ValidationSpec
 from janitor.stores.records import InstanceRecord, ValidationRecord
 from janitor.stores.report_terms import ReportTerms
 
@@ -37,26 +35,17 @@ def spec_for(
         report_url: Takes the report by PUT for as long as it may be delivered; a secret.
     """
     plan = RepositoryPlan.from_dict(validation.plan)
-    build = replace(earlier_builds, bake_target=plan.bake_target)
     return ValidationSpec(
         validation_id=str(validation.validation_id),
         run_id=str(validation.run_id),
-        repository=RepositorySpec(
-            name=plan.name,
-            organization=plan.organization,
-            url=plan.url,
-            ref=plan.ref,
-            dockerfile=plan.dockerfile,
-            build_args=plan.build_args,
-            env=plan.env,
-        ),
+        repository=plan.repository,
         prompt=plan.prompt,
         gpu_required=plan.gpu_required,
         engine=terms.engine,
         deadline=instance.deadline_at,
         grace=validation.grace,
         report_url=report_url,
-        build=None if build == BuildSpec() else build,
+        build=None if earlier_builds == BuildSpec() else earlier_builds,
         agent=agent,
         machine=Machine(instance_type=instance.instance_type, image_id=instance.launch_parameters.get("ImageId")),
         proof_key=terms.proof_key.hex(),

@@ -52,7 +52,7 @@ def check_config(session: Session, config: str | None, schema: bool, as_json_tex
         console.result(as_json({"source": path, "valid": False, "problems": problems}))
         return ExitCode.USAGE
     if as_json_text:
-        plans = [plan.to_dict() for plan in loaded.config.plan()]
+        plans = [plan.to_dict(whole=True) for plan in loaded.config.plan()]
         console.result(as_json({"source": path, "valid": True, "problems": [], "repositories": plans}))
     else:
         console.result(config_text(path, loaded.config))

@@ -162,7 +162,7 @@ def _recipe(bench: Bench) -> _Recipe:
     layout, tree, repository = given(bench.known.layout), given(bench.known.tree), bench.spec.repository
     plain = _Recipe(context=PurePosixPath("."), dockerfile=given(layout.dockerfile))
     file = next((name for name in BAKE_FILES if tree.is_file(name)), None)
-    wanted = bench.spec.build.bake_target if bench.spec.build is not None else None
+    wanted = repository.bake_target
     needed = any(stage.base_unknown for stage in given(bench.known.dockerfile).stages)
     if wanted is None and (file is None or not needed):
         return plain
