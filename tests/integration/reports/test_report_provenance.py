@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -123,3 +124,13 @@ def test_without_the_report_of_before_nothing_is_said(history: History) -> None:
     assert latest.difference is not None
     assert (latest.difference.changes, latest.commit) == (None, None)
     assert latest.commit_sha == BAD
+
+
+def test_the_runbook_s_question_finds_what_came_with_new_failures(history: History) -> None:
+    history.run(works(GOOD, about("2.1")))
+    history.run(fails(GOOD, about("2.2")))
+    entry = (Path(__file__).parents[3] / "runbook.md").read_text().split("## Broken overnight")[1].split("\n## ")[0]
+    (query,) = re.findall(r"`(select [^`]+)`", entry)
+    with psycopg.connect(history.settings.reader_url) as connection:
+        rows = connection.execute(query).fetchall()
+    assert ("worker-a", "package", "torch", "2.1", "2.2") in rows
