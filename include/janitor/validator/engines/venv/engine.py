@@ -14,28 +14,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from janitor.protocol.report import Evidence
-from janitor.protocol.statuses import CheckStatus, Engine
-from janitor.validator.bench import Bench, given
-from janitor.inspection.dockerfile.command import (PythonTarget, stage_command)
-from janitor.inspection.dockerfile.python_version import python_version
-from janitor.validator.engine import (EngineError, HandlerRun, Server)
 from janitor.diagnosis.excuses import Place
-from janitor.inspection.gaps import Gap
-from janitor.validator.gpu_use import GpuUse
-from janitor.validator.engines.venv.image_folder import ImageFolder
 from janitor.diagnosis.image_gaps import image_gaps
-from janitor.inspection.install.install import (IMAGE_PATH, Install, InstallPlan, plan_installs)
-from janitor.validator.engines.venv.install_failure import (Attempt, failed_install)
-from janitor.validator.engines.venv.install_folders import InstallFolders
-from janitor.validator.engines.local_end import wait_for_local_end
-from janitor.validator.engines.venv.named_folders import named_folders
-from janitor.validator.engines.venv.python_environment import PythonEnvironment
-from janitor.validator.findings import Finding, errored, passed, skipped
 from janitor.guest.processes.confinement import hand_over
 from janitor.guest.processes.free_port import free_port
 from janitor.guest.processes.memory import kills_for_memory
-from janitor.guest.processes.supervisor import (Outcome, ProcessStartError, start)
+from janitor.guest.processes.supervisor import Outcome, ProcessStartError, start
+from janitor.inspection.dockerfile.command import PythonTarget, stage_command
+from janitor.inspection.dockerfile.python_version import python_version
+from janitor.inspection.gaps import Gap
+from janitor.inspection.install.install import IMAGE_PATH, Install, InstallPlan, plan_installs
+from janitor.protocol.report import Evidence
+from janitor.protocol.statuses import CheckStatus, Engine
+from janitor.validator.bench import Bench, given
+from janitor.validator.engine import EngineError, HandlerRun, Server
+from janitor.validator.engines.local_end import wait_for_local_end
+from janitor.validator.engines.venv.image_folder import ImageFolder
+from janitor.validator.engines.venv.install_failure import Attempt, failed_install
+from janitor.validator.engines.venv.install_folders import InstallFolders
+from janitor.validator.engines.venv.named_folders import named_folders
+from janitor.validator.engines.venv.python_environment import PythonEnvironment
+from janitor.validator.findings import Finding, errored, passed, skipped
+from janitor.validator.gpu_use import GpuUse
 
 _KEPT_FROM_US = frozenset({"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR"})
 # With one of these the SDK would look for work on the platform instead of running locally.

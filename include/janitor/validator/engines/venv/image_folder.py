@@ -13,8 +13,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from janitor.validator.engine import EngineError
 from janitor.guest.processes.confinement import hand_over
+from janitor.validator.engine import EngineError
 from janitor.validator.workspace import Workspace, remove_tree
 
 _LARGEST_COPY_BYTES = 4 * 1024**2

@@ -6,15 +6,15 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from janitor.diagnosis.image_gaps import base_has_build_tools, may_come_from_elsewhere
+from janitor.diagnosis.trouble import Trouble, build_trouble, lacks_build_tools, missing_requirements
+from janitor.guest.processes.supervisor import Outcome
+from janitor.inspection.gaps import Gap, listed
+from janitor.inspection.install.install import Install, InstallPlan
 from janitor.protocol.report import Evidence
 from janitor.validator.bench import Bench, given
-from janitor.inspection.gaps import (Gap, listed)
-from janitor.diagnosis.image_gaps import (base_has_build_tools, may_come_from_elsewhere)
-from janitor.inspection.install.install import (Install, InstallPlan)
 from janitor.validator.engines.venv.own_index import own_index_trouble
-from janitor.diagnosis.trouble import (Trouble, build_trouble, lacks_build_tools, missing_requirements)
 from janitor.validator.findings import Finding, errored, failed
-from janitor.guest.processes.supervisor import Outcome
 
 _OF_GAPS = frozenset({"dependency_build", "dependency_python", "dependency_not_found", "requirements_missing"})
 _SHORT_TAIL = 16_000

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from janitor.inspection.dockerfile.image_files import (StageFiles, mounted_files)
+from janitor.inspection.dockerfile.image_files import StageFiles, mounted_files
 from janitor.inspection.dockerfile.sources import BuildContext
-from janitor.inspection.dockerfile.steps import (Dockerfile, Mount)
-from janitor.validator.engines.venv.image_folder import ImageFolder
+from janitor.inspection.dockerfile.steps import Dockerfile, Mount
 from janitor.inspection.install.install import Install
+from janitor.validator.engines.venv.image_folder import ImageFolder
 from janitor.validator.workspace import Workspace
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import PurePosixPath
 
-from janitor.inspection.tree import (RepositoryTree, UnreadableError)
+from janitor.inspection.tree import RepositoryTree, UnreadableError
 
 _LITERAL = re.compile(r"['\"](/[\w.@+-]+(?:/[\w.@+-]+)*/?)['\"]")
 _MOST_FILES = 500

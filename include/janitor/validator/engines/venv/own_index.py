@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from janitor.validator.network.package_index import index_trouble
 from janitor.diagnosis.trouble import Trouble
+from janitor.validator.network.package_index import index_trouble
 from janitor.validator.settings import Settings
 
 _OPTIONS = frozenset({"--index-url", "--extra-index-url"})

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from janitor.validator.engine import EngineError
-from janitor.inspection.install.install import (IMAGE_PATH, Install)
 from janitor.guest.processes.confinement import hand_over
-from janitor.guest.processes.supervisor import (LineSink, Outcome, ProcessStartError, run)
+from janitor.guest.processes.supervisor import LineSink, Outcome, ProcessStartError, run
+from janitor.inspection.install.install import IMAGE_PATH, Install
+from janitor.validator.engine import EngineError
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 
