@@ -14,7 +14,7 @@ from janitor.protocol.report import (
     MAX_REASON_CHARACTERS,
     Check,
 )
-from janitor.validator.bench import Bench
+from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, errored
 from janitor.validator.steps import Step
 
@@ -27,12 +27,12 @@ def now() -> Moment:
     return datetime.now(timezone.utc), time.monotonic()
 
 
-def conclude(step: Step, bench: Bench) -> Finding:
+def conclude(step: Step, context: CheckContext) -> Finding:
     """Run a check; a mistake of ours must not cost the report, nor blame the repository."""
     try:
-        return step.run(bench)
+        return step.run(context)
     except Exception:
-        evidence = bench.evidence.value("traceback", traceback.format_exc())
+        evidence = context.evidence.value("traceback", traceback.format_exc())
         return errored("validator_bug", "the validator failed; this is not the repository's fault", evidence)
 
 

@@ -22,8 +22,8 @@ from janitor.protocol.rollup import REASON_DEADLINE, RollUp, roll_up
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
 from janitor.validator import VERSION
-from janitor.validator.bench import Bench, Known
 from janitor.validator.checks.running.host import describe_host
+from janitor.validator.context import CheckContext, Known
 from janitor.validator.findings import EvidenceMaker, Finding, errored, skipped
 from janitor.validator.housing import house
 from janitor.validator.pipeline import CLEANUP, PIPELINE
@@ -86,7 +86,7 @@ class Runner:
         workspace = Workspace.make(settings.temporary)
         housing = house(settings, workspace)
         journal.say(f"the repository's processes run {housing.described}")
-        self._bench = Bench(
+        self._context = CheckContext(
             spec=spec,
             settings=housing.settings,
             workspace=workspace,
@@ -98,13 +98,13 @@ class Runner:
 
     def validate(self) -> Report:
         """Run every check, or as many as the time allows, and report."""
-        progress = _Progress(checks=self._bench.known.checks)
+        progress = _Progress(checks=self._context.known.checks)
         repository = self._spec.repository
         self._journal.say(
             f"validating {repository.organization}/{repository.name}; "
             f"{self._interrupts.remaining().total_seconds():.0f} s until the deadline"
         )
-        host = describe_host(self._bench.workspace.root)
+        host = describe_host(self._context.workspace.root)
         current: Step = PIPELINE[0]
         began = now()
         try:
@@ -131,7 +131,7 @@ class Runner:
         if finding is None:
             if step.announced:
                 self._journal.say(f"check {step.name.value} started")
-            finding = conclude(step, self._bench)
+            finding = conclude(step, self._context)
         self._record(step, finding, progress, began)
 
     def _not_to_run(self, step: Step, progress: _Progress) -> Finding | None:
@@ -151,7 +151,7 @@ class Runner:
 
     def _cut_finding(self, interrupted: Interrupted) -> Finding:
         outcome = interrupted.outcome
-        evidence = () if outcome is None else (self._bench.evidence.log("output until then", outcome),)
+        evidence = () if outcome is None else (self._context.evidence.log("output until then", outcome),)
         if isinstance(interrupted, DeadlineReached):
             reason = f"the deadline {self._spec.deadline:%Y-%m-%d %H:%M:%S} UTC came while this check was running"
             return errored(REASON_DEADLINE, reason, *evidence, outcome=outcome)
@@ -174,7 +174,7 @@ class Runner:
             self._journal.say(f"check {step.name.value} … {finding.status.value}{mark} ({seconds:.1f} s){why}")
 
     def _report(self, progress: _Progress, host: Host) -> Report:
-        known = self._bench.known
+        known = self._context.known
         self._settle(progress)
         rolled = roll_up(progress.checks)
         repository = self._spec.repository
@@ -212,12 +212,12 @@ class Runner:
 
     def _phase_usd(self) -> dict[str, float]:
         """What was spent beside the instance: the agent's model, in the phase that asks it."""
-        usd = self._bench.known.agent_usd
+        usd = self._context.known.agent_usd
         return {step.phase.value: usd for step in PIPELINE if step.name is CheckName.AGENT_PROMPT and usd is not None}
 
     def _settle(self, progress: _Progress) -> None:
         """Let errors count no more that a later check has shown to be no obstacle."""
-        engine = self._bench.known.engine
+        engine = self._context.known.engine
         for step in PIPELINE:
             check, settlement = progress.find(step.name), step.settlement
             if check is None or check.status is not CheckStatus.ERROR or not check.required or settlement is None:

@@ -20,9 +20,9 @@ from janitor.protocol.report import Check
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
-from janitor.validator.bench import Bench
 from janitor.validator.checkout.local_checkout import LocalCheckout, read_local_checkout
 from janitor.validator.checks.running.checkout import lfs_pointers
+from janitor.validator.context import CheckContext
 from janitor.validator.findings import EvidenceMaker, Finding, passed, skipped
 from janitor.validator.recording import conclude, now, recorded
 from janitor.validator.settings import Settings
@@ -98,7 +98,7 @@ def validate_checkout(
     deadline = datetime.now(timezone.utc) + _LIMIT
     workspace = Workspace.make(settings.temporary)
     try:
-        bench = Bench(
+        context = CheckContext(
             spec=_spec(path, deadline, dockerfile=dockerfile, gpu_required=gpu_required),
             settings=settings,
             workspace=workspace,
@@ -108,19 +108,19 @@ def validate_checkout(
         )
         local: list[LocalCheckout] = []
 
-        def check_local(bench: Bench) -> Finding:
+        def check_local(context: CheckContext) -> Finding:
             local.append(read_local_checkout(path, settings, workspace.neutral))
-            return _checkout_finding(bench, local[0])
+            return _checkout_finding(context, local[0])
 
         first = Step(name=CheckName.CHECKOUT, phase=Phase.CHECKOUT, run=check_local)
         done: list[StaticCheck] = []
         for step in (first, *STATIC_CHECKS, *(NETWORK_CHECKS if network else ())):
             began = now()
-            finding = conclude(step, bench)
+            finding = conclude(step, context)
             check = recorded(step, finding, began, redactor)
-            bench.known.checks.append(check)
+            context.known.checks.append(check)
             done.append(StaticCheck(check=check, phase=step.phase, spots=finding.spots))
-            if bench.known.tree is None:
+            if context.known.tree is None:
                 break  # the folder can't even be read
     finally:
         workspace.remove()
@@ -129,7 +129,7 @@ def validate_checkout(
         phases[each.phase.value] = round(phases.get(each.phase.value, 0.0) + each.check.duration_seconds, 3)
     return StaticResult(
         root=path,
-        commit_sha=bench.known.commit_sha,
+        commit_sha=context.known.commit_sha,
         changes=local[0].changes if local else (),
         checks=tuple(done),
         phases=phases,
@@ -137,24 +137,24 @@ def validate_checkout(
     )
 
 
-def _checkout_finding(bench: Bench, local: LocalCheckout) -> Finding:
-    bench.known.tree, bench.known.commit_sha = local.tree, local.commit_sha
-    bench.known.unfetched_files = tuple(str(path) for path in lfs_pointers(local.tree))
+def _checkout_finding(context: CheckContext, local: LocalCheckout) -> Finding:
+    context.known.tree, context.known.commit_sha = local.tree, local.commit_sha
+    context.known.unfetched_files = tuple(str(path) for path in lfs_pointers(local.tree))
     facts = {
         "commit": local.commit_sha or "none yet",
         "files": str(len(local.tree.entries)),
         "differs from the commit": "\n".join(local.changes),
-        "Git LFS pointers": "\n".join(bench.known.unfetched_files[:_SHOWN]),
+        "Git LFS pointers": "\n".join(context.known.unfetched_files[:_SHOWN]),
         "submodules not fetched": "\n".join(str(path) for path in local.tree.unfetched_folders[:_SHOWN]),
     }
-    evidence = [bench.evidence.value(name, text) for name, text in facts.items() if text]
+    evidence = [context.evidence.value(name, text) for name, text in facts.items() if text]
     if local.why_not_git is not None:
         return skipped("no_git", f"{local.why_not_git}: every file of the folder counts", *evidence)
     spots = [
         Spot(path=line[3:].split(" -> ")[-1].strip('"'), line=None, message="differs from the commit", is_warning=True)
         for line in local.changes
     ]
-    unfetched = [(path, "a Git LFS pointer: its content isn't fetched") for path in bench.known.unfetched_files]
+    unfetched = [(path, "a Git LFS pointer: its content isn't fetched") for path in context.known.unfetched_files]
     unfetched += [
         (str(path), "an empty folder: a submodule that isn't fetched") for path in local.tree.unfetched_folders
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from janitor.protocol.statuses import CheckName, Engine
-from janitor.validator.bench import Bench
+from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding
 
 
@@ -38,7 +38,7 @@ class Step:
 
     name: CheckName
     phase: Phase
-    run: Callable[[Bench], Finding]
+    run: Callable[[CheckContext], Finding]
     needs: frozenset[CheckName] = frozenset()
     """Checks without whose pass this one isn't run."""
     settlement: Settlement | None = None

@@ -16,8 +16,8 @@ from janitor.guest.redaction import Redactor
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import EngineChoice
-from janitor.validator.bench import Bench
 from janitor.validator.checks.running.host import describe_host
+from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engines.docker.container import Containers
 from janitor.validator.findings import EvidenceMaker
@@ -62,7 +62,7 @@ def told(tmp_path: Path):
             deadline=deadline,
             grace=timedelta(minutes=1),
         )
-        bench = Bench(
+        context = CheckContext(
             spec=spec,
             settings=settings,
             workspace=Workspace.make(tmp_path),
@@ -70,8 +70,8 @@ def told(tmp_path: Path):
             evidence=EvidenceMaker(redactor),
             interrupts=Interrupts(deadline),
         )
-        bench.known.host = describe_host(tmp_path)
-        containers = Containers(bench, DockerClient(settings), "image")
+        context.known.host = describe_host(tmp_path)
+        containers = Containers(context, DockerClient(settings), "image")
         assert (
             containers.run([], [], limit=timedelta(seconds=20), variables={**variables, **env}).outcome.exit_code == 0
         )

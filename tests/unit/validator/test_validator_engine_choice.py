@@ -16,8 +16,8 @@ from janitor.guest.redaction import Redactor
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckStatus, Engine, EngineChoice
-from janitor.validator.bench import Bench
 from janitor.validator.checks.running.host import check_host
+from janitor.validator.context import CheckContext
 from janitor.validator.engine import EngineError
 from janitor.validator.engines.choose import choose_engine
 from janitor.validator.findings import EvidenceMaker
@@ -29,10 +29,10 @@ DEAD = "echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Callable[..., Bench]:
-    """Makes a bench whose machine has this docker command, or none."""
+def context(tmp_path: Path) -> Callable[..., CheckContext]:
+    """Makes a context whose machine has this docker command, or none."""
 
-    def make(choice: EngineChoice, docker: str | None, *, wait: str = "0") -> Bench:
+    def make(choice: EngineChoice, docker: str | None, *, wait: str = "0") -> CheckContext:
         programs = tmp_path / "bin"
         programs.mkdir()
         if docker is not None:
@@ -41,7 +41,7 @@ def bench(tmp_path: Path) -> Callable[..., Bench]:
         redactor, deadline = Redactor(), datetime.now(timezone.utc) + timedelta(minutes=5)
         path = f"{programs}:/usr/bin:/bin" if docker is not None else str(programs)
         environment = {"PATH": path, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-        return Bench(
+        return CheckContext(
             spec=ValidationSpec(
                 validation_id=str(uuid.uuid4()),
                 run_id=str(uuid.uuid4()),
@@ -62,8 +62,8 @@ def bench(tmp_path: Path) -> Callable[..., Bench]:
     return make
 
 
-def test_dead_docker_is_never_replaced_where_docker_is_demanded(bench):
-    made = bench(EngineChoice.DOCKER, DEAD, wait="3")
+def test_dead_docker_is_never_replaced_where_docker_is_demanded(context):
+    made = context(EngineChoice.DOCKER, DEAD, wait="3")
     began = time.monotonic()
     finding = check_host(made)
     assert (finding.status, finding.reason_code) == (CheckStatus.ERROR, "engine_missing")
@@ -72,19 +72,19 @@ def test_dead_docker_is_never_replaced_where_docker_is_demanded(bench):
     assert 2 <= time.monotonic() - began < 30
 
 
-def test_docker_that_still_starts_is_waited_for(bench, tmp_path):
+def test_docker_that_still_starts_is_waited_for(context, tmp_path):
     count = tmp_path / "count"
     starting = f"echo x >> {count}; [ $(wc -l < {count}) -gt 1 ] || {{ {DEAD}; }}; echo '20.10.24 20.10.24'"
-    assert choose_engine(bench(EngineChoice.DOCKER, starting, wait="30")).kind is Engine.DOCKER
+    assert choose_engine(context(EngineChoice.DOCKER, starting, wait="30")).kind is Engine.DOCKER
 
 
-def test_docker_that_is_not_installed_is_not_waited_for(bench):
-    made = bench(EngineChoice.DOCKER, None, wait="300")
+def test_docker_that_is_not_installed_is_not_waited_for(context):
+    made = context(EngineChoice.DOCKER, None, wait="300")
     began = time.monotonic()
     with pytest.raises(EngineError, match="no Docker engine can be used"):
         choose_engine(made)
     assert time.monotonic() - began < 30
 
 
-def test_only_a_spec_that_leaves_the_choice_gets_another_engine(bench):
-    assert choose_engine(bench(EngineChoice.AUTO, DEAD, wait="300")).kind is Engine.VENV
+def test_only_a_spec_that_leaves_the_choice_gets_another_engine(context):
+    assert choose_engine(context(EngineChoice.AUTO, DEAD, wait="300")).kind is Engine.VENV

@@ -22,7 +22,7 @@ from janitor.protocol.agent.work import ANSWER_MAX_BYTES, AgentAnswer, AgentDocu
 from janitor.protocol.statuses import Engine
 from janitor.validator.agent.launch import ANSWER, ORDER, TRANSCRIPT, Launch, plan_launch
 from janitor.validator.agent.settings import AgentMachine
-from janitor.validator.bench import Bench
+from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import EngineError
 from janitor.validator.engines.docker.container import LABEL
@@ -49,11 +49,11 @@ class Asked:
     transcript: bytes
 
 
-def ask(bench: Bench, spec: AgentSpec, checks: Sequence[Mapping[str, Any]], machine: AgentMachine) -> Asked:
+def ask(context: CheckContext, spec: AgentSpec, checks: Sequence[Mapping[str, Any]], machine: AgentMachine) -> Asked:
     """Have the agent answer the prompt.
 
     Args:
-        bench: The validation.
+        context: The validation.
         spec: The model and its limits.
         checks: What was found so far, in the report's form.
         machine: Credentials.
@@ -65,32 +65,32 @@ def ask(bench: Bench, spec: AgentSpec, checks: Sequence[Mapping[str, Any]], mach
     """
     # Nothing of the repository may be alive beside a process that holds credentials.
     end_everything()
-    folder = Path(tempfile.mkdtemp(prefix="agent-", dir=bench.workspace.root))
-    validation = bench.spec.validation_id
+    folder = Path(tempfile.mkdtemp(prefix="agent-", dir=context.workspace.root))
+    validation = context.spec.validation_id
     label = f"{LABEL}={validation}"
     launch = plan_launch(
         spec,
         machine,
-        bench.settings,
+        context.settings,
         folder=folder,
-        checkout=bench.workspace.checkout,
+        checkout=context.workspace.checkout,
         name=f"janitor-{validation}-agent",
         label=label,
     )
-    left = min(bench.interrupts.remaining() - _RESERVE, spec.limits.wall_clock + _START)
+    left = min(context.interrupts.remaining() - _RESERVE, spec.limits.wall_clock + _START)
     order = AgentOrder(
         validation_id=validation,
-        prompt=bench.spec.prompt,
+        prompt=context.spec.prompt,
         agent=spec,
         checks=tuple(checks),
         checkout=launch.checkout,
         deadline=datetime.now(timezone.utc) + left,
-        sandbox_image=_worker_image(bench, label),
+        sandbox_image=_worker_image(context, label),
         sandbox_label=label,
-        sandbox_gpu=bool(bench.known.gpu_available),
+        sandbox_gpu=bool(context.known.gpu_available),
     )
     _write_private(folder / ORDER, order.to_json().encode())
-    outcome = _run(bench, launch, folder, left + _OVERTIME)
+    outcome = _run(context, launch, folder, left + _OVERTIME)
     return Asked(
         answer=_answer(folder / ANSWER, spec, outcome),
         outcome=outcome,
@@ -98,7 +98,7 @@ def ask(bench: Bench, spec: AgentSpec, checks: Sequence[Mapping[str, Any]], mach
     )
 
 
-def _run(bench: Bench, launch: Launch, folder: Path, limit: timedelta) -> Outcome:
+def _run(context: CheckContext, launch: Launch, folder: Path, limit: timedelta) -> Outcome:
     ends_at = time.monotonic() + limit.total_seconds()
     try:
         with start(launch.argv, cwd=folder, env=launch.environment, confined=False) as running:
@@ -110,7 +110,7 @@ def _run(bench: Bench, launch: Launch, folder: Path, limit: timedelta) -> Outcom
             return running.end(graceful=False)
     finally:
         if launch.container is not None:
-            DockerClient(bench.settings).remove(launch.container)
+            DockerClient(context.settings).remove(launch.container)
 
 
 def _answer(path: Path, spec: AgentSpec, outcome: Outcome) -> AgentAnswer:
@@ -131,13 +131,13 @@ def _none(spec: AgentSpec, state: AgentState, code: str, reason: str) -> AgentAn
     return AgentAnswer(state=state, reason_code=code, reason=reason, model=spec.model)
 
 
-def _worker_image(bench: Bench, label: str) -> str | None:
+def _worker_image(context: CheckContext, label: str) -> str | None:
     """The image that the engine built of the repository; it is found by what the engine marks it with."""
-    engine = bench.known.engine
-    if engine is None or engine.kind is not Engine.DOCKER or not bench.known.build_succeeded:
+    engine = context.known.engine
+    if engine is None or engine.kind is not Engine.DOCKER or not context.known.build_succeeded:
         return None
     with contextlib.suppress(EngineError):
-        listed = DockerClient(bench.settings).command("images", "--quiet", "--filter", f"label={label}")
+        listed = DockerClient(context.settings).command("images", "--quiet", "--filter", f"label={label}")
         if listed.exit_code == 0 and (found := listed.output.text.split()):
             return found[0]
     return None

@@ -13,13 +13,13 @@ from janitor.protocol.statuses import EngineChoice
 from janitor.validator.engine import EngineError, WorkerEngine
 
 if TYPE_CHECKING:
-    from janitor.validator.bench import Bench
+    from janitor.validator.context import CheckContext
     from janitor.validator.docker.client import DockerClient
 
 _PAUSE = timedelta(seconds=2)
 
 
-def choose_engine(bench: Bench) -> WorkerEngine:
+def choose_engine(context: CheckContext) -> WorkerEngine:
     """The engine that the spec asks for, or the one that this machine has.
 
     Raises:
@@ -29,15 +29,15 @@ def choose_engine(bench: Bench) -> WorkerEngine:
     from janitor.validator.engines.docker.engine import DockerEngine  # noqa: PLC0415  # not needed by most
     from janitor.validator.engines.venv.engine import VenvEngine  # noqa: PLC0415
 
-    choice = bench.spec.engine
+    choice = context.spec.engine
     if choice is EngineChoice.VENV:
-        return VenvEngine(bench)
-    client = DockerClient(bench.settings)
+        return VenvEngine(context)
+    client = DockerClient(context.settings)
     if choice is EngineChoice.DOCKER:
-        _wait_for(client, min(bench.settings.docker_wait, bench.interrupts.remaining()))
+        _wait_for(client, min(context.settings.docker_wait, context.interrupts.remaining()))
     elif client.why_not():
-        return VenvEngine(bench)
-    return DockerEngine(bench, client)
+        return VenvEngine(context)
+    return DockerEngine(context, client)
 
 
 def _wait_for(client: DockerClient, limit: timedelta) -> None:

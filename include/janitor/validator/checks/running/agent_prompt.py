@@ -18,7 +18,7 @@ from janitor.protocol.statuses import CheckStatus
 from janitor.validator.agent.child import LEAST_TIME, Asked, ask
 from janitor.validator.agent.launch import AgentMissingError
 from janitor.validator.agent.settings import AgentMachine
-from janitor.validator.bench import Bench
+from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 _FIRST_PARTS, _LAST_PARTS = 8, 16
@@ -27,27 +27,27 @@ _FIRST_PARTS, _LAST_PARTS = 8, 16
 _PART_CHARACTERS = MAX_TAIL_CHARACTERS - 500
 
 
-def check_agent_prompt(bench: Bench) -> Finding:
+def check_agent_prompt(context: CheckContext) -> Finding:
     """Ask the agent, and judge its answer."""
-    prompt = bench.evidence.value("prompt", bench.spec.prompt)
-    spec = bench.spec.agent
+    prompt = context.evidence.value("prompt", context.spec.prompt)
+    spec = context.spec.agent
     if spec is None:
         reason = "no agent is configured on this instance; the other checks stand"
         return skipped("agent_not_configured", reason, prompt)
-    if bench.known.tree is None:
+    if context.known.tree is None:
         return skipped("prerequisite_failed", "checkout did not pass, so there is nothing to look at", prompt)
-    if bench.interrupts.remaining() < LEAST_TIME:
+    if context.interrupts.remaining() < LEAST_TIME:
         return errored("agent_no_time", "too little time is left before the deadline to ask the agent", prompt)
-    bench.journal.say(f"asking {spec.model}; at most {spec.limits.wall_clock.total_seconds():.0f} s")
+    context.journal.say(f"asking {spec.model}; at most {spec.limits.wall_clock.total_seconds():.0f} s")
     try:
-        asked = ask(bench, spec, _results(bench), AgentMachine.from_environment())
+        asked = ask(context, spec, _results(context), AgentMachine.from_environment())
     except AgentMissingError as exc:
         reason = f"{spec.model} is configured, but the agent's packages are not on this machine ({exc})"
         return skipped("agent_not_installed", reason, prompt)
     except (ProcessStartError, OSError) as exc:
         return errored("agent_crashed", f"the agent can't be started: {exc}", prompt)
-    bench.known.agent_usd = asked.answer.usage.cost_usd
-    evidence = (prompt, *_evidence(bench, spec, asked))
+    context.known.agent_usd = asked.answer.usage.cost_usd
+    evidence = (prompt, *_evidence(context, spec, asked))
     concluded = conclude(asked.answer)
     code, reason = concluded.reason_code or "agent_failed", concluded.reason or "no reason was given"
     if concluded.status is CheckStatus.PASS:
@@ -59,19 +59,19 @@ def check_agent_prompt(bench: Bench) -> Finding:
     return skipped(code, reason, *evidence)
 
 
-def _results(bench: Bench) -> list[Mapping[str, Any]]:
+def _results(context: CheckContext) -> list[Mapping[str, Any]]:
     """What the checks found so far; their evidence is redacted already."""
-    return [check.to_dict() for check in bench.known.checks]
+    return [check.to_dict() for check in context.known.checks]
 
 
-def _evidence(bench: Bench, spec: AgentSpec, asked: Asked) -> list[Evidence]:
+def _evidence(context: CheckContext, spec: AgentSpec, asked: Asked) -> list[Evidence]:
     answer = asked.answer
-    made = [bench.evidence.value("usage", _usage(spec, answer))]
+    made = [context.evidence.value("usage", _usage(spec, answer))]
     if answer.summary is not None:
-        made.append(bench.evidence.value("answer", _words(answer)))
+        made.append(context.evidence.value("answer", _words(answer)))
     if asked.outcome.output.size_bytes:
-        made.append(bench.evidence.log("output of the agent's process", asked.outcome))
-    return [*made, *_transcript(bench, asked.transcript)]
+        made.append(context.evidence.log("output of the agent's process", asked.outcome))
+    return [*made, *_transcript(context, asked.transcript)]
 
 
 def _usage(spec: AgentSpec, answer: AgentAnswer) -> str:
@@ -100,7 +100,7 @@ def _words(answer: AgentAnswer) -> str:
     return "\n".join(lines)
 
 
-def _transcript(bench: Bench, content: bytes) -> list[Evidence]:
+def _transcript(context: CheckContext, content: bytes) -> list[Evidence]:
     """The transcript in parts; of a long one its beginning and its end."""
     text = content.decode("utf-8", errors="replace")
     parts = [text[at : at + _PART_CHARACTERS] for at in range(0, len(text), _PART_CHARACTERS)]
@@ -109,4 +109,4 @@ def _transcript(bench: Bench, content: bytes) -> list[Evidence]:
         for number, part in enumerate(parts, start=1)
         if number <= _FIRST_PARTS or number > len(parts) - _LAST_PARTS
     ]
-    return [bench.evidence.file(f"transcript {number}/{len(parts)}", part.encode()) for number, part in chosen]
+    return [context.evidence.file(f"transcript {number}/{len(parts)}", part.encode()) for number, part in chosen]

@@ -18,7 +18,6 @@ from janitor.diagnosis.handler.verdict import Outcome, Verdict, failing
 from janitor.guest.processes.capture import Captured
 from janitor.guest.processes.supervisor import Outcome as ProcessOutcome
 from janitor.inspection.documents.tests_file import TestCase
-from janitor.validator.bench import Bench, given
 from janitor.validator.checks.running.api_client import (
     Answer,
     AnswerTimeoutError,
@@ -28,6 +27,7 @@ from janitor.validator.checks.running.api_client import (
     wait_until_ready,
 )
 from janitor.validator.checks.running.log_limits import ONLY_THERE, asks_for_the_platform
+from janitor.validator.context import CheckContext, given
 from janitor.validator.engine import Server
 
 READY_LIMIT = timedelta(minutes=20)
@@ -77,7 +77,7 @@ class Asking:
 
 
 def run_session(
-    bench: Bench,
+    context: CheckContext,
     command: str | None,
     cases: list[TestCase],
     asking: Asking,
@@ -88,7 +88,7 @@ def run_session(
     """Start the worker and ask every case, until one gets no answer.
 
     Args:
-        bench: The validation.
+        context: The validation.
         command: Shell words that take CMD's place.
         cases: What to ask.
         asking: Kept from session to session.
@@ -102,9 +102,9 @@ def run_session(
     not_ready: Verdict | None = None
     bad_answer: BadAnswer | None = None
     log: Captured | None = None
-    with _serving(bench, command, asking, ready_limit) as (server, ready):
+    with _serving(context, command, asking, ready_limit) as (server, ready):
         if not ready:
-            not_ready = _why_not_ready(bench, server, ready_limit)
+            not_ready = _why_not_ready(context, server, ready_limit)
         elif BANNER not in server.running.output_so_far() and not is_sdk_api(server.url):
             not_ready = failing("sdk_not_started", "what answers on the API's port is not the runpod SDK")
         else:
@@ -115,7 +115,7 @@ def run_session(
         out_of_memory = server.out_of_memory()
         if ready and not_ready is None and with_bad_input and all(each.problem is None for each in tried):
             log = _captured(_last_words(server))
-            bad_answer = _ask_badly(server, optional_time(bench))
+            bad_answer = _ask_badly(server, optional_time(context))
         outcome = server.running.end()
     return Session(
         tried=tuple(tried),
@@ -129,11 +129,11 @@ def run_session(
 
 @contextmanager
 def _serving(
-    bench: Bench, command: str | None, asking: Asking, ready_limit: timedelta
+    context: CheckContext, command: str | None, asking: Asking, ready_limit: timedelta
 ) -> Iterator[tuple[Server, bool]]:
     """A server and whether it got ready; one that the SDK's arguments don't reach is asked by a variable instead."""
-    engine = given(bench.known.engine)
-    environment: Mapping[str, str] = bench.known.plan.environment if bench.known.plan else {}
+    engine = given(context.known.engine)
+    environment: Mapping[str, str] = context.known.plan.environment if context.known.plan else {}
     if not asking.by_environment:
         with engine.serve(environment, command=command, by_environment=False) as server:
             ready = wait_until_ready(server.url, limit=ready_limit, alive=_alive(server))
@@ -162,10 +162,10 @@ def _ended_output(server: Server) -> str:
     return server.running.end().output.text if server.running.exit_code is not None else server.running.output_so_far()
 
 
-def _why_not_ready(bench: Bench, server: Server, limit: timedelta) -> Verdict:
+def _why_not_ready(context: CheckContext, server: Server, limit: timedelta) -> Verdict:
     code = server.running.exit_code
     text = _ended_output(server)
-    local = bench.known.local_verdict
+    local = context.known.local_verdict
     # A program that gives the SDK a test input of its own, off the platform alone, may well serve there.
     is_other_job = local is not None and local.code == "other_job" and OWN_TEST_INPUT not in text
     if code == 0 and is_other_job:
@@ -175,7 +175,7 @@ def _why_not_ready(bench: Bench, server: Server, limit: timedelta) -> Verdict:
         # An SDK of another version, or a worker that keeps its arguments to itself: our way of asking is at fault.
         reason = "the worker ran its local mode instead of serving the API"
         return Verdict(outcome=Outcome.ERROR, code="api_not_served", reason=reason)
-    if code == 0 and BANNER not in text and asks_for_the_platform(bench):
+    if code == 0 and BANNER not in text and asks_for_the_platform(context):
         reason = f"the program ended without starting the runpod SDK: {ONLY_THERE}"
         return Verdict(outcome=Outcome.ERROR, code="platform_only", reason=reason)
     if code is not None:
@@ -207,9 +207,9 @@ def _last_words(server: Server) -> str:
     return server.running.output_so_far()
 
 
-def optional_time(bench: Bench) -> timedelta:
+def optional_time(context: CheckContext) -> timedelta:
     """How long an optional step may take: never so long that the deadline makes a time-out of a good worker."""
-    return min(BAD_INPUT_LIMIT, bench.interrupts.remaining() / 4)
+    return min(BAD_INPUT_LIMIT, context.interrupts.remaining() / 4)
 
 
 def _ask_badly(server: Server, limit: timedelta) -> BadAnswer | None:

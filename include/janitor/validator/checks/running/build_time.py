@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from janitor.validator.bench import Bench
+from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _FACTOR = 2.0
@@ -15,19 +15,19 @@ _LEAST_EXCESS_SECONDS = 30.0
 """Short builds double for no reason."""
 
 
-def check_build_time(bench: Bench) -> Finding:
+def check_build_time(context: CheckContext) -> Finding:
     """Compare the build with the median of earlier ones."""
-    cache, seconds = bench.known.build_cache, bench.known.build_seconds
+    cache, seconds = context.known.build_cache, context.known.build_seconds
     if cache is None or seconds is None:
         return skipped("engine_venv", "the venv engine builds no image whose time could be compared")
-    earlier = bench.spec.build.earlier if bench.spec.build is not None else ()
+    earlier = context.spec.build.earlier if context.spec.build is not None else ()
     comparable = [build.seconds for build in earlier if build.cache == cache]
     taken = f"{seconds:.1f} s, cache {cache}"
     if not comparable:
-        shown = bench.evidence.value("build time", taken)
+        shown = context.evidence.value("build time", taken)
         return skipped("no_history", f"no earlier build at the cache state {cache!r} is known", shown)
     usual = median(comparable)
-    shown = bench.evidence.value("build time", f"{taken}; median of the last {len(comparable)}: {usual:.1f} s")
+    shown = context.evidence.value("build time", f"{taken}; median of the last {len(comparable)}: {usual:.1f} s")
     if seconds > usual * _FACTOR and seconds - usual > _LEAST_EXCESS_SECONDS:
         reason = f"the build took {seconds:.0f} s; the median of the last {len(comparable)} is {usual:.0f} s"
         return failed("build_slower", reason, shown, required=False)

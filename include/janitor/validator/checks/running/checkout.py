@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from janitor.inspection.tree import RepositoryTree, UnreadableError
-from janitor.validator.bench import Bench
 from janitor.validator.checkout.git import Git, GitError
+from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, errored, failed, passed
 
 _LFS_HEADER = b"version https://git-lfs.github.com/spec/"
@@ -16,34 +16,36 @@ _BIG_FILE_BYTES = 50 * 1024 * 1024
 _SHOWN = 20
 
 
-def check_checkout(bench: Bench) -> Finding:
+def check_checkout(context: CheckContext) -> Finding:
     """Fetch and check out what the spec names."""
-    repository = bench.spec.repository
+    repository = context.spec.repository
     try:
-        checkout = Git(bench.settings, bench.workspace.neutral).checkout(
-            repository.url, repository.ref, bench.workspace.checkout
+        checkout = Git(context.settings, context.workspace.neutral).checkout(
+            repository.url, repository.ref, context.workspace.checkout
         )
     except GitError as exc:
         conclude = failed if exc.trouble.repository_at_fault else errored
-        logs = () if exc.outcome is None else (bench.evidence.log("git", exc.outcome),)
+        logs = () if exc.outcome is None else (context.evidence.log("git", exc.outcome),)
         return conclude(exc.trouble.code, exc.trouble.reason, *logs, outcome=exc.outcome)
 
-    tree = RepositoryTree(bench.workspace.checkout)
-    bench.known.commit_sha = checkout.commit_sha
-    bench.known.tree = tree
-    bench.known.unfetched_files = tuple(str(path) for path in lfs_pointers(tree))
+    tree = RepositoryTree(context.workspace.checkout)
+    context.known.commit_sha = checkout.commit_sha
+    context.known.tree = tree
+    context.known.unfetched_files = tuple(str(path) for path in lfs_pointers(tree))
     facts = {
         "commit": checkout.commit_sha,
         "files": f"{len(tree.entries)} files, {sum(entry.size_bytes for entry in tree.entries)} bytes",
         "submodules": "\n".join(checkout.submodules),
         # Line-end rules of the repository itself can make a fresh checkout look changed.
         "differs from the commit": "\n".join(checkout.dirty),
-        "Git LFS pointers": "\n".join(bench.known.unfetched_files[:_SHOWN]),
+        "Git LFS pointers": "\n".join(context.known.unfetched_files[:_SHOWN]),
         "big files": "\n".join(
             f"{entry.path}: {entry.size_bytes} bytes" for entry in tree.entries if entry.size_bytes > _BIG_FILE_BYTES
         ),
     }
-    return passed(*(bench.evidence.value(name, text) for name, text in facts.items() if text), outcome=checkout.outcome)
+    return passed(
+        *(context.evidence.value(name, text) for name, text in facts.items() if text), outcome=checkout.outcome
+    )
 
 
 def lfs_pointers(tree: RepositoryTree) -> list[PurePosixPath]:

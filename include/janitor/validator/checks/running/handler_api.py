@@ -16,8 +16,8 @@ from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, failing
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.inspection.python.python_source import HandlerKind
 from janitor.protocol.report import Evidence
-from janitor.validator.bench import Bench, given
 from janitor.validator.checks.running.api_session import Asking, Session, run_session
+from janitor.validator.context import CheckContext, given
 from janitor.validator.engine import EngineError
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
@@ -27,13 +27,13 @@ NOT_IN_THE_LOG = frozenset({"output_mismatch", "output_not_json"})
 """Failures of which no other line of the log can be the cause."""
 
 
-def check_handler_api(bench: Bench) -> Finding:
+def check_handler_api(context: CheckContext) -> Finding:
     """Run the test cases through the API, if the local mode doesn't suffice."""
-    known = bench.known
+    known = context.known
     local_passed = known.local_verdict is not None and known.local_verdict.outcome is Outcome.PASS
     if known.load_balancer and known.handler_kind is HandlerKind.UNKNOWN:
         return skipped("load_balancer", "a load-balanced worker has no handler to test", required=True)
-    cases = _cases(bench, local_passed)
+    cases = _cases(context, local_passed)
     if not cases:
         if local_passed:
             return skipped("not_needed", "a plain handler without tests.json is tested by its local mode")
@@ -45,28 +45,28 @@ def check_handler_api(bench: Bench) -> Finding:
     sessions = [(command, list(group)) for command, group in groupby(cases, key=lambda case: case.command)]
     for number, (command, group) in enumerate(sessions, start=1):
         try:
-            session = run_session(bench, command, group, asking, with_bad_input=number == len(sessions))
+            session = run_session(context, command, group, asking, with_bad_input=number == len(sessions))
         except EngineError as exc:
             return errored("engine_trouble", str(exc), *evidence)
         last = session
         known.handler_logs.append(("handler, API", session.log))
         known.bad_answer = session.bad_answer
-        evidence.append(bench.evidence.log("handler, API", session.outcome))
+        evidence.append(context.evidence.log("handler, API", session.outcome))
         bodies = [(tried.case.name, tried.answer) for tried in session.tried if tried.answer is not None]
-        evidence += [bench.evidence.http(name, answer.body) for name, answer in bodies[:_MOST_BODIES]]
+        evidence += [context.evidence.http(name, answer.body) for name, answer in bodies[:_MOST_BODIES]]
         if session.out_of_memory:
             reason = "the kernel killed the worker for want of memory"
             return errored("out_of_memory", reason, *evidence[:30], outcome=session.outcome)
-        found = _judge(bench, session)
+        found = _judge(context, session)
         verdicts += found
         if any(verdict is not PASSED for _, verdict in found):
             break
-    return _conclude(bench, cases, verdicts, evidence[:30], given(last))
+    return _conclude(context, cases, verdicts, evidence[:30], given(last))
 
 
-def _cases(bench: Bench, local_passed: bool) -> list[TestCase]:
+def _cases(context: CheckContext, local_passed: bool) -> list[TestCase]:
     """The cases of tests.json, and the test input unless it has passed already."""
-    known = bench.known
+    known = context.known
     cases = list(known.cases)
     if known.test_input is not None and not local_passed:
         wanted = known.test_input["input"]
@@ -75,7 +75,7 @@ def _cases(bench: Bench, local_passed: bool) -> list[TestCase]:
     return cases
 
 
-def _judge(bench: Bench, session: Session) -> list[tuple[str, Verdict]]:
+def _judge(context: CheckContext, session: Session) -> list[tuple[str, Verdict]]:
     if session.not_ready is not None:
         return [("start", session.not_ready)]
     verdicts = []
@@ -89,21 +89,21 @@ def _judge(bench: Bench, session: Session) -> list[tuple[str, Verdict]]:
         raw = judge_raw_outputs(said, [tried.answer.body for tried in session.tried if tried.answer is not None])
         if raw is not PASSED:
             verdicts.append(("output", raw))
-        elif _is_generator_unseen(bench, session.log.text) and not shows_returns(said) and not said.is_silent:
+        elif _is_generator_unseen(context, session.log.text) and not shows_returns(said) and not said.is_silent:
             reason = "the handler returns a generator without being one, which the platform never iterates"
             verdicts.append(("generator", failing("generator_returned", reason)))
     return verdicts
 
 
-def _is_generator_unseen(bench: Bench, log: str) -> bool:
+def _is_generator_unseen(context: CheckContext, log: str) -> bool:
     """Whether the handler should be a generator, and the SDK didn't take it for one."""
-    local = bench.known.local_verdict
-    expected = bench.known.handler_kind.is_generator or (local is not None and local.code == "generator_not_iterated")
+    local = context.known.local_verdict
+    expected = context.known.handler_kind.is_generator or (local is not None and local.code == "generator_not_iterated")
     return expected and not generator_was_iterated(log)
 
 
 def _conclude(
-    bench: Bench,
+    context: CheckContext,
     cases: list[TestCase],
     verdicts: list[tuple[str, Verdict]],
     evidence: list[Evidence],
@@ -114,38 +114,38 @@ def _conclude(
     lines = [
         f"{name}: {'pass' if verdict is PASSED else f'{verdict.code}: {verdict.reason}'}" for name, verdict in verdicts
     ]
-    summary = bench.evidence.value("cases", "\n".join([*lines, f"{len(cases)} cases in all"]))
+    summary = context.evidence.value("cases", "\n".join([*lines, f"{len(cases)} cases in all"]))
     bad = [(name, verdict) for name, verdict in verdicts if verdict is not PASSED]
     if not bad:
-        if unused := gpu_unused(bench):
+        if unused := gpu_unused(context):
             return failed("gpu_unused", unused, summary, *evidence, outcome=outcome)
-        return passed(summary, *evidence, *gpu_evidence(bench), outcome=outcome)
+        return passed(summary, *evidence, *gpu_evidence(context), outcome=outcome)
     name, verdict = bad[0]
     reason = f"{name}: {verdict.reason}"
     if verdict.outcome is Outcome.ERROR:
         return errored(verdict.code or "unknown", reason, summary, *evidence, outcome=outcome)
     text = "" if verdict.code in NOT_IN_THE_LOG else session.log.text[-_EXCUSE_CHARACTERS:]
-    place = given(bench.known.engine).place
+    place = given(context.known.engine).place
     trouble = excuse(text, place) or denied_here(reason, place)
     if trouble is not None:
         return errored(trouble.code, f"{reason}; {trouble.reason}", summary, *evidence, outcome=outcome)
     return failed(verdict.code or "unknown", reason, summary, *evidence, outcome=outcome)
 
 
-def gpu_unused(bench: Bench) -> str | None:
+def gpu_unused(context: CheckContext) -> str | None:
     """Why a worker that answered well fails all the same: it needs a GPU, and left no trace on the one that is here.
 
     An image without CUDA has nothing to use a GPU with; that it works is all that can be asked of it.
     """
-    use = given(bench.known.engine).gpu_use
-    if not bench.spec.gpu_required or use is None or bench.known.cuda_detected is False:
+    use = given(context.known.engine).gpu_use
+    if not context.spec.gpu_required or use is None or context.known.cuda_detected is False:
         return None
     if use.was_used or use.may_be_missed:
         return None
     return f"a GPU is required, and the worker passed on the CPU: {use.described()}"
 
 
-def gpu_evidence(bench: Bench) -> list[Evidence]:
+def gpu_evidence(context: CheckContext) -> list[Evidence]:
     """What the GPUs did, where that was seen."""
-    use = given(bench.known.engine).gpu_use
-    return [] if use is None else [bench.evidence.value("GPU use", use.described())]
+    use = given(context.known.engine).gpu_use
+    return [] if use is None else [context.evidence.value("GPU use", use.described())]

@@ -13,7 +13,6 @@ from janitor.diagnosis.handler.sdk_log import LOCAL_END
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, inconclusive
 from janitor.inspection.python.python_source import HandlerKind
 from janitor.protocol.statuses import Engine
-from janitor.validator.bench import Bench, given
 from janitor.validator.checks.running.handler_api import NOT_IN_THE_LOG, gpu_unused
 from janitor.validator.checks.running.log_limits import (
     ONLY_THERE,
@@ -21,6 +20,7 @@ from janitor.validator.checks.running.log_limits import (
     hides_output,
     numbers_are_unsure,
 )
+from janitor.validator.context import CheckContext, given
 from janitor.validator.engine import EngineError, HandlerRun
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
@@ -28,9 +28,9 @@ LOG_NAME = "handler, local mode"
 _EXCUSE_CHARACTERS = 12_000
 
 
-def check_handler_local(bench: Bench) -> Finding:
+def check_handler_local(context: CheckContext) -> Finding:
     """Run the worker on its test input."""
-    known = bench.known
+    known = context.known
     if known.load_balancer and known.handler_kind is HandlerKind.UNKNOWN:
         return skipped("load_balancer", "a load-balanced worker has no handler to test", required=True)
     if known.test_input is None:
@@ -40,29 +40,29 @@ def check_handler_local(bench: Bench) -> Finding:
     if known.handler_kind.is_generator:
         return skipped("generator_needs_api", "the local mode never iterates a generator; the API does")
     environment = known.plan.environment if known.plan else {}
-    job_id = _new_job_id(bench)
+    job_id = _new_job_id(context)
     job = known.test_input if job_id is None else {**known.test_input, "id": job_id}
     try:
         handler_run = given(known.engine).run_local(job, environment)
     except EngineError as exc:
         return errored("engine_trouble", str(exc))
     known.handler_logs.append((LOG_NAME, handler_run.outcome.output))
-    return _conclude(bench, handler_run, job_id)
+    return _conclude(context, handler_run, job_id)
 
 
-def _new_job_id(bench: Bench) -> str | None:
+def _new_job_id(context: CheckContext) -> str | None:
     """An id that nobody knew before, as on the platform: a log that names another tells of another job, or was not
     written by the SDK. An SDK of the repository's own is left alone, and so is a container, which has run already when
     this check begins."""
-    names = {path.rsplit("/runpod", 1)[-1] for path in bench.known.image_files}
-    if given(bench.known.engine).kind is not Engine.VENV or names & {".py", "/__init__.py"}:
+    names = {path.rsplit("/runpod", 1)[-1] for path in context.known.image_files}
+    if given(context.known.engine).kind is not Engine.VENV or names & {".py", "/__init__.py"}:
         return None
     return str(uuid.uuid4())
 
 
-def _conclude(bench: Bench, handler_run: HandlerRun, job_id: str | None) -> Finding:
+def _conclude(context: CheckContext, handler_run: HandlerRun, job_id: str | None) -> Finding:
     outcome = handler_run.outcome
-    log = bench.evidence.log(LOG_NAME, outcome)
+    log = context.evidence.log(LOG_NAME, outcome)
     if handler_run.out_of_memory:
         return errored("out_of_memory", "the kernel killed the worker for want of memory", log, outcome=outcome)
     if outcome.exit_code is None and LOCAL_END not in outcome.output.text:
@@ -70,20 +70,20 @@ def _conclude(bench: Bench, handler_run: HandlerRun, job_id: str | None) -> Find
     verdict = judge_local_run(outcome.output.text, outcome.exit_code or 0, job_id)
     if outcome.exit_code is None and verdict is PASSED:
         verdict = inconclusive("exit_hangs", "the worker did its job and did not end: only the API can tell")
-    if verdict.code == "sdk_not_started" and hides_output(bench):
+    if verdict.code == "sdk_not_started" and hides_output(context):
         verdict = inconclusive("log_silent", "the program has its output go elsewhere: its log doesn't tell")
-    elif verdict.code == "sdk_not_started" and asks_for_the_platform(bench):
+    elif verdict.code == "sdk_not_started" and asks_for_the_platform(context):
         verdict = Verdict(outcome=Outcome.ERROR, code="platform_only", reason=f"{verdict.reason}: {ONLY_THERE}")
-    if verdict is PASSED and numbers_are_unsure(bench, outcome.output.text):
+    if verdict is PASSED and numbers_are_unsure(context, outcome.output.text):
         verdict = inconclusive("numbers_unsure", "numbers of a numpy before 2 print like Python's, and JSON has none")
-    bench.known.local_verdict = verdict
+    context.known.local_verdict = verdict
     if verdict.outcome is Outcome.PASS:
         # Cases of tests.json come later, and may be the ones that need the GPU.
-        if not bench.known.cases and (unused := gpu_unused(bench)):
+        if not context.known.cases and (unused := gpu_unused(context)):
             return failed("gpu_unused", unused, log, outcome=outcome)
         left = f"processes that outlived the worker and were ended: {outcome.left_behind}"
         return passed(
-            log, *([bench.evidence.value("left behind", left)] if outcome.left_behind else []), outcome=outcome
+            log, *([context.evidence.value("left behind", left)] if outcome.left_behind else []), outcome=outcome
         )
     code, reason = verdict.code or "unknown", verdict.reason or "unknown"
     if verdict.outcome is Outcome.INCONCLUSIVE:
@@ -91,7 +91,7 @@ def _conclude(bench: Bench, handler_run: HandlerRun, job_id: str | None) -> Find
     if verdict.outcome is Outcome.ERROR:
         return errored(code, reason, log, outcome=outcome)
     text = "" if code in NOT_IN_THE_LOG else outcome.output.text[-_EXCUSE_CHARACTERS:]
-    place = given(bench.known.engine).place
+    place = given(context.known.engine).place
     if trouble := excuse(text, place) or denied_here(reason, place):
         return errored(trouble.code, f"{reason}; {trouble.reason}", log, outcome=outcome)
     return failed(code, reason, log, outcome=outcome)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from janitor.protocol.report import MAX_GPUS, Evidence, Host
 from janitor.protocol.statuses import Engine
-from janitor.validator.bench import Bench
+from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import EngineError
 from janitor.validator.engines.choose import choose_engine
@@ -27,96 +27,98 @@ _BUILD_SHARE = 2
 _CUDA_IN_REFERENCE = re.compile(r"(?:cuda[:\-_]?|cu)(\d{1,2}\.\d{1,2}|\d{3,4})(?!\d)")
 
 
-def check_host(bench: Bench) -> Finding:
+def check_host(context: CheckContext) -> Finding:
     """Look at GPU, memory and disk, choose the engine, and let a container that is known to be good see the GPU."""
-    query = query_gpu(bench.settings, bench.workspace.neutral)
+    query = query_gpu(context.settings, context.workspace.neutral)
     gpu, outcome = query.gpu, query.outcome
-    bench.known.gpu_available = gpu is not None
-    bench.known.host_cuda = gpu.cuda if gpu else None
-    host = bench.known.host = describe_host(bench.workspace.root, gpu)
+    context.known.gpu_available = gpu is not None
+    context.known.host_cuda = gpu.cuda if gpu else None
+    host = context.known.host = describe_host(context.workspace.root, gpu)
     evidence = [
-        bench.evidence.value("host", _description(host, gpu)),
-        bench.evidence.value("processes of the repository", bench.known.confinement),
+        context.evidence.value("host", _description(host, gpu)),
+        context.evidence.value("processes of the repository", context.known.confinement),
     ]
     if outcome is not None:
-        evidence.append(bench.evidence.log("nvidia-smi", outcome))
-    if bench.spec.gpu_required and (why_not := query.why_not):
+        evidence.append(context.evidence.log("nvidia-smi", outcome))
+    if context.spec.gpu_required and (why_not := query.why_not):
         code, said = why_not
         reason = f"a GPU is required and this instance has none that works: {said}"
         return errored(code, reason, *evidence, outcome=outcome)
     try:
-        engine = choose_engine(bench)
+        engine = choose_engine(context)
     except EngineError as exc:
         return errored("engine_missing", str(exc), *evidence)
-    bench.known.engine = engine
-    evidence.append(bench.evidence.value("engine", engine.kind.value))
+    context.known.engine = engine
+    evidence.append(context.evidence.value("engine", engine.kind.value))
     free_bytes = host.disk_free_bytes
     if engine.kind is Engine.DOCKER:
-        docker = DockerClient(bench.settings)
+        docker = DockerClient(context.settings)
         described = describe_engine(docker)
-        evidence.append(bench.evidence.value("docker", described.described()))
+        evidence.append(context.evidence.value("docker", described.described()))
         free_bytes = min(free_bytes, described.free_bytes if described.free_bytes is not None else free_bytes)
-        if trouble := _gpu_trouble(bench, docker, gpu, evidence):
+        if trouble := _gpu_trouble(context, docker, gpu, evidence):
             return trouble
     if host.memory_bytes < _LEAST_MEMORY_BYTES:
         return errored("memory_low", f"only {host.memory_bytes // 2**20} MiB of memory", *evidence, outcome=outcome)
-    least = _least_disk(bench, engine.kind)
+    least = _least_disk(context, engine.kind)
     if free_bytes < least:
         free, wanted = free_bytes / _GIBIBYTE, least / _GIBIBYTE
         return errored("disk_low", f"{free:.1f} GiB of disk are free; {wanted:.0f} GiB are needed", *evidence)
     return passed(*evidence, outcome=outcome)
 
 
-def _least_disk(bench: Bench, engine: Engine) -> int:
+def _least_disk(context: CheckContext, engine: Engine) -> int:
     """How much disk the validation takes, as far as can be told before it."""
     least = _LEAST_DISK_BYTES[engine]
     if engine is not Engine.DOCKER:
         return least
-    if bench.spec.build is not None and bench.spec.build.image_bytes:
+    if context.spec.build is not None and context.spec.build.image_bytes:
         # The last image says more than what the repository asks of the platform.
-        return max(least, bench.spec.build.image_bytes * _BUILD_SHARE)
-    return max(least, (bench.known.disk_gigabytes or 0) * _GIBIBYTE)
+        return max(least, context.spec.build.image_bytes * _BUILD_SHARE)
+    return max(least, (context.known.disk_gigabytes or 0) * _GIBIBYTE)
 
 
-def _gpu_trouble(bench: Bench, docker: DockerClient, gpu: Gpu | None, evidence: list[Evidence]) -> Finding | None:
+def _gpu_trouble(
+    context: CheckContext, docker: DockerClient, gpu: Gpu | None, evidence: list[Evidence]
+) -> Finding | None:
     """What keeps a container from the GPU, whatever the repository; it adds to the evidence."""
     if gpu is None:
         return None
-    toolkit = toolkit_version(bench)
-    evidence.append(bench.evidence.value("container toolkit", toolkit or "its programs are not installed"))
-    wanted, origin = wanted_cuda(bench)
+    toolkit = toolkit_version(context)
+    evidence.append(context.evidence.value("container toolkit", toolkit or "its programs are not installed"))
+    wanted, origin = wanted_cuda(context)
     has = cuda_version(gpu.cuda or "")
     if wanted is not None and has is not None and has < wanted:
         text = f"{origin} asks for CUDA {wanted[0]}.{wanted[1]}; the driver supports up to {has[0]}.{has[1]}"
-        if bench.spec.gpu_required:
+        if context.spec.gpu_required:
             return errored("host_driver", f"this instance's driver is too old for the worker: {text}", *evidence)
-        evidence.append(bench.evidence.value("warnings", text))
-    if bench.settings.cuda_image is None:
+        evidence.append(context.evidence.value("warnings", text))
+    if context.settings.cuda_image is None:
         return None
-    trial = try_gpu_container(bench, docker, bench.settings.cuda_image)
+    trial = try_gpu_container(context, docker, context.settings.cuda_image)
     evidence.append(
-        bench.evidence.value("known-good container", trial.reason)
+        context.evidence.value("known-good container", trial.reason)
         if trial.outcome is None
-        else bench.evidence.log("known-good container", trial.outcome)
+        else context.evidence.log("known-good container", trial.outcome)
     )
-    if trial.code is None or not bench.spec.gpu_required:
+    if trial.code is None or not context.spec.gpu_required:
         return None
     return errored(trial.code, trial.reason, *evidence, outcome=trial.outcome)
 
 
-def wanted_cuda(bench: Bench) -> tuple[tuple[int, int] | None, str]:
+def wanted_cuda(context: CheckContext) -> tuple[tuple[int, int] | None, str]:
     """The CUDA version that the worker needs of the driver, and what says so: its base image, or hub.json.
 
     hub.json lists the versions of the hosts that it may run on: any of them is enough.
     """
     found: list[tuple[tuple[int, int], str]] = []
-    if bench.known.dockerfile is not None:
-        base = bench.known.dockerfile.final.base_image
+    if context.known.dockerfile is not None:
+        base = context.known.dockerfile.final.base_image
         if match := _CUDA_IN_REFERENCE.search(base.lower()):
             digits = match.group(1)
             version = cuda_version(digits if "." in digits else f"{digits[:2]}.{digits[2]}")
             found += [(version, base)] if version else []
-    config = (bench.known.hub or {}).get("config")
+    config = (context.known.hub or {}).get("config")
     allowed = config.get("allowedCudaVersions") if isinstance(config, dict) else None
     if isinstance(allowed, list):
         versions = [version for text in allowed if (version := cuda_version(str(text)))]

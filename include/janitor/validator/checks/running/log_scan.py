@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from janitor.validator.bench import Bench
+from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 _GPU_BROKEN = re.compile(
@@ -32,20 +32,20 @@ _CUT = re.compile(r"\n\.\.\.TRUNCATED \d+ CHARACTERS\.\.\.\n")
 _SHOWN = 30
 
 
-def check_log_scan(bench: Bench) -> Finding:
+def check_log_scan(context: CheckContext) -> Finding:
     """Search the logs of the handler's runs."""
-    logs = bench.known.handler_logs
+    logs = context.known.handler_logs
     if not logs:
         return skipped("no_log", "no handler was run")
     lines = [(name, line) for name, log in logs for line in _suspicious(_without_outputs(log.text))]
-    evidence = [bench.evidence.value("lines", "\n".join(f"{name}: {line}" for name, line in lines[:_SHOWN]))]
+    evidence = [context.evidence.value("lines", "\n".join(f"{name}: {line}" for name, line in lines[:_SHOWN]))]
     evidence = evidence if lines else []
     if driver := next((line for _, line in lines if _DRIVER.search(line)), None):
         reason = f"the instance's GPU driver is at fault: {driver}"
-        return errored("host_driver", reason, *evidence, required=bench.spec.gpu_required)
+        return errored("host_driver", reason, *evidence, required=context.spec.gpu_required)
     if broken := next((line for _, line in lines if _GPU_BROKEN.search(line)), None):
         reason = f"the worker logged a GPU error: {broken}"
-        return failed("gpu_error", reason, *evidence, required=bench.spec.gpu_required)
+        return failed("gpu_error", reason, *evidence, required=context.spec.gpu_required)
     if lines:
         return failed("errors_logged", f"{len(lines)} error lines; first: {lines[0][1]}", *evidence, required=False)
     return passed(required=False)

@@ -8,15 +8,15 @@ from __future__ import annotations
 from janitor.diagnosis.handler.bad_input import judge_bad_answer
 from janitor.diagnosis.handler.verdict import PASSED, Outcome
 from janitor.protocol.statuses import CheckName, CheckStatus
-from janitor.validator.bench import Bench
 from janitor.validator.checks.running.api_session import Asking, optional_time, run_session
+from janitor.validator.context import CheckContext
 from janitor.validator.engine import EngineError
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 
-def check_negative_input(bench: Bench) -> Finding:
+def check_negative_input(context: CheckContext) -> Finding:
     """Judge what the worker made of bad input."""
-    known = bench.known
+    known = context.known
     answer = known.bad_answer
     if answer is None:
         local = known.local_verdict
@@ -27,15 +27,15 @@ def check_negative_input(bench: Bench) -> Finding:
         if api is not None and api.status is CheckStatus.PASS:
             return skipped("no_time", "too little time was left before the deadline to ask for an optional check")
         try:
-            limit = optional_time(bench)
-            session = run_session(bench, None, [], Asking(), with_bad_input=True, ready_limit=limit)
+            limit = optional_time(context)
+            session = run_session(context, None, [], Asking(), with_bad_input=True, ready_limit=limit)
         except EngineError as exc:
             return errored("engine_trouble", str(exc), required=False)
         answer = session.bad_answer
         if answer is None:
             reason = session.not_ready.reason if session.not_ready else "the worker was not asked"
             return skipped("not_ready", f"the worker could not be asked: {reason}")
-    evidence = bench.evidence.http("answer to bad input", answer.body)
+    evidence = context.evidence.http("answer to bad input", answer.body)
     verdict = judge_bad_answer(answer)
     if verdict is PASSED:
         return passed(evidence, required=False)

@@ -12,7 +12,7 @@ from janitor.inspection.dockerfile.image_reference import parse_reference
 from janitor.inspection.dockerfile.stages import Dockerfile
 from janitor.inspection.dockerfile.usage import used_images, used_stages
 from janitor.inspection.spot import Spot
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 _LIMIT = timedelta(seconds=40)
@@ -20,18 +20,18 @@ _PLATFORM = "linux/amd64"
 _MOST = 10
 
 
-def check_base_image_exists(bench: Bench) -> Finding:
+def check_base_image_exists(context: CheckContext) -> Finding:
     """Ask the registries for the images."""
     from janitor.validator.network.registry import ask_for_image  # noqa: PLC0415  # TLS costs time
     from janitor.validator.network.web import Web, WebError, WebTrouble  # noqa: PLC0415
 
-    if bench.known.dockerfile is None:
+    if context.known.dockerfile is None:
         return skipped("prerequisite_failed", "dockerfile_parse could not read the Dockerfile")
-    images = used_images(bench.known.dockerfile)
-    others = _for_other_platforms(bench.known.dockerfile)
+    images = used_images(context.known.dockerfile)
+    others = _for_other_platforms(context.known.dockerfile)
     if not images:
         return skipped("no_base_image", "the Dockerfile starts from nothing that a registry has")
-    web = Web(bench.settings, limit=_LIMIT)
+    web = Web(context.settings, limit=_LIMIT)
     lines: list[str] = []
     gone: list[tuple[int, str, str, str]] = []
     unknown: list[tuple[str, str]] = []
@@ -52,9 +52,9 @@ def check_base_image_exists(bench: Bench) -> Finding:
         elif answer.platforms and name not in others and _PLATFORM not in answer.platforms:
             have = ", ".join(dict.fromkeys(answer.platforms))
             gone.append((line, "base_wrong_platform", name, f"{name} is there for {have}, not for {_PLATFORM}"))
-    evidence = bench.evidence.value("images", "\n".join(lines))
+    evidence = context.evidence.value("images", "\n".join(lines))
     if gone:
-        path = str(given(bench.known.layout).dockerfile)
+        path = str(given(context.known.layout).dockerfile)
         spots = [Spot(path=path, line=line, message=text) for line, _, _, text in gone]
         return failed(gone[0][1], "; ".join(text for *_, text in gone), evidence, spots=spots)
     # A host that may not be asked, or can't be reached from here, says nothing about the repository.

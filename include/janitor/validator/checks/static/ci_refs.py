@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from janitor.inspection.repository.workflows import all_references, missing, workflow_files
 from janitor.inspection.spot import Spot
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _SHOWN = 8
 
 
-def check_ci_refs(bench: Bench) -> Finding:
+def check_ci_refs(context: CheckContext) -> Finding:
     """Look for every file that a workflow names."""
-    tree = given(bench.known.tree)
+    tree = given(context.known.tree)
     if not workflow_files(tree):
         return skipped("absent", "the repository has no GitHub workflow")
     found, unreadable = all_references(tree)
@@ -24,7 +24,7 @@ def check_ci_refs(bench: Bench) -> Finding:
         f"{each.workflow}, line {each.line}: {each.path or '.'} ({'missing' if each in gone else 'there'})"
         for each in found
     )
-    evidence = [bench.evidence.value("references", listing or "none")]
+    evidence = [context.evidence.value("references", listing or "none")]
     if unreadable:
         return failed("workflow_unreadable", "; ".join(unreadable), *evidence, required=False)
     if gone:

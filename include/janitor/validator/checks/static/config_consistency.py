@@ -15,15 +15,15 @@ from janitor.inspection.dockerfile.cuda_version import base_cuda, has_cuda
 from janitor.inspection.documents.json_lines import field_lines, line_of
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _ALLOWED = "allowedCudaVersions"
 
 
-def check_config_consistency(bench: Bench) -> Finding:
+def check_config_consistency(context: CheckContext) -> Finding:
     """Compare what the repository says about itself in three places."""
-    known = bench.known
+    known = context.known
     hub = (known.hub or {}).get("config") or {}
     tests = known.plan.config if known.plan is not None else {}
     if known.hub is None and known.plan is None:
@@ -31,11 +31,11 @@ def check_config_consistency(bench: Bench) -> Finding:
     base = known.dockerfile.final.base_image if known.dockerfile is not None else None
     cuda = base_cuda(base) if base else None
     in_hub, in_tests = _versions(hub), _versions(tests)
-    evidence = bench.evidence.value("configuration", _reading(hub, tests, base, cuda))
+    evidence = context.evidence.value("configuration", _reading(hub, tests, base, cuda))
 
     if in_hub and in_tests and not in_hub & in_tests:
         reason = f"hub.json allows CUDA {_listed(in_hub)}, tests.json {_listed(in_tests)}: no machine has both"
-        spot = _spot(bench, given(known.layout).tests, f"config.{_ALLOWED}", reason)
+        spot = _spot(context, given(known.layout).tests, f"config.{_ALLOWED}", reason)
         return failed("cuda_disjoint", reason, evidence, spots=spot)
     for where, allowed, path in (
         ("hub.json", in_hub, given(known.layout).hub),
@@ -47,19 +47,19 @@ def check_config_consistency(bench: Bench) -> Finding:
                 "base_cuda_above_allowed",
                 reason,
                 evidence,
-                spots=_spot(bench, path, f"config.{_ALLOWED}", reason),
+                spots=_spot(context, path, f"config.{_ALLOWED}", reason),
             )
-    if odd := list(_odd(bench, hub, tests, base)):
+    if odd := list(_odd(context, hub, tests, base)):
         code, reason = odd[0]
         return failed(
             code,
             "; ".join(text for _, text in odd),
             evidence,
             required=False,
-            spots=_spot(bench, given(known.layout).hub, "config.runsOn", reason),
+            spots=_spot(context, given(known.layout).hub, "config.runsOn", reason),
         )
     warnings = _warnings(cuda, in_hub, in_tests)
-    return passed(evidence, *([bench.evidence.value("warnings", "\n".join(warnings))] if warnings else []))
+    return passed(evidence, *([context.evidence.value("warnings", "\n".join(warnings))] if warnings else []))
 
 
 def _versions(config: Mapping[str, Any]) -> frozenset[tuple[int, int]]:
@@ -72,7 +72,9 @@ def _versions(config: Mapping[str, Any]) -> frozenset[tuple[int, int]]:
     return frozenset(found)
 
 
-def _odd(bench: Bench, hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None) -> Iterable[tuple[str, str]]:
+def _odd(
+    context: CheckContext, hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None
+) -> Iterable[tuple[str, str]]:
     runs_on = hub.get("runsOn")
     if base is not None and runs_on == "CPU" and has_cuda(base):
         yield "runs_on_mismatch", f"hub.json says runsOn CPU, and the base image {base} is one for GPUs"
@@ -80,7 +82,7 @@ def _odd(bench: Bench, hub: Mapping[str, Any], tests: Mapping[str, Any], base: s
         yield "runs_on_mismatch", f"hub.json says runsOn CPU, and tests.json asks for {tests['gpuTypeId']}"
     if runs_on == "GPU" and tests.get("cpuFlavor") and not tests.get("gpuTypeId"):
         yield "runs_on_mismatch", f"hub.json says runsOn GPU, and tests.json asks for {tests['cpuFlavor']}"
-    if runs_on == "CPU" and bench.spec.gpu_required:
+    if runs_on == "CPU" and context.spec.gpu_required:
         yield "gpu_not_wanted", "hub.json says runsOn CPU, and this validation requires a GPU"
     count, tested = hub.get("gpuCount"), tests.get("gpuCount")
     if isinstance(count, int) and isinstance(tested, int) and tested < count:
@@ -110,11 +112,11 @@ def _reading(hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None,
     )
 
 
-def _spot(bench: Bench, path: PurePosixPath | None, where: str, message: str) -> list[Spot]:
+def _spot(context: CheckContext, path: PurePosixPath | None, where: str, message: str) -> list[Spot]:
     if path is None:
         return []
     try:
-        line = line_of(field_lines(given(bench.known.tree).read_text(path)), where)
+        line = line_of(field_lines(given(context.known.tree).read_text(path)), where)
     except UnreadableError:
         line = None
     return [Spot(path=str(path), line=line, message=message)]

@@ -24,9 +24,9 @@ from janitor.inspection.install.resolvable import NotResolvableError, Refusal, R
 from janitor.inspection.install.worker_requirements import USUAL_FILES
 from janitor.inspection.spot import Spot
 from janitor.protocol.report import Evidence
-from janitor.validator.bench import Bench, given
 from janitor.validator.checks.static.requirement_hosts import why_unasked
 from janitor.validator.checks.static.tested_uv import NoTestedUvError, find_tested_uv
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 _LIMIT = timedelta(minutes=3)
@@ -48,12 +48,12 @@ _INDEX_OPTIONS = frozenset({"--index-url", "--extra-index-url", "--find-links"})
 _OWN_PYTHON = re.compile(r"(?:docker\.io/)?(?:library/)?(?:python|ubuntu|debian|alpine)(?:[:@].*)?")
 
 
-def check_deps_resolve(bench: Bench) -> Finding:
+def check_deps_resolve(context: CheckContext) -> Finding:
     """Resolve what each installation command asks for."""
-    known = bench.known
+    known = context.known
     if known.dockerfile is None:
         return skipped("prerequisite_failed", "dockerfile_parse could not read the Dockerfile")
-    installs = _installs(bench)
+    installs = _installs(context)
     if not installs:
         return skipped("absent", "no command of the Dockerfile installs Python packages")
     base = known.dockerfile.final.base_image
@@ -62,22 +62,22 @@ def check_deps_resolve(bench: Bench) -> Finding:
     evidence: list[Evidence] = []
     for install in installs:
         try:
-            wanted = resolvable(_arguments(bench, install), read=given(known.tree).read)
+            wanted = resolvable(_arguments(context, install), read=given(known.tree).read)
         except NotResolvableError as exc:
             return skipped(exc.code.value, f"{_place(install)}{exc}", *evidence)
-        if unasked := why_unasked(bench.settings, wanted.addresses):
+        if unasked := why_unasked(context.settings, wanted.addresses):
             code, reason = unasked
             return skipped(code, f"{_place(install)}{reason}", *evidence)
         try:
-            outcome = _resolve(bench, wanted, version or _MINE)
+            outcome = _resolve(context, wanted, version or _MINE)
         except NoTestedUvError as exc:
             return skipped("installer_missing", str(exc), *evidence)
         except ProcessStartError as exc:
             return errored("installer_missing", f"no installer can be started: {exc}", *evidence, required=False)
-        evidence.append(bench.evidence.log(f"resolution, line {install.line}", outcome))
+        evidence.append(context.evidence.log(f"resolution, line {install.line}", outcome))
         if outcome.exit_code == 0:
             continue
-        finding = _why(bench, outcome, install, base, is_known=stated is not None)
+        finding = _why(context, outcome, install, base, is_known=stated is not None)
         return Finding(
             status=finding.status,
             reason_code=finding.reason_code,
@@ -91,8 +91,8 @@ def check_deps_resolve(bench: Bench) -> Finding:
     return passed(*evidence)
 
 
-def _installs(bench: Bench) -> list[Install]:
-    known = bench.known
+def _installs(context: CheckContext) -> list[Install]:
+    known = context.known
     folders = {str(parent) for path in known.image_files for parent in Path(path).parents} - {"/"}
     plan = plan_installs(given(known.dockerfile), lambda path: path in known.image_files or path in folders)
     if plan.installs:
@@ -105,13 +105,13 @@ def _place(install: Install) -> str:
     return f"line {install.line}: " if install.line else ""
 
 
-def _arguments(bench: Bench, install: Install) -> list[str]:
+def _arguments(context: CheckContext, install: Install) -> list[str]:
     """The arguments, with files by their path in the repository.
 
     Raises:
         NotResolvableError: A package of the repository itself, or a file that it hasn't, is among them.
     """
-    files = bench.known.image_files
+    files = context.known.image_files
     found: list[str] = []
     for argument in install.arguments:
         if not argument.startswith(IMAGE_PATH):
@@ -124,30 +124,30 @@ def _arguments(bench: Bench, install: Install) -> list[str]:
     return found
 
 
-def _resolve(bench: Bench, wanted: Resolvable, version: tuple[int, int]) -> Outcome:
+def _resolve(context: CheckContext, wanted: Resolvable, version: tuple[int, int]) -> Outcome:
     """Let uv look for a solution.
 
     Raises:
         NoTestedUvError: There is no uv that is known to build nothing.
         ProcessStartError: It can't be started.
     """
-    cwd, env = bench.workspace.neutral, _environment(bench)
-    uv = find_tested_uv(bench.settings.path, cwd=cwd, env=env)
-    folder = bench.workspace.root / "resolution"
+    cwd, env = context.workspace.neutral, _environment(context)
+    uv = find_tested_uv(context.settings.path, cwd=cwd, env=env)
+    folder = context.workspace.root / "resolution"
     folder.mkdir(exist_ok=True)
     requirements, constraints = folder / "requirements.txt", folder / "constraints.txt"
     requirements.write_text(wanted.requirements_text, encoding="ascii")
     constraints.write_text(wanted.constraints_text, encoding="ascii")
     argv = [uv, "pip", "install", "--dry-run", "--no-build", "--index-strategy", "unsafe-best-match"]
     argv += ["--python", sys.executable, "--python-version", f"{version[0]}.{version[1]}"]
-    argv += ["--python-platform", _PLATFORM, "--target", str(bench.workspace.temporary / "resolved")]
+    argv += ["--python-platform", _PLATFORM, "--target", str(context.workspace.temporary / "resolved")]
     argv += [*wanted.flags, "--requirement", str(requirements), "--constraint", str(constraints)]
-    limit = min(_LIMIT, max(bench.interrupts.remaining(), timedelta(seconds=1)))
+    limit = min(_LIMIT, max(context.interrupts.remaining(), timedelta(seconds=1)))
     return run(argv, cwd=cwd, env=env, limit=limit, confined=True)
 
 
-def _environment(bench: Bench) -> Mapping[str, str]:
-    settings, workspace = bench.settings, bench.workspace
+def _environment(context: CheckContext) -> Mapping[str, str]:
+    settings, workspace = context.settings, context.workspace
     return {
         "PATH": settings.path,
         "HOME": str(workspace.home),
@@ -164,7 +164,7 @@ def _environment(bench: Bench) -> Mapping[str, str]:
     }
 
 
-def _why(bench: Bench, outcome: Outcome, install: Install, base: str, *, is_known: bool) -> Finding:
+def _why(context: CheckContext, outcome: Outcome, install: Install, base: str, *, is_known: bool) -> Finding:
     text = outcome.output.text[-16_000:]
     if outcome.exit_code is None:
         return errored("network_timeout", f"the index did not answer in {outcome.seconds:.0f} s")
@@ -190,7 +190,7 @@ def _why(bench: Bench, outcome: Outcome, install: Install, base: str, *, is_know
     )
     if trouble.code == "dependency_not_found" and own_index:
         return skipped("index_unknown", f"the image may use an index of its own: {trouble.reason}")
-    path = str(given(bench.known.layout).dockerfile)
+    path = str(given(context.known.layout).dockerfile)
     spot = Spot(path=path, line=install.line or None, message=trouble.reason)
     return failed(trouble.code, trouble.reason, spots=[spot])
 

@@ -21,8 +21,8 @@ from janitor.inspection.dockerfile.stages import Dockerfile, Run, env_pairs, flo
 from janitor.inspection.dockerfile.usage import used_stages
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import RepositoryTree, UnreadableError
-from janitor.validator.bench import Bench, given
 from janitor.validator.checks.static.pip_redirections import LostVersion, lost_versions
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.yaml", "compose.yaml")
@@ -38,10 +38,10 @@ _PLACE = re.compile(r"(?i)(?:path|file|dir|folder)$")
 _PLACEHOLDER = re.compile(r"(?i)^$|^\$|your|change|example|placeholder|xxx|none|null|dummy|<[^<>\n]*>|^\*+$")
 
 
-def check_dockerfile_parse(bench: Bench) -> Finding:
+def check_dockerfile_parse(context: CheckContext) -> Finding:
     """Parse the Dockerfile and compare it with the repository."""
-    tree, layout = given(bench.known.tree), given(bench.known.layout)
-    wanted = bench.spec.repository.dockerfile
+    tree, layout = given(context.known.tree), given(context.known.layout)
+    wanted = context.spec.repository.dockerfile
     if layout.dockerfile is None and layout.other_dockerfiles:
         listed = ", ".join(str(path) for path in layout.other_dockerfiles[:_SHOWN])
         where = "there is no Dockerfile at the root or in .runpod/"
@@ -52,34 +52,34 @@ def check_dockerfile_parse(bench: Bench) -> Finding:
     name = str(layout.dockerfile)
     try:
         text = tree.read_text(layout.dockerfile, most=_MOST_BYTES)
-        dockerfile = parse_dockerfile(text, build_args=bench.spec.repository.build_args)
-        context = read_context(tree, layout.dockerfile)
+        dockerfile = parse_dockerfile(text, build_args=context.spec.repository.build_args)
+        build_context = read_context(tree, layout.dockerfile)
     except UnreadableError as exc:
         return failed("dockerfile_unreadable", str(exc))
     except DockerfileSyntaxError as exc:
         spot = Spot(path=name, line=exc.line, message=str(exc))
-        shown = bench.evidence.file("Dockerfile", text.encode())
+        shown = context.evidence.file("Dockerfile", text.encode())
         return failed("dockerfile_syntax", f"{name}: {exc}", shown, spots=[spot])
-    stages = stage_files(dockerfile, context)
+    stages = stage_files(dockerfile, build_context)
     files = stages[dockerfile.final.index].files
     command = _command(dockerfile, files, tree)
-    bench.known.dockerfile, bench.known.context, bench.known.command = dockerfile, context, command
-    bench.known.stage_files, bench.known.image_files = stages, files
+    context.known.dockerfile, context.known.context, context.known.command = dockerfile, build_context, command
+    context.known.stage_files, context.known.image_files = stages, files
 
     lost = lost_versions(dockerfile)
     noted = [*_warnings(dockerfile), *((each.line, each.text) for each in lost if not each.stops)]
     warnings = [Spot(path=name, line=line, message=text, is_warning=True) for line, text in noted]
     evidence = [
-        bench.evidence.file(name, text.encode()),
-        bench.evidence.value("reading", "\n".join(_reading(dockerfile, command))),
+        context.evidence.file(name, text.encode()),
+        context.evidence.value("reading", "\n".join(_reading(dockerfile, command))),
     ]
     if warnings:
-        evidence.append(bench.evidence.value("warnings", "\n".join(each.message for each in warnings)))
+        evidence.append(context.evidence.value("warnings", "\n".join(each.message for each in warnings)))
     fault = (
         _blank_base(dockerfile, tree)
-        or _missing_sources(dockerfile, context, tree)
+        or _missing_sources(dockerfile, build_context, tree)
         or _stopped_by_shell(lost)
-        or (_missing_target(dockerfile, command, files, tree) if context.is_sure else None)
+        or (_missing_target(dockerfile, command, files, tree) if build_context.is_sure else None)
     )
     if fault is None:
         return passed(*evidence, spots=warnings)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from janitor.inspection.documents.documents import load_json, problem_spots, unreadable_spot
 from janitor.inspection.documents.hub_file import hub_problems
 from janitor.inspection.tree import UnreadableError
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 
-def check_hub_schema(bench: Bench) -> Finding:
+def check_hub_schema(context: CheckContext) -> Finding:
     """Read hub.json, if there is one."""
-    tree, path = given(bench.known.tree), given(bench.known.layout).hub
+    tree, path = given(context.known.tree), given(context.known.layout).hub
     if path is None:
         return skipped("absent", "the repository has no hub.json")
     try:
@@ -20,15 +20,15 @@ def check_hub_schema(bench: Bench) -> Finding:
     except UnreadableError as exc:
         return failed("hub_unreadable", str(exc), spots=[unreadable_spot(path, str(exc))])
     problems = hub_problems(document)
-    evidence = [bench.evidence.file(str(path), content)]
+    evidence = [context.evidence.file(str(path), content)]
     if problems.warnings:
-        evidence.append(bench.evidence.value("warnings", "\n".join(problems.warnings)))
+        evidence.append(context.evidence.value("warnings", "\n".join(problems.warnings)))
     spots = problem_spots(content.decode("utf-8-sig"), path, problems)
     # What else is wrong in it doesn't make a worker that serves HTTP one that starts a handler.
     config = document.get("config") if isinstance(document, dict) else None
-    bench.known.load_balancer = isinstance(config, dict) and config.get("endpointType") == "LB"
+    context.known.load_balancer = isinstance(config, dict) and config.get("endpointType") == "LB"
     if problems.found:
         return failed(problems.found[0].code, f"{path}: {problems.summary()}", *evidence, spots=spots)
-    bench.known.hub = document
-    bench.known.disk_gigabytes = document["config"]["containerDiskInGb"]
+    context.known.hub = document
+    context.known.disk_gigabytes = document["config"]["containerDiskInGb"]
     return passed(*evidence, spots=spots)

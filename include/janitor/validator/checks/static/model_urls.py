@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from janitor.inspection.repository.model_sources import HUB, ModelSource, build_sources, built_scripts, code_sources
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 if TYPE_CHECKING:
@@ -25,20 +25,20 @@ _NO_SUCH_RANGE = 416
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN", "HUGGINGFACE_ACCESS_TOKEN")
 
 
-def check_model_urls(bench: Bench) -> Finding:
+def check_model_urls(context: CheckContext) -> Finding:
     """Ask for every address that models come from."""
     from janitor.validator.network.web import Web, WebError, WebTrouble  # noqa: PLC0415  # TLS costs time
 
-    sources = model_sources(bench)
+    sources = model_sources(context)
     if not sources:
         return skipped("no_model_url", "the build and the worker's code name no address that models come from")
-    web = Web(bench.settings, limit=_LIMIT)
+    web = Web(context.settings, limit=_LIMIT)
     lines: list[str] = []
     gone: list[tuple[ModelSource, str]] = []
     unknown: list[tuple[str, str]] = []
     for source in sources[:_MOST]:
         try:
-            status = _status(web, source.url, _headers(bench, source.url))
+            status = _status(web, source.url, _headers(context, source.url))
         except WebError as exc:
             lines.append(f"{source.url}: {exc}")
             unknown.append((exc.trouble.value, str(exc)))
@@ -49,7 +49,7 @@ def check_model_urls(bench: Bench) -> Finding:
         elif not _there(status):
             code = {401: "needs_token", 403: "needs_token", 429: "rate_limited"}.get(status, "server_trouble")
             unknown.append((code, f"{source.url}: HTTP {status}"))
-    evidence = bench.evidence.value("addresses", "\n".join(lines))
+    evidence = context.evidence.value("addresses", "\n".join(lines))
     if gone:
         spots = [Spot(path=source.path, line=source.line, message=text) for source, text in gone]
         return failed("model_gone", "; ".join(text for _, text in gone), evidence, spots=spots)
@@ -61,9 +61,9 @@ def check_model_urls(bench: Bench) -> Finding:
     return passed(evidence)
 
 
-def model_sources(bench: Bench) -> list[ModelSource]:
+def model_sources(context: CheckContext) -> list[ModelSource]:
     """What the image's build and the worker fetch, the build's first."""
-    known, tree = bench.known, given(bench.known.tree)
+    known, tree = context.known, given(context.known.tree)
     found: list[ModelSource] = []
     scripts = []
     if known.dockerfile is not None:
@@ -90,10 +90,10 @@ def _status(web: Web, url: str, headers: Mapping[str, str]) -> int:
     return web.ask(url, method="GET", headers={**headers, "Range": "bytes=0-0"}, most=1).status
 
 
-def _headers(bench: Bench, url: str) -> dict[str, str]:
+def _headers(context: CheckContext, url: str) -> dict[str, str]:
     """The hub's token, for the hub alone."""
     if not url.startswith(f"{HUB}/"):
         return {}
-    given_ones = {**bench.spec.repository.build_args, **bench.spec.repository.env}
+    given_ones = {**context.spec.repository.build_args, **context.spec.repository.env}
     token = next((given_ones[name] for name in _TOKENS if given_ones.get(name)), None)
     return {"Authorization": f"Bearer {token}"} if token else {}

@@ -27,7 +27,7 @@ from janitor.inspection.install.torch_versions import (
 )
 from janitor.inspection.install.worker_requirements import worker_requirements
 from janitor.inspection.spot import Spot
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _SHOWN = 8
@@ -59,17 +59,17 @@ class _Problem:
     """Whether the worker can't work with it."""
 
 
-def check_pins(bench: Bench) -> Finding:
+def check_pins(context: CheckContext) -> Finding:
     """Compare the versions that the image's packages are asked for in."""
-    known = bench.known
+    known = context.known
     sets = worker_requirements(known.dockerfile, known.image_files, given(known.tree))
     wanted = [requirement for each in sets for requirement in each.requirements]
     if not wanted:
         return skipped("absent", "no required Python packages are stated")
-    evidence = bench.evidence.value("requirements", "\n".join(_described(sets)))
+    evidence = context.evidence.value("requirements", "\n".join(_described(sets)))
     problems = [problem for each in sets for problem in _problems_of(each)]
-    problems += [problem for index, each in enumerate(sets) for problem in _torch_index(bench, sets[:index], each)]
-    unsure = [each for each in sets if not _is_always_run(bench, each)]
+    problems += [problem for index, each in enumerate(sets) for problem in _torch_index(context, sets[:index], each)]
+    unsure = [each for each in sets if not _is_always_run(context, each)]
     if unsure:
         # What nothing installs, or only on a condition, keeps no worker from working.
         places = {(requirement.path, requirement.line) for each in unsure for requirement in each.requirements}
@@ -79,8 +79,8 @@ def check_pins(bench: Bench) -> Finding:
             else problem
             for problem in problems
         ]
-    problems += [*_of_the_whole(bench, sets), *_unpinned(bench, sets)]
-    spots = [_spot(bench, problem) for problem in problems]
+    problems += [*_of_the_whole(context, sets), *_unpinned(context, sets)]
+    spots = [_spot(context, problem) for problem in problems]
     for is_sure in (True, False):
         found = [problem for problem in problems if problem.is_sure is is_sure]
         if found:
@@ -130,21 +130,21 @@ def _problems_of(each: RequirementSet) -> Iterator[_Problem]:
             )
 
 
-def _is_always_run(bench: Bench, each: RequirementSet) -> bool:
+def _is_always_run(context: CheckContext, each: RequirementSet) -> bool:
     """Whether a command surely installs this."""
-    step = _run_of(bench, each)
+    step = _run_of(context, each)
     return step is not None and _CONDITION.search(step.command) is None
 
 
-def _run_of(bench: Bench, each: RequirementSet) -> Run | None:
-    stages = bench.known.dockerfile.stages if bench.known.dockerfile is not None else ()
+def _run_of(context: CheckContext, each: RequirementSet) -> Run | None:
+    stages = context.known.dockerfile.stages if context.known.dockerfile is not None else ()
     steps = (step for stage in stages for step in stage.steps if isinstance(step, Run))
     return next((step for step in steps if step.line == each.line), None)
 
 
-def _torch_index(bench: Bench, earlier: list[RequirementSet], each: RequirementSet) -> Iterator[_Problem]:
+def _torch_index(context: CheckContext, earlier: list[RequirementSet], each: RequirementSet) -> Iterator[_Problem]:
     """A build of PyTorch that no index has, where all indexes are known and none of it is there already."""
-    dockerfile, torch = bench.known.dockerfile, each.exact("torch")
+    dockerfile, torch = context.known.dockerfile, each.exact("torch")
     if torch is None or dockerfile is None or _OTHER_INDEX.search(dockerfile.text):
         return
     requirement, version = torch
@@ -182,11 +182,11 @@ def _torch_index(bench: Bench, earlier: list[RequirementSet], each: RequirementS
         )
 
 
-def _of_the_whole(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem]:
-    known = bench.known
-    wants_gpu = bench.spec.gpu_required or ((known.hub or {}).get("config") or {}).get("runsOn") == "GPU"
+def _of_the_whole(context: CheckContext, sets: list[RequirementSet]) -> Iterator[_Problem]:
+    known = context.known
+    wants_gpu = context.spec.gpu_required or ((known.hub or {}).get("config") or {}).get("runsOn") == "GPU"
     if wants_gpu:
-        yield from _cpu_torch(bench, sets)
+        yield from _cpu_torch(context, sets)
     base = known.dockerfile.final.base_image if known.dockerfile is not None else ""
     named = {requirement.name for each in sets for requirement in each.requirements}
     brought = known.dockerfile is not None and re.search(r"lib(?:cudnn)9|cudnn[-_]?9", known.dockerfile.text)
@@ -210,9 +210,9 @@ def _of_the_whole(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem
             yield _Problem(code="sdk_missing", text=text, requirement=None, is_sure=False)
 
 
-def _cpu_torch(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem]:
+def _cpu_torch(context: CheckContext, sets: list[RequirementSet]) -> Iterator[_Problem]:
     """The last command of the final image that installs torch decides what it has."""
-    dockerfile = bench.known.dockerfile
+    dockerfile = context.known.dockerfile
     stages = dockerfile.final.lineage() if dockerfile is not None else []
     lines = {step.line for stage in stages for step in stage.steps}
     last = next((each for each in reversed(sets) if each.has("torch") and each.line in lines), None)
@@ -229,8 +229,8 @@ def _cpu_torch(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem]:
         yield _Problem(code="cpu_torch", text=text, requirement=requirement)
 
 
-def _unpinned(bench: Bench, sets: list[RequirementSet]) -> Iterator[_Problem]:
-    locked = any(given(bench.known.tree).is_file(name) for name in _LOCKS)
+def _unpinned(context: CheckContext, sets: list[RequirementSet]) -> Iterator[_Problem]:
+    locked = any(given(context.known.tree).is_file(name) for name in _LOCKS)
     for each in sets:
         bound = {requirement.name for requirement in each.constraints if requirement.is_pinned}
         for requirement in each.requirements:
@@ -245,11 +245,11 @@ def _at_least(version: str, least: tuple[int, int]) -> bool:
     return len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit() and (int(parts[0]), int(parts[1])) >= least
 
 
-def _spot(bench: Bench, problem: _Problem) -> Spot:
+def _spot(context: CheckContext, problem: _Problem) -> Spot:
     requirement = problem.requirement
     if requirement is not None and requirement.path is not None:
         path, line = requirement.path, requirement.line
     else:
-        path = str(given(bench.known.layout).dockerfile or "Dockerfile")
+        path = str(given(context.known.layout).dockerfile or "Dockerfile")
         line = requirement.line if requirement is not None else 0
     return Spot(path=path, line=line or None, message=problem.text, is_warning=not problem.is_sure)

@@ -24,7 +24,7 @@ from janitor.inspection.python.python_source import HandlerKind, WorkerSource, r
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.report import Evidence
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _NEWER = tuple(f"python3.{minor}" for minor in range(sys.version_info[1] + 1, sys.version_info[1] + 8))
@@ -39,9 +39,9 @@ _FORMATTED = re.compile(r"(?i)(?:\b|^)(?:f|t|rf|fr|rt|tr)[\"']")
 _TESTS = re.compile(r"(^|/)(tests?|examples?|\.github)/")
 
 
-def check_python_static(bench: Bench) -> Finding:
+def check_python_static(context: CheckContext) -> Finding:
     """Read the worker's source, from the file that the container starts."""
-    tree = given(bench.known.tree)
+    tree = given(context.known.tree)
 
     def read(path: PurePosixPath) -> str | None:
         try:
@@ -49,38 +49,38 @@ def check_python_static(bench: Bench) -> Finding:
         except UnreadableError:
             return None
 
-    entry, other = _entry(bench), None
-    worker = read_worker(entry, read, _places(bench).find) if entry is not None else None
+    entry, other = _entry(context), None
+    worker = read_worker(entry, read, _places(context).find) if entry is not None else None
     stated = entry
     if worker is None or not worker.start_calls:
-        searched = search_workers(_candidates(bench, entry), read)
+        searched = search_workers(_candidates(context, entry), read)
         other = searched.start_calls[0].path if searched.start_calls else None
-        if worker is None or (other is not None and not worker.problems and not _is_all_there_is(bench, worker)):
+        if worker is None or (other is not None and not worker.problems and not _is_all_there_is(context, worker)):
             worker, entry, other = searched, other or entry, None
-    bench.known.entry, bench.known.modules = entry, worker.modules
+    context.known.entry, context.known.modules = entry, worker.modules
     # A handler that two start calls give differently is of no one kind.
     kinds = {call.kind for call in worker.start_calls}
-    bench.known.handler_kind = kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN
-    evidence = bench.evidence.value("source", _told(worker, entry))
-    if finding := _idle(bench, evidence):
+    context.known.handler_kind = kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN
+    evidence = context.evidence.value("source", _told(worker, entry))
+    if finding := _idle(context, evidence):
         return finding
-    if (worker.problems or worker.start_calls) and (finding := _syntax(bench, worker, read, evidence)):
+    if (worker.problems or worker.start_calls) and (finding := _syntax(context, worker, read, evidence)):
         return finding
     if not worker.start_calls and not worker.problems:
-        paths = [*worker.modules, *(path for path in _candidates(bench, None) if not _TESTS.search(str(path)))]
-        if not bench.known.load_balancer and (route := health_route(paths, read)) is not None:
-            bench.known.load_balancer = True
-            evidence = bench.evidence.value(
+        paths = [*worker.modules, *(path for path in _candidates(context, None) if not _TESTS.search(str(path)))]
+        if not context.known.load_balancer and (route := health_route(paths, read)) is not None:
+            context.known.load_balancer = True
+            evidence = context.evidence.value(
                 "source", f"{_told(worker, entry)}\nhealth route of a load balancer: {route}"
             )
-        return _without_start(bench, worker, entry, stated, evidence, other=other)
-    others = _other_problems(bench, worker, read)
-    return passed(evidence, *([bench.evidence.value("files outside the worker", others)] if others else []))
+        return _without_start(context, worker, entry, stated, evidence, other=other)
+    others = _other_problems(context, worker, read)
+    return passed(evidence, *([context.evidence.value("files outside the worker", others)] if others else []))
 
 
-def _syntax(bench: Bench, worker: WorkerSource, read: Reader, evidence: Evidence) -> Finding | None:
+def _syntax(context: CheckContext, worker: WorkerSource, read: Reader, evidence: Evidence) -> Finding | None:
     """What of the worker the image's Python surely or possibly doesn't compile."""
-    dockerfile = bench.known.dockerfile
+    dockerfile = context.known.dockerfile
     wanted = python_version(dockerfile) if dockerfile is not None else None
     problems = list(worker.problems)
     if not problems and dockerfile is not None and (only := only_python(dockerfile)) and only < sys.version_info[:2]:
@@ -90,7 +90,7 @@ def _syntax(bench: Bench, worker: WorkerSource, read: Reader, evidence: Evidence
     if wanted is None or wanted > sys.version_info[:2]:
         # This interpreter may be the older one: what it refuses can be new, not wrong.
         sure = [problem for problem in problems if _surely_wrong(problem, _text(read, problem.path))]
-        open_ = [problem for problem in problems if not _compiles_elsewhere(bench, problem)] if not sure else []
+        open_ = [problem for problem in problems if not _compiles_elsewhere(context, problem)] if not sure else []
         if not sure and open_:
             said = "an unknown version" if wanted is None else f"{wanted[0]}.{wanted[1]}"
             mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -108,34 +108,34 @@ def _place(problem: SyntaxProblem) -> str:
     return f"{problem.path}, line {problem.line}: {problem.message}"
 
 
-def _idle(bench: Bench, evidence: Evidence) -> Finding | None:
+def _idle(context: CheckContext, evidence: Evidence) -> Finding | None:
     """The container surely starts no program that could be a worker, whatever the repository holds."""
-    dockerfile = bench.known.dockerfile
+    dockerfile = context.known.dockerfile
     # A case of the tests can start what the image doesn't.
-    if dockerfile is None or any(case.command is not None for case in bench.known.cases):
+    if dockerfile is None or any(case.command is not None for case in context.known.cases):
         return None
     if (idle := idle_command(dockerfile)) is None:
         return None
-    path = str(given(bench.known.layout).dockerfile or "Dockerfile")
+    path = str(given(context.known.layout).dockerfile or "Dockerfile")
     spot = Spot(path=path, line=idle.line, message=idle.text)
     return failed("command_starts_nothing", idle.text, evidence, spots=[spot])
 
 
-def _is_all_there_is(bench: Bench, worker: WorkerSource) -> bool:
+def _is_all_there_is(context: CheckContext, worker: WorkerSource) -> bool:
     """Whether the container surely starts this program and no other, so that a start call elsewhere isn't reached."""
-    dockerfile, command = bench.known.dockerfile, bench.known.command
+    dockerfile, command = context.known.dockerfile, context.known.command
     script = command.target.script if command is not None and command.target is not None else None
     if dockerfile is None or command is None or script is None or not command.is_alone or worker.is_open:
         return False
     # The base image's ENTRYPOINT decides what becomes of CMD; a case of the tests can start another program.
     final = dockerfile.final
     is_stated = final.entrypoint is not None or is_bare(final.base_image)
-    others = any(case.command is not None for case in bench.known.cases)
-    return is_stated and not others and script in bench.known.image_files and not final.is_mounted(script)
+    others = any(case.command is not None for case in context.known.cases)
+    return is_stated and not others and script in context.known.image_files and not final.is_mounted(script)
 
 
 def _without_start(
-    bench: Bench,
+    context: CheckContext,
     worker: WorkerSource,
     entry: PurePosixPath | None,
     stated: PurePosixPath | None,
@@ -146,16 +146,16 @@ def _without_start(
     """What is started doesn't start the SDK: whether that is a fault depends on where the worker can come from.
 
     Args:
-        bench: The validation.
+        context: The validation.
         worker: The files that were read.
         entry: The first of them.
         stated: The file that the container starts.
         evidence: What was read.
         other: A file with a start call that the container doesn't start.
     """
-    if bench.known.load_balancer:
+    if context.known.load_balancer:
         return skipped("load_balancer", "a load-balanced worker answers HTTP itself and starts no handler", evidence)
-    if stated is None and (source := _elsewhere(bench)) is not None:
+    if stated is None and (source := _elsewhere(context)) is not None:
         reason = f"no Python file of the repository starts the runpod SDK, and {source} can bring one that does"
         return skipped("not_in_repository", reason, evidence)
     if stated is not None and stated not in worker.modules:
@@ -165,7 +165,7 @@ def _without_start(
             "no start call was found, and the worker can start other programs and modules than those that were read"
         )
         return skipped("start_unclear", reason, evidence)
-    layout = given(bench.known.layout)
+    layout = given(context.known.layout)
     if entry is None and layout.dockerfile is None and layout.other_dockerfiles:
         return skipped(
             "dockerfile_not_named", "what the container starts depends on which Dockerfile is meant", evidence
@@ -177,9 +177,9 @@ def _without_start(
     return failed("start_call_missing", message, evidence, spots=spots)
 
 
-def _elsewhere(bench: Bench) -> str | None:
+def _elsewhere(context: CheckContext) -> str | None:
     """What else than the repository's files can hold the worker."""
-    dockerfile, command = bench.known.dockerfile, bench.known.command
+    dockerfile, command = context.known.dockerfile, context.known.command
     if dockerfile is None or command is None:
         return None
     base, script = dockerfile.final.base_image, command.target.script if command.target is not None else None
@@ -203,9 +203,9 @@ def _elsewhere(bench: Bench) -> str | None:
     return None
 
 
-def _entry(bench: Bench) -> PurePosixPath | None:
+def _entry(context: CheckContext) -> PurePosixPath | None:
     """The Python file that the container starts, in the repository."""
-    command, files = bench.known.command, bench.known.image_files
+    command, files = context.known.command, context.known.image_files
     target = command.target if command else None
     if target is None:
         return None
@@ -214,22 +214,24 @@ def _entry(bench: Bench) -> PurePosixPath | None:
             return files[target.script]
         name = posixpath.basename(target.script)
         same = [path for path in dict.fromkeys(files.values()) if path.name == name]
-        tree = given(bench.known.tree)
+        tree = given(context.known.tree)
         same = same or [entry.path for entry in tree.entries if entry.path.name == name]
         return same[0] if len(same) == 1 else None
     module = posixpath.join(target.workdir, *(target.module or "").split("."))
     return files.get(f"{module}.py") or files.get(f"{module}/__main__.py")
 
 
-def _places(bench: Bench) -> ModulePlaces:
+def _places(context: CheckContext) -> ModulePlaces:
     """Where a module may be, first by its path in the image."""
-    in_image = ((PurePosixPath(path), file) for path, file in bench.known.image_files.items())
-    paths = (entry.path for entry in given(bench.known.tree).entries)
+    in_image = ((PurePosixPath(path), file) for path, file in context.known.image_files.items())
+    paths = (entry.path for entry in given(context.known.tree).entries)
     return ModulePlaces([*in_image, *((path, path) for path in paths)])
 
 
-def _candidates(bench: Bench, entry: PurePosixPath | None) -> list[PurePosixPath]:
-    paths = [item.path for item in given(bench.known.tree).entries if item.path.suffix == ".py" and item.path != entry]
+def _candidates(context: CheckContext, entry: PurePosixPath | None) -> list[PurePosixPath]:
+    paths = [
+        item.path for item in given(context.known.tree).entries if item.path.suffix == ".py" and item.path != entry
+    ]
     # Tests and examples start workers too; they come last.
     return sorted(paths, key=lambda path: (_TESTS.search(str(path)) is not None, len(path.parts), str(path)))
 
@@ -247,15 +249,15 @@ def _told(worker: WorkerSource, entry: PurePosixPath | None) -> str:
     return "\n".join(lines)
 
 
-def _compiles_elsewhere(bench: Bench, problem: SyntaxProblem) -> bool:
+def _compiles_elsewhere(context: CheckContext, problem: SyntaxProblem) -> bool:
     """Whether a newer interpreter of this machine compiles the file: its syntax is then new, not wrong."""
-    path = given(bench.known.tree).root / problem.path
+    path = given(context.known.tree).root / problem.path
     for name in _NEWER:
-        if interpreter := shutil.which(name, path=bench.settings.path):
+        if interpreter := shutil.which(name, path=context.settings.path):
             argv = [interpreter, "-I", "-S", "-c", _COMPILE, str(path)]
-            env = {"PATH": bench.settings.path}
+            env = {"PATH": context.settings.path}
             try:
-                outcome = run(argv, cwd=bench.workspace.neutral, env=env, limit=_COMPILE_LIMIT, confined=True)
+                outcome = run(argv, cwd=context.workspace.neutral, env=env, limit=_COMPILE_LIMIT, confined=True)
             except ProcessStartError:
                 continue
             if outcome.exit_code == 0:
@@ -283,11 +285,11 @@ def _text(read: Reader, path: PurePosixPath) -> str:
         return ""
 
 
-def _other_problems(bench: Bench, worker: WorkerSource, read: Reader) -> str:
+def _other_problems(context: CheckContext, worker: WorkerSource, read: Reader) -> str:
     """Files that don't compile and aren't part of the worker: worth a note, no reason to fail."""
     found: list[str] = []
     room = _MOST_CHARACTERS_OUTSIDE
-    for path in _candidates(bench, None)[:500]:
+    for path in _candidates(context, None)[:500]:
         if path in worker.modules:
             continue
         try:

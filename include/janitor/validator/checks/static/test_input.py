@@ -9,16 +9,16 @@ from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.report import Evidence
 from janitor.protocol.values import type_name
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _NAME = "test_input.json"
 
 
-def check_test_input(bench: Bench) -> Finding:
+def check_test_input(context: CheckContext) -> Finding:
     """Read test_input.json, if there is one."""
-    tree = given(bench.known.tree)
-    path = _path(bench)
+    tree = given(context.known.tree)
+    path = _path(context)
     if path is None:
         return skipped("absent", f"the repository has no {_NAME}")
     try:
@@ -26,27 +26,29 @@ def check_test_input(bench: Bench) -> Finding:
         document = load_job(tree, path)
     except UnreadableError as exc:
         return failed("test_input_unreadable", str(exc), spots=[unreadable_spot(path, str(exc))])
-    evidence = bench.evidence.file(str(path), content)
+    evidence = context.evidence.file(str(path), content)
     if not isinstance(document, dict):
         return _invalid(path, f"must be an object, not {type_name(document)}", evidence)
     # The SDK takes null for absent.
     if document.get("input") is None:
         return _invalid(path, "has no `input`", evidence)
-    bench.known.test_input = document
+    context.known.test_input = document
     warnings = []
     try:
         load_json(tree, path)
     except UnreadableError as exc:
         warnings.append(f"{exc}; the SDK takes it all the same")
-    command = bench.known.command
+    command = context.known.command
     workdir = command.target.workdir if command and command.target else None
-    if workdir is not None and f"{workdir.rstrip('/')}/{_NAME}" not in bench.known.image_files:
+    if workdir is not None and f"{workdir.rstrip('/')}/{_NAME}" not in context.known.image_files:
         warnings.append(f"{path} is not copied to {workdir}, so the image can't test itself; it is mounted there")
-    cases = bench.known.cases
+    cases = context.known.cases
     if cases and all(case.input != document["input"] for case in cases):
         warnings.append(f"{path} is none of the cases of tests.json")
     spots = [Spot(path=str(path), line=1, message=text, is_warning=True) for text in warnings]
-    return passed(evidence, *([bench.evidence.value("warnings", "\n".join(warnings))] if warnings else []), spots=spots)
+    return passed(
+        evidence, *([context.evidence.value("warnings", "\n".join(warnings))] if warnings else []), spots=spots
+    )
 
 
 def _invalid(path: PurePosixPath, text: str, evidence: Evidence) -> Finding:
@@ -54,13 +56,13 @@ def _invalid(path: PurePosixPath, text: str, evidence: Evidence) -> Finding:
     return failed("test_input_invalid", f"{path} {text}", evidence, spots=[spot])
 
 
-def _path(bench: Bench) -> PurePosixPath | None:
+def _path(context: CheckContext) -> PurePosixPath | None:
     """Where the layout says, else beside the file that the container starts."""
-    layout, tree, command = given(bench.known.layout), given(bench.known.tree), bench.known.command
+    layout, tree, command = given(context.known.layout), given(context.known.tree), context.known.command
     if layout.test_input is not None:
         return layout.test_input
     script = command.target.script if command and command.target else None
-    source = bench.known.image_files.get(script) if script else None
+    source = context.known.image_files.get(script) if script else None
     if source is not None and tree.is_file(source.parent / _NAME):
         return source.parent / _NAME
     return None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from janitor.inspection.documents.documents import load_json, problem_spots, unreadable_spot
 from janitor.inspection.documents.tests_file import read_github_tests, read_tests
 from janitor.inspection.tree import UnreadableError
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 
-def check_tests_schema(bench: Bench) -> Finding:
+def check_tests_schema(context: CheckContext) -> Finding:
     """Read the repository's test cases, if there are any."""
-    tree, layout = given(bench.known.tree), given(bench.known.layout)
+    tree, layout = given(context.known.tree), given(context.known.layout)
     path = layout.tests or layout.github_tests
     if path is None:
         if layout.deactivated_tests is not None:
@@ -25,13 +25,13 @@ def check_tests_schema(bench: Bench) -> Finding:
     # The older form is told by its shape: some repositories keep the documented one in .github.
     older = layout.tests is None and isinstance(document, list)
     reading = read_github_tests(document) if older else read_tests(document)
-    evidence = [bench.evidence.file(str(path), content)]
+    evidence = [context.evidence.file(str(path), content)]
     if reading.problems.warnings:
-        evidence.append(bench.evidence.value("warnings", "\n".join(reading.problems.warnings)))
+        evidence.append(context.evidence.value("warnings", "\n".join(reading.problems.warnings)))
     spots = problem_spots(content.decode("utf-8-sig"), path, reading.problems)
     if reading.plan is None:
         return failed(reading.problems.found[0].code, f"{path}: {reading.problems.summary()}", *evidence, spots=spots)
-    bench.known.plan = reading.plan
+    context.known.plan = reading.plan
     if not reading.plan.cases:
         return skipped("tests_empty", f"{path} has no test", *evidence)
     return passed(*evidence, spots=spots)

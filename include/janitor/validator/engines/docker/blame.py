@@ -16,7 +16,7 @@ from janitor.diagnosis.build_log import FailedStep
 from janitor.diagnosis.loopback import LOOPBACK
 from janitor.diagnosis.trouble import Trouble, build_trouble, world_trouble
 from janitor.inspection.tree import UnreadableError
-from janitor.validator.bench import Bench
+from janitor.validator.context import CheckContext
 
 _KILLED = 137
 _LONGEST_LINE_WORDS = 80
@@ -102,11 +102,11 @@ def one_line_each(log: str) -> str:
     return re.sub(r"[\r\v\f\x1c-\x1e\x85\u2028\u2029]", " ", log)
 
 
-def step_trouble(bench: Bench, step: FailedStep, *, killed: bool | None) -> Trouble | None:
+def step_trouble(context: CheckContext, step: FailedStep, *, killed: bool | None) -> Trouble | None:
     """Why a step failed; None if there is no known reason.
 
     Args:
-        bench: Of the validation.
+        context: Of the validation.
         step: The one that ended the build.
         killed: Whether the kernel has killed for want of memory meanwhile; None where that can't be seen.
     """
@@ -116,7 +116,7 @@ def step_trouble(bench: Bench, step: FailedStep, *, killed: bool | None) -> Trou
         shown = step.output.replace(named, "…") if named else step.output
         return _first(shown, _ENGINE_SAYS) or build_trouble(shown, None)
     command = _command(step)
-    own = _plain("\n".join([command, *_own_words(bench, command)]))
+    own = _plain("\n".join([command, *_own_words(context, command)]))
     lines = [line for line in _PROCESS.sub("", step.output).splitlines() if line.strip()]
     text = "\n".join(_believed(line, own, killed) for line in lines)
     if len(lines) <= 2 and (trouble := _first(text, _NEVER_STARTED)):
@@ -138,9 +138,9 @@ def client_trouble(log: str, exit_code: int | None) -> Trouble | None:
     return _first(text, _ENGINE_SAYS) or build_trouble(text, exit_code)
 
 
-def named_files(bench: Bench, text: str) -> list[tuple[PurePosixPath, str]]:
+def named_files(context: CheckContext, text: str) -> list[tuple[PurePosixPath, str]]:
     """The repository's files in the image that a text names, with what they hold; a few, and their beginnings."""
-    tree, files = bench.known.tree, bench.known.image_files
+    tree, files = context.known.tree, context.known.image_files
     if tree is None:
         return []
     names = {posixpath.basename(word) for word in _WORD.findall(text)}
@@ -153,10 +153,10 @@ def named_files(bench: Bench, text: str) -> list[tuple[PurePosixPath, str]]:
     return found
 
 
-def _own_words(bench: Bench, command: str) -> list[str]:
+def _own_words(context: CheckContext, command: str) -> list[str]:
     """The lines of the files that a command names which can be what it prints."""
     lines: list[str] = []
-    for path, text in named_files(bench, command):
+    for path, text in named_files(context, command):
         is_code = path.name.endswith(_CODE) or text.startswith("#!")
         lines += [line for line in text.splitlines() if not is_code or _can_print(line)]
     return lines

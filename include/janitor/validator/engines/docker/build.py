@@ -17,7 +17,7 @@ from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.install.bake import BAKE_FILES, BakeError, BakeTarget, read_bake
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.report import Evidence
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engines.docker.blame import client_trouble, named_files, one_line_each, step_trouble
 from janitor.validator.findings import Finding, errored, failed, passed
@@ -40,11 +40,11 @@ class _Recipe:
     """The bake target that says so."""
 
 
-def build_image(bench: Bench, docker: DockerClient, *, tag: str, label: str) -> Finding:
+def build_image(context: CheckContext, docker: DockerClient, *, tag: str, label: str) -> Finding:
     """Run `docker build` on the repository.
 
     Args:
-        bench: Of this validation; its Dockerfile must have been read.
+        context: Of this validation; its Dockerfile must have been read.
         docker: Reaches the engine.
         tag: The image's name.
         label: `name=value` that the image carries.
@@ -53,35 +53,35 @@ def build_image(bench: Bench, docker: DockerClient, *, tag: str, label: str) -> 
         EngineError: docker can't be started.
     """
     try:
-        recipe = _recipe(bench)
+        recipe = _recipe(context)
     except (BakeError, UnreadableError) as exc:
         return errored("bake_unclear", f"the bake file doesn't say how the image is built: {exc}")
-    command = _command(bench, recipe, tag=tag, label=label)
+    command = _command(context, recipe, tag=tag, label=label)
     killed_before = kills_for_memory()
-    outcome = _run(bench, docker, command)
-    if outcome.exit_code and _is_worth_another(bench, one_line_each(outcome.output.text)):
+    outcome = _run(context, docker, command)
+    if outcome.exit_code and _is_worth_another(context, one_line_each(outcome.output.text)):
         # What came so far is in the cache: only the step that failed runs again.
-        bench.journal.say("the build failed for what an index's short trouble can be; once more")
-        outcome = _run(bench, docker, command)
+        context.journal.say("the build failed for what an index's short trouble can be; once more")
+        outcome = _run(context, docker, command)
     use = cache_use(outcome.output.text)
-    bench.known.build_cache = use.state.value
-    bench.known.build_seconds = outcome.seconds
+    context.known.build_cache = use.state.value
+    context.known.build_seconds = outcome.seconds
     evidence = [
-        bench.evidence.log("docker build", outcome),
-        bench.evidence.value("cache", f"{use.state.value}: {use.cached} of {use.steps} steps came from the cache"),
+        context.evidence.log("docker build", outcome),
+        context.evidence.value("cache", f"{use.state.value}: {use.cached} of {use.steps} steps came from the cache"),
     ]
     if recipe.target is not None:
-        evidence.append(bench.evidence.value("bake target", recipe.target))
+        evidence.append(context.evidence.value("bake target", recipe.target))
     if outcome.exit_code == 0:
         return passed(*evidence, outcome=outcome)
     killed_now = kills_for_memory() if docker.is_local() else None
     killed = None if killed_now is None or killed_before is None else killed_now > killed_before
-    return _why(bench, docker, outcome, evidence, killed=killed)
+    return _why(context, docker, outcome, evidence, killed=killed)
 
 
-def _command(bench: Bench, recipe: _Recipe, *, tag: str, label: str) -> list[str]:
-    arguments = bench.spec.repository.build_args
-    checkout = bench.workspace.checkout
+def _command(context: CheckContext, recipe: _Recipe, *, tag: str, label: str) -> list[str]:
+    arguments = context.spec.repository.build_args
+    checkout = context.workspace.checkout
     return [
         *("build", "--progress", "plain", "--tag", tag, "--label", label),
         # An argument without a value is taken from the client's environment, so that it stays out of our argv.
@@ -93,44 +93,44 @@ def _command(bench: Bench, recipe: _Recipe, *, tag: str, label: str) -> list[str
             if name not in arguments
             for part in ("--build-arg", f"{name}={value}")
         ),
-        *_secrets(bench),
+        *_secrets(context),
         *(("--target", recipe.stage) if recipe.stage else ()),
         *("--file", str(checkout / recipe.dockerfile), str(checkout / recipe.context)),
     ]
 
 
-def _run(bench: Bench, docker: DockerClient, command: Sequence[str]) -> Outcome:
+def _run(context: CheckContext, docker: DockerClient, command: Sequence[str]) -> Outcome:
     return docker.run(
         command,
-        limit=bench.settings.build_limit,
-        sink=bench.journal.streamer(),
-        variables={**bench.spec.repository.build_args, "DOCKER_BUILDKIT": "1"},
+        limit=context.settings.build_limit,
+        sink=context.journal.streamer(),
+        variables={**context.spec.repository.build_args, "DOCKER_BUILDKIT": "1"},
     )
 
 
-def _is_worth_another(bench: Bench, log: str) -> bool:
+def _is_worth_another(context: CheckContext, log: str) -> bool:
     """Whether pip found no version of a package, which an index that is in trouble makes it say too."""
     step = failing_step(log)
     if step is None or step.exit_code is None or not is_ambiguous(step.output):
         return False
-    words = "\n".join([step.output, *(text for _, text in named_files(bench, step.output))])
-    return "--no-index" not in words and "PIP_NO_INDEX" not in given(bench.known.dockerfile).text
+    words = "\n".join([step.output, *(text for _, text in named_files(context, step.output))])
+    return "--no-index" not in words and "PIP_NO_INDEX" not in given(context.known.dockerfile).text
 
 
 def _why(
-    bench: Bench, docker: DockerClient, outcome: Outcome, evidence: list[Evidence], *, killed: bool | None
+    context: CheckContext, docker: DockerClient, outcome: Outcome, evidence: list[Evidence], *, killed: bool | None
 ) -> Finding:
     """Whose fault a failed build is."""
     log = one_line_each(outcome.output.text)
     if outcome.exit_code is None:
-        minutes = bench.settings.build_limit.total_seconds() / 60
+        minutes = context.settings.build_limit.total_seconds() / 60
         reason = f"the build took longer than {minutes:.3g} min; it was in {running_step(log) or 'no step'}"
         return errored("build_timeout", reason, *evidence, outcome=outcome)
     if not docker.answers():
         reason = "the Docker engine answers no more; it ended while it built the image"
         return errored("engine_trouble", reason, *evidence, outcome=outcome)
     step = failing_step(log)
-    trouble = _trouble(bench, log, step, outcome, killed=killed)
+    trouble = _trouble(context, log, step, outcome, killed=killed)
     where = f"in step {step.name}: " if step else ""
     if trouble is not None:
         conclude = failed if trouble.repository_at_fault else errored
@@ -142,35 +142,35 @@ def _why(
 
 
 def _trouble(
-    bench: Bench, log: str, step: FailedStep | None, outcome: Outcome, *, killed: bool | None
+    context: CheckContext, log: str, step: FailedStep | None, outcome: Outcome, *, killed: bool | None
 ) -> Trouble | None:
     if step is None:
         return client_trouble(log, outcome.exit_code)
-    trouble = step_trouble(bench, step, killed=killed)
-    if trouble is not None and trouble.code == "dependency_not_found" and _is_worth_another(bench, log):
-        return index_trouble(bench.settings, step.output) or trouble
+    trouble = step_trouble(context, step, killed=killed)
+    if trouble is not None and trouble.code == "dependency_not_found" and _is_worth_another(context, log):
+        return index_trouble(context.settings, step.output) or trouble
     return trouble
 
 
-def _recipe(bench: Bench) -> _Recipe:
+def _recipe(context: CheckContext) -> _Recipe:
     """The root and its Dockerfile, or what a declared bake target says.
 
     Raises:
         BakeError: A target is declared, and can't be understood.
         UnreadableError: The bake file can't be read.
     """
-    layout, tree, repository = given(bench.known.layout), given(bench.known.tree), bench.spec.repository
+    layout, tree, repository = given(context.known.layout), given(context.known.tree), context.spec.repository
     plain = _Recipe(context=PurePosixPath("."), dockerfile=given(layout.dockerfile))
     file = next((name for name in BAKE_FILES if tree.is_file(name)), None)
     wanted = repository.bake_target
-    needed = any(stage.base_unknown for stage in given(bench.known.dockerfile).stages)
+    needed = any(stage.base_unknown for stage in given(context.known.dockerfile).stages)
     if wanted is None and (file is None or not needed):
         return plain
     if file is None:
         raise BakeError(f"the target {wanted!r} is asked for, and the repository has none of {', '.join(BAKE_FILES)}")
     text = tree.read(file, most=_BAKE_BYTES).decode("utf-8", errors="replace")
     target = read_bake(text, name=file, wanted=wanted, variables=repository.build_args)
-    context, dockerfile = _inside(target)
+    folder, dockerfile = _inside(target)
     if repository.dockerfile is not None and PurePosixPath(repository.dockerfile) != dockerfile:
         if wanted is None:
             return plain
@@ -178,9 +178,9 @@ def _recipe(bench: Bench) -> _Recipe:
             f"the config names {repository.dockerfile}, and the target {target.name!r} is built from {dockerfile}; "
             "name that one, or none"
         )
-    if not tree.is_file(dockerfile) or not (context == PurePosixPath(".") or tree.is_folder(context)):
+    if not tree.is_file(dockerfile) or not (folder == PurePosixPath(".") or tree.is_folder(folder)):
         raise BakeError(f"the target {target.name!r} is built from {dockerfile}, which is not there")
-    return _Recipe(context=context, dockerfile=dockerfile, stage=target.stage, args=target.args, target=target.name)
+    return _Recipe(context=folder, dockerfile=dockerfile, stage=target.stage, args=target.args, target=target.name)
 
 
 def _inside(target: BakeTarget) -> tuple[PurePosixPath, PurePosixPath]:
@@ -192,14 +192,14 @@ def _inside(target: BakeTarget) -> tuple[PurePosixPath, PurePosixPath]:
     return context, dockerfile
 
 
-def _secrets(bench: Bench) -> list[str]:
+def _secrets(context: CheckContext) -> list[str]:
     """Options for the build secrets that the Dockerfile mounts and the spec has, each in a private file."""
-    given_values = {**bench.spec.repository.env, **bench.spec.repository.build_args}
+    given_values = {**context.spec.repository.env, **context.spec.repository.build_args}
     by_name = {name.lower(): value for name, value in given_values.items()}
     options: list[str] = []
-    for number, name in enumerate(dict.fromkeys(_SECRET_MOUNT.findall(given(bench.known.dockerfile).text))):
+    for number, name in enumerate(dict.fromkeys(_SECRET_MOUNT.findall(given(context.known.dockerfile).text))):
         if name.lower() in by_name:
-            path = bench.workspace.own / f"build-secret-{number}"
+            path = context.workspace.own / f"build-secret-{number}"
             path.touch(mode=0o600)
             path.write_text(by_name[name.lower()])
             options += ["--secret", f"id={name},src={path}"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from janitor.guest.processes.supervisor import Interrupted, Running
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import HandlerRun
 
@@ -39,13 +39,13 @@ class Containers:
     """The containers of one validation.
 
     Args:
-        bench: Of the validation; the host must have been described.
+        context: Of the validation; the host must have been described.
         docker: Reaches the engine.
         image: What they are made of.
     """
 
-    def __init__(self, bench: Bench, docker: DockerClient, image: str) -> None:
-        self._bench = bench
+    def __init__(self, context: CheckContext, docker: DockerClient, image: str) -> None:
+        self._context = context
         self._docker = docker
         self._image = image
         self._count = 0
@@ -53,7 +53,7 @@ class Containers:
     @property
     def label(self) -> str:
         """What everything of this validation carries."""
-        return f"{LABEL}={self._bench.spec.validation_id}"
+        return f"{LABEL}={self._context.spec.validation_id}"
 
     def run(
         self,
@@ -84,10 +84,10 @@ class Containers:
             EngineError: docker can't be started.
         """
         self._count += 1
-        name = f"janitor-{self._bench.spec.validation_id}-{self._count}"
+        name = f"janitor-{self._context.spec.validation_id}-{self._count}"
         passed = self._passed(variables)
         arguments = self._arguments(name, [*passed.words, *options], words, by_file=passed.by_file)
-        sink = self._bench.journal.streamer()
+        sink = self._context.journal.streamer()
         with self._removing(name), self._docker.start(arguments, sink=sink, variables=passed.by_client) as running:
             yield name, running
 
@@ -108,7 +108,7 @@ class Containers:
         machine can read. What the repository itself sets is no secret, and must not get into the client's environment:
         the client would obey it."""
         by_file, by_client, words = {}, {}, []
-        ours = self._bench.spec.repository.env
+        ours = self._context.spec.repository.env
         for key, value in variables.items():
             if _fits_a_file(key, value):
                 by_file[key] = value
@@ -127,12 +127,12 @@ class Containers:
         *,
         by_file: Mapping[str, str],
     ) -> list[str]:
-        bench = self._bench
-        env_file = bench.workspace.own / f"{name}.env"
+        context = self._context
+        env_file = context.workspace.own / f"{name}.env"
         env_file.touch(mode=0o600)
         env_file.write_text("".join(f"{key}={value}\n" for key, value in by_file.items()))
-        memory = int(given(bench.known.host).memory_bytes * _MEMORY_SHARE)
-        memory = min(memory, bench.settings.container_memory_bytes or memory)
+        memory = int(given(context.known.host).memory_bytes * _MEMORY_SHARE)
+        memory = min(memory, context.settings.container_memory_bytes or memory)
         return [
             *("run", "--name", name, "--label", self.label),
             *("--network", "bridge", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
@@ -140,7 +140,7 @@ class Containers:
             *("--shm-size", str(min(memory // 2, _SHARED_MEMORY_BYTES))),
             # What is printed is taken from the client; a copy on the host's disk would have no bound.
             *("--log-driver", "none", "--env-file", str(env_file)),
-            *(("--gpus", "all") if bench.known.gpu_available else ()),
+            *(("--gpus", "all") if context.known.gpu_available else ()),
             *options,
             self._image,
             *words,

@@ -19,7 +19,7 @@ from janitor.guest.processes.supervisor import Running
 from janitor.inspection.dockerfile.command import Command
 from janitor.inspection.dockerfile.lexer import split_words
 from janitor.protocol.statuses import Engine
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import API_PORT, EngineError, HandlerRun, Server
 from janitor.validator.engines.docker.build import build_image
@@ -45,25 +45,25 @@ class DockerEngine:
     """Implements `WorkerEngine` with a Docker engine.
 
     Args:
-        bench: The validation that it works for; its Dockerfile must have been read when `build` is called.
+        context: The validation that it works for; its Dockerfile must have been read when `build` is called.
         docker: Reaches the engine.
     """
 
     kind = Engine.DOCKER
 
-    def __init__(self, bench: Bench, docker: DockerClient) -> None:
-        self._bench = bench
-        self._tag = f"janitor/{bench.spec.validation_id}"
+    def __init__(self, context: CheckContext, docker: DockerClient) -> None:
+        self._context = context
+        self._tag = f"janitor/{context.spec.validation_id}"
         self._docker = docker
-        self._containers = Containers(bench, docker, self._tag)
+        self._containers = Containers(context, docker, self._tag)
         self._config: Mapping[str, Any] = {}
         self._local_run: HandlerRun | None = None
-        self._watch = GpuWatch({"PATH": bench.settings.path})
+        self._watch = GpuWatch({"PATH": context.settings.path})
 
     @property
     def place(self) -> Place:
         """Where handlers run: in the image itself."""
-        known = self._bench.known
+        known = self._context.known
         return Place(
             has_gpu=bool(known.gpu_available),
             gaps=(),
@@ -76,7 +76,7 @@ class DockerEngine:
     @property
     def image_name(self) -> str | None:
         """The image under validation, once it is built."""
-        return self._tag if self._bench.known.build_succeeded else None
+        return self._tag if self._context.known.build_succeeded else None
 
     @property
     def gpu_use(self) -> GpuUse | None:
@@ -87,7 +87,7 @@ class DockerEngine:
 
     def build(self) -> Finding:
         """Run `docker build` with BuildKit."""
-        return build_image(self._bench, self._docker, tag=self._tag, label=self._containers.label)
+        return build_image(self._context, self._docker, tag=self._tag, label=self._containers.label)
 
     def image(self) -> Finding:
         """Describe the image: size, layers, digest; compare it with containerDiskInGb and the last success."""
@@ -106,14 +106,14 @@ class DockerEngine:
             f"layers: {len(details.get('RootFS', {}).get('Layers') or ())}",
             f"platform: {details.get('Os')}/{details.get('Architecture')}",
         ]
-        earlier = self._bench.spec.build.image_bytes if self._bench.spec.build is not None else None
+        earlier = self._context.spec.build.image_bytes if self._context.spec.build is not None else None
         if earlier:
             facts.append(f"at the last success: {earlier} bytes ({(size - earlier) / earlier:+.0%})")
-        shown = [self._bench.evidence.value("image", "\n".join(facts))]
+        shown = [self._context.evidence.value("image", "\n".join(facts))]
         if earlier and size > earlier * _GROWTH:
             text = f"the image has grown from {earlier / 10**9:.2f} GB to {size / 10**9:.2f} GB since the last success"
-            shown.append(self._bench.evidence.value("warnings", text))
-        disk = self._bench.known.disk_gigabytes
+            shown.append(self._context.evidence.value("warnings", text))
+        disk = self._context.known.disk_gigabytes
         if disk is not None and size > disk * 10**9:
             reason = f"the image has {size / 10**9:.1f} GB; containerDiskInGb is {disk}"
             return failed("image_too_large", reason, *shown, outcome=outcome, required=False)
@@ -121,23 +121,23 @@ class DockerEngine:
 
     def gpu_in_container(self) -> Finding:
         """Show that a container of the image has the GPU: nvidia-smi, then a kernel through torch if it is there."""
-        if not self._bench.known.gpu_available:
+        if not self._context.known.gpu_available:
             return skipped("gpu_missing", "this instance has no GPU, and none is required")
-        shown = show_gpu(self._bench, self._containers, self._watch, self._config)
-        self._bench.known.cuda_detected = shown.cuda_detected
+        shown = show_gpu(self._context, self._containers, self._watch, self._config)
+        self._context.known.cuda_detected = shown.cuda_detected
         return shown.finding
 
     # -- run
 
     def container_start(self) -> Finding:
         """Start the image's real command; a run with the test input serves `handler_local` too."""
-        known = self._bench.known
+        known = self._context.known
         environment = known.plan.environment if known.plan else {}
         if known.test_input is not None and not known.handler_kind.is_generator:
             handler_run = self._local_run = self._run_worker(known.test_input, environment)
         else:
             handler_run = self._start_only(environment)
-        return judge_start(handler_run, evidence=self._bench.evidence, place=self.place, serves=known.load_balancer)
+        return judge_start(handler_run, evidence=self._context.evidence, place=self.place, serves=known.load_balancer)
 
     def run_local(self, test_input: Mapping[str, Any], environment: Mapping[str, str]) -> HandlerRun:
         """The run that `container_start` made, or a new one."""
@@ -147,7 +147,7 @@ class DockerEngine:
         return self._local_run
 
     def _run_worker(self, test_input: Mapping[str, Any], environment: Mapping[str, str]) -> HandlerRun:
-        source = self._bench.workspace.own / "test_input.json"
+        source = self._context.workspace.own / "test_input.json"
         source.write_text(json.dumps(test_input))
         source.chmod(0o644)
         target = posixpath.join(self._start_folder(), "test_input.json")
@@ -159,7 +159,7 @@ class DockerEngine:
 
     def _start_only(self, environment: Mapping[str, str]) -> HandlerRun:
         """Start the real command without work for it, until it shows that it has started."""
-        limit = _SETTLE_LIMIT if self._bench.known.load_balancer else _START_LIMIT
+        limit = _SETTLE_LIMIT if self._context.known.load_balancer else _START_LIMIT
         deadline = time.monotonic() + limit.total_seconds()
         with self._containers.started([], [], variables=self._worker_variables(environment)) as (name, running):
             while not running.wait(timedelta(seconds=_LOOK_SECONDS)) and time.monotonic() < deadline:
@@ -181,7 +181,7 @@ class DockerEngine:
         engine's proxy for such a port can end while the container runs (https://github.com/moby/moby/issues/45152).
         """
         variables = self._worker_variables(environment)
-        options, words = _with_api(given(self._bench.known.command), command)
+        options, words = _with_api(given(self._context.known.command), command)
         if by_environment or not words:
             variables["RUNPOD_REALTIME_PORT"] = str(API_PORT)
             options, words = [], split_words(command) if command is not None else []
@@ -208,7 +208,7 @@ class DockerEngine:
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
-        if not self._bench.known.gpu_available:
+        if not self._context.known.gpu_available:
             yield
             return
         self._watch.start()
@@ -219,7 +219,7 @@ class DockerEngine:
 
     def _start_folder(self) -> str:
         """Where the worker's program starts: the SDK looks for its test input there."""
-        known = self._bench.known
+        known = self._context.known
         target, stated = given(known.command).target, given(known.dockerfile).final.workdir
         if target is not None and target.workdir != stated:
             return target.workdir  # a script goes there first
@@ -227,7 +227,7 @@ class DockerEngine:
         return str(self._config.get("WorkingDir") or "/") if self._config else stated
 
     def _worker_variables(self, environment: Mapping[str, str]) -> dict[str, str]:
-        variables = {**environment, **self._bench.spec.repository.env}
+        variables = {**environment, **self._context.spec.repository.env}
         for name in _NOT_LOCAL:
             variables.pop(name, None)
         return {**variables, "PYTHONUNBUFFERED": "1", "RUNPOD_LOG_LEVEL": "DEBUG", "RUNPOD_DEBUG_LEVEL": "DEBUG"}

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from janitor.guest.processes.supervisor import Outcome
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.docker.client import json_line
 from janitor.validator.engines.docker.container import Containers
 from janitor.validator.engines.docker.start import Refusal, engine_refusal
@@ -30,11 +30,11 @@ _UTILITIES = frozenset({"utility", "all"})
 """Of NVIDIA_DRIVER_CAPABILITIES: with one of them the toolkit brings nvidia-smi. Source: its user guide."""
 
 
-def show_gpu(bench: Bench, containers: Containers, watch: GpuWatch, config: Mapping[str, Any]) -> GpuShown:
+def show_gpu(context: CheckContext, containers: Containers, watch: GpuWatch, config: Mapping[str, Any]) -> GpuShown:
     """Run nvidia-smi and the torch probe in the image.
 
     Args:
-        bench: Of the validation.
+        context: Of the validation.
         containers: Of the image.
         watch: Sees the host's GPU; it forgets what the probe did.
         config: The image's, as docker has it.
@@ -44,12 +44,12 @@ def show_gpu(bench: Bench, containers: Containers, watch: GpuWatch, config: Mapp
     refused = engine_refusal(handler_run)
     if refused is not None and refused[0] is not Refusal.IMAGE:
         code = "host_driver" if refused[0] is Refusal.GPU else "engine_trouble"
-        reason, required = f"a container can't be given the GPU: {refused[1]}", bench.spec.gpu_required
-        log = bench.evidence.log("nvidia-smi", smi)
+        reason, required = f"a container can't be given the GPU: {refused[1]}", context.spec.gpu_required
+        log = context.evidence.log("nvidia-smi", smi)
         return GpuShown(finding=errored(code, reason, log, outcome=smi, required=required), cuda_detected=None)
     watch.start()
     try:
-        torch = _probe_torch(bench, containers, torch_probe(watch.look_seconds))
+        torch = _probe_torch(context, containers, torch_probe(watch.look_seconds))
     finally:
         watch.stop()
     use = watch.use
@@ -57,18 +57,18 @@ def show_gpu(bench: Bench, containers: Containers, watch: GpuWatch, config: Mapp
     variables = dict(str(entry).partition("=")[::2] for entry in config.get("Env") or ())
     capabilities = variables.get("NVIDIA_DRIVER_CAPABILITIES", "")
     case = GpuCase(
-        required=bench.spec.gpu_required,
+        required=context.spec.gpu_required,
         image_has_cuda=bool(variables.keys() & set(CUDA_VARIABLES)),
-        host_cuda=cuda_version(bench.known.host_cuda or ""),
+        host_cuda=cuda_version(context.known.host_cuda or ""),
         has_utilities=not capabilities or bool(_UTILITIES & set(capabilities.replace(" ", "").split(","))),
         was_seen=None if use is None else use.was_used,
     )
-    return judge_gpu(smi, torch, evidence=bench.evidence, case=case)
+    return judge_gpu(smi, torch, evidence=context.evidence, case=case)
 
 
-def _probe_torch(bench: Bench, containers: Containers, probe: str) -> Outcome:
+def _probe_torch(context: CheckContext, containers: Containers, probe: str) -> Outcome:
     """The torch of the interpreter that the worker uses; of another where that one is not found or has none."""
-    target = given(bench.known.command).target
+    target = given(context.known.command).target
     programs = [*([target.interpreter] if target is not None else []), "python3", "python"]
     outcome: Outcome | None = None
     for program in dict.fromkeys(programs):

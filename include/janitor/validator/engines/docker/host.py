@@ -10,7 +10,7 @@ from pathlib import Path
 
 from janitor.diagnosis.trouble import world_trouble
 from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run
-from janitor.validator.bench import Bench
+from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import EngineError
 
@@ -68,14 +68,14 @@ def describe_engine(docker: DockerClient) -> EngineHost:
     )
 
 
-def toolkit_version(bench: Bench) -> str | None:
+def toolkit_version(context: CheckContext) -> str | None:
     """The version of NVIDIA's container toolkit; None if neither of its programs is here."""
     for argv in _TOOLKIT_PROGRAMS:
         try:
             shown = run(
                 argv,
-                cwd=bench.workspace.neutral,
-                env={"PATH": bench.settings.path},
+                cwd=context.workspace.neutral,
+                env={"PATH": context.settings.path},
                 limit=_TOOLKIT_LIMIT,
                 confined=False,
             )
@@ -86,22 +86,22 @@ def toolkit_version(bench: Bench) -> str | None:
     return None
 
 
-def try_gpu_container(bench: Bench, docker: DockerClient, image: str) -> Trial:
+def try_gpu_container(context: CheckContext, docker: DockerClient, image: str) -> Trial:
     """Let a container of an image that is known to be good see the GPU, so that a later failure is not the host's.
 
     Args:
-        bench: Of the validation.
+        context: Of the validation.
         docker: Reaches the engine.
         image: A CUDA image; pulled if it isn't there.
     """
-    name = f"janitor-{bench.spec.validation_id}-host"
-    label = f"janitor.validation={bench.spec.validation_id}"
+    name = f"janitor-{context.spec.validation_id}-host"
+    label = f"janitor.validation={context.spec.validation_id}"
     arguments = [
         *("run", "--rm", "--name", name, "--label", label, "--gpus", "all", "--network", "none", "--cap-drop", "ALL"),
         *("--security-opt", "no-new-privileges", "--entrypoint", "nvidia-smi", image, "-L"),
     ]
     try:
-        outcome = docker.run(arguments, limit=_TRIAL_LIMIT, sink=bench.journal.streamer())
+        outcome = docker.run(arguments, limit=_TRIAL_LIMIT, sink=context.journal.streamer())
         if outcome.exit_code is None:
             docker.remove(name)
     except EngineError as exc:

@@ -26,7 +26,7 @@ from janitor.inspection.gaps import Gap
 from janitor.inspection.install.install import IMAGE_PATH, Install, InstallPlan, plan_installs
 from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import CheckStatus, Engine
-from janitor.validator.bench import Bench, given
+from janitor.validator.context import CheckContext, given
 from janitor.validator.engine import EngineError, HandlerRun, Server
 from janitor.validator.engines.local_end import wait_for_local_end
 from janitor.validator.engines.venv.image_folder import ImageFolder
@@ -51,15 +51,15 @@ class VenvEngine:
     """Implements `WorkerEngine` with a virtual environment.
 
     Args:
-        bench: The validation that it works for; its Dockerfile must have been read when `build` is called.
+        context: The validation that it works for; its Dockerfile must have been read when `build` is called.
     """
 
     kind = Engine.VENV
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self._environment = PythonEnvironment(bench.settings, bench.workspace)
-        self._files = ImageFolder(bench.workspace)
+    def __init__(self, context: CheckContext) -> None:
+        self._context = context
+        self._environment = PythonEnvironment(context.settings, context.workspace)
+        self._files = ImageFolder(context.workspace)
         self._gaps: tuple[Gap, ...] = ()
         self._made: frozenset[str] = frozenset()
         self._base_modules: frozenset[str] = frozenset()
@@ -68,7 +68,7 @@ class VenvEngine:
     @property
     def place(self) -> Place:
         """Where handlers run: here, with what the image has and this place lacks."""
-        known = self._bench.known
+        known = self._context.known
         folders = {str(parent) for path in known.image_files for parent in PurePosixPath(path).parents} - {"/"}
 
         def in_image(path: str) -> bool:
@@ -82,7 +82,7 @@ class VenvEngine:
             unfetched_files=known.unfetched_files,
             hub_variables=known.hub_variables,
             made=self._made,
-            root=str(self._bench.workspace.image_root),
+            root=str(self._context.workspace.image_root),
             workdir=known.dockerfile.final.workdir if known.dockerfile is not None else "/",
             base_modules=self._base_modules,
             killed_for_memory=self._killed_for_memory(),
@@ -93,19 +93,19 @@ class VenvEngine:
 
     def build(self) -> Finding:
         """Lay out the image's files and install its packages."""
-        bench = self._bench
+        context = self._context
         if self._target(None) is None:
             return skipped(
                 "engine_limit", "the venv engine can't tell which Python program the image starts", required=True
             )
-        dockerfile = given(bench.known.dockerfile)
-        tree = given(bench.known.tree)
+        dockerfile = given(context.known.dockerfile)
+        tree = given(context.known.tree)
         folders = InstallFolders(
-            workspace=bench.workspace,
+            workspace=context.workspace,
             image=self._files,
             dockerfile=dockerfile,
-            context=given(bench.known.context),
-            stages=bench.known.stage_files,
+            context=given(context.known.context),
+            stages=context.known.stage_files,
             source_root=tree.root,
         )
         plan = plan_installs(dockerfile, self.place.in_image)
@@ -113,17 +113,17 @@ class VenvEngine:
         installs = tuple(each for each in plan.attempts if not each.is_by_shell) or self._fallback()
         self._made = frozenset(plan.made)
         for path in plan.folders:
-            if path not in bench.known.image_files:
+            if path not in context.known.image_files:
                 self._files.make_folder(path)
         wanted = python_version(dockerfile)
         version = self._environment.make(wanted)
         self._base_modules = _BUILD_TOOLS if wanted is None or wanted < _WITHOUT_BUILD_TOOLS else frozenset()
-        gaps = [*image_gaps(dockerfile, given(bench.known.command)), *plan.gaps]
+        gaps = [*image_gaps(dockerfile, given(context.known.command)), *plan.gaps]
         if wanted is not None and version != f"{wanted[0]}.{wanted[1]}":
             text = f"Python {wanted[0]}.{wanted[1]} (this is Python {version})"
             gaps.append(Gap(text=text, is_deep=False))
         self._gaps = tuple(gaps)
-        evidence = [bench.evidence.value("plan", self._describe(installs, version))]
+        evidence = [context.evidence.value("plan", self._describe(installs, version))]
         outcome = None
         for install in installs:
             if install.is_instead and outcome is not None and outcome.exit_code == 0:
@@ -149,21 +149,21 @@ class VenvEngine:
         """Do one installation; what it printed joins the evidence, and the finding says why it failed."""
         named = [word.removeprefix(IMAGE_PATH) for word in install.arguments if word.startswith(IMAGE_PATH)]
         missing = frozenset(path for path in named if not real(path).exists())
-        outcome = self._environment.install(install, real=real, sink=self._bench.journal.streamer(_INSTALL_LINES))
+        outcome = self._environment.install(install, real=real, sink=self._context.journal.streamer(_INSTALL_LINES))
         evidence.append(
-            self._bench.evidence.log(f"install, line {install.line}" if install.line else "install", outcome)
+            self._context.evidence.log(f"install, line {install.line}" if install.line else "install", outcome)
         )
         if outcome.exit_code == 0:
             return outcome, None
         attempt = Attempt(install=install, plan=plan, gaps=self._gaps, outcome=outcome, missing=missing)
-        return outcome, failed_install(self._bench, attempt, evidence)
+        return outcome, failed_install(self._context, attempt, evidence)
 
     def _fallback(self) -> tuple[Install, ...]:
         """The requirements files where workers usually keep them, for a Dockerfile that installs by other means."""
-        tree = given(self._bench.known.tree)
+        tree = given(self._context.known.tree)
         for name in ("builder/requirements.txt", "requirements.txt"):
             if tree.is_file(name):
-                target = self._bench.workspace.image_root / f".janitor-{name.replace('/', '-')}"
+                target = self._context.workspace.image_root / f".janitor-{name.replace('/', '-')}"
                 target.write_bytes(tree.read(name))
                 return (Install(arguments=("-r", f"{IMAGE_PATH}/{target.name}"), workdir="/", line=0),)
         return ()
@@ -217,7 +217,7 @@ class VenvEngine:
                 cwd=cwd,
                 env=self._worker_environment(environment),
                 confined=True,
-                sink=self._bench.journal.streamer(),
+                sink=self._context.journal.streamer(),
             )
         except ProcessStartError as exc:
             raise EngineError(f"the worker can't be started: {exc}") from exc
@@ -245,7 +245,7 @@ class VenvEngine:
             argv += ["--rp_log_level", "DEBUG"]
         cwd = self._start_folder(target)
         try:
-            running = start(argv, cwd=cwd, env=env, confined=True, sink=self._bench.journal.streamer())
+            running = start(argv, cwd=cwd, env=env, confined=True, sink=self._context.journal.streamer())
         except ProcessStartError as exc:
             raise EngineError(f"the worker can't be started: {exc}") from exc
         with running:
@@ -267,24 +267,24 @@ class VenvEngine:
 
     def _target(self, command: str | None) -> PythonTarget | None:
         """The Python program to run: what the command leads to, else the file with the start call."""
-        bench = self._bench
-        known = bench.known.command if command is None else None
+        context = self._context
+        known = context.known.command if command is None else None
         if command is not None:
-            tree = given(bench.known.tree)
-            files = bench.known.image_files
+            tree = given(context.known.tree)
+            files = context.known.image_files
             known = stage_command(
-                given(bench.known.dockerfile).final,
+                given(context.known.dockerfile).final,
                 read=lambda path: tree.read_text(files[path]) if path in files else None,
                 override=command,
             )
         target = known.target if known else None
-        if target is not None and (target.script is None or target.script in bench.known.image_files):
+        if target is not None and (target.script is None or target.script in context.known.image_files):
             return target
-        entry = bench.known.entry
-        for path, source in bench.known.image_files.items():
+        entry = context.known.entry
+        for path, source in context.known.image_files.items():
             if entry is not None and source == entry:
                 arguments = target.arguments if target else ()
-                workdir = target.workdir if target else given(bench.known.dockerfile).final.workdir
+                workdir = target.workdir if target else given(context.known.dockerfile).final.workdir
                 return PythonTarget(
                     script=path, module=None, options=(), arguments=arguments, interpreter="python3", workdir=workdir
                 )
@@ -311,21 +311,21 @@ class VenvEngine:
 
     def _worker_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """The image's variables, then the test's, then the spec's; what makes this place work stays ours."""
-        bench = self._bench
-        stage = given(bench.known.dockerfile).final
-        wanted = {**stage.environment, **environment, **bench.spec.repository.env}
+        context = self._context
+        stage = given(context.known.dockerfile).final
+        wanted = {**stage.environment, **environment, **context.spec.repository.env}
         env = {name: value for name, value in wanted.items() if name not in _KEPT_FROM_US | _NOT_LOCAL}
         if path := env.get("PYTHONPATH"):
             env["PYTHONPATH"] = os.pathsep.join(str(self._files.real(part)) for part in path.split(os.pathsep) if part)
-        binaries = str(bench.workspace.venv / "bin")
+        binaries = str(context.workspace.venv / "bin")
         return {
             **env,
-            **bench.settings.certificates,
-            "HOME": str(bench.workspace.home),
-            "TMPDIR": str(bench.workspace.temporary),
+            **context.settings.certificates,
+            "HOME": str(context.workspace.home),
+            "TMPDIR": str(context.workspace.temporary),
             "LANG": "C.UTF-8",
-            "PATH": f"{binaries}:{bench.settings.path}",
-            "VIRTUAL_ENV": str(bench.workspace.venv),
+            "PATH": f"{binaries}:{context.settings.path}",
+            "VIRTUAL_ENV": str(context.workspace.venv),
             "PYTHONUNBUFFERED": "1",
             # The judge needs the SDK's own lines, whatever level the image asks for.
             "RUNPOD_LOG_LEVEL": "DEBUG",

@@ -81,7 +81,7 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class CheckContext:
     """One validation's means and knowledge."""
 
     spec: ValidationSpec
