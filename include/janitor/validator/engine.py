@@ -1,4 +1,4 @@
-"""What every engine can do."""
+"""What every engine can do, and what it makes: results of the host and of the build."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any, Protocol
 
 from janitor.diagnosis.excuses import Place
 from janitor.guest.processes.supervisor import Outcome, Running
+from janitor.protocol.report import Host
 from janitor.protocol.statuses import Engine
-from janitor.validator.findings import Finding
-from janitor.validator.gpu_use import GpuUse
+from janitor.validator.facts import WorkerFacts
+from janitor.validator.findings import Finding, Produced
+from janitor.validator.gpu.gpu_use import GpuUse
+from janitor.validator.gpu.host_gpu import Gpu
 
 API_PORT = 8000
 """The SDK's default; used within a container, where nothing else is."""
@@ -43,42 +46,109 @@ class Server:
     """Whether the kernel has killed it for want of memory."""
 
 
-class WorkerEngine(Protocol):
-    """Builds a worker and runs it.
+@dataclass(frozen=True, kw_only=True)
+class MachineFacts:
+    """What an engine is told of the machine."""
 
-    Build comes first and must pass before anything is run. Each finding is that of the check of the same name.
-    """
+    host: Host
+    gpu: Gpu | None
+
+    @property
+    def host_cuda(self) -> str | None:
+        """The highest CUDA that the driver supports, such as 12.4."""
+        return self.gpu.cuda if self.gpu is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostFacts:
+    """`host`: the machine, and the engine that was chosen for it."""
+
+    machine: MachineFacts
+    engine: WorkerEngine
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildTime:
+    """How long `docker build` took, and with how much of it in the cache."""
+
+    cache: str
+    """A `CacheState`."""
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """`build`: the worker, ready to run."""
+
+    worker: BuiltWorker
+    time: BuildTime | None = None
+    """None from an engine that builds no image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuResult:
+    """`gpu_in_container`: what a container of the image showed."""
+
+    cuda_detected: bool | None
+    """Whether the image has CUDA; None where the container shows nothing to tell by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartResult:
+    """`container_start`: a run of the image's real command."""
+
+    local_run: HandlerRun | None
+    """The run, if it had the test input: `handler_local` needs no other."""
+
+
+class WorkerEngine(Protocol):
+    """Builds a worker."""
 
     @property
     def kind(self) -> Engine:
         """Which engine this is."""
+
+    def build(self, facts: WorkerFacts) -> Finding | Produced[BuildResult]:
+        """Make the worker ready to run; the finding is that of `build`."""
+
+
+class BuiltWorker(Protocol):
+    """Runs a worker that was built. Each finding is that of the check of the same name."""
+
+    @property
+    def kind(self) -> Engine:
+        """The engine that has built it."""
+
+    @property
+    def facts(self) -> WorkerFacts:
+        """What it was built of."""
 
     @property
     def place(self) -> Place:
         """Where handlers run."""
 
     @property
-    def image_name(self) -> str | None:
-        """The image that was built; None where there is none."""
-
-    @property
     def gpu_use(self) -> GpuUse | None:
         """What the host's GPUs did while the worker ran, all runs together; None if that could not be seen."""
 
-    def build(self) -> Finding:
-        """Make the worker ready to run."""
+    def image(self) -> Finding | Produced[BuiltWorker]:
+        """Describe the image, and yield the worker that knows it."""
 
-    def image(self) -> Finding:
-        """Describe the image."""
-
-    def gpu_in_container(self) -> Finding:
+    def gpu_in_container(self) -> Finding | Produced[GpuResult]:
         """Show that a container of the image has the GPU."""
 
-    def container_start(self) -> Finding:
-        """Start the image's real command, with the test input if there is one, and keep that run for `run_local`."""
+    def container_start(self) -> Finding | Produced[StartResult]:
+        """Start the image's real command, with the test input if there is one."""
 
-    def run_local(self, test_input: Mapping[str, Any], environment: Mapping[str, str]) -> HandlerRun:
+    def run_local(
+        self, test_input: Mapping[str, Any], environment: Mapping[str, str], started: StartResult | None
+    ) -> HandlerRun:
         """Run the worker's real command in the SDK's local mode.
+
+        Args:
+            test_input: The job.
+            environment: Variables for the worker, beside those of the image and the spec.
+            started: What its start has shown; a run that had the test input isn't repeated.
 
         Raises:
             EngineError: It could not be run.
@@ -97,6 +167,3 @@ class WorkerEngine(Protocol):
         Raises:
             EngineError: It could not be started.
         """
-
-    def clean_up(self) -> list[str]:
-        """Remove what the engine made outside the workspace; returns what could not be removed, in words."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor
@@ -12,6 +13,7 @@ from janitor.inspection.spot import Spot
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
 from janitor.protocol.statuses import CheckStatus, EvidenceKind
 
+T = TypeVar("T")
 _LONGEST_NAME = 200
 _LONGEST_SECRET = 8 * 1024
 """Bytes."""
@@ -30,6 +32,16 @@ class Finding:
     evidence: tuple[Evidence, ...] = field(default=())
     spots: tuple[Spot, ...] = ()
     """No part of the report, which has the same in words."""
+    usd: float | None = None
+    """What the check spent beside the instance; None where nothing was spent or nobody knows."""
+
+
+@dataclass(frozen=True)
+class Produced(Generic[T]):
+    """A finding with the facts that later checks are given of it, whether or not the check has passed."""
+
+    finding: Finding
+    facts: T
 
 
 def passed(

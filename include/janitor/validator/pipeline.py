@@ -1,10 +1,15 @@
-"""The checks in their order, with the phase that each belongs to and what each builds on."""
+"""The checks in their order, each with what it needs of those before it.
+
+`run_checks` is the floor plan of a validation: a line is a check, its last argument the facts that the check is given.
+"""
 
 from __future__ import annotations
 
 from janitor.protocol.statuses import CheckName
+from janitor.validator.agent.child import AgentFacts
 from janitor.validator.checks.running.agent_prompt import check_agent_prompt
 from janitor.validator.checks.running.build import (
+    BuildOrder,
     check_build,
     check_container_start,
     check_gpu_in_container,
@@ -14,34 +19,57 @@ from janitor.validator.checks.running.build_time import check_build_time
 from janitor.validator.checks.running.checkout import check_checkout
 from janitor.validator.checks.running.cleanup import check_cleanup
 from janitor.validator.checks.running.handler_api import check_handler_api
+from janitor.validator.checks.running.handler_facts import AnsweredFacts, ApiFacts, HandlerLogs, LocalFacts
 from janitor.validator.checks.running.handler_local import check_handler_local
 from janitor.validator.checks.running.host import check_host
 from janitor.validator.checks.running.log_scan import check_log_scan
 from janitor.validator.checks.running.negative_input import check_negative_input
-from janitor.validator.static_checks import NETWORK_CHECKS, STATIC_CHECKS
-from janitor.validator.steps import Phase, Step
+from janitor.validator.results import Met, gather
+from janitor.validator.static_checks import ask_network, read_source
+from janitor.validator.steps import Phase, Step, StepList, StepRunner
 
-_SOURCE = frozenset({CheckName.CHECKOUT})
-_READABLE = _SOURCE | {CheckName.LAYOUT}
-_BUILDABLE = _READABLE | {CheckName.DOCKERFILE_PARSE, CheckName.HOST}
-_RUNNABLE = _BUILDABLE | {CheckName.BUILD}
-
-PIPELINE: tuple[Step, ...] = (
-    Step(name=CheckName.CHECKOUT, phase=Phase.CHECKOUT, run=check_checkout, announced=True),
-    *STATIC_CHECKS,
-    *NETWORK_CHECKS,
-    Step(name=CheckName.HOST, phase=Phase.STATIC, run=check_host, needs=_SOURCE),
-    Step(name=CheckName.BUILD, phase=Phase.BUILD, run=check_build, needs=_BUILDABLE, announced=True),
-    Step(name=CheckName.IMAGE, phase=Phase.BUILD, run=check_image, needs=_RUNNABLE),
-    Step(name=CheckName.BUILD_TIME, phase=Phase.BUILD, run=check_build_time, needs=_RUNNABLE),
-    Step(name=CheckName.GPU_IN_CONTAINER, phase=Phase.TEST, run=check_gpu_in_container, needs=_RUNNABLE),
-    Step(name=CheckName.CONTAINER_START, phase=Phase.TEST, run=check_container_start, needs=_RUNNABLE),
-    Step(name=CheckName.HANDLER_LOCAL, phase=Phase.TEST, run=check_handler_local, needs=_RUNNABLE, announced=True),
-    Step(name=CheckName.HANDLER_API, phase=Phase.TEST, run=check_handler_api, needs=_RUNNABLE, announced=True),
-    Step(name=CheckName.NEGATIVE_INPUT, phase=Phase.TEST, run=check_negative_input, needs=_RUNNABLE),
-    Step(name=CheckName.LOG_SCAN, phase=Phase.TEST, run=check_log_scan, needs=_RUNNABLE),
-    Step(name=CheckName.AGENT_PROMPT, phase=Phase.TEST, run=check_agent_prompt),
-)
-
-CLEANUP = Step(name=CheckName.CLEANUP, phase=Phase.TEST, run=check_cleanup)
+CLEANUP = Step(CheckName.CLEANUP, Phase.TEST)
 """Always run, last, and not cut short by the deadline."""
+
+
+def run_checks(run: StepRunner) -> None:
+    """All checks but the cleanup."""
+    checkout = run.first(Step(CheckName.CHECKOUT, Phase.CHECKOUT, announced=True), check_checkout)
+    source = read_source(run, checkout.passed)
+    ask_network(run, source)
+    host = run(Step(CheckName.HOST, Phase.STATIC), check_host, source.source)
+
+    order = gather(BuildOrder, source.worker, host.passed)
+    built = run(Step(CheckName.BUILD, Phase.BUILD, announced=True), check_build, order)
+    image = run(Step(CheckName.IMAGE, Phase.BUILD), check_image, built.passed)
+    run(Step(CheckName.BUILD_TIME, Phase.BUILD), check_build_time, built.passed)
+    # An image that was described is known better.
+    worker = gather(lambda build, described: described or build.worker, built.passed, image.if_any)
+    gpu = run(Step(CheckName.GPU_IN_CONTAINER, Phase.TEST), check_gpu_in_container, worker)
+    started = run(Step(CheckName.CONTAINER_START, Phase.TEST), check_container_start, worker)
+
+    on_local = gather(LocalFacts, worker, gpu.if_any, started.if_any)
+    local = run(Step(CheckName.HANDLER_LOCAL, Phase.TEST, announced=True), check_handler_local, on_local)
+    on_api = gather(ApiFacts, worker, gpu.if_any, local.unless_failed)
+    api = run(Step(CheckName.HANDLER_API, Phase.TEST, announced=True), check_handler_api, on_api)
+    answered = gather(AnsweredFacts, worker, local.if_any, api.if_any, Met(api.status))
+    run(Step(CheckName.NEGATIVE_INPUT, Phase.TEST), check_negative_input, answered)
+    logs = gather(lambda _worker, of_local, of_api: HandlerLogs(of_local, of_api), worker, local.if_any, api.if_any)
+    run(Step(CheckName.LOG_SCAN, Phase.TEST), check_log_scan, logs)
+    asked = gather(AgentFacts, Met(run.checks), checkout.if_any, host.if_any, built.if_any)
+    run(Step(CheckName.AGENT_PROMPT, Phase.TEST), check_agent_prompt, asked)
+
+
+def run_cleanup(run: StepRunner) -> None:
+    """The cleanup."""
+    run.first(CLEANUP, check_cleanup)
+
+
+def _steps() -> tuple[Step, ...]:
+    listed = StepList()
+    run_checks(listed)
+    return tuple(listed.steps)
+
+
+PIPELINE: tuple[Step, ...] = _steps()
+"""The checks that `run_checks` runs."""

@@ -1,9 +1,11 @@
-"""Makes of a finding the check that a report has: named, timed, redacted and within the protocol's bounds."""
+"""Runs checks and keeps what they concluded: named, timed, redacted and within the protocol's bounds."""
 
 from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from janitor.guest.redaction import Redactor
@@ -14,9 +16,11 @@ from janitor.protocol.report import (
     MAX_REASON_CHARACTERS,
     Check,
 )
+from janitor.protocol.statuses import CheckName, CheckStatus
 from janitor.validator.context import CheckContext
-from janitor.validator.findings import Finding, errored
-from janitor.validator.steps import Step
+from janitor.validator.findings import Finding, Produced, errored, skipped
+from janitor.validator.results import Met, Need, Result, Unmet
+from janitor.validator.steps import N, Step, StepRunner, T
 
 Moment = tuple[datetime, float]
 """An instant in UTC, and the same on the monotonic clock."""
@@ -27,31 +31,98 @@ def now() -> Moment:
     return datetime.now(timezone.utc), time.monotonic()
 
 
-def conclude(step: Step, context: CheckContext) -> Finding:
-    """Run a check; a mistake of ours must not cost the report, nor blame the repository."""
-    try:
-        return step.run(context)
-    except Exception:
-        evidence = context.evidence.value("traceback", traceback.format_exc())
-        return errored("validator_bug", "the validator failed; this is not the repository's fault", evidence)
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A check that is done."""
+
+    step: Step
+    finding: Finding
+    check: Check
+    """As a report has it."""
 
 
-def recorded(step: Step, finding: Finding, began: Moment, redactor: Redactor) -> Check:
-    """The check of a finding that was concluded just now."""
-    started_at, started = began
-    argv = finding.argv
-    return Check(
-        name=step.name.value,
-        status=finding.status,
-        required=finding.required,
-        reason_code=finding.reason_code,
-        # A report with an empty reason would be refused as a whole.
-        reason=None if finding.reason is None else redactor.clean(finding.reason)[:MAX_REASON_CHARACTERS] or "unknown",
-        started_at=started_at,
-        duration_seconds=round(time.monotonic() - started, 3),
-        argv=None
-        if argv is None
-        else tuple(redactor.clean(word)[:MAX_ARGV_CHARACTERS] for word in argv[:MAX_ARGV_ITEMS]),
-        exit_code=finding.exit_code,
-        evidence=finding.evidence[:MAX_EVIDENCE_PER_CHECK],
-    )
+@dataclass
+class Recorder(StepRunner):
+    """Runs the checks of one validation.
+
+    Invariant: a mistake of ours in a check costs neither the report nor the other checks, and blames no repository.
+    """
+
+    context: CheckContext
+    redactor: Redactor
+    say: Callable[[str], None] = lambda _line: None
+    """Where progress is told."""
+    done: list[Recorded] = field(default_factory=list)
+    current: tuple[Step, Moment] | None = None
+    """The check that was begun last, and when."""
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What is concluded so far, as the report has it."""
+        return tuple(each.check for each in self.done)
+
+    def find(self, name: CheckName) -> Check | None:
+        """A check that is done."""
+        return next((each.check for each in self.done if each.step.name is name), None)
+
+    def __call__(
+        self, step: Step, check: Callable[[CheckContext, N], Finding | Produced[T]], need: Need[N], /
+    ) -> Result[T]:
+        """Run a check with its facts; one whose need isn't met is skipped."""
+        began = now()
+        self.current = (step, began)
+        if isinstance(need, Unmet):
+            finding = skipped("prerequisite_failed", need.reason, required=True)
+            self.record(step, finding, began)
+            return Result(name=step.name, status=finding.status, reason_code=finding.reason_code, kept_by=need)
+        if step.announced:
+            self.say(f"check {step.name.value} started")
+        concluded = self._conclude(check, need.value)
+        finding, produced = (
+            (concluded.finding, Met(concluded.facts)) if isinstance(concluded, Produced) else (concluded, None)
+        )
+        self.record(step, finding, began)
+        return Result(name=step.name, status=finding.status, reason_code=finding.reason_code, produced=produced)
+
+    def _conclude(self, check: Callable[[CheckContext, N], Finding | Produced[T]], facts: N) -> Finding | Produced[T]:
+        try:
+            return check(self.context, facts)
+        except Exception:
+            evidence = self.context.evidence.value("traceback", traceback.format_exc())
+            return errored("validator_bug", "the validator failed; this is not the repository's fault", evidence)
+
+    def record(self, step: Step, finding: Finding, began: Moment, *, quiet: bool = False) -> None:
+        """Keep a finding that was concluded just now, and tell it unless that is to be quiet."""
+        check = self._recorded(step, finding, began)
+        self.done.append(Recorded(step=step, finding=finding, check=check))
+        if not quiet:
+            mark = "" if finding.required or finding.status is CheckStatus.PASS else ", not required"
+            why = f": {finding.reason_code}: {check.reason}" if finding.reason_code else ""
+            taken = f"{check.duration_seconds:.1f} s"
+            self.say(f"check {step.name.value} … {finding.status.value}{mark} ({taken}){why}")
+
+    def _recorded(self, step: Step, finding: Finding, began: Moment) -> Check:
+        started_at, started = began
+        clean, argv = self.redactor.clean, finding.argv
+        return Check(
+            name=step.name.value,
+            status=finding.status,
+            required=finding.required,
+            reason_code=finding.reason_code,
+            # A report with an empty reason would be refused as a whole.
+            reason=None if finding.reason is None else clean(finding.reason)[:MAX_REASON_CHARACTERS] or "unknown",
+            started_at=started_at,
+            duration_seconds=round(time.monotonic() - started, 3),
+            argv=None if argv is None else tuple(clean(word)[:MAX_ARGV_CHARACTERS] for word in argv[:MAX_ARGV_ITEMS]),
+            exit_code=finding.exit_code,
+            evidence=finding.evidence[:MAX_EVIDENCE_PER_CHECK],
+        )
+
+
+def seconds_by_phase(done: list[Recorded]) -> dict[str, float]:
+    """How long the phases took."""
+    phases: dict[str, float] = {}
+    for each in done:
+        phase = each.step.phase.value
+        phases[phase] = round(phases.get(phase, 0.0) + each.check.duration_seconds, 3)
+    return phases

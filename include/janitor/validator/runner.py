@@ -7,8 +7,8 @@ signal makes the report partial, and the cleanup is done in every case.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from janitor.guest.interrupts import DeadlineReached, Interrupts
@@ -16,20 +16,19 @@ from janitor.guest.journal import Journal
 from janitor.guest.processes.supervisor import Interrupted, end_everything
 from janitor.guest.redaction import Redactor
 from janitor.protocol.public_url import public_url
-from janitor.protocol.report import MAX_SUMMARY_CHARACTERS, Check, Host, Report, RepositoryIdentity
+from janitor.protocol.report import MAX_SUMMARY_CHARACTERS, Check, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
 from janitor.protocol.rollup import REASON_DEADLINE, RollUp, roll_up
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
 from janitor.validator import VERSION
 from janitor.validator.checks.running.host import describe_host
-from janitor.validator.context import CheckContext, Known
+from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.findings import EvidenceMaker, Finding, errored, skipped
 from janitor.validator.housing import house
-from janitor.validator.pipeline import CLEANUP, PIPELINE
-from janitor.validator.recording import Moment, conclude, now, recorded
+from janitor.validator.pipeline import PIPELINE, run_checks, run_cleanup
+from janitor.validator.recording import Recorded, Recorder, now, seconds_by_phase
 from janitor.validator.settings import Settings
-from janitor.validator.steps import Step
 from janitor.validator.workspace import Workspace
 
 _WORDS = {
@@ -40,18 +39,6 @@ _WORDS = {
     ReportStatus.INCOMPLETE: "could not be tested",
 }
 _HANDLER_CHECKS = (CheckName.HANDLER_LOCAL, CheckName.HANDLER_API)
-
-
-@dataclass
-class _Progress:
-    """What has been done so far."""
-
-    checks: list[Check]
-    phases: dict[str, float] = field(default_factory=dict)
-    cut_short: bool = False
-
-    def find(self, name: CheckName) -> Check | None:
-        return next((check for check in self.checks if check.name == name.value), None)
 
 
 class Runner:
@@ -83,100 +70,70 @@ class Runner:
         self._flush = flush
         self._started_at = datetime.now(timezone.utc)
         self._started = time.monotonic()
+        self._head = ReportHead()
         workspace = Workspace.make(settings.temporary)
         housing = house(settings, workspace)
         journal.say(f"the repository's processes run {housing.described}")
-        self._context = CheckContext(
+        context = CheckContext(
             spec=spec,
             settings=housing.settings,
             workspace=workspace,
             journal=journal,
             evidence=EvidenceMaker(redactor),
             interrupts=interrupts,
-            known=Known(confinement=housing.described),
+            confinement=housing.described,
+            tell=self._tell,
         )
+        self._host = describe_host(workspace.root)
+        self._run = Recorder(context=context, redactor=redactor, say=journal.say)
 
     def validate(self) -> Report:
         """Run every check, or as many as the time allows, and report."""
-        progress = _Progress(checks=self._context.known.checks)
         repository = self._spec.repository
         self._journal.say(
             f"validating {repository.organization}/{repository.name}; "
             f"{self._interrupts.remaining().total_seconds():.0f} s until the deadline"
         )
-        host = describe_host(self._context.workspace.root)
-        current: Step = PIPELINE[0]
-        began = now()
+        partial = False
         try:
             with self._interrupts.armed():
-                for step in PIPELINE:
-                    current, began = step, now()
-                    self._one(step, progress, began)
+                run_checks(self._run)
         except Interrupted as interrupted:
-            self._cut_short(interrupted, current, began, progress)
-            self._flush(self._report(progress, host))
-        self._one(CLEANUP, progress, now())
-        return self._report(progress, host)
+            partial = self._cut_short(interrupted)
+            self._flush(self._report(partial=partial))
+        run_cleanup(self._run)
+        return self._report(partial=partial)
 
-    def _cut_short(self, interrupted: Interrupted, current: Step, began: Moment, progress: _Progress) -> None:
-        """Mark the check that was running, and those that now won't."""
-        progress.cut_short = len(progress.checks) < len(PIPELINE)
-        if progress.find(current.name) is None:
-            self._record(current, self._cut_finding(interrupted), progress, began)
-        self._skip_rest(progress)
+    def _tell(self, head: ReportHead) -> None:
+        self._head = self._head.joined(head)
+
+    def _cut_short(self, interrupted: Interrupted) -> bool:
+        """Mark the check that was running, and those that now won't; returns whether there were any."""
+        run = self._run
+        if len(run.done) == len(PIPELINE):
+            end_everything()
+            return False
+        current, began = run.current or (PIPELINE[0], now())
+        if run.find(current.name) is None:
+            run.record(current, self._cut_finding(interrupted), began)
+        for step in PIPELINE:
+            if run.find(step.name) is None:
+                finding = skipped("not_reached", "the validation was cut short before this check", required=True)
+                run.record(step, finding, now(), quiet=True)
         end_everything()
-
-    def _one(self, step: Step, progress: _Progress, began: Moment) -> None:
-        finding = self._not_to_run(step, progress)
-        if finding is None:
-            if step.announced:
-                self._journal.say(f"check {step.name.value} started")
-            finding = conclude(step, self._context)
-        self._record(step, finding, progress, began)
-
-    def _not_to_run(self, step: Step, progress: _Progress) -> Finding | None:
-        """Why a step isn't run: what it builds on has not passed."""
-        done = {check.name: check for check in progress.checks}
-        for need in (planned.name for planned in PIPELINE if planned.name in step.needs):
-            check = done.get(need.value)
-            if check is not None and check.status is not CheckStatus.PASS:
-                why = check.reason_code if check.reason_code != "prerequisite_failed" else "not run"
-                return skipped("prerequisite_failed", f"{need.value} did not pass ({why})", required=True)
-        if step.name is CheckName.HANDLER_API:
-            local = done.get(CheckName.HANDLER_LOCAL.value)
-            if local is not None and local.status in (CheckStatus.FAIL, CheckStatus.ERROR):
-                reason = f"{local.name} did not pass ({local.reason_code})"
-                return skipped("prerequisite_failed", reason, required=True)
-        return None
+        return True
 
     def _cut_finding(self, interrupted: Interrupted) -> Finding:
         outcome = interrupted.outcome
-        evidence = () if outcome is None else (self._context.evidence.log("output until then", outcome),)
+        evidence = () if outcome is None else (self._run.context.evidence.log("output until then", outcome),)
         if isinstance(interrupted, DeadlineReached):
             reason = f"the deadline {self._spec.deadline:%Y-%m-%d %H:%M:%S} UTC came while this check was running"
             return errored(REASON_DEADLINE, reason, *evidence, outcome=outcome)
         return errored("terminated", "the validator was told to end while this check was running", *evidence)
 
-    def _skip_rest(self, progress: _Progress) -> None:
-        for step in PIPELINE:
-            if progress.find(step.name) is None:
-                finding = skipped("not_reached", "the validation was cut short before this check", required=True)
-                self._record(step, finding, progress, now(), quiet=True)
-
-    def _record(self, step: Step, finding: Finding, progress: _Progress, began: Moment, *, quiet: bool = False) -> None:
-        check = recorded(step, finding, began, self._redactor)
-        seconds = check.duration_seconds
-        progress.phases[step.phase.value] = round(progress.phases.get(step.phase.value, 0.0) + seconds, 3)
-        progress.checks.append(check)
-        if not quiet:
-            mark = "" if finding.required or finding.status is CheckStatus.PASS else ", not required"
-            why = f": {finding.reason_code}: {check.reason}" if finding.reason_code else ""
-            self._journal.say(f"check {step.name.value} … {finding.status.value}{mark} ({seconds:.1f} s){why}")
-
-    def _report(self, progress: _Progress, host: Host) -> Report:
-        known = self._context.known
-        self._settle(progress)
-        rolled = roll_up(progress.checks)
+    def _report(self, *, partial: bool) -> Report:
+        head, checks = self._head, self._settled()
+        rolled = roll_up(checks)
         repository = self._spec.repository
         report = Report(
             validator_version=VERSION,
@@ -187,53 +144,51 @@ class Runner:
                 organization=repository.organization,
                 url=public_url(repository.url),
                 ref=repository.ref,
-                commit_sha=known.commit_sha,
+                commit_sha=head.commit_sha,
             ),
             prompt=self._spec.prompt,
-            engine=known.engine.kind if known.engine is not None else None,
+            engine=head.engine,
             status=rolled.status,
             reason_code=rolled.reason_code,
-            summary=self._summary(rolled, progress)[:MAX_SUMMARY_CHARACTERS],
+            summary=self._summary(rolled, checks)[:MAX_SUMMARY_CHARACTERS],
             failing_check=rolled.failing_check,
-            partial=progress.cut_short,
+            partial=partial,
             started_at=self._started_at,
             finished_at=max(datetime.now(timezone.utc), self._started_at),
             duration_seconds=round(time.monotonic() - self._started, 3),
-            build_succeeded=known.build_succeeded,
-            container_succeeded=known.container_succeeded,
-            gpu_available=known.gpu_available,
-            cuda_detected=known.cuda_detected,
-            host=known.host or host,
-            phases=progress.phases,
-            checks=tuple(progress.checks),
-            phase_usd=self._phase_usd(),
+            build_succeeded=head.build_succeeded,
+            container_succeeded=head.container_succeeded,
+            gpu_available=head.gpu_available,
+            cuda_detected=head.cuda_detected,
+            host=head.host or self._host,
+            phases=seconds_by_phase(self._run.done),
+            checks=checks,
+            phase_usd=self._usd_by_phase(),
         )
         return signed(report)
 
-    def _phase_usd(self) -> dict[str, float]:
-        """What was spent beside the instance: the agent's model, in the phase that asks it."""
-        usd = self._context.known.agent_usd
-        return {step.phase.value: usd for step in PIPELINE if step.name is CheckName.AGENT_PROMPT and usd is not None}
+    def _usd_by_phase(self) -> dict[str, float]:
+        """What was spent beside the instance, such as on the agent's model."""
+        spent = ((each.step.phase.value, each.finding.usd) for each in self._run.done)
+        return {phase: usd for phase, usd in spent if usd is not None}
 
-    def _settle(self, progress: _Progress) -> None:
-        """Let errors count no more that a later check has shown to be no obstacle."""
-        engine = self._context.known.engine
-        for step in PIPELINE:
-            check, settlement = progress.find(step.name), step.settlement
-            if check is None or check.status is not CheckStatus.ERROR or not check.required or settlement is None:
-                continue
-            later = [progress.find(name) for name in settlement.checks]
-            if (
-                engine is not None
-                and engine.kind in settlement.engines
-                and any(each is not None and each.status is CheckStatus.PASS for each in later)
-            ):
-                progress.checks[progress.checks.index(check)] = replace(check, required=False)
+    def _settled(self) -> tuple[Check, ...]:
+        """The checks; errors count no more that a later check has shown to be no obstacle."""
+        return tuple(
+            replace(each.check, required=False) if self._is_settled(each) else each.check for each in self._run.done
+        )
 
-    def _summary(self, rolled: RollUp, progress: _Progress) -> str:
+    def _is_settled(self, done: Recorded) -> bool:
+        check, settlement, engine = done.check, done.step.settlement, self._head.engine
+        if check.status is not CheckStatus.ERROR or not check.required or settlement is None:
+            return False
+        later = [self._run.find(name) for name in settlement.checks]
+        return engine in settlement.engines and any(each and each.status is CheckStatus.PASS for each in later)
+
+    def _summary(self, rolled: RollUp, checks: Sequence[Check]) -> str:
         repository = self._spec.repository
         text = f"{repository.organization}/{repository.name} {_WORDS[rolled.status]}"
-        decisive = next((check for check in progress.checks if check.name == rolled.failing_check), None)
+        decisive = next((check for check in checks if check.name == rolled.failing_check), None)
         if decisive is not None:
             return " ".join(f"{text}: {decisive.name}: {decisive.reason}".split())
         if rolled.status is not ReportStatus.SUCCESS:
@@ -241,6 +196,6 @@ class Runner:
         tested = [
             name.value
             for name in _HANDLER_CHECKS
-            if (check := progress.find(name)) and check.status is CheckStatus.PASS
+            if (check := self._run.find(name)) and check.status is CheckStatus.PASS
         ]
         return f"{text}: {' and '.join(tested)} passed"

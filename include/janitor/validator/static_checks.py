@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from janitor.inspection.documents.tests_file import TestPlan
 from janitor.protocol.statuses import CheckName, Engine
 from janitor.validator.checks.static.base_image_exists import check_base_image_exists
 from janitor.validator.checks.static.ci_refs import check_ci_refs
@@ -15,45 +20,82 @@ from janitor.validator.checks.static.pins import check_pins
 from janitor.validator.checks.static.python_static import check_python_static
 from janitor.validator.checks.static.test_input import check_test_input
 from janitor.validator.checks.static.tests_schema import check_tests_schema
-from janitor.validator.steps import Phase, Settlement, Step
+from janitor.validator.facts import (
+    CheckoutFacts,
+    HubFacts,
+    ImageFacts,
+    PythonFacts,
+    RepositoryFacts,
+    SourceFacts,
+    StatedFacts,
+    WorkerFacts,
+)
+from janitor.validator.results import Need, Result, gather
+from janitor.validator.steps import Phase, Settlement, Step, StepRunner
 
-_SOURCE = frozenset({CheckName.CHECKOUT})
 _DOCKER = frozenset({Engine.DOCKER})
-_BUILT = frozenset({CheckName.BUILD})
-_TESTED = frozenset({CheckName.HANDLER_LOCAL, CheckName.HANDLER_API})
+_BUILT = Settlement(checks=frozenset({CheckName.BUILD}))
+_BUILT_BY_DOCKER = Settlement(checks=frozenset({CheckName.BUILD}), engines=_DOCKER)
+_TESTED_BY_DOCKER = Settlement(checks=frozenset({CheckName.HANDLER_LOCAL, CheckName.HANDLER_API}), engines=_DOCKER)
 
-STATIC_CHECKS: tuple[Step, ...] = (
-    Step(name=CheckName.LAYOUT, phase=Phase.STATIC, run=check_layout, needs=_SOURCE),
-    Step(name=CheckName.DOCKERFILE_PARSE, phase=Phase.STATIC, run=check_dockerfile_parse, needs=_SOURCE),
-    Step(name=CheckName.HUB_SCHEMA, phase=Phase.STATIC, run=check_hub_schema, needs=_SOURCE),
-    Step(name=CheckName.TESTS_SCHEMA, phase=Phase.STATIC, run=check_tests_schema, needs=_SOURCE),
-    Step(name=CheckName.CONFIG_CONSISTENCY, phase=Phase.STATIC, run=check_config_consistency, needs=_SOURCE),
-    Step(name=CheckName.TEST_INPUT, phase=Phase.STATIC, run=check_test_input, needs=_SOURCE),
-    Step(name=CheckName.PYTHON_STATIC, phase=Phase.STATIC, run=check_python_static, needs=_SOURCE),
-    Step(name=CheckName.PINS, phase=Phase.STATIC, run=check_pins, needs=_SOURCE),
-    Step(name=CheckName.CI_REFS, phase=Phase.STATIC, run=check_ci_refs, needs=_SOURCE),
-)
 
-NETWORK_CHECKS: tuple[Step, ...] = (
-    Step(
-        name=CheckName.BASE_IMAGE_EXISTS,
-        phase=Phase.NETWORK,
-        run=check_base_image_exists,
-        needs=_SOURCE,
-        settlement=Settlement(checks=_BUILT, engines=_DOCKER),
-    ),
-    Step(
-        name=CheckName.MODEL_URLS,
-        phase=Phase.NETWORK,
-        run=check_model_urls,
-        needs=_SOURCE,
-        settlement=Settlement(checks=_TESTED, engines=_DOCKER),
-    ),
-    Step(
-        name=CheckName.DEPS_RESOLVE,
-        phase=Phase.NETWORK,
-        run=check_deps_resolve,
-        needs=_SOURCE,
-        settlement=Settlement(checks=_BUILT),
-    ),
-)
+@dataclass(frozen=True, kw_only=True)
+class StaticResults:
+    """What the checks that read have found."""
+
+    repository: Result[RepositoryFacts]
+    image: Result[ImageFacts]
+    hub: Result[HubFacts]
+    plan: Result[TestPlan]
+    test_input: Result[Mapping[str, Any]]
+    python: Result[PythonFacts]
+
+    @property
+    def source(self) -> Need[SourceFacts]:
+        """All that is known of the repository, whatever of it has failed."""
+        return gather(
+            SourceFacts,
+            self.repository.yielded,
+            self.image.if_any,
+            self.hub.if_any,
+            self.plan.if_any,
+            self.test_input.if_any,
+            self.python.if_any,
+        )
+
+    @property
+    def worker(self) -> Need[WorkerFacts]:
+        """The same of a repository whose layout and Dockerfile have passed."""
+        return gather(
+            WorkerFacts,
+            self.repository.passed,
+            self.image.passed,
+            self.hub.if_any,
+            self.plan.if_any,
+            self.test_input.if_any,
+            self.python.if_any,
+        )
+
+
+def read_source(run: StepRunner, checkout: Need[CheckoutFacts]) -> StaticResults:
+    """The checks that read."""
+    repository = run(Step(CheckName.LAYOUT, Phase.STATIC), check_layout, checkout)
+    image = run(Step(CheckName.DOCKERFILE_PARSE, Phase.STATIC), check_dockerfile_parse, repository.yielded)
+    hub = run(Step(CheckName.HUB_SCHEMA, Phase.STATIC), check_hub_schema, repository.yielded)
+    plan = run(Step(CheckName.TESTS_SCHEMA, Phase.STATIC), check_tests_schema, repository.yielded)
+    stated = gather(StatedFacts, repository.yielded, image.if_any, hub.if_any, plan.if_any)
+    run(Step(CheckName.CONFIG_CONSISTENCY, Phase.STATIC), check_config_consistency, stated)
+    test_input = run(Step(CheckName.TEST_INPUT, Phase.STATIC), check_test_input, stated)
+    python = run(Step(CheckName.PYTHON_STATIC, Phase.STATIC), check_python_static, stated)
+    found = StaticResults(repository=repository, image=image, hub=hub, plan=plan, test_input=test_input, python=python)
+    run(Step(CheckName.PINS, Phase.STATIC), check_pins, found.source)
+    run(Step(CheckName.CI_REFS, Phase.STATIC), check_ci_refs, checkout)
+    return found
+
+
+def ask_network(run: StepRunner, found: StaticResults) -> None:
+    """The checks that ask registries, model hosts and the package index."""
+    source = found.source
+    run(Step(CheckName.BASE_IMAGE_EXISTS, Phase.NETWORK, _BUILT_BY_DOCKER), check_base_image_exists, source)
+    run(Step(CheckName.MODEL_URLS, Phase.NETWORK, _TESTED_BY_DOCKER), check_model_urls, source)
+    run(Step(CheckName.DEPS_RESOLVE, Phase.NETWORK, _BUILT), check_deps_resolve, source)

@@ -20,13 +20,15 @@ from janitor.protocol.report import Check
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
-from janitor.validator.checkout.local_checkout import LocalCheckout, read_local_checkout
+from janitor.validator.checkout.local_checkout import read_local_checkout
 from janitor.validator.checks.running.checkout import lfs_pointers
 from janitor.validator.context import CheckContext
-from janitor.validator.findings import EvidenceMaker, Finding, passed, skipped
-from janitor.validator.recording import conclude, now, recorded
+from janitor.validator.facts import CheckoutFacts
+from janitor.validator.findings import EvidenceMaker, Produced, passed, skipped
+from janitor.validator.recording import Recorder, seconds_by_phase
+from janitor.validator.results import Met
 from janitor.validator.settings import Settings
-from janitor.validator.static_checks import NETWORK_CHECKS, STATIC_CHECKS
+from janitor.validator.static_checks import ask_network, read_source
 from janitor.validator.steps import Phase, Step
 from janitor.validator.workspace import Workspace
 
@@ -106,60 +108,58 @@ def validate_checkout(
             evidence=EvidenceMaker(redactor),
             interrupts=Interrupts(deadline),
         )
-        local: list[LocalCheckout] = []
-
-        def check_local(context: CheckContext) -> Finding:
-            local.append(read_local_checkout(path, settings, workspace.neutral))
-            return _checkout_finding(context, local[0])
-
-        first = Step(name=CheckName.CHECKOUT, phase=Phase.CHECKOUT, run=check_local)
-        done: list[StaticCheck] = []
-        for step in (first, *STATIC_CHECKS, *(NETWORK_CHECKS if network else ())):
-            began = now()
-            finding = conclude(step, context)
-            check = recorded(step, finding, began, redactor)
-            context.known.checks.append(check)
-            done.append(StaticCheck(check=check, phase=step.phase, spots=finding.spots))
-            if context.known.tree is None:
-                break  # the folder can't even be read
+        run = Recorder(context=context, redactor=redactor)
+        checkout = run(Step(CheckName.CHECKOUT, Phase.CHECKOUT), _check_folder, Met(path))
+        if checkout.produced is not None:  # else the folder can't even be read
+            found = read_source(run, checkout.yielded)
+            if network:
+                ask_network(run, found)
     finally:
         workspace.remove()
-    phases: dict[str, float] = {}
-    for each in done:
-        phases[each.phase.value] = round(phases.get(each.phase.value, 0.0) + each.check.duration_seconds, 3)
+    folder = checkout.if_any.value
     return StaticResult(
         root=path,
-        commit_sha=context.known.commit_sha,
-        changes=local[0].changes if local else (),
-        checks=tuple(done),
-        phases=phases,
+        commit_sha=folder.commit_sha if folder is not None else None,
+        changes=folder.changes if folder is not None else (),
+        checks=tuple(
+            StaticCheck(check=each.check, phase=each.step.phase, spots=each.finding.spots) for each in run.done
+        ),
+        phases=seconds_by_phase(run.done),
         seconds=round(time.monotonic() - started, 3),
     )
 
 
-def _checkout_finding(context: CheckContext, local: LocalCheckout) -> Finding:
-    context.known.tree, context.known.commit_sha = local.tree, local.commit_sha
-    context.known.unfetched_files = tuple(str(path) for path in lfs_pointers(local.tree))
-    facts = {
+@dataclass(frozen=True, kw_only=True)
+class _FolderFacts(CheckoutFacts):
+    """A checkout as it lies in somebody's folder."""
+
+    changes: tuple[str, ...]
+    """What differs from the commit."""
+
+
+def _check_folder(context: CheckContext, path: Path) -> Produced[_FolderFacts]:
+    local = read_local_checkout(path, context.settings, context.workspace.neutral)
+    unfetched = tuple(str(path) for path in lfs_pointers(local.tree))
+    facts = _FolderFacts(tree=local.tree, commit_sha=local.commit_sha, unfetched_files=unfetched, changes=local.changes)
+    shown = {
         "commit": local.commit_sha or "none yet",
         "files": str(len(local.tree.entries)),
         "differs from the commit": "\n".join(local.changes),
-        "Git LFS pointers": "\n".join(context.known.unfetched_files[:_SHOWN]),
+        "Git LFS pointers": "\n".join(unfetched[:_SHOWN]),
         "submodules not fetched": "\n".join(str(path) for path in local.tree.unfetched_folders[:_SHOWN]),
     }
-    evidence = [context.evidence.value(name, text) for name, text in facts.items() if text]
+    evidence = [context.evidence.value(name, text) for name, text in shown.items() if text]
     if local.why_not_git is not None:
-        return skipped("no_git", f"{local.why_not_git}: every file of the folder counts", *evidence)
+        why = f"{local.why_not_git}: every file of the folder counts"
+        return Produced(skipped("no_git", why, *evidence), facts)
     spots = [
         Spot(path=line[3:].split(" -> ")[-1].strip('"'), line=None, message="differs from the commit", is_warning=True)
         for line in local.changes
     ]
-    unfetched = [(path, "a Git LFS pointer: its content isn't fetched") for path in context.known.unfetched_files]
-    unfetched += [
-        (str(path), "an empty folder: a submodule that isn't fetched") for path in local.tree.unfetched_folders
-    ]
-    spots += [Spot(path=path, line=None, message=text, is_warning=True) for path, text in unfetched[:_SHOWN]]
-    return passed(*evidence, spots=spots)
+    empty = [(path, "a Git LFS pointer: its content isn't fetched") for path in unfetched]
+    empty += [(str(path), "an empty folder: a submodule that isn't fetched") for path in local.tree.unfetched_folders]
+    spots += [Spot(path=path, line=None, message=text, is_warning=True) for path, text in empty[:_SHOWN]]
+    return Produced(passed(*evidence, spots=spots), facts)
 
 
 def _spec(path: Path, deadline: datetime, *, dockerfile: str | None, gpu_required: bool) -> ValidationSpec:

@@ -1,14 +1,21 @@
-"""What a check is in a pipeline: its name, its phase, and what it builds on."""
+"""What a check is in a pipeline: its name, its phase, and how one is run with what it needs."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
-from janitor.protocol.statuses import CheckName, Engine
+from janitor.protocol.report import Check
+from janitor.protocol.statuses import CheckName, CheckStatus, Engine
 from janitor.validator.context import CheckContext
-from janitor.validator.findings import Finding
+from janitor.validator.findings import Finding, Produced
+from janitor.validator.results import Met, Need, Result
+
+N = TypeVar("N")
+T = TypeVar("T")
 
 
 class Phase(str, Enum):
@@ -32,16 +39,51 @@ class Settlement:
     """With one of these engines."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Step:
     """One check in the pipeline."""
 
     name: CheckName
     phase: Phase
-    run: Callable[[CheckContext], Finding]
-    needs: frozenset[CheckName] = frozenset()
-    """Checks without whose pass this one isn't run."""
     settlement: Settlement | None = None
     """What makes an error of this check count no more."""
     announced: bool = False
     """Whether its start is worth a line in the log."""
+
+
+class StepRunner(ABC):
+    """Runs checks one by one, each with what it needs of those before it."""
+
+    @property
+    @abstractmethod
+    def checks(self) -> tuple[Check, ...]:
+        """What is concluded so far, as the report has it."""
+
+    @abstractmethod
+    def __call__(
+        self, step: Step, check: Callable[[CheckContext, N], Finding | Produced[T]], need: Need[N], /
+    ) -> Result[T]:
+        """Run a check with its facts; one whose need isn't met is skipped."""
+
+    def first(self, step: Step, check: Callable[[CheckContext], Finding | Produced[T]], /) -> Result[T]:
+        """Run a check that builds on no other."""
+        return self(step, lambda context, _none: check(context), Met(None))
+
+
+class StepList(StepRunner):
+    """Runs nothing: a pipeline that is led through it shows its steps, in their order."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """None."""
+        return ()
+
+    def __call__(
+        self, step: Step, _check: Callable[[CheckContext, N], Finding | Produced[T]], _need: Need[N], /
+    ) -> Result[T]:
+        """Note the step."""
+        self.steps.append(step)
+        return Result(name=step.name, status=CheckStatus.SKIP, reason_code=None)

@@ -9,7 +9,7 @@ import pytest
 from janitor.diagnosis.build_log import failing_step
 from janitor.validator.engines.docker.blame import client_trouble, one_line_each, step_trouble
 
-BENCH = SimpleNamespace(known=SimpleNamespace(tree=None, image_files={}))
+SOURCE = SimpleNamespace(tree=None, image_files={})
 """Without files: nothing is read of a repository here."""
 
 
@@ -28,7 +28,7 @@ def log(command: str, *printed: str, code: int = 1, modern: bool = True) -> str:
 def told(text: str, *, killed: bool | None = False) -> tuple[str, bool] | None:
     step = failing_step(one_line_each(text))
     assert step is not None
-    trouble = step_trouble(BENCH, step, killed=killed)  # type: ignore[arg-type]
+    trouble = step_trouble(SOURCE, step, killed=killed)  # type: ignore[arg-type]
     return None if trouble is None else (trouble.code, trouble.repository_at_fault)
 
 

@@ -19,6 +19,7 @@ from janitor.protocol.statuses import EngineChoice
 from janitor.validator.checks.running.host import describe_host
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
+from janitor.validator.engine import MachineFacts
 from janitor.validator.engines.docker.container import Containers
 from janitor.validator.findings import EvidenceMaker
 from janitor.validator.settings import Settings
@@ -70,8 +71,8 @@ def told(tmp_path: Path):
             evidence=EvidenceMaker(redactor),
             interrupts=Interrupts(deadline),
         )
-        context.known.host = describe_host(tmp_path)
-        containers = Containers(context, DockerClient(settings), "image")
+        machine = MachineFacts(host=describe_host(tmp_path), gpu=None)
+        containers = Containers(context, DockerClient(settings), machine, "image")
         assert (
             containers.run([], [], limit=timedelta(seconds=20), variables={**variables, **env}).outcome.exit_code == 0
         )

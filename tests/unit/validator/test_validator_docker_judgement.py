@@ -20,9 +20,9 @@ from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import HandlerRun
 from janitor.validator.engines.docker.start import judge_start
 from janitor.validator.engines.gpu_probe import torch_probe
-from janitor.validator.engines.host_gpu import query_gpu
 from janitor.validator.findings import EvidenceMaker
-from janitor.validator.gpu_use import GpuWatch
+from janitor.validator.gpu.gpu_use import GpuWatch
+from janitor.validator.gpu.host_gpu import query_gpu
 from janitor.validator.settings import Settings
 
 BANNER = "--- Starting Serverless Worker |  Version 1.12.0 ---\n"

@@ -10,22 +10,22 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 from janitor.guest.processes.supervisor import Outcome, end_everything, start
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.agent.work import ANSWER_MAX_BYTES, AgentAnswer, AgentDocumentError, AgentOrder, AgentState
+from janitor.protocol.report import Check
 from janitor.protocol.statuses import Engine
 from janitor.validator.agent.launch import ANSWER, ORDER, TRANSCRIPT, Launch, plan_launch
 from janitor.validator.agent.settings import AgentMachine
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
-from janitor.validator.engine import EngineError
+from janitor.validator.engine import BuildResult, EngineError, HostFacts
 from janitor.validator.engines.docker.container import LABEL
+from janitor.validator.facts import CheckoutFacts
 
 LEAST_TIME = timedelta(seconds=20)
 """Less is not worth asking."""
@@ -39,6 +39,17 @@ _PAUSE = timedelta(seconds=0.25)
 _MAX_TRANSCRIPT_BYTES = 8 * 1024 * 1024
 
 
+@dataclass(frozen=True)
+class AgentFacts:
+    """What the agent is told of the validation; None where a check found nothing."""
+
+    checks: tuple[Check, ...]
+    """Concluded so far; their evidence is redacted."""
+    checkout: CheckoutFacts | None
+    host: HostFacts | None
+    built: BuildResult | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What came of it."""
@@ -49,13 +60,13 @@ class Asked:
     transcript: bytes
 
 
-def ask(context: CheckContext, spec: AgentSpec, checks: Sequence[Mapping[str, Any]], machine: AgentMachine) -> Asked:
+def ask(context: CheckContext, spec: AgentSpec, facts: AgentFacts, machine: AgentMachine) -> Asked:
     """Have the agent answer the prompt.
 
     Args:
         context: The validation.
         spec: The model and its limits.
-        checks: What was found so far, in the report's form.
+        facts: What was found so far.
         machine: Credentials.
 
     Raises:
@@ -82,12 +93,12 @@ def ask(context: CheckContext, spec: AgentSpec, checks: Sequence[Mapping[str, An
         validation_id=validation,
         prompt=context.spec.prompt,
         agent=spec,
-        checks=tuple(checks),
+        checks=tuple(check.to_dict() for check in facts.checks),
         checkout=launch.checkout,
         deadline=datetime.now(timezone.utc) + left,
-        sandbox_image=_worker_image(context, label),
+        sandbox_image=_worker_image(context, facts.built, label),
         sandbox_label=label,
-        sandbox_gpu=bool(context.known.gpu_available),
+        sandbox_gpu=facts.host is not None and facts.host.machine.gpu is not None,
     )
     _write_private(folder / ORDER, order.to_json().encode())
     outcome = _run(context, launch, folder, left + _OVERTIME)
@@ -131,10 +142,9 @@ def _none(spec: AgentSpec, state: AgentState, code: str, reason: str) -> AgentAn
     return AgentAnswer(state=state, reason_code=code, reason=reason, model=spec.model)
 
 
-def _worker_image(context: CheckContext, label: str) -> str | None:
+def _worker_image(context: CheckContext, built: BuildResult | None, label: str) -> str | None:
     """The image that the engine built of the repository; it is found by what the engine marks it with."""
-    engine = context.known.engine
-    if engine is None or engine.kind is not Engine.DOCKER or not context.known.build_succeeded:
+    if built is None or built.worker.kind is not Engine.DOCKER:
         return None
     with contextlib.suppress(EngineError):
         listed = DockerClient(context.settings).command("images", "--quiet", "--filter", f"label={label}")

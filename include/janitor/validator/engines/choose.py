@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from janitor.protocol.statuses import EngineChoice
-from janitor.validator.engine import EngineError, WorkerEngine
+from janitor.validator.engine import EngineError, MachineFacts, WorkerEngine
 
 if TYPE_CHECKING:
     from janitor.validator.context import CheckContext
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PAUSE = timedelta(seconds=2)
 
 
-def choose_engine(context: CheckContext) -> WorkerEngine:
+def choose_engine(context: CheckContext, machine: MachineFacts) -> WorkerEngine:
     """The engine that the spec asks for, or the one that this machine has.
 
     Raises:
@@ -31,13 +31,13 @@ def choose_engine(context: CheckContext) -> WorkerEngine:
 
     choice = context.spec.engine
     if choice is EngineChoice.VENV:
-        return VenvEngine(context)
+        return VenvEngine(context, machine)
     client = DockerClient(context.settings)
     if choice is EngineChoice.DOCKER:
         _wait_for(client, min(context.settings.docker_wait, context.interrupts.remaining()))
     elif client.why_not():
-        return VenvEngine(context)
-    return DockerEngine(context, client)
+        return VenvEngine(context, machine)
+    return DockerEngine(context, client, machine)
 
 
 def _wait_for(client: DockerClient, limit: timedelta) -> None:

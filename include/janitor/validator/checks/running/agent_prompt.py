@@ -6,8 +6,7 @@ of its packages or of a sandbox is skipped, with the reason, and the other check
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from janitor.guest.processes.supervisor import ProcessStartError
 from janitor.protocol.agent.answers import AgentSpec
@@ -15,7 +14,7 @@ from janitor.protocol.agent.policy import conclude
 from janitor.protocol.agent.work import AgentAnswer
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.agent.child import LEAST_TIME, Asked, ask
+from janitor.validator.agent.child import LEAST_TIME, AgentFacts, Asked, ask
 from janitor.validator.agent.launch import AgentMissingError
 from janitor.validator.agent.settings import AgentMachine
 from janitor.validator.context import CheckContext
@@ -27,26 +26,29 @@ _FIRST_PARTS, _LAST_PARTS = 8, 16
 _PART_CHARACTERS = MAX_TAIL_CHARACTERS - 500
 
 
-def check_agent_prompt(context: CheckContext) -> Finding:
+def check_agent_prompt(context: CheckContext, facts: AgentFacts) -> Finding:
     """Ask the agent, and judge its answer."""
     prompt = context.evidence.value("prompt", context.spec.prompt)
     spec = context.spec.agent
     if spec is None:
         reason = "no agent is configured on this instance; the other checks stand"
         return skipped("agent_not_configured", reason, prompt)
-    if context.known.tree is None:
+    if facts.checkout is None:
         return skipped("prerequisite_failed", "checkout did not pass, so there is nothing to look at", prompt)
     if context.interrupts.remaining() < LEAST_TIME:
         return errored("agent_no_time", "too little time is left before the deadline to ask the agent", prompt)
     context.journal.say(f"asking {spec.model}; at most {spec.limits.wall_clock.total_seconds():.0f} s")
     try:
-        asked = ask(context, spec, _results(context), AgentMachine.from_environment())
+        asked = ask(context, spec, facts, AgentMachine.from_environment())
     except AgentMissingError as exc:
         reason = f"{spec.model} is configured, but the agent's packages are not on this machine ({exc})"
         return skipped("agent_not_installed", reason, prompt)
     except (ProcessStartError, OSError) as exc:
         return errored("agent_crashed", f"the agent can't be started: {exc}", prompt)
-    context.known.agent_usd = asked.answer.usage.cost_usd
+    return replace(_concluded(context, spec, prompt, asked), usd=asked.answer.usage.cost_usd)
+
+
+def _concluded(context: CheckContext, spec: AgentSpec, prompt: Evidence, asked: Asked) -> Finding:
     evidence = (prompt, *_evidence(context, spec, asked))
     concluded = conclude(asked.answer)
     code, reason = concluded.reason_code or "agent_failed", concluded.reason or "no reason was given"
@@ -57,11 +59,6 @@ def check_agent_prompt(context: CheckContext) -> Finding:
     if concluded.status is CheckStatus.ERROR:
         return errored(code, reason, *evidence, outcome=asked.outcome)
     return skipped(code, reason, *evidence)
-
-
-def _results(context: CheckContext) -> list[Mapping[str, Any]]:
-    """What the checks found so far; their evidence is redacted already."""
-    return [check.to_dict() for check in context.known.checks]
 
 
 def _evidence(context: CheckContext, spec: AgentSpec, asked: Asked) -> list[Evidence]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,9 +26,10 @@ from janitor.validator.checks.running.api_client import (
     run_sync,
     wait_until_ready,
 )
+from janitor.validator.checks.running.handler_facts import ApiFacts
 from janitor.validator.checks.running.log_limits import ONLY_THERE, asks_for_the_platform
-from janitor.validator.context import CheckContext, given
-from janitor.validator.engine import Server
+from janitor.validator.context import CheckContext
+from janitor.validator.engine import BuiltWorker, Server
 
 READY_LIMIT = timedelta(minutes=20)
 """Model downloads are part of a cold start; the deadline comes first for most."""
@@ -78,6 +79,7 @@ class Asking:
 
 def run_session(
     context: CheckContext,
+    facts: ApiFacts,
     command: str | None,
     cases: list[TestCase],
     asking: Asking,
@@ -89,6 +91,7 @@ def run_session(
 
     Args:
         context: The validation.
+        facts: The worker, and what its local mode has shown.
         command: Shell words that take CMD's place.
         cases: What to ask.
         asking: Kept from session to session.
@@ -102,9 +105,9 @@ def run_session(
     not_ready: Verdict | None = None
     bad_answer: BadAnswer | None = None
     log: Captured | None = None
-    with _serving(context, command, asking, ready_limit) as (server, ready):
+    with _serving(facts.worker, command, asking, ready_limit) as (server, ready):
         if not ready:
-            not_ready = _why_not_ready(context, server, ready_limit)
+            not_ready = _why_not_ready(facts, server, ready_limit)
         elif BANNER not in server.running.output_so_far() and not is_sdk_api(server.url):
             not_ready = failing("sdk_not_started", "what answers on the API's port is not the runpod SDK")
         else:
@@ -129,19 +132,18 @@ def run_session(
 
 @contextmanager
 def _serving(
-    context: CheckContext, command: str | None, asking: Asking, ready_limit: timedelta
+    worker: BuiltWorker, command: str | None, asking: Asking, ready_limit: timedelta
 ) -> Iterator[tuple[Server, bool]]:
     """A server and whether it got ready; one that the SDK's arguments don't reach is asked by a variable instead."""
-    engine = given(context.known.engine)
-    environment: Mapping[str, str] = context.known.plan.environment if context.known.plan else {}
+    environment = worker.facts.test_environment
     if not asking.by_environment:
-        with engine.serve(environment, command=command, by_environment=False) as server:
+        with worker.serve(environment, command=command, by_environment=False) as server:
             ready = wait_until_ready(server.url, limit=ready_limit, alive=_alive(server))
             if ready or not _ignores_arguments(_ended_output(server)):
                 yield server, ready
                 return
         asking.by_environment = True
-    with engine.serve(environment, command=command, by_environment=True) as server:
+    with worker.serve(environment, command=command, by_environment=True) as server:
         yield server, wait_until_ready(server.url, limit=ready_limit, alive=_alive(server))
 
 
@@ -162,12 +164,11 @@ def _ended_output(server: Server) -> str:
     return server.running.end().output.text if server.running.exit_code is not None else server.running.output_so_far()
 
 
-def _why_not_ready(context: CheckContext, server: Server, limit: timedelta) -> Verdict:
+def _why_not_ready(facts: ApiFacts, server: Server, limit: timedelta) -> Verdict:
     code = server.running.exit_code
     text = _ended_output(server)
-    local = context.known.local_verdict
     # A program that gives the SDK a test input of its own, off the platform alone, may well serve there.
-    is_other_job = local is not None and local.code == "other_job" and OWN_TEST_INPUT not in text
+    is_other_job = facts.local is not None and facts.local.code == "other_job" and OWN_TEST_INPUT not in text
     if code == 0 and is_other_job:
         reason = "the program prints what the SDK prints, but neither did the job that it was given nor served the API"
         return failing("sdk_not_started", reason)
@@ -175,7 +176,7 @@ def _why_not_ready(context: CheckContext, server: Server, limit: timedelta) -> V
         # An SDK of another version, or a worker that keeps its arguments to itself: our way of asking is at fault.
         reason = "the worker ran its local mode instead of serving the API"
         return Verdict(outcome=Outcome.ERROR, code="api_not_served", reason=reason)
-    if code == 0 and BANNER not in text and asks_for_the_platform(context):
+    if code == 0 and BANNER not in text and asks_for_the_platform(facts.worker.facts):
         reason = f"the program ended without starting the runpod SDK: {ONLY_THERE}"
         return Verdict(outcome=Outcome.ERROR, code="platform_only", reason=reason)
     if code is not None:

@@ -3,46 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.context import CheckContext, given
-from janitor.validator.engine import EngineError
-from janitor.validator.findings import Finding, errored
+from janitor.validator.context import CheckContext, ReportHead
+from janitor.validator.engine import BuildResult, BuiltWorker, EngineError, GpuResult, HostFacts, StartResult
+from janitor.validator.facts import WorkerFacts
+from janitor.validator.findings import Finding, Produced, errored
 
+T = TypeVar("T")
 _TRI_STATE = {CheckStatus.PASS: True, CheckStatus.FAIL: False}
 """What couldn't be told stays None."""
 
 
-def check_build(context: CheckContext) -> Finding:
+@dataclass(frozen=True)
+class BuildOrder:
+    """For `build`."""
+
+    worker: WorkerFacts
+    host: HostFacts
+
+
+def check_build(context: CheckContext, order: BuildOrder) -> Finding | Produced[BuildResult]:
     """Make the worker ready to run."""
-    finding = _asked(given(context.known.engine).build)
-    if finding.status is CheckStatus.FAIL and context.known.unfetched_files:
-        files = ", ".join(context.known.unfetched_files[:3])
+    concluded = _asked(lambda: order.host.engine.build(order.worker))
+    finding, unfetched = _finding(concluded), order.worker.repository.checkout.unfetched_files
+    if finding.status is CheckStatus.FAIL and unfetched:
+        files = ", ".join(unfetched[:3])
         return errored(
             "lfs_unfetched", f"Git LFS files were not fetched ({files}): {finding.reason}", *finding.evidence
         )
-    context.known.build_succeeded = _TRI_STATE.get(finding.status)
-    return finding
+    context.tell(ReportHead(build_succeeded=_TRI_STATE.get(finding.status)))
+    return concluded
 
 
-def check_image(context: CheckContext) -> Finding:
+def check_image(_context: CheckContext, built: BuildResult) -> Finding | Produced[BuiltWorker]:
     """Describe the image."""
-    return _asked(given(context.known.engine).image)
+    return _asked(built.worker.image)
 
 
-def check_gpu_in_container(context: CheckContext) -> Finding:
+def check_gpu_in_container(context: CheckContext, worker: BuiltWorker) -> Finding | Produced[GpuResult]:
     """Show that a container of the image has the GPU."""
-    return _asked(given(context.known.engine).gpu_in_container)
+    concluded = _asked(worker.gpu_in_container)
+    if isinstance(concluded, Produced):
+        context.tell(ReportHead(cuda_detected=concluded.facts.cuda_detected))
+    return concluded
 
 
-def check_container_start(context: CheckContext) -> Finding:
+def check_container_start(context: CheckContext, worker: BuiltWorker) -> Finding | Produced[StartResult]:
     """Start the image's real command."""
-    finding = _asked(given(context.known.engine).container_start)
-    context.known.container_succeeded = _TRI_STATE.get(finding.status)
-    return finding
+    concluded = _asked(worker.container_start)
+    context.tell(ReportHead(container_succeeded=_TRI_STATE.get(_finding(concluded).status)))
+    return concluded
 
 
-def _asked(ask: Callable[[], Finding]) -> Finding:
+def _finding(concluded: Finding | Produced[T]) -> Finding:
+    return concluded.finding if isinstance(concluded, Produced) else concluded
+
+
+def _asked(ask: Callable[[], Finding | Produced[T]]) -> Finding | Produced[T]:
     """What the engine says; an engine that can't be reached is nobody's fault."""
     try:
         return ask()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from statistics import median
 
 from janitor.validator.context import CheckContext
+from janitor.validator.engine import BuildResult
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _FACTOR = 2.0
@@ -15,11 +16,11 @@ _LEAST_EXCESS_SECONDS = 30.0
 """Short builds double for no reason."""
 
 
-def check_build_time(context: CheckContext) -> Finding:
+def check_build_time(context: CheckContext, built: BuildResult) -> Finding:
     """Compare the build with the median of earlier ones."""
-    cache, seconds = context.known.build_cache, context.known.build_seconds
-    if cache is None or seconds is None:
+    if built.time is None:
         return skipped("engine_venv", "the venv engine builds no image whose time could be compared")
+    cache, seconds = built.time.cache, built.time.seconds
     earlier = context.spec.build.earlier if context.spec.build is not None else ()
     comparable = [build.seconds for build in earlier if build.cache == cache]
     taken = f"{seconds:.1f} s, cache {cache}"

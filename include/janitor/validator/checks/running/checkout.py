@@ -6,8 +6,9 @@ from pathlib import PurePosixPath
 
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.validator.checkout.git import Git, GitError
-from janitor.validator.context import CheckContext
-from janitor.validator.findings import Finding, errored, failed, passed
+from janitor.validator.context import CheckContext, ReportHead
+from janitor.validator.facts import CheckoutFacts
+from janitor.validator.findings import Finding, Produced, errored, failed, passed
 
 _LFS_HEADER = b"version https://git-lfs.github.com/spec/"
 _LFS_POINTER_BYTES = 1_024
@@ -16,7 +17,7 @@ _BIG_FILE_BYTES = 50 * 1024 * 1024
 _SHOWN = 20
 
 
-def check_checkout(context: CheckContext) -> Finding:
+def check_checkout(context: CheckContext) -> Finding | Produced[CheckoutFacts]:
     """Fetch and check out what the spec names."""
     repository = context.spec.repository
     try:
@@ -28,24 +29,23 @@ def check_checkout(context: CheckContext) -> Finding:
         logs = () if exc.outcome is None else (context.evidence.log("git", exc.outcome),)
         return conclude(exc.trouble.code, exc.trouble.reason, *logs, outcome=exc.outcome)
 
+    context.tell(ReportHead(commit_sha=checkout.commit_sha))
     tree = RepositoryTree(context.workspace.checkout)
-    context.known.commit_sha = checkout.commit_sha
-    context.known.tree = tree
-    context.known.unfetched_files = tuple(str(path) for path in lfs_pointers(tree))
-    facts = {
+    unfetched, entries = tuple(str(path) for path in lfs_pointers(tree)), tree.entries
+    shown = {
         "commit": checkout.commit_sha,
-        "files": f"{len(tree.entries)} files, {sum(entry.size_bytes for entry in tree.entries)} bytes",
+        "files": f"{len(entries)} files, {sum(entry.size_bytes for entry in entries)} bytes",
         "submodules": "\n".join(checkout.submodules),
         # Line-end rules of the repository itself can make a fresh checkout look changed.
         "differs from the commit": "\n".join(checkout.dirty),
-        "Git LFS pointers": "\n".join(context.known.unfetched_files[:_SHOWN]),
+        "Git LFS pointers": "\n".join(unfetched[:_SHOWN]),
         "big files": "\n".join(
-            f"{entry.path}: {entry.size_bytes} bytes" for entry in tree.entries if entry.size_bytes > _BIG_FILE_BYTES
+            f"{entry.path}: {entry.size_bytes} bytes" for entry in entries if entry.size_bytes > _BIG_FILE_BYTES
         ),
     }
-    return passed(
-        *(context.evidence.value(name, text) for name, text in facts.items() if text), outcome=checkout.outcome
-    )
+    evidence = [context.evidence.value(name, text) for name, text in shown.items() if text]
+    facts = CheckoutFacts(tree=tree, commit_sha=checkout.commit_sha, unfetched_files=unfetched)
+    return Produced(passed(*evidence, outcome=checkout.outcome), facts)
 
 
 def lfs_pointers(tree: RepositoryTree) -> list[PurePosixPath]:

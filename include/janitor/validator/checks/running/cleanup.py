@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from janitor.guest.processes.confinement import proc_is_ours
 from janitor.guest.processes.supervisor import end_everything
-from janitor.protocol.statuses import Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, errored, passed
 
 
 def check_cleanup(context: CheckContext) -> Finding:
     """End and remove everything, then look whether it is gone."""
-    left = context.known.engine.clean_up() if context.known.engine is not None else []
+    looked_for, left = context.cleanups.carry_out()
     living = end_everything()
     if living:
         left.append(f"processes {', '.join(str(pid) for pid in living[:10])}")
@@ -19,7 +18,6 @@ def check_cleanup(context: CheckContext) -> Finding:
         left.append(f"the folder {context.workspace.root}")
     if left:
         return errored("left_behind", f"still there: {'; '.join(left)}")
-    containers = context.known.engine is not None and context.known.engine.kind is Engine.DOCKER
-    gone = "containers, images and files are gone" if containers else "files are gone"
+    gone = f"{' and '.join([*looked_for, 'files'])} are gone"
     seen = f"processes, {gone}" if proc_is_ours() else f"{gone}; /proc is not this system's"
     return passed(context.evidence.value("verified", seen))

@@ -14,12 +14,13 @@ from janitor.diagnosis.handler.raw_outputs import judge_raw_outputs, shows_retur
 from janitor.diagnosis.handler.sdk_log import read_sdk_log
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, failing
 from janitor.inspection.documents.tests_file import TestCase
-from janitor.inspection.python.python_source import HandlerKind
 from janitor.protocol.report import Evidence
 from janitor.validator.checks.running.api_session import Asking, Session, run_session
-from janitor.validator.context import CheckContext, given
-from janitor.validator.engine import EngineError
-from janitor.validator.findings import Finding, errored, failed, passed, skipped
+from janitor.validator.checks.running.handler_facts import API_LOG, ApiFacts, ApiRun
+from janitor.validator.context import CheckContext
+from janitor.validator.engine import BuiltWorker, EngineError, GpuResult
+from janitor.validator.facts import WorkerFacts
+from janitor.validator.findings import Finding, Produced, errored, failed, passed, skipped
 
 _MOST_BODIES = 10
 _EXCUSE_CHARACTERS = 12_000
@@ -27,55 +28,62 @@ NOT_IN_THE_LOG = frozenset({"output_mismatch", "output_not_json"})
 """Failures of which no other line of the log can be the cause."""
 
 
-def check_handler_api(context: CheckContext) -> Finding:
+def check_handler_api(context: CheckContext, facts: ApiFacts) -> Finding | Produced[ApiRun]:
     """Run the test cases through the API, if the local mode doesn't suffice."""
-    known = context.known
-    local_passed = known.local_verdict is not None and known.local_verdict.outcome is Outcome.PASS
-    if known.load_balancer and known.handler_kind is HandlerKind.UNKNOWN:
+    source = facts.worker.facts
+    if source.has_no_handler:
         return skipped("load_balancer", "a load-balanced worker has no handler to test", required=True)
-    cases = _cases(context, local_passed)
+    cases = _cases(source, facts.local_has_passed)
     if not cases:
-        if local_passed:
+        if facts.local_has_passed:
             return skipped("not_needed", "a plain handler without tests.json is tested by its local mode")
         return skipped("no_test_input", "there is neither test_input.json nor tests.json to test with", required=True)
+    sessions: list[Session] = []
+    finding = _run_sessions(context, facts, cases, sessions)
+    bad_answer = sessions[-1].bad_answer if sessions else None
+    return Produced(finding, ApiRun(tuple(session.log for session in sessions), bad_answer))
+
+
+def _run_sessions(context: CheckContext, facts: ApiFacts, cases: list[TestCase], sessions: list[Session]) -> Finding:
+    """Ask all cases, in a session for each command; what sessions there were is noted, however it ends."""
     verdicts: list[tuple[str, Verdict]] = []
     evidence: list[Evidence] = []
-    last: Session | None = None
     asking = Asking()
-    sessions = [(command, list(group)) for command, group in groupby(cases, key=lambda case: case.command)]
-    for number, (command, group) in enumerate(sessions, start=1):
+    groups = [(command, list(group)) for command, group in groupby(cases, key=lambda case: case.command)]
+    for number, (command, group) in enumerate(groups, start=1):
         try:
-            session = run_session(context, command, group, asking, with_bad_input=number == len(sessions))
+            session = run_session(context, facts, command, group, asking, with_bad_input=number == len(groups))
         except EngineError as exc:
             return errored("engine_trouble", str(exc), *evidence)
-        last = session
-        known.handler_logs.append(("handler, API", session.log))
-        known.bad_answer = session.bad_answer
-        evidence.append(context.evidence.log("handler, API", session.outcome))
+        sessions.append(session)
+        evidence.append(context.evidence.log(API_LOG, session.outcome))
         bodies = [(tried.case.name, tried.answer) for tried in session.tried if tried.answer is not None]
         evidence += [context.evidence.http(name, answer.body) for name, answer in bodies[:_MOST_BODIES]]
         if session.out_of_memory:
             reason = "the kernel killed the worker for want of memory"
             return errored("out_of_memory", reason, *evidence[:30], outcome=session.outcome)
-        found = _judge(context, session)
+        found = _judge(facts, session)
         verdicts += found
         if any(verdict is not PASSED for _, verdict in found):
             break
-    return _conclude(context, cases, verdicts, evidence[:30], given(last))
+    lines = [
+        f"{name}: {'pass' if verdict is PASSED else f'{verdict.code}: {verdict.reason}'}" for name, verdict in verdicts
+    ]
+    summary = context.evidence.value("cases", "\n".join([*lines, f"{len(cases)} cases in all"]))
+    return _conclude(context, facts, verdicts, [summary, *evidence[:30]], sessions[-1])
 
 
-def _cases(context: CheckContext, local_passed: bool) -> list[TestCase]:
+def _cases(source: WorkerFacts, local_has_passed: bool) -> list[TestCase]:
     """The cases of tests.json, and the test input unless it has passed already."""
-    known = context.known
-    cases = list(known.cases)
-    if known.test_input is not None and not local_passed:
-        wanted = known.test_input["input"]
+    cases = list(source.cases)
+    if source.test_input is not None and not local_has_passed:
+        wanted = source.test_input["input"]
         if all(case.input != wanted for case in cases):
             cases.append(TestCase(name="test_input", input=wanted, limit=None))
     return cases
 
 
-def _judge(context: CheckContext, session: Session) -> list[tuple[str, Verdict]]:
+def _judge(facts: ApiFacts, session: Session) -> list[tuple[str, Verdict]]:
     if session.not_ready is not None:
         return [("start", session.not_ready)]
     verdicts = []
@@ -89,63 +97,58 @@ def _judge(context: CheckContext, session: Session) -> list[tuple[str, Verdict]]
         raw = judge_raw_outputs(said, [tried.answer.body for tried in session.tried if tried.answer is not None])
         if raw is not PASSED:
             verdicts.append(("output", raw))
-        elif _is_generator_unseen(context, session.log.text) and not shows_returns(said) and not said.is_silent:
+        elif _is_generator_unseen(facts, session.log.text) and not shows_returns(said) and not said.is_silent:
             reason = "the handler returns a generator without being one, which the platform never iterates"
             verdicts.append(("generator", failing("generator_returned", reason)))
     return verdicts
 
 
-def _is_generator_unseen(context: CheckContext, log: str) -> bool:
+def _is_generator_unseen(facts: ApiFacts, log: str) -> bool:
     """Whether the handler should be a generator, and the SDK didn't take it for one."""
-    local = context.known.local_verdict
-    expected = context.known.handler_kind.is_generator or (local is not None and local.code == "generator_not_iterated")
+    is_told = facts.local is not None and facts.local.code == "generator_not_iterated"
+    expected = facts.worker.facts.handler_kind.is_generator or is_told
     return expected and not generator_was_iterated(log)
 
 
 def _conclude(
     context: CheckContext,
-    cases: list[TestCase],
+    facts: ApiFacts,
     verdicts: list[tuple[str, Verdict]],
     evidence: list[Evidence],
     session: Session,
 ) -> Finding:
     """The finding on all verdicts; `session` is the last one, in which the first bad verdict came."""
     outcome = session.outcome
-    lines = [
-        f"{name}: {'pass' if verdict is PASSED else f'{verdict.code}: {verdict.reason}'}" for name, verdict in verdicts
-    ]
-    summary = context.evidence.value("cases", "\n".join([*lines, f"{len(cases)} cases in all"]))
     bad = [(name, verdict) for name, verdict in verdicts if verdict is not PASSED]
     if not bad:
-        if unused := gpu_unused(context):
-            return failed("gpu_unused", unused, summary, *evidence, outcome=outcome)
-        return passed(summary, *evidence, *gpu_evidence(context), outcome=outcome)
+        if unused := gpu_unused(context, facts.worker, facts.gpu):
+            return failed("gpu_unused", unused, *evidence, outcome=outcome)
+        return passed(*evidence, *gpu_evidence(context, facts.worker), outcome=outcome)
     name, verdict = bad[0]
     reason = f"{name}: {verdict.reason}"
     if verdict.outcome is Outcome.ERROR:
-        return errored(verdict.code or "unknown", reason, summary, *evidence, outcome=outcome)
+        return errored(verdict.code or "unknown", reason, *evidence, outcome=outcome)
     text = "" if verdict.code in NOT_IN_THE_LOG else session.log.text[-_EXCUSE_CHARACTERS:]
-    place = given(context.known.engine).place
+    place = facts.worker.place
     trouble = excuse(text, place) or denied_here(reason, place)
     if trouble is not None:
-        return errored(trouble.code, f"{reason}; {trouble.reason}", summary, *evidence, outcome=outcome)
-    return failed(verdict.code or "unknown", reason, summary, *evidence, outcome=outcome)
+        return errored(trouble.code, f"{reason}; {trouble.reason}", *evidence, outcome=outcome)
+    return failed(verdict.code or "unknown", reason, *evidence, outcome=outcome)
 
 
-def gpu_unused(context: CheckContext) -> str | None:
+def gpu_unused(context: CheckContext, worker: BuiltWorker, gpu: GpuResult | None) -> str | None:
     """Why a worker that answered well fails all the same: it needs a GPU, and left no trace on the one that is here.
 
     An image without CUDA has nothing to use a GPU with; that it works is all that can be asked of it.
     """
-    use = given(context.known.engine).gpu_use
-    if not context.spec.gpu_required or use is None or context.known.cuda_detected is False:
+    use = worker.gpu_use
+    if not context.spec.gpu_required or use is None or (gpu is not None and gpu.cuda_detected is False):
         return None
     if use.was_used or use.may_be_missed:
         return None
     return f"a GPU is required, and the worker passed on the CPU: {use.described()}"
 
 
-def gpu_evidence(context: CheckContext) -> list[Evidence]:
+def gpu_evidence(context: CheckContext, worker: BuiltWorker) -> list[Evidence]:
     """What the GPUs did, where that was seen."""
-    use = given(context.known.engine).gpu_use
-    return [] if use is None else [context.evidence.value("GPU use", use.described())]
+    return [] if worker.gpu_use is None else [context.evidence.value("GPU use", worker.gpu_use.described())]

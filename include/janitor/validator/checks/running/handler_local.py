@@ -11,87 +11,95 @@ from janitor.diagnosis.excuses import denied_here, excuse
 from janitor.diagnosis.handler.log_judge import judge_local_run
 from janitor.diagnosis.handler.sdk_log import LOCAL_END
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, inconclusive
-from janitor.inspection.python.python_source import HandlerKind
+from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import Engine
 from janitor.validator.checks.running.handler_api import NOT_IN_THE_LOG, gpu_unused
+from janitor.validator.checks.running.handler_facts import LOCAL_LOG, LocalFacts, LocalRun
 from janitor.validator.checks.running.log_limits import (
     ONLY_THERE,
     asks_for_the_platform,
     hides_output,
     numbers_are_unsure,
 )
-from janitor.validator.context import CheckContext, given
-from janitor.validator.engine import EngineError, HandlerRun
-from janitor.validator.findings import Finding, errored, failed, passed, skipped
+from janitor.validator.context import CheckContext
+from janitor.validator.engine import BuiltWorker, EngineError, HandlerRun
+from janitor.validator.findings import Finding, Produced, errored, failed, passed, skipped
 
-LOG_NAME = "handler, local mode"
 _EXCUSE_CHARACTERS = 12_000
 
 
-def check_handler_local(context: CheckContext) -> Finding:
+def check_handler_local(context: CheckContext, facts: LocalFacts) -> Finding | Produced[LocalRun]:
     """Run the worker on its test input."""
-    known = context.known
-    if known.load_balancer and known.handler_kind is HandlerKind.UNKNOWN:
+    source = facts.worker.facts
+    if source.has_no_handler:
         return skipped("load_balancer", "a load-balanced worker has no handler to test", required=True)
-    if known.test_input is None:
-        if known.cases:
+    if source.test_input is None:
+        if source.cases:
             return skipped("no_test_input", "there is no test_input.json; tests.json is run through the API")
         return skipped("no_test_input", "there is neither test_input.json nor tests.json to test with", required=True)
-    if known.handler_kind.is_generator:
+    if source.handler_kind.is_generator:
         return skipped("generator_needs_api", "the local mode never iterates a generator; the API does")
-    environment = known.plan.environment if known.plan else {}
-    job_id = _new_job_id(context)
-    job = known.test_input if job_id is None else {**known.test_input, "id": job_id}
+    job_id = _new_job_id(facts.worker)
+    job = source.test_input if job_id is None else {**source.test_input, "id": job_id}
     try:
-        handler_run = given(known.engine).run_local(job, environment)
+        handler_run = facts.worker.run_local(job, source.test_environment, facts.started)
     except EngineError as exc:
         return errored("engine_trouble", str(exc))
-    known.handler_logs.append((LOG_NAME, handler_run.outcome.output))
-    return _conclude(context, handler_run, job_id)
+    log = context.evidence.log(LOCAL_LOG, handler_run.outcome)
+    verdict = _verdict(facts.worker, handler_run, job_id)
+    finding = _conclude(context, facts, handler_run, verdict, log)
+    return Produced(finding, LocalRun(handler_run.outcome.output, verdict))
 
 
-def _new_job_id(context: CheckContext) -> str | None:
+def _new_job_id(worker: BuiltWorker) -> str | None:
     """An id that nobody knew before, as on the platform: a log that names another tells of another job, or was not
     written by the SDK. An SDK of the repository's own is left alone, and so is a container, which has run already when
     this check begins."""
-    names = {path.rsplit("/runpod", 1)[-1] for path in context.known.image_files}
-    if given(context.known.engine).kind is not Engine.VENV or names & {".py", "/__init__.py"}:
+    names = {path.rsplit("/runpod", 1)[-1] for path in worker.facts.image_files}
+    if worker.kind is not Engine.VENV or names & {".py", "/__init__.py"}:
         return None
     return str(uuid.uuid4())
 
 
-def _conclude(context: CheckContext, handler_run: HandlerRun, job_id: str | None) -> Finding:
+def _verdict(worker: BuiltWorker, handler_run: HandlerRun, job_id: str | None) -> Verdict | None:
+    """What the run shows of the handler; None where it was ended before it could show anything."""
     outcome = handler_run.outcome
-    log = context.evidence.log(LOG_NAME, outcome)
-    if handler_run.out_of_memory:
-        return errored("out_of_memory", "the kernel killed the worker for want of memory", log, outcome=outcome)
-    if outcome.exit_code is None and LOCAL_END not in outcome.output.text:
-        return errored("handler_stopped", "the worker was stopped before it ended", log, outcome=outcome)
-    verdict = judge_local_run(outcome.output.text, outcome.exit_code or 0, job_id)
+    text, source = outcome.output.text, worker.facts
+    if handler_run.out_of_memory or (outcome.exit_code is None and LOCAL_END not in text):
+        return None
+    verdict = judge_local_run(text, outcome.exit_code or 0, job_id)
     if outcome.exit_code is None and verdict is PASSED:
         verdict = inconclusive("exit_hangs", "the worker did its job and did not end: only the API can tell")
-    if verdict.code == "sdk_not_started" and hides_output(context):
+    if verdict.code == "sdk_not_started" and hides_output(source):
         verdict = inconclusive("log_silent", "the program has its output go elsewhere: its log doesn't tell")
-    elif verdict.code == "sdk_not_started" and asks_for_the_platform(context):
+    elif verdict.code == "sdk_not_started" and asks_for_the_platform(source):
         verdict = Verdict(outcome=Outcome.ERROR, code="platform_only", reason=f"{verdict.reason}: {ONLY_THERE}")
-    if verdict is PASSED and numbers_are_unsure(context, outcome.output.text):
+    if verdict is PASSED and numbers_are_unsure(source, text):
         verdict = inconclusive("numbers_unsure", "numbers of a numpy before 2 print like Python's, and JSON has none")
-    context.known.local_verdict = verdict
+    return verdict
+
+
+def _conclude(
+    context: CheckContext, facts: LocalFacts, handler_run: HandlerRun, verdict: Verdict | None, log: Evidence
+) -> Finding:
+    outcome, worker = handler_run.outcome, facts.worker
+    if verdict is None:
+        if handler_run.out_of_memory:
+            return errored("out_of_memory", "the kernel killed the worker for want of memory", log, outcome=outcome)
+        return errored("handler_stopped", "the worker was stopped before it ended", log, outcome=outcome)
     if verdict.outcome is Outcome.PASS:
         # Cases of tests.json come later, and may be the ones that need the GPU.
-        if not context.known.cases and (unused := gpu_unused(context)):
+        if not worker.facts.cases and (unused := gpu_unused(context, worker, facts.gpu)):
             return failed("gpu_unused", unused, log, outcome=outcome)
         left = f"processes that outlived the worker and were ended: {outcome.left_behind}"
-        return passed(
-            log, *([context.evidence.value("left behind", left)] if outcome.left_behind else []), outcome=outcome
-        )
+        noted = [context.evidence.value("left behind", left)] if outcome.left_behind else []
+        return passed(log, *noted, outcome=outcome)
     code, reason = verdict.code or "unknown", verdict.reason or "unknown"
     if verdict.outcome is Outcome.INCONCLUSIVE:
         return skipped(code, reason, log)
     if verdict.outcome is Outcome.ERROR:
         return errored(code, reason, log, outcome=outcome)
     text = "" if code in NOT_IN_THE_LOG else outcome.output.text[-_EXCUSE_CHARACTERS:]
-    place = given(context.known.engine).place
-    if trouble := excuse(text, place) or denied_here(reason, place):
+    if trouble := excuse(text, worker.place) or denied_here(reason, worker.place):
         return errored(trouble.code, f"{reason}; {trouble.reason}", log, outcome=outcome)
     return failed(code, reason, log, outcome=outcome)

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from janitor.protocol.report import MAX_GPUS, Evidence, Host
 from janitor.protocol.statuses import Engine
-from janitor.validator.context import CheckContext
+from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.docker.client import DockerClient
-from janitor.validator.engine import EngineError
+from janitor.validator.engine import EngineError, HostFacts, MachineFacts
 from janitor.validator.engines.choose import choose_engine
 from janitor.validator.engines.docker.host import describe_engine, toolkit_version, try_gpu_container
 from janitor.validator.engines.gpu_probe import cuda_version
-from janitor.validator.engines.host_gpu import Gpu, query_gpu
-from janitor.validator.findings import Finding, errored, passed
+from janitor.validator.facts import SourceFacts
+from janitor.validator.findings import Finding, Produced, errored, passed
+from janitor.validator.gpu.host_gpu import Gpu, query_gpu
 
 _GIBIBYTE = 1024**3
 _LEAST_MEMORY_BYTES = _GIBIBYTE // 2
@@ -27,16 +28,15 @@ _BUILD_SHARE = 2
 _CUDA_IN_REFERENCE = re.compile(r"(?:cuda[:\-_]?|cu)(\d{1,2}\.\d{1,2}|\d{3,4})(?!\d)")
 
 
-def check_host(context: CheckContext) -> Finding:
+def check_host(context: CheckContext, source: SourceFacts) -> Finding | Produced[HostFacts]:
     """Look at GPU, memory and disk, choose the engine, and let a container that is known to be good see the GPU."""
     query = query_gpu(context.settings, context.workspace.neutral)
     gpu, outcome = query.gpu, query.outcome
-    context.known.gpu_available = gpu is not None
-    context.known.host_cuda = gpu.cuda if gpu else None
-    host = context.known.host = describe_host(context.workspace.root, gpu)
+    machine = MachineFacts(host=describe_host(context.workspace.root, gpu), gpu=gpu)
+    context.tell(ReportHead(host=machine.host, gpu_available=gpu is not None))
     evidence = [
-        context.evidence.value("host", _description(host, gpu)),
-        context.evidence.value("processes of the repository", context.known.confinement),
+        context.evidence.value("host", _description(machine)),
+        context.evidence.value("processes of the repository", context.confinement),
     ]
     if outcome is not None:
         evidence.append(context.evidence.log("nvidia-smi", outcome))
@@ -45,29 +45,37 @@ def check_host(context: CheckContext) -> Finding:
         reason = f"a GPU is required and this instance has none that works: {said}"
         return errored(code, reason, *evidence, outcome=outcome)
     try:
-        engine = choose_engine(context)
+        engine = choose_engine(context, machine)
     except EngineError as exc:
         return errored("engine_missing", str(exc), *evidence)
-    context.known.engine = engine
+    context.tell(ReportHead(engine=engine.kind))
     evidence.append(context.evidence.value("engine", engine.kind.value))
-    free_bytes = host.disk_free_bytes
-    if engine.kind is Engine.DOCKER:
+    finding = _trouble(context, source, machine, engine.kind, evidence) or passed(*evidence, outcome=outcome)
+    return Produced(finding, HostFacts(machine=machine, engine=engine))
+
+
+def _trouble(
+    context: CheckContext, source: SourceFacts, machine: MachineFacts, engine: Engine, evidence: list[Evidence]
+) -> Finding | None:
+    """What keeps the machine from its work with this engine; it adds to the evidence."""
+    free_bytes, memory_bytes = machine.host.disk_free_bytes, machine.host.memory_bytes
+    if engine is Engine.DOCKER:
         docker = DockerClient(context.settings)
         described = describe_engine(docker)
         evidence.append(context.evidence.value("docker", described.described()))
         free_bytes = min(free_bytes, described.free_bytes if described.free_bytes is not None else free_bytes)
-        if trouble := _gpu_trouble(context, docker, gpu, evidence):
+        if trouble := _gpu_trouble(context, source, docker, machine.gpu, evidence):
             return trouble
-    if host.memory_bytes < _LEAST_MEMORY_BYTES:
-        return errored("memory_low", f"only {host.memory_bytes // 2**20} MiB of memory", *evidence, outcome=outcome)
-    least = _least_disk(context, engine.kind)
+    if memory_bytes < _LEAST_MEMORY_BYTES:
+        return errored("memory_low", f"only {memory_bytes // 2**20} MiB of memory", *evidence)
+    least = _least_disk(context, source, engine)
     if free_bytes < least:
         free, wanted = free_bytes / _GIBIBYTE, least / _GIBIBYTE
         return errored("disk_low", f"{free:.1f} GiB of disk are free; {wanted:.0f} GiB are needed", *evidence)
-    return passed(*evidence, outcome=outcome)
+    return None
 
 
-def _least_disk(context: CheckContext, engine: Engine) -> int:
+def _least_disk(context: CheckContext, source: SourceFacts, engine: Engine) -> int:
     """How much disk the validation takes, as far as can be told before it."""
     least = _LEAST_DISK_BYTES[engine]
     if engine is not Engine.DOCKER:
@@ -75,18 +83,18 @@ def _least_disk(context: CheckContext, engine: Engine) -> int:
     if context.spec.build is not None and context.spec.build.image_bytes:
         # The last image says more than what the repository asks of the platform.
         return max(least, context.spec.build.image_bytes * _BUILD_SHARE)
-    return max(least, (context.known.disk_gigabytes or 0) * _GIBIBYTE)
+    return max(least, (source.disk_gigabytes or 0) * _GIBIBYTE)
 
 
 def _gpu_trouble(
-    context: CheckContext, docker: DockerClient, gpu: Gpu | None, evidence: list[Evidence]
+    context: CheckContext, source: SourceFacts, docker: DockerClient, gpu: Gpu | None, evidence: list[Evidence]
 ) -> Finding | None:
     """What keeps a container from the GPU, whatever the repository; it adds to the evidence."""
     if gpu is None:
         return None
     toolkit = toolkit_version(context)
     evidence.append(context.evidence.value("container toolkit", toolkit or "its programs are not installed"))
-    wanted, origin = wanted_cuda(context)
+    wanted, origin = wanted_cuda(source)
     has = cuda_version(gpu.cuda or "")
     if wanted is not None and has is not None and has < wanted:
         text = f"{origin} asks for CUDA {wanted[0]}.{wanted[1]}; the driver supports up to {has[0]}.{has[1]}"
@@ -106,20 +114,19 @@ def _gpu_trouble(
     return errored(trial.code, trial.reason, *evidence, outcome=trial.outcome)
 
 
-def wanted_cuda(context: CheckContext) -> tuple[tuple[int, int] | None, str]:
+def wanted_cuda(source: SourceFacts) -> tuple[tuple[int, int] | None, str]:
     """The CUDA version that the worker needs of the driver, and what says so: its base image, or hub.json.
 
     hub.json lists the versions of the hosts that it may run on: any of them is enough.
     """
     found: list[tuple[tuple[int, int], str]] = []
-    if context.known.dockerfile is not None:
-        base = context.known.dockerfile.final.base_image
+    if source.dockerfile is not None:
+        base = source.dockerfile.final.base_image
         if match := _CUDA_IN_REFERENCE.search(base.lower()):
             digits = match.group(1)
             version = cuda_version(digits if "." in digits else f"{digits[:2]}.{digits[2]}")
             found += [(version, base)] if version else []
-    config = (context.known.hub or {}).get("config")
-    allowed = config.get("allowedCudaVersions") if isinstance(config, dict) else None
+    allowed = source.hub_config.get("allowedCudaVersions")
     if isinstance(allowed, list):
         versions = [version for text in allowed if (version := cuda_version(str(text)))]
         found += [(min(versions), "hub.json")] if versions else []
@@ -157,7 +164,8 @@ def _available_memory_bytes() -> int:
     return total
 
 
-def _description(host: Host, gpu: Gpu | None) -> str:
+def _description(machine: MachineFacts) -> str:
+    host, gpu = machine.host, machine.gpu
     return "\n".join(
         (
             f"GPU: {gpu.described() if gpu else 'none'}",

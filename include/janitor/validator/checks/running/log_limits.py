@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from janitor.diagnosis.handler.log_judge import printed_result
 from janitor.diagnosis.handler.python_repr import TokenKind, parse_repr
 from janitor.inspection.tree import UnreadableError
-from janitor.validator.context import CheckContext, given
+from janitor.validator.facts import SourceFacts
 
 ONLY_THERE = "a program reads variables that only the platform sets, and may start it there"
 
@@ -25,35 +25,35 @@ _ON_THE_PLATFORM = re.compile(r"['\"]RUNPOD_(?:ENDPOINT_ID|POD_ID|WEBHOOK_[A-Z_]
 _MOST_FILES = 500
 
 
-def hides_output(context: CheckContext) -> bool:
+def hides_output(source: SourceFacts) -> bool:
     """Whether a program of the image's may send somewhere else what the SDK prints."""
-    return _any(context, _programs(context), _HIDES_OUTPUT)
+    return _any(source, _programs(source), _HIDES_OUTPUT)
 
 
-def asks_for_the_platform(context: CheckContext) -> bool:
+def asks_for_the_platform(source: SourceFacts) -> bool:
     """Whether a program of the image's may do something else where the platform hasn't started it."""
-    return _any(context, _programs(context), _ON_THE_PLATFORM)
+    return _any(source, _programs(source), _ON_THE_PLATFORM)
 
 
-def numbers_are_unsure(context: CheckContext, log: str) -> bool:
+def numbers_are_unsure(source: SourceFacts, log: str) -> bool:
     """Whether a result has numbers, of a worker that uses a numpy older than 2: these print like Python's own, and only
     sending them shows that `json.dumps` takes no `float32` and no `int64`.
 
     Source: numpy's release notes, 2.0.0, "Representation of NumPy scalars has changed".
 
     Args:
-        context: The validation.
+        source: The worker's.
         log: What the worker printed.
     """
     tokens = parse_repr(printed_result(log) or "").tokens
     if not any(token.kind is TokenKind.WORD and _NUMBER.fullmatch(token.value) for token in tokens):
         return False
-    pins = (entry.path for entry in given(context.known.tree).entries if _names_packages(entry.path))
-    return _any(context, pins, _OLD_NUMPY) and _any(context, _programs(context), _USES_NUMPY)
+    pins = (entry.path for entry in source.tree.entries if _names_packages(entry.path))
+    return _any(source, pins, _OLD_NUMPY) and _any(source, _programs(source), _USES_NUMPY)
 
 
-def _programs(context: CheckContext) -> Iterable[PurePosixPath]:
-    return (path for path in context.known.image_files.values() if path.suffix == ".py")
+def _programs(source: SourceFacts) -> Iterable[PurePosixPath]:
+    return (path for path in source.image_files.values() if path.suffix == ".py")
 
 
 def _names_packages(path: PurePosixPath) -> bool:
@@ -61,8 +61,8 @@ def _names_packages(path: PurePosixPath) -> bool:
     return name == "pyproject.toml" or "dockerfile" in name or ("require" in name and path.suffix == ".txt")
 
 
-def _any(context: CheckContext, paths: Iterable[PurePosixPath], pattern: re.Pattern[str]) -> bool:
-    tree = given(context.known.tree)
+def _any(source: SourceFacts, paths: Iterable[PurePosixPath], pattern: re.Pattern[str]) -> bool:
+    tree = source.tree
     for path in islice(paths, _MOST_FILES):
         try:
             if pattern.search(tree.read_text(path)):

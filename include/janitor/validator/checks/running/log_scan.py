@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from janitor.validator.checks.running.handler_facts import API_LOG, LOCAL_LOG, HandlerLogs
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
@@ -32,9 +33,10 @@ _CUT = re.compile(r"\n\.\.\.TRUNCATED \d+ CHARACTERS\.\.\.\n")
 _SHOWN = 30
 
 
-def check_log_scan(context: CheckContext) -> Finding:
+def check_log_scan(context: CheckContext, runs: HandlerLogs) -> Finding:
     """Search the logs of the handler's runs."""
-    logs = context.known.handler_logs
+    logs = [(LOCAL_LOG, runs.local.log)] if runs.local is not None else []
+    logs += [(API_LOG, log) for log in runs.api.logs] if runs.api is not None else []
     if not logs:
         return skipped("no_log", "no handler was run")
     lines = [(name, line) for name, log in logs for line in _suspicious(_without_outputs(log.text))]

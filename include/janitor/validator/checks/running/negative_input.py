@@ -6,29 +6,28 @@ Asked at the end of `handler_api`'s last session, or in a short session of its o
 from __future__ import annotations
 
 from janitor.diagnosis.handler.bad_input import judge_bad_answer
-from janitor.diagnosis.handler.verdict import PASSED, Outcome
-from janitor.protocol.statuses import CheckName, CheckStatus
+from janitor.diagnosis.handler.verdict import PASSED
+from janitor.protocol.statuses import CheckStatus
 from janitor.validator.checks.running.api_session import Asking, optional_time, run_session
+from janitor.validator.checks.running.handler_facts import AnsweredFacts, ApiFacts
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import EngineError
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 
-def check_negative_input(context: CheckContext) -> Finding:
+def check_negative_input(context: CheckContext, facts: AnsweredFacts) -> Finding:
     """Judge what the worker made of bad input."""
-    known = context.known
-    answer = known.bad_answer
+    answer = facts.api.bad_answer if facts.api is not None else None
     if answer is None:
-        local = known.local_verdict
-        api = next((check for check in known.checks if check.name == CheckName.HANDLER_API.value), None)
-        api_went_wrong = api is not None and api.status in (CheckStatus.FAIL, CheckStatus.ERROR)
-        if local is None or local.outcome is not Outcome.PASS or api_went_wrong:
+        local, api_went_wrong = facts.local, facts.api_status in (CheckStatus.FAIL, CheckStatus.ERROR)
+        if local is None or not local.has_passed or api_went_wrong:
             return skipped("handler_not_passed", "the handler passed no test with good input")
-        if api is not None and api.status is CheckStatus.PASS:
+        if facts.api_status is CheckStatus.PASS:
             return skipped("no_time", "too little time was left before the deadline to ask for an optional check")
         try:
             limit = optional_time(context)
-            session = run_session(context, None, [], Asking(), with_bad_input=True, ready_limit=limit)
+            asked = ApiFacts(facts.worker, None, local)
+            session = run_session(context, asked, None, [], Asking(), with_bad_input=True, ready_limit=limit)
         except EngineError as exc:
             return errored("engine_trouble", str(exc), required=False)
         answer = session.bad_answer

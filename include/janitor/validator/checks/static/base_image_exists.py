@@ -12,7 +12,8 @@ from janitor.inspection.dockerfile.image_reference import parse_reference
 from janitor.inspection.dockerfile.stages import Dockerfile
 from janitor.inspection.dockerfile.usage import used_images, used_stages
 from janitor.inspection.spot import Spot
-from janitor.validator.context import CheckContext, given
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import StatedFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 _LIMIT = timedelta(seconds=40)
@@ -20,15 +21,15 @@ _PLATFORM = "linux/amd64"
 _MOST = 10
 
 
-def check_base_image_exists(context: CheckContext) -> Finding:
+def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Finding:
     """Ask the registries for the images."""
     from janitor.validator.network.registry import ask_for_image  # noqa: PLC0415  # TLS costs time
     from janitor.validator.network.web import Web, WebError, WebTrouble  # noqa: PLC0415
 
-    if context.known.dockerfile is None:
+    if stated.image is None:
         return skipped("prerequisite_failed", "dockerfile_parse could not read the Dockerfile")
-    images = used_images(context.known.dockerfile)
-    others = _for_other_platforms(context.known.dockerfile)
+    images = used_images(stated.image.dockerfile)
+    others = _for_other_platforms(stated.image.dockerfile)
     if not images:
         return skipped("no_base_image", "the Dockerfile starts from nothing that a registry has")
     web = Web(context.settings, limit=_LIMIT)
@@ -54,7 +55,7 @@ def check_base_image_exists(context: CheckContext) -> Finding:
             gone.append((line, "base_wrong_platform", name, f"{name} is there for {have}, not for {_PLATFORM}"))
     evidence = context.evidence.value("images", "\n".join(lines))
     if gone:
-        path = str(given(context.known.layout).dockerfile)
+        path = str(stated.image.path)
         spots = [Spot(path=path, line=line, message=text) for line, _, _, text in gone]
         return failed(gone[0][1], "; ".join(text for *_, text in gone), evidence, spots=spots)
     # A host that may not be asked, or can't be reached from here, says nothing about the repository.

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from janitor.inspection.repository.workflows import all_references, missing, workflow_files
 from janitor.inspection.spot import Spot
-from janitor.validator.context import CheckContext, given
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import CheckoutFacts
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _SHOWN = 8
 
 
-def check_ci_refs(context: CheckContext) -> Finding:
+def check_ci_refs(context: CheckContext, checkout: CheckoutFacts) -> Finding:
     """Look for every file that a workflow names."""
-    tree = given(context.known.tree)
+    tree = checkout.tree
     if not workflow_files(tree):
         return skipped("absent", "the repository has no GitHub workflow")
     found, unreadable = all_references(tree)

@@ -15,31 +15,31 @@ from janitor.inspection.dockerfile.cuda_version import base_cuda, has_cuda
 from janitor.inspection.documents.json_lines import field_lines, line_of
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
-from janitor.validator.context import CheckContext, given
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import StatedFacts
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _ALLOWED = "allowedCudaVersions"
 
 
-def check_config_consistency(context: CheckContext) -> Finding:
+def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Finding:
     """Compare what the repository says about itself in three places."""
-    known = context.known
-    hub = (known.hub or {}).get("config") or {}
-    tests = known.plan.config if known.plan is not None else {}
-    if known.hub is None and known.plan is None:
+    hub = stated.hub_config
+    tests = stated.plan.config if stated.plan is not None else {}
+    if (stated.hub is None or stated.hub.document is None) and stated.plan is None:
         return skipped("absent", "there is neither a hub.json nor a tests.json that could be read")
-    base = known.dockerfile.final.base_image if known.dockerfile is not None else None
+    base = stated.dockerfile.final.base_image if stated.dockerfile is not None else None
     cuda = base_cuda(base) if base else None
     in_hub, in_tests = _versions(hub), _versions(tests)
     evidence = context.evidence.value("configuration", _reading(hub, tests, base, cuda))
 
     if in_hub and in_tests and not in_hub & in_tests:
         reason = f"hub.json allows CUDA {_listed(in_hub)}, tests.json {_listed(in_tests)}: no machine has both"
-        spot = _spot(context, given(known.layout).tests, f"config.{_ALLOWED}", reason)
+        spot = _spot(stated, stated.layout.tests, f"config.{_ALLOWED}", reason)
         return failed("cuda_disjoint", reason, evidence, spots=spot)
     for where, allowed, path in (
-        ("hub.json", in_hub, given(known.layout).hub),
-        ("tests.json", in_tests, given(known.layout).tests),
+        ("hub.json", in_hub, stated.layout.hub),
+        ("tests.json", in_tests, stated.layout.tests),
     ):
         if cuda is not None and allowed and all(version < cuda for version in allowed):
             reason = f"the base image {base} has CUDA {_text(cuda)}; {where} allows {_listed(allowed)} at most"
@@ -47,16 +47,16 @@ def check_config_consistency(context: CheckContext) -> Finding:
                 "base_cuda_above_allowed",
                 reason,
                 evidence,
-                spots=_spot(context, path, f"config.{_ALLOWED}", reason),
+                spots=_spot(stated, path, f"config.{_ALLOWED}", reason),
             )
-    if odd := list(_odd(context, hub, tests, base)):
+    if odd := list(_odd(hub, tests, base, gpu_required=context.spec.gpu_required)):
         code, reason = odd[0]
         return failed(
             code,
             "; ".join(text for _, text in odd),
             evidence,
             required=False,
-            spots=_spot(context, given(known.layout).hub, "config.runsOn", reason),
+            spots=_spot(stated, stated.layout.hub, "config.runsOn", reason),
         )
     warnings = _warnings(cuda, in_hub, in_tests)
     return passed(evidence, *([context.evidence.value("warnings", "\n".join(warnings))] if warnings else []))
@@ -73,7 +73,7 @@ def _versions(config: Mapping[str, Any]) -> frozenset[tuple[int, int]]:
 
 
 def _odd(
-    context: CheckContext, hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None
+    hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None, *, gpu_required: bool
 ) -> Iterable[tuple[str, str]]:
     runs_on = hub.get("runsOn")
     if base is not None and runs_on == "CPU" and has_cuda(base):
@@ -82,7 +82,7 @@ def _odd(
         yield "runs_on_mismatch", f"hub.json says runsOn CPU, and tests.json asks for {tests['gpuTypeId']}"
     if runs_on == "GPU" and tests.get("cpuFlavor") and not tests.get("gpuTypeId"):
         yield "runs_on_mismatch", f"hub.json says runsOn GPU, and tests.json asks for {tests['cpuFlavor']}"
-    if runs_on == "CPU" and context.spec.gpu_required:
+    if runs_on == "CPU" and gpu_required:
         yield "gpu_not_wanted", "hub.json says runsOn CPU, and this validation requires a GPU"
     count, tested = hub.get("gpuCount"), tests.get("gpuCount")
     if isinstance(count, int) and isinstance(tested, int) and tested < count:
@@ -112,11 +112,11 @@ def _reading(hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None,
     )
 
 
-def _spot(context: CheckContext, path: PurePosixPath | None, where: str, message: str) -> list[Spot]:
+def _spot(stated: StatedFacts, path: PurePosixPath | None, where: str, message: str) -> list[Spot]:
     if path is None:
         return []
     try:
-        line = line_of(field_lines(given(context.known.tree).read_text(path)), where)
+        line = line_of(field_lines(stated.tree.read_text(path)), where)
     except UnreadableError:
         line = None
     return [Spot(path=str(path), line=line, message=message)]

@@ -12,6 +12,7 @@ import itertools
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from janitor.inspection.install.install import IMAGE_PATH, Install, plan_install
 from janitor.inspection.install.resolvable import NotResolvableError, Refusal, Resolvable, resolvable
 from janitor.inspection.install.worker_requirements import USUAL_FILES
 from janitor.inspection.spot import Spot
+from janitor.inspection.tree import RepositoryTree
 from janitor.protocol.report import Evidence
 from janitor.validator.checks.static.requirement_hosts import why_unasked
 from janitor.validator.checks.static.tested_uv import NoTestedUvError, find_tested_uv
-from janitor.validator.context import CheckContext, given
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import ImageFacts, StatedFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 _LIMIT = timedelta(minutes=3)
@@ -48,21 +51,21 @@ _INDEX_OPTIONS = frozenset({"--index-url", "--extra-index-url", "--find-links"})
 _OWN_PYTHON = re.compile(r"(?:docker\.io/)?(?:library/)?(?:python|ubuntu|debian|alpine)(?:[:@].*)?")
 
 
-def check_deps_resolve(context: CheckContext) -> Finding:
+def check_deps_resolve(context: CheckContext, stated: StatedFacts) -> Finding:
     """Resolve what each installation command asks for."""
-    known = context.known
-    if known.dockerfile is None:
+    image, tree = stated.image, stated.tree
+    if image is None:
         return skipped("prerequisite_failed", "dockerfile_parse could not read the Dockerfile")
-    installs = _installs(context)
+    installs = _installs(image, tree)
     if not installs:
         return skipped("absent", "no command of the Dockerfile installs Python packages")
-    base = known.dockerfile.final.base_image
-    stated = python_version(known.dockerfile)
-    version = stated or system_python(base)
+    base = image.dockerfile.final.base_image
+    named = python_version(image.dockerfile)
+    version = named or system_python(base)
     evidence: list[Evidence] = []
     for install in installs:
         try:
-            wanted = resolvable(_arguments(context, install), read=given(known.tree).read)
+            wanted = resolvable(_arguments(image, install), read=tree.read)
         except NotResolvableError as exc:
             return skipped(exc.code.value, f"{_place(install)}{exc}", *evidence)
         if unasked := why_unasked(context.settings, wanted.addresses):
@@ -77,27 +80,18 @@ def check_deps_resolve(context: CheckContext) -> Finding:
         evidence.append(context.evidence.log(f"resolution, line {install.line}", outcome))
         if outcome.exit_code == 0:
             continue
-        finding = _why(context, outcome, install, base, is_known=stated is not None)
-        return Finding(
-            status=finding.status,
-            reason_code=finding.reason_code,
-            reason=finding.reason,
-            required=finding.required,
-            argv=outcome.argv,
-            exit_code=outcome.exit_code,
-            evidence=tuple(evidence),
-            spots=finding.spots,
-        )
+        finding = _why(outcome, install, image, is_known=named is not None)
+        return replace(finding, argv=outcome.argv, exit_code=outcome.exit_code, evidence=tuple(evidence))
     return passed(*evidence)
 
 
-def _installs(context: CheckContext) -> list[Install]:
-    known = context.known
-    folders = {str(parent) for path in known.image_files for parent in Path(path).parents} - {"/"}
-    plan = plan_installs(given(known.dockerfile), lambda path: path in known.image_files or path in folders)
+def _installs(image: ImageFacts, tree: RepositoryTree) -> list[Install]:
+    files = image.files
+    folders = {str(parent) for path in files for parent in Path(path).parents} - {"/"}
+    plan = plan_installs(image.dockerfile, lambda path: path in files or path in folders)
     if plan.installs:
         return list(plan.installs)
-    name = next((name for name in USUAL_FILES if given(known.tree).is_file(name)), None)
+    name = next((name for name in USUAL_FILES if tree.is_file(name)), None)
     return [Install(arguments=("-r", name), workdir="/", line=0)] if name else []
 
 
@@ -105,13 +99,13 @@ def _place(install: Install) -> str:
     return f"line {install.line}: " if install.line else ""
 
 
-def _arguments(context: CheckContext, install: Install) -> list[str]:
+def _arguments(image: ImageFacts, install: Install) -> list[str]:
     """The arguments, with files by their path in the repository.
 
     Raises:
         NotResolvableError: A package of the repository itself, or a file that it hasn't, is among them.
     """
-    files = context.known.image_files
+    files = image.files
     found: list[str] = []
     for argument in install.arguments:
         if not argument.startswith(IMAGE_PATH):
@@ -164,8 +158,8 @@ def _environment(context: CheckContext) -> Mapping[str, str]:
     }
 
 
-def _why(context: CheckContext, outcome: Outcome, install: Install, base: str, *, is_known: bool) -> Finding:
-    text = outcome.output.text[-16_000:]
+def _why(outcome: Outcome, install: Install, image: ImageFacts, *, is_known: bool) -> Finding:
+    text, base = outcome.output.text[-16_000:], image.dockerfile.final.base_image
     if outcome.exit_code is None:
         return errored("network_timeout", f"the index did not answer in {outcome.seconds:.0f} s")
     if _NO_NETWORK.search(text):
@@ -190,8 +184,7 @@ def _why(context: CheckContext, outcome: Outcome, install: Install, base: str, *
     )
     if trouble.code == "dependency_not_found" and own_index:
         return skipped("index_unknown", f"the image may use an index of its own: {trouble.reason}")
-    path = str(given(context.known.layout).dockerfile)
-    spot = Spot(path=path, line=install.line or None, message=trouble.reason)
+    spot = Spot(path=str(image.path), line=install.line or None, message=trouble.reason)
     return failed(trouble.code, trouble.reason, spots=[spot])
 
 

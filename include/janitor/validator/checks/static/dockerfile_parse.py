@@ -22,8 +22,9 @@ from janitor.inspection.dockerfile.usage import used_stages
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.validator.checks.static.pip_redirections import LostVersion, lost_versions
-from janitor.validator.context import CheckContext, given
-from janitor.validator.findings import Finding, failed, passed, skipped
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import ImageFacts, RepositoryFacts
+from janitor.validator.findings import EvidenceMaker, Finding, Produced, failed, passed, skipped
 
 _BAKE_FILES = ("docker-bake.hcl", "docker-bake.json", "docker-compose.yml", "docker-compose.yaml", "compose.yaml")
 _MOST_BYTES = 256 * 1024
@@ -38,9 +39,9 @@ _PLACE = re.compile(r"(?i)(?:path|file|dir|folder)$")
 _PLACEHOLDER = re.compile(r"(?i)^$|^\$|your|change|example|placeholder|xxx|none|null|dummy|<[^<>\n]*>|^\*+$")
 
 
-def check_dockerfile_parse(context: CheckContext) -> Finding:
+def check_dockerfile_parse(context: CheckContext, repository: RepositoryFacts) -> Finding | Produced[ImageFacts]:
     """Parse the Dockerfile and compare it with the repository."""
-    tree, layout = given(context.known.tree), given(context.known.layout)
+    tree, layout = repository.tree, repository.layout
     wanted = context.spec.repository.dockerfile
     if layout.dockerfile is None and layout.other_dockerfiles:
         listed = ", ".join(str(path) for path in layout.other_dockerfiles[:_SHOWN])
@@ -61,25 +62,32 @@ def check_dockerfile_parse(context: CheckContext) -> Finding:
         shown = context.evidence.file("Dockerfile", text.encode())
         return failed("dockerfile_syntax", f"{name}: {exc}", shown, spots=[spot])
     stages = stage_files(dockerfile, build_context)
-    files = stages[dockerfile.final.index].files
-    command = _command(dockerfile, files, tree)
-    context.known.dockerfile, context.known.context, context.known.command = dockerfile, build_context, command
-    context.known.stage_files, context.known.image_files = stages, files
+    image = ImageFacts(
+        path=layout.dockerfile,
+        dockerfile=dockerfile,
+        context=build_context,
+        stage_files=stages,
+        command=_command(dockerfile, stages[dockerfile.final.index].files, tree),
+    )
+    return Produced(_judged(image, tree, context.evidence), image)
 
+
+def _judged(image: ImageFacts, tree: RepositoryTree, make: EvidenceMaker) -> Finding:
+    name, dockerfile = str(image.path), image.dockerfile
     lost = lost_versions(dockerfile)
     noted = [*_warnings(dockerfile), *((each.line, each.text) for each in lost if not each.stops)]
     warnings = [Spot(path=name, line=line, message=text, is_warning=True) for line, text in noted]
     evidence = [
-        context.evidence.file(name, text.encode()),
-        context.evidence.value("reading", "\n".join(_reading(dockerfile, command))),
+        make.file(name, dockerfile.text.encode()),
+        make.value("reading", "\n".join(_reading(dockerfile, image.command))),
     ]
     if warnings:
-        evidence.append(context.evidence.value("warnings", "\n".join(each.message for each in warnings)))
+        evidence.append(make.value("warnings", "\n".join(each.message for each in warnings)))
     fault = (
         _blank_base(dockerfile, tree)
-        or _missing_sources(dockerfile, build_context, tree)
+        or _missing_sources(dockerfile, image.context, tree)
         or _stopped_by_shell(lost)
-        or (_missing_target(dockerfile, command, files, tree) if build_context.is_sure else None)
+        or (_missing_target(dockerfile, image.command, image.files, tree) if image.context.is_sure else None)
     )
     if fault is None:
         return passed(*evidence, spots=warnings)

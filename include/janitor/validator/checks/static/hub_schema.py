@@ -5,13 +5,14 @@ from __future__ import annotations
 from janitor.inspection.documents.documents import load_json, problem_spots, unreadable_spot
 from janitor.inspection.documents.hub_file import hub_problems
 from janitor.inspection.tree import UnreadableError
-from janitor.validator.context import CheckContext, given
-from janitor.validator.findings import Finding, failed, passed, skipped
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import HubFacts, RepositoryFacts
+from janitor.validator.findings import Finding, Produced, failed, passed, skipped
 
 
-def check_hub_schema(context: CheckContext) -> Finding:
+def check_hub_schema(context: CheckContext, repository: RepositoryFacts) -> Finding | Produced[HubFacts]:
     """Read hub.json, if there is one."""
-    tree, path = given(context.known.tree), given(context.known.layout).hub
+    tree, path = repository.tree, repository.layout.hub
     if path is None:
         return skipped("absent", "the repository has no hub.json")
     try:
@@ -26,9 +27,8 @@ def check_hub_schema(context: CheckContext) -> Finding:
     spots = problem_spots(content.decode("utf-8-sig"), path, problems)
     # What else is wrong in it doesn't make a worker that serves HTTP one that starts a handler.
     config = document.get("config") if isinstance(document, dict) else None
-    context.known.load_balancer = isinstance(config, dict) and config.get("endpointType") == "LB"
+    load_balancer = isinstance(config, dict) and config.get("endpointType") == "LB"
     if problems.found:
-        return failed(problems.found[0].code, f"{path}: {problems.summary()}", *evidence, spots=spots)
-    context.known.hub = document
-    context.known.disk_gigabytes = document["config"]["containerDiskInGb"]
-    return passed(*evidence, spots=spots)
+        finding = failed(problems.found[0].code, f"{path}: {problems.summary()}", *evidence, spots=spots)
+        return Produced(finding, HubFacts(document=None, load_balancer=load_balancer))
+    return Produced(passed(*evidence, spots=spots), HubFacts(document=document, load_balancer=load_balancer))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from janitor.inspection.repository.layout import read_layout
+from janitor.inspection.repository.layout import Layout, read_layout
 from janitor.inspection.spot import Spot
-from janitor.inspection.tree import MAX_DEPTH, MAX_PATH_BYTES
-from janitor.validator.context import CheckContext, given
-from janitor.validator.findings import Finding, failed, passed
+from janitor.inspection.tree import MAX_DEPTH, MAX_PATH_BYTES, RepositoryTree
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import CheckoutFacts, RepositoryFacts
+from janitor.validator.findings import EvidenceMaker, Finding, Produced, failed, passed
 
 _SHOWN, _SHOWN_PATH = 5, 80
 
 
-def check_layout(context: CheckContext) -> Finding:
+def check_layout(context: CheckContext, checkout: CheckoutFacts) -> Produced[RepositoryFacts]:
     """Find the parts of the worker."""
-    tree = given(context.known.tree)
-    layout = read_layout(tree, dockerfile=context.spec.repository.dockerfile)
-    context.known.layout = layout
+    layout = read_layout(checkout.tree, dockerfile=context.spec.repository.dockerfile)
+    finding = _judged(checkout.tree, layout, context.evidence)
+    return Produced(finding, RepositoryFacts(checkout=checkout, layout=layout))
+
+
+def _judged(tree: RepositoryTree, layout: Layout, evidence: EvidenceMaker) -> Finding:
     found = {
         "Dockerfile": layout.dockerfile,
         "hub.json": layout.hub,
@@ -25,7 +29,7 @@ def check_layout(context: CheckContext) -> Finding:
         "README": layout.readme,
         "handler": ", ".join(str(path) for path in layout.handlers) or None,
     }
-    listing = context.evidence.value("parts", "\n".join(f"{name}: {path or 'none'}" for name, path in found.items()))
+    listing = evidence.value("parts", "\n".join(f"{name}: {path or 'none'}" for name, path in found.items()))
     if (deep := tree.too_deep) is not None:
         return failed(
             "tree_too_deep",
@@ -39,11 +43,11 @@ def check_layout(context: CheckContext) -> Finding:
         return failed(
             "symlink_escape",
             f"{len(escapes)} symlink(s) lead out of the repository: {shown}",
-            context.evidence.value("symlinks", "\n".join(f"{path} -> {target}" for path, target in escapes)),
+            evidence.value("symlinks", "\n".join(f"{path} -> {target}" for path, target in escapes)),
             listing,
             spots=[Spot(path=str(path), line=None, message=f"leads to {target}") for path, target in escapes[:_SHOWN]],
         )
     missing = [] if layout.readme is not None else ["the repository has no README"]
     spots = [Spot(path="README.md", line=None, message=text, is_warning=True) for text in missing]
-    warnings = [context.evidence.value("warnings", "\n".join(missing))] if missing else []
+    warnings = [evidence.value("warnings", "\n".join(missing))] if missing else []
     return passed(listing, *warnings, spots=spots)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from janitor.inspection.repository.model_sources import HUB, ModelSource, build_sources, built_scripts, code_sources
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
-from janitor.validator.context import CheckContext, given
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import SourceFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
 
 if TYPE_CHECKING:
@@ -25,35 +26,35 @@ _NO_SUCH_RANGE = 416
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN", "HUGGINGFACE_ACCESS_TOKEN")
 
 
-def check_model_urls(context: CheckContext) -> Finding:
+def check_model_urls(context: CheckContext, source: SourceFacts) -> Finding:
     """Ask for every address that models come from."""
     from janitor.validator.network.web import Web, WebError, WebTrouble  # noqa: PLC0415  # TLS costs time
 
-    sources = model_sources(context)
+    sources = model_sources(source)
     if not sources:
         return skipped("no_model_url", "the build and the worker's code name no address that models come from")
     web = Web(context.settings, limit=_LIMIT)
     lines: list[str] = []
     gone: list[tuple[ModelSource, str]] = []
     unknown: list[tuple[str, str]] = []
-    for source in sources[:_MOST]:
+    for each in sources[:_MOST]:
         try:
-            status = _status(web, source.url, _headers(context, source.url))
+            status = _status(web, each.url, _headers(context, each.url))
         except WebError as exc:
-            lines.append(f"{source.url}: {exc}")
+            lines.append(f"{each.url}: {exc}")
             unknown.append((exc.trouble.value, str(exc)))
             continue
-        lines.append(f"{source.url}: HTTP {status} ({source.path}, line {source.line})")
+        lines.append(f"{each.url}: HTTP {status} ({each.path}, line {each.line})")
         if status in (404, 410):
-            gone.append((source, f"{source.path}, line {source.line}: {source.url} is gone (HTTP {status})"))
+            gone.append((each, f"{each.path}, line {each.line}: {each.url} is gone (HTTP {status})"))
         elif not _there(status):
             code = {401: "needs_token", 403: "needs_token", 429: "rate_limited"}.get(status, "server_trouble")
-            unknown.append((code, f"{source.url}: HTTP {status}"))
+            unknown.append((code, f"{each.url}: HTTP {status}"))
     evidence = context.evidence.value("addresses", "\n".join(lines))
     if gone:
-        spots = [Spot(path=source.path, line=source.line, message=text) for source, text in gone]
+        spots = [Spot(path=each.path, line=each.line, message=text) for each, text in gone]
         return failed("model_gone", "; ".join(text for _, text in gone), evidence, spots=spots)
-    told = [each for each in unknown if each[0] not in (WebTrouble.NO_NETWORK.value, WebTrouble.REFUSED.value)]
+    told = [pair for pair in unknown if pair[0] not in (WebTrouble.NO_NETWORK.value, WebTrouble.REFUSED.value)]
     if told:
         return errored(told[0][0], "; ".join(text for _, text in told), evidence)
     if unknown:
@@ -61,20 +62,20 @@ def check_model_urls(context: CheckContext) -> Finding:
     return passed(evidence)
 
 
-def model_sources(context: CheckContext) -> list[ModelSource]:
+def model_sources(source: SourceFacts) -> list[ModelSource]:
     """What the image's build and the worker fetch, the build's first."""
-    known, tree = context.known, given(context.known.tree)
+    image, modules = source.image, source.python.modules if source.python is not None else ()
     found: list[ModelSource] = []
     scripts = []
-    if known.dockerfile is not None:
-        found += build_sources(known.dockerfile, given(given(known.layout).dockerfile))
-        scripts = built_scripts(known.dockerfile, known.image_files)
-    for path in dict.fromkeys((*scripts, *known.modules)):
+    if image is not None:
+        found += build_sources(image.dockerfile, image.path)
+        scripts = built_scripts(image.dockerfile, image.files)
+    for path in dict.fromkeys((*scripts, *modules)):
         try:
-            found += code_sources(path, tree.read_text(path), is_built_in=path in scripts)
+            found += code_sources(path, source.tree.read_text(path), is_built_in=path in scripts)
         except UnreadableError:
             continue
-    return list({source.url: source for source in reversed(found)}.values())[::-1]
+    return list({each.url: each for each in reversed(found)}.values())[::-1]
 
 
 def _there(status: int) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from janitor.inspection.dockerfile.base_images import surely_lacks_pytorch
 from janitor.inspection.dockerfile.cuda_version import base_cudnn, has_cuda
-from janitor.inspection.dockerfile.stages import Run
+from janitor.inspection.dockerfile.stages import Dockerfile, Run
 from janitor.inspection.install.install import InstallPlan, plan_installs
 from janitor.inspection.install.requirements import Requirement, RequirementSet, canonical, exclude_each_other
 from janitor.inspection.install.torch_versions import (
@@ -27,7 +27,9 @@ from janitor.inspection.install.torch_versions import (
 )
 from janitor.inspection.install.worker_requirements import worker_requirements
 from janitor.inspection.spot import Spot
-from janitor.validator.context import CheckContext, given
+from janitor.inspection.tree import RepositoryTree
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import SourceFacts
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _SHOWN = 8
@@ -59,17 +61,18 @@ class _Problem:
     """Whether the worker can't work with it."""
 
 
-def check_pins(context: CheckContext) -> Finding:
+def check_pins(context: CheckContext, source: SourceFacts) -> Finding:
     """Compare the versions that the image's packages are asked for in."""
-    known = context.known
-    sets = worker_requirements(known.dockerfile, known.image_files, given(known.tree))
+    sets = worker_requirements(source.dockerfile, source.image_files, source.tree)
     wanted = [requirement for each in sets for requirement in each.requirements]
     if not wanted:
         return skipped("absent", "no required Python packages are stated")
     evidence = context.evidence.value("requirements", "\n".join(_described(sets)))
     problems = [problem for each in sets for problem in _problems_of(each)]
-    problems += [problem for index, each in enumerate(sets) for problem in _torch_index(context, sets[:index], each)]
-    unsure = [each for each in sets if not _is_always_run(context, each)]
+    problems += [
+        problem for index, each in enumerate(sets) for problem in _torch_index(source.dockerfile, sets[:index], each)
+    ]
+    unsure = [each for each in sets if not _is_always_run(source.dockerfile, each)]
     if unsure:
         # What nothing installs, or only on a condition, keeps no worker from working.
         places = {(requirement.path, requirement.line) for each in unsure for requirement in each.requirements}
@@ -79,8 +82,9 @@ def check_pins(context: CheckContext) -> Finding:
             else problem
             for problem in problems
         ]
-    problems += [*_of_the_whole(context, sets), *_unpinned(context, sets)]
-    spots = [_spot(context, problem) for problem in problems]
+    wants_gpu = context.spec.gpu_required or source.hub_config.get("runsOn") == "GPU"
+    problems += [*_of_the_whole(source, sets, wants_gpu=wants_gpu), *_unpinned(source.tree, sets)]
+    spots = [_spot(source, problem) for problem in problems]
     for is_sure in (True, False):
         found = [problem for problem in problems if problem.is_sure is is_sure]
         if found:
@@ -130,21 +134,23 @@ def _problems_of(each: RequirementSet) -> Iterator[_Problem]:
             )
 
 
-def _is_always_run(context: CheckContext, each: RequirementSet) -> bool:
+def _is_always_run(dockerfile: Dockerfile | None, each: RequirementSet) -> bool:
     """Whether a command surely installs this."""
-    step = _run_of(context, each)
+    step = _run_of(dockerfile, each)
     return step is not None and _CONDITION.search(step.command) is None
 
 
-def _run_of(context: CheckContext, each: RequirementSet) -> Run | None:
-    stages = context.known.dockerfile.stages if context.known.dockerfile is not None else ()
+def _run_of(dockerfile: Dockerfile | None, each: RequirementSet) -> Run | None:
+    stages = dockerfile.stages if dockerfile is not None else ()
     steps = (step for stage in stages for step in stage.steps if isinstance(step, Run))
     return next((step for step in steps if step.line == each.line), None)
 
 
-def _torch_index(context: CheckContext, earlier: list[RequirementSet], each: RequirementSet) -> Iterator[_Problem]:
+def _torch_index(
+    dockerfile: Dockerfile | None, earlier: list[RequirementSet], each: RequirementSet
+) -> Iterator[_Problem]:
     """A build of PyTorch that no index has, where all indexes are known and none of it is there already."""
-    dockerfile, torch = context.known.dockerfile, each.exact("torch")
+    torch = each.exact("torch")
     if torch is None or dockerfile is None or _OTHER_INDEX.search(dockerfile.text):
         return
     requirement, version = torch
@@ -182,14 +188,13 @@ def _torch_index(context: CheckContext, earlier: list[RequirementSet], each: Req
         )
 
 
-def _of_the_whole(context: CheckContext, sets: list[RequirementSet]) -> Iterator[_Problem]:
-    known = context.known
-    wants_gpu = context.spec.gpu_required or ((known.hub or {}).get("config") or {}).get("runsOn") == "GPU"
+def _of_the_whole(source: SourceFacts, sets: list[RequirementSet], *, wants_gpu: bool) -> Iterator[_Problem]:
+    dockerfile = source.dockerfile
     if wants_gpu:
-        yield from _cpu_torch(context, sets)
-    base = known.dockerfile.final.base_image if known.dockerfile is not None else ""
+        yield from _cpu_torch(dockerfile, sets)
+    base = dockerfile.final.base_image if dockerfile is not None else ""
     named = {requirement.name for each in sets for requirement in each.requirements}
-    brought = known.dockerfile is not None and re.search(r"lib(?:cudnn)9|cudnn[-_]?9", known.dockerfile.text)
+    brought = dockerfile is not None and re.search(r"lib(?:cudnn)9|cudnn[-_]?9", dockerfile.text)
     if base_cudnn(base) == 8 and not brought and not any(_BRINGS_CUDNN.fullmatch(name) for name in named):
         for each in sets:
             found = each.exact("ctranslate2")
@@ -197,22 +202,21 @@ def _of_the_whole(context: CheckContext, sets: list[RequirementSet]) -> Iterator
                 text = f"ctranslate2 {found[1]} loads cuDNN 9, and the base image {base} has cuDNN 8"
                 is_sure = wants_gpu and (each.has("ctranslate2") or each.has("faster-whisper"))
                 yield _Problem(code="cudnn_mismatch", text=text, requirement=found[0], is_sure=is_sure)
-    if known.dockerfile is not None and "runpod" not in named and not any(each.unread for each in sets):
-        plan: InstallPlan = plan_installs(known.dockerfile, lambda path: path in known.image_files)
+    if dockerfile is not None and "runpod" not in named and not any(each.unread for each in sets):
+        plan: InstallPlan = plan_installs(dockerfile, lambda path: path in source.image_files)
         surely = has_cuda(base) is False and not plan.gaps and bool(plan.installs)
         carried = any(
             entry.path.name == "runpod.py" or entry.path.parts[-2:] == ("runpod", "__init__.py")
-            for entry in given(known.tree).entries
+            for entry in source.tree.entries
         )
-        if surely and not known.load_balancer and not carried:
+        if surely and not source.is_load_balanced and not carried:
             text = f"no command installs runpod, and the base image {base} has none"
             # A worker may bring it along in ways that no command shows: its handler's start decides.
             yield _Problem(code="sdk_missing", text=text, requirement=None, is_sure=False)
 
 
-def _cpu_torch(context: CheckContext, sets: list[RequirementSet]) -> Iterator[_Problem]:
+def _cpu_torch(dockerfile: Dockerfile | None, sets: list[RequirementSet]) -> Iterator[_Problem]:
     """The last command of the final image that installs torch decides what it has."""
-    dockerfile = context.known.dockerfile
     stages = dockerfile.final.lineage() if dockerfile is not None else []
     lines = {step.line for stage in stages for step in stage.steps}
     last = next((each for each in reversed(sets) if each.has("torch") and each.line in lines), None)
@@ -229,8 +233,8 @@ def _cpu_torch(context: CheckContext, sets: list[RequirementSet]) -> Iterator[_P
         yield _Problem(code="cpu_torch", text=text, requirement=requirement)
 
 
-def _unpinned(context: CheckContext, sets: list[RequirementSet]) -> Iterator[_Problem]:
-    locked = any(given(context.known.tree).is_file(name) for name in _LOCKS)
+def _unpinned(tree: RepositoryTree, sets: list[RequirementSet]) -> Iterator[_Problem]:
+    locked = any(tree.is_file(name) for name in _LOCKS)
     for each in sets:
         bound = {requirement.name for requirement in each.constraints if requirement.is_pinned}
         for requirement in each.requirements:
@@ -245,11 +249,11 @@ def _at_least(version: str, least: tuple[int, int]) -> bool:
     return len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit() and (int(parts[0]), int(parts[1])) >= least
 
 
-def _spot(context: CheckContext, problem: _Problem) -> Spot:
+def _spot(source: SourceFacts, problem: _Problem) -> Spot:
     requirement = problem.requirement
     if requirement is not None and requirement.path is not None:
         path, line = requirement.path, requirement.line
     else:
-        path = str(given(context.known.layout).dockerfile or "Dockerfile")
+        path = str(source.layout.dockerfile or "Dockerfile")
         line = requirement.line if requirement is not None else 0
     return Spot(path=path, line=line or None, message=problem.text, is_warning=not problem.is_sure)

@@ -6,6 +6,7 @@ import posixpath
 import re
 import shutil
 import sys
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import PurePosixPath
 
@@ -22,10 +23,11 @@ from janitor.inspection.python.module_places import ModulePlaces
 from janitor.inspection.python.python_modules import Reader, SourceError, SyntaxProblem, compile_problem, decoded_source
 from janitor.inspection.python.python_source import HandlerKind, WorkerSource, read_worker, search_workers
 from janitor.inspection.spot import Spot
-from janitor.inspection.tree import UnreadableError
+from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.report import Evidence
-from janitor.validator.context import CheckContext, given
-from janitor.validator.findings import Finding, failed, passed, skipped
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import PythonFacts, StatedFacts
+from janitor.validator.findings import Finding, Produced, failed, passed, skipped
 
 _NEWER = tuple(f"python3.{minor}" for minor in range(sys.version_info[1] + 1, sys.version_info[1] + 8))
 _COMPILE_LIMIT = timedelta(seconds=20)
@@ -39,9 +41,9 @@ _FORMATTED = re.compile(r"(?i)(?:\b|^)(?:f|t|rf|fr|rt|tr)[\"']")
 _TESTS = re.compile(r"(^|/)(tests?|examples?|\.github)/")
 
 
-def check_python_static(context: CheckContext) -> Finding:
+def check_python_static(context: CheckContext, stated: StatedFacts) -> Produced[PythonFacts]:
     """Read the worker's source, from the file that the container starts."""
-    tree = given(context.known.tree)
+    tree = stated.tree
 
     def read(path: PurePosixPath) -> str | None:
         try:
@@ -49,38 +51,64 @@ def check_python_static(context: CheckContext) -> Finding:
         except UnreadableError:
             return None
 
-    entry, other = _entry(context), None
-    worker = read_worker(entry, read, _places(context).find) if entry is not None else None
-    stated = entry
-    if worker is None or not worker.start_calls:
-        searched = search_workers(_candidates(context, entry), read)
-        other = searched.start_calls[0].path if searched.start_calls else None
-        if worker is None or (other is not None and not worker.problems and not _is_all_there_is(context, worker)):
-            worker, entry, other = searched, other or entry, None
-    context.known.entry, context.known.modules = entry, worker.modules
+    found = _read(stated, read)
+    worker = found.worker
     # A handler that two start calls give differently is of no one kind.
     kinds = {call.kind for call in worker.start_calls}
-    context.known.handler_kind = kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN
-    evidence = context.evidence.value("source", _told(worker, entry))
-    if finding := _idle(context, evidence):
-        return finding
-    if (worker.problems or worker.start_calls) and (finding := _syntax(context, worker, read, evidence)):
-        return finding
-    if not worker.start_calls and not worker.problems:
-        paths = [*worker.modules, *(path for path in _candidates(context, None) if not _TESTS.search(str(path)))]
-        if not context.known.load_balancer and (route := health_route(paths, read)) is not None:
-            context.known.load_balancer = True
-            evidence = context.evidence.value(
-                "source", f"{_told(worker, entry)}\nhealth route of a load balancer: {route}"
-            )
-        return _without_start(context, worker, entry, stated, evidence, other=other)
-    others = _other_problems(context, worker, read)
-    return passed(evidence, *([context.evidence.value("files outside the worker", others)] if others else []))
+    facts = PythonFacts(
+        entry=found.entry,
+        handler_kind=kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN,
+        modules=worker.modules,
+    )
+    evidence = context.evidence.value("source", _told(found))
+    if finding := _idle(stated, evidence):
+        return Produced(finding, facts)
+    if (worker.problems or worker.start_calls) and (finding := _syntax(context, stated, worker, read, evidence)):
+        return Produced(finding, facts)
+    if worker.start_calls or worker.problems:
+        others = _other_problems(tree, worker, read)
+        noted = [context.evidence.value("files outside the worker", others)] if others else []
+        return Produced(passed(evidence, *noted), facts)
+    if stated.is_load_balanced:
+        return Produced(_load_balanced(evidence), facts)
+    paths = [*worker.modules, *(path for path in _candidates(tree, None) if not _TESTS.search(str(path)))]
+    if (route := health_route(paths, read)) is not None:
+        evidence = context.evidence.value("source", f"{_told(found)}\nhealth route of a load balancer: {route}")
+        return Produced(_load_balanced(evidence), replace(facts, answers_health=True))
+    return Produced(_without_start(stated, found, evidence), facts)
 
 
-def _syntax(context: CheckContext, worker: WorkerSource, read: Reader, evidence: Evidence) -> Finding | None:
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """The worker's files, and how they were come by."""
+
+    worker: WorkerSource
+    entry: PurePosixPath | None
+    """The first of them."""
+    stated: PurePosixPath | None
+    """The file that the container starts."""
+    other: PurePosixPath | None
+    """A file with a start call that the container doesn't start."""
+
+
+def _read(stated: StatedFacts, read: Reader) -> _Reading:
+    """The worker as the container starts it; where that doesn't lead to a start call, as it is found by searching."""
+    entry = _entry(stated)
+    worker = read_worker(entry, read, _places(stated).find) if entry is not None else None
+    if worker is not None and worker.start_calls:
+        return _Reading(worker=worker, entry=entry, stated=entry, other=None)
+    searched = search_workers(_candidates(stated.tree, entry), read)
+    other = searched.start_calls[0].path if searched.start_calls else None
+    if worker is None or (other is not None and not worker.problems and not _is_all_there_is(stated, worker)):
+        return _Reading(worker=searched, entry=other or entry, stated=entry, other=None)
+    return _Reading(worker=worker, entry=entry, stated=entry, other=other)
+
+
+def _syntax(
+    context: CheckContext, stated: StatedFacts, worker: WorkerSource, read: Reader, evidence: Evidence
+) -> Finding | None:
     """What of the worker the image's Python surely or possibly doesn't compile."""
-    dockerfile = context.known.dockerfile
+    dockerfile = stated.dockerfile
     wanted = python_version(dockerfile) if dockerfile is not None else None
     problems = list(worker.problems)
     if not problems and dockerfile is not None and (only := only_python(dockerfile)) and only < sys.version_info[:2]:
@@ -90,7 +118,11 @@ def _syntax(context: CheckContext, worker: WorkerSource, read: Reader, evidence:
     if wanted is None or wanted > sys.version_info[:2]:
         # This interpreter may be the older one: what it refuses can be new, not wrong.
         sure = [problem for problem in problems if _surely_wrong(problem, _text(read, problem.path))]
-        open_ = [problem for problem in problems if not _compiles_elsewhere(context, problem)] if not sure else []
+        open_ = (
+            [problem for problem in problems if not _compiles_elsewhere(context, stated.tree, problem)]
+            if not sure
+            else []
+        )
         if not sure and open_:
             said = "an unknown version" if wanted is None else f"{wanted[0]}.{wanted[1]}"
             mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -108,78 +140,63 @@ def _place(problem: SyntaxProblem) -> str:
     return f"{problem.path}, line {problem.line}: {problem.message}"
 
 
-def _idle(context: CheckContext, evidence: Evidence) -> Finding | None:
+def _idle(stated: StatedFacts, evidence: Evidence) -> Finding | None:
     """The container surely starts no program that could be a worker, whatever the repository holds."""
-    dockerfile = context.known.dockerfile
+    dockerfile = stated.dockerfile
     # A case of the tests can start what the image doesn't.
-    if dockerfile is None or any(case.command is not None for case in context.known.cases):
+    if dockerfile is None or any(case.command is not None for case in stated.cases):
         return None
     if (idle := idle_command(dockerfile)) is None:
         return None
-    path = str(given(context.known.layout).dockerfile or "Dockerfile")
+    path = str(stated.layout.dockerfile or "Dockerfile")
     spot = Spot(path=path, line=idle.line, message=idle.text)
     return failed("command_starts_nothing", idle.text, evidence, spots=[spot])
 
 
-def _is_all_there_is(context: CheckContext, worker: WorkerSource) -> bool:
+def _is_all_there_is(stated: StatedFacts, worker: WorkerSource) -> bool:
     """Whether the container surely starts this program and no other, so that a start call elsewhere isn't reached."""
-    dockerfile, command = context.known.dockerfile, context.known.command
+    dockerfile, command = stated.dockerfile, stated.command
     script = command.target.script if command is not None and command.target is not None else None
     if dockerfile is None or command is None or script is None or not command.is_alone or worker.is_open:
         return False
     # The base image's ENTRYPOINT decides what becomes of CMD; a case of the tests can start another program.
     final = dockerfile.final
     is_stated = final.entrypoint is not None or is_bare(final.base_image)
-    others = any(case.command is not None for case in context.known.cases)
-    return is_stated and not others and script in context.known.image_files and not final.is_mounted(script)
+    others = any(case.command is not None for case in stated.cases)
+    return is_stated and not others and script in stated.image_files and not final.is_mounted(script)
 
 
-def _without_start(
-    context: CheckContext,
-    worker: WorkerSource,
-    entry: PurePosixPath | None,
-    stated: PurePosixPath | None,
-    evidence: Evidence,
-    *,
-    other: PurePosixPath | None,
-) -> Finding:
-    """What is started doesn't start the SDK: whether that is a fault depends on where the worker can come from.
+def _load_balanced(evidence: Evidence) -> Finding:
+    return skipped("load_balancer", "a load-balanced worker answers HTTP itself and starts no handler", evidence)
 
-    Args:
-        context: The validation.
-        worker: The files that were read.
-        entry: The first of them.
-        stated: The file that the container starts.
-        evidence: What was read.
-        other: A file with a start call that the container doesn't start.
-    """
-    if context.known.load_balancer:
-        return skipped("load_balancer", "a load-balanced worker answers HTTP itself and starts no handler", evidence)
-    if stated is None and (source := _elsewhere(context)) is not None:
+
+def _without_start(stated: StatedFacts, found: _Reading, evidence: Evidence) -> Finding:
+    """What is started doesn't start the SDK: whether that is a fault depends on where the worker can come from."""
+    worker, entry = found.worker, found.entry
+    if found.stated is None and (source := _elsewhere(stated)) is not None:
         reason = f"no Python file of the repository starts the runpod SDK, and {source} can bring one that does"
         return skipped("not_in_repository", reason, evidence)
-    if stated is not None and stated not in worker.modules:
-        return skipped("source_unread", f"{stated} is too large to be read", evidence)
+    if found.stated is not None and found.stated not in worker.modules:
+        return skipped("source_unread", f"{found.stated} is too large to be read", evidence)
     if worker.is_open:
         reason = (
             "no start call was found, and the worker can start other programs and modules than those that were read"
         )
         return skipped("start_unclear", reason, evidence)
-    layout = given(context.known.layout)
-    if entry is None and layout.dockerfile is None and layout.other_dockerfiles:
+    if entry is None and stated.layout.dockerfile is None and stated.layout.other_dockerfiles:
         return skipped(
             "dockerfile_not_named", "what the container starts depends on which Dockerfile is meant", evidence
         )
     where = "no Python file" if entry is None else f"neither {entry} nor what it imports"
-    unused = f"; {other} does, and the container doesn't start it" if other is not None else ""
+    unused = f"; {found.other} does, and the container doesn't start it" if found.other is not None else ""
     message = f"{where} calls runpod.serverless.start{unused}"
     spots = [Spot(path=str(entry), line=1, message=message)] if entry is not None else []
     return failed("start_call_missing", message, evidence, spots=spots)
 
 
-def _elsewhere(context: CheckContext) -> str | None:
+def _elsewhere(stated: StatedFacts) -> str | None:
     """What else than the repository's files can hold the worker."""
-    dockerfile, command = context.known.dockerfile, context.known.command
+    dockerfile, command = stated.dockerfile, stated.command
     if dockerfile is None or command is None:
         return None
     base, script = dockerfile.final.base_image, command.target.script if command.target is not None else None
@@ -203,9 +220,9 @@ def _elsewhere(context: CheckContext) -> str | None:
     return None
 
 
-def _entry(context: CheckContext) -> PurePosixPath | None:
+def _entry(stated: StatedFacts) -> PurePosixPath | None:
     """The Python file that the container starts, in the repository."""
-    command, files = context.known.command, context.known.image_files
+    command, files = stated.command, stated.image_files
     target = command.target if command else None
     if target is None:
         return None
@@ -214,30 +231,28 @@ def _entry(context: CheckContext) -> PurePosixPath | None:
             return files[target.script]
         name = posixpath.basename(target.script)
         same = [path for path in dict.fromkeys(files.values()) if path.name == name]
-        tree = given(context.known.tree)
-        same = same or [entry.path for entry in tree.entries if entry.path.name == name]
+        same = same or [entry.path for entry in stated.tree.entries if entry.path.name == name]
         return same[0] if len(same) == 1 else None
     module = posixpath.join(target.workdir, *(target.module or "").split("."))
     return files.get(f"{module}.py") or files.get(f"{module}/__main__.py")
 
 
-def _places(context: CheckContext) -> ModulePlaces:
+def _places(stated: StatedFacts) -> ModulePlaces:
     """Where a module may be, first by its path in the image."""
-    in_image = ((PurePosixPath(path), file) for path, file in context.known.image_files.items())
-    paths = (entry.path for entry in given(context.known.tree).entries)
+    in_image = ((PurePosixPath(path), file) for path, file in stated.image_files.items())
+    paths = (entry.path for entry in stated.tree.entries)
     return ModulePlaces([*in_image, *((path, path) for path in paths)])
 
 
-def _candidates(context: CheckContext, entry: PurePosixPath | None) -> list[PurePosixPath]:
-    paths = [
-        item.path for item in given(context.known.tree).entries if item.path.suffix == ".py" and item.path != entry
-    ]
+def _candidates(tree: RepositoryTree, entry: PurePosixPath | None) -> list[PurePosixPath]:
+    paths = [item.path for item in tree.entries if item.path.suffix == ".py" and item.path != entry]
     # Tests and examples start workers too; they come last.
     return sorted(paths, key=lambda path: (_TESTS.search(str(path)) is not None, len(path.parts), str(path)))
 
 
-def _told(worker: WorkerSource, entry: PurePosixPath | None) -> str:
+def _told(found: _Reading) -> str:
     """What was read, in lines."""
+    worker, entry = found.worker, found.entry
     lines = [f"entry: {entry or 'unknown'}", f"modules: {', '.join(str(path) for path in worker.modules) or 'none'}"]
     lines += [
         f"start call: {call.path}, line {call.line}; handler {call.handler or 'unnamed'}: {call.kind.value}"
@@ -249,9 +264,9 @@ def _told(worker: WorkerSource, entry: PurePosixPath | None) -> str:
     return "\n".join(lines)
 
 
-def _compiles_elsewhere(context: CheckContext, problem: SyntaxProblem) -> bool:
+def _compiles_elsewhere(context: CheckContext, tree: RepositoryTree, problem: SyntaxProblem) -> bool:
     """Whether a newer interpreter of this machine compiles the file: its syntax is then new, not wrong."""
-    path = given(context.known.tree).root / problem.path
+    path = tree.root / problem.path
     for name in _NEWER:
         if interpreter := shutil.which(name, path=context.settings.path):
             argv = [interpreter, "-I", "-S", "-c", _COMPILE, str(path)]
@@ -285,11 +300,11 @@ def _text(read: Reader, path: PurePosixPath) -> str:
         return ""
 
 
-def _other_problems(context: CheckContext, worker: WorkerSource, read: Reader) -> str:
+def _other_problems(tree: RepositoryTree, worker: WorkerSource, read: Reader) -> str:
     """Files that don't compile and aren't part of the worker: worth a note, no reason to fail."""
     found: list[str] = []
     room = _MOST_CHARACTERS_OUTSIDE
-    for path in _candidates(context, None)[:500]:
+    for path in _candidates(tree, None)[:500]:
         if path in worker.modules:
             continue
         try:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 from janitor.inspection.documents.documents import load_job, load_json, unreadable_spot
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.report import Evidence
 from janitor.protocol.values import type_name
-from janitor.validator.context import CheckContext, given
-from janitor.validator.findings import Finding, failed, passed, skipped
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import StatedFacts
+from janitor.validator.findings import Finding, Produced, failed, passed, skipped
 
 _NAME = "test_input.json"
 
 
-def check_test_input(context: CheckContext) -> Finding:
+def check_test_input(context: CheckContext, stated: StatedFacts) -> Finding | Produced[Mapping[str, Any]]:
     """Read test_input.json, if there is one."""
-    tree = given(context.known.tree)
-    path = _path(context)
+    tree = stated.tree
+    path = _path(stated)
     if path is None:
         return skipped("absent", f"the repository has no {_NAME}")
     try:
@@ -32,23 +35,21 @@ def check_test_input(context: CheckContext) -> Finding:
     # The SDK takes null for absent.
     if document.get("input") is None:
         return _invalid(path, "has no `input`", evidence)
-    context.known.test_input = document
     warnings = []
     try:
         load_json(tree, path)
     except UnreadableError as exc:
         warnings.append(f"{exc}; the SDK takes it all the same")
-    command = context.known.command
+    command = stated.command
     workdir = command.target.workdir if command and command.target else None
-    if workdir is not None and f"{workdir.rstrip('/')}/{_NAME}" not in context.known.image_files:
+    if workdir is not None and f"{workdir.rstrip('/')}/{_NAME}" not in stated.image_files:
         warnings.append(f"{path} is not copied to {workdir}, so the image can't test itself; it is mounted there")
-    cases = context.known.cases
+    cases = stated.cases
     if cases and all(case.input != document["input"] for case in cases):
         warnings.append(f"{path} is none of the cases of tests.json")
     spots = [Spot(path=str(path), line=1, message=text, is_warning=True) for text in warnings]
-    return passed(
-        evidence, *([context.evidence.value("warnings", "\n".join(warnings))] if warnings else []), spots=spots
-    )
+    noted = [context.evidence.value("warnings", "\n".join(warnings))] if warnings else []
+    return Produced(passed(evidence, *noted, spots=spots), document)
 
 
 def _invalid(path: PurePosixPath, text: str, evidence: Evidence) -> Finding:
@@ -56,13 +57,13 @@ def _invalid(path: PurePosixPath, text: str, evidence: Evidence) -> Finding:
     return failed("test_input_invalid", f"{path} {text}", evidence, spots=[spot])
 
 
-def _path(context: CheckContext) -> PurePosixPath | None:
+def _path(stated: StatedFacts) -> PurePosixPath | None:
     """Where the layout says, else beside the file that the container starts."""
-    layout, tree, command = given(context.known.layout), given(context.known.tree), context.known.command
+    layout, tree, command = stated.layout, stated.tree, stated.command
     if layout.test_input is not None:
         return layout.test_input
     script = command.target.script if command and command.target else None
-    source = context.known.image_files.get(script) if script else None
+    source = stated.image_files.get(script) if script else None
     if source is not None and tree.is_file(source.parent / _NAME):
         return source.parent / _NAME
     return None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from janitor.inspection.documents.documents import load_json, problem_spots, unreadable_spot
-from janitor.inspection.documents.tests_file import read_github_tests, read_tests
+from janitor.inspection.documents.tests_file import TestPlan, read_github_tests, read_tests
 from janitor.inspection.tree import UnreadableError
-from janitor.validator.context import CheckContext, given
-from janitor.validator.findings import Finding, failed, passed, skipped
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import RepositoryFacts
+from janitor.validator.findings import Finding, Produced, failed, passed, skipped
 
 
-def check_tests_schema(context: CheckContext) -> Finding:
+def check_tests_schema(context: CheckContext, repository: RepositoryFacts) -> Finding | Produced[TestPlan]:
     """Read the repository's test cases, if there are any."""
-    tree, layout = given(context.known.tree), given(context.known.layout)
+    tree, layout = repository.tree, repository.layout
     path = layout.tests or layout.github_tests
     if path is None:
         if layout.deactivated_tests is not None:
@@ -31,7 +32,6 @@ def check_tests_schema(context: CheckContext) -> Finding:
     spots = problem_spots(content.decode("utf-8-sig"), path, reading.problems)
     if reading.plan is None:
         return failed(reading.problems.found[0].code, f"{path}: {reading.problems.summary()}", *evidence, spots=spots)
-    context.known.plan = reading.plan
     if not reading.plan.cases:
-        return skipped("tests_empty", f"{path} has no test", *evidence)
-    return passed(*evidence, spots=spots)
+        return Produced(skipped("tests_empty", f"{path} has no test", *evidence), reading.plan)
+    return Produced(passed(*evidence, spots=spots), reading.plan)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Protocol
 
 from janitor.diagnosis.build_log import FailedStep
 from janitor.diagnosis.loopback import LOOPBACK
 from janitor.diagnosis.trouble import Trouble, build_trouble, world_trouble
-from janitor.inspection.tree import UnreadableError
-from janitor.validator.context import CheckContext
+from janitor.inspection.tree import RepositoryTree, UnreadableError
 
 _KILLED = 137
 _LONGEST_LINE_WORDS = 80
@@ -37,6 +38,18 @@ _RESOLVER = re.compile(r"(?i)\bon \[?[\da-f.:]+\]?:53\b|\b(?:udp|tcp) \S+->\S+:5
 """The name server in a message, which is often at a loopback address."""
 _UNPREFIXED = re.compile(r"^(?!#\d+ |[^\S\n]*(?:\d+ \| |\d+\.\d+ |>|$)|-{3,}).*$", re.MULTILINE)
 """A line of the client's own at the end: neither a step's nor part of the summary."""
+
+
+class ImageSource(Protocol):
+    """What the repository brings into the image."""
+
+    @property
+    def tree(self) -> RepositoryTree:
+        """The checkout."""
+
+    @property
+    def image_files(self) -> Mapping[str, PurePosixPath]:
+        """Absolute path in the image → path in the repository."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +115,11 @@ def one_line_each(log: str) -> str:
     return re.sub(r"[\r\v\f\x1c-\x1e\x85\u2028\u2029]", " ", log)
 
 
-def step_trouble(context: CheckContext, step: FailedStep, *, killed: bool | None) -> Trouble | None:
+def step_trouble(source: ImageSource, step: FailedStep, *, killed: bool | None) -> Trouble | None:
     """Why a step failed; None if there is no known reason.
 
     Args:
-        context: Of the validation.
+        source: The repository's files in the image.
         step: The one that ended the build.
         killed: Whether the kernel has killed for want of memory meanwhile; None where that can't be seen.
     """
@@ -116,7 +129,7 @@ def step_trouble(context: CheckContext, step: FailedStep, *, killed: bool | None
         shown = step.output.replace(named, "…") if named else step.output
         return _first(shown, _ENGINE_SAYS) or build_trouble(shown, None)
     command = _command(step)
-    own = _plain("\n".join([command, *_own_words(context, command)]))
+    own = _plain("\n".join([command, *_own_words(source, command)]))
     lines = [line for line in _PROCESS.sub("", step.output).splitlines() if line.strip()]
     text = "\n".join(_believed(line, own, killed) for line in lines)
     if len(lines) <= 2 and (trouble := _first(text, _NEVER_STARTED)):
@@ -138,25 +151,22 @@ def client_trouble(log: str, exit_code: int | None) -> Trouble | None:
     return _first(text, _ENGINE_SAYS) or build_trouble(text, exit_code)
 
 
-def named_files(context: CheckContext, text: str) -> list[tuple[PurePosixPath, str]]:
+def named_files(source: ImageSource, text: str) -> list[tuple[PurePosixPath, str]]:
     """The repository's files in the image that a text names, with what they hold; a few, and their beginnings."""
-    tree, files = context.known.tree, context.known.image_files
-    if tree is None:
-        return []
     names = {posixpath.basename(word) for word in _WORD.findall(text)}
     found: list[tuple[PurePosixPath, str]] = []
-    for path in list(dict.fromkeys(path for path in files.values() if path.name in names))[:_MOST_SCRIPTS]:
+    for path in list(dict.fromkeys(path for path in source.image_files.values() if path.name in names))[:_MOST_SCRIPTS]:
         try:
-            found.append((path, tree.read_text(path)[:_MOST_SCRIPT_CHARACTERS]))
+            found.append((path, source.tree.read_text(path)[:_MOST_SCRIPT_CHARACTERS]))
         except UnreadableError:
             continue
     return found
 
 
-def _own_words(context: CheckContext, command: str) -> list[str]:
+def _own_words(source: ImageSource, command: str) -> list[str]:
     """The lines of the files that a command names which can be what it prints."""
     lines: list[str] = []
-    for path, text in named_files(context, command):
+    for path, text in named_files(source, command):
         is_code = path.name.endswith(_CODE) or text.startswith("#!")
         lines += [line for line in text.splitlines() if not is_code or _can_print(line)]
     return lines

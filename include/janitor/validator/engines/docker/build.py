@@ -17,10 +17,12 @@ from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.install.bake import BAKE_FILES, BakeError, BakeTarget, read_bake
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.report import Evidence
-from janitor.validator.context import CheckContext, given
+from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
+from janitor.validator.engine import BuildTime
 from janitor.validator.engines.docker.blame import client_trouble, named_files, one_line_each, step_trouble
-from janitor.validator.findings import Finding, errored, failed, passed
+from janitor.validator.facts import WorkerFacts
+from janitor.validator.findings import Finding, Produced, errored, failed, passed
 from janitor.validator.network.package_index import index_trouble, is_ambiguous
 
 _BAKE_BYTES = 64 * 1024
@@ -40,11 +42,14 @@ class _Recipe:
     """The bake target that says so."""
 
 
-def build_image(context: CheckContext, docker: DockerClient, *, tag: str, label: str) -> Finding:
+def build_image(
+    context: CheckContext, facts: WorkerFacts, docker: DockerClient, *, tag: str, label: str
+) -> Finding | Produced[BuildTime]:
     """Run `docker build` on the repository.
 
     Args:
-        context: Of this validation; its Dockerfile must have been read.
+        context: Of this validation.
+        facts: The worker.
         docker: Reaches the engine.
         tag: The image's name.
         label: `name=value` that the image carries.
@@ -53,19 +58,17 @@ def build_image(context: CheckContext, docker: DockerClient, *, tag: str, label:
         EngineError: docker can't be started.
     """
     try:
-        recipe = _recipe(context)
+        recipe = _recipe(context, facts)
     except (BakeError, UnreadableError) as exc:
         return errored("bake_unclear", f"the bake file doesn't say how the image is built: {exc}")
-    command = _command(context, recipe, tag=tag, label=label)
+    command = _command(context, facts, recipe, tag=tag, label=label)
     killed_before = kills_for_memory()
     outcome = _run(context, docker, command)
-    if outcome.exit_code and _is_worth_another(context, one_line_each(outcome.output.text)):
+    if outcome.exit_code and _is_worth_another(facts, one_line_each(outcome.output.text)):
         # What came so far is in the cache: only the step that failed runs again.
         context.journal.say("the build failed for what an index's short trouble can be; once more")
         outcome = _run(context, docker, command)
     use = cache_use(outcome.output.text)
-    context.known.build_cache = use.state.value
-    context.known.build_seconds = outcome.seconds
     evidence = [
         context.evidence.log("docker build", outcome),
         context.evidence.value("cache", f"{use.state.value}: {use.cached} of {use.steps} steps came from the cache"),
@@ -73,13 +76,14 @@ def build_image(context: CheckContext, docker: DockerClient, *, tag: str, label:
     if recipe.target is not None:
         evidence.append(context.evidence.value("bake target", recipe.target))
     if outcome.exit_code == 0:
-        return passed(*evidence, outcome=outcome)
+        taken = BuildTime(cache=use.state.value, seconds=outcome.seconds)
+        return Produced(passed(*evidence, outcome=outcome), taken)
     killed_now = kills_for_memory() if docker.is_local() else None
     killed = None if killed_now is None or killed_before is None else killed_now > killed_before
-    return _why(context, docker, outcome, evidence, killed=killed)
+    return _why(context, facts, docker, outcome, evidence, killed=killed)
 
 
-def _command(context: CheckContext, recipe: _Recipe, *, tag: str, label: str) -> list[str]:
+def _command(context: CheckContext, facts: WorkerFacts, recipe: _Recipe, *, tag: str, label: str) -> list[str]:
     arguments = context.spec.repository.build_args
     checkout = context.workspace.checkout
     return [
@@ -93,7 +97,7 @@ def _command(context: CheckContext, recipe: _Recipe, *, tag: str, label: str) ->
             if name not in arguments
             for part in ("--build-arg", f"{name}={value}")
         ),
-        *_secrets(context),
+        *_secrets(context, facts.image.dockerfile.text),
         *(("--target", recipe.stage) if recipe.stage else ()),
         *("--file", str(checkout / recipe.dockerfile), str(checkout / recipe.context)),
     ]
@@ -108,17 +112,23 @@ def _run(context: CheckContext, docker: DockerClient, command: Sequence[str]) ->
     )
 
 
-def _is_worth_another(context: CheckContext, log: str) -> bool:
+def _is_worth_another(facts: WorkerFacts, log: str) -> bool:
     """Whether pip found no version of a package, which an index that is in trouble makes it say too."""
     step = failing_step(log)
     if step is None or step.exit_code is None or not is_ambiguous(step.output):
         return False
-    words = "\n".join([step.output, *(text for _, text in named_files(context, step.output))])
-    return "--no-index" not in words and "PIP_NO_INDEX" not in given(context.known.dockerfile).text
+    words = "\n".join([step.output, *(text for _, text in named_files(facts, step.output))])
+    return "--no-index" not in words and "PIP_NO_INDEX" not in facts.image.dockerfile.text
 
 
 def _why(
-    context: CheckContext, docker: DockerClient, outcome: Outcome, evidence: list[Evidence], *, killed: bool | None
+    context: CheckContext,
+    facts: WorkerFacts,
+    docker: DockerClient,
+    outcome: Outcome,
+    evidence: list[Evidence],
+    *,
+    killed: bool | None,
 ) -> Finding:
     """Whose fault a failed build is."""
     log = one_line_each(outcome.output.text)
@@ -130,7 +140,7 @@ def _why(
         reason = "the Docker engine answers no more; it ended while it built the image"
         return errored("engine_trouble", reason, *evidence, outcome=outcome)
     step = failing_step(log)
-    trouble = _trouble(context, log, step, outcome, killed=killed)
+    trouble = _trouble(context, facts, log, step, outcome, killed=killed)
     where = f"in step {step.name}: " if step else ""
     if trouble is not None:
         conclude = failed if trouble.repository_at_fault else errored
@@ -142,28 +152,34 @@ def _why(
 
 
 def _trouble(
-    context: CheckContext, log: str, step: FailedStep | None, outcome: Outcome, *, killed: bool | None
+    context: CheckContext,
+    facts: WorkerFacts,
+    log: str,
+    step: FailedStep | None,
+    outcome: Outcome,
+    *,
+    killed: bool | None,
 ) -> Trouble | None:
     if step is None:
         return client_trouble(log, outcome.exit_code)
-    trouble = step_trouble(context, step, killed=killed)
-    if trouble is not None and trouble.code == "dependency_not_found" and _is_worth_another(context, log):
+    trouble = step_trouble(facts, step, killed=killed)
+    if trouble is not None and trouble.code == "dependency_not_found" and _is_worth_another(facts, log):
         return index_trouble(context.settings, step.output) or trouble
     return trouble
 
 
-def _recipe(context: CheckContext) -> _Recipe:
+def _recipe(context: CheckContext, facts: WorkerFacts) -> _Recipe:
     """The root and its Dockerfile, or what a declared bake target says.
 
     Raises:
         BakeError: A target is declared, and can't be understood.
         UnreadableError: The bake file can't be read.
     """
-    layout, tree, repository = given(context.known.layout), given(context.known.tree), context.spec.repository
-    plain = _Recipe(context=PurePosixPath("."), dockerfile=given(layout.dockerfile))
+    tree, repository = facts.tree, context.spec.repository
+    plain = _Recipe(context=PurePosixPath("."), dockerfile=facts.image.path)
     file = next((name for name in BAKE_FILES if tree.is_file(name)), None)
     wanted = repository.bake_target
-    needed = any(stage.base_unknown for stage in given(context.known.dockerfile).stages)
+    needed = any(stage.base_unknown for stage in facts.image.dockerfile.stages)
     if wanted is None and (file is None or not needed):
         return plain
     if file is None:
@@ -192,12 +208,12 @@ def _inside(target: BakeTarget) -> tuple[PurePosixPath, PurePosixPath]:
     return context, dockerfile
 
 
-def _secrets(context: CheckContext) -> list[str]:
+def _secrets(context: CheckContext, dockerfile: str) -> list[str]:
     """Options for the build secrets that the Dockerfile mounts and the spec has, each in a private file."""
     given_values = {**context.spec.repository.env, **context.spec.repository.build_args}
     by_name = {name.lower(): value for name, value in given_values.items()}
     options: list[str] = []
-    for number, name in enumerate(dict.fromkeys(_SECRET_MOUNT.findall(given(context.known.dockerfile).text))):
+    for number, name in enumerate(dict.fromkeys(_SECRET_MOUNT.findall(dockerfile))):
         if name.lower() in by_name:
             path = context.workspace.own / f"build-secret-{number}"
             path.touch(mode=0o600)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from janitor.guest.processes.supervisor import Interrupted, Running
-from janitor.validator.context import CheckContext, given
+from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
-from janitor.validator.engine import HandlerRun
+from janitor.validator.engine import HandlerRun, MachineFacts
 
 LABEL = "janitor.validation"
 """What containers and images of a validation carry, with its id."""
@@ -39,14 +39,16 @@ class Containers:
     """The containers of one validation.
 
     Args:
-        context: Of the validation; the host must have been described.
+        context: Of the validation.
         docker: Reaches the engine.
+        machine: Its memory bounds that of a container.
         image: What they are made of.
     """
 
-    def __init__(self, context: CheckContext, docker: DockerClient, image: str) -> None:
+    def __init__(self, context: CheckContext, docker: DockerClient, machine: MachineFacts, image: str) -> None:
         self._context = context
         self._docker = docker
+        self._machine = machine
         self._image = image
         self._count = 0
 
@@ -131,7 +133,7 @@ class Containers:
         env_file = context.workspace.own / f"{name}.env"
         env_file.touch(mode=0o600)
         env_file.write_text("".join(f"{key}={value}\n" for key, value in by_file.items()))
-        memory = int(given(context.known.host).memory_bytes * _MEMORY_SHARE)
+        memory = int(self._machine.host.memory_bytes * _MEMORY_SHARE)
         memory = min(memory, context.settings.container_memory_bytes or memory)
         return [
             *("run", "--name", name, "--label", self.label),
@@ -140,7 +142,7 @@ class Containers:
             *("--shm-size", str(min(memory // 2, _SHARED_MEMORY_BYTES))),
             # What is printed is taken from the client; a copy on the host's disk would have no bound.
             *("--log-driver", "none", "--env-file", str(env_file)),
-            *(("--gpus", "all") if context.known.gpu_available else ()),
+            *(("--gpus", "all") if self._machine.gpu is not None else ()),
             *options,
             self._image,
             *words,

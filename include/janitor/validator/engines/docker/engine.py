@@ -1,254 +1,62 @@
 """The docker engine: builds the image and runs it, as the platform would.
 
-The engine's command is trusted; what runs in the containers isn't (see `docker_container`).
+The engine's command is trusted; what runs in the containers isn't (see `janitor.validator.engines.docker.container`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import posixpath
-import time
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
-from typing import Any
-
-from janitor.diagnosis.excuses import Place
-from janitor.diagnosis.handler.sdk_log import BANNER
-from janitor.guest.processes.supervisor import Running
-from janitor.inspection.dockerfile.command import Command
-from janitor.inspection.dockerfile.lexer import split_words
 from janitor.protocol.statuses import Engine
-from janitor.validator.context import CheckContext, given
+from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
-from janitor.validator.engine import API_PORT, EngineError, HandlerRun, Server
+from janitor.validator.engine import BuildResult, EngineError, MachineFacts
 from janitor.validator.engines.docker.build import build_image
 from janitor.validator.engines.docker.container import Containers
-from janitor.validator.engines.docker.gpu import show_gpu
-from janitor.validator.engines.docker.start import Refusal, engine_refusal, judge_start
-from janitor.validator.engines.local_end import wait_for_local_end
-from janitor.validator.findings import Finding, errored, failed, passed, skipped
-from janitor.validator.gpu_use import GpuUse, GpuWatch
-
-_START_LIMIT = timedelta(minutes=20)
-"""Loading a model is part of a start."""
-_SETTLE_LIMIT = timedelta(seconds=20)
-"""A server of another kind than the SDK's has started when it has lived so long."""
-_LAST_WORDS = timedelta(seconds=3)
-_LOOK_SECONDS = 0.25
-_NOT_LOCAL = ("RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT")
-_GROWTH = 1.25
-"""An image that has grown by more than this since the last success is worth a look."""
+from janitor.validator.engines.docker.worker import DockerWorker
+from janitor.validator.facts import WorkerFacts
+from janitor.validator.findings import Finding, Produced
+from janitor.validator.gpu.gpu_use import GpuWatch
 
 
 class DockerEngine:
-    """Implements `WorkerEngine` with a Docker engine.
+    """Implements `WorkerEngine` with a Docker engine. What it leaves there is removed by the cleanup.
 
     Args:
-        context: The validation that it works for; its Dockerfile must have been read when `build` is called.
+        context: The validation that it works for.
         docker: Reaches the engine.
+        machine: Where it runs.
     """
 
     kind = Engine.DOCKER
 
-    def __init__(self, context: CheckContext, docker: DockerClient) -> None:
+    def __init__(self, context: CheckContext, docker: DockerClient, machine: MachineFacts) -> None:
         self._context = context
-        self._tag = f"janitor/{context.spec.validation_id}"
         self._docker = docker
-        self._containers = Containers(context, docker, self._tag)
-        self._config: Mapping[str, Any] = {}
-        self._local_run: HandlerRun | None = None
+        self._machine = machine
+        self._tag = f"janitor/{context.spec.validation_id}"
+        self._containers = Containers(context, docker, machine, self._tag)
         self._watch = GpuWatch({"PATH": context.settings.path})
+        context.cleanups.add("containers, images", self._clean_up)
 
-    @property
-    def place(self) -> Place:
-        """Where handlers run: in the image itself."""
-        known = self._context.known
-        return Place(
-            has_gpu=bool(known.gpu_available),
-            gaps=(),
-            in_image=lambda _path: True,
-            is_image=True,
-            unfetched_files=known.unfetched_files,
-            hub_variables=known.hub_variables,
-        )
-
-    @property
-    def image_name(self) -> str | None:
-        """The image under validation, once it is built."""
-        return self._tag if self._context.known.build_succeeded else None
-
-    @property
-    def gpu_use(self) -> GpuUse | None:
-        """What the host's GPUs did while the worker ran."""
-        return self._watch.use
-
-    # -- build
-
-    def build(self) -> Finding:
+    def build(self, facts: WorkerFacts) -> Finding | Produced[BuildResult]:
         """Run `docker build` with BuildKit."""
-        return build_image(self._context, self._docker, tag=self._tag, label=self._containers.label)
+        built = build_image(self._context, facts, self._docker, tag=self._tag, label=self._containers.label)
+        if not isinstance(built, Produced):
+            return built
+        worker = DockerWorker(
+            context=self._context,
+            docker=self._docker,
+            machine=self._machine,
+            containers=self._containers,
+            watch=self._watch,
+            tag=self._tag,
+            facts=facts,
+        )
+        return Produced(built.finding, BuildResult(worker=worker, time=built.facts))
 
-    def image(self) -> Finding:
-        """Describe the image: size, layers, digest; compare it with containerDiskInGb and the last success."""
-        outcome = self._docker.command("image", "inspect", self._tag)
-        try:
-            details = json.loads(outcome.output.text)[0] if outcome.exit_code == 0 else None
-        except (ValueError, LookupError):
-            details = None
-        if not isinstance(details, dict):
-            return errored("engine_trouble", "the image that was built can't be inspected", outcome=outcome)
-        self._config = details.get("Config") or {}
-        size = int(details.get("Size", 0))
-        facts = [
-            f"digest: {details.get('Id')}",
-            f"size: {size / 1024**3:.2f} GiB ({size} bytes)",
-            f"layers: {len(details.get('RootFS', {}).get('Layers') or ())}",
-            f"platform: {details.get('Os')}/{details.get('Architecture')}",
-        ]
-        earlier = self._context.spec.build.image_bytes if self._context.spec.build is not None else None
-        if earlier:
-            facts.append(f"at the last success: {earlier} bytes ({(size - earlier) / earlier:+.0%})")
-        shown = [self._context.evidence.value("image", "\n".join(facts))]
-        if earlier and size > earlier * _GROWTH:
-            text = f"the image has grown from {earlier / 10**9:.2f} GB to {size / 10**9:.2f} GB since the last success"
-            shown.append(self._context.evidence.value("warnings", text))
-        disk = self._context.known.disk_gigabytes
-        if disk is not None and size > disk * 10**9:
-            reason = f"the image has {size / 10**9:.1f} GB; containerDiskInGb is {disk}"
-            return failed("image_too_large", reason, *shown, outcome=outcome, required=False)
-        return passed(*shown, outcome=outcome)
-
-    def gpu_in_container(self) -> Finding:
-        """Show that a container of the image has the GPU: nvidia-smi, then a kernel through torch if it is there."""
-        if not self._context.known.gpu_available:
-            return skipped("gpu_missing", "this instance has no GPU, and none is required")
-        shown = show_gpu(self._context, self._containers, self._watch, self._config)
-        self._context.known.cuda_detected = shown.cuda_detected
-        return shown.finding
-
-    # -- run
-
-    def container_start(self) -> Finding:
-        """Start the image's real command; a run with the test input serves `handler_local` too."""
-        known = self._context.known
-        environment = known.plan.environment if known.plan else {}
-        if known.test_input is not None and not known.handler_kind.is_generator:
-            handler_run = self._local_run = self._run_worker(known.test_input, environment)
-        else:
-            handler_run = self._start_only(environment)
-        return judge_start(handler_run, evidence=self._context.evidence, place=self.place, serves=known.load_balancer)
-
-    def run_local(self, test_input: Mapping[str, Any], environment: Mapping[str, str]) -> HandlerRun:
-        """The run that `container_start` made, or a new one."""
-        if self._local_run is None:
-            self._local_run = self._run_worker(test_input, environment)
-        _raise_refused(self._local_run)
-        return self._local_run
-
-    def _run_worker(self, test_input: Mapping[str, Any], environment: Mapping[str, str]) -> HandlerRun:
-        source = self._context.workspace.own / "test_input.json"
-        source.write_text(json.dumps(test_input))
-        source.chmod(0o644)
-        target = posixpath.join(self._start_folder(), "test_input.json")
-        mount = ["--mount", f"type=bind,source={source},target={target},readonly"]
-        variables = self._worker_variables(environment)
-        with self._watched(), self._containers.started(mount, [], variables=variables) as (name, running):
-            wait_for_local_end(running)
-            return self._end(name, running)
-
-    def _start_only(self, environment: Mapping[str, str]) -> HandlerRun:
-        """Start the real command without work for it, until it shows that it has started."""
-        limit = _SETTLE_LIMIT if self._context.known.load_balancer else _START_LIMIT
-        deadline = time.monotonic() + limit.total_seconds()
-        with self._containers.started([], [], variables=self._worker_variables(environment)) as (name, running):
-            while not running.wait(timedelta(seconds=_LOOK_SECONDS)) and time.monotonic() < deadline:
-                if BANNER in running.output_so_far():
-                    running.wait(_LAST_WORDS)
-                    break
-            return self._end(name, running)
-
-    def _end(self, name: str, running: Running) -> HandlerRun:
-        """End a container; its state is asked for first, so that it tells nothing of that end."""
-        state = self._docker.state(name)
-        return HandlerRun(outcome=running.end(), out_of_memory=state.out_of_memory, has_run=state.has_run)
-
-    @contextlib.contextmanager
-    def serve(self, environment: Mapping[str, str], *, command: str | None, by_environment: bool) -> Iterator[Server]:
-        """Start a container with the SDK's API.
-
-        It is reached at its own address where that can be, else through a free port of the loopback interface: the
-        engine's proxy for such a port can end while the container runs (https://github.com/moby/moby/issues/45152).
-        """
-        variables = self._worker_variables(environment)
-        options, words = _with_api(given(self._context.known.command), command)
-        if by_environment or not words:
-            variables["RUNPOD_REALTIME_PORT"] = str(API_PORT)
-            options, words = [], split_words(command) if command is not None else []
-        is_near = self._docker.shares_network()
-        options = [*options, *(() if is_near else ("--publish", f"127.0.0.1::{API_PORT}"))]
-        with self._watched(), self._containers.started(options, words, variables=variables) as (name, running):
-            find = self._docker.own_address if is_near else self._docker.published_address
-            address = find(name, API_PORT, alive=lambda: running.exit_code is None)
-            if running.exit_code is not None:
-                _raise_refused(self._end(name, running))
-            yield Server(
-                url=f"http://{address}",
-                running=running,
-                out_of_memory=lambda: self._docker.state(name).out_of_memory,
-            )
-
-    def clean_up(self) -> list[str]:
+    def _clean_up(self) -> list[str]:
         """Remove the containers and the image of this validation, and look whether they are gone."""
         self._watch.stop()
         try:
             return self._containers.remove_all()
         except EngineError as exc:
             return [f"containers and images: {exc}"]
-
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
-        if not self._context.known.gpu_available:
-            yield
-            return
-        self._watch.start()
-        try:
-            yield
-        finally:
-            self._watch.stop()
-
-    def _start_folder(self) -> str:
-        """Where the worker's program starts: the SDK looks for its test input there."""
-        known = self._context.known
-        target, stated = given(known.command).target, given(known.dockerfile).final.workdir
-        if target is not None and target.workdir != stated:
-            return target.workdir  # a script goes there first
-        # A base image can have a folder of its own, which the Dockerfile doesn't tell.
-        return str(self._config.get("WorkingDir") or "/") if self._config else stated
-
-    def _worker_variables(self, environment: Mapping[str, str]) -> dict[str, str]:
-        variables = {**environment, **self._context.spec.repository.env}
-        for name in _NOT_LOCAL:
-            variables.pop(name, None)
-        return {**variables, "PYTHONUNBUFFERED": "1", "RUNPOD_LOG_LEVEL": "DEBUG", "RUNPOD_DEBUG_LEVEL": "DEBUG"}
-
-
-def _raise_refused(handler_run: HandlerRun) -> None:
-    """A container that the engine could not run shows nothing of the worker."""
-    refused = engine_refusal(handler_run)
-    if refused is not None and refused[0] is not Refusal.IMAGE:
-        raise EngineError(f"docker could not run the container: {refused[1]}")
-
-
-def _with_api(known: Command, override: str | None) -> tuple[list[str], list[str]]:
-    """Options and words of `docker run` that start the worker with the API; no words if it takes no arguments."""
-    arguments = ["--rp_serve_api", "--rp_api_host", "0.0.0.0", "--rp_api_port", str(API_PORT)]  # noqa: S104  # a container
-    # The judge reads what the SDK says of each job, whatever level the command asks for.
-    arguments += ["--rp_log_level", "DEBUG"]
-    if override is not None:
-        return [], [*split_words(override), *arguments]
-    if known.appendable is not None:
-        return [], [*known.appendable, *arguments]
-    if known.shell_text is not None:
-        return ["--entrypoint", "/bin/sh"], ["-c", f"exec {known.shell_text} {' '.join(arguments)}"]
-    return [], []

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from janitor.guest.processes.supervisor import Outcome
-from janitor.validator.context import CheckContext, given
+from janitor.inspection.dockerfile.command import Command, PythonTarget
+from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import json_line
 from janitor.validator.engines.docker.container import Containers
 from janitor.validator.engines.docker.start import Refusal, engine_refusal
@@ -20,7 +21,7 @@ from janitor.validator.engines.gpu_probe import (
     torch_probe,
 )
 from janitor.validator.findings import errored
-from janitor.validator.gpu_use import GpuWatch
+from janitor.validator.gpu.gpu_use import GpuWatch
 
 _LIMIT = timedelta(minutes=10)
 """A probe's container may have to load a large framework."""
@@ -30,14 +31,24 @@ _UTILITIES = frozenset({"utility", "all"})
 """Of NVIDIA_DRIVER_CAPABILITIES: with one of them the toolkit brings nvidia-smi. Source: its user guide."""
 
 
-def show_gpu(context: CheckContext, containers: Containers, watch: GpuWatch, config: Mapping[str, Any]) -> GpuShown:
+def show_gpu(
+    context: CheckContext,
+    containers: Containers,
+    watch: GpuWatch,
+    image: Mapping[str, Any],
+    *,
+    command: Command,
+    host_cuda: str | None,
+) -> GpuShown:
     """Run nvidia-smi and the torch probe in the image.
 
     Args:
         context: Of the validation.
         containers: Of the image.
         watch: Sees the host's GPU; it forgets what the probe did.
-        config: The image's, as docker has it.
+        image: Its configuration, as docker has it.
+        command: What the image starts.
+        host_cuda: The highest CUDA that the host's driver supports.
     """
     handler_run = containers.run(["--entrypoint", "nvidia-smi"], ["-L"], limit=_LIMIT)
     smi = handler_run.outcome
@@ -49,34 +60,33 @@ def show_gpu(context: CheckContext, containers: Containers, watch: GpuWatch, con
         return GpuShown(finding=errored(code, reason, log, outcome=smi, required=required), cuda_detected=None)
     watch.start()
     try:
-        torch = _probe_torch(context, containers, torch_probe(watch.look_seconds))
+        torch = _probe_torch(command.target, containers, torch_probe(watch.look_seconds))
     finally:
         watch.stop()
     use = watch.use
     watch.forget()
-    variables = dict(str(entry).partition("=")[::2] for entry in config.get("Env") or ())
+    variables = dict(str(entry).partition("=")[::2] for entry in image.get("Env") or ())
     capabilities = variables.get("NVIDIA_DRIVER_CAPABILITIES", "")
     case = GpuCase(
         required=context.spec.gpu_required,
         image_has_cuda=bool(variables.keys() & set(CUDA_VARIABLES)),
-        host_cuda=cuda_version(context.known.host_cuda or ""),
+        host_cuda=cuda_version(host_cuda or ""),
         has_utilities=not capabilities or bool(_UTILITIES & set(capabilities.replace(" ", "").split(","))),
         was_seen=None if use is None else use.was_used,
     )
     return judge_gpu(smi, torch, evidence=context.evidence, case=case)
 
 
-def _probe_torch(context: CheckContext, containers: Containers, probe: str) -> Outcome:
+def _probe_torch(target: PythonTarget | None, containers: Containers, probe: str) -> Outcome:
     """The torch of the interpreter that the worker uses; of another where that one is not found or has none."""
-    target = given(context.known.command).target
     programs = [*([target.interpreter] if target is not None else []), "python3", "python"]
-    outcome: Outcome | None = None
-    for program in dict.fromkeys(programs):
-        outcome = _probed(containers, program, probe)
+    first, *further = dict.fromkeys(programs)
+    outcome = _probed(containers, first, probe)
+    for program in further:
         if outcome.exit_code != _NOT_FOUND:
             break
-    first = given(outcome)
-    facts = json_line(first.output.text) or {}
+        outcome = _probed(containers, program, probe)
+    facts = json_line(outcome.output.text) or {}
     others = facts.get("others")
     if facts.get("torch") is None and isinstance(others, list):
         # A script may have chosen an environment that the command doesn't name.
@@ -84,7 +94,7 @@ def _probe_torch(context: CheckContext, containers: Containers, probe: str) -> O
             found = _probed(containers, str(program), probe)
             if (json_line(found.output.text) or {}).get("torch") is not None:
                 return found
-    return first
+    return outcome
 
 
 def _probed(containers: Containers, program: str, probe: str) -> Outcome:

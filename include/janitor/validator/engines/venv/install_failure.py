@@ -12,8 +12,9 @@ from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.gaps import Gap, listed
 from janitor.inspection.install.install import Install, InstallPlan
 from janitor.protocol.report import Evidence
-from janitor.validator.context import CheckContext, given
+from janitor.validator.context import CheckContext
 from janitor.validator.engines.venv.own_index import own_index_trouble
+from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, errored, failed
 
 _OF_GAPS = frozenset({"dependency_build", "dependency_python", "dependency_not_found", "requirements_missing"})
@@ -34,7 +35,9 @@ class Attempt:
     """Absolute paths in the image that it names and that aren't there yet."""
 
 
-def failed_install(context: CheckContext, attempt: Attempt, evidence: Sequence[Evidence]) -> Finding:
+def failed_install(
+    context: CheckContext, facts: WorkerFacts, attempt: Attempt, evidence: Sequence[Evidence]
+) -> Finding:
     """What an installation's failure says of the repository."""
     install, outcome = attempt.install, attempt.outcome
     text = outcome.output.text[-_SHORT_TAIL:]
@@ -46,23 +49,23 @@ def failed_install(context: CheckContext, attempt: Attempt, evidence: Sequence[E
         return errored("install_failed", f"the installer failed: {text.strip()[-300:]}", *evidence, outcome=outcome)
     if not trouble.repository_at_fault:
         return errored(trouble.code, trouble.reason, *evidence, outcome=outcome)
-    if excuse := _excuse(context, attempt, trouble, text):
+    if excuse := _excuse(facts, attempt, trouble, text):
         return errored("engine_limit", f"{excuse}: {trouble.reason}", *evidence, outcome=outcome)
     reason = trouble.reason
-    if trouble.code == "requirements_missing" and _comes_later(context, attempt):
+    if trouble.code == "requirements_missing" and _comes_later(facts, attempt):
         reason += f" (line {install.line} installs it, and a later line copies it)"
     return failed(trouble.code, reason, *evidence, outcome=outcome)
 
 
-def _comes_later(context: CheckContext, attempt: Attempt) -> bool:
+def _comes_later(facts: WorkerFacts, attempt: Attempt) -> bool:
     """Whether the image has in the end what wasn't there to install from."""
-    return attempt.install.stage is None and not attempt.missing.isdisjoint(context.known.image_files)
+    return attempt.install.stage is None and not attempt.missing.isdisjoint(facts.image_files)
 
 
-def _excuse(context: CheckContext, attempt: Attempt, trouble: Trouble, text: str) -> str | None:
+def _excuse(facts: WorkerFacts, attempt: Attempt, trouble: Trouble, text: str) -> str | None:
     """Why the image's own build may not fail so."""
     install, plan, gaps = attempt.install, attempt.plan, attempt.gaps
-    dockerfile = given(context.known.dockerfile)
+    dockerfile = facts.image.dockerfile
     if trouble.code == "dependency_build" and lacks_build_tools(text) and base_has_build_tools(dockerfile):
         return "the image's base brings build tools that this instance lacks"
     if trouble.code == "requirements_missing":
@@ -70,7 +73,7 @@ def _excuse(context: CheckContext, attempt: Attempt, trouble: Trouble, text: str
             return "a command of the build makes it"
         if may_come_from_elsewhere(dockerfile, install):
             return "it may come from where the venv engine can't look"
-        if _comes_later(context, attempt):
+        if _comes_later(facts, attempt):
             # What the repository has itself, nobody takes from a package of the system.
             gaps = [gap for gap in gaps if gap.is_deep]
     if gaps and not install.line:

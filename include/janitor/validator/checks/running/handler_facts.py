@@ -1,0 +1,84 @@
+"""What the checks that run the handler are given, and what they hand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from janitor.diagnosis.handler.bad_input import BadAnswer
+from janitor.diagnosis.handler.verdict import Outcome, Verdict
+from janitor.guest.processes.capture import Captured
+from janitor.protocol.statuses import CheckStatus
+from janitor.validator.engine import BuiltWorker, GpuResult, StartResult
+
+LOCAL_LOG, API_LOG = "handler, local mode", "handler, API"
+"""Names of the logs in the report."""
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """`handler_local`: the handler ran in the SDK's local mode."""
+
+    log: Captured
+    verdict: Verdict | None
+    """None where the run shows nothing of the handler."""
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether the handler did its job."""
+        return self.verdict is not None and self.verdict.outcome is Outcome.PASS
+
+    @property
+    def code(self) -> str | None:
+        """What is wrong, or unclear."""
+        return self.verdict.code if self.verdict is not None else None
+
+
+@dataclass(frozen=True)
+class ApiRun:
+    """`handler_api`: the handler ran behind the SDK's API."""
+
+    logs: tuple[Captured, ...]
+    """Of each session."""
+    bad_answer: BadAnswer | None
+    """What came of bad input at the end of the last one; None where it wasn't asked."""
+
+
+@dataclass(frozen=True)
+class LocalFacts:
+    """For `handler_local`."""
+
+    worker: BuiltWorker
+    gpu: GpuResult | None
+    started: StartResult | None
+
+
+@dataclass(frozen=True)
+class ApiFacts:
+    """For `handler_api`, and for each session with the API."""
+
+    worker: BuiltWorker
+    gpu: GpuResult | None
+    local: LocalRun | None
+
+    @property
+    def local_has_passed(self) -> bool:
+        """Whether the local mode has shown that the handler works."""
+        return self.local is not None and self.local.has_passed
+
+
+@dataclass(frozen=True)
+class AnsweredFacts:
+    """For `negative_input`."""
+
+    worker: BuiltWorker
+    local: LocalRun | None
+    api: ApiRun | None
+    api_status: CheckStatus
+
+
+@dataclass(frozen=True)
+class HandlerLogs:
+    """For `log_scan`."""
+
+    local: LocalRun | None
+    api: ApiRun | None
