@@ -13,15 +13,16 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import LaunchRefusedError, SettingsError
+from janitor.domain.launch.provider import InstanceSeen
 from janitor.services.here import here
 from janitor.services.launch.advance import advance_launch
+from janitor.services.launch.orderer import ValidationOrderer
 from janitor.settings import Settings, load_settings
 from tests.crash.cells import Blow, Cell, Edge
 from tests.crash.stand import Stand
 from tests.crash.tables import Scene, Table
+from tests.support.instances import instances_of_deployment
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.other_account import other_account
 from tests.support.rows import insert_run
@@ -121,7 +122,7 @@ def _from(variables: Mapping[str, str], stand: Stand) -> Iterator[str]:
     wrong = load_settings("local", environ=variables, project_root=stand.settings.project_root)
     _, (new, _) = insert_run(stand.settings.writer_url, deployment=stand.settings.deployment)
     try:
-        step = advance_launch(wrong, new, lambda *_: "i-00000000000000000")
+        step = advance_launch(wrong, ValidationOrderer(new), lambda *_: "i-00000000000000000")
         yield f"(5) a launch was not refused elsewhere: {step}"
     except LaunchRefusedError as exc:
         if exc.reason_code != "wrong_place":
@@ -176,8 +177,8 @@ def _live(stand: Stand) -> dict[int, str | None]:
     return {row["ledger_id"]: row["instance_id"] for row in rows if row["state"] not in _CLOSED}
 
 
-def _in_ec2(stand: Stand) -> list[ec2.InstanceSeen]:
-    seen = ec2.find_by_deployment(CloudAccess.of(stand.settings), stand.settings.deployment)
+def _in_ec2(stand: Stand) -> list[InstanceSeen]:
+    seen = instances_of_deployment(stand.settings)
     return [one for one in seen if one.state.value in ("pending", "running")]
 
 

@@ -13,11 +13,11 @@ from uuid import uuid4
 
 import pytest
 
-from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.identity import TAG_DEPLOYMENT, TAG_EXPIRES
 from janitor.domain.states import InstanceState
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
+from janitor.services.provider import provider_of
 from janitor.settings import Settings, load_dag_settings
 from tests.support.runs import Runs, eventually
 
@@ -111,7 +111,7 @@ def test_it_ends_an_overdue_instance_by_itself(stack: Settings, runs: Runs) -> N
     instance_id = _start_stranger(stack, datetime.now(timezone.utc) - timedelta(hours=1))
 
     def ended() -> bool | None:
-        seen = ec2.describe(CloudAccess.of(stack), instance_id)
+        seen = provider_of(stack).describe(instance_id)
         return seen is None or seen.state is InstanceState.TERMINATED or None
 
     eventually(ended, within=timedelta(seconds=120))

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from janitor.domain.identity import run_id_for
+from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, RunStatus, TerminationReason, ValidationStatus
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings
@@ -53,7 +54,7 @@ def test_each_repository_gets_its_own_verdict(runs: Runs, workers: dict[str, Wor
     assert healthy.prompt == "validate the repo and see if its still working"
     assert endless.timeout_enforced
     with transaction(runs.settings.writer_url) as connection:
-        record = ledger.latest_of_validation(connection, endless.validation_id)
+        record = ledger.latest_of(connection, Owner.validation(endless.validation_id))
         assert record is not None
         assert (record.state, record.termination_reason) == (InstanceState.TERMINATED, TerminationReason.TIMEOUT)
         # The partial report is kept.

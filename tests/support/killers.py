@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.identity import TAG_DEPLOYMENT, TAG_EXPIRES
+from janitor.domain.launch.owner import Owner
 from janitor.services.launch.advance import Launched, advance_launch
+from janitor.services.launch.orderer import ValidationOrderer
+from janitor.services.provider import provider_of
 from janitor.services.reap.passes import reap_once
 from janitor.settings import Settings
 from janitor.stack.provision.killers import ensure_killers
@@ -63,40 +64,37 @@ class Fleet:
                 " where validation_id = %s",
                 (TIMEOUT / timedelta(minutes=1), GRACE / timedelta(minutes=1), validation_id),
             )
-        step = advance_launch(self.settings, validation_id, self._run_instance)
+        step = advance_launch(self.settings, ValidationOrderer(validation_id))
         assert isinstance(step, Launched), step
         self.launched.append(step.instance_id)
         deadline = time.monotonic() + 10
         while self.state(step.instance_id) == "pending":
             assert time.monotonic() < deadline, "it doesn't boot"
             time.sleep(_POLL_SECONDS)
-        return self.record(validation_id)
+        return self.record(Owner.validation(validation_id))
 
     def launch_plain(self, expires: datetime) -> str:
         """Run one instance that the ledger doesn't know, with the tags by which killers find it."""
         tags = {TAG_DEPLOYMENT: self.settings.deployment, TAG_EXPIRES: expires.isoformat()}
         specification = {"ResourceType": "instance", "Tags": [{"Key": key, "Value": tags[key]} for key in tags]}
-        parameters = {"InstanceType": "g5.xlarge", "TagSpecifications": [specification]}
-        instance_id = self._run_instance(self.settings.image_id or "", parameters)
+        provider = provider_of(self.settings)
+        instance_id = provider.launch(
+            {"ImageId": provider.image(), "InstanceType": "g5.xlarge", "TagSpecifications": [specification]}
+        )
         self.launched.append(instance_id)
         return instance_id
 
-    def _run_instance(self, image_id: str, parameters: Any) -> str:
-        answer = self.access.launch_client().run_instances(ImageId=image_id, MinCount=1, MaxCount=1, **parameters)
-        instance_id: str = answer["Instances"][0]["InstanceId"]
-        return instance_id
-
-    def record(self, validation_id: UUID | None) -> InstanceRecord:
+    def record(self, owner: Owner | None) -> InstanceRecord:
         """The ledger's row."""
-        assert validation_id is not None
+        assert owner is not None
         with transaction(self.settings.writer_url) as connection:
-            record = ledger.latest_of_validation(connection, validation_id)
+            record = ledger.latest_of(connection, owner)
         assert record is not None
         return record
 
     def state(self, instance_id: str) -> str:
         """EC2's word."""
-        seen = ec2.describe(self.access, instance_id)
+        seen = provider_of(self.settings).describe(instance_id)
         return seen.state.value if seen else "gone"
 
     def assert_gone_by(self, record: InstanceRecord) -> timedelta:
@@ -164,7 +162,7 @@ class Fleet:
         if self._passes is not None:
             self._passes.stop()
         access, name = self.access, self.settings.reaper_function
-        ec2.terminate(access, self.launched)
+        provider_of(self.settings).terminate(self.launched)
         self._delete_group()
         for rule in (f"{name}-pass", f"{name}-spot-warning"):
             access.client("events").remove_targets(Rule=rule, Ids=[name])

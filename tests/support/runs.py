@@ -14,8 +14,6 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import AirflowError, DatabaseError
 from janitor.domain.views import RunView, ValidationView
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
@@ -24,6 +22,7 @@ from janitor.services.report.reports import find_run_view
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
+from tests.support.instances import instances_of_deployment
 
 Found = TypeVar("Found")
 RUN_LIMIT = timedelta(seconds=240)
@@ -84,7 +83,7 @@ class Runs:
 
     def assert_nothing_left(self) -> None:
         """Neither EC2 nor the ledger knows a live instance of the deployment."""
-        assert ec2.find_by_deployment(CloudAccess.of(self.settings), self.settings.deployment) == []
+        assert instances_of_deployment(self.settings) == []
         with transaction(self.settings.writer_url) as connection:
             assert ledger.live_of_deployment(connection, self.settings.deployment) == []
 

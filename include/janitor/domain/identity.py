@@ -1,14 +1,12 @@
 """Names and identifiers that are derived, never drawn: a task that runs twice arrives at the same ones.
 
-Invariant: one (deployment, Airflow run) is one run id; one (run, index) is one validation id; one (validation,
+Invariant: one (deployment, Airflow run) is one run id; one (run, index) is one validation id; one (owner,
 generation) is one EC2 client token, so RunInstances repeated for the same generation returns the same instance.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -19,6 +17,7 @@ _NAMESPACE = UUID("6f0f2a52-7a7c-5d7c-9c59-0a6f9f6f6a11")
 TAG_DEPLOYMENT = "janitor:deployment"
 TAG_RUN = "janitor:run"
 TAG_VALIDATION = "janitor:validation"
+TAG_WORKER = "janitor:worker"
 TAG_REPOSITORY = "janitor:repository"
 TAG_DEADLINE = "janitor:deadline"
 TAG_EXPIRES = "janitor:expires"
@@ -28,9 +27,6 @@ TAG_KEEP_UNTIL = "janitor:keep-until"
 
 NOTICE_PREFIX = "janitor-notices"
 """Where in the bucket the killers outside Airflow leave word: `<prefix>/<deployment>/<kind>/<instance id>.json`."""
-
-_TAG_VALUE_LENGTH = 256
-"""Longest tag value. Source: EC2 API, "Tag restrictions"."""
 
 
 def run_id_for(deployment: str, airflow_run_id: str) -> UUID:
@@ -48,9 +44,9 @@ def validation_id_for(run_id: UUID, index: int) -> UUID:
     return uuid5(_NAMESPACE, f"validation/{run_id}/{index}")
 
 
-def client_token_for(validation_id: UUID, generation: int) -> str:
+def client_token_for(owner_id: UUID, generation: int) -> str:
     """The RunInstances idempotency token of one launch attempt: 64 ASCII characters, EC2's maximum."""
-    return hashlib.sha256(f"{validation_id}/{generation}".encode()).hexdigest()
+    return hashlib.sha256(f"{owner_id}/{generation}".encode()).hexdigest()
 
 
 def command_comment_for(validation_id: UUID, generation: int) -> str:
@@ -91,39 +87,3 @@ def sign_key_for(run_id: UUID, validation_id: UUID, generation: int) -> str:
 def spec_key_for(run_id: UUID, validation_id: UUID, generation: int) -> str:
     """S3 key of the spec that one instance fetches."""
     return f"janitor-specs/{run_id}/{validation_id}/{generation}.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LaunchIdentity:
-    """Everything by which one launch attempt can be recognised in EC2."""
-
-    deployment: str
-    run_id: UUID
-    validation_id: UUID
-    generation: int
-    repository_name: str
-    deadline_at: datetime
-    expires_at: datetime
-    intent_at: datetime
-
-    @property
-    def client_token(self) -> str:
-        """The idempotency token of this attempt."""
-        return client_token_for(self.validation_id, self.generation)
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """The tags that the instance carries from its first moment.
-
-        Everything here is fixed by the intent row: the same token with other parameters is an EC2 error.
-        """
-        tags = {
-            "Name": instance_name_for(self.repository_name, self.intent_at),
-            TAG_DEPLOYMENT: self.deployment,
-            TAG_RUN: str(self.run_id),
-            TAG_VALIDATION: str(self.validation_id),
-            TAG_REPOSITORY: self.repository_name,
-            TAG_DEADLINE: self.deadline_at.isoformat(),
-            TAG_EXPIRES: self.expires_at.isoformat(),
-        }
-        return {key: re.sub(r"[^\w .:/=+\-@]", "_", value)[:_TAG_VALUE_LENGTH] for key, value in tags.items()}

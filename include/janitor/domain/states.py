@@ -159,13 +159,22 @@ class InstanceOrigin(str, Enum):
     ADOPTED = "adopted"  # found in EC2 with this deployment's tag
 
 
+class OwnerKind(str, Enum):
+    """What an instance may belong to. An adopted one belongs to nobody."""
+
+    VALIDATION = "validation"  # one repository within a run
+    RUN = "run"  # a run as a whole
+    WORKER = "worker"  # a process that claims tasks; it serves no run alone
+
+
 class ReapEvidence(str, Enum):
     """Why an instance should not live. Closed; kept with each mark."""
 
     OVERDUE = "overdue"  # past its expiry
     LEASE_EXPIRED = "lease_expired"
     VALIDATION_OVER = "validation_over"  # its validation has ended, and nobody kept it
-    UNKNOWN_OWNER = "unknown_owner"  # our tag, but no validation of ours
+    OWNER_OVER = "owner_over"  # the run or the worker that it belongs to has ended
+    UNKNOWN_OWNER = "unknown_owner"  # our tag, but no owner of ours
     STOPPED = "stopped"  # we never stop instances
 
 
@@ -197,5 +206,5 @@ class NoticeKind(str, Enum):
 class ReservationKind(str, Enum):
     """What money is set aside for."""
 
-    VALIDATION = "validation"
-    LEASE = "lease"
+    LAUNCH = "launch"  # what an owner's instances may cost at the worst
+    LEASE = "lease"  # a debug lease

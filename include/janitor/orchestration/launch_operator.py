@@ -21,6 +21,7 @@ from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.wiring import as_airflow_failure, current_settings
 from janitor.services.launch import advance as launching
 from janitor.services.launch.advance import Launched, NoPlace, NotYet
+from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.ledger.reconcile import observe_deployment
 from janitor.settings import Settings
 
@@ -79,7 +80,9 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         while True:
             try:
                 step = launching.advance_launch(
-                    settings, validation_id, lambda image_id, given: self._ask_provider(image_id, given, context)
+                    settings,
+                    ValidationOrderer(validation_id),
+                    lambda parameters: self._ask_provider(parameters, context),
                 )
             except CloudError as exc:
                 unanswered += 1
@@ -124,15 +127,17 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         time.sleep(min(PLACE_POLL.total_seconds(), left_here))
         observe_deployment(settings)
 
-    def _ask_provider(self, image_id: str, parameters: Mapping[str, Any], context: Context) -> str:
-        self.image_id, self.config = image_id, dict(parameters)
+    def _ask_provider(self, parameters: Mapping[str, Any], context: Context) -> str:
+        self.config = dict(parameters)
+        self.image_id = self.config.pop("ImageId")
         instance_id: str = super().execute(context)[0]
         return instance_id
 
     def _keep_problem(self, exc: Exception) -> None:
         reason_code = exc.reason_code if isinstance(exc, LaunchRefusedError) else "launch_error"
         try:
-            launching.keep_problem(current_settings(), UUID(self.planned["validation_id"]), reason_code, str(exc))
+            orderer = ValidationOrderer(UUID(self.planned["validation_id"]))
+            launching.keep_problem(current_settings(), orderer, reason_code, str(exc))
         except JanitorError as second:
             log.warning("the problem can't be kept: %s", second)
 

@@ -15,6 +15,7 @@ from airflow.providers.amazon.aws.operators.ec2 import EC2TerminateInstanceOpera
 from janitor.cloud.failures import is_cloud_failure
 from janitor.domain.errors import CloudError, JanitorError
 from janitor.domain.identity import run_id_for
+from janitor.domain.launch.owner import Owner
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import TerminationReason
 from janitor.orchestration.ec2_hook import SharedEc2Hook
@@ -96,7 +97,7 @@ class TerminateValidationOperator(_TerminateScopeOperator):
         try:
             settings = current_settings()
             reason = reason_to_terminate(settings, validation_id)
-            return self._terminate(settings, terminating.scope_of_validation(validation_id), reason, context)
+            return self._terminate(settings, terminating.scope_of(Owner.validation(validation_id)), reason, context)
         except JanitorError as exc:
             raise as_airflow_failure(exc) from exc
 

@@ -23,6 +23,7 @@ from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.trigger import WatchTrigger
 from janitor.orchestration.wiring import as_airflow_failure, current_settings, failed_task
 from janitor.services.launch.advance import Launched, NotYet, keep_problem
+from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.launch.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
 from janitor.services.result.record import finish_watched
 from janitor.services.watch.watch import Watch
@@ -110,7 +111,7 @@ class ValidateOperator(BaseOperator):
             try:
                 step = advance_replacement(settings, validation_id)
             except LaunchRefusedError as exc:
-                keep_problem(settings, validation_id, exc.reason_code, str(exc))
+                keep_problem(settings, ValidationOrderer(validation_id), exc.reason_code, str(exc))
                 raise
             if isinstance(step, Launched):
                 log.info("%s takes over", step.instance_id)

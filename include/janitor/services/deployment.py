@@ -9,16 +9,24 @@ from functools import partial
 from uuid import UUID
 
 from janitor.cloud import commands, storage
-from janitor.cloud import instances as ec2
 from janitor.cloud.logs import read_page
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import AirflowError, JanitorError
 from janitor.domain.heartbeats import AIRFLOW_PROGRAMS, heartbeat_problem
-from janitor.domain.identity import TAG_DEADLINE, TAG_KEEP_UNTIL, TAG_REPOSITORY, TAG_RUN, run_id_for
+from janitor.domain.identity import (
+    TAG_DEADLINE,
+    TAG_DEPLOYMENT,
+    TAG_KEEP_UNTIL,
+    TAG_REPOSITORY,
+    TAG_RUN,
+    TAG_VALIDATION,
+    run_id_for,
+)
 from janitor.domain.waits import waiting
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.airflow.trigger import TriggeredRun
 from janitor.services.deployment_parts import DeploymentPart
+from janitor.services.provider import provider_of
 from janitor.services.report.reports import SHORTEST_PREFIX, running_runs
 from janitor.services.side_by_side import answers_of
 from janitor.settings import Settings
@@ -122,12 +130,12 @@ def live_instances(settings: Settings) -> list[LiveInstance]:
             instance_id=seen.instance_id,
             state=seen.state.value,
             run_id=seen.tags.get(TAG_RUN),
-            validation_id=str(seen.validation_id) if seen.validation_id else None,
+            validation_id=seen.tags.get(TAG_VALIDATION),
             repository=seen.tags.get(TAG_REPOSITORY),
             deadline_at=seen.tags.get(TAG_DEADLINE),
             keep_until=seen.tags.get(TAG_KEEP_UNTIL),
         )
-        for seen in ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)
+        for seen in provider_of(settings).find(TAG_DEPLOYMENT, settings.deployment)
     ]
 
 

@@ -6,10 +6,9 @@ of a row's own place can say what became of it; one who looks elsewhere changes 
 
 from __future__ import annotations
 
-from janitor.cloud.place import place_of
-from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import WrongPlaceError
 from janitor.domain.place import Place
+from janitor.services.provider import provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import Connection, transaction
@@ -22,7 +21,7 @@ def here(settings: Settings) -> Place:
     Raises:
         CloudError: STS can't be asked.
     """
-    return place_of(CloudAccess.of(settings))
+    return provider_of(settings).place()
 
 
 def require_here(settings: Settings) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from janitor.domain.launch.owner import Owner
 from janitor.domain.money.budget import BudgetLimits, BudgetRefusal
 from janitor.stores.database import Connection, one
 from janitor.stores.queries import named_queries
@@ -21,8 +22,6 @@ class LeaseTerms:
     """What a lease of an instance is reckoned from."""
 
     deployment: str
-    run_id: UUID | None
-    validation_id: UUID | None
     instance_type: str
     price_usd_hour: Decimal | None
     volume_gib: int | None
@@ -51,26 +50,24 @@ def day_used(connection: Connection, deployment: str, day: date | None = None) -
     return used
 
 
-def reserve_validations(
-    connection: Connection,
-    *,
-    deployment: str,
-    run_id: UUID,
-    day: date,
-    limits: BudgetLimits,
-    amounts: Mapping[UUID, Decimal],
-) -> None:
-    """Keep a run's limits and set aside the worst case of each of its validations; what is there already stays."""
-    queries = named_queries()
-    queries.keep_run_limits(
+def keep_run_limits(connection: Connection, run_id: UUID, limits: BudgetLimits) -> None:
+    """Keep what a run may cost."""
+    named_queries().keep_run_limits(
         connection, run_id=run_id, max_run_cost_usd=limits.run_usd, daily_budget_usd=limits.daily_usd
     )
-    queries.reserve_validations(
+
+
+def reserve_launches(
+    connection: Connection, *, deployment: str, run_id: UUID | None, day: date, amounts: Mapping[Owner, Decimal]
+) -> None:
+    """Set aside what the instances of each owner may cost at the worst; what is there already stays."""
+    named_queries().reserve_launches(
         connection,
         deployment=deployment,
         run_id=run_id,
         day=day,
-        validation_ids=list(amounts),
+        owner_kinds=[owner.kind.value for owner in amounts],
+        owner_ids=[owner.id for owner in amounts],
         amounts=list(amounts.values()),
     )
 
@@ -85,18 +82,10 @@ def lease_terms(connection: Connection, ledger_id: int) -> LeaseTerms:
     return LeaseTerms(**row)
 
 
-def insert_lease_reservation(
-    connection: Connection, terms: LeaseTerms, *, ledger_id: int, day: date, amount: Decimal
-) -> int:
-    """Set money aside for a lease; returns the reservation's id."""
+def insert_lease_reservation(connection: Connection, *, ledger_id: int, day: date, amount: Decimal) -> int:
+    """Set money aside for a lease, for the instance's owner and run; returns the reservation's id."""
     reservation_id: int = named_queries().insert_lease_reservation(
-        connection,
-        deployment=terms.deployment,
-        run_id=terms.run_id,
-        validation_id=terms.validation_id,
-        ledger_id=ledger_id,
-        day=day,
-        amount=amount,
+        connection, ledger_id=ledger_id, day=day, amount=amount
     )
     return reservation_id
 

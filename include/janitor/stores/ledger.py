@@ -19,7 +19,8 @@ from psycopg.types.json import Jsonb
 
 from janitor.domain.config.fields import Market
 from janitor.domain.errors import WrongPlaceError
-from janitor.domain.identity import LaunchIdentity
+from janitor.domain.launch.order import LaunchIdentity
+from janitor.domain.launch.owner import Owner
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.stores.database import Connection, one
@@ -48,15 +49,15 @@ def row(connection: Connection, ledger_id: int) -> InstanceRecord:
     return InstanceRecord.from_row(one(found, what=f"ledger row {ledger_id}"))
 
 
-def live_of_validation(connection: Connection, validation_id: UUID) -> InstanceRecord | None:
-    """The one live row of a validation, if there is one."""
-    row = named_queries().live_of_validation(connection, validation_id=validation_id)
+def live_of(connection: Connection, owner: Owner) -> InstanceRecord | None:
+    """The one live row of an owner, if there is one."""
+    row = named_queries().live_of_owner(connection, owner_kind=owner.kind.value, owner_id=owner.id)
     return InstanceRecord.from_row(row) if row else None
 
 
-def latest_of_validation(connection: Connection, validation_id: UUID) -> InstanceRecord | None:
-    """The row of the last generation, live or not."""
-    row = named_queries().latest_of_validation(connection, validation_id=validation_id)
+def latest_of(connection: Connection, owner: Owner) -> InstanceRecord | None:
+    """The row of an owner's last generation, live or not."""
+    row = named_queries().latest_of_owner(connection, owner_kind=owner.kind.value, owner_id=owner.id)
     return InstanceRecord.from_row(row) if row else None
 
 
@@ -68,7 +69,7 @@ class LaunchTerms:
     market: Market
     subnet_id: str | None
     parameters: Mapping[str, Any]
-    """RunInstances' own: the same token must always come with the same ones."""
+    """The provider's own: the same token must always come with the same ones."""
     price_usd_hour: Decimal | None
     volume_gib: int
     volume_usd_gib_month: Decimal | None
@@ -80,11 +81,12 @@ def insert_intent(
     """Write the intent to launch, bound to the place in which RunInstances will be called.
 
     Raises:
-        psycopg.errors.UniqueViolation: The validation has a live row already, or the token was used.
+        psycopg.errors.UniqueViolation: The owner has a live row already, or the token was used.
     """
     row = named_queries().insert_intent(
         connection,
-        validation_id=identity.validation_id,
+        owner_kind=identity.owner.kind.value,
+        owner_id=identity.owner.id,
         run_id=identity.run_id,
         deployment=identity.deployment,
         generation=identity.generation,
@@ -102,7 +104,7 @@ def insert_intent(
         expires_at=identity.expires_at,
         place=place.key,
     )
-    return InstanceRecord.from_row(one(row, what=f"the intent of validation {identity.validation_id}"))
+    return InstanceRecord.from_row(one(row, what=f"the intent of {identity.owner}"))
 
 
 def keep_launched(
@@ -232,7 +234,7 @@ def live_of_instances(connection: Connection, instance_ids: Sequence[str]) -> li
 def reopen(connection: Connection, ledger_id: int, state: InstanceState, place: Place) -> InstanceRecord | None:
     """Take the end of a row back, because EC2 shows its instance alive; what was settled is settled anew.
 
-    Where its validation has gone on with another instance, it becomes an adopted one.
+    Where its owner has gone on with another instance, it becomes an adopted one.
 
     Returns:
         The row as it is now; None where it isn't an ended one of this place.
@@ -261,9 +263,9 @@ def intend_termination(
     )
 
 
-def generations_of_validation(connection: Connection, validation_id: UUID) -> list[InstanceRecord]:
-    """Every row of a validation, oldest first."""
-    rows = named_queries().generations_of_validation(connection, validation_id=validation_id)
+def generations_of(connection: Connection, owner: Owner) -> list[InstanceRecord]:
+    """Every row of an owner, oldest first."""
+    rows = named_queries().generations_of_owner(connection, owner_kind=owner.kind.value, owner_id=owner.id)
     return [InstanceRecord.from_row(row) for row in rows]
 
 
@@ -273,7 +275,7 @@ def has_terminated_notice(connection: Connection, instance_id: str) -> bool:
 
 
 def give_up(connection: Connection, ledger_id: int) -> None:
-    """Keep that the validation goes on with another instance."""
+    """Keep that the owner goes on with another instance."""
     named_queries().give_up(connection, ledger_id=ledger_id)
 
 

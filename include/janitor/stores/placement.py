@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 
 from janitor.domain.config.fields import Market
 from janitor.domain.launch.breaker import EVERYTHING, LaunchOutcome
+from janitor.domain.launch.owner import Owner
 from janitor.domain.launch.placement import Attempt, Candidate, Try
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
 
 
-def begin_attempt(connection: Connection, ledger_id: int, validation_id: UUID, attempt: Try) -> None:
+def begin_attempt(connection: Connection, ledger_id: int, owner: Owner, attempt: Try) -> None:
     """Write that a candidate is about to be tried, together with its intent."""
     named_queries().insert_attempt(
         connection,
         ledger_id=ledger_id,
-        validation_id=validation_id,
+        owner_kind=owner.kind.value,
+        owner_id=owner.id,
         round=attempt.round,
         position=attempt.position,
         instance_type=attempt.candidate.instance_type,
@@ -47,9 +48,9 @@ def finish_attempt(
     )
 
 
-def attempts_of(connection: Connection, validation_id: UUID) -> list[Attempt]:
-    """Every attempt of a validation, oldest first, those under way included."""
-    rows = named_queries().attempts_of_validation(connection, validation_id=validation_id)
+def attempts_of(connection: Connection, owner: Owner) -> list[Attempt]:
+    """Every attempt of an owner, oldest first, those under way included."""
+    rows = named_queries().attempts_of_owner(connection, owner_kind=owner.kind.value, owner_id=owner.id)
     return [
         Attempt(
             candidate=Candidate(
@@ -77,7 +78,6 @@ def recent_outcomes(connection: Connection, deployment: str, scope: str, since: 
     )
     return [
         LaunchOutcome(
-            repository=row["repository"],
             result=PlacementResult(row["result"]),
             reason=TerminationReason(row["termination_reason"]) if row["termination_reason"] else None,
             detail=row["detail"],

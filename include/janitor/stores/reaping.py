@@ -22,7 +22,6 @@ from janitor.domain.states import (
     ReaperAction,
     ReapEvidence,
     RunStatus,
-    ValidationStatus,
 )
 from janitor.stores.database import Connection, open_connection
 from janitor.stores.queries import named_queries
@@ -31,10 +30,11 @@ from janitor.stores.records import InstanceRecord
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerFact:
-    """A ledger row, and the state of the validation that it works for."""
+    """A ledger row, and whether its owner has ended."""
 
     record: InstanceRecord
-    validation: ValidationStatus | None
+    owner_is_over: bool
+    """False where it has no owner, or one of whose end nothing is recorded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +94,7 @@ def facts_of(connection: Connection, deployment: str, instance_ids: Sequence[str
     """What the ledger holds of these instances, and every intent of the deployment without an instance."""
     rows = named_queries().ledger_facts(connection, deployment=deployment, instance_ids=list(instance_ids))
     return [
-        LedgerFact(
-            record=InstanceRecord.from_row(row),
-            validation=ValidationStatus(row["validation_status"]) if row["validation_status"] else None,
-        )
-        for row in rows
+        LedgerFact(record=InstanceRecord.from_row(row), owner_is_over=row["owner_ended_at"] is not None) for row in rows
     ]
 
 

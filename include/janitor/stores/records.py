@@ -8,8 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from janitor.domain.launch.owner import Owner
 from janitor.domain.place import Place
-from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, TerminationReason, ValidationStatus
+from janitor.domain.states import (
+    InstanceOrigin,
+    InstanceState,
+    OwnerKind,
+    RunStatus,
+    TerminationReason,
+    ValidationStatus,
+)
 from janitor.domain.watching import WatchOutcome
 
 
@@ -73,15 +81,21 @@ class ValidationRecord:
         )
 
 
+def owner_of_row(row: Mapping[str, Any]) -> Owner | None:
+    """The owner that a row names; None where it names none."""
+    return Owner(kind=OwnerKind(row["owner_kind"]), id=row["owner_id"]) if row["owner_kind"] else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class InstanceRecord:
     """One row of the launch ledger."""
 
     ledger_id: int
     origin: InstanceOrigin
-    validation_id: UUID | None
+    owner: Owner | None
     """None for an adopted instance."""
     run_id: UUID | None
+    """The run that it counts for; None for an adopted instance, and where it serves no run alone."""
     deployment: str
     generation: int
     client_token: str
@@ -103,10 +117,10 @@ class InstanceRecord:
     """When it was first seen that its command has started; None: not yet, or nobody looked."""
     ended_at: datetime | None
     given_up_at: datetime | None
-    """When its validation turned to another instance."""
+    """When its owner turned to another instance."""
     subnet_id: str | None
     launch_parameters: Mapping[str, Any]
-    """RunInstances' parameters; empty for rows of before they were kept."""
+    """The provider's parameters of the launch; empty for rows of before they were kept."""
     place: Place | None
     """Where the instance is; None for rows of before that was kept, until somebody has seen it."""
     missing_since: datetime | None
@@ -132,7 +146,7 @@ class InstanceRecord:
         return cls(
             ledger_id=row["ledger_id"],
             origin=InstanceOrigin(row["origin"]),
-            validation_id=row["validation_id"],
+            owner=owner_of_row(row),
             run_id=row["run_id"],
             deployment=row["deployment"],
             generation=row["generation"],

@@ -45,12 +45,12 @@ class Ledger:
         """A live instance since an hour ago, which expires in ten minutes."""
         with transaction(self.settings.writer_url) as connection:
             row = connection.execute(
-                "insert into instances (validation_id, run_id, deployment, generation, client_token, tags, instance_id,"
-                " instance_type, market, state, launched_at, deadline_at, expires_at, price_usd_hour, volume_gib,"
-                " volume_usd_gib_month) values (%s, %s, %s, %s, %s, '{}', %s, 'g5.xlarge', 'on_demand', 'running',"
-                " %s, %s, %s, %s, 0, 0.08) returning ledger_id",
+                "insert into instances (owner_kind, owner_id, validation_id, run_id, deployment, generation,"
+                " client_token, tags, instance_id, instance_type, market, state, launched_at, deadline_at, expires_at,"
+                " price_usd_hour, volume_gib, volume_usd_gib_month) values ('validation', %s, %s, %s, %s, %s,"
+                " %s, '{}', %s, 'g5.xlarge', 'on_demand', 'running', %s, %s, %s, %s, 0, 0.08) returning ledger_id",
                 (
-                    *(validation_id, self.run_id, self.settings.deployment, generation, uuid4().hex),
+                    *(validation_id, validation_id, self.run_id, self.settings.deployment, generation, uuid4().hex),
                     *(f"i-{uuid4().hex[:17]}", self.begin, self.begin, self.begin + timedelta(minutes=70), price),
                 ),
             ).fetchone()

@@ -113,11 +113,12 @@ def two_instances(settings: Settings, write_config: WriteConfig) -> tuple[str, d
     begin = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(hours=1)
     with transaction(settings.writer_url) as connection:
         connection.execute(
-            "insert into instances (validation_id, run_id, deployment, generation, client_token, tags, instance_id,"
+            "insert into instances (owner_kind, owner_id, validation_id, run_id, deployment, generation, client_token,"
+            " tags, instance_id,"
             " instance_type, market, state, launched_at, deadline_at, expires_at, price_usd_hour, volume_gib,"
             " volume_usd_gib_month, command_started_at, command_ended_at, ended_at, termination_reason,"
             " termination_detail, state_reason)"
-            " select validation_id, run_id, %(deployment)s, 1, gen_random_uuid(), '{}',"
+            " select 'validation', validation_id, validation_id, run_id, %(deployment)s, 1, gen_random_uuid(), '{}',"
             "  'i-' || repository_name || '-' || %(deployment)s,"
             "  'g5.xlarge', 'on_demand', 'terminated', %(begin)s, %(expiry)s, %(expiry)s, 1.2,"
             "  0, 0, case repository_index when 1 then %(begin)s end, case repository_index when 1 then %(end)s end,"

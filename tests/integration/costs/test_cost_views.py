@@ -62,6 +62,8 @@ def insert_instance(
     """Write a ledger row that lived so, with its leases, its report and its history."""
     ended = times.stopped_at
     known = {
+        "owner_kind": "validation",
+        "owner_id": validation_id,
         "validation_id": validation_id,
         "run_id": run_id,
         "deployment": "test",

@@ -87,7 +87,7 @@ def test_the_ledger_learns_who_it_was(alone: dict[Killer, Outcome], killer: Kill
     fleet, record = alone[killer].fleet, alone[killer].record
     take_notices(fleet.settings)
     observe_deployment(fleet.settings)
-    after = fleet.record(record.validation_id)
+    after = fleet.record(record.owner)
     assert (after.state.value, after.termination_reason) == ("terminated", REASONS[killer])
 
 

@@ -309,13 +309,13 @@ def test_phases_have_their_share_of_the_bill(history: History, settings: Setting
     run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     with transaction(settings.writer_url) as connection:
         row = connection.execute(
-            "insert into instances (validation_id, run_id, deployment, generation, client_token, tags, instance_id,"
-            " instance_type, market, state, termination_reason, launched_at, ended_at, deadline_at, expires_at,"
-            " price_usd_hour, volume_gib, volume_usd_gib_month) values (%s, %s, %s, 1, gen_random_uuid(), '{}',"
-            " 'i-' || gen_random_uuid(), 'g5.xlarge', 'on_demand', 'terminated', 'finished',"
+            "insert into instances (owner_kind, owner_id, validation_id, run_id, deployment, generation, client_token,"
+            " tags, instance_id, instance_type, market, state, termination_reason, launched_at, ended_at, deadline_at,"
+            " expires_at, price_usd_hour, volume_gib, volume_usd_gib_month) values ('validation', %s, %s, %s, %s, 1,"
+            " gen_random_uuid(), '{}', 'i-' || gen_random_uuid(), 'g5.xlarge', 'on_demand', 'terminated', 'finished',"
             " '2026-01-01 12:00+00', '2026-01-01 12:10+00', '2026-01-01 12:30+00', '2026-01-01 12:30+00', 6, 0, 0)"
             " returning ledger_id",
-            (first, run_id, settings.deployment),
+            (first, first, run_id, settings.deployment),
         ).fetchone()
     assert row is not None
     conclusion = conclusion_of(report_of(first, run_id, check_of("handler_local"), phase_usd={"test": 0.25}))

@@ -20,6 +20,7 @@ from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import FETCH_LIFETIME
 from janitor.domain.identity import report_key_for, spec_key_for
+from janitor.domain.launch.owner import Owner
 from janitor.domain.states import ValidationStatus
 from janitor.domain.watching import WatchOutcome
 from janitor.protocol.proof import is_proven, new_key, sealed
@@ -87,7 +88,7 @@ def put_report(
     """
     with transaction(settings.writer_url) as connection:
         validation = store.get_validation(connection, validation_id)
-        instance = ledger.latest_of_validation(connection, validation_id)
+        instance = ledger.latest_of(connection, Owner.validation(validation_id))
         assert instance is not None
         terms = report_terms.told(connection, instance.ledger_id)
     assert terms is not None

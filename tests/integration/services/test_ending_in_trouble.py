@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, ConflictError, DatabaseError
+from janitor.domain.launch.owner import Owner
 from janitor.domain.states import TerminationReason
 from janitor.services.ending import terminate as terminating
 from janitor.services.launch.advance import Launched
@@ -28,6 +28,7 @@ from janitor.stores import ledger
 from janitor.stores.database import transaction
 from tests.integration.services.test_launching import eventually, launch, step
 from tests.support.airflow_answers import airflow_that_says
+from tests.support.instances import instances_of_deployment
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
@@ -59,7 +60,7 @@ def protected(settings: Settings) -> Iterator[tuple[str, str, Any]]:
 
 
 def left(settings: Settings) -> list[str]:
-    return [one.instance_id for one in ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)]
+    return [one.instance_id for one in instances_of_deployment(settings)]
 
 
 def test_one_that_is_refused_saves_no_other_of_its_run(settings: Settings, protected: tuple[str, str, Any]) -> None:
@@ -164,7 +165,7 @@ def test_kill_all_waits_for_a_launch_that_is_under_way(quiet: Settings, faults: 
 
 def has_intent(settings: Settings, validation_id: UUID) -> bool:
     with transaction(settings.writer_url) as connection:
-        return ledger.latest_of_validation(connection, validation_id) is not None
+        return ledger.latest_of(connection, Owner.validation(validation_id)) is not None
 
 
 def test_kill_all_stops_more_runs_than_airflow_names_at_once(quiet: Settings) -> None:

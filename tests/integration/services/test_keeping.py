@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 
 from janitor.cloud import commands as ssm
-from janitor.cloud import instances as ec2
 from janitor.cloud import schedules
 from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import external_timer_at, guest_timer_at
@@ -27,6 +26,7 @@ from janitor.stack.provision.killers import ensure_killers
 from janitor.stores import ledger
 from janitor.stores.database import transaction
 from tests.integration.services.test_launching import eventually, latest, launch
+from tests.support.instances import instances_of
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
@@ -81,7 +81,7 @@ def test_every_killer_hears_of_a_lease(quick: Settings, alive: tuple[UUID, UUID,
     assert abs(lease.keep_until - datetime.now(timezone.utc) - 2 * HOUR) < timedelta(seconds=30)
     assert (lease.guest_timer, lease.external_timer_moved, lease.is_extension) == (GuestTimer.MOVED, True, False)
     assert latest(quick, first).keep_until == lease.keep_until
-    (seen,) = ec2.find_by_validation(CloudAccess.of(quick), first)
+    (seen,) = instances_of(quick, first)
     tagged = instant_of(seen.tags, TAG_KEEP_UNTIL)
     assert tagged is not None
     assert abs(tagged - lease.keep_until) < timedelta(seconds=1)
@@ -198,5 +198,5 @@ def test_an_outage_in_the_middle_is_mended_by_the_same_command(
         keep(quick, "worker-a", HOUR, requested_by="somebody")
     cloud.set_faults()
     lease = keep(quick, "worker-a", HOUR, requested_by="somebody")
-    (seen,) = ec2.find_by_validation(CloudAccess.of(quick), alive[1])
+    (seen,) = instances_of(quick, alive[1])
     assert instant_of(seen.tags, TAG_KEEP_UNTIL) == lease.keep_until.replace(microsecond=0)

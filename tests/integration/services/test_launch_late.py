@@ -13,20 +13,22 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ClientError
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import LaunchRefusedError
 from janitor.domain.identity import TAG_EXPIRES
+from janitor.domain.launch.owner import Owner
 from janitor.domain.reap.reaping import instant_of
 from janitor.domain.states import InstanceOrigin, InstanceState, PlacementResult, TerminationReason
 from janitor.services.launch.advance import Launched, NotYet, advance_launch
+from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.ledger.reconcile import observe_deployment
+from janitor.services.provider import provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
 from tests.integration.services.test_launching import Killed, eventually, latest, launch, results, step
+from tests.support.instances import instances_of
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
@@ -48,18 +50,18 @@ def let_time_pass(settings: Settings, validation_id: UUID, by: timedelta) -> Non
             {"by": by, "of": validation_id},
         )
         connection.execute(
-            "update placement_attempts set started_at = started_at - %(by)s where validation_id = %(of)s",
+            "update placement_attempts set started_at = started_at - %(by)s where owner_id = %(of)s",
             {"by": by, "of": validation_id},
         )
 
 
-def killed_before(image_id: str, parameters: Mapping[str, Any]) -> str:
+def killed_before(parameters: Mapping[str, Any]) -> str:
     raise Killed
 
 
 def killed_after(settings: Settings, launched: list[str]) -> Callable[[str, Mapping[str, Any]], str]:
-    def run(image_id: str, parameters: Mapping[str, Any]) -> str:
-        launched.append(ec2.run_instance(CloudAccess.of(settings), image_id, parameters))
+    def run(parameters: Mapping[str, Any]) -> str:
+        launched.append(provider_of(settings).launch(parameters))
         raise Killed
 
     return run
@@ -67,7 +69,7 @@ def killed_after(settings: Settings, launched: list[str]) -> Callable[[str, Mapp
 
 def rows_of(settings: Settings, validation_id: UUID) -> list[InstanceRecord]:
     with transaction(settings.writer_url) as connection:
-        return ledger.generations_of_validation(connection, validation_id)
+        return ledger.generations_of(connection, Owner.validation(validation_id))
 
 
 def adopted_rows(settings: Settings) -> list[InstanceRecord]:
@@ -79,20 +81,20 @@ def adopted_rows(settings: Settings) -> list[InstanceRecord]:
 def test_an_intent_that_nobody_carried_out_in_time_is_not_launched_with_its_old_limit(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     with pytest.raises(Killed):
-        advance_launch(settings, first, killed_before)
+        advance_launch(settings, ValidationOrderer(first), killed_before)
     let_time_pass(settings, first, timedelta(minutes=10))
     instance_id = launch(settings, first)
     stale, fresh = rows_of(settings, first)
     assert (stale.state, stale.instance_id) == (InstanceState.NOT_LAUNCHED, None)
     assert (fresh.instance_id, fresh.deadline_at - fresh.intent_at) == (instance_id, timedelta(minutes=30))
-    (seen,) = ec2.find_by_validation(CloudAccess.of(settings), first)
+    (seen,) = instances_of(settings, first)
     assert instant_of(seen.tags, TAG_EXPIRES) == fresh.expires_at > datetime.now(timezone.utc)
 
 
 def test_a_fresh_intent_is_still_carried_out_with_its_own_token(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     with pytest.raises(Killed):
-        advance_launch(settings, first, killed_before)
+        advance_launch(settings, ValidationOrderer(first), killed_before)
     let_time_pass(settings, first, timedelta(seconds=30))
     launch(settings, first)
     assert [row.generation for row in rows_of(settings, first)] == [1]
@@ -102,52 +104,50 @@ def test_an_answer_that_comes_after_its_intent_was_closed_leaves_no_instance(set
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     late: list[str] = []
 
-    def slow(image_id: str, parameters: Mapping[str, Any]) -> str:
+    def slow(parameters: Mapping[str, Any]) -> str:
         # The machine slept between intent and call; meanwhile the reaper closed the intent.
         let_time_pass(settings, first, timedelta(minutes=10))
         observe_deployment(settings)
         assert latest(settings, first).state is InstanceState.NOT_LAUNCHED
-        late.append(ec2.run_instance(CloudAccess.of(settings), image_id, parameters))
+        late.append(provider_of(settings).launch(parameters))
         return late[0]
 
-    assert isinstance(advance_launch(settings, first, slow), NotYet)
+    assert isinstance(advance_launch(settings, ValidationOrderer(first), slow), NotYet)
     (row,) = adopted_rows(settings)
     assert (row.instance_id, row.termination_reason) == (late[0], TerminationReason.LAUNCH_FAILED)
     # It holds its place until EC2 says so, and the search goes on.
-    access = CloudAccess.of(settings)
-    eventually(lambda: late[0] not in {one.instance_id for one in ec2.find_by_validation(access, first)})
+    eventually(lambda: late[0] not in {one.instance_id for one in instances_of(settings, first)})
     assert launch(settings, first) != late[0]
     observe_deployment(settings)
     assert adopted_rows(settings) == []
-    assert [one.instance_id for one in ec2.find_by_validation(access, first)] == [latest(settings, first).instance_id]
+    assert [one.instance_id for one in instances_of(settings, first)] == [latest(settings, first).instance_id]
 
 
 def test_two_tasks_of_which_one_is_refused_do_not_launch_twice(settings: Settings) -> None:
     """Both carry out one intent: one hears that there is no capacity, the other gets it with the same token."""
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    access = CloudAccess.of(settings)
     refused, go_on = threading.Event(), threading.Event()
 
-    def no_capacity(image_id: str, parameters: Mapping[str, Any]) -> str:
+    def no_capacity(parameters: Mapping[str, Any]) -> str:
         assert go_on.wait(30)
         error = {"Error": {"Code": "InsufficientInstanceCapacity", "Message": "none"}}
         raise ClientError(error, "RunInstances")  # type: ignore[arg-type]
 
-    def gets_one(image_id: str, parameters: Mapping[str, Any]) -> str:
+    def gets_one(parameters: Mapping[str, Any]) -> str:
         go_on.set()
         assert refused.wait(30)
-        return ec2.run_instance(access, image_id, parameters)
+        return provider_of(settings).launch(parameters)
 
     with ThreadPoolExecutor(2) as pool:
-        one = pool.submit(advance_launch, settings, first, no_capacity)
+        one = pool.submit(advance_launch, settings, ValidationOrderer(first), no_capacity)
         eventually(lambda: bool(rows_of(settings, first)))
-        other = pool.submit(advance_launch, settings, first, gets_one)
+        other = pool.submit(advance_launch, settings, ValidationOrderer(first), gets_one)
         assert isinstance(one.result(30), NotYet)
         refused.set()
         assert isinstance(other.result(30), NotYet)
     (late,) = adopted_rows(settings)
     assert late.instance_id is not None
-    eventually(lambda: ec2.find_by_validation(access, first) == [])
+    eventually(lambda: instances_of(settings, first) == [])
     assert [result for _, _, result in results(settings, first)] == [PlacementResult.CAPACITY]
 
 
@@ -157,7 +157,7 @@ def test_two_tasks_at_once_launch_once(settings: Settings) -> None:
         steps = list(pool.map(lambda _: step(settings, first), range(8)))
     assert len({one.instance_id for one in steps if isinstance(one, Launched)}) == 1
     assert all(isinstance(one, Launched) for one in steps)
-    assert len(ec2.find_by_validation(CloudAccess.of(settings), first)) == 1
+    assert len(instances_of(settings, first)) == 1
     assert len(rows_of(settings, first)) == 1
 
 
@@ -169,7 +169,7 @@ def test_an_answer_after_the_client_s_patience_is_adopted(settings: Settings, cl
             step(settings, first)
     finally:
         cloud.set_faults()
-    (seen,) = ec2.find_by_validation(CloudAccess.of(settings), first)
+    (seen,) = instances_of(settings, first)
     assert step(settings, first) == Launched(instance_id=seen.instance_id, adopted=True)
 
 
@@ -194,10 +194,10 @@ def test_the_limit_holds_though_only_the_reaper_saw_the_first_instance(settings:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     launched: list[str] = []
     with pytest.raises(Killed):
-        advance_launch(settings, first, killed_after(settings, launched))
+        advance_launch(settings, ValidationOrderer(first), killed_after(settings, launched))
     observe_deployment(settings)  # as the reaper does, long before the task is run again
     limit = latest(settings, first).deadline_at
-    ec2.terminate(CloudAccess.of(settings), launched)
+    provider_of(settings).terminate(launched)
 
     def ended() -> bool:
         observe_deployment(settings)
@@ -215,9 +215,9 @@ def test_nothing_is_launched_after_the_limit_of_an_instance_that_only_the_reaper
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     launched: list[str] = []
     with pytest.raises(Killed):
-        advance_launch(settings, first, killed_after(settings, launched))
-    ec2.terminate(CloudAccess.of(settings), launched)
-    eventually(lambda: not ec2.find_by_validation(CloudAccess.of(settings), first))
+        advance_launch(settings, ValidationOrderer(first), killed_after(settings, launched))
+    provider_of(settings).terminate(launched)
+    eventually(lambda: not instances_of(settings, first))
     let_time_pass(settings, first, LONG_AGO)
     observe_deployment(settings)
     assert latest(settings, first).instance_id == launched[0]

@@ -10,21 +10,24 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, ConflictError, LaunchRefusedError, SettingsError
 from janitor.domain.launch.breaker import EVERYTHING
+from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
 from janitor.services.ending import terminate as terminating
 from janitor.services.launch import breaker as launch_breaker
 from janitor.services.launch.advance import Launched, LaunchStep, NoPlace, NotYet, advance_launch
+from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.ledger.reconcile import observe_deployment
+from janitor.services.provider import provider_of
 from janitor.services.result.record import record_validation
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
+from tests.support.instances import instances_of
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
@@ -37,10 +40,7 @@ class Killed(BaseException):
 
 def step(settings: Settings, validation_id: UUID) -> LaunchStep:
     """One step, as a task takes it."""
-    access = CloudAccess.of(settings)
-    return advance_launch(
-        settings, validation_id, lambda image_id, parameters: ec2.run_instance(access, image_id, parameters)
-    )
+    return advance_launch(settings, ValidationOrderer(validation_id))
 
 
 def launch(settings: Settings, validation_id: UUID) -> str:
@@ -56,7 +56,7 @@ def launch(settings: Settings, validation_id: UUID) -> str:
 
 def latest(settings: Settings, validation_id: UUID) -> InstanceRecord:
     with transaction(settings.writer_url) as connection:
-        record = ledger.latest_of_validation(connection, validation_id)
+        record = ledger.latest_of(connection, Owner.validation(validation_id))
     assert record is not None
     return record
 
@@ -65,7 +65,7 @@ def results(settings: Settings, validation_id: UUID) -> list[tuple[str, str, Pla
     with transaction(settings.writer_url) as connection:
         return [
             (one.candidate.instance_type, one.candidate.market.value, one.result)
-            for one in attempts.attempts_of(connection, validation_id)
+            for one in attempts.attempts_of(connection, Owner.validation(validation_id))
         ]
 
 
@@ -87,51 +87,50 @@ def test_killed_before_run_instances_the_next_try_uses_the_same_token(settings: 
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     tokens = []
 
-    def killed(image_id: str, parameters: Mapping[str, Any]) -> str:
-        tokens.append((image_id, dict(parameters)))
+    def killed(parameters: Mapping[str, Any]) -> str:
+        tokens.append(dict(parameters))
         raise Killed
 
     for _ in range(2):
         with pytest.raises(Killed):
-            advance_launch(settings, first, killed)
+            advance_launch(settings, ValidationOrderer(first), killed)
     assert tokens[0] == tokens[1]
     assert latest(settings, first).state is InstanceState.INTENT
     launch(settings, first)
-    assert len(ec2.find_by_validation(CloudAccess.of(settings), first)) == 1
+    assert len(instances_of(settings, first)) == 1
 
 
 def test_killed_during_run_instances_the_next_try_adopts(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    access, launched = CloudAccess.of(settings), []
+    launched: list[str] = []
 
-    def killed_after(image_id: str, parameters: Mapping[str, Any]) -> str:
-        launched.append(ec2.run_instance(access, image_id, parameters))
+    def killed_after(parameters: Mapping[str, Any]) -> str:
+        launched.append(provider_of(settings).launch(parameters))
         raise Killed
 
     with pytest.raises(Killed):
-        advance_launch(settings, first, killed_after)
+        advance_launch(settings, ValidationOrderer(first), killed_after)
     assert step(settings, first) == Launched(instance_id=launched[0], adopted=True)
     assert results(settings, first) == [("g5.xlarge", "on-demand", PlacementResult.LAUNCHED)]
 
 
 def test_the_same_token_and_parameters_launch_once(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    access = CloudAccess.of(settings)
 
-    def twice(image_id: str, parameters: Mapping[str, Any]) -> str:
-        assert ec2.run_instance(access, image_id, parameters) == ec2.run_instance(access, image_id, parameters)
-        return ec2.run_instance(access, image_id, parameters)
+    def twice(parameters: Mapping[str, Any]) -> str:
+        assert provider_of(settings).launch(parameters) == provider_of(settings).launch(parameters)
+        return provider_of(settings).launch(parameters)
 
-    advance_launch(settings, first, twice)
-    assert len(ec2.find_by_validation(access, first)) == 1
+    advance_launch(settings, ValidationOrderer(first), twice)
+    assert len(instances_of(settings, first)) == 1
 
 
 def test_a_dead_instance_is_not_adopted(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     before = launch(settings, first)
     earlier = latest(settings, first)
-    ec2.terminate(CloudAccess.of(settings), [before])
-    eventually(lambda: not ec2.find_by_validation(CloudAccess.of(settings), first))
+    provider_of(settings).terminate([before])
+    eventually(lambda: not instances_of(settings, first))
     assert launch(settings, first) != before
     after = latest(settings, first)
     assert after.generation == earlier.generation + 1
@@ -144,7 +143,7 @@ def test_places_are_held_until_ec2_says_terminated(settings: Settings) -> None:
     launch(settings, first)
     assert step(settings, second) == NoPlace(limit=1)
     ending = terminating.end_scope(
-        settings, terminating.scope_of_validation(first), TerminationReason.FINISHED, timeout=VERIFY
+        settings, terminating.scope_of(Owner.validation(first)), TerminationReason.FINISHED, timeout=VERIFY
     )
     assert (len(ending.terminated), ending.left) == (1, ())
     launch(settings, second)
@@ -182,7 +181,7 @@ def test_a_refusal_for_good_stops_and_says_what_to_do(
     assert latest(settings, first).state is InstanceState.NOT_LAUNCHED
     assert results(settings, first) == [("g5.xlarge", "on-demand", result)]
     with transaction(settings.writer_url) as connection:
-        kept = connection.execute("select aws_code from placement_attempts where validation_id = %s", (first,))
+        kept = connection.execute("select aws_code from placement_attempts where owner_id = %s", (first,))
         assert [row["aws_code"] for row in kept] == [code]
 
 
@@ -212,7 +211,7 @@ def test_capacity_and_price_go_on_to_the_next_candidate_each_with_its_own_token(
         ("g6.xlarge", "on-demand", PlacementResult.LAUNCHED),
     ]
     with transaction(settings.writer_url) as connection:
-        rows = ledger.generations_of_validation(connection, first)
+        rows = ledger.generations_of(connection, Owner.validation(first))
     assert len({row.client_token for row in rows}) == 4
     assert [row.state.is_live for row in rows] == [False, False, False, True]
     # What launched nothing costs no time: the limit counts from the launch.
@@ -222,7 +221,7 @@ def test_capacity_and_price_go_on_to_the_next_candidate_each_with_its_own_token(
 def test_a_market_is_asked_for_as_configured(settings: Settings) -> None:
     _, (first,) = insert_run(settings.writer_url, deployment=settings.deployment, config=CANDIDATES)
     launch(settings, first)
-    assert [one.is_spot for one in ec2.find_by_validation(CloudAccess.of(settings), first)] == [True]
+    assert [one.is_spot for one in instances_of(settings, first)] == [True]
 
 
 def test_without_capacity_anywhere_the_launch_pauses_before_the_next_round(
@@ -297,14 +296,14 @@ def test_after_the_pause_one_trial_launch_goes_first(settings: Settings, faults:
 
 def test_teardown_finds_an_instance_whose_id_nobody_kept(settings: Settings) -> None:
     run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    access, launched = CloudAccess.of(settings), []
+    launched: list[str] = []
 
-    def killed_after(image_id: str, parameters: Mapping[str, Any]) -> str:
-        launched.append(ec2.run_instance(access, image_id, parameters))
+    def killed_after(parameters: Mapping[str, Any]) -> str:
+        launched.append(provider_of(settings).launch(parameters))
         raise Killed
 
     with pytest.raises(Killed):
-        advance_launch(settings, first, killed_after)
+        advance_launch(settings, ValidationOrderer(first), killed_after)
     ending = terminating.end_scope(
         settings, terminating.scope_of_run(run_id), TerminationReason.RUN_TEARDOWN, timeout=VERIFY
     )
@@ -318,7 +317,7 @@ def test_terminating_goes_on_while_aws_refuses(settings: Settings, faults: Calla
     launch(settings, first)
     faults({"api": "TerminateInstances", "code": "InternalError", "times": 7})
     ending = terminating.end_scope(
-        settings, terminating.scope_of_validation(first), TerminationReason.FINISHED, timeout=VERIFY * 3
+        settings, terminating.scope_of(Owner.validation(first)), TerminationReason.FINISHED, timeout=VERIFY * 3
     )
     assert (len(ending.terminated), ending.left) == (1, ())
 
@@ -346,21 +345,21 @@ def test_a_validation_that_has_ended_launches_nothing(settings: Settings) -> Non
     with pytest.raises(ConflictError, match="has ended"):
         step(settings, first)
     with transaction(settings.writer_url) as connection:
-        assert ledger.latest_of_validation(connection, first) is None
+        assert ledger.latest_of(connection, Owner.validation(first)) is None
 
 
 def test_an_instance_that_came_and_went_before_its_id_was_kept_is_in_the_ledger(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    access, launched = CloudAccess.of(settings), []
+    launched: list[str] = []
 
-    def killed_after(image_id: str, parameters: Mapping[str, Any]) -> str:
-        launched.append(ec2.run_instance(access, image_id, parameters))
+    def killed_after(parameters: Mapping[str, Any]) -> str:
+        launched.append(provider_of(settings).launch(parameters))
         raise Killed
 
     with pytest.raises(Killed):
-        advance_launch(settings, first, killed_after)
-    ec2.terminate(access, launched)
-    eventually(lambda: not ec2.find_by_validation(access, first))
+        advance_launch(settings, ValidationOrderer(first), killed_after)
+    provider_of(settings).terminate(launched)
+    eventually(lambda: not instances_of(settings, first))
     observe_deployment(settings)
     assert latest(settings, first).state is InstanceState.INTENT  # the call could still be under way
     with transaction(settings.writer_url) as connection:
@@ -374,13 +373,12 @@ def test_an_instance_that_came_and_went_before_its_id_was_kept_is_in_the_ledger(
 
 def test_who_ended_an_instance_whose_id_nobody_kept_is_known(settings: Settings) -> None:
     run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    access = CloudAccess.of(settings)
 
-    def killed_after(image_id: str, parameters: Mapping[str, Any]) -> str:
-        ec2.run_instance(access, image_id, parameters)
+    def killed_after(parameters: Mapping[str, Any]) -> str:
+        provider_of(settings).launch(parameters)
         raise Killed
 
     with pytest.raises(Killed):
-        advance_launch(settings, first, killed_after)
+        advance_launch(settings, ValidationOrderer(first), killed_after)
     terminating.end_scope(settings, terminating.scope_of_run(run_id), TerminationReason.RUN_TEARDOWN, timeout=VERIFY)
     assert latest(settings, first).termination_reason is TerminationReason.RUN_TEARDOWN

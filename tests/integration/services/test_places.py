@@ -13,11 +13,13 @@ import pytest
 from janitor.cloud.place import place_of
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import LaunchRefusedError, WrongPlaceError
+from janitor.domain.launch.owner import Owner
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, RunStatus, TerminationReason, ValidationStatus
-from janitor.services.ending.terminate import end_scope, scope_of_run, scope_of_validation
+from janitor.services.ending.terminate import end_scope, scope_of, scope_of_run
 from janitor.services.here import here
 from janitor.services.launch.advance import advance_launch
+from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.launch.replace import advance_replacement
 from janitor.services.ledger.reconcile import observe_deployment
 from janitor.services.reap.kill import kill_all
@@ -95,7 +97,7 @@ def acts(settings: Settings, run_id: UUID, validation_id: UUID) -> dict[str, Any
         "kill": lambda: kill_all(settings, progress=print, verify_for=NO_PAUSE),
         "observe": lambda: observe_deployment(settings),
         "terminate": lambda: end_scope(
-            settings, scope_of_validation(validation_id), TerminationReason.FINISHED, timeout=NO_PAUSE
+            settings, scope_of(Owner.validation(validation_id)), TerminationReason.FINISHED, timeout=NO_PAUSE
         ),
         "terminate_all": lambda: end_scope(
             settings, scope_of_run(run_id), TerminationReason.RUN_TEARDOWN, timeout=NO_PAUSE
@@ -219,7 +221,7 @@ def test_an_old_row_is_bound_by_the_first_who_sees_its_instance(quick: Settings)
 def test_an_old_intent_is_not_closed_by_who_sees_nothing(quick: Settings) -> None:
     _, (first, _) = insert_run(quick.writer_url, deployment=quick.deployment)
     with pytest.raises(ZeroDivisionError):
-        advance_launch(quick, first, lambda *_: str(1 // 0))
+        advance_launch(quick, ValidationOrderer(first), lambda *_: str(1 // 0))
     with transaction(quick.writer_url) as connection:
         connection.execute(
             "update instances set place = null, intent_at = intent_at - interval '1 hour' where deployment = %s",

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from janitor.cloud import instances as ec2
 from janitor.cloud import schedules
 from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import external_timer_at
@@ -19,6 +18,7 @@ from janitor.domain.states import InstanceOrigin, InstanceState, NoticeKind, Rea
 from janitor.services.ending.external_timer import arm_external_timer
 from janitor.services.here import here
 from janitor.services.ledger.reconcile import observe_deployment
+from janitor.services.provider import provider_of
 from janitor.services.reap.passes import reap_once
 from janitor.services.result.record import record_validation
 from janitor.settings import Settings
@@ -39,6 +39,7 @@ from tests.integration.services.test_reap_passes import (
     second_pass,
     start_stranger,
 )
+from tests.support.instances import instances_of, instances_of_deployment
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
@@ -63,7 +64,7 @@ def timers(settings: Settings) -> set[str]:
 
 
 def ec2_state(settings: Settings, instance_id: str) -> InstanceState | None:
-    seen = ec2.describe(CloudAccess.of(settings), instance_id)
+    seen = provider_of(settings).describe(instance_id)
     return seen.state if seen else None
 
 
@@ -99,7 +100,7 @@ def test_one_that_was_given_up_is_ended_though_nobody_came_to_do_it(quick: Setti
 def test_a_copy_of_an_instance_does_not_keep_its_row_alive(quick: Settings) -> None:
     """Somebody chose "launch more like this" in the console, which copies the tags."""
     first, instance_id = launched(quick)
-    (seen,) = ec2.find_by_validation(CloudAccess.of(quick), first)
+    (seen,) = instances_of(quick, first)
     answer = client(quick).run_instances(
         ImageId="ami-0123456789abcdef0",
         InstanceType="g5.xlarge",
@@ -162,7 +163,7 @@ def test_a_notice_that_postgres_can_not_hold_costs_no_other(quick: Settings, cha
 
 
 def test_more_than_a_page_is_seen_whole(quick: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ec2, "_PAGE_SIZE", 5)
+    monkeypatch.setattr("janitor.cloud.instances._PAGE_SIZE", 5)
     named = [{"Key": "janitor:deployment", "Value": quick.deployment}]
     answer = client(quick).run_instances(
         ImageId="ami-0123456789abcdef0",
@@ -172,7 +173,7 @@ def test_more_than_a_page_is_seen_whole(quick: Settings, monkeypatch: pytest.Mon
         TagSpecifications=[{"ResourceType": "instance", "Tags": named}],
     )
     ids = {one["InstanceId"] for one in answer["Instances"]}
-    assert {one.instance_id for one in ec2.find_by_deployment(CloudAccess.of(quick), quick.deployment)} == ids
+    assert {one.instance_id for one in instances_of_deployment(quick)} == ids
     eventually(lambda: set(reap(quick).adopted) | {one for one in ids if is_in_ledger(quick, one)} == ids)
     second_pass(quick)
     eventually(lambda: all(gone(quick, one) for one in ids))
@@ -186,7 +187,7 @@ def test_one_that_ec2_does_not_show_yet_is_neither_ended_nor_launched_again(
     cloud.set_faults({"lag": "DescribeInstances", "seconds": 6})
     _, (first, _) = insert_run(patient.writer_url, deployment=patient.deployment)
     instance_id = launch(patient, first)
-    assert ec2.describe(CloudAccess.of(patient), instance_id) is None
+    assert provider_of(patient).describe(instance_id) is None
     observe_deployment(patient)
     assert (reap(patient).looked_at, latest(patient, first).state) == (0, InstanceState.PENDING)
     assert launch(patient, first) == instance_id

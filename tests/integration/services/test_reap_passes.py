@@ -12,7 +12,6 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cloud import instances as ec2
 from janitor.cloud import schedules
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import WrongPlaceError
@@ -32,6 +31,7 @@ from janitor.domain.states import (
     ReapEvidence,
     TerminationReason,
 )
+from janitor.services.provider import provider_of
 from janitor.services.reap.passes import ReapError, ReapReport, reap_once
 from janitor.services.result.record import record_validation
 from janitor.settings import Settings
@@ -42,6 +42,7 @@ from janitor.stores.database import transaction
 from janitor.stores.queries import named_queries
 from janitor.stores.records import InstanceRecord
 from tests.integration.services.test_launching import eventually, latest, launch
+from tests.support.instances import instances_of
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
@@ -97,7 +98,7 @@ def start_stranger(settings: Settings, **tags: str) -> str:
     )
     instance_id: str = answer["Instances"][0]["InstanceId"]
     # EC2's launch time is in whole seconds, so that it is past for sure.
-    eventually(lambda: ec2.describe(CloudAccess.of(settings), instance_id).state is InstanceState.RUNNING)  # type: ignore[union-attr]
+    eventually(lambda: provider_of(settings).describe(instance_id).state is InstanceState.RUNNING)  # type: ignore[union-attr]
     return instance_id
 
 
@@ -114,11 +115,11 @@ def let_expire(settings: Settings, validation_id: UUID, at: datetime | None = No
     assert record.instance_id is not None
     with transaction(settings.writer_url) as connection:
         connection.execute("update instances set expires_at = %s where ledger_id = %s", (at, record.ledger_id))
-    ec2.add_tags(CloudAccess.of(settings), record.instance_id, {TAG_EXPIRES: at.isoformat()})
+    provider_of(settings).add_tags(record.instance_id, {TAG_EXPIRES: at.isoformat()})
 
 
 def gone(settings: Settings, instance_id: str) -> bool:
-    seen = ec2.describe(CloudAccess.of(settings), instance_id)
+    seen = provider_of(settings).describe(instance_id)
     return seen is None or seen.state in (InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED)
 
 
@@ -161,7 +162,7 @@ def test_an_instance_whose_tags_alone_say_more_time_lives(quick: Settings) -> No
     first, instance_id = launched(quick)
     let_expire(quick, first)
     later = datetime.now(timezone.utc) + timedelta(minutes=5)
-    ec2.add_tags(CloudAccess.of(quick), instance_id, {TAG_EXPIRES: later.isoformat()})
+    provider_of(quick).add_tags(instance_id, {TAG_EXPIRES: later.isoformat()})
     assert reap(quick).terminated == ()
 
 
@@ -184,7 +185,7 @@ def test_a_stranger_is_adopted_and_ends_at_the_second_strike(quick: Settings) ->
     report = reap(quick)
     assert (report.adopted, report.marked) == ((instance_id,), (instance_id,))
     row = row_of(quick, instance_id)
-    assert (row.origin, row.validation_id, row.client_token) == (
+    assert (row.origin, row.owner, row.client_token) == (
         InstanceOrigin.ADOPTED,
         None,
         f"adopted-{instance_id}",
@@ -211,7 +212,7 @@ def test_an_instance_whose_row_is_lost_ends_though_its_validation_is_open(quick:
     first, instance_id = launched(quick)
     # The same tags on an instance that the ledger has no row of: nobody can watch it.
     stranger = start_stranger(quick, validation=str(first))
-    assert ec2.find_by_validation(CloudAccess.of(quick), first)[0].tags[TAG_VALIDATION] == str(first)
+    assert instances_of(quick, first)[0].tags[TAG_VALIDATION] == str(first)
     assert reap(quick).marked == (stranger,)
     assert second_pass(quick).terminated == (stranger,)
     assert not gone(quick, instance_id)
@@ -238,7 +239,7 @@ def test_a_mark_is_cleared_when_its_evidence_is_gone(quick: Settings) -> None:
     record_validation(quick, first)
     assert reap(quick).marked == (instance_id,)
     keep_until = datetime.now(timezone.utc) + timedelta(hours=1)
-    ec2.add_tags(CloudAccess.of(quick), instance_id, {TAG_KEEP_UNTIL: keep_until.isoformat()})
+    provider_of(quick).add_tags(instance_id, {TAG_KEEP_UNTIL: keep_until.isoformat()})
     assert second_pass(quick).cleared == (instance_id,)
     with transaction(quick.writer_url) as connection:
         assert store.marks_of(connection, quick.deployment) == {}

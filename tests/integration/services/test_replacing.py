@@ -9,15 +9,16 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cloud import instances as ec2
 from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import ConflictError
 from janitor.domain.identity import notice_key_for
+from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, NoticeKind, TerminationReason, ValidationStatus
 from janitor.domain.watching import WatchOutcome, decide
 from janitor.services.launch.advance import Launched
 from janitor.services.launch.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
+from janitor.services.provider import provider_of
 from janitor.services.result.record import finish_watched
 from janitor.services.watch.conclude import conclude_validation
 from janitor.services.watch.fleet_view import look_at_fleet
@@ -28,6 +29,7 @@ from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
 from tests.integration.services.test_launching import launch
 from tests.integration.services.test_watching import wait_for_command, wait_for_outcome
+from tests.support.instances import instances_of
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
@@ -58,14 +60,14 @@ def replace(settings: Settings, validation_id: UUID) -> str:
 
 def rows_of(settings: Settings, validation_id: UUID) -> list[InstanceRecord]:
     with transaction(settings.writer_url) as connection:
-        return ledger.generations_of_validation(connection, validation_id)
+        return ledger.generations_of(connection, Owner.validation(validation_id))
 
 
 def lose(settings: Settings, validation_id: UUID) -> tuple[Watch, WatchOutcome]:
     """Terminate the instance behind the watch's back, in the middle of its command."""
     watch = Watch(settings, validation_id)
     wait_for_command(watch)
-    ec2.terminate(CloudAccess.of(settings), [watch.watched.instance_id])
+    provider_of(settings).terminate([watch.watched.instance_id])
     deadline = time.monotonic() + ENDS_WITHIN.total_seconds()
     while (outcome := watch.step()) is None:
         assert time.monotonic() < deadline
@@ -151,7 +153,7 @@ def test_an_agent_that_never_answers_is_tried_elsewhere(settings: Settings, clou
     begin_replacement(impatient, first, outcome)
     assert replace(impatient, first) != silent
     # The silent one was alive: it is ended before its successor is launched.
-    assert ec2.find_by_validation(CloudAccess.of(settings), first)[0].instance_id != silent
+    assert instances_of(settings, first)[0].instance_id != silent
     assert rows_of(settings, first)[0].state is InstanceState.TERMINATED
 
 
@@ -178,7 +180,7 @@ def test_what_was_ended_on_purpose_is_not_replaced(settings: Settings, cloud: Lo
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     launch(settings, first)
     with transaction(settings.writer_url) as connection:
-        row = ledger.latest_of_validation(connection, first)
+        row = ledger.latest_of(connection, Owner.validation(first))
         assert row is not None
         ledger.intend_termination(connection, row.ledger_id, TerminationReason.OPERATOR_KILL)
     assert not is_replaceable(settings, *lose(settings, first))

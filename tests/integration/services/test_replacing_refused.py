@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import LaunchRefusedError
+from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, ValidationStatus
 from janitor.domain.watching import WatchOutcome
 from janitor.services.launch.advance import keep_problem
+from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.launch.replace import advance_replacement, begin_replacement, is_replaceable
 from janitor.services.result.record import record_validation
 from janitor.services.watch.watch import Watch
@@ -23,6 +23,7 @@ from janitor.stores import ledger
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from tests.integration.services.test_launching import eventually, latest, launch
+from tests.support.instances import instances_of
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
@@ -66,7 +67,7 @@ def test_where_the_breaker_refuses_the_successor_the_loss_is_shown(
         try:
             advance_replacement(careful, first)
         except LaunchRefusedError as exc:
-            keep_problem(careful, first, exc.reason_code, str(exc))  # as `validate` does
+            keep_problem(careful, ValidationOrderer(first), exc.reason_code, str(exc))  # as `validate` does
             return exc.reason_code == "launch_breaker"
         return False
 
@@ -107,7 +108,7 @@ def test_what_a_person_keeps_is_not_given_up(impatient: Settings, cloud: LocalCl
             "update instances set keep_until = now() + interval '1 hour' where validation_id = %s", (first,)
         )
     assert not is_replaceable(impatient, watch, outcome)
-    (alive,) = ec2.find_by_validation(CloudAccess.of(impatient), first)
+    (alive,) = instances_of(impatient, first)
     assert alive.state is InstanceState.RUNNING
     # One that is gone can't be looked at any more: a lease doesn't cost the validation its second try.
     assert is_replaceable(impatient, watch, WatchOutcome.INSTANCE_LOST)
@@ -115,6 +116,6 @@ def test_what_a_person_keeps_is_not_given_up(impatient: Settings, cloud: LocalCl
         connection.execute(
             "update instances set keep_until = now() - interval '1 second' where validation_id = %s", (first,)
         )
-        row = ledger.latest_of_validation(connection, first)
+        row = ledger.latest_of(connection, Owner.validation(first))
     assert row is not None
     assert is_replaceable(impatient, watch, outcome)

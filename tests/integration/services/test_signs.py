@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, TerminationReason, ValidationStatus
 from janitor.domain.watching import Decision, Step, WatchOutcome
 from janitor.orchestration.poller import BatchedPoller
@@ -277,6 +278,6 @@ def test_signs_are_kept_once(settings: Settings, cloud: LocalCloudServer) -> Non
     keep_signs(settings, [instance_id])
     assert kept is not None
     with transaction(settings.writer_url) as connection:
-        again = ledger.latest_of_validation(connection, first)
+        again = ledger.latest_of(connection, Owner.validation(first))
     assert again is not None
     assert again.first_sign_at == kept

@@ -7,9 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import ConflictError, NotFoundError, WrongPlaceError
+from janitor.domain.launch.owner import Owner
 from janitor.domain.states import (
     InstanceOrigin,
     InstanceState,
@@ -22,6 +21,7 @@ from janitor.domain.watching import Watched, WatchOutcome
 from janitor.services.here import here
 from janitor.services.ledger.abandon import abandon_place
 from janitor.services.ledger.reconcile import observe_deployment
+from janitor.services.provider import provider_of
 from janitor.services.reap.passes import ReapReport
 from janitor.services.result.record import record_validation
 from janitor.services.watch.fleet_view import look_at_fleet
@@ -57,7 +57,7 @@ def sql(settings: Settings, statement: str, *values: object) -> None:
 def hide(settings: Settings, instance_id: str) -> str:
     """Have the row name an instance that EC2 doesn't know; returns that name. The real one is ended."""
     name = f"i-{instance_id.removeprefix('i-')[::-1]}"
-    ec2.terminate(CloudAccess.of(settings), [instance_id])
+    provider_of(settings).terminate([instance_id])
     sql(settings, "update instances set instance_id = %s where instance_id = %s", name, instance_id)
     return name
 
@@ -150,12 +150,12 @@ def test_many_at_once_stay_until_a_person_says_so(quick: Settings) -> None:
 def test_those_who_look_at_one_each_do_not_end_many_together(quick: Settings) -> None:
     fleet = five(quick)
     names = sorted(hide(quick, one) for one in fleet[:3])
-    validations = {name: row_of(quick, name).validation_id for name in names}
+    owners = {name: row_of(quick, name).owner for name in names}
     for _ in range(2):
         for name in names:
-            validation_id = validations[name]
-            assert validation_id is not None
-            assert Watch(quick, validation_id).step() is None
+            owner = owners[name]
+            assert owner is not None
+            assert Watch(quick, owner.id).step() is None
             assert state_of(quick, name).is_live
         let_an_interval_pass(quick)
 
@@ -199,7 +199,7 @@ def test_a_row_that_ec2_contradicts_is_reopened_with_its_owner(quick: Settings) 
     report = reap(quick)
     assert (report.reopened, report.marked, report.adopted) == ((instance_id,), (), ())
     record = latest(quick, first)
-    assert (record.validation_id, record.origin, record.ended_at) == (first, InstanceOrigin.LAUNCHED, None)
+    assert (record.owner, record.origin, record.ended_at) == (Owner.validation(first), InstanceOrigin.LAUNCHED, None)
     assert record.state.is_live
     assert record.termination_reason is None
     assert live_count(quick) == 1
@@ -220,7 +220,7 @@ def test_one_whose_validation_has_a_successor_is_adopted(quick: Settings) -> Non
     assert report.reopened == (instance_id,)
     assert report.evidence == {instance_id: ReapEvidence.UNKNOWN_OWNER}
     row = row_of(quick, instance_id)
-    assert (row.origin, row.validation_id) == (InstanceOrigin.ADOPTED, None)
+    assert (row.origin, row.owner) == (InstanceOrigin.ADOPTED, None)
     assert row.run_id is not None
     assert live_count(quick) == 2
     assert second_pass(quick).terminated == (instance_id,)
@@ -241,8 +241,9 @@ def test_money_that_was_settled_meanwhile_is_settled_anew(quick: Settings) -> No
     record_validation(quick, first)
     sql(
         quick,
-        "insert into budget_reservations (deployment, kind, run_id, validation_id, day, reserved_usd, spent_usd,"
-        " released_at) select deployment, 'validation', run_id, validation_id, now()::date, 9, 0, now()"
+        "insert into budget_reservations (deployment, kind, run_id, owner_kind, owner_id, validation_id, day,"
+        " reserved_usd, spent_usd, released_at)"
+        " select deployment, 'launch', run_id, owner_kind, owner_id, validation_id, now()::date, 9, 0, now()"
         " from instances where instance_id = %s",
         instance_id,
     )
@@ -250,7 +251,7 @@ def test_money_that_was_settled_meanwhile_is_settled_anew(quick: Settings) -> No
     report: ReapReport = reap(quick)
     assert report.reopened == (instance_id,)
     assert reservation(quick, first) == (None, None)
-    ec2.terminate(CloudAccess.of(quick), [instance_id])
+    provider_of(quick).terminate([instance_id])
     sql(quick, "update instances set expires_at = now() - interval '1 hour' where instance_id = %s", instance_id)
 
     def is_settled() -> bool:

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from janitor.domain.config.fields import Market
-from janitor.domain.identity import LaunchIdentity
+from janitor.domain.launch.order import LaunchIdentity
+from janitor.domain.launch.owner import Owner
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, RunStatus, TerminationReason
 from janitor.stores import ledger
@@ -29,9 +30,10 @@ def _intend(
     now = datetime.now(timezone.utc)
     identity = LaunchIdentity(
         deployment=deployment,
+        owner=Owner.validation(validation_id),
         run_id=run_id,
-        validation_id=validation_id,
         generation=generation,
+        name="worker-a",
         repository_name="worker-a",
         deadline_at=now + timedelta(minutes=30),
         expires_at=now + timedelta(minutes=32),
@@ -80,7 +82,7 @@ def test_every_observed_state_is_kept_and_none_goes_backwards(database: TestData
             ledger.observe_state(connection, record.ledger_id, state, place=HERE)
     with transaction(database.writer_url) as connection:
         states = [state for state, _ in ledger.state_changes(connection, record.ledger_id)]
-        latest = ledger.latest_of_validation(connection, first)
+        latest = ledger.latest_of(connection, Owner.validation(first))
     assert [state.value for state in states] == ["intent", "pending", "running", "shutting-down", "terminated"]
     assert latest is not None
     assert latest.termination_reason is TerminationReason.INSTANCE_LOST
@@ -104,7 +106,7 @@ def test_the_first_termination_reason_stays(database: TestDatabase) -> None:
         ledger.intend_termination(connection, record.ledger_id, TerminationReason.TIMEOUT)
         ledger.intend_termination(connection, record.ledger_id, TerminationReason.RUN_TEARDOWN)
         ledger.observe_state(connection, record.ledger_id, InstanceState.NOT_LAUNCHED, place=HERE)
-        latest = ledger.latest_of_validation(connection, first)
+        latest = ledger.latest_of(connection, Owner.validation(first))
     assert latest is not None
     assert latest.termination_reason is TerminationReason.TIMEOUT
 

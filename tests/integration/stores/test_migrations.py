@@ -24,6 +24,12 @@ ENUMERATIONS = {
     "watch_outcome": WatchOutcome,
     "reaper_action": states.ReaperAction,
     "check_status": CheckStatus,
+    "owner_kind": states.OwnerKind,
+    "instance_origin": states.InstanceOrigin,
+    "placement_result": states.PlacementResult,
+    "reservation_kind": states.ReservationKind,
+    "reap_evidence": states.ReapEvidence,
+    "notice_kind": states.NoticeKind,
     "report_change": report_diff.Change,
     "report_outcome": report_diff.Outcome,
 }
@@ -102,8 +108,9 @@ def test_the_reader_sees_no_proof_key_though_it_is_granted_every_table(database:
     _, [first, _] = insert_run(database.writer_url)
     with psycopg.connect(database.writer_url) as connection:
         ledger_id = connection.execute(
-            "insert into janitor.instances (validation_id, run_id, deployment, generation, client_token, tags,"
-            " instance_type, market, deadline_at, expires_at) select validation_id, run_id, 'test', 1, %s, '{}', 't3',"
+            "insert into janitor.instances (owner_kind, owner_id, validation_id, run_id, deployment, generation,"
+            " client_token, tags, instance_type, market, deadline_at, expires_at) select 'validation', validation_id,"
+            " validation_id, run_id, 'test', 1, %s, '{}', 't3',"
             " 'spot', now(), now() from janitor.repository_validations where validation_id = %s returning ledger_id",
             (str(first), first),
         ).fetchone()

@@ -22,7 +22,6 @@ def outcome(
     is_live: bool = False,
 ) -> LaunchOutcome:
     return LaunchOutcome(
-        repository="acme/worker",
         result=result,
         reason=None if is_live else reason,
         detail="why",

@@ -6,19 +6,25 @@ import re
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from janitor.domain.deadlines import execution_timeout_for
 from janitor.domain.identity import (
+    TAG_REPOSITORY,
+    TAG_RUN,
     TAG_VALIDATION,
-    LaunchIdentity,
+    TAG_WORKER,
     client_token_for,
     command_comment_for,
     external_timer_name_for,
     run_id_for,
     validation_id_for,
 )
+from janitor.domain.launch.order import LaunchIdentity
+from janitor.domain.launch.owner import Owner, owner_of
+from janitor.domain.states import OwnerKind
 
 NOW = datetime(2026, 1, 1, 3, 4, 5, tzinfo=timezone.utc)
 EC2_TOKEN_LENGTH, EC2_TAG_LENGTH, SSM_COMMENT_LENGTH = 64, 256, 100
@@ -45,9 +51,10 @@ def test_tokens_and_comments_fit_and_differ_by_generation(validation_id: UUID, g
 def test_tags_are_what_ec2_takes(name: str) -> None:
     identity = LaunchIdentity(
         deployment="d",
+        owner=Owner.validation(UUID(int=2)),
         run_id=UUID(int=1),
-        validation_id=UUID(int=2),
         generation=1,
+        name=name,
         repository_name=name,
         deadline_at=NOW + timedelta(minutes=30),
         expires_at=NOW + timedelta(minutes=32),
@@ -60,15 +67,51 @@ def test_tags_are_what_ec2_takes(name: str) -> None:
 def test_the_name_follows_the_convention() -> None:
     identity = LaunchIdentity(
         deployment="d",
+        owner=Owner.validation(UUID(int=2)),
         run_id=UUID(int=1),
-        validation_id=UUID(int=2),
         generation=1,
+        name="worker-basic",
         repository_name="worker-basic",
         deadline_at=NOW,
         expires_at=NOW,
         intent_at=NOW,
     )
     assert identity.tags["Name"] == "janitor-worker-basic-20260101030405"
+
+
+@pytest.mark.parametrize("kind", OwnerKind)
+def test_an_instance_names_its_owner_and_no_other(kind: OwnerKind) -> None:
+    owner = Owner(kind=kind, id=UUID(int=7))
+    run_id = {OwnerKind.VALIDATION: UUID(int=1), OwnerKind.RUN: owner.id, OwnerKind.WORKER: None}[kind]
+    identity = LaunchIdentity(
+        deployment="d",
+        owner=owner,
+        run_id=run_id,
+        generation=1,
+        name="pool",
+        repository_name=None,
+        deadline_at=NOW,
+        expires_at=NOW,
+        intent_at=NOW,
+    )
+    assert owner_of(identity.tags) == owner
+    assert TAG_REPOSITORY not in identity.tags
+    assert (TAG_RUN in identity.tags) == (run_id is not None)
+    assert identity.client_token == client_token_for(owner.id, 1)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"Name": "janitor-x"},
+        {TAG_WORKER: "no uuid"},
+        # Whatever else it says: what its own word can't be read of is nobody's.
+        {TAG_VALIDATION: "no uuid", TAG_RUN: str(UUID(int=1))},
+    ],
+)
+def test_tags_that_cannot_be_read_name_nobody(tags: dict[str, str]) -> None:
+    assert owner_of(tags) is None
 
 
 def test_durations() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -23,7 +24,7 @@ from janitor.domain.reap.reaping import (
     instant_of,
     lifetime_of,
 )
-from janitor.domain.states import InstanceState, ReapEvidence, TerminationReason, ValidationStatus
+from janitor.domain.states import InstanceState, OwnerKind, ReapEvidence, TerminationReason, ValidationStatus
 
 LAUNCH = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 EXPIRY = LAUNCH + timedelta(minutes=30)
@@ -42,7 +43,15 @@ def tags(expires: datetime | None = EXPIRY, keep_until: datetime | None = None) 
 
 
 def owned(validation: ValidationStatus | None = OPEN, keep_until: datetime | None = None) -> Ownership:
-    return Ownership(expires_at=EXPIRY, keep_until=keep_until, validation=validation)
+    return owned_by(
+        OwnerKind.VALIDATION if validation is not None else None,
+        is_over=validation is not None and validation.is_final,
+        keep_until=keep_until,
+    )
+
+
+def owned_by(kind: OwnerKind | None, *, is_over: bool, keep_until: datetime | None = None) -> Ownership:
+    return Ownership(expires_at=EXPIRY, keep_until=keep_until, kind=kind, is_over=is_over)
 
 
 def instance(
@@ -85,6 +94,11 @@ TABLE = [
     ("over, lease ended", instance(owned(OVER, KEPT)), LEASED_OUT, ReapEvidence.LEASE_EXPIRED),
     ("open, lease ended in its time", instance(owned(OPEN, NEW)), MIDDLE, None),
     ("open, lease ended", instance(owned(OPEN, KEPT)), LEASED_OUT, ReapEvidence.LEASE_EXPIRED),
+    ("a run's, open, in time", instance(owned_by(OwnerKind.RUN, is_over=False)), MIDDLE, None),
+    ("a run's, over, in time", instance(owned_by(OwnerKind.RUN, is_over=True)), MIDDLE, ReapEvidence.OWNER_OVER),
+    ("a worker's, in time", instance(owned_by(OwnerKind.WORKER, is_over=False)), MIDDLE, None),
+    ("a worker's, overdue", instance(owned_by(OwnerKind.WORKER, is_over=False)), LATE, ReapEvidence.OVERDUE),
+    ("a worker's, over, in time", instance(owned_by(OwnerKind.WORKER, is_over=True)), MIDDLE, ReapEvidence.OWNER_OVER),
     ("adopted, in time", instance(owned(None)), MIDDLE, ReapEvidence.UNKNOWN_OWNER),
     ("adopted, overdue", instance(owned(None)), LATE, ReapEvidence.OVERDUE),
     ("unknown, in time", instance(), MIDDLE, ReapEvidence.UNKNOWN_OWNER),
@@ -142,6 +156,7 @@ def test_other_evidence_than_before_is_a_first_strike_again(before: ReapEvidence
         (ReapEvidence.OVERDUE, TerminationReason.OVERDUE),
         (ReapEvidence.LEASE_EXPIRED, TerminationReason.LEASE_EXPIRED),
         (ReapEvidence.VALIDATION_OVER, TerminationReason.ORPHAN),
+        (ReapEvidence.OWNER_OVER, TerminationReason.ORPHAN),
         (ReapEvidence.UNKNOWN_OWNER, TerminationReason.ORPHAN),
         (ReapEvidence.STOPPED, TerminationReason.ORPHAN),
     ],
@@ -221,7 +236,7 @@ def test_an_overdue_one_is_ended_at_once(
 ) -> None:
     expiry = LAUNCH + timedelta(seconds=expires)
     keep_until = None if keep is None else LAUNCH + timedelta(seconds=keep)
-    owner = Ownership(expires_at=expiry, keep_until=keep_until, validation=status) if has_row else None
+    owner = replace(owned(status, keep_until), expires_at=expiry) if has_row else None
     facts = instance(owner, state=state, tagged=tags(expiry, keep_until))
     now = lifetime_of(facts).may_live_until + timedelta(seconds=late)
     assert decide(facts, now, mark).step is ReapStep.TERMINATE

@@ -10,6 +10,7 @@ import pytest
 
 from janitor.domain.config.fields import Market
 from janitor.domain.config.repository_plan import RepositoryPlan
+from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, ValidationStatus
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec, EarlierBuild
@@ -78,7 +79,7 @@ def validation_of(plan: RepositoryPlan) -> ValidationRecord:
 INSTANCE = InstanceRecord(
     ledger_id=1,
     origin=InstanceOrigin.LAUNCHED,
-    validation_id=VALIDATION_ID,
+    owner=Owner.validation(VALIDATION_ID),
     run_id=RUN_ID,
     deployment="d",
     generation=1,

@@ -31,8 +31,6 @@ _CAME_TO_NOTHING = frozenset(
 class LaunchOutcome:
     """One attempt to launch, as the ledger knows it."""
 
-    repository: str
-    """`organization/name`."""
     result: PlacementResult
     reason: TerminationReason | None
     detail: str | None

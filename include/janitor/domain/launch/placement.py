@@ -1,4 +1,4 @@
-"""Where a validation's instance is tried: types, zones and markets in order, over a few rounds.
+"""Where an owner's instance is tried: types, zones and markets in order, over a few rounds.
 
 An attempt is one token and one candidate. Lack of capacity and a price that is too high go on to the next candidate,
 throttling repeats the same one later, everything else ends the search. A search begins anew after an instance was
@@ -42,7 +42,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """An earlier attempt of the same validation, oldest first in a sequence."""
+    """An earlier attempt of the same owner, oldest first in a sequence."""
 
     candidate: Candidate
     round: int

@@ -176,24 +176,52 @@ def judge_lease(wanted: Decimal | None, limits: BudgetLimits, *, priced: str) ->
         limits: The day's, and those of the run that the instance works for.
         priced: What is leased, for messages.
     """
+    return _judge_one(
+        "the lease is refused:",
+        wanted,
+        limits,
+        unpriced=() if wanted is not None else (priced,),
+        without_price="Put it into the prices file for what is launched next, or lease without a budget.",
+        too_much="Ask for a shorter one.",
+    )
+
+
+def judge_order(estimate: RepositoryEstimate, limits: BudgetLimits) -> BudgetRefusal | None:
+    """Say whether the budget allows one order of which no run has set the money aside.
+
+    Args:
+        estimate: What it may cost at the worst.
+        limits: Those of whoever pays.
+    """
+    return _judge_one(
+        f"{estimate.repository_name} is refused:",
+        estimate.worst_case_usd,
+        limits,
+        unpriced=estimate.unpriced,
+        without_price="Put it into the prices file, or choose a type that has one.",
+        too_much="Ask for a shorter timeout or a cheaper type.",
+    )
+
+
+def _judge_one(
+    begin: str,
+    wanted: Decimal | None,
+    limits: BudgetLimits,
+    *,
+    unpriced: tuple[str, ...],
+    without_price: str,
+    too_much: str,
+) -> BudgetRefusal | None:
     if not limits.any_set:
         return None
     if wanted is None:
-        return BudgetRefusal(
-            wanted_usd=None,
-            limits=limits,
-            unpriced=(priced,),
-            message=f"the lease is refused: there is a budget, and the price of {priced} is not known."
-            " Put it into the prices file for what is launched next, or lease without a budget.",
-        )
+        message = f"there is a budget, and the price of {', '.join(unpriced)} is not known. {without_price}"
+        return BudgetRefusal(wanted_usd=None, limits=limits, unpriced=unpriced, message=f"{begin} {message}")
     available = limits.available_usd
     if available is None or wanted <= available:
         return None
-    return BudgetRefusal(
-        wanted_usd=wanted,
-        limits=limits,
-        message=f"the lease is refused: it costs {_dollars(wanted)}, {_over(wanted, limits)}. Ask for a shorter one.",
-    )
+    message = f"it costs {_dollars(wanted)}, {_over(wanted, limits)}. {too_much}"
+    return BudgetRefusal(wanted_usd=wanted, limits=limits, message=f"{begin} {message}")
 
 
 def _refused_unpriced(estimate: RunEstimate, limits: BudgetLimits) -> BudgetRefusal:

@@ -14,7 +14,7 @@ from enum import Enum
 
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 from janitor.domain.identity import TAG_DEADLINE, TAG_EXPIRES, TAG_KEEP_UNTIL
-from janitor.domain.states import InstanceState, ReapEvidence, TerminationReason, ValidationStatus
+from janitor.domain.states import InstanceState, OwnerKind, ReapEvidence, TerminationReason
 
 LONGEST_LEASE = timedelta(hours=8)
 """How far past its expiry an instance may be kept, whoever says so."""
@@ -44,8 +44,10 @@ class Ownership:
     expires_at: datetime
     keep_until: datetime | None
     """End of its last debug lease; it may be over."""
-    validation: ValidationStatus | None
-    """None: it works for no validation of ours."""
+    kind: OwnerKind | None
+    """Whose it is; None: nobody's of ours."""
+    is_over: bool
+    """Whether the owner is known to have ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,12 +181,14 @@ def _is_kept(facts: InstanceFacts, lifetime: Lifetime, now: datetime) -> bool:
 
 def _sign(facts: InstanceFacts, now: datetime) -> ReapEvidence | None:
     owner = facts.owner
-    is_idle = owner is None or owner.validation is None or owner.validation.is_final
+    is_idle = owner is None or owner.kind is None or owner.is_over
     if owner is not None and owner.keep_until is not None and is_idle:
-        # A person kept it when its validation was over, and the lease was all that it lived for.
+        # A person kept it when its owner was over, and the lease was all that it lived for.
         return ReapEvidence.LEASE_EXPIRED
     if facts.state in _HALTED:
         return ReapEvidence.STOPPED
-    if owner is None or owner.validation is None:
+    if owner is None or owner.kind is None:
         return ReapEvidence.UNKNOWN_OWNER
-    return ReapEvidence.VALIDATION_OVER if is_idle else None
+    if not is_idle:
+        return None
+    return ReapEvidence.VALIDATION_OVER if owner.kind is OwnerKind.VALIDATION else ReapEvidence.OWNER_OVER

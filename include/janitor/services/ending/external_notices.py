@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from janitor.cloud import instances as ec2
 from janitor.cloud import notices, storage
 from janitor.cloud.session import CloudAccess
+from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.domain.states import NoticeKind, ReaperAction
+from janitor.services.provider import provider_of
 from janitor.settings import Settings
 from janitor.stores import reaping as store
 from janitor.stores.database import transaction
@@ -70,7 +71,8 @@ def _forget_warnings(settings: Settings, warnings: dict[str, str]) -> None:
     present = notices.spot_warnings(access, settings.bucket, settings.deployment) & set(warnings.values())
     if not present:
         return
-    gone = present - {one.instance_id for one in ec2.find_by_deployment(access, settings.deployment)}
+    alive = provider_of(settings).find(TAG_DEPLOYMENT, settings.deployment)
+    gone = present - {one.instance_id for one in alive}
     for key, instance_id in warnings.items():
         if instance_id in gone:
             storage.delete(access, settings.bucket, key)

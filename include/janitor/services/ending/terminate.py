@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.instances import InstanceSeen
-from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, WrongPlaceError
+from janitor.domain.identity import TAG_DEPLOYMENT, TAG_RUN
+from janitor.domain.launch.owner import Owner
+from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.services.ending.external_timer import disarm_external_timer
 from janitor.services.ledger.reconcile import observe_rows
+from janitor.services.provider import find_owned, provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import Connection, transaction
@@ -29,35 +30,35 @@ _INTENT = "intent "
 log = LineLogger(__name__)
 
 Terminate = Callable[[Sequence[str]], None]
-"""Asks EC2 to terminate; raises CloudError where it refuses."""
+"""Asks the provider to terminate; raises CloudError where it refuses."""
 
-FindInstances = Callable[[CloudAccess], Sequence[InstanceSeen]]
+FindInstances = Callable[[Settings], Sequence[InstanceSeen]]
 FindRows = Callable[[Connection], Sequence[InstanceRecord]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Which instances: how EC2 finds them, and how the ledger does. Neither is believed alone."""
+    """Which instances: how their provider finds them, and how the ledger does. Neither is believed alone."""
 
     name: str
-    in_ec2: FindInstances
+    in_cloud: FindInstances
     in_ledger: FindRows
 
 
-def scope_of_validation(validation_id: UUID) -> Scope:
-    """The instances of one validation."""
+def scope_of(owner: Owner) -> Scope:
+    """What belongs to one owner; of a run, without its validations' instances."""
     return Scope(
-        name=f"validation {validation_id}",
-        in_ec2=lambda access: ec2.find_by_validation(access, validation_id),
-        in_ledger=lambda connection: [row for row in [ledger.live_of_validation(connection, validation_id)] if row],
+        name=str(owner),
+        in_cloud=lambda settings: find_owned(settings, owner),
+        in_ledger=lambda connection: [row for row in [ledger.live_of(connection, owner)] if row],
     )
 
 
 def scope_of_run(run_id: UUID) -> Scope:
-    """The instances of one run."""
+    """Everything that counts for one run: its own instances and its validations'."""
     return Scope(
         name=f"run {run_id}",
-        in_ec2=lambda access: ec2.find_by_run(access, run_id),
+        in_cloud=lambda settings: provider_of(settings).find(TAG_RUN, str(run_id)),
         in_ledger=lambda connection: ledger.live_of_run(connection, run_id),
     )
 
@@ -66,7 +67,7 @@ def scope_of_deployment(deployment: str) -> Scope:
     """Every instance of a deployment."""
     return Scope(
         name=f"deployment {deployment}",
-        in_ec2=lambda access: ec2.find_by_deployment(access, deployment),
+        in_cloud=lambda settings: provider_of(settings).find(TAG_DEPLOYMENT, deployment),
         in_ledger=lambda connection: ledger.live_of_deployment(connection, deployment),
     )
 
@@ -107,7 +108,7 @@ def end_scope(
         CloudError: EC2 could not be asked until the end.
         DatabaseError: Postgres can't be used.
     """
-    access = CloudAccess.of(settings)
+    provider = provider_of(settings)
     give_up_at = time.monotonic() + timeout.total_seconds()
     asked: set[str] = set()
     refused: Mapping[str, str] = {}
@@ -122,7 +123,7 @@ def end_scope(
         except CloudError as exc:
             problem = exc
         ids = [name for name in look.left if not name.startswith(_INTENT)]
-        refused = _ask_for_all(ids, terminate, give_up_at) if terminate else ec2.terminate_together(access, ids)
+        refused = _ask_for_all(ids, terminate, give_up_at) if terminate else provider.terminate(ids)
         asked.update(set(ids) - refused.keys())
         if problem is None and not look.left:
             break
@@ -178,12 +179,12 @@ def terminate_by_tag(settings: Settings, scope: Scope, *, timeout: timedelta) ->
     Raises:
         CloudError: EC2 could not be asked until the end.
     """
-    access = CloudAccess.of(settings)
+    provider = provider_of(settings)
     give_up_at = time.monotonic() + timeout.total_seconds()
     asked: set[str] = set()
     while True:
         try:
-            found = sorted({instance.instance_id for instance in scope.in_ec2(access)})
+            found = sorted({instance.instance_id for instance in scope.in_cloud(settings)})
         except CloudError as exc:
             if time.monotonic() >= give_up_at:
                 raise
@@ -191,7 +192,7 @@ def terminate_by_tag(settings: Settings, scope: Scope, *, timeout: timedelta) ->
         else:
             if not found or time.monotonic() >= give_up_at:
                 return sorted(asked - set(found)), found
-            refused = ec2.terminate_together(access, found)
+            refused = provider.terminate(found)
             for instance_id, word in refused.items():
                 log.warning("EC2 refuses to terminate %s: %s", instance_id, word)
             asked.update(set(found) - refused.keys())
@@ -207,7 +208,7 @@ class _Look:
 
 def _look(settings: Settings, scope: Scope, reason: TerminationReason | None, *, spare_kept: bool) -> _Look:
     """Bring the ledger up to date, keep the reason, and say what is there."""
-    seen = scope.in_ec2(CloudAccess.of(settings))
+    seen = scope.in_cloud(settings)
     alive = {one.instance_id for one in seen if one.state is not InstanceState.SHUTTING_DOWN}
     with transaction(settings.writer_url) as connection:
         rows = list(scope.in_ledger(connection))

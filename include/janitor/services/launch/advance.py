@@ -10,12 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Union
-from uuid import UUID
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.failures import launch_failure_of
-from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import CloudError, ConflictError, LaunchRefusedError, WrongPlaceError
+from janitor.domain.errors import CloudError, LaunchRefusedError, WrongPlaceError
 from janitor.domain.launch.launching import LaunchFailure, LaunchVerdict
 from janitor.domain.launch.placement import Pause
 from janitor.domain.log_lines import LineLogger
@@ -23,17 +19,20 @@ from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
 from janitor.services.ending.external_timer import arm_external_timer
 from janitor.services.here import here, require_all_here
-from janitor.services.launch.terms import insert_intent, launch_image, next_place
+from janitor.services.launch.orderer import Orderer
+from janitor.services.launch.terms import insert_intent, next_place
 from janitor.services.ledger.reconcile import observe_rows
+from janitor.services.provider import find_owned, provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts
-from janitor.stores import validations as store
 from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
 
-RunInstance = Callable[[str, Mapping[str, Any]], str]
-"""Image and RunInstances' parameters → instance id; botocore's exceptions pass."""
+Launch = Callable[[Mapping[str, Any]], str]
+"""The provider's parameters → instance id; the provider's own exceptions pass."""
+
+_SUMMARY_LENGTH = 500
 
 log = LineLogger(__name__)
 
@@ -65,86 +64,85 @@ LaunchStep = Union[Launched, NoPlace, NotYet]  # noqa: UP007  (evaluated at impo
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Order:
+class _Intent:
     record: InstanceRecord
     adopted_instance_id: str | None
 
 
-def advance_launch(settings: Settings, validation_id: UUID, run_instance: RunInstance) -> LaunchStep:
+def advance_launch(settings: Settings, orderer: Orderer, launch: Launch | None = None) -> LaunchStep:
     """Adopt what is there, or commit an intent if a place is free and carry it out.
+
+    Args:
+        settings: Of the environment.
+        orderer: Who wants an instance.
+        launch: Asks the provider for it; default: the provider's own call.
 
     Raises:
         DatabaseError: Postgres can't be used.
         CloudError: EC2 can't be asked, or didn't say whether it launched; the same token is used again next time.
-        ConflictError: The validation has ended.
+        ConflictError: The owner has ended.
         LaunchRefusedError: Nothing more is to be tried.
         SettingsError: Neither an image nor a launch template is set.
     """
-    order = _order(settings, validation_id)
-    if not isinstance(order, _Order):
-        return order
-    record = order.record
-    instance_id = order.adopted_instance_id
+    intent = _intent(settings, orderer)
+    if not isinstance(intent, _Intent):
+        return intent
+    record = intent.record
+    instance_id = intent.adopted_instance_id
     if instance_id is None:
-        parameters = dict(record.launch_parameters)
+        provider = provider_of(settings)
         try:
-            instance_id = run_instance(parameters.pop("ImageId"), parameters)
+            instance_id = (launch or provider.launch)(record.launch_parameters)
         except Exception as exc:
-            failure = launch_failure_of(exc, record.instance_type)
+            failure = provider.launch_failure_of(exc, record.instance_type)
             if failure is None:
-                raise  # not a word of AWS's: the intent stays, and the next try adopts what there may be
-            return _after_failure(settings, record, validation_id, failure, exc)
-    if not _keep_launched(settings, record, validation_id, instance_id):
+                raise  # not a word of the provider's: the intent stays, and the next try adopts what there may be
+            return _after_failure(settings, record, orderer, failure, exc)
+    if not _keep_launched(settings, record, orderer, instance_id):
         _end_late_one(settings, record, instance_id)
         return NotYet(until=datetime.now(timezone.utc), why=f"{instance_id} came after its intent was given up")
-    return Launched(instance_id=instance_id, adopted=order.adopted_instance_id is not None)
+    return Launched(instance_id=instance_id, adopted=intent.adopted_instance_id is not None)
 
 
-def keep_problem(settings: Settings, validation_id: UUID, reason_code: str, summary: str) -> None:
-    """Keep why a launch ended, for `record` to conclude from in case that none follows."""
+def keep_problem(settings: Settings, orderer: Orderer, reason_code: str, summary: str) -> None:
+    """Tell the owner why its launch ended, in case that none follows."""
     with transaction(settings.writer_url) as connection:
-        store.keep_launch_failure(connection, validation_id, reason_code, summary[:500])
+        orderer.keep_failure(connection, reason_code, summary[:_SUMMARY_LENGTH])
 
 
-def _order(settings: Settings, validation_id: UUID) -> _Order | NoPlace | NotYet:
-    image_id = launch_image(settings)  # before an intent takes a place
+def _intent(settings: Settings, orderer: Orderer) -> _Intent | NoPlace | NotYet:
+    image = provider_of(settings).image()  # before an intent takes a place
     at = here(settings)
     with transaction(settings.writer_url) as connection:
         _refuse_elsewhere(connection, settings, at)
-        known = ledger.live_of_validation(connection, validation_id)
-    # Without an intent nothing was ever launched, so there is nothing to ask EC2.
-    seen = ec2.find_by_validation(CloudAccess.of(settings), validation_id) if known is not None else []
+        known = ledger.live_of(connection, orderer.owner)
+    # Without an intent nothing was ever launched, so there is nothing to ask the provider.
+    seen = find_owned(settings, orderer.owner) if known is not None else []
     if known is not None:
-        # A row whose instance has ended meanwhile must not be adopted, nor hold the validation's one place. And an
-        # intent that nobody carried out in time is closed: its instance would have the limit of back then.
+        # A row whose instance has ended meanwhile must not be adopted, nor hold the owner's one place. And an intent
+        # that nobody carried out in time is closed: its instance would have the limit of back then.
         observe_rows(settings, [known], seen)
     now = datetime.now(timezone.utc)
     with transaction(settings.writer_url) as connection:
-        validation = store.get_validation(connection, validation_id)
-        if validation.status.is_final:
-            raise ConflictError(
-                f"validation {validation_id} has ended ({validation.status.value}); start a new run for"
-                f" {validation.repository_name} instead: `make validate-all-workers REPO={validation.repository_name}`"
-            )
-        if validation.run_status.is_final:
-            raise ConflictError(
-                f"the run of validation {validation_id} has ended ({validation.run_status.value}): nothing is launched"
-            )
+        order = orderer.order(connection)
         ledger.lock_places(connection, settings.deployment)
-        record = ledger.live_of_validation(connection, validation_id)
+        record = ledger.live_of(connection, order.owner)
         if record is None:
-            if validation.launched_at is not None and validation.deadline_at and validation.deadline_at <= now:
+            if order.deadline(now) <= now:
                 raise LaunchRefusedError("deadline", "the hard limit has passed; nothing is launched any more")
             _refuse_elsewhere(connection, settings, at)
-            if ledger.count_live(connection, settings.deployment) >= validation.max_concurrent_instances:
-                return NoPlace(limit=validation.max_concurrent_instances)
-            place = next_place(connection, settings, validation, now)
+            if ledger.count_live(connection, settings.deployment) >= order.max_concurrent_instances:
+                return NoPlace(limit=order.max_concurrent_instances)
+            place = next_place(connection, settings, order, now)
             if isinstance(place, Pause):
                 return NotYet(until=place.until, why="launches are paced")
-            record = insert_intent(connection, settings, validation, place, at=at, image_id=image_id, now=now)
+            deadline_at = orderer.keep_intent(connection, order.deadline(now))
+            record = insert_intent(
+                connection, settings, order, place, at=at, image=image, deadline_at=deadline_at, now=now
+            )
     # A launch template, a lease or AWS itself may add tags of its own.
     adopted = next((one.instance_id for one in seen if record.tags.items() <= one.tags.items()), None)
-    return _Order(record=record, adopted_instance_id=adopted or record.instance_id)
+    return _Intent(record=record, adopted_instance_id=adopted or record.instance_id)
 
 
 def _refuse_elsewhere(connection: Connection, settings: Settings, at: Place) -> None:
@@ -155,14 +153,14 @@ def _refuse_elsewhere(connection: Connection, settings: Settings, at: Place) -> 
         raise LaunchRefusedError("wrong_place", str(exc)) from exc
 
 
-def _keep_launched(settings: Settings, record: InstanceRecord, validation_id: UUID, instance_id: str) -> bool:
+def _keep_launched(settings: Settings, record: InstanceRecord, orderer: Orderer, instance_id: str) -> bool:
     """Keep what RunInstances answered; False where the intent was closed meanwhile, because nothing had shown."""
     at = here(settings)
     with transaction(settings.writer_url) as connection:
         if not ledger.keep_launched(connection, record.ledger_id, instance_id, place=at):
             return False
         attempts.finish_attempt(connection, record.ledger_id, PlacementResult.LAUNCHED)
-        store.mark_launched(connection, validation_id, instance_id)
+        orderer.keep_launched(connection, instance_id)
     try:
         arm_external_timer(settings, instance_id, record.may_live_until)
     except CloudError as exc:
@@ -176,11 +174,12 @@ def _end_late_one(settings: Settings, record: InstanceRecord, instance_id: str) 
     log.warning("%s came after its intent was given up; it is terminated", instance_id)
     with transaction(settings.writer_url) as connection:
         ledger.adopt_late(connection, record.ledger_id, instance_id)
-    ec2.terminate(CloudAccess.of(settings), [instance_id])
+    for word in provider_of(settings).terminate([instance_id]).values():
+        raise CloudError(word)
 
 
 def _after_failure(
-    settings: Settings, record: InstanceRecord, validation_id: UUID, failure: LaunchFailure, cause: Exception
+    settings: Settings, record: InstanceRecord, orderer: Orderer, failure: LaunchFailure, cause: Exception
 ) -> NotYet:
     at = here(settings)
     with transaction(settings.writer_url) as connection:
@@ -191,7 +190,7 @@ def _after_failure(
             aws_code=failure.aws_code,
             aws_message=failure.aws_message,
         )
-        store.keep_launch_failure(connection, validation_id, failure.reason_code, failure.summary[:500])
+        orderer.keep_failure(connection, failure.reason_code, failure.summary[:_SUMMARY_LENGTH])
         if failure.verdict is not LaunchVerdict.SAME_ATTEMPT:
             # EC2 said no: the intent is over, and its place is free again.
             ledger.intend_termination(

@@ -14,14 +14,15 @@ _WINDOW_PAUSES = 4
 
 
 def states_for(
-    connection: Connection, settings: Settings, repository: str, now: datetime
-) -> tuple[BreakerState, BreakerState]:
+    connection: Connection, settings: Settings, repository: str | None, now: datetime
+) -> tuple[BreakerState, ...]:
     """The repository's breaker and the deployment's, inside a caller's transaction.
 
     Args:
-        repository: `organization/name`.
+        repository: `organization/name`; None: it is for none, and the deployment's counts alone.
     """
-    return _state(connection, settings, repository, now), _state(connection, settings, EVERYTHING, now)
+    scopes = (repository, EVERYTHING) if repository else (EVERYTHING,)
+    return tuple(_state(connection, settings, scope, now) for scope in scopes)
 
 
 def state(settings: Settings) -> tuple[BreakerState, ...]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.identity import run_id_for, validation_id_for
+from janitor.domain.launch.owner import Owner
 from janitor.domain.money.budget import BudgetLimits
 from janitor.services.config_files import LoadedConfig, load_config
 from janitor.services.money.budget import keep_refusal, reserve_run
@@ -84,7 +85,7 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
                 run_id=run_id,
                 estimate=estimate,
                 limits=BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd),
-                validation_ids=[validation.validation_id for validation in validations],
+                owners=[Owner.validation(validation.validation_id) for validation in validations],
             )
             return _planned(connection, run_id)
     except BudgetRefusedError as refused:

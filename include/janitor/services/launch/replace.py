@@ -8,8 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from uuid import UUID
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.session import CloudAccess
+from janitor.domain.launch.owner import Owner
 from janitor.domain.launch.replacing import (
     LOST_FOR_GOOD,
     REASONS_OF_LOSS,
@@ -19,8 +18,9 @@ from janitor.domain.launch.replacing import (
 )
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.domain.watching import WatchOutcome
-from janitor.services.ending.terminate import end_scope, scope_of_validation
+from janitor.services.ending.terminate import end_scope, scope_of
 from janitor.services.launch.advance import LaunchStep, NotYet, advance_launch
+from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
@@ -39,8 +39,8 @@ def is_replaceable(settings: Settings, watch: Watch, outcome: WatchOutcome) -> b
     validation_id = watch.validation.validation_id
     with transaction(settings.writer_url) as connection:
         validation = store.get_validation(connection, validation_id)
-        instance = ledger.latest_of_validation(connection, validation_id)
-        earlier = attempts.attempts_of(connection, validation_id)
+        instance = ledger.latest_of(connection, Owner.validation(validation_id))
+        earlier = attempts.attempts_of(connection, Owner.validation(validation_id))
     launched = sum(one.result is PlacementResult.LAUNCHED for one in earlier)
     if instance is None or validation.status.is_final or validation.run_status.is_final:
         return False
@@ -69,7 +69,7 @@ def begin_replacement(settings: Settings, validation_id: UUID, outcome: WatchOut
         DatabaseError: Postgres can't be used.
     """
     with transaction(settings.writer_url) as connection:
-        instance = ledger.latest_of_validation(connection, validation_id)
+        instance = ledger.latest_of(connection, Owner.validation(validation_id))
         if instance is not None:
             ledger.intend_termination(connection, instance.ledger_id, reason_of_loss(outcome))
             ledger.give_up(connection, instance.ledger_id)
@@ -83,7 +83,7 @@ def is_being_replaced(settings: Settings, validation_id: UUID) -> bool:
         DatabaseError: Postgres can't be used.
     """
     with transaction(settings.writer_url) as connection:
-        rows = ledger.generations_of_validation(connection, validation_id)
+        rows = ledger.generations_of(connection, Owner.validation(validation_id))
     if not any(row.given_up_at for row in rows):
         return False
     return rows[-1].given_up_at is not None or rows[-1].instance_id is None
@@ -95,13 +95,13 @@ def advance_replacement(settings: Settings, validation_id: UUID) -> LaunchStep:
     Raises:
         As `advance_launch`.
     """
-    access = CloudAccess.of(settings)
+    owner = Owner.validation(validation_id)
     with transaction(settings.writer_url) as connection:
-        latest = ledger.latest_of_validation(connection, validation_id)
+        latest = ledger.latest_of(connection, owner)
     if latest is not None and latest.given_up_at is not None and latest.state.is_live:
         ending = end_scope(
             settings,
-            scope_of_validation(validation_id),
+            scope_of(owner),
             latest.termination_reason or TerminationReason.INSTANCE_LOST,
             timeout=settings.poll_interval,
             spare_kept=False,
@@ -109,6 +109,4 @@ def advance_replacement(settings: Settings, validation_id: UUID) -> LaunchStep:
         if ending.left:
             until = datetime.now(timezone.utc) + settings.poll_interval
             return NotYet(until=until, why=f"waiting for {', '.join(ending.left)} to be gone")
-    return advance_launch(
-        settings, validation_id, lambda image_id, parameters: ec2.run_instance(access, image_id, parameters)
-    )
+    return advance_launch(settings, ValidationOrderer(validation_id))

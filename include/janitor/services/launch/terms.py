@@ -1,28 +1,26 @@
-"""What an intent says: where the next attempt goes, and the terms with which RunInstances is called."""
+"""What an intent says: where the next attempt of an order goes, and the terms with which it is launched."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.session import CloudAccess
-from janitor.domain.config.workers import RepositoryPlan
-from janitor.domain.deadlines import deadline_for, expires_at, guest_timer_at
-from janitor.domain.errors import LaunchRefusedError, SettingsError
-from janitor.domain.identity import LaunchIdentity
+from janitor.domain.deadlines import expires_at, guest_timer_at
+from janitor.domain.errors import LaunchRefusedError
+from janitor.domain.launch.order import LaunchIdentity, LaunchOrder
 from janitor.domain.launch.placement import GiveUp, Pause, Try, candidates_of, next_step, present_search
+from janitor.domain.launch.provider import LaunchRequest
 from janitor.domain.place import Place
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.services.ending.guest_timer import guest_user_data
 from janitor.services.launch.breaker import states_for
 from janitor.services.money.price_files import load_prices
+from janitor.services.provider import provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts
-from janitor.stores import validations as store
 from janitor.stores.database import Connection
 from janitor.stores.ledger import LaunchTerms
-from janitor.stores.records import InstanceRecord, ValidationRecord
+from janitor.stores.records import InstanceRecord
 
 _TRIAL_PAUSE = timedelta(seconds=15)
 """Before it is asked again how the one launch went that tries whether launching works again."""
@@ -35,28 +33,13 @@ _WORDS = {
 }
 
 
-def launch_image(settings: Settings) -> str:
-    """The image to launch.
-
-    Raises:
-        CloudError: The launch template can't be read.
-        SettingsError: Neither an image nor a launch template is set.
-    """
-    if settings.image_id:
-        return settings.image_id
-    if settings.launch_template:
-        return ec2.template_image(CloudAccess.of(settings), settings.launch_template)
-    raise SettingsError(f"set JANITOR_IMAGE_ID or JANITOR_LAUNCH_TEMPLATE in {settings.env_file.name}")
-
-
-def next_place(connection: Connection, settings: Settings, validation: ValidationRecord, now: datetime) -> Try | Pause:
-    """Where the validation's next attempt goes, if the breaker lets it.
+def next_place(connection: Connection, settings: Settings, order: LaunchOrder, now: datetime) -> Try | Pause:
+    """Where the order's next attempt goes, if the breaker lets it.
 
     Raises:
         LaunchRefusedError: Launches are paused, or every place was tried often enough.
     """
-    plan = RepositoryPlan.from_dict(validation.plan)
-    for breaker in states_for(connection, settings, f"{plan.organization}/{plan.name}", now):
+    for breaker in states_for(connection, settings, order.repository, now):
         if breaker.refuses(now):
             raise LaunchRefusedError(
                 "launch_breaker",
@@ -67,26 +50,26 @@ def next_place(connection: Connection, settings: Settings, validation: Validatio
             )
         if breaker.holds_back(now):
             return Pause(until=now + _TRIAL_PAUSE)
-    earlier = attempts.attempts_of(connection, validation.validation_id)
+    earlier = attempts.attempts_of(connection, order.owner)
     present = present_search(earlier)
     lost = earlier[-len(present) - 1] if len(present) < len(earlier) else None
-    generations = ledger.generations_of_validation(connection, validation.validation_id)
+    generations = ledger.generations_of(connection, order.owner)
     candidates = candidates_of(
-        plan.instance_types,
-        plan.market,
+        order.instance_types,
+        order.market,
         settings.subnet_ids,
-        spread=validation.repository_index,
+        spread=order.spread,
         replaced=lost.candidate if lost else None,
-        # Once AWS took a spot instance back, the rest of the validation is on demand.
+        # Once AWS took a spot instance back, the rest of the order is on demand.
         interrupted=any(one.termination_reason is TerminationReason.SPOT_INTERRUPTED for one in generations),
     )
     step = next_step(candidates, present, now)
     if isinstance(step, GiveUp):
-        types = ", ".join(plan.instance_types)
+        types = ", ".join(order.instance_types)
         raise LaunchRefusedError(
             step.last.value if step.last is not PlacementResult.UNKNOWN else "launch_unanswered",
             f"{_WORDS.get(step.last, step.last.value)}: {step.attempts} attempts over {len(candidates)} places"
-            f' ({types}; {plan.market.value}); see runbook "Launch refused"',
+            f' ({types}; {order.market.value}); see runbook "Launch refused"',
         )
     return step
 
@@ -94,41 +77,40 @@ def next_place(connection: Connection, settings: Settings, validation: Validatio
 def insert_intent(
     connection: Connection,
     settings: Settings,
-    validation: ValidationRecord,
+    order: LaunchOrder,
     place: Try,
     *,
     at: Place,
-    image_id: str,
+    image: str,
+    deadline_at: datetime,
     now: datetime,
 ) -> InstanceRecord:
-    """Write the intent and its attempt; the caller's transaction commits them before RunInstances."""
-    earlier = ledger.latest_of_validation(connection, validation.validation_id)
-    deadline_at = store.keep_deadline(connection, validation.validation_id, deadline_for(now, validation.timeout))
-    expiry = expires_at(deadline_at, validation.grace)
+    """Write the intent and its attempt; the caller's transaction commits them before the provider is called."""
+    earlier = ledger.latest_of(connection, order.owner)
+    expiry = expires_at(deadline_at, order.grace)
     identity = LaunchIdentity(
         deployment=settings.deployment,
-        run_id=validation.run_id,
-        validation_id=validation.validation_id,
+        owner=order.owner,
+        run_id=order.run_id,
         generation=(earlier.generation if earlier else 0) + 1,
-        repository_name=validation.repository_name,
+        name=order.name,
+        repository_name=order.repository_name,
         deadline_at=deadline_at,
         expires_at=expiry,
         intent_at=now,
     )
     candidate, prices = place.candidate, load_prices(settings)
-    parameters = ec2.launch_parameters(
-        client_token=identity.client_token,
-        tags=identity.tags,
-        instance_type=candidate.instance_type,
-        market=candidate.market,
-        user_data=guest_user_data(guest_timer_at(expiry, settings.reap_interval)),
-        launch_template=settings.launch_template,
-        instance_profile=settings.instance_profile,
-        subnet_id=candidate.subnet_id,
-        security_group_ids=settings.security_group_ids,
+    parameters = provider_of(settings).launch_parameters(
+        LaunchRequest(
+            client_token=identity.client_token,
+            image=image,
+            tags=identity.tags,
+            instance_type=candidate.instance_type,
+            market=candidate.market,
+            subnet_id=candidate.subnet_id,
+            user_data=guest_user_data(guest_timer_at(expiry, settings.reap_interval)),
+        )
     )
-    store.clear_watch_outcome(connection, validation.validation_id)
-    store.mark_launching(connection, validation.validation_id)
     record = ledger.insert_intent(
         connection,
         identity,
@@ -136,7 +118,7 @@ def insert_intent(
             instance_type=candidate.instance_type,
             market=candidate.market,
             subnet_id=candidate.subnet_id,
-            parameters={"ImageId": image_id, **parameters},
+            parameters=parameters,
             # A spot instance never costs more; what it does cost is kept once its zone is known.
             price_usd_hour=prices.instance_usd_hour(settings.region, candidate.instance_type),
             volume_gib=settings.volume_gib,
@@ -144,5 +126,5 @@ def insert_intent(
         ),
         place=at,
     )
-    attempts.begin_attempt(connection, record.ledger_id, validation.validation_id, place)
+    attempts.begin_attempt(connection, record.ledger_id, order.owner, place)
     return record

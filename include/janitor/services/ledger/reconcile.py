@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from uuid import UUID
 
-from janitor.cloud import instances as ec2
 from janitor.cloud import storage
-from janitor.cloud.instances import InstanceSeen
-from janitor.cloud.session import LAUNCH_CALL_TIMEOUT, CloudAccess
+from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
-from janitor.domain.identity import notice_key_for
+from janitor.domain.identity import TAG_DEPLOYMENT, notice_key_for
+from janitor.domain.launch.owner import Owner
+from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.place import Place
 from janitor.domain.reap.ending import infer_termination_reason
 from janitor.domain.reap.vanishing import Absence, are_too_many, judge_absence
-from janitor.domain.states import InstanceState, NoticeKind, PlacementResult, TerminationReason
+from janitor.domain.states import InstanceState, NoticeKind, OwnerKind, PlacementResult, TerminationReason
 from janitor.services.here import here, require_here, require_row_here
+from janitor.services.provider import find_owned, provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger, validations
 from janitor.stores import placement as attempts
@@ -67,7 +67,7 @@ def observe_deployment(settings: Settings, *, believe_absence: bool = False) -> 
     require_here(settings)
     at = here(settings)
     rows = [row for row in rows if row.place in (None, at)]
-    seen = ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)
+    seen = provider_of(settings).find(TAG_DEPLOYMENT, settings.deployment)
     return observe_rows(settings, rows, seen, believe_absence=believe_absence)
 
 
@@ -93,14 +93,14 @@ def observe_rows(
         require_row_here(settings, row)
     at = here(settings)
     by_id = {instance.instance_id: instance for instance in seen}
-    by_name: dict[tuple[UUID | None, str | None], InstanceSeen] = {
-        (one.validation_id, one.tags.get("Name")): one for one in seen if one.validation_id is not None
+    by_name: dict[tuple[Owner | None, str | None], InstanceSeen] = {
+        (one.owner, one.tags.get("Name")): one for one in seen if one.owner is not None
     }
     found: list[_Found] = []
     absent: list[InstanceRecord] = []
     for row in rows:
         # Only an intent is found by its name: somebody may have launched another one with the same tags.
-        name = (row.validation_id, row.tags.get("Name"))
+        name = (row.owner, row.tags.get("Name"))
         instance = by_id.get(row.instance_id) if row.instance_id is not None else by_name.get(name)
         observed: _Found | Absence
         if instance is None:
@@ -190,9 +190,9 @@ def _keep(connection: Connection, found: _Found, at: Place) -> None:
         if not is_kept:
             return  # the intent was closed since the row was read: the instance is nobody's, and the reaper's to end
         attempts.finish_attempt(connection, row.ledger_id, PlacementResult.LAUNCHED)
-        if row.validation_id is not None:
+        if row.owner is not None and row.owner.kind is OwnerKind.VALIDATION:
             # The hard limit counts from here, also where the launch itself was cut off before it could say so.
-            validations.mark_launched(connection, row.validation_id, instance.instance_id)
+            validations.mark_launched(connection, row.owner.id, instance.instance_id)
     if found.state is InstanceState.NOT_LAUNCHED:
         detail = "EC2 shows no instance for this intent"
         ledger.intend_termination(connection, row.ledger_id, TerminationReason.LAUNCH_FAILED, detail)
@@ -215,7 +215,7 @@ def _look_again(settings: Settings, row: InstanceRecord) -> _Found | Absence:
     now = datetime.now(timezone.utc)
     if row.instance_id is None:
         # RunInstances may still be under way somewhere, and its instance may not show at once.
-        if now - row.intent_at < LAUNCH_CALL_TIMEOUT + settings.consistency:
+        if now - row.intent_at < provider_of(settings).launch_call_timeout + settings.consistency:
             return Absence.NOT_YET
         found = _came_and_went(settings, row, now)
         if found is None and row.place is None:
@@ -223,7 +223,7 @@ def _look_again(settings: Settings, row: InstanceRecord) -> _Found | Absence:
         return found or _Found(
             row=row, state=InstanceState.NOT_LAUNCHED, instance=None, inferred=TerminationReason.LAUNCH_FAILED
         )
-    instance = ec2.describe(CloudAccess.of(settings), row.instance_id)
+    instance = provider_of(settings).describe(row.instance_id)
     if instance is not None:
         return _Found(row=row, state=instance.state, instance=instance, inferred=_reason(settings, row, instance, now))
     absence = _judge(settings, row, now)
@@ -264,9 +264,9 @@ def _gone(settings: Settings, row: InstanceRecord, now: datetime) -> _Found:
 
 def _came_and_went(settings: Settings, row: InstanceRecord, now: datetime) -> _Found | None:
     """An instance of this intent that has ended before anybody kept its id, as long as EC2 still shows it."""
-    if row.validation_id is None:
+    if row.owner is None:
         return None
-    every = ec2.find_by_validation(CloudAccess.of(settings), row.validation_id, live_only=False)
+    every = find_owned(settings, row.owner, live_only=False)
     instance = next((one for one in every if one.tags.get("Name") == row.tags.get("Name")), None)
     if instance is None:
         return None

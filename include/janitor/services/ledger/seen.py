@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.instances import InstanceSeen
-from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
+from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import InstanceState
 from janitor.services.here import here
+from janitor.services.provider import provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
@@ -34,9 +33,7 @@ def keep_seen(settings: Settings, record: InstanceRecord, seen: InstanceSeen) ->
     price = None
     if seen.is_spot and seen.state is InstanceState.RUNNING and seen.availability_zone:
         try:
-            price = ec2.spot_price(
-                CloudAccess.of(settings), seen.instance_type, seen.availability_zone, seen.launched_at
-            )
+            price = provider_of(settings).spot_price(seen.instance_type, seen.availability_zone, seen.launched_at)
         except CloudError as exc:
             log.warning("the on-demand price is kept for %s: %s", seen.instance_id, exc)
     with transaction(settings.writer_url) as connection:

@@ -13,7 +13,16 @@ from decimal import Decimal
 from uuid import UUID
 
 from janitor.domain.errors import BudgetRefusedError
-from janitor.domain.money.budget import BudgetLimits, RunEstimate, judge_lease, judge_run
+from janitor.domain.launch.order import LaunchOrder
+from janitor.domain.launch.owner import Owner
+from janitor.domain.money.budget import (
+    BudgetLimits,
+    RepositoryEstimate,
+    RunEstimate,
+    judge_lease,
+    judge_order,
+    judge_run,
+)
 from janitor.domain.money.costs import cost_of
 from janitor.settings import Settings
 from janitor.stores import budget as store
@@ -27,12 +36,12 @@ def reserve_run(
     run_id: UUID,
     estimate: RunEstimate,
     limits: BudgetLimits,
-    validation_ids: Sequence[UUID],
+    owners: Sequence[Owner],
 ) -> None:
     """Set aside the worst case of a run that is planned in this transaction; holds the day's lock until it ends.
 
     Args:
-        estimate: One entry for each of `validation_ids`, in the same order.
+        estimate: One entry for each of `owners`, the run's validations, in the same order.
         limits: The configuration's; what is used of the day is read here.
 
     Raises:
@@ -45,10 +54,38 @@ def reserve_run(
         raise BudgetRefusedError(refusal.message, refusal)
     # Without a budget an unknown price is no obstacle; what it will cost is unknown, and recorded as 0.
     amounts = {
-        validation_id: each.worst_case_usd or Decimal(0)
-        for validation_id, each in zip(validation_ids, estimate.repositories, strict=True)
+        owner: each.worst_case_usd or Decimal(0) for owner, each in zip(owners, estimate.repositories, strict=True)
     }
-    store.reserve_validations(connection, deployment=deployment, run_id=run_id, day=day, limits=limits, amounts=amounts)
+    store.keep_run_limits(connection, run_id, limits)
+    store.reserve_launches(connection, deployment=deployment, run_id=run_id, day=day, amounts=amounts)
+
+
+def reserve_order(
+    connection: Connection,
+    *,
+    deployment: str,
+    order: LaunchOrder,
+    estimate: RepositoryEstimate,
+    limits: BudgetLimits,
+) -> None:
+    """Set aside the worst case of one order, before it is launched; holds the day's lock until the transaction ends.
+
+    For an owner whose money no plan has set aside. Ordering again finds the first reservation.
+
+    Args:
+        estimate: Of this order.
+        limits: Those of whoever pays; what is used of the day is read here.
+
+    Raises:
+        BudgetRefusedError: The budget doesn't allow it. Leave the transaction, so that nothing is written.
+    """
+    day = store.lock_budget(connection, deployment)
+    limits = replace(limits, day_used_usd=store.day_used(connection, deployment, day))
+    refusal = judge_order(estimate, limits)
+    if refusal is not None:
+        raise BudgetRefusedError(refusal.message, refusal)
+    amounts = {order.owner: estimate.worst_case_usd or Decimal(0)}
+    store.reserve_launches(connection, deployment=deployment, run_id=order.run_id, day=day, amounts=amounts)
 
 
 def reserve_lease(connection: Connection, ledger_id: int, keep_until: datetime) -> int:
@@ -83,16 +120,14 @@ def reserve_lease(connection: Connection, ledger_id: int, keep_until: datetime) 
     refusal = judge_lease(wanted, limits, priced=terms.instance_type)
     if refusal is not None:
         raise BudgetRefusedError(refusal.message, refusal)
-    return store.insert_lease_reservation(
-        connection, terms, ledger_id=ledger_id, day=day, amount=wanted if wanted is not None else Decimal(0)
-    )
+    return store.insert_lease_reservation(connection, ledger_id=ledger_id, day=day, amount=wanted or Decimal(0))
 
 
 def settle_reservations(settings: Settings) -> int:
     """Release every reservation of the deployment that is over, with what it really cost. Repeating it is harmless.
 
-    A validation's is over when the validation is final and EC2 has ended all of its instances, a lease's when EC2 has
-    ended its instance.
+    An owner's is over when it has ended and EC2 has ended all of its instances, a lease's when EC2 has ended its
+    instance. An owner of whose end nothing is recorded has ended with its instances.
 
     Returns:
         How many were released.

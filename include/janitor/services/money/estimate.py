@@ -8,7 +8,9 @@ from datetime import timedelta
 
 from janitor.domain.config.workers import RepositoryPlan, WorkersConfig
 from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
+from janitor.domain.launch.order import LaunchOrder
 from janitor.domain.money.budget import BudgetLimits, BudgetRefusal, RepositoryEstimate, RunEstimate, judge_run
+from janitor.domain.money.prices import PriceTable
 from janitor.services.config_files import load_config
 from janitor.services.money.budget import day_used
 from janitor.services.money.price_files import load_prices
@@ -39,18 +41,38 @@ def estimate_plans(settings: Settings, config: WorkersConfig, plans: Sequence[Re
         prices_source=prices.source,
         region=settings.region,
         repositories=tuple(
-            RepositoryEstimate(
-                repository_name=plan.name,
-                usd_hour_by_type={
-                    name: prices.instance_usd_hour(settings.region, name) for name in plan.instance_types
-                },
-                timeout=plan.timeout,
-                overtime=config.grace + settings.reap_interval,
-                volume_gib=settings.volume_gib,
-                volume_usd_gib_month=prices.volume_usd_gib_month(settings.region),
-            )
+            _estimate(settings, prices, plan.name, plan.instance_types, timeout=plan.timeout, grace=config.grace)
             for plan in plans
         ),
+    )
+
+
+def estimate_order(settings: Settings, order: LaunchOrder) -> RepositoryEstimate:
+    """The worst case of one order, by its name.
+
+    Raises:
+        SettingsError: The prices can't be used.
+    """
+    prices = load_prices(settings)
+    return _estimate(settings, prices, order.name, order.instance_types, timeout=order.timeout, grace=order.grace)
+
+
+def _estimate(
+    settings: Settings,
+    prices: PriceTable,
+    name: str,
+    instance_types: Sequence[str],
+    *,
+    timeout: timedelta,
+    grace: timedelta,
+) -> RepositoryEstimate:
+    return RepositoryEstimate(
+        repository_name=name,
+        usd_hour_by_type={each: prices.instance_usd_hour(settings.region, each) for each in instance_types},
+        timeout=timeout,
+        overtime=grace + settings.reap_interval,
+        volume_gib=settings.volume_gib,
+        volume_usd_gib_month=prices.volume_usd_gib_month(settings.region),
     )
 
 

@@ -10,7 +10,6 @@ from enum import Enum
 from uuid import UUID
 
 from janitor.cloud import commands as ssm
-from janitor.cloud import instances as ec2
 from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import guest_timer_at
 from janitor.domain.errors import CloudError, ConflictError, NotFoundError
@@ -20,6 +19,7 @@ from janitor.domain.states import InstanceState
 from janitor.services.ending.external_timer import move_external_timer
 from janitor.services.ending.guest_timer import extension_script
 from janitor.services.money.budget import reserve_lease
+from janitor.services.provider import provider_of
 from janitor.services.report.reports import SHORTEST_PREFIX
 from janitor.settings import Settings
 from janitor.stores import leases as store
@@ -189,7 +189,7 @@ def _running(settings: Settings, found: RepositoryInstance) -> str:
     instance_id = found.record.instance_id
     if instance_id is None:
         raise ConflictError(f"the instance of {found.repository} is just being launched; try again in a moment")
-    seen = ec2.describe(CloudAccess.of(settings), instance_id)
+    seen = provider_of(settings).describe(instance_id)
     if seen is None or seen.state not in (InstanceState.PENDING, InstanceState.RUNNING):
         state = seen.state.value if seen else "unknown to EC2"
         raise ConflictError(f"{instance_id} of {found.repository} can't be kept: it is {state}")
@@ -218,7 +218,7 @@ def _bounded(record: InstanceRecord, wanted: datetime) -> datetime:
 def _tell_killers(settings: Settings, instance_id: str, keep_until: datetime, until: datetime) -> bool:
     """Make the lease known to the killers that don't read Postgres: the tag, and the timer in AWS."""
     try:
-        ec2.add_tags(CloudAccess.of(settings), instance_id, {TAG_KEEP_UNTIL: keep_until.isoformat(timespec="seconds")})
+        provider_of(settings).add_tags(instance_id, {TAG_KEEP_UNTIL: keep_until.isoformat(timespec="seconds")})
         return move_external_timer(settings, instance_id, until)
     except CloudError as exc:
         raise CloudError(

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.instances import InstanceSeen
-from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import (
     AirflowError,
     CloudError,
@@ -19,13 +16,15 @@ from janitor.domain.errors import (
     SettingsError,
     WrongPlaceError,
 )
-from janitor.domain.identity import TAG_KEEP_UNTIL, TAG_REPOSITORY, run_id_for
+from janitor.domain.identity import TAG_DEPLOYMENT, TAG_KEEP_UNTIL, TAG_REPOSITORY, run_id_for
+from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.reap.reaping import instant_of
-from janitor.domain.states import InstanceOrigin, RunStatus, TerminationReason
+from janitor.domain.states import InstanceOrigin, OwnerKind, RunStatus, TerminationReason
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.ending import terminate as terminating
 from janitor.services.here import require_here
 from janitor.services.money.budget import settle_reservations
+from janitor.services.provider import provider_of
 from janitor.services.result.record import record_validation
 from janitor.settings import Settings
 from janitor.stores import ledger, reaping
@@ -139,7 +138,7 @@ def _describe(settings: Settings, progress: Callable[[str], None]) -> dict[str, 
     give_up_at = time.monotonic() + _ANSWERS_WITHIN.total_seconds()
     while True:
         try:
-            seen = ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment)
+            seen = provider_of(settings).find(TAG_DEPLOYMENT, settings.deployment)
             break
         except CloudError as exc:
             if time.monotonic() >= give_up_at:
@@ -156,7 +155,9 @@ def _describe(settings: Settings, progress: Callable[[str], None]) -> dict[str, 
 
 
 def _words(seen: InstanceSeen, rows: Mapping[str | None, InstanceRecord] | None) -> str:
-    words = [seen.tags.get(TAG_REPOSITORY, "unknown repository")]
+    named = seen.owner
+    is_of_a_repository = named is None or named.kind is OwnerKind.VALIDATION
+    words = [seen.tags.get(TAG_REPOSITORY, "unknown repository" if is_of_a_repository else str(named))]
     row = rows.get(seen.instance_id) if rows is not None else None
     keep_until = row.keep_until if row else instant_of(seen.tags, TAG_KEEP_UNTIL)
     if keep_until is not None and keep_until > datetime.now(timezone.utc):

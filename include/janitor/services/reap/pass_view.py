@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.instances import InstanceSeen
-from janitor.cloud.session import CloudAccess
 from janitor.domain.config.fields import Market
 from janitor.domain.errors import SettingsError
-from janitor.domain.identity import TAG_REPOSITORY
+from janitor.domain.identity import TAG_DEPLOYMENT, TAG_REPOSITORY
+from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.place import Place
 from janitor.domain.reap.reaping import (
@@ -25,6 +23,7 @@ from janitor.domain.reap.reaping import (
 )
 from janitor.domain.states import InstanceState
 from janitor.services.money.price_files import load_prices
+from janitor.services.provider import provider_of
 from janitor.settings import Settings
 from janitor.stores import reaping as store
 from janitor.stores.database import transaction
@@ -64,13 +63,14 @@ class Candidate:
         owner = None
         if self.ledger is not None:
             record = self.ledger.record
-            # A row that was ended, or given up for another instance, has nobody who works on it, whatever its
-            # validation does meanwhile.
+            # A row that was ended, or given up for another instance, has nobody who works on it, whatever its owner
+            # does meanwhile.
             works = record.state.is_live and record.given_up_at is None
             owner = Ownership(
                 expires_at=record.expires_at,
                 keep_until=record.keep_until,
-                validation=self.ledger.validation if works else None,
+                kind=record.owner.kind if works and record.owner else None,
+                is_over=self.ledger.owner_is_over,
             )
         return InstanceFacts(state=self.seen.state, launched_at=self.seen.launched_at, tags=self.seen.tags, owner=owner)
 
@@ -129,9 +129,7 @@ def look(settings: Settings) -> list[Candidate]:
         CloudError: EC2 can't be asked.
         DatabaseError: Postgres can't be used.
     """
-    seen = [
-        one for one in ec2.find_by_deployment(CloudAccess.of(settings), settings.deployment) if one.state not in _ENDING
-    ]
+    seen = [one for one in provider_of(settings).find(TAG_DEPLOYMENT, settings.deployment) if one.state not in _ENDING]
     if not seen:
         return []
     with transaction(settings.writer_url) as connection:

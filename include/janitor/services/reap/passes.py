@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 
-from janitor.cloud import instances as ec2
-from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, WrongPlaceError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.reap.reaping import ReapDecision, ReapStep, is_new
@@ -22,6 +20,7 @@ from janitor.services.ending import external_timer
 from janitor.services.ending.external_notices import take_notices
 from janitor.services.here import here, require_here
 from janitor.services.ledger.reconcile import Absent, observe_deployment
+from janitor.services.provider import provider_of
 from janitor.services.reap.pass_report import ReapError, ReapReport, problems_of
 from janitor.services.reap.pass_view import Candidate, look
 from janitor.services.result.settle import settle_abandoned
@@ -95,7 +94,6 @@ class _Pass:
         self._settings = settings
         self._dry_run = dry_run
         self._believe_absence = believe_absence
-        self._access = CloudAccess.of(settings)
         self._did: dict[ReaperAction, list[str]] = {action: [] for action in ReaperAction}
         self._evidence: dict[str, ReapEvidence] = {}
         self._looked_at = 0
@@ -203,7 +201,7 @@ class _Pass:
             if record is None:
                 return candidate
             self._event(connection, ReaperAction.ADOPTED, candidate, detail=candidate.repository)
-        return Candidate(seen=candidate.seen, ledger=store.LedgerFact(record=record, validation=None))
+        return Candidate(seen=candidate.seen, ledger=store.LedgerFact(record=record, owner_is_over=False))
 
     def _reopened(self, candidate: Candidate) -> Candidate:
         """Take the end of a row back whose instance lives: it counts, it costs, and somebody may be at work on it."""
@@ -253,7 +251,7 @@ class _Pass:
             self._did[ReaperAction.WOULD_TERMINATE] += [one.instance_id for one in doomed]
             return
         claimed = [one for one in doomed if self._keep_reason(one, decisions[one.instance_id])]
-        failed = ec2.terminate_together(self._access, [one.instance_id for one in claimed])
+        failed = provider_of(self._settings).terminate([one.instance_id for one in claimed])
         self._problems += [f"{name}: {word}" for name, word in failed.items()]
         accepted = [one for one in claimed if one.instance_id not in failed]
         self._did[ReaperAction.TERMINATED] += [one.instance_id for one in accepted]

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from uuid import UUID
 
 from janitor.domain.errors import ConflictError, DatabaseError
+from janitor.domain.launch.owner import Owner
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.result.outcome import Conclusion, conclude_unusable, termination_reason_for
 from janitor.domain.states import TerminationReason
@@ -78,7 +79,7 @@ def _write(settings: Settings, concluded: Concluded) -> Conclusion:
 def _write_once(settings: Settings, concluded: Concluded) -> Conclusion:
     validation_id, conclusion, stored = concluded.validation.validation_id, concluded.conclusion, concluded.stored
     with transaction(settings.writer_url) as connection, store.refused_if_unstorable():
-        latest = ledger.latest_of_validation(connection, validation_id)
+        latest = ledger.latest_of(connection, Owner.validation(validation_id))
         if latest is not None and (concluded.instance is None or latest.ledger_id != concluded.instance.ledger_id):
             raise DatabaseError(f"validation {validation_id} got another instance meanwhile; conclude it again")
         if not store.finish_validation(connection, validation_id, conclusion):
@@ -104,6 +105,6 @@ def reason_to_terminate(settings: Settings, validation_id: UUID) -> TerminationR
     """
     with transaction(settings.writer_url) as connection:
         validation = store.get_validation(connection, validation_id)
-        instance = ledger.latest_of_validation(connection, validation_id)
+        instance = ledger.latest_of(connection, Owner.validation(validation_id))
     overdue = instance is not None and instance.deadline_at <= datetime.now(timezone.utc)
     return termination_reason_for(validation.watch_outcome, overdue=overdue)

@@ -12,6 +12,7 @@ from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import report_key_for
+from janitor.domain.launch.owner import Owner
 from janitor.domain.result.binding import Ordered
 from janitor.domain.result.outcome import Conclusion, Evidence, WorkTime, conclude
 from janitor.domain.states import RunStatus
@@ -65,7 +66,7 @@ def conclude_validation(settings: Settings, validation_id: UUID, end: Decision |
     """
     with transaction(settings.writer_url) as connection:
         validation = store.get_validation(connection, validation_id)
-        instance = ledger.latest_of_validation(connection, validation_id)
+        instance = ledger.latest_of(connection, Owner.validation(validation_id))
         kept = store.kept_conclusion(connection, validation_id)
         terms = terms_store.told(connection, instance.ledger_id) if instance is not None else None
     if kept is not None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from janitor.cloud import commands as ssm
-from janitor.cloud import instances as ec2
 from janitor.cloud.notices import spot_warnings
 from janitor.cloud.session import CloudAccess
+from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.domain.reap.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState
 from janitor.domain.watching import CommandObservation, Observation, Watched
 from janitor.services.ledger.reconcile import states_of_missing
+from janitor.services.provider import provider_of
 from janitor.services.watch.signs import look_for_life
 from janitor.settings import Settings
 
@@ -55,7 +56,7 @@ def look_at_fleet(settings: Settings, watched: Sequence[Watched]) -> FleetView:
     """
     access = CloudAccess.of(settings)
     at = datetime.now(timezone.utc)
-    instances = ec2.find_by_deployment(access, settings.deployment, live_only=False)
+    instances = provider_of(settings).find(TAG_DEPLOYMENT, settings.deployment, live_only=False)
     interrupted = frozenset(one.instance_id for one in instances if one.state_reason == SPOT_TERMINATION)
     if any(one.is_spot for one in watched):
         interrupted |= spot_warnings(access, settings.bucket, settings.deployment)

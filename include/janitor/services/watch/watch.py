@@ -9,14 +9,14 @@ from datetime import datetime, timezone
 from uuid import UUID
 
 from janitor.cloud import commands as ssm
-from janitor.cloud import instances as ec2
 from janitor.cloud import storage
-from janitor.cloud.instances import InstanceSeen
 from janitor.cloud.session import CloudAccess
 from janitor.domain.config.fields import Market
 from janitor.domain.deadlines import FETCH_LIFETIME, address_lifetime, execution_timeout_for
 from janitor.domain.errors import ConflictError
 from janitor.domain.identity import command_comment_for, notice_key_for, report_key_for, sign_key_for
+from janitor.domain.launch.owner import Owner
+from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.reap.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState, NoticeKind
 from janitor.domain.watching import (
@@ -31,6 +31,7 @@ from janitor.domain.watching import (
 from janitor.protocol.proof import new_key
 from janitor.services.ledger.reconcile import states_of_missing
 from janitor.services.ledger.seen import keep_seen
+from janitor.services.provider import provider_of
 from janitor.services.watch.artefact import ensure_artefact
 from janitor.services.watch.build_history import earlier_builds
 from janitor.services.watch.conclude import Concluded, conclude_validation
@@ -66,7 +67,7 @@ class Watch:
         self._concluded: Concluded | None = None
         with transaction(settings.writer_url) as connection:
             self._validation = store.get_validation(connection, validation_id)
-            instance = ledger.latest_of_validation(connection, validation_id)
+            instance = ledger.latest_of(connection, Owner.validation(validation_id))
         if instance is None or instance.instance_id is None:
             raise NoInstanceError(f"validation {validation_id} has no instance to watch; run its launch task again")
         self._instance: InstanceRecord = instance
@@ -153,7 +154,7 @@ class Watch:
             if command is not None and command.status.is_final:
                 # What becomes of the instance now is for `terminate` to see.
                 return Observation(at=_now(), instance_state=self._instance.state, agent_online=False, command=command)
-        instance = ec2.describe(self._access, self._instance_id)
+        instance = provider_of(self._settings).describe(self._instance_id)
         state = instance.state if instance else self._state_of_missing()
         if instance is not None and state is not self._instance.state:
             self._instance = keep_seen(self._settings, self._instance, instance)

@@ -5,19 +5,21 @@ select pg_advisory_xact_lock(hashtextextended('janitor-places/' || :deployment, 
 -- name: count_live(deployment)$
 select count(*) from instances where deployment = :deployment and state not in ('terminated', 'not_launched');
 
--- name: live_of_validation(validation_id)^
-select * from instances where validation_id = :validation_id and state not in ('terminated', 'not_launched');
+-- name: live_of_owner(owner_kind, owner_id)^
+select * from instances
+where owner_kind = :owner_kind and owner_id = :owner_id and state not in ('terminated', 'not_launched');
 
--- name: latest_of_validation(validation_id)^
-select * from instances where validation_id = :validation_id order by generation desc limit 1;
+-- name: latest_of_owner(owner_kind, owner_id)^
+select * from instances where owner_kind = :owner_kind and owner_id = :owner_id order by generation desc limit 1;
 
--- name: insert_intent(validation_id, run_id, deployment, generation, client_token, tags, instance_type, market, subnet_id, launch_parameters, price_usd_hour, volume_gib, volume_usd_gib_month, intent_at, deadline_at, expires_at, place)^
-insert into instances (validation_id, run_id, deployment, generation, client_token, tags, instance_type, market,
-                       subnet_id, launch_parameters, price_usd_hour, volume_gib, volume_usd_gib_month, intent_at,
-                       deadline_at, expires_at, place)
-values (:validation_id, :run_id, :deployment, :generation, :client_token, :tags, :instance_type, :market,
-        :subnet_id, :launch_parameters, :price_usd_hour, :volume_gib, :volume_usd_gib_month, :intent_at,
-        :deadline_at, :expires_at, :place)
+-- name: insert_intent(owner_kind, owner_id, run_id, deployment, generation, client_token, tags, instance_type, market, subnet_id, launch_parameters, price_usd_hour, volume_gib, volume_usd_gib_month, intent_at, deadline_at, expires_at, place)^
+insert into instances (owner_kind, owner_id, validation_id, run_id, deployment, generation, client_token, tags,
+                       instance_type, market, subnet_id, launch_parameters, price_usd_hour, volume_gib,
+                       volume_usd_gib_month, intent_at, deadline_at, expires_at, place)
+values (:owner_kind::owner_kind, :owner_id, case when :owner_kind::owner_kind = 'validation' then :owner_id end,
+        :run_id, :deployment, :generation, :client_token, :tags, :instance_type, :market, :subnet_id,
+        :launch_parameters, :price_usd_hour, :volume_gib, :volume_usd_gib_month, :intent_at, :deadline_at,
+        :expires_at, :place)
 returning *;
 
 -- name: keep_launched(ledger_id, instance_id, availability_zone, launched_at, place)!
@@ -92,8 +94,8 @@ select * from instances where deployment = :deployment and state not in ('termin
 -- name: state_changes(ledger_id)
 select from_state, to_state, observed_at from instance_state_changes where ledger_id = :ledger_id order by observed_at;
 
--- name: generations_of_validation(validation_id)
-select * from instances where validation_id = :validation_id order by generation;
+-- name: generations_of_owner(owner_kind, owner_id)
+select * from instances where owner_kind = :owner_kind and owner_id = :owner_id order by generation;
 
 -- name: has_terminated_notice(instance_id)$
 select exists (select from external_notices where instance_id = :instance_id and kind = 'terminated');
@@ -134,14 +136,16 @@ select instance_id, state from instances where instance_id = any(:instance_ids);
 select * from instances where instance_id = any(:instance_ids) and state not in ('terminated', 'not_launched');
 
 -- name: reopen(ledger_id, state, place)^
--- With its owner, unless the validation has gone on with another instance: then it is adopted, as a validation has one
--- live instance at most.
+-- With its owner, unless that has gone on with another instance: then it is adopted, as an owner has one live instance
+-- at most.
 update instances i
 set state = :state::instance_state, ended_at = null, termination_reason = null, termination_detail = null,
     state_reason = null, missing_since = null, place = :place,
+    owner_kind = case when later.follows then null else i.owner_kind end,
+    owner_id = case when later.follows then null else i.owner_id end,
     validation_id = case when later.follows then null else i.validation_id end,
     origin = case when later.follows then 'adopted' else i.origin end
-from (select exists (select from instances one join instances other using (validation_id)
+from (select exists (select from instances one join instances other using (owner_kind, owner_id)
                      where one.ledger_id = :ledger_id and other.generation > one.generation) as follows) later
 where i.ledger_id = :ledger_id and i.state = 'terminated' and (i.place is null or i.place = :place)
 returning i.*;
@@ -151,7 +155,8 @@ returning i.*;
 update budget_reservations b set released_at = null, spent_usd = null
 from instances i
 where i.ledger_id = :ledger_id and b.released_at is not null
-  and (b.ledger_id = i.ledger_id or (b.kind = 'validation' and b.validation_id = i.validation_id));
+  and (b.ledger_id = i.ledger_id
+       or (b.kind = 'launch' and b.owner_kind = i.owner_kind and b.owner_id = i.owner_id));
 
 -- name: abandon_place(deployment, place)
 -- Bound to nothing then: what can still be said of their validations may be said from anywhere.

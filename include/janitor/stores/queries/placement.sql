@@ -1,6 +1,6 @@
--- name: insert_attempt(ledger_id, validation_id, round, position, instance_type, market, subnet_id)!
-insert into placement_attempts (ledger_id, validation_id, round, position, instance_type, market, subnet_id)
-values (:ledger_id, :validation_id, :round, :position, :instance_type, :market, :subnet_id)
+-- name: insert_attempt(ledger_id, owner_kind, owner_id, round, position, instance_type, market, subnet_id)!
+insert into placement_attempts (ledger_id, owner_kind, owner_id, round, position, instance_type, market, subnet_id)
+values (:ledger_id, :owner_kind, :owner_id, :round, :position, :instance_type, :market, :subnet_id)
 on conflict (ledger_id) do nothing;
 
 -- name: finish_attempt(ledger_id, result, aws_code, aws_message, availability_zone)!
@@ -10,19 +10,19 @@ set result = :result::placement_result, aws_code = :aws_code, aws_message = :aws
     availability_zone = :availability_zone, ended_at = clock_timestamp()
 where ledger_id = :ledger_id and (result in ('pending', 'unknown'));
 
--- name: attempts_of_validation(validation_id)
-select a.* from placement_attempts a where a.validation_id = :validation_id order by a.ledger_id;
+-- name: attempts_of_owner(owner_kind, owner_id)
+select * from placement_attempts where owner_kind = :owner_kind and owner_id = :owner_id order by ledger_id;
 
 -- name: recent_launch_outcomes(deployment, since, organization, repository_name)
--- Newest first; null for organization and repository: of all.
-select v.organization || '/' || v.repository_name as repository, a.result, i.termination_reason,
+-- Newest first; null for organization and repository: of all, those that are for no repository too.
+select a.result, i.termination_reason,
        coalesce(a.aws_message, i.termination_detail, i.state_reason) as detail,
        i.command_started_at is not null as took_command, i.state not in ('terminated', 'not_launched') as is_live,
        greatest(i.intent_at, i.ended_at) as at
 from placement_attempts a
 join instances i using (ledger_id)
-join repository_validations v on v.validation_id = i.validation_id
-where i.deployment = :deployment and a.started_at > :since
+left join repository_validations v on v.validation_id = i.validation_id
+where i.deployment = :deployment and a.started_at > :since and i.owner_kind is not null
   and (:organization::text is null or (v.organization = :organization and v.repository_name = :repository_name))
 order by a.ledger_id desc
 limit 500;

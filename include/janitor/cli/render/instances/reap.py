@@ -10,6 +10,7 @@ _WHY = {
     ReapEvidence.OVERDUE: "past its deadline and grace",
     ReapEvidence.LEASE_EXPIRED: "its debug lease is over",
     ReapEvidence.VALIDATION_OVER: "its validation is over",
+    ReapEvidence.OWNER_OVER: "what it belongs to is over",
     ReapEvidence.UNKNOWN_OWNER: "no validation is known that it works for",
     ReapEvidence.STOPPED: "stopped",
 }

@@ -1,0 +1,123 @@
+"""What Janitor needs from whoever provides instances, in the domain's terms.
+
+The one implementation is EC2 (`janitor.cloud.instances`); the local cloud stands in for it at the same address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from janitor.domain.config.fields import Market
+from janitor.domain.launch.launching import LaunchFailure
+from janitor.domain.launch.owner import Owner, owner_of
+from janitor.domain.place import Place
+from janitor.domain.states import InstanceState
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceSeen:
+    """An instance as its provider shows it."""
+
+    instance_id: str
+    state: InstanceState
+    state_reason: str | None
+    """The provider's own code for the state, for example EC2's Client.UserInitiatedShutdown."""
+    availability_zone: str | None
+    instance_type: str
+    is_spot: bool
+    launched_at: datetime
+    changed_at: datetime | None = None
+    """When its state was last made to change, where the provider says so: not for what an instance does by itself."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> Owner | None:
+        """The owner that the tags name, if they do."""
+        return owner_of(self.tags)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchRequest:
+    """One instance to launch, as far as it differs from the deployment's other instances."""
+
+    client_token: str
+    """Makes a repeated call return the same instance."""
+    image: str
+    tags: Mapping[str, str]
+    instance_type: str
+    market: Market
+    """SPOT or ON_DEMAND."""
+    subnet_id: str | None
+    user_data: str
+
+
+class InstanceProvider(Protocol):
+    """Whoever provides instances.
+
+    Raises (every method but those that say otherwise):
+        CloudError: The provider can't be asked, or refuses.
+    """
+
+    @property
+    def launch_call_timeout(self) -> timedelta:
+        """How long after its begin a call to launch may still be under way; raises nothing."""
+        ...
+
+    def place(self) -> Place:
+        """Where the instances are that it shows, by its own word."""
+        ...
+
+    def find(self, tag: str, value: str, *, live_only: bool = True) -> list[InstanceSeen]:
+        """Instances that carry a tag; terminated ones, as long as they are shown, only if `live_only` is False."""
+        ...
+
+    def describe(self, instance_id: str) -> InstanceSeen | None:
+        """One instance; None where the provider doesn't know it (gone for good, or not visible yet)."""
+        ...
+
+    def image(self) -> str:
+        """The image that the deployment launches.
+
+        Raises:
+            SettingsError: None is set.
+        """
+        ...
+
+    def launch_parameters(self, request: LaunchRequest) -> dict[str, Any]:
+        """The whole of a launch in the provider's own words, ready for JSON; raises nothing.
+
+        The same token must always come with the same parameters, so they are kept with the intent.
+        """
+        ...
+
+    def launch(self, parameters: Mapping[str, Any]) -> str:
+        """Launch one instance with `launch_parameters`; returns its id.
+
+        Raises:
+            Exception: What `launch_failure_of` knows the meaning of.
+        """
+        ...
+
+    def launch_failure_of(self, exc: BaseException, instance_type: str) -> LaunchFailure | None:
+        """What a failed launch means; None where the failure isn't the provider's. Raises nothing."""
+        ...
+
+    def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        """Ask for the end of instances; one that the provider doesn't know has ended, and none can save the others.
+
+        Returns:
+            What is refused: id → the provider's word. Raises nothing for a refusal.
+        """
+        ...
+
+    def add_tags(self, instance_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a live instance."""
+        ...
+
+    def spot_price(self, instance_type: str, availability_zone: str, at: datetime) -> Decimal | None:
+        """What a spot instance costs by the hour in USD; None where the provider doesn't say."""
+        ...
