@@ -19,6 +19,7 @@ from typing import NoReturn
 from janitor.agent.processes import hide_memory
 from janitor.agent.settings import AgentSettings
 from janitor.protocol.agent.work import AgentAnswer, AgentDocumentError, AgentOrder, AgentState
+from janitor.protocol.reason_codes import ReasonCode
 
 EXIT_ANSWERED, EXIT_USAGE, EXIT_UNANSWERED = 0, 2, 3
 _LEAST_SECONDS = 1.0
@@ -58,12 +59,16 @@ def answer_order(order: AgentOrder, settings: AgentSettings, transcript: Path) -
     try:
         from janitor.agent.service import serve  # noqa: PLC0415  # what is missing there is an answer, no crash
     except ImportError as exc:
-        return _other(order, AgentState.SKIPPED, "agent_not_installed", f"the agent's packages are missing: {exc}")
+        return _other(
+            order, AgentState.SKIPPED, ReasonCode.AGENT_NOT_INSTALLED, f"the agent's packages are missing: {exc}"
+        )
     try:
         # Not asyncio.run: it waits for threads, and a client's thread can wait minutes for its endpoint.
         return asyncio.new_event_loop().run_until_complete(serve(order, settings, transcript))
     except Exception as exc:  # a mistake of ours must not look like a verdict
-        return _other(order, AgentState.CRASHED, "agent_crashed", f"the agent failed: {type(exc).__name__}: {exc}")
+        return _other(
+            order, AgentState.CRASHED, ReasonCode.AGENT_CRASHED, f"the agent failed: {type(exc).__name__}: {exc}"
+        )
 
 
 def run_and_exit() -> NoReturn:
@@ -80,7 +85,7 @@ def _watch(order: AgentOrder, answer: Path) -> None:
     def late() -> None:
         if not answer.exists():
             reason = "the agent was not done by its deadline, and was ended"
-            _write(_other(order, AgentState.TIMED_OUT, "agent_timed_out", reason), answer)
+            _write(_other(order, AgentState.TIMED_OUT, ReasonCode.AGENT_TIMED_OUT, reason), answer)
         os._exit(EXIT_ANSWERED)
 
     left = (order.deadline - _LAST_MOMENT - datetime.now(timezone.utc)).total_seconds()

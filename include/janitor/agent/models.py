@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from janitor.agent.settings import AgentSettings
 from janitor.protocol.agent.answers import AgentSpec, Provider
+from janitor.protocol.reason_codes import ReasonCode
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -57,7 +58,9 @@ def resolve(spec: AgentSpec, settings: AgentSettings) -> Choice | Skip:
             return key
         return _anthropic(spec, key) if spec.provider is Provider.ANTHROPIC else _openai(spec, key)
     except ImportError as exc:
-        return Skip(reason_code="agent_not_installed", reason=f"support for {spec.model} is not installed: {exc}")
+        return Skip(
+            reason_code=ReasonCode.AGENT_NOT_INSTALLED, reason=f"support for {spec.model} is not installed: {exc}"
+        )
 
 
 def _anthropic(spec: AgentSpec, key: str | None) -> Choice | Skip:
@@ -67,7 +70,7 @@ def _anthropic(spec: AgentSpec, key: str | None) -> Choice | Skip:
 
     if key is None:
         reason = f"{spec.model} needs an API key: set JANITOR_AGENT_KEY_SECRET to its name in Secrets Manager"
-        return Skip(reason_code="agent_no_credentials", reason=reason)
+        return Skip(reason_code=ReasonCode.AGENT_NO_CREDENTIALS, reason=reason)
     client = AsyncAnthropic(api_key=key, base_url=spec.base_url, timeout=REQUEST_SECONDS, max_retries=_RETRIES)
     model = AnthropicModel(spec.model_id, provider=AnthropicProvider(anthropic_client=client))
     return Choice(model=model, secrets=(key,), close=client.close)
@@ -83,7 +86,7 @@ def _openai(spec: AgentSpec, key: str | None) -> Choice | Skip:
             f"{spec.model} needs an API key or an endpoint of its own:"
             " set JANITOR_AGENT_KEY_SECRET to the key's name in Secrets Manager, or JANITOR_AGENT_BASE_URL"
         )
-        return Skip(reason_code="agent_no_credentials", reason=reason)
+        return Skip(reason_code=ReasonCode.AGENT_NO_CREDENTIALS, reason=reason)
     client = AsyncOpenAI(
         api_key=key or "none-needed", base_url=spec.base_url, timeout=REQUEST_SECONDS, max_retries=_RETRIES
     )
@@ -102,17 +105,17 @@ def _bedrock(spec: AgentSpec, settings: AgentSettings) -> Choice | Skip:
     region = spec.region or settings.region
     if region is None:
         reason = f"{spec.model} needs an AWS region: set JANITOR_REGION"
-        return Skip(reason_code="agent_no_credentials", reason=reason)
+        return Skip(reason_code=ReasonCode.AGENT_NO_CREDENTIALS, reason=reason)
     session = boto3.Session(region_name=region)
     try:
         credentials = session.get_credentials()
         held = credentials.get_frozen_credentials() if credentials is not None else None
     except (BotoCoreError, ClientError) as exc:
         reason = f"{spec.model} needs AWS credentials, and this instance's can't be had: {type(exc).__name__}"
-        return Skip(reason_code="agent_no_credentials", reason=reason)
+        return Skip(reason_code=ReasonCode.AGENT_NO_CREDENTIALS, reason=reason)
     if held is None:
         reason = f"{spec.model} needs AWS credentials; this instance has no role that gives any"
-        return Skip(reason_code="agent_no_credentials", reason=reason)
+        return Skip(reason_code=ReasonCode.AGENT_NO_CREDENTIALS, reason=reason)
     client = session.client(
         "bedrock-runtime",
         endpoint_url=spec.base_url,
@@ -141,7 +144,9 @@ def _key(spec: AgentSpec, settings: AgentSettings) -> str | Skip | None:
     except (BotoCoreError, ClientError) as exc:
         code = exc.response["Error"]["Code"] if isinstance(exc, ClientError) else type(exc).__name__
         reason = f"the secret {spec.key_secret} can't be read ({code}): check its name and the instance role"
-        return Skip(reason_code="agent_no_credentials", reason=reason)
+        return Skip(reason_code=ReasonCode.AGENT_NO_CREDENTIALS, reason=reason)
     if not value:
-        return Skip(reason_code="agent_no_credentials", reason=f"the secret {spec.key_secret} is empty or no text")
+        return Skip(
+            reason_code=ReasonCode.AGENT_NO_CREDENTIALS, reason=f"the secret {spec.key_secret} is empty or no text"
+        )
     return value

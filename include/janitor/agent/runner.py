@@ -35,6 +35,7 @@ from janitor.protocol.agent.work import (
     AgentUsage,
     Severity,
 )
+from janitor.protocol.reason_codes import ReasonCode
 
 _RESPONSE_TOKENS = 8_192
 """Most output of one response."""
@@ -114,7 +115,7 @@ async def answer_prompt(
     try:
         verdict = await _run(text, model, work, usage, limits)
         if verdict is None:
-            state, code = AgentState.TIMED_OUT, "agent_timed_out"
+            state, code = AgentState.TIMED_OUT, ReasonCode.AGENT_TIMED_OUT
             reason = f"the agent was not done within {seconds:.0f} s"
     except Exception as exc:  # a mistake of ours or of a library must not cost the record of what was spent
         state, code, reason = _trouble(exc)
@@ -137,19 +138,19 @@ async def answer_prompt(
     return answer
 
 
-def _trouble(error: Exception) -> tuple[AgentState, str, str]:
+def _trouble(error: Exception) -> tuple[AgentState, ReasonCode, str]:
     """(state, reason code, reason) of a run that broke off."""
     if isinstance(error, UsageLimitExceeded):
-        return AgentState.LIMIT_EXCEEDED, "agent_limit", f"the agent reached a limit: {error}"
+        return AgentState.LIMIT_EXCEEDED, ReasonCode.AGENT_LIMIT, f"the agent reached a limit: {error}"
     if isinstance(error, UnexpectedModelBehavior):
-        return AgentState.INVALID_OUTPUT, "agent_invalid_output", f"the agent gave no verdict: {error}"
+        return AgentState.INVALID_OUTPUT, ReasonCode.AGENT_INVALID_OUTPUT, f"the agent gave no verdict: {error}"
     if isinstance(error, ModelAPIError):
-        return AgentState.MODEL_ERROR, "agent_model_error", f"the model can't be reached or used: {error}"
+        return AgentState.MODEL_ERROR, ReasonCode.AGENT_MODEL_ERROR, f"the model can't be reached or used: {error}"
     if isinstance(error, ExecutorError):
-        return AgentState.CRASHED, "agent_sandbox_lost", f"the agent's sandbox failed: {error}"
+        return AgentState.CRASHED, ReasonCode.AGENT_SANDBOX_LOST, f"the agent's sandbox failed: {error}"
     if isinstance(error, (AgentRunError, UserError)):
-        return AgentState.MODEL_ERROR, "agent_model_error", f"the model could not be used: {error}"
-    return AgentState.CRASHED, "agent_crashed", f"the agent failed: {type(error).__name__}: {error}"
+        return AgentState.MODEL_ERROR, ReasonCode.AGENT_MODEL_ERROR, f"the model could not be used: {error}"
+    return AgentState.CRASHED, ReasonCode.AGENT_CRASHED, f"the agent failed: {type(error).__name__}: {error}"
 
 
 def _unenforced(usage: RunUsage, spent: AgentUsage, limits: AgentLimits, model_name: str) -> Iterator[str]:

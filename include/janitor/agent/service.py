@@ -20,6 +20,7 @@ from janitor.agent.transcript import Transcript
 from janitor.guest.redaction import Redactor
 from janitor.protocol.agent.answers import Provider
 from janitor.protocol.agent.work import AgentAnswer, AgentOrder, AgentState
+from janitor.protocol.reason_codes import ReasonCode
 
 _MARGIN = timedelta(seconds=4)
 """Between the end of the model's work and the deadline, for the sandbox's end and the answer."""
@@ -47,7 +48,7 @@ async def serve(order: AgentOrder, settings: AgentSettings, transcript_path: Pat
     try:
         executor = await start_executor(order, settings, archive)
     except ExecutorError as exc:
-        return _skipped(order, "agent_no_sandbox", f"no sandbox for the agent's commands: {exc}")
+        return _skipped(order, ReasonCode.AGENT_NO_SANDBOX, f"no sandbox for the agent's commands: {exc}")
     del archive
     transcript = Transcript(transcript_path, redactor)
     left = order.deadline - _MARGIN - datetime.now(timezone.utc)

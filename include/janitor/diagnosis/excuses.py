@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from janitor.diagnosis.loopback import LOOPBACK
 from janitor.diagnosis.trouble import Trouble
 from janitor.inspection.gaps import Gap, listed
+from janitor.protocol.reason_codes import ReasonCode
 
 _AROUND = 120
 """Characters shown on either side of what was recognised."""
@@ -164,7 +165,7 @@ def excuse(text: str, place: Place) -> Trouble | None:
     """
     text = text[-LONGEST_TEXT:]
     if place.killed_for_memory:
-        return _trouble("out_of_memory", "the instance's kernel killed a process for want of memory meanwhile")
+        return _trouble(ReasonCode.OUT_OF_MEMORY, "the instance's kernel killed a process for want of memory meanwhile")
     for pattern, code, reason in _rules(place):
         matches = pattern.finditer(text)
         if match := next(
@@ -174,26 +175,28 @@ def excuse(text: str, place: Place) -> Trouble | None:
     for name in sorted(place.hub_variables):
         if match := re.search(_says_missing(rf"\b{re.escape(name)}\b"), text):
             reason = f"hub.json has the platform set {name}, and nothing sets it here: {_around(text, match)}"
-            return _trouble("platform_only", reason)
+            return _trouble(ReasonCode.PLATFORM_ONLY, reason)
     if place.unfetched_files:
         names = ", ".join(place.unfetched_files[:3])
-        return _trouble("lfs_unfetched", f"{len(place.unfetched_files)} files are only Git LFS pointers here: {names}")
+        return _trouble(
+            ReasonCode.LFS_UNFETCHED, f"{len(place.unfetched_files)} files are only Git LFS pointers here: {names}"
+        )
     return None if place.is_image else _not_the_image(text, place)
 
 
-def _rules(place: Place) -> list[tuple[re.Pattern[str], str, str]]:
+def _rules(place: Place) -> list[tuple[re.Pattern[str], ReasonCode, str]]:
     rules = [
-        (_DISK, "disk_full", "the instance's disk is full"),
-        (_MEMORY, "out_of_memory", "the instance ran out of memory"),
-        (_NETWORK, "network", "the network failed"),
-        (_TOKEN, "needs_token", "a host wants a token that this validation was not given"),
-        (_SECRET_MISSING, "needs_secret", "the worker wants a secret that this validation was not given"),
-        (_PLATFORM, "platform_only", "the worker wants what only the platform has"),
+        (_DISK, ReasonCode.DISK_FULL, "the instance's disk is full"),
+        (_MEMORY, ReasonCode.OUT_OF_MEMORY, "the instance ran out of memory"),
+        (_NETWORK, ReasonCode.NETWORK, "the network failed"),
+        (_TOKEN, ReasonCode.NEEDS_TOKEN, "a host wants a token that this validation was not given"),
+        (_SECRET_MISSING, ReasonCode.NEEDS_SECRET, "the worker wants a secret that this validation was not given"),
+        (_PLATFORM, ReasonCode.PLATFORM_ONLY, "the worker wants what only the platform has"),
     ]
     if place.has_gpu:
-        rules.append((_DRIVER, "host_driver", "the instance's GPU driver is at fault"))
+        rules.append((_DRIVER, ReasonCode.HOST_DRIVER, "the instance's GPU driver is at fault"))
     else:
-        rules.append((_NO_GPU, "gpu_missing", "the worker wants a GPU and this instance has none"))
+        rules.append((_NO_GPU, ReasonCode.GPU_MISSING, "the worker wants a GPU and this instance has none"))
     return rules
 
 
@@ -206,13 +209,16 @@ def denied_here(text: str, place: Place) -> Trouble | None:
         return None
     if match := _NO_DATABASE.search(text):
         said = _around(text, match)
-        return _trouble("engine_limit", f"a container's root may write where the venv engine's may not: {said}")
+        return _trouble(
+            ReasonCode.ENGINE_LIMIT, f"a container's root may write where the venv engine's may not: {said}"
+        )
     match = _DENIED.search(text)
     path = match and (match[1] or match[2])
     if match is None or not path or (place.root and path.startswith(place.root)):
         return None
     return _trouble(
-        "engine_limit", f"a container's root may write to {path}, the venv engine's not: {_around(text, match)}"
+        ReasonCode.ENGINE_LIMIT,
+        f"a container's root may write to {path}, the venv engine's not: {_around(text, match)}",
     )
 
 
@@ -221,7 +227,8 @@ def _not_ours(text: str, place: Place) -> Trouble | None:
     if match is None or (place.root and match.group(1).startswith(place.root)):
         return None
     return _trouble(
-        "engine_limit", f"a container has {match.group(1)} to itself, the venv engine hasn't: {_around(text, match)}"
+        ReasonCode.ENGINE_LIMIT,
+        f"a container has {match.group(1)} to itself, the venv engine hasn't: {_around(text, match)}",
     )
 
 
@@ -229,41 +236,41 @@ def _not_the_image(text: str, place: Place) -> Trouble | None:
     if match := _MISSING_FILE.search(text):
         path = match.group(1)
         if _is_in_image(path, place):
-            return _trouble("engine_limit", f"{path} is in the image, but the venv engine has no such path")
+            return _trouble(ReasonCode.ENGINE_LIMIT, f"{path} is in the image, but the venv engine has no such path")
     if trouble := _not_ours(text, place) or denied_here(text, place):
         return trouble
     if match := _PORT_TAKEN.search(text):
         reason = f"another process of this instance has a port that the worker wants: {_around(text, match)}"
-        return _trouble("port_in_use", reason)
+        return _trouble(ReasonCode.PORT_IN_USE, reason)
     for match in _MISSING_MODULE.finditer(text):
         if trouble := _module_of_the_image((match.group(1) or "").partition(".")[0], place):
             return trouble
     if path := _path_of_the_image(text, place):
-        return _trouble("engine_limit", f"{path} is in the image, but the venv engine has no such path")
+        return _trouble(ReasonCode.ENGINE_LIMIT, f"{path} is in the image, but the venv engine has no such path")
     if not place.gaps:
         return None
     lacks = f"the venv engine lacks what the image has ({listed(place.gaps)})"
     for pattern in (_MISSING_LIBRARY, _MISSING_MODULE, _MISSING_FILE, _REFUSED):
         if match := pattern.search(text):
-            return _trouble("engine_limit", f"{lacks}: {_around(text, match)}")
+            return _trouble(ReasonCode.ENGINE_LIMIT, f"{lacks}: {_around(text, match)}")
     # What another Python calls an error may be this one's lack.
     if any(gap.text.startswith("Python ") for gap in place.gaps) and (match := _NEWER_SYNTAX.search(text)):
-        return _trouble("engine_limit", f"{lacks}: {_around(text, match)}")
+        return _trouble(ReasonCode.ENGINE_LIMIT, f"{lacks}: {_around(text, match)}")
     if any(gap.is_deep for gap in place.gaps):
-        return _trouble("engine_limit", f"{lacks}, of which this failure may come")
+        return _trouble(ReasonCode.ENGINE_LIMIT, f"{lacks}, of which this failure may come")
     return None
 
 
 def _module_of_the_image(module: str, place: Place) -> Trouble | None:
     """A missing module that the image's Python brings, or that lies in a folder which a program names absolutely."""
     if module in place.base_modules:
-        return _trouble("engine_limit", f"the image's Python comes with {module}, the venv engine's does not")
+        return _trouble(ReasonCode.ENGINE_LIMIT, f"the image's Python comes with {module}, the venv engine's does not")
     if not module:
         return None
     for folder in place.named_folders():
         if any(place.in_image(posixpath.join(folder, name)) for name in (module, f"{module}.py")):
             reason = f"a program names {folder}, which has {module} in the image, but the venv engine has no such path"
-            return _trouble("engine_limit", reason)
+            return _trouble(ReasonCode.ENGINE_LIMIT, reason)
     return None
 
 
@@ -293,7 +300,7 @@ def _is_in_image(path: str, place: Place) -> bool:
     return is_absolute and place.in_image(path)
 
 
-def _trouble(code: str, reason: str) -> Trouble:
+def _trouble(code: ReasonCode, reason: str) -> Trouble:
     return Trouble(repository_at_fault=False, code=code, reason=reason)
 
 

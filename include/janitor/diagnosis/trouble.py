@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from janitor.protocol.reason_codes import ReasonCode
+
 _FLAGS = re.IGNORECASE | re.MULTILINE
 
 
@@ -16,39 +18,39 @@ class Trouble:
     """A cause that was recognised."""
 
     repository_at_fault: bool
-    code: str
+    code: ReasonCode
     reason: str
     """With the line that shows it."""
 
 
-def _rules(*rules: tuple[str, str, str]) -> tuple[tuple[re.Pattern[str], str, str], ...]:
+def _rules(*rules: tuple[str, ReasonCode, str]) -> tuple[tuple[re.Pattern[str], ReasonCode, str], ...]:
     return tuple((re.compile(pattern, _FLAGS), code, reason) for pattern, code, reason in rules)
 
 
 _WORLD = _rules(
-    (r"no space left on device|ENOSPC|disk quota exceeded", "disk_full", "the instance's disk is full"),
-    (r"input/output error|structure needs cleaning", "disk_trouble", "the instance's disk is at fault"),
+    (r"no space left on device|ENOSPC|disk quota exceeded", ReasonCode.DISK_FULL, "the instance's disk is full"),
+    (r"input/output error|structure needs cleaning", ReasonCode.DISK_TROUBLE, "the instance's disk is at fault"),
     (
         r"cannot allocate memory|signal: killed|OOMKilled|out of memory: killed|killed signal terminated program",
-        "out_of_memory",
+        ReasonCode.OUT_OF_MEMORY,
         "the instance ran out of memory",
     ),
     (
         r"toomanyrequests|too many requests|(?:status|error|code)\D{0,12}429\b|pull rate limit|rate.?limit exceeded",
-        "rate_limited",
+        ReasonCode.RATE_LIMITED,
         "a registry refused further requests for now",
     ),
     (
         r"(?:status|error|code|HTTP)\D{0,16}\b50[0234]\b|HTTP status server error|bad gateway|service unavailable"
         r"|gateway time-?out|internal server error",
-        "server_trouble",
+        ReasonCode.SERVER_TROUBLE,
         "a server answered with an error of its own",
     ),
     (
         r"could not resolve host|name or service not known|temporary failure in name resolution|no such host"
         r"|failed to lookup address|dns error|nodename nor servname|getaddrinfo|name resolution"
         r"|temporary failure resolving",
-        "name_resolution",
+        ReasonCode.NAME_RESOLUTION,
         "a host name could not be resolved",
     ),
     (
@@ -58,7 +60,7 @@ _WORLD = _rules(
         r"|early EOF|RPC failed|remote end hung up|incompleteread|connection broken|max retries exceeded"
         r"|context deadline exceeded|request failed after \d+ retr|error sending request|network was disabled"
         r"|connection error",
-        "network",
+        ReasonCode.NETWORK,
         "the network failed",
     ),
     (
@@ -66,82 +68,90 @@ _WORLD = _rules(
         r"|no basic auth credentials|certificate verify failed|unknown certificate authority|UnknownIssuer"
         # What a registry says of an image that is private as well as of one that doesn't exist.
         r"|pull access denied|repository does not exist or may require|insufficient_scope",
-        "registry_denied",
+        ReasonCode.REGISTRY_DENIED,
         "a registry or server refused access",
     ),
     (
         r"secret [\w.-]+:? not found|failed to (?:open|stat) secret",
-        "needs_secret",
+        ReasonCode.NEEDS_SECRET,
         "the build wants a secret that this validation was not given",
     ),
     (
         r"cannot connect to the docker daemon|docker daemon.{0,300}not running|error during connect"
         r"|failed to dial gRPC",
-        "engine_trouble",
+        ReasonCode.ENGINE_TROUBLE,
         "the Docker engine does not answer",
     ),
-    (r"nvidia-container-cli|could not select device driver|failed to initialize NVML", "host_driver", "the GPU driver"),
+    (
+        r"nvidia-container-cli|could not select device driver|failed to initialize NVML",
+        ReasonCode.HOST_DRIVER,
+        "the GPU driver",
+    ),
 )
 
 _REPOSITORY = _rules(
     (
         r"failed to (?:compute cache key|calculate checksum)",
-        "copy_source_missing",
+        ReasonCode.COPY_SOURCE_MISSING,
         "a file that the build copies is not there",
     ),
     (
         r"dockerfile parse error|base name .{0,300} should not be blank"
         r"|target stage .{0,300} (?:could )?not (?:be )?found",
-        "dockerfile_invalid",
+        ReasonCode.DOCKERFILE_INVALID,
         "the Dockerfile can't be built",
     ),
     (
         r"no match for platform|no matching manifest for|does not match the specified platform",
-        "base_platform",
+        ReasonCode.BASE_PLATFORM,
         "a base image is not made for this platform",
     ),
     (
         r"404 \(?not found|HTTP error 404|returned error: 404|manifest (?:for .{0,300} )?(?:not found|unknown)"
         r"|: not found$|repository '[^'\n]+' not found|couldn't find remote ref|failed to fetch branch or tag",
-        "not_found",
+        ReasonCode.NOT_FOUND,
         "something that the build downloads does not exist",
     ),
     (
         r"was not found in the package registry|no matching distribution found|could not find a version that satisfies"
         r"|there is no version of|no versions of",
-        "dependency_not_found",
+        ReasonCode.DEPENDENCY_NOT_FOUND,
         "a required package, or this version of it, does not exist",
     ),
     (
         r"hash mismatch for|do not match the hashes|hashes are required in --require-hashes"
         r"|in `--require-hashes` mode",
-        "dependency_hash",
+        ReasonCode.DEPENDENCY_HASH,
         "a required package is not the one whose hash is stated",
     ),
     (
         r"requires a different python|current Python version .{0,200} does not satisfy|has no wheels with a matching",
-        "dependency_python",
+        ReasonCode.DEPENDENCY_PYTHON,
         "a required package does not support this Python",
     ),
     (
         r"no solution found when resolving|ResolutionImpossible|conflicting dependencies"
         r"|cannot install .{0,800} because these",
-        "dependency_conflict",
+        ReasonCode.DEPENDENCY_CONFLICT,
         "the required packages contradict each other",
     ),
     (
         r"failed to parse:|couldn't parse requirement|invalid requirement|invalid URL|wheel filename .{0,300} is"
         r" invalid|unsupported requirement",
-        "requirements_invalid",
+        ReasonCode.REQUIREMENTS_INVALID,
         "a requirement is not well-formed",
     ),
     (
         r"failed to build|failed building wheel|subprocess-exited-with-error|build backend (?:failed|returned)"
         r"|could not build wheels|fatal error: .{0,300}: no such file",
-        "dependency_build",
+        ReasonCode.DEPENDENCY_BUILD,
         "a required package does not build",
     ),
-    (r"unable to locate package|has no installation candidate", "system_package", "a system package does not exist"),
+    (
+        r"unable to locate package|has no installation candidate",
+        ReasonCode.SYSTEM_PACKAGE,
+        "a system package does not exist",
+    ),
 )
 
 
@@ -150,7 +160,7 @@ _NOT_THERE = _rules(
         r"could not open requirements file|error: file not found:|distribution not found at|is not installable"
         r"|does not appear to be a python project|hint: it looks like a path|is not a valid editable requirement"
         r"|error parsing included file in [^\n]{1,400}\n[^\n]{0,40}failed to read from file [^\n]{1,400}: no such file",
-        "requirements_missing",
+        ReasonCode.REQUIREMENTS_MISSING,
         "what is to be installed is not there",
     )
 )
@@ -191,13 +201,15 @@ def build_trouble(text: str, exit_code: int | None) -> Trouble | None:
     # Before what it said: a build that was killed complains of what it could not end.
     if exit_code in (-9, 137):
         return Trouble(
-            repository_at_fault=False, code="out_of_memory", reason="the build was killed, as by lack of memory"
+            repository_at_fault=False,
+            code=ReasonCode.OUT_OF_MEMORY,
+            reason="the build was killed, as by lack of memory",
         )
     return _first(text, _REPOSITORY, repository_at_fault=True)
 
 
 def _first(
-    text: str, rules: tuple[tuple[re.Pattern[str], str, str], ...], *, repository_at_fault: bool
+    text: str, rules: tuple[tuple[re.Pattern[str], ReasonCode, str], ...], *, repository_at_fault: bool
 ) -> Trouble | None:
     for pattern, code, reason in rules:
         if match := pattern.search(text):

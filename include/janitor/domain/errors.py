@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from janitor.domain.config_problems import ConfigProblem, in_file_order
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.text.plain_text import plain
 
 if TYPE_CHECKING:
@@ -69,11 +70,11 @@ class ConflictError(JanitorError):
 class LaunchRefusedError(JanitorError):
     """An instance can't be launched, and trying again won't help before somebody changes something."""
 
-    def __init__(self, reason_code: str, summary: str) -> None:
+    def __init__(self, reason_code: ReasonCode, summary: str) -> None:
         self.reason_code = reason_code
         super().__init__(summary)
 
-    def __reduce__(self) -> tuple[type[LaunchRefusedError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[LaunchRefusedError], tuple[ReasonCode, str]]:
         return type(self), (self.reason_code, str(self))
 
 

@@ -19,6 +19,7 @@ from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.ec2_hook import SharedEc2Hook
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.wiring import as_airflow_failure, current_settings
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.services.launch import advance as launching
 from janitor.services.launch.advance import Launched, NoPlace, NotYet
 from janitor.services.launch.orderer import ValidationOrderer
@@ -134,7 +135,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         return instance_id
 
     def _keep_problem(self, exc: Exception) -> None:
-        reason_code = exc.reason_code if isinstance(exc, LaunchRefusedError) else "launch_error"
+        reason_code = exc.reason_code if isinstance(exc, LaunchRefusedError) else ReasonCode.LAUNCH_ERROR
         try:
             orderer = ValidationOrderer(UUID(self.planned["validation_id"]))
             launching.keep_problem(current_settings(), orderer, reason_code, str(exc))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Report
-from janitor.protocol.rollup import REASON_HANDLER_NOT_TESTED
 from janitor.protocol.statuses import EvidenceKind, ReportStatus
 from janitor.protocol.text.signature import FailureSignature, failure_signature
 
@@ -20,7 +20,7 @@ def signature_of(report: Report) -> FailureSignature | None:
     if check is None:
         # Nothing in particular decided, so there is no evidence to read.
         return failure_signature(
-            check=report.failing_check, reason_code=report.reason_code or REASON_HANDLER_NOT_TESTED, reason=""
+            check=report.failing_check, reason_code=report.reason_code or ReasonCode.HANDLER_NOT_TESTED.value, reason=""
         )
     return failure_signature(
         check=check.name,

@@ -10,13 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
-
-REASON_DEADLINE = "deadline"
-"""Reason code of the check that was running when the deadline came."""
-
-REASON_HANDLER_NOT_TESTED = "handler_not_tested"
-"""Reason code of a validation in which no check is at fault but no handler test was executed either."""
 
 HANDLER_CHECKS = frozenset({CheckName.HANDLER_LOCAL.value, CheckName.HANDLER_API.value})
 """The checks that execute the handler; one of them must pass for a success."""
@@ -61,14 +56,16 @@ def roll_up(checks: Iterable[CheckLike]) -> RollUp:
     if failed := _first(required, CheckStatus.FAIL):
         return _decided(ReportStatus.FAILED, failed)
     for check in done:
-        if check.status is CheckStatus.ERROR and check.reason_code == REASON_DEADLINE:
+        if check.status is CheckStatus.ERROR and check.reason_code == ReasonCode.DEADLINE:
             return _decided(ReportStatus.TIMED_OUT, check)
     if errored := _first(required, CheckStatus.ERROR):
         return _decided(ReportStatus.ERROR, errored)
     if skipped := _first(required, CheckStatus.SKIP):
         return _decided(ReportStatus.INCOMPLETE, skipped)
     if not any(check.name in HANDLER_CHECKS and check.status is CheckStatus.PASS for check in done):
-        return RollUp(status=ReportStatus.INCOMPLETE, reason_code=REASON_HANDLER_NOT_TESTED, failing_check=None)
+        return RollUp(
+            status=ReportStatus.INCOMPLETE, reason_code=ReasonCode.HANDLER_NOT_TESTED.value, failing_check=None
+        )
     return RollUp(status=ReportStatus.SUCCESS, reason_code=None, failing_check=None)
 
 

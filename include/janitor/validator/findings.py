@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor
 from janitor.inspection.spot import Spot
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
 from janitor.protocol.statuses import CheckStatus, EvidenceKind
 
@@ -24,7 +25,7 @@ class Finding:
     """The conclusion of one check."""
 
     status: CheckStatus
-    reason_code: str | None = None
+    reason_code: ReasonCode | None = None
     reason: str | None = None
     required: bool = True
     argv: tuple[str, ...] | None = None
@@ -52,7 +53,7 @@ def passed(
 
 
 def failed(
-    code: str,
+    code: ReasonCode,
     reason: str,
     *evidence: Evidence,
     outcome: Outcome | None = None,
@@ -64,20 +65,20 @@ def failed(
 
 
 def errored(
-    code: str, reason: str, *evidence: Evidence, outcome: Outcome | None = None, required: bool = True
+    code: ReasonCode, reason: str, *evidence: Evidence, outcome: Outcome | None = None, required: bool = True
 ) -> Finding:
     """It could not be told; the repository isn't blamed."""
     return _finding(CheckStatus.ERROR, code, reason, evidence=evidence, outcome=outcome, required=required)
 
 
-def skipped(code: str, reason: str, *evidence: Evidence, required: bool = False) -> Finding:
+def skipped(code: ReasonCode, reason: str, *evidence: Evidence, required: bool = False) -> Finding:
     """Not applicable, or a prerequisite failed."""
     return _finding(CheckStatus.SKIP, code, reason, evidence=evidence, outcome=None, required=required)
 
 
 def _finding(
     status: CheckStatus,
-    code: str | None = None,
+    code: ReasonCode | None = None,
     reason: str | None = None,
     *,
     evidence: Sequence[Evidence],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from janitor.guest.redaction import Redactor
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import (
     MAX_ARGV_CHARACTERS,
     MAX_ARGV_ITEMS,
@@ -72,7 +73,7 @@ class Recorder(StepRunner):
         began = now()
         self.current = (step, began)
         if isinstance(need, Unmet):
-            finding = skipped("prerequisite_failed", need.reason, required=True)
+            finding = skipped(ReasonCode.PREREQUISITE_FAILED, need.reason, required=True)
             self.record(step, finding, began)
             return Result(name=step.name, status=finding.status, reason_code=finding.reason_code, kept_by=need)
         if step.announced:
@@ -89,7 +90,9 @@ class Recorder(StepRunner):
             return check(self.context, facts)
         except Exception:
             evidence = self.context.evidence.value("traceback", traceback.format_exc())
-            return errored("validator_bug", "the validator failed; this is not the repository's fault", evidence)
+            return errored(
+                ReasonCode.VALIDATOR_BUG, "the validator failed; this is not the repository's fault", evidence
+            )
 
     def record(self, step: Step, finding: Finding, began: Moment, *, quiet: bool = False) -> None:
         """Keep a finding that was concluded just now, and tell it unless that is to be quiet."""
@@ -108,7 +111,7 @@ class Recorder(StepRunner):
             name=step.name.value,
             status=finding.status,
             required=finding.required,
-            reason_code=finding.reason_code,
+            reason_code=None if finding.reason_code is None else finding.reason_code.value,
             # A report with an empty reason would be refused as a whole.
             reason=None if finding.reason is None else clean(finding.reason)[:MAX_REASON_CHARACTERS] or "unknown",
             started_at=started_at,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckName, CheckStatus
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class Result(Generic[T_co]):
 
     name: CheckName
     status: CheckStatus
-    reason_code: str | None
+    reason_code: ReasonCode | None
     produced: Met[T_co] | None = None
     """What it yielded, if anything."""
     kept_by: Unmet | None = None

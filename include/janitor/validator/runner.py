@@ -16,9 +16,10 @@ from janitor.guest.journal import Journal
 from janitor.guest.processes.supervisor import Interrupted, end_everything
 from janitor.guest.redaction import Redactor
 from janitor.protocol.public_url import public_url
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_SUMMARY_CHARACTERS, Check, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
-from janitor.protocol.rollup import REASON_DEADLINE, RollUp, roll_up
+from janitor.protocol.rollup import RollUp, roll_up
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
 from janitor.validator import VERSION
@@ -118,7 +119,9 @@ class Runner:
             run.record(current, self._cut_finding(interrupted), began)
         for step in PIPELINE:
             if run.find(step.name) is None:
-                finding = skipped("not_reached", "the validation was cut short before this check", required=True)
+                finding = skipped(
+                    ReasonCode.NOT_REACHED, "the validation was cut short before this check", required=True
+                )
                 run.record(step, finding, now(), quiet=True)
         end_everything()
         return True
@@ -128,8 +131,8 @@ class Runner:
         evidence = () if outcome is None else (self._run.context.evidence.log("output until then", outcome),)
         if isinstance(interrupted, DeadlineReached):
             reason = f"the deadline {self._spec.deadline:%Y-%m-%d %H:%M:%S} UTC came while this check was running"
-            return errored(REASON_DEADLINE, reason, *evidence, outcome=outcome)
-        return errored("terminated", "the validator was told to end while this check was running", *evidence)
+            return errored(ReasonCode.DEADLINE, reason, *evidence, outcome=outcome)
+        return errored(ReasonCode.TERMINATED, "the validator was told to end while this check was running", *evidence)
 
     def _report(self, *, partial: bool) -> Report:
         head, checks = self._head, self._settled()

@@ -16,6 +16,7 @@ from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
 from janitor.inspection.spot import Spot
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Check
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
@@ -48,7 +49,7 @@ class StaticCheck:
     def is_undecided(self) -> bool:
         """Whether it counts and could not tell; what another check's fault kept from being made is that check's."""
         check = self.check
-        skipped = check.status is CheckStatus.SKIP and check.reason_code != "prerequisite_failed"
+        skipped = check.status is CheckStatus.SKIP and check.reason_code != ReasonCode.PREREQUISITE_FAILED
         return check.required and (check.status is CheckStatus.ERROR or skipped)
 
 
@@ -151,7 +152,7 @@ def _check_folder(context: CheckContext, path: Path) -> Produced[_FolderFacts]:
     evidence = [context.evidence.value(name, text) for name, text in shown.items() if text]
     if local.why_not_git is not None:
         why = f"{local.why_not_git}: every file of the folder counts"
-        return Produced(skipped("no_git", why, *evidence), facts)
+        return Produced(skipped(ReasonCode.NO_GIT, why, *evidence), facts)
     spots = [
         Spot(path=line[3:].split(" -> ")[-1].strip('"'), line=None, message="differs from the commit", is_warning=True)
         for line in local.changes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -35,7 +35,7 @@ def answer(
     return AgentAnswer(
         state=state,
         status=status,
-        reason_code=None if status else "code",
+        reason_code=None if status else "agent_no_sandbox",
         reason=None if status else "why",
         summary="said",
         findings=() if severity is None else (found,),
@@ -86,8 +86,8 @@ def test_agent_lowers_and_never_raises(given):
         (answer(VerdictStatus.FAIL, severity=Severity.HIGH, verified=False), CheckStatus.ERROR, "agent_without_proof"),
         (answer(VerdictStatus.FAIL, severity=Severity.LOW), CheckStatus.FAIL, "agent_found_fault"),
         (answer(VerdictStatus.INCONCLUSIVE), CheckStatus.ERROR, "agent_inconclusive"),
-        (answer(state=AgentState.SKIPPED), CheckStatus.SKIP, "code"),
-        *((answer(state=state), CheckStatus.ERROR, "code") for state in list(AgentState)[2:]),
+        (answer(state=AgentState.SKIPPED), CheckStatus.SKIP, "agent_no_sandbox"),
+        *((answer(state=state), CheckStatus.ERROR, "agent_no_sandbox") for state in list(AgentState)[2:]),
     ],
 )
 def test_conclusions(given, status, code):
@@ -98,3 +98,9 @@ def test_conclusions(given, status, code):
 
 def test_every_state_is_judged():
     assert {each.state for each in EVERY} == set(AgentState)
+
+
+@pytest.mark.parametrize("state", list(AgentState)[1:])
+def test_a_reason_of_an_agent_of_another_version_is_kept_in_words_alone(state):
+    concluded = conclude(replace(answer(state=state), reason_code="of_tomorrow"))
+    assert (concluded.reason_code, concluded.reason) == ("agent_failed", "why")

@@ -14,6 +14,7 @@ import pytest
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
@@ -113,21 +114,21 @@ def never(_context: CheckContext, _facts: int) -> Finding:
 
 
 def test_a_check_that_is_kept_from_running_names_the_first_cause(run: Recorder) -> None:
-    first = run.first(FIRST, lambda _context: failed("broken", "it is"))
+    first = run.first(FIRST, lambda _context: failed(ReasonCode.SYMLINK_ESCAPE, "it is"))
     second = run(SECOND, never, first.passed)
     third = run(THIRD, never, gather(lambda one, _two: one, second.passed, first.yielded))
-    assert first.passed == second.passed == third.passed == Unmet("layout did not pass (broken)")
+    assert first.passed == second.passed == third.passed == Unmet("layout did not pass (symlink_escape)")
     told = [(check.name, check.status, check.reason_code, check.reason, check.required) for check in run.checks[1:]]
-    why = (CheckStatus.SKIP, "prerequisite_failed", "layout did not pass (broken)", True)
+    why = (CheckStatus.SKIP, "prerequisite_failed", "layout did not pass (symlink_escape)", True)
     assert told == [("dockerfile_parse", *why), ("build", *why)]
 
 
 def test_a_failed_check_hands_on_what_it_has_found_to_who_does_not_need_its_pass(run: Recorder) -> None:
-    first = run.first(FIRST, lambda _context: Produced(failed("broken", "it is"), 3))
-    assert first.passed == Unmet("layout did not pass (broken)")
+    first = run.first(FIRST, lambda _context: Produced(failed(ReasonCode.SYMLINK_ESCAPE, "it is"), 3))
+    assert first.passed == Unmet("layout did not pass (symlink_escape)")
     assert first.yielded == Met(3)
     assert first.if_any == Met(3)
-    assert first.unless_failed == Unmet("layout did not pass (broken)")
+    assert first.unless_failed == Unmet("layout did not pass (symlink_escape)")
     assert run(SECOND, lambda _context, facts: Produced(passed(), facts + 1), first.yielded).passed == Met(4)
 
 

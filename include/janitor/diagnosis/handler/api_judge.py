@@ -16,6 +16,7 @@ from janitor.diagnosis.handler.raw_outputs import judge_unanswered, returned_not
 from janitor.diagnosis.handler.sdk_log import read_sdk_log
 from janitor.diagnosis.handler.verdict import PASSED, Verdict, clipped, failing
 from janitor.inspection.documents.tests_file import TestCase
+from janitor.protocol.reason_codes import ReasonCode
 
 MAX_ANSWER_BYTES = 20 * 1024 * 1024
 """Source: the platform's limit for a /runsync payload is 20 MB."""
@@ -38,34 +39,36 @@ def judge_answer(case: TestCase, status: int, body: bytes, log: str) -> Verdict:
         log: What the worker has printed so far, for the reason of a failure.
     """
     if len(body) > MAX_ANSWER_BYTES:
-        return failing("output_too_large", f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+        return failing(ReasonCode.OUTPUT_TOO_LARGE, f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
     if status == 422:
-        return failing("input_refused", f"the SDK's API refused the input: {clipped(_text(body))}")
+        return failing(ReasonCode.INPUT_REFUSED, f"the SDK's API refused the input: {clipped(_text(body))}")
     if status == 500:
         said_by_sdk = read_sdk_log(log)
         if returned_nothing(said_by_sdk):
-            return failing("empty_output", "the handler returned nothing, for which the SDK's API has no answer")
+            return failing(
+                ReasonCode.EMPTY_OUTPUT, "the handler returned nothing, for which the SDK's API has no answer"
+            )
         if (raw := judge_unanswered(said_by_sdk)) is not PASSED:
             return raw
     if status != 200:
         said = last_error(log) or clipped(_text(body))
-        return failing("handler_raised", f"the API answered with HTTP {status}: {said}")
+        return failing(ReasonCode.HANDLER_RAISED, f"the API answered with HTTP {status}: {said}")
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return failing("answer_invalid", f"the answer is not JSON: {clipped(_text(body))}")
+        return failing(ReasonCode.ANSWER_INVALID, f"the answer is not JSON: {clipped(_text(body))}")
     if not isinstance(answer, dict) or answer.get("error") or answer.get("status") == "FAILED":
         error = answer.get("error") if isinstance(answer, dict) else answer
-        return failing("handler_error", f"the job failed: {_error_text(error)}")
+        return failing(ReasonCode.HANDLER_ERROR, f"the job failed: {_error_text(error)}")
     # SDKs before 1.4 answer with the result and the job's id alone.
     if answer.get("status") != "COMPLETED" and ("status" in answer or "id" not in answer):
-        return failing("not_completed", f"the job's status is {answer.get('status')!r}, not COMPLETED")
+        return failing(ReasonCode.NOT_COMPLETED, f"the job's status is {answer.get('status')!r}, not COMPLETED")
     verdict = judge_output(answer.get("output"))
     if verdict is not PASSED:
         return verdict
     if case.has_expected and not same_value(answer["output"], case.expected):
         return failing(
-            "output_mismatch", f"expected {clipped(case.expected, 120)}, got {clipped(answer['output'], 120)}"
+            ReasonCode.OUTPUT_MISMATCH, f"expected {clipped(case.expected, 120)}, got {clipped(answer['output'], 120)}"
         )
     return PASSED
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from janitor.diagnosis.handler.output_judge import is_empty
 from janitor.diagnosis.handler.verdict import PASSED, Verdict, clipped, failing
+from janitor.protocol.reason_codes import ReasonCode
 
 BAD_INPUT: dict[str, Any] = {"janitor_negative_input": "no worker takes this"}
 """An object, as the SDK demands, without any field that a worker asks for."""
@@ -29,20 +30,20 @@ class BadAnswer:
 def judge_bad_answer(answer: BadAnswer) -> Verdict:
     """Whether the worker took bad input as it should: with an error, or with an output, and alive."""
     if answer.problem is not None:
-        return failing("bad_input_unanswered", f"bad input got no answer: {answer.problem}")
+        return failing(ReasonCode.BAD_INPUT_UNANSWERED, f"bad input got no answer: {answer.problem}")
     if not answer.is_alive:
-        return failing("bad_input_fatal", "the worker ended after bad input; the next job would find nobody")
+        return failing(ReasonCode.BAD_INPUT_FATAL, "the worker ended after bad input; the next job would find nobody")
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
         # The SDK answers 500 in plain text when a generator raises; that is its way to state an error.
         if answer.status in (400, 422, 500):
             return PASSED
-        return failing("bad_input_unclear", f"bad input got HTTP {answer.status}: {_text(answer.body)}")
+        return failing(ReasonCode.BAD_INPUT_UNCLEAR, f"bad input got HTTP {answer.status}: {_text(answer.body)}")
     if not isinstance(document, dict):
-        return failing("bad_input_unclear", f"bad input got {clipped(document, 200)}")
+        return failing(ReasonCode.BAD_INPUT_UNCLEAR, f"bad input got {clipped(document, 200)}")
     if document.get("status") == "COMPLETED" and not document.get("error") and is_empty(document.get("output")):
-        return failing("bad_input_silent", "bad input was answered with nothing, as if it had been done")
+        return failing(ReasonCode.BAD_INPUT_SILENT, "bad input was answered with nothing, as if it had been done")
     return PASSED
 
 

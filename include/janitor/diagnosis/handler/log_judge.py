@@ -15,6 +15,7 @@ from janitor.diagnosis.handler.python_repr import Parsed, error_in_tokens, parse
 from janitor.diagnosis.handler.sdk_log import LOCAL_END, read_sdk_log
 from janitor.diagnosis.handler.sendable import unsendable
 from janitor.diagnosis.handler.verdict import Outcome, Verdict, clipped, failing, inconclusive
+from janitor.protocol.reason_codes import ReasonCode
 
 _STARTED = re.compile(r"(?:.{1,200} \| )?Started\.")
 _COMPLETED = re.compile(r"Job (.{1,200}?) completed successfully\.")
@@ -48,12 +49,16 @@ def judge_local_run(text: str, exit_code: int, job_id: str | None = None) -> Ver
     if not log.started_sdk:
         if LOCAL_END in text and _BEFORE_1_0.search(text):
             reason = "the SDK is older than 1.0: this validator knows neither its log nor its API"
-            return Verdict(outcome=Outcome.ERROR, code="sdk_too_old", reason=reason)
+            return Verdict(outcome=Outcome.ERROR, code=ReasonCode.SDK_TOO_OLD, reason=reason)
         if exit_code == 0:
-            return failing("sdk_not_started", "the program ended without starting the runpod SDK")
-        return failing("start_failed", f"the program {ended(exit_code)} before the runpod SDK started: {cause(text)}")
+            return failing(ReasonCode.SDK_NOT_STARTED, "the program ended without starting the runpod SDK")
+        return failing(
+            ReasonCode.START_FAILED, f"the program {ended(exit_code)} before the runpod SDK started: {cause(text)}"
+        )
     if any(message.startswith("test_input.json not found") for message in messages):
-        return inconclusive("test_input_not_found", "the worker left its folder: the SDK found no test_input.json")
+        return inconclusive(
+            ReasonCode.TEST_INPUT_NOT_FOUND, "the worker left its folder: the SDK found no test_input.json"
+        )
     completed = [match for message in messages if (match := _COMPLETED.match(message))]
     is_ours = job_id is None or any(match.group(1) == job_id for match in completed)
     # After the SDK's own lines of a failure no job is completed: such lines are then what the worker says itself.
@@ -63,28 +68,32 @@ def judge_local_run(text: str, exit_code: int, job_id: str | None = None) -> Ver
     if exit_code != 0:
         started = any(_STARTED.match(message) for message in messages)
         if not started and "JSONDecodeError" in text:
-            return Verdict(outcome=Outcome.ERROR, code="input_rejected", reason="the SDK could not read the test input")
-        return failing("handler_exited", f"the worker {ended(exit_code)} in its handler: {cause(text)}")
+            return Verdict(
+                outcome=Outcome.ERROR, code=ReasonCode.INPUT_REJECTED, reason="the SDK could not read the test input"
+            )
+        return failing(ReasonCode.HANDLER_EXITED, f"the worker {ended(exit_code)} in its handler: {cause(text)}")
     if not completed:
         if log.is_silent:
-            return inconclusive("log_silent", "the worker has the SDK log errors alone: its log doesn't tell")
-        return failing("not_completed", "the worker ended with exit code 0, but its job was never completed")
+            return inconclusive(ReasonCode.LOG_SILENT, "the worker has the SDK log errors alone: its log doesn't tell")
+        return failing(ReasonCode.NOT_COMPLETED, "the worker ended with exit code 0, but its job was never completed")
     if not is_ours:
         named = clipped(completed[-1].group(1), 80)
-        return inconclusive("other_job", f"the log tells of a job {named}, which is not the one that was given")
+        return inconclusive(
+            ReasonCode.OTHER_JOB, f"the log tells of a job {named}, which is not the one that was given"
+        )
     return _judge_result(messages)
 
 
 def _failure(messages: list[str]) -> Verdict | None:
     if any(message.startswith("Job has no input parameter") for message in messages):
-        return failing("no_input", "the SDK refused test_input.json: it has no `input`")
+        return failing(ReasonCode.NO_INPUT, "the SDK refused test_input.json: it has no `input`")
     for index, message in enumerate(messages):
         if _CAPTURED.match(message):
             details = messages[index + 1] if index + 1 < len(messages) else ""
-            return failing("handler_raised", f"the handler raised {_exception(details)}")
+            return failing(ReasonCode.HANDLER_RAISED, f"the handler raised {_exception(details)}")
     for message in messages:
         if match := _FAILED.match(message):
-            return failing("handler_error", f"the handler returned an error: {clipped(match.group(1))}")
+            return failing(ReasonCode.HANDLER_ERROR, f"the handler returned an error: {clipped(match.group(1))}")
     return None
 
 
@@ -100,7 +109,7 @@ def _last_result(messages: list[str]) -> str | None:
 def _judge_result(messages: list[str]) -> Verdict:
     text = _last_result(messages)
     if text is None:
-        return inconclusive("result_missing", "the job was completed, but its result is not in the log")
+        return inconclusive(ReasonCode.RESULT_MISSING, "the job was completed, but its result is not in the log")
     cut = _TRUNCATED.search(text)
     # Of a result that was cut only the beginning can be read: what is left of the end may begin within a string. A
     # whole one is one line, and those after it are the worker's own.
@@ -109,23 +118,27 @@ def _judge_result(messages: list[str]) -> Verdict:
         return refused
     if cut:
         if error := error_in_tokens(parsed.tokens):
-            return failing("nested_error", f"the result holds {error}: {clipped(text)}")
-        return inconclusive("result_truncated", "the result is too long for the log, which shows only a part of it")
+            return failing(ReasonCode.NESTED_ERROR, f"the result holds {error}: {clipped(text)}")
+        return inconclusive(
+            ReasonCode.RESULT_TRUNCATED, "the result is too long for the log, which shows only a part of it"
+        )
     if parsed.is_literal and isinstance(parsed.value, dict):
         output = parsed.value.get("output")
         if isinstance(output, str) and output in parsed.objects and UNFINISHED.fullmatch(output):
             if output.startswith("<coroutine"):
-                return failing("unfinished_object", f"the handler returned {output}, which nobody awaited")
-            return inconclusive("generator_not_iterated", f"the local mode never iterated {clipped(output, 80)}")
+                return failing(ReasonCode.UNFINISHED_OBJECT, f"the handler returned {output}, which nobody awaited")
+            return inconclusive(
+                ReasonCode.GENERATOR_NOT_ITERATED, f"the local mode never iterated {clipped(output, 80)}"
+            )
         return judge_output(output)
     for item in parsed.objects:
         if UNFINISHED.fullmatch(item):
             return failing(
-                "unfinished_object", f"the result holds {clipped(item, 80)}, which nobody iterated or awaited"
+                ReasonCode.UNFINISHED_OBJECT, f"the result holds {clipped(item, 80)}, which nobody iterated or awaited"
             )
     if error := error_in_tokens(parsed.tokens):
-        return failing("nested_error", f"the result holds {error}: {clipped(text)}")
-    return inconclusive("result_unread", f"the result can't be read back from the log: {clipped(text, 120)}")
+        return failing(ReasonCode.NESTED_ERROR, f"the result holds {error}: {clipped(text)}")
+    return inconclusive(ReasonCode.RESULT_UNREAD, f"the result can't be read back from the log: {clipped(text, 120)}")
 
 
 def not_sendable(parsed: Parsed) -> Verdict | None:
@@ -133,7 +146,11 @@ def not_sendable(parsed: Parsed) -> Verdict | None:
     if any(UNFINISHED.fullmatch(item) for item in parsed.objects):
         return None
     found = unsendable(parsed)
-    return failing("output_not_json", f"the SDK sends results as JSON, and this one holds {found}") if found else None
+    return (
+        failing(ReasonCode.OUTPUT_NOT_JSON, f"the SDK sends results as JSON, and this one holds {found}")
+        if found
+        else None
+    )
 
 
 def ended(exit_code: int) -> str:

@@ -14,6 +14,7 @@ from janitor.diagnosis.handler.stated_errors import is_error_name, stated_error
 from janitor.diagnosis.handler.text_documents import document_in
 from janitor.diagnosis.handler.told_errors import TRACEBACK, tells_of_an_error
 from janitor.diagnosis.handler.verdict import PASSED, Verdict, clipped, failing
+from janitor.protocol.reason_codes import ReasonCode
 
 UNFINISHED = re.compile(r"<(?:async_generator|generator|coroutine) object .{1,300}? at 0x[0-9a-fA-F]+>", re.DOTALL)
 """What Python prints for an object that should have been iterated or awaited."""
@@ -35,14 +36,16 @@ def judge_output(output: Any) -> Verdict:
         output: What the handler returned; for a generator, the list of what it yielded.
     """
     if is_empty(output):
-        return failing("empty_output", f"the handler returned nothing: {clipped(output)}")
+        return failing(ReasonCode.EMPTY_OUTPUT, f"the handler returned nothing: {clipped(output)}")
     path, answer = answer_in(output)
     if isinstance(answer, str) and tells_of_an_error(answer):
-        return failing("nested_error", f"{path} is all of the answer and tells of an error: {_ending(answer)}")
+        return failing(ReasonCode.NESTED_ERROR, f"{path} is all of the answer and tells of an error: {_ending(answer)}")
     verdict = _judge_parts(path, answer)
     if verdict is PASSED and (text := _text_of_stream(answer)) is not None:
         if tells_of_an_error(text):
-            return failing("nested_error", f"{path} is all of the answer and tells of an error: {_ending(text)}")
+            return failing(
+                ReasonCode.NESTED_ERROR, f"{path} is all of the answer and tells of an error: {_ending(text)}"
+            )
         verdict = _judge_parts(path, document_in(text))
     return verdict
 
@@ -88,14 +91,15 @@ def _judge_parts(start: str, answer: Any) -> Verdict:
         if isinstance(value, str):
             if value.lstrip()[:1] == "<" and UNFINISHED.fullmatch(value.strip()):
                 return failing(
-                    "unfinished_object", f"{path} is {clipped(value, 80)}, which the handler never iterated or awaited"
+                    ReasonCode.UNFINISHED_OBJECT,
+                    f"{path} is {clipped(value, 80)}, which the handler never iterated or awaited",
                 )
             if is_result and TRACEBACK.match(value):
-                return failing("nested_error", f"{path} is a traceback: {_ending(value)}")
+                return failing(ReasonCode.NESTED_ERROR, f"{path} is a traceback: {_ending(value)}")
         elif found := stated_error(value, is_result=is_result):
             name, error = found
             said = f"{name}: {clipped(error)}" if is_error_name(name) else f"{name} is {error!r}: {clipped(value)}"
-            return failing("nested_error", f"{path}.{said}")
+            return failing(ReasonCode.NESTED_ERROR, f"{path}.{said}")
     return PASSED
 
 

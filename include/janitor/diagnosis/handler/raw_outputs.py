@@ -19,6 +19,7 @@ from janitor.diagnosis.handler.output_judge import UNFINISHED
 from janitor.diagnosis.handler.python_repr import Parsed, parse_repr
 from janitor.diagnosis.handler.sdk_log import SdkLog
 from janitor.diagnosis.handler.verdict import PASSED, Verdict, clipped, failing
+from janitor.protocol.reason_codes import ReasonCode
 
 _RETURNED = re.compile(r"(?:\S{1,200} \| )?run_job return: (.*)")
 _YIELDED = re.compile(r"(?:\S{1,200} \| )?(?:Async )?Generator output: (.*)")
@@ -80,7 +81,7 @@ def _judge_made_plain(log: SdkLog, bodies: Sequence[bytes]) -> Verdict:
     for line, answer in pairs:
         if name := made_plain(line, answer):
             reason = f"the SDK sends results as JSON, and this one holds {clipped(name, 60)}: {clipped(line, 120)}"
-            return failing("output_not_json", reason)
+            return failing(ReasonCode.OUTPUT_NOT_JSON, reason)
     return PASSED
 
 
@@ -141,9 +142,10 @@ def _unfinished(parsed: Parsed, *, is_yield: bool) -> Verdict | None:
     output = parsed.value.get("output") if parsed.is_literal and isinstance(parsed.value, dict) else None
     if output == found and not is_yield and not found.startswith("<coroutine"):
         return failing(
-            "generator_returned",
+            ReasonCode.GENERATOR_RETURNED,
             f"the handler returns {clipped(found, 80)} without being a generator, which the platform never iterates",
         )
     return failing(
-        "unfinished_object", f"the result holds {clipped(found, 80)}, which the platform never iterates or awaits"
+        ReasonCode.UNFINISHED_OBJECT,
+        f"the result holds {clipped(found, 80)}, which the platform never iterates or awaits",
     )

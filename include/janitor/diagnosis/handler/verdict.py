@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from janitor.protocol.reason_codes import ReasonCode
+
 
 class Outcome(str, Enum):
     """How far a run decides."""
@@ -20,7 +22,7 @@ class Verdict:
     """The judgement of one run, with a reason unless it passed."""
 
     outcome: Outcome
-    code: str | None = None
+    code: ReasonCode | None = None
     reason: str | None = None
 
 
@@ -28,12 +30,12 @@ _LONGEST = 100_000
 PASSED = Verdict(outcome=Outcome.PASS)
 
 
-def failing(code: str, reason: str) -> Verdict:
+def failing(code: ReasonCode, reason: str) -> Verdict:
     """The handler is at fault."""
     return Verdict(outcome=Outcome.FAIL, code=code, reason=reason)
 
 
-def inconclusive(code: str, reason: str) -> Verdict:
+def inconclusive(code: ReasonCode, reason: str) -> Verdict:
     """This run can't tell."""
     return Verdict(outcome=Outcome.INCONCLUSIVE, code=code, reason=reason)
 

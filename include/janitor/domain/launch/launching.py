@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from janitor.domain.states import PlacementResult
+from janitor.protocol.reason_codes import ReasonCode
 
 
 class LaunchVerdict(str, Enum):
@@ -36,7 +37,7 @@ class LaunchFailure:
     result: PlacementResult
     aws_code: str
     aws_message: str
-    reason_code: str
+    reason_code: ReasonCode
     summary: str
 
     @property
@@ -137,20 +138,20 @@ def classify_launch_failure(
     result = _class_of(aws_code) if answered else _NOT_SENT.get(aws_code, PlacementResult.UNKNOWN)
     reason_code, summary = {
         PlacementResult.UNKNOWN: (
-            "launch_unanswered",
+            ReasonCode.LAUNCH_UNANSWERED,
             f"EC2 did not say whether the instance was launched ({aws_code})",
         ),
-        PlacementResult.CAPACITY: ("capacity", f"EC2 has no capacity: {message}"),
-        PlacementResult.PRICE: ("price", f"the spot price is above the limit: {message}"),
-        PlacementResult.THROTTLED: ("throttled", f"EC2 throttled the launch: {message}"),
+        PlacementResult.CAPACITY: (ReasonCode.CAPACITY, f"EC2 has no capacity: {message}"),
+        PlacementResult.PRICE: (ReasonCode.PRICE, f"the spot price is above the limit: {message}"),
+        PlacementResult.THROTTLED: (ReasonCode.THROTTLED, f"EC2 throttled the launch: {message}"),
         PlacementResult.QUOTA: (
-            "quota",
+            ReasonCode.QUOTA,
             f"the account's quota is used up: {message}; ask AWS for a higher"
             f" {_quota_name(aws_code, instance_type)}, or lower max_concurrent_instances",
         ),
-        PlacementResult.PERMISSION: ("permission", _permission_words(aws_code, message, answered)),
+        PlacementResult.PERMISSION: (ReasonCode.PERMISSION, _permission_words(aws_code, message, answered)),
         PlacementResult.CONFIG: (
-            "launch_config",
+            ReasonCode.LAUNCH_CONFIG,
             f"EC2 refused the launch ({aws_code}): {message}; check image, subnets and instance types in the settings",
         ),
     }[result]

@@ -15,6 +15,7 @@ from uuid import UUID
 from janitor.domain.result.binding import Ordered, mismatch
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import CommandStatus, WatchOutcome
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Report
 from janitor.protocol.statuses import ReportStatus
 
@@ -114,23 +115,25 @@ def conclude(evidence: Evidence) -> Conclusion:
         f"its work began {left} s before the end of its hard limit of {limit} s: a boot, a lost instance or an outage"
         ' took the rest; see runbook "Began too late"'
     )
-    return replace(_error("began_late", summary, conclusion.report), timeout_enforced=conclusion.timeout_enforced)
+    return replace(
+        _error(ReasonCode.BEGAN_LATE, summary, conclusion.report), timeout_enforced=conclusion.timeout_enforced
+    )
 
 
 def _conclude(evidence: Evidence) -> Conclusion:
     report = evidence.report
     if evidence.proven is False:
         what = "what lies in storage as its report was not written by the validator that was sent"
-        return _error("report_unproven", f'{what}; see runbook "Success not confirmed"', None)
+        return _error(ReasonCode.REPORT_UNPROVEN, f'{what}; see runbook "Success not confirmed"', None)
     if report is not None and report.validation_id != str(evidence.validation_id):
-        return _error("report_mismatch", f"the report names validation {report.validation_id}", None)
+        return _error(ReasonCode.REPORT_MISMATCH, f"the report names validation {report.validation_id}", None)
     if report is None:
         return _without_report(evidence)
     if evidence.ordered is not None and (differs := mismatch(report, evidence.ordered)) is not None:
-        return _error("report_mismatch", f"the report doesn't answer what was asked: {differs}", None)
+        return _error(ReasonCode.REPORT_MISMATCH, f"the report doesn't answer what was asked: {differs}", None)
     status = _FROM_REPORT[report.status]
     if status is ValidationStatus.SUCCESS and (doubt := _doubt_of_success(evidence, report)) is not None:
-        return _error("report_unconfirmed", f"the report says success, but {doubt}", report)
+        return _error(ReasonCode.REPORT_UNCONFIRMED, f"the report says success, but {doubt}", report)
     if report.partial and status in _UNTOLD and _was_cancelled(evidence):
         return _cancelled(report)  # the kill cut it short: it says no more than that
     return Conclusion(
@@ -151,7 +154,7 @@ def _was_cancelled(evidence: Evidence) -> bool:
 def _cancelled(report: Report | None) -> Conclusion:
     return Conclusion(
         status=ValidationStatus.CANCELLED,
-        reason_code="run_cancelled",
+        reason_code=ReasonCode.RUN_CANCELLED.value,
         summary="its run was stopped before it ended",
         failing_check=None,
         timeout_enforced=False,
@@ -161,7 +164,7 @@ def _cancelled(report: Report | None) -> Conclusion:
 
 def conclude_unusable(problem: str) -> Conclusion:
     """The end of a validation whose report can't be used, although it was read."""
-    return _error("report_unreadable", problem, None)
+    return _error(ReasonCode.REPORT_UNREADABLE, problem, None)
 
 
 def _doubt_of_success(evidence: Evidence, report: Report) -> str | None:
@@ -180,39 +183,44 @@ def _without_report(evidence: Evidence) -> Conclusion:
     if evidence.launch_failure is not None and not evidence.was_launched:
         return _error(*evidence.launch_failure, None)
     if not evidence.was_launched:
-        return _error("not_launched", "no instance was launched for it: the run was stopped before that", None)
+        return _error(ReasonCode.NOT_LAUNCHED, "no instance was launched for it: the run was stopped before that", None)
     if _was_silent(evidence):
         summary = 'its command gave no sign of life; see runbook "No sign of life"'
         limit = evidence.outcome is WatchOutcome.TIME_UP
-        return replace(_error("no_sign_of_life", summary, None), timeout_enforced=limit)
+        return replace(_error(ReasonCode.NO_SIGN_OF_LIFE, summary, None), timeout_enforced=limit)
     if evidence.outcome is WatchOutcome.TIME_UP or _was_stopped_at_the_limit(evidence):
         return Conclusion(
             status=ValidationStatus.TIMED_OUT,
-            reason_code="deadline",
+            reason_code=ReasonCode.DEADLINE.value,
             summary="the hard limit passed and no report came within the grace; the instance was terminated",
             failing_check=None,
             timeout_enforced=True,
             report=None,
         )
     if evidence.outcome is WatchOutcome.SPOT_INTERRUPTED:
-        return _error("spot_interrupted", "AWS took the spot instance back before the validation ended", None)
+        return _error(ReasonCode.SPOT_INTERRUPTED, "AWS took the spot instance back before the validation ended", None)
     if evidence.outcome is WatchOutcome.INSTANCE_LOST:
-        return _error("instance_lost", "the instance ended before its validation did", None)
+        return _error(ReasonCode.INSTANCE_LOST, "the instance ended before its validation did", None)
     if evidence.outcome is WatchOutcome.NEVER_ONLINE:
-        return _error("ssm_never_online", 'the instance never came online in SSM; see runbook "SSM not ready"', None)
+        return _error(
+            ReasonCode.SSM_NEVER_ONLINE, 'the instance never came online in SSM; see runbook "SSM not ready"', None
+        )
     if evidence.outcome is None:
-        return _error("interrupted", "nobody saw the validation end: its Airflow task was stopped", None)
+        return _error(ReasonCode.INTERRUPTED, "nobody saw the validation end: its Airflow task was stopped", None)
     if evidence.report_problem is not None:
         return conclude_unusable(evidence.report_problem)
     reason, what = {
-        _EXIT_SUCCESS: ("report_missing", "the validator ended well but its report is not in storage"),
-        _EXIT_NOT_SUCCESSFUL: ("report_missing", "the validator ended, but its report is not in storage"),
-        _EXIT_BAD_SPEC: ("spec_refused", "the validator refused its spec; see its log"),
-        EXIT_UNFETCHED: ("validator_unfetched", "the instance could not fetch the validator from storage; see its log"),
-        _EXIT_UNDELIVERED: ("report_undelivered", "the validator could not upload its report; see its log"),
+        _EXIT_SUCCESS: (ReasonCode.REPORT_MISSING, "the validator ended well but its report is not in storage"),
+        _EXIT_NOT_SUCCESSFUL: (ReasonCode.REPORT_MISSING, "the validator ended, but its report is not in storage"),
+        _EXIT_BAD_SPEC: (ReasonCode.SPEC_REFUSED, "the validator refused its spec; see its log"),
+        EXIT_UNFETCHED: (
+            ReasonCode.VALIDATOR_UNFETCHED,
+            "the instance could not fetch the validator from storage; see its log",
+        ),
+        _EXIT_UNDELIVERED: (ReasonCode.REPORT_UNDELIVERED, "the validator could not upload its report; see its log"),
     }.get(
         evidence.exit_code if evidence.exit_code is not None else -1,
-        ("validator_crashed", f"the validator ended with {_ending(evidence)} and no report; see its log"),
+        (ReasonCode.VALIDATOR_CRASHED, f"the validator ended with {_ending(evidence)} and no report; see its log"),
     )
     return _error(reason, what, None)
 
@@ -243,7 +251,7 @@ def _ending(evidence: Evidence) -> str:
 def _error(reason_code: str, summary: str, report: Report | None) -> Conclusion:
     return Conclusion(
         status=ValidationStatus.ERROR,
-        reason_code=reason_code,
+        reason_code=str(reason_code),
         summary=summary,
         failing_check=None,
         timeout_enforced=False,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import ValidationStatus
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report_signature import signature_of
 from janitor.protocol.text.signature import FailureSignature, failure_signature
 
 _WITHOUT = (ValidationStatus.SUCCESS, ValidationStatus.CANCELLED)
-UNKNOWN_REASON = "unknown"
 
 
 def signature_for(conclusion: Conclusion, *, organization: str, name: str) -> FailureSignature | None:
@@ -26,7 +26,7 @@ def signature_for(conclusion: Conclusion, *, organization: str, name: str) -> Fa
         return signature_of(report)
     return failure_signature(
         check=conclusion.failing_check,
-        reason_code=conclusion.reason_code or UNKNOWN_REASON,
+        reason_code=conclusion.reason_code or ReasonCode.UNKNOWN.value,
         reason=conclusion.summary,
         organization=organization,
         name=name,

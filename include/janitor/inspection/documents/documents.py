@@ -13,6 +13,7 @@ from typing import Any
 from janitor.inspection.documents.json_lines import field_lines, line_of
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import RepositoryTree, UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.values import type_name
 
 _MOST_PROBLEMS = 500
@@ -28,8 +29,7 @@ _LEADING_PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+|\[\d+\])*")
 class Problem:
     """Something wrong in a document."""
 
-    code: str
-    """Closed vocabulary, as a check's reason code."""
+    code: ReasonCode
     text: str
     """Where and what, for people."""
 
@@ -41,7 +41,7 @@ class Problems:
     found: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def add(self, code: str, text: str) -> None:
+    def add(self, code: ReasonCode, text: str) -> None:
         """Something that breaks the documented form; nobody reads more than the first hundreds."""
         if len(self.found) < _MOST_PROBLEMS:
             self.found.append(Problem(code=code, text=text))
@@ -135,7 +135,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def expect_object(problems: Problems, value: Any, where: str, code: str) -> Mapping[str, Any] | None:
+def expect_object(problems: Problems, value: Any, where: str, code: ReasonCode) -> Mapping[str, Any] | None:
     """The value if it is an object; else a problem."""
     if isinstance(value, dict):
         return value
@@ -143,7 +143,7 @@ def expect_object(problems: Problems, value: Any, where: str, code: str) -> Mapp
     return None
 
 
-def expect_text(problems: Problems, holder: Mapping[str, Any], key: str, where: str, code: str) -> str | None:
+def expect_text(problems: Problems, holder: Mapping[str, Any], key: str, where: str, code: ReasonCode) -> str | None:
     """A required, non-empty string; else a problem."""
     value = holder.get(key)
     if isinstance(value, str) and value.strip():
@@ -153,7 +153,7 @@ def expect_text(problems: Problems, holder: Mapping[str, Any], key: str, where: 
     return None
 
 
-def expect_count(problems: Problems, holder: Mapping[str, Any], key: str, where: str, code: str) -> None:
+def expect_count(problems: Problems, holder: Mapping[str, Any], key: str, where: str, code: ReasonCode) -> None:
     """If the key is there, a whole number of at least 1; else a problem."""
     if key in holder:
         value = holder[key]
@@ -161,7 +161,7 @@ def expect_count(problems: Problems, holder: Mapping[str, Any], key: str, where:
             problems.add(code, f"{where}{key} must be a whole number of at least 1, not {shown(value)}")
 
 
-def expect_cuda_versions(problems: Problems, holder: Mapping[str, Any], where: str, code: str) -> None:
+def expect_cuda_versions(problems: Problems, holder: Mapping[str, Any], where: str, code: ReasonCode) -> None:
     """If `allowedCudaVersions` is there, a list of versions such as "12.4"; else a problem."""
     versions = holder.get("allowedCudaVersions")
     if versions is None:

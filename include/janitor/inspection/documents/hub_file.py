@@ -18,9 +18,10 @@ from janitor.inspection.documents.documents import (
     shown,
 )
 from janitor.inspection.repository.gpu_ids import GPU_TYPES, POOLS
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.values import type_name
 
-_CODE = "hub_invalid"
+_CODE = ReasonCode.HUB_INVALID
 CATEGORIES = frozenset({"audio", "embedding", "language", "video", "image"})
 INPUT_TYPES = frozenset({"string", "huggingface", "number", "boolean"})
 _MOST_IDS = 200
@@ -77,7 +78,7 @@ def _config(problems: Problems, config: Mapping[str, Any]) -> None:
     _presets(problems, config.get("presets", []))
 
 
-def check_gpu_ids(problems: Problems, value: Any, where: str, code: str) -> None:
+def check_gpu_ids(problems: Problems, value: Any, where: str, code: ReasonCode) -> None:
     """The rule of `gpuIds`: a comma list of pools, and of GPU types excluded by a leading minus."""
     if not isinstance(value, str) or not value.strip():
         problems.add(code, f"{where} must be a comma list of GPU pools, not {type_name(value)}")
@@ -87,13 +88,14 @@ def check_gpu_ids(problems: Problems, value: Any, where: str, code: str) -> None
             # The guide's own example leaves "GeForce" out: -NVIDIA RTX 4090.
             name = item[1:].strip()
             if not {name, name.replace("NVIDIA ", "NVIDIA GeForce ", 1)} & GPU_TYPES:
-                problems.add("unknown_gpu", f"{where}: {shown(item[1:])} is no known GPU type to exclude")
+                problems.add(ReasonCode.UNKNOWN_GPU, f"{where}: {shown(item[1:])} is no known GPU type to exclude")
         elif item in GPU_TYPES:
             problems.add(
-                "gpu_type_for_pool", f"{where}: {shown(item)} is a GPU type; a pool such as ADA_24 belongs here"
+                ReasonCode.GPU_TYPE_FOR_POOL,
+                f"{where}: {shown(item)} is a GPU type; a pool such as ADA_24 belongs here",
             )
         elif item not in POOLS:
-            problems.add("unknown_gpu", f"{where}: {shown(item)} is no GPU pool; known are {one_of(POOLS)}")
+            problems.add(ReasonCode.UNKNOWN_GPU, f"{where}: {shown(item)} is no GPU pool; known are {one_of(POOLS)}")
 
 
 def _env(problems: Problems, env: Any) -> None:

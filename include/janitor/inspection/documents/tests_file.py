@@ -20,9 +20,10 @@ from janitor.inspection.documents.documents import (
 )
 from janitor.inspection.documents.hub_file import check_gpu_ids
 from janitor.inspection.repository.gpu_ids import GPU_TYPES, POOLS
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.values import type_name
 
-_CODE = "tests_invalid"
+_CODE = ReasonCode.TESTS_INVALID
 _SHORTEST_MS = 1_000
 """No documented case is shorter than 5,000 ms; a number below this one was meant as seconds."""
 _LONGEST_MS = 24 * 3_600_000
@@ -148,7 +149,7 @@ def _case_list(problems: Problems, value: Any) -> list[Any]:
         problems.add(_CODE, f"tests must be a list, not {type_name(value)}")
         return []
     if len(value) > MOST_CASES:
-        problems.add("tests_too_many", f"{len(value)} tests; at most {MOST_CASES} are run")
+        problems.add(ReasonCode.TESTS_TOO_MANY, f"{len(value)} tests; at most {MOST_CASES} are run")
         return []
     return value
 
@@ -188,7 +189,7 @@ def _limit(problems: Problems, entry: Mapping[str, Any], where: str) -> timedelt
         return None
     if value < _SHORTEST_MS:
         problems.add(
-            "timeout_in_seconds",
+            ReasonCode.TIMEOUT_IN_SECONDS,
             f"{where}.timeout is {value} milliseconds; it reads like seconds ({value * 1000:g} ms)",
         )
         return None
@@ -201,11 +202,11 @@ def _config(problems: Problems, config: Mapping[str, Any]) -> dict[str, str]:
     if gpu is not None and not (isinstance(gpu, str) and gpu in GPU_TYPES):
         if isinstance(gpu, str) and gpu in POOLS:
             problems.add(
-                "pool_for_gpu_type",
+                ReasonCode.POOL_FOR_GPU_TYPE,
                 f"config.gpuTypeId: {shown(gpu)} is a pool; a GPU type such as NVIDIA L4 belongs here",
             )
         else:
-            problems.add("unknown_gpu", f"config.gpuTypeId: {shown(gpu)} is no known GPU type")
+            problems.add(ReasonCode.UNKNOWN_GPU, f"config.gpuTypeId: {shown(gpu)} is no known GPU type")
     if "gpuIds" in config:
         problems.warn("config.gpuIds belongs in hub.json; tests.json has gpuTypeId")
     expect_count(problems, config, "gpuCount", where, _CODE)

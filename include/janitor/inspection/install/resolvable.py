@@ -18,6 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from janitor.inspection.tree import UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 
 _HEAD = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([A-Za-z0-9._,\s-]*)\])?(.*)", re.DOTALL)
 _SPECIFIER = re.compile(r"\s*(===|~=|==|!=|<=|>=|<|>)\s*([A-Za-z0-9.*+!_-]+)\s*")
@@ -66,11 +67,11 @@ _BUILDING = frozenset(
 )
 
 
-class Refusal(str, Enum):
+class Refusal(Enum):
     """Why something isn't resolved."""
 
-    NEEDS_BUILD = "needs_build"  # only a build in the engine could tell
-    NOT_UNDERSTOOD = "not_understood"  # it isn't in the grammar
+    NEEDS_BUILD = ReasonCode.NEEDS_BUILD  # only a build in the engine could tell
+    NOT_UNDERSTOOD = ReasonCode.NOT_UNDERSTOOD  # it isn't in the grammar
 
 
 class NotResolvableError(Exception):

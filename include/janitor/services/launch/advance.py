@@ -17,6 +17,7 @@ from janitor.domain.launch.placement import Pause
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.services.ending.external_timer import arm_external_timer
 from janitor.services.here import here, require_all_here
 from janitor.services.launch.orderer import Orderer
@@ -104,10 +105,10 @@ def advance_launch(settings: Settings, orderer: Orderer, launch: Launch | None =
     return Launched(instance_id=instance_id, adopted=intent.adopted_instance_id is not None)
 
 
-def keep_problem(settings: Settings, orderer: Orderer, reason_code: str, summary: str) -> None:
+def keep_problem(settings: Settings, orderer: Orderer, reason_code: ReasonCode, summary: str) -> None:
     """Tell the owner why its launch ended, in case that none follows."""
     with transaction(settings.writer_url) as connection:
-        orderer.keep_failure(connection, reason_code, summary[:_SUMMARY_LENGTH])
+        orderer.keep_failure(connection, reason_code.value, summary[:_SUMMARY_LENGTH])
 
 
 def _intent(settings: Settings, orderer: Orderer) -> _Intent | NoPlace | NotYet:
@@ -129,7 +130,7 @@ def _intent(settings: Settings, orderer: Orderer) -> _Intent | NoPlace | NotYet:
         record = ledger.live_of(connection, order.owner)
         if record is None:
             if order.deadline(now) <= now:
-                raise LaunchRefusedError("deadline", "the hard limit has passed; nothing is launched any more")
+                raise LaunchRefusedError(ReasonCode.DEADLINE, "the hard limit has passed; nothing is launched any more")
             _refuse_elsewhere(connection, settings, at)
             if ledger.count_live(connection, settings.deployment) >= order.max_concurrent_instances:
                 return NoPlace(limit=order.max_concurrent_instances)
@@ -150,7 +151,7 @@ def _refuse_elsewhere(connection: Connection, settings: Settings, at: Place) -> 
     try:
         require_all_here(connection, settings, at)
     except WrongPlaceError as exc:
-        raise LaunchRefusedError("wrong_place", str(exc)) from exc
+        raise LaunchRefusedError(ReasonCode.WRONG_PLACE, str(exc)) from exc
 
 
 def _keep_launched(settings: Settings, record: InstanceRecord, orderer: Orderer, instance_id: str) -> bool:
@@ -190,7 +191,7 @@ def _after_failure(
             aws_code=failure.aws_code,
             aws_message=failure.aws_message,
         )
-        orderer.keep_failure(connection, failure.reason_code, failure.summary[:_SUMMARY_LENGTH])
+        orderer.keep_failure(connection, failure.reason_code.value, failure.summary[:_SUMMARY_LENGTH])
         if failure.verdict is not LaunchVerdict.SAME_ATTEMPT:
             # EC2 said no: the intent is over, and its place is free again.
             ledger.intend_termination(

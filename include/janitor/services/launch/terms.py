@@ -11,6 +11,7 @@ from janitor.domain.launch.placement import GiveUp, Pause, Try, candidates_of, n
 from janitor.domain.launch.provider import LaunchRequest
 from janitor.domain.place import Place
 from janitor.domain.states import PlacementResult, TerminationReason
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.services.ending.guest_timer import guest_user_data
 from janitor.services.launch.breaker import states_for
 from janitor.services.money.price_files import load_prices
@@ -42,7 +43,7 @@ def next_place(connection: Connection, settings: Settings, order: LaunchOrder, n
     for breaker in states_for(connection, settings, order.repository, now):
         if breaker.refuses(now):
             raise LaunchRefusedError(
-                "launch_breaker",
+                ReasonCode.LAUNCH_BREAKER,
                 f"{breaker.failures_in_a_row} launches in a row came to nothing"
                 f" ({'of any repository' if breaker.scope == '*' else breaker.scope}); launches pause until"
                 f" {breaker.paused_until:%Y-%m-%d %H:%M:%S} UTC; last: {breaker.last_failure};"
@@ -66,8 +67,9 @@ def next_place(connection: Connection, settings: Settings, order: LaunchOrder, n
     step = next_step(candidates, present, now)
     if isinstance(step, GiveUp):
         types = ", ".join(order.instance_types)
+        code = None if step.last is PlacementResult.UNKNOWN else ReasonCode.known(step.last.value)
         raise LaunchRefusedError(
-            step.last.value if step.last is not PlacementResult.UNKNOWN else "launch_unanswered",
+            code or ReasonCode.LAUNCH_UNANSWERED,
             f"{_WORDS.get(step.last, step.last.value)}: {step.attempts} attempts over {len(candidates)} places"
             f' ({types}; {order.market.value}); see runbook "Launch refused"',
         )

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.result.report_diff import Mark, ReportDifference, RepositoryStanding, Seen, compare
-from janitor.domain.result.signatures import UNKNOWN_REASON, follows_report, signature_for
+from janitor.domain.result.signatures import follows_report, signature_for
 from janitor.domain.states import ValidationStatus
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Report, ReportError
 from janitor.protocol.report_signature import signature_of
 from janitor.protocol.text.signature import FailureSignature, failure_signature
@@ -85,7 +86,7 @@ def _signature_of_before(
             return signature
     return failure_signature(
         check=earlier.failing_check,
-        reason_code=earlier.reason_code or UNKNOWN_REASON,
+        reason_code=earlier.reason_code or ReasonCode.UNKNOWN.value,
         reason=earlier.summary or "",
         organization=validation.organization,
         name=validation.repository_name,

@@ -17,6 +17,7 @@ from pathlib import Path
 from janitor.guest.processes.supervisor import Outcome, end_everything, start
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.agent.work import ANSWER_MAX_BYTES, AgentAnswer, AgentDocumentError, AgentOrder, AgentState
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Check
 from janitor.protocol.statuses import Engine
 from janitor.validator.agent.launch import ANSWER, ORDER, TRANSCRIPT, Launch, plan_launch
@@ -128,17 +129,19 @@ def _answer(path: Path, spec: AgentSpec, outcome: Outcome) -> AgentAnswer:
     content = _read(path, ANSWER_MAX_BYTES + 1)
     if content is None:
         if outcome.exit_code is None:
-            return _none(spec, AgentState.TIMED_OUT, "agent_timed_out", "the agent was not done in time and was killed")
+            return _none(
+                spec, AgentState.TIMED_OUT, ReasonCode.AGENT_TIMED_OUT, "the agent was not done in time and was killed"
+            )
         said = " ".join(outcome.output.text.split())[-300:]
         reason = f"the agent's process ended with {outcome.exit_code} and left no answer: {said}"
-        return _none(spec, AgentState.CRASHED, "agent_crashed", reason)
+        return _none(spec, AgentState.CRASHED, ReasonCode.AGENT_CRASHED, reason)
     try:
         return AgentAnswer.from_json(content)
     except AgentDocumentError as exc:
-        return _none(spec, AgentState.CRASHED, "agent_crashed", f"the agent's answer can't be read: {exc}")
+        return _none(spec, AgentState.CRASHED, ReasonCode.AGENT_CRASHED, f"the agent's answer can't be read: {exc}")
 
 
-def _none(spec: AgentSpec, state: AgentState, code: str, reason: str) -> AgentAnswer:
+def _none(spec: AgentSpec, state: AgentState, code: ReasonCode, reason: str) -> AgentAnswer:
     return AgentAnswer(state=state, reason_code=code, reason=reason, model=spec.model)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from janitor.diagnosis.trouble import Trouble, world_trouble
 from janitor.guest.processes.supervisor import LineSink, Outcome, ProcessStartError, run
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checkout.submodules import (
     DEEPEST,
     MOST_SUBMODULES,
@@ -195,7 +196,7 @@ class Git:
             return ref
         patterns = ["HEAD"] if ref is None else [f"refs/heads/{ref}", f"refs/tags/{ref}", ref]
         if ref is not None and not _safe_ref(ref):
-            raise GitError(_fault("unknown_ref", f"{ref!r} is no possible branch, tag or SHA"))
+            raise GitError(_fault(ReasonCode.UNKNOWN_REF, f"{ref!r} is no possible branch, tag or SHA"))
         listed = self._remote(["ls-remote", "--quiet", "--", url, *patterns], limit=_LIST_LIMIT, cwd=self._folder)
         found = [line.split("\t", 1)[1] for line in listed.output.text.splitlines() if "\t" in line]
         for pattern in patterns:
@@ -203,12 +204,14 @@ class Git:
                 return pattern
         everything = self._remote(["ls-remote", "--quiet", "--", url], limit=_LIST_LIMIT, cwd=self._folder)
         if not everything.output.text.strip():
-            raise GitError(_fault("empty_repository", "the repository has no commit"), everything)
+            raise GitError(_fault(ReasonCode.EMPTY_REPOSITORY, "the repository has no commit"), everything)
         if ref is None:
-            raise GitError(_fault("no_default_branch", "the repository's HEAD names a branch that isn't there"), listed)
+            raise GitError(
+                _fault(ReasonCode.NO_DEFAULT_BRANCH, "the repository's HEAD names a branch that isn't there"), listed
+            )
         if _SHORT_SHA.fullmatch(ref):
             return ref
-        raise GitError(_fault("unknown_ref", f"the repository has no branch, tag or commit {ref!r}"), listed)
+        raise GitError(_fault(ReasonCode.UNKNOWN_REF, f"the repository has no branch, tag or commit {ref!r}"), listed)
 
     def _fetch(self, url: str, wanted: str, target: Path) -> tuple[str, Outcome]:
         """Fetch as little as the server allows; returns what to check out, and the fetch."""
@@ -221,7 +224,7 @@ class Git:
                 outcome = self._remote(["fetch", "--quiet", "--no-tags", "--depth=1", "--", url, wanted], cwd=target)
             except GitError as exc:
                 text = exc.outcome.output.text if exc.outcome else ""
-                unadvertised = _FULL_SHA.fullmatch(wanted) and exc.trouble.code == "unknown_ref"
+                unadvertised = _FULL_SHA.fullmatch(wanted) and exc.trouble.code == ReasonCode.UNKNOWN_REF
                 if not unadvertised and not _SHALLOW_REFUSED.search(text):
                     raise
             else:
@@ -232,7 +235,9 @@ class Git:
         try:
             self._local(["rev-parse", "--quiet", "--verify", f"{name}^{{commit}}"], target)
         except GitError as exc:
-            raise GitError(_fault("unknown_ref", f"the repository has no commit {wanted!r}"), exc.outcome) from exc
+            raise GitError(
+                _fault(ReasonCode.UNKNOWN_REF, f"the repository has no commit {wanted!r}"), exc.outcome
+            ) from exc
         return name, outcome
 
     def _submodules(self, url: str, target: Path) -> tuple[str, ...]:
@@ -252,7 +257,7 @@ class Git:
                     count += 1
                     if count > MOST_SUBMODULES or depth >= DEEPEST:
                         most = f"more than {MOST_SUBMODULES}, or more than {DEEPEST} within each other"
-                        raise GitError(_trouble("submodule_limit", f"there are too many submodules: {most}"))
+                        raise GitError(_trouble(ReasonCode.SUBMODULE_LIMIT, f"there are too many submodules: {most}"))
                     source = sources.source(module, parent=address)
                     self._fetch_submodule(module, source, folder)
                     left.append((folder / module.path, source.url, depth + 1))
@@ -290,12 +295,12 @@ class Git:
         outcome = self._run(arguments, folder, _LOCAL_LIMIT, sink=take)
         if outcome.exit_code != 0 or len(content) > _MOST_LISTED_BYTES:
             reason = f".gitmodules can't be read: {_last_line(outcome)}"
-            raise GitError(_fault("submodule_invalid", reason), outcome)
+            raise GitError(_fault(ReasonCode.SUBMODULE_INVALID, reason), outcome)
         return [os.fsdecode(each) for each in bytes(content).split(b"\0") if each]
 
     def _fetch_submodule(self, module: Submodule, source: Source, folder: Path) -> None:
         if (folder / module.path).resolve() != folder.resolve() / module.path:
-            raise GitError(_fault("submodule_invalid", f"the submodule {module.path!a} lies behind a link"))
+            raise GitError(_fault(ReasonCode.SUBMODULE_INVALID, f"the submodule {module.path!a} lies behind a link"))
         # Our own settings go before those of .gitmodules, of which nothing is taken but what was judged.
         for key, value in (("url", source.url), ("update", "checkout"), ("active", "true")):
             self._local(["config", "--local", f"submodule.{module.name}.{key}", value], folder)
@@ -331,7 +336,7 @@ class Git:
         outcome = self._run(arguments, cwd, _LOCAL_LIMIT)
         if outcome.exit_code != 0:
             trouble = world_trouble(outcome.output.text) or _trouble(
-                "git_failed", f"git {arguments[0]} failed: {_last_line(outcome)}"
+                ReasonCode.GIT_FAILED, f"git {arguments[0]} failed: {_last_line(outcome)}"
             )
             raise GitError(trouble, outcome)
         return outcome
@@ -349,7 +354,7 @@ class Git:
         try:
             return run(["git", *arguments], cwd=cwd, env=env, limit=limit, confined=False, sink=sink)
         except ProcessStartError as exc:
-            raise GitError(_trouble("git_missing", f"git can't be started on this instance: {exc}")) from exc
+            raise GitError(_trouble(ReasonCode.GIT_MISSING, f"git can't be started on this instance: {exc}")) from exc
 
 
 def remote_trouble(outcome: Outcome) -> Trouble:
@@ -357,21 +362,22 @@ def remote_trouble(outcome: Outcome) -> Trouble:
     text = outcome.output.text
     line = _last_line(outcome)
     if outcome.timed_out:
-        return _trouble("network", f"git got no answer in {outcome.seconds:.0f} s")
+        return _trouble(ReasonCode.NETWORK, f"git got no answer in {outcome.seconds:.0f} s")
     if _TRANSPORT_REFUSED.search(text):
-        return _fault("transport_refused", f"only https, http, ssh and file are fetched from: {line}")
+        return _fault(ReasonCode.TRANSPORT_REFUSED, f"only https, http, ssh and file are fetched from: {line}")
     if _NEEDS_KEY.search(text):
         reason = "ssh asks for a key, and no key of this machine is used; give the repository's https address"
-        return _fault("needs_credentials", f"{reason}: {line}")
+        return _fault(ReasonCode.NEEDS_CREDENTIALS, f"{reason}: {line}")
     if _NEEDS_CREDENTIALS.search(text):
         return _fault(
-            "needs_credentials", f"the repository is private or does not exist; git was asked to log in: {line}"
+            ReasonCode.NEEDS_CREDENTIALS,
+            f"the repository is private or does not exist; git was asked to log in: {line}",
         )
     if _UNKNOWN_REF.search(text):
-        return _fault("unknown_ref", f"the repository has no such branch, tag or commit: {line}")
+        return _fault(ReasonCode.UNKNOWN_REF, f"the repository has no such branch, tag or commit: {line}")
     if _NOT_FOUND.search(text):
-        return _fault("repository_not_found", f"there is no such repository: {line}")
-    return world_trouble(text) or _trouble("git_failed", f"git failed: {line}")
+        return _fault(ReasonCode.REPOSITORY_NOT_FOUND, f"there is no such repository: {line}")
+    return world_trouble(text) or _trouble(ReasonCode.GIT_FAILED, f"git failed: {line}")
 
 
 def _safe_ref(ref: str) -> bool:
@@ -384,9 +390,9 @@ def _last_line(outcome: Outcome) -> str:
     return " ".join((fatal or lines or ["it printed nothing"])[-1].split())[:300]
 
 
-def _fault(code: str, reason: str) -> Trouble:
+def _fault(code: ReasonCode, reason: str) -> Trouble:
     return Trouble(repository_at_fault=True, code=code, reason=reason)
 
 
-def _trouble(code: str, reason: str) -> Trouble:
+def _trouble(code: ReasonCode, reason: str) -> Trouble:
     return Trouble(repository_at_fault=False, code=code, reason=reason)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from janitor.diagnosis.trouble import Trouble
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,12 +102,16 @@ def named_submodules(settings: Iterable[tuple[str, str]], links: Iterable[str]) 
     for path in links:
         name = by_path.get(path, "")
         if "url" not in found.get(name, {}):
-            raise _error("submodule_unmapped", f"the submodule at {_printable(path)} has no address in .gitmodules")
+            raise _error(
+                ReasonCode.SUBMODULE_UNMAPPED, f"the submodule at {_printable(path)} has no address in .gitmodules"
+            )
         if not _is_plain(name, path):
-            raise _error("submodule_invalid", f"{_printable(name)} at {_printable(path)} is no name of a submodule")
+            raise _error(
+                ReasonCode.SUBMODULE_INVALID, f"{_printable(name)} at {_printable(path)} is no name of a submodule"
+            )
         update = found[name].get("update", "checkout")
         if update.startswith("!"):
-            raise _error("submodule_invalid", f"the submodule {_printable(name)} names a command to update it")
+            raise _error(ReasonCode.SUBMODULE_INVALID, f"the submodule {_printable(name)} names a command to update it")
         if update != "none":
             modules.append(Submodule(name=name, path=path, url=found[name]["url"]))
     return modules
@@ -164,8 +169,8 @@ class SubmoduleSources:
         try:
             return self._of_the_web(url, what)
         except WebError as exc:
-            codes = {WebTrouble.REFUSED: "host_refused", WebTrouble.NO_NETWORK: "name_resolution"}
-            code = codes.get(exc.trouble, "network")
+            codes = {WebTrouble.REFUSED: ReasonCode.HOST_REFUSED, WebTrouble.NO_NETWORK: ReasonCode.NAME_RESOLUTION}
+            code = codes.get(exc.trouble, ReasonCode.NETWORK)
             trouble = Trouble(repository_at_fault=False, code=code, reason=f"{what} isn't fetched: {exc}")
             raise SubmoduleError(trouble) from exc
 
@@ -223,7 +228,7 @@ class SubmoduleSources:
             "http": ", or from the repository's own server",
         }.get(self._transport, "")
         return _error(
-            "transport_refused",
+            ReasonCode.TRANSPORT_REFUSED,
             f"{what} isn't fetched: submodules are fetched by https{also}, with no key of this machine; "
             "give it an https address in .gitmodules",
         )
@@ -243,7 +248,8 @@ def _absolute(module: Submodule, parent: str) -> str:
         url = url.partition("/")[2]
     if len(base) < least:
         raise _error(
-            "submodule_invalid", f"the submodule {_printable(module.path)} is beside nothing: {_printable(url)}"
+            ReasonCode.SUBMODULE_INVALID,
+            f"the submodule {_printable(module.path)} is beside nothing: {_printable(url)}",
         )
     return f"{base}/{url}"
 
@@ -270,5 +276,5 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text[:200])
 
 
-def _error(code: str, reason: str) -> SubmoduleError:
+def _error(code: ReasonCode, reason: str) -> SubmoduleError:
     return SubmoduleError(Trouble(repository_at_fault=True, code=code, reason=reason))

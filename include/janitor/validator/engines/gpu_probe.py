@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from janitor.guest.processes.supervisor import Outcome
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.validator.docker.client import json_line
 from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, passed, skipped
@@ -104,7 +105,7 @@ class GpuCase:
     """Whether the host saw its GPU used while torch computed; None where it can't see that."""
 
 
-_Conclude = Callable[[str, str, bool], GpuShown]
+_Conclude = Callable[[ReasonCode, str, bool], GpuShown]
 """Of reason code, reason and whether CUDA was detected."""
 
 
@@ -129,7 +130,7 @@ def judge_gpu(smi: Outcome, torch: Outcome | None, *, evidence: EvidenceMaker, c
     if smi.exit_code != 0 and not is_missing:
         return _without_gpu(smi, case, logs)
     if torch is not None and facts is None and torch.exit_code not in (0, _NOT_FOUND):
-        code = "resource" if torch.exit_code == _KILLED else "probe_failed"
+        code = ReasonCode.RESOURCE if torch.exit_code == _KILLED else ReasonCode.PROBE_FAILED
         finding = errored(code, "the probe of torch broke off", *logs, outcome=torch, required=case.required)
         return GpuShown(finding=finding, cuda_detected=None)
     has_cuda = case.image_has_cuda or bool((facts or {}).get("cudart"))
@@ -141,7 +142,7 @@ def judge_gpu(smi: Outcome, torch: Outcome | None, *, evidence: EvidenceMaker, c
 def _without_gpu(smi: Outcome, case: GpuCase, logs: list[Evidence]) -> GpuShown:
     said = " ".join(smi.output.text.split())[-300:]
     reason = f"a container does not see the GPU: {said}"
-    finding = errored("host_driver", reason, *logs, outcome=smi, required=case.required)
+    finding = errored(ReasonCode.HOST_DRIVER, reason, *logs, outcome=smi, required=case.required)
     return GpuShown(finding=finding, cuda_detected=None)
 
 
@@ -149,9 +150,9 @@ def _without_torch(logs: list[Evidence], *, has_cuda: bool, sees_gpu: bool) -> G
     seen = "a container sees the GPU" if sees_gpu else "a container of the image has no nvidia-smi"
     if not has_cuda:
         reason = f"{seen}; the image has neither CUDA nor torch to compute on a GPU"
-        return GpuShown(finding=skipped("image_without_cuda", reason, *logs), cuda_detected=False)
+        return GpuShown(finding=skipped(ReasonCode.IMAGE_WITHOUT_CUDA, reason, *logs), cuda_detected=False)
     reason = f"{seen}; the image has CUDA, but no torch to compute with"
-    return GpuShown(finding=skipped("no_torch", reason, *logs), cuda_detected=True)
+    return GpuShown(finding=skipped(ReasonCode.NO_TORCH, reason, *logs), cuda_detected=True)
 
 
 def _judge_torch(facts: Mapping[str, Any], outcome: Outcome, case: GpuCase, logs: list[Evidence]) -> GpuShown:
@@ -161,43 +162,43 @@ def _judge_torch(facts: Mapping[str, Any], outcome: Outcome, case: GpuCase, logs
     def shown(finding: Finding, detected: bool) -> GpuShown:
         return GpuShown(finding=finding, cuda_detected=detected)
 
-    def fault(code: str, reason: str, detected: bool) -> GpuShown:
+    def fault(code: ReasonCode, reason: str, detected: bool) -> GpuShown:
         return shown(failed(code, reason, *logs, outcome=outcome, required=case.required), detected)
 
-    def unclear(code: str, reason: str, detected: bool) -> GpuShown:
+    def unclear(code: ReasonCode, reason: str, detected: bool) -> GpuShown:
         return shown(errored(code, reason, *logs, outcome=outcome, required=case.required), detected)
 
     if facts.get("available") and facts.get("sum") == _EXPECTED_SUM:
         if case.was_seen is False:
             reason = "torch says that it computed on the GPU, and this instance's GPU saw nothing of it"
-            return unclear("gpu_unproven", reason, True)
+            return unclear(ReasonCode.GPU_UNPROVEN, reason, True)
         return shown(passed(*logs, outcome=outcome, required=case.required), True)
     if _NO_MEMORY.search(error):
-        return unclear("resource", f"torch ran out of memory: {error}", True)
+        return unclear(ReasonCode.RESOURCE, f"torch ran out of memory: {error}", True)
     if "available" not in facts:
-        return fault("torch_broken", f"the image's torch can't be imported: {error}", case.image_has_cuda)
+        return fault(ReasonCode.TORCH_BROKEN, f"the image's torch can't be imported: {error}", case.image_has_cuda)
     if cuda is None:
         reason = f"the image has a torch without CUDA ({version}), so the worker runs on the CPU"
-        return fault("torch_without_cuda", reason, False)
+        return fault(ReasonCode.TORCH_WITHOUT_CUDA, reason, False)
     if not facts["available"]:
         return _unavailable(facts, case, fault, unclear)
     if "no kernel image" in error or _without_kernels(facts):
         return _no_kernels(facts, fault, unclear)
     reason = f"torch {version} for CUDA {cuda} computed wrongly or not at all on the GPU: {error or facts.get('sum')}"
-    return unclear("host_driver", reason, True)
+    return unclear(ReasonCode.HOST_DRIVER, reason, True)
 
 
 def _unavailable(facts: Mapping[str, Any], case: GpuCase, fault: _Conclude, unclear: _Conclude) -> GpuShown:
     visible = facts.get("visible")
     if isinstance(visible, str) and visible in _HIDDEN:
         reason = f"the image hides the GPU (CUDA_VISIBLE_DEVICES={visible!r}), so the worker runs on the CPU"
-        return fault("gpu_hidden", reason, True)
+        return fault(ReasonCode.GPU_HIDDEN, reason, True)
     wanted = cuda_version(str(facts.get("cuda")))
     below = ""
     if case.host_cuda is not None and wanted is not None and case.host_cuda < wanted:
         below = f"; the host's driver supports up to CUDA {case.host_cuda[0]}.{case.host_cuda[1]}"
     reason = f"torch {facts.get('torch')} for CUDA {facts.get('cuda')} can't use the GPU{below}"
-    return unclear("host_driver", reason, False)
+    return unclear(ReasonCode.HOST_DRIVER, reason, False)
 
 
 def _without_kernels(facts: Mapping[str, Any]) -> bool:
@@ -211,8 +212,8 @@ def _no_kernels(facts: Mapping[str, Any], fault: _Conclude, unclear: _Conclude) 
     reason = f"torch {facts.get('torch')} has no kernel for this GPU (capability {capability}); it has {has}"
     if archs and isinstance(capability, list) and max(archs) >= _number(capability):
         # Made for newer GPUs: another instance type may be the right one.
-        return unclear("gpu_unsuitable", reason, True)
-    return fault("no_kernel_image", reason, True)
+        return unclear(ReasonCode.GPU_UNSUITABLE, reason, True)
+    return fault(ReasonCode.NO_KERNEL_IMAGE, reason, True)
 
 
 def _architectures(facts: Mapping[str, Any]) -> list[int]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.settings import Settings
 
 _QUERY_LIMIT = timedelta(seconds=60)
@@ -51,16 +52,16 @@ class GpuQuery:
     """None where nvidia-smi is not installed."""
 
     @property
-    def why_not(self) -> tuple[str, str] | None:
+    def why_not(self) -> tuple[ReasonCode, str] | None:
         """Reason code and reason for having no GPU: none is there, or the driver doesn't work; None if there is one."""
         if self.gpu is not None:
             return None
         if self.outcome is None:
-            return "gpu_missing", "nvidia-smi is not installed"
+            return ReasonCode.GPU_MISSING, "nvidia-smi is not installed"
         said = " ".join(self.outcome.output.text.split())[:200]
         if _NO_DEVICE.search(said) or not said:
-            return "gpu_missing", f"nvidia-smi said: {said or 'nothing'}"
-        return "host_driver", f"nvidia-smi said: {said}"
+            return ReasonCode.GPU_MISSING, f"nvidia-smi said: {said or 'nothing'}"
+        return ReasonCode.HOST_DRIVER, f"nvidia-smi said: {said}"
 
 
 def query_gpu(settings: Settings, cwd: Path) -> GpuQuery:

@@ -10,6 +10,7 @@ import re
 from datetime import timedelta
 
 from janitor.diagnosis.trouble import Trouble
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.network.reach import PACKAGE_HOSTS
 from janitor.validator.network.web import Web, WebError
 from janitor.validator.settings import Settings
@@ -60,7 +61,13 @@ def index_trouble(settings: Settings, text: str) -> Trouble | None:
             reason = f"pip found no version of {project}, and its index can't be asked: {exc}"
             return Trouble(repository_at_fault=False, code=exc.trouble.value, reason=reason)
         if status >= 300 and status not in _GONE:
-            code = "rate_limited" if status == 429 else "registry_denied" if status in _DENIED else "server_trouble"
+            code = (
+                ReasonCode.RATE_LIMITED
+                if status == 429
+                else ReasonCode.REGISTRY_DENIED
+                if status in _DENIED
+                else ReasonCode.SERVER_TROUBLE
+            )
             reason = f"pip found no version of {project}, and the index answers with HTTP {status}"
             return Trouble(repository_at_fault=False, code=code, reason=reason)
     return None

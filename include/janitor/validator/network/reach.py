@@ -15,6 +15,7 @@ import urllib.request
 from dataclasses import dataclass
 from enum import Enum
 
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.settings import Settings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -38,14 +39,14 @@ _INSIDE = (".internal", ".local", ".localhost", ".localdomain")
 """Names that no public resolver knows; where a proxy resolves, the name is all that can be judged."""
 
 
-class WebTrouble(str, Enum):
+class WebTrouble(Enum):
     """Why there is no answer."""
 
-    NO_NETWORK = "no_network"  # this machine reaches nothing, or not this host
-    TIMEOUT = "network_timeout"
-    REFUSED = "host_refused"  # a host that may not be asked
-    TLS = "tls_failed"
-    BROKEN = "answer_broken"
+    NO_NETWORK = ReasonCode.NO_NETWORK  # this machine reaches nothing, or not this host
+    TIMEOUT = ReasonCode.NETWORK_TIMEOUT
+    REFUSED = ReasonCode.HOST_REFUSED  # a host that may not be asked
+    TLS = ReasonCode.TLS_FAILED
+    BROKEN = ReasonCode.ANSWER_BROKEN
 
 
 class WebError(Exception):

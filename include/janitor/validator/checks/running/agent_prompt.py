@@ -12,6 +12,7 @@ from janitor.guest.processes.supervisor import ProcessStartError
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.agent.policy import conclude
 from janitor.protocol.agent.work import AgentAnswer
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.agent.child import LEAST_TIME, AgentFacts, Asked, ask
@@ -32,26 +33,26 @@ def check_agent_prompt(context: CheckContext, facts: AgentFacts) -> Finding:
     spec = context.spec.agent
     if spec is None:
         reason = "no agent is configured on this instance; the other checks stand"
-        return skipped("agent_not_configured", reason, prompt)
+        return skipped(ReasonCode.AGENT_NOT_CONFIGURED, reason, prompt)
     if facts.checkout is None:
-        return skipped("prerequisite_failed", "checkout did not pass, so there is nothing to look at", prompt)
+        return skipped(ReasonCode.PREREQUISITE_FAILED, "checkout did not pass, so there is nothing to look at", prompt)
     if context.interrupts.remaining() < LEAST_TIME:
-        return errored("agent_no_time", "too little time is left before the deadline to ask the agent", prompt)
+        return errored(ReasonCode.AGENT_NO_TIME, "too little time is left before the deadline to ask the agent", prompt)
     context.journal.say(f"asking {spec.model}; at most {spec.limits.wall_clock.total_seconds():.0f} s")
     try:
         asked = ask(context, spec, facts, AgentMachine.from_environment())
     except AgentMissingError as exc:
         reason = f"{spec.model} is configured, but the agent's packages are not on this machine ({exc})"
-        return skipped("agent_not_installed", reason, prompt)
+        return skipped(ReasonCode.AGENT_NOT_INSTALLED, reason, prompt)
     except (ProcessStartError, OSError) as exc:
-        return errored("agent_crashed", f"the agent can't be started: {exc}", prompt)
+        return errored(ReasonCode.AGENT_CRASHED, f"the agent can't be started: {exc}", prompt)
     return replace(_concluded(context, spec, prompt, asked), usd=asked.answer.usage.cost_usd)
 
 
 def _concluded(context: CheckContext, spec: AgentSpec, prompt: Evidence, asked: Asked) -> Finding:
     evidence = (prompt, *_evidence(context, spec, asked))
     concluded = conclude(asked.answer)
-    code, reason = concluded.reason_code or "agent_failed", concluded.reason or "no reason was given"
+    code, reason = concluded.reason_code or ReasonCode.AGENT_FAILED, concluded.reason or "no reason was given"
     if concluded.status is CheckStatus.PASS:
         return passed(*evidence, outcome=asked.outcome)
     if concluded.status is CheckStatus.FAIL:

@@ -18,6 +18,7 @@ from janitor.diagnosis.handler.verdict import Outcome, Verdict, failing
 from janitor.guest.processes.capture import Captured
 from janitor.guest.processes.supervisor import Outcome as ProcessOutcome
 from janitor.inspection.documents.tests_file import TestCase
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checks.running.api_client import (
     Answer,
     AnswerTimeoutError,
@@ -109,7 +110,7 @@ def run_session(
         if not ready:
             not_ready = _why_not_ready(facts, server, ready_limit)
         elif BANNER not in server.running.output_so_far() and not is_sdk_api(server.url):
-            not_ready = failing("sdk_not_started", "what answers on the API's port is not the runpod SDK")
+            not_ready = failing(ReasonCode.SDK_NOT_STARTED, "what answers on the API's port is not the runpod SDK")
         else:
             for case in cases:
                 tried.append(_try(server, case))
@@ -168,22 +169,22 @@ def _why_not_ready(facts: ApiFacts, server: Server, limit: timedelta) -> Verdict
     code = server.running.exit_code
     text = _ended_output(server)
     # A program that gives the SDK a test input of its own, off the platform alone, may well serve there.
-    is_other_job = facts.local is not None and facts.local.code == "other_job" and OWN_TEST_INPUT not in text
+    is_other_job = facts.local is not None and facts.local.code == ReasonCode.OTHER_JOB and OWN_TEST_INPUT not in text
     if code == 0 and is_other_job:
         reason = "the program prints what the SDK prints, but neither did the job that it was given nor served the API"
-        return failing("sdk_not_started", reason)
+        return failing(ReasonCode.SDK_NOT_STARTED, reason)
     if _ran_its_local_mode(text):
         # An SDK of another version, or a worker that keeps its arguments to itself: our way of asking is at fault.
         reason = "the worker ran its local mode instead of serving the API"
-        return Verdict(outcome=Outcome.ERROR, code="api_not_served", reason=reason)
+        return Verdict(outcome=Outcome.ERROR, code=ReasonCode.API_NOT_SERVED, reason=reason)
     if code == 0 and BANNER not in text and asks_for_the_platform(facts.worker.facts):
         reason = f"the program ended without starting the runpod SDK: {ONLY_THERE}"
-        return Verdict(outcome=Outcome.ERROR, code="platform_only", reason=reason)
+        return Verdict(outcome=Outcome.ERROR, code=ReasonCode.PLATFORM_ONLY, reason=reason)
     if code is not None:
-        return failing("server_exited", f"the worker {ended(code)} before its API was ready: {cause(text)}")
+        return failing(ReasonCode.SERVER_EXITED, f"the worker {ended(code)} before its API was ready: {cause(text)}")
     # A limit of ours, and no promise of the repository's: a slow download looks the same.
     reason = f"the worker's API was not ready in {limit.total_seconds():g} s"
-    return Verdict(outcome=Outcome.ERROR, code="server_not_ready", reason=reason)
+    return Verdict(outcome=Outcome.ERROR, code=ReasonCode.SERVER_NOT_READY, reason=reason)
 
 
 def _try(server: Server, case: TestCase) -> Tried:
@@ -193,12 +194,12 @@ def _try(server: Server, case: TestCase) -> Tried:
         return Tried(case=case, answer=answer, problem=None, log="" if answer.status == 200 else _last_words(server))
     except AnswerTimeoutError:
         milliseconds = limit.total_seconds() * 1000
-        problem = failing("test_timeout", f"no answer in {milliseconds:.0f} ms")
+        problem = failing(ReasonCode.TEST_TIMEOUT, f"no answer in {milliseconds:.0f} ms")
     except ConnectionLostError as exc:
         server.running.wait(_DYING_LIMIT)
         code = server.running.exit_code
         how = f"the worker {ended(code)}" if code is not None else str(exc)
-        problem = failing("server_died", f"the worker broke off its answer: {how}")
+        problem = failing(ReasonCode.SERVER_DIED, f"the worker broke off its answer: {how}")
     return Tried(case=case, answer=None, problem=problem)
 
 

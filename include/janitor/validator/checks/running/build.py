@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.engine import BuildResult, BuiltWorker, EngineError, GpuResult, HostFacts, StartResult
@@ -32,7 +33,7 @@ def check_build(context: CheckContext, order: BuildOrder) -> Finding | Produced[
     if finding.status is CheckStatus.FAIL and unfetched:
         files = ", ".join(unfetched[:3])
         return errored(
-            "lfs_unfetched", f"Git LFS files were not fetched ({files}): {finding.reason}", *finding.evidence
+            ReasonCode.LFS_UNFETCHED, f"Git LFS files were not fetched ({files}): {finding.reason}", *finding.evidence
         )
     context.tell(ReportHead(build_succeeded=_TRI_STATE.get(finding.status)))
     return concluded
@@ -67,4 +68,4 @@ def _asked(ask: Callable[[], Finding | Produced[T]]) -> Finding | Produced[T]:
     try:
         return ask()
     except EngineError as exc:
-        return errored("engine_trouble", str(exc))
+        return errored(ReasonCode.ENGINE_TROUBLE, str(exc))

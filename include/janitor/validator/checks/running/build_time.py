@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from statistics import median
 
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import BuildResult
 from janitor.validator.findings import Finding, failed, passed, skipped
@@ -19,17 +20,17 @@ _LEAST_EXCESS_SECONDS = 30.0
 def check_build_time(context: CheckContext, built: BuildResult) -> Finding:
     """Compare the build with the median of earlier ones."""
     if built.time is None:
-        return skipped("engine_venv", "the venv engine builds no image whose time could be compared")
+        return skipped(ReasonCode.ENGINE_VENV, "the venv engine builds no image whose time could be compared")
     cache, seconds = built.time.cache, built.time.seconds
     earlier = context.spec.build.earlier if context.spec.build is not None else ()
     comparable = [build.seconds for build in earlier if build.cache == cache]
     taken = f"{seconds:.1f} s, cache {cache}"
     if not comparable:
         shown = context.evidence.value("build time", taken)
-        return skipped("no_history", f"no earlier build at the cache state {cache!r} is known", shown)
+        return skipped(ReasonCode.NO_HISTORY, f"no earlier build at the cache state {cache!r} is known", shown)
     usual = median(comparable)
     shown = context.evidence.value("build time", f"{taken}; median of the last {len(comparable)}: {usual:.1f} s")
     if seconds > usual * _FACTOR and seconds - usual > _LEAST_EXCESS_SECONDS:
         reason = f"the build took {seconds:.0f} s; the median of the last {len(comparable)} is {usual:.0f} s"
-        return failed("build_slower", reason, shown, required=False)
+        return failed(ReasonCode.BUILD_SLOWER, reason, shown, required=False)
     return passed(shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from janitor.guest.processes.confinement import proc_is_ours
 from janitor.guest.processes.supervisor import end_everything
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, errored, passed
 
@@ -17,7 +18,7 @@ def check_cleanup(context: CheckContext) -> Finding:
     if not context.workspace.remove():
         left.append(f"the folder {context.workspace.root}")
     if left:
-        return errored("left_behind", f"still there: {'; '.join(left)}")
+        return errored(ReasonCode.LEFT_BEHIND, f"still there: {'; '.join(left)}")
     gone = f"{' and '.join([*looked_for, 'files'])} are gone"
     seen = f"processes, {gone}" if proc_is_ours() else f"{gone}; /proc is not this system's"
     return passed(context.evidence.value("verified", seen))

@@ -14,6 +14,7 @@ from janitor.diagnosis.handler.raw_outputs import judge_raw_outputs, shows_retur
 from janitor.diagnosis.handler.sdk_log import read_sdk_log
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, failing
 from janitor.inspection.documents.tests_file import TestCase
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.validator.checks.running.api_session import Asking, Session, run_session
 from janitor.validator.checks.running.handler_facts import API_LOG, ApiFacts, ApiRun
@@ -24,7 +25,7 @@ from janitor.validator.findings import Finding, Produced, errored, failed, passe
 
 _MOST_BODIES = 10
 _EXCUSE_CHARACTERS = 12_000
-NOT_IN_THE_LOG = frozenset({"output_mismatch", "output_not_json"})
+NOT_IN_THE_LOG = frozenset({ReasonCode.OUTPUT_MISMATCH, ReasonCode.OUTPUT_NOT_JSON})
 """Failures of which no other line of the log can be the cause."""
 
 
@@ -32,12 +33,14 @@ def check_handler_api(context: CheckContext, facts: ApiFacts) -> Finding | Produ
     """Run the test cases through the API, if the local mode doesn't suffice."""
     source = facts.worker.facts
     if source.has_no_handler:
-        return skipped("load_balancer", "a load-balanced worker has no handler to test", required=True)
+        return skipped(ReasonCode.LOAD_BALANCER, "a load-balanced worker has no handler to test", required=True)
     cases = _cases(source, facts.local_has_passed)
     if not cases:
         if facts.local_has_passed:
-            return skipped("not_needed", "a plain handler without tests.json is tested by its local mode")
-        return skipped("no_test_input", "there is neither test_input.json nor tests.json to test with", required=True)
+            return skipped(ReasonCode.NOT_NEEDED, "a plain handler without tests.json is tested by its local mode")
+        return skipped(
+            ReasonCode.NO_TEST_INPUT, "there is neither test_input.json nor tests.json to test with", required=True
+        )
     sessions: list[Session] = []
     finding = _run_sessions(context, facts, cases, sessions)
     bad_answer = sessions[-1].bad_answer if sessions else None
@@ -54,14 +57,14 @@ def _run_sessions(context: CheckContext, facts: ApiFacts, cases: list[TestCase],
         try:
             session = run_session(context, facts, command, group, asking, with_bad_input=number == len(groups))
         except EngineError as exc:
-            return errored("engine_trouble", str(exc), *evidence)
+            return errored(ReasonCode.ENGINE_TROUBLE, str(exc), *evidence)
         sessions.append(session)
         evidence.append(context.evidence.log(API_LOG, session.outcome))
         bodies = [(tried.case.name, tried.answer) for tried in session.tried if tried.answer is not None]
         evidence += [context.evidence.http(name, answer.body) for name, answer in bodies[:_MOST_BODIES]]
         if session.out_of_memory:
             reason = "the kernel killed the worker for want of memory"
-            return errored("out_of_memory", reason, *evidence[:30], outcome=session.outcome)
+            return errored(ReasonCode.OUT_OF_MEMORY, reason, *evidence[:30], outcome=session.outcome)
         found = _judge(facts, session)
         verdicts += found
         if any(verdict is not PASSED for _, verdict in found):
@@ -99,13 +102,13 @@ def _judge(facts: ApiFacts, session: Session) -> list[tuple[str, Verdict]]:
             verdicts.append(("output", raw))
         elif _is_generator_unseen(facts, session.log.text) and not shows_returns(said) and not said.is_silent:
             reason = "the handler returns a generator without being one, which the platform never iterates"
-            verdicts.append(("generator", failing("generator_returned", reason)))
+            verdicts.append(("generator", failing(ReasonCode.GENERATOR_RETURNED, reason)))
     return verdicts
 
 
 def _is_generator_unseen(facts: ApiFacts, log: str) -> bool:
     """Whether the handler should be a generator, and the SDK didn't take it for one."""
-    is_told = facts.local is not None and facts.local.code == "generator_not_iterated"
+    is_told = facts.local is not None and facts.local.code == ReasonCode.GENERATOR_NOT_ITERATED
     expected = facts.worker.facts.handler_kind.is_generator or is_told
     return expected and not generator_was_iterated(log)
 
@@ -122,18 +125,18 @@ def _conclude(
     bad = [(name, verdict) for name, verdict in verdicts if verdict is not PASSED]
     if not bad:
         if unused := gpu_unused(context, facts.worker, facts.gpu):
-            return failed("gpu_unused", unused, *evidence, outcome=outcome)
+            return failed(ReasonCode.GPU_UNUSED, unused, *evidence, outcome=outcome)
         return passed(*evidence, *gpu_evidence(context, facts.worker), outcome=outcome)
     name, verdict = bad[0]
     reason = f"{name}: {verdict.reason}"
     if verdict.outcome is Outcome.ERROR:
-        return errored(verdict.code or "unknown", reason, *evidence, outcome=outcome)
+        return errored(verdict.code or ReasonCode.UNKNOWN, reason, *evidence, outcome=outcome)
     text = "" if verdict.code in NOT_IN_THE_LOG else session.log.text[-_EXCUSE_CHARACTERS:]
     place = facts.worker.place
     trouble = excuse(text, place) or denied_here(reason, place)
     if trouble is not None:
         return errored(trouble.code, f"{reason}; {trouble.reason}", *evidence, outcome=outcome)
-    return failed(verdict.code or "unknown", reason, *evidence, outcome=outcome)
+    return failed(verdict.code or ReasonCode.UNKNOWN, reason, *evidence, outcome=outcome)
 
 
 def gpu_unused(context: CheckContext, worker: BuiltWorker, gpu: GpuResult | None) -> str | None:

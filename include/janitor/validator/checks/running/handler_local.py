@@ -11,6 +11,7 @@ from janitor.diagnosis.excuses import denied_here, excuse
 from janitor.diagnosis.handler.log_judge import judge_local_run
 from janitor.diagnosis.handler.sdk_log import LOCAL_END
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, inconclusive
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import Engine
 from janitor.validator.checks.running.handler_api import NOT_IN_THE_LOG, gpu_unused
@@ -32,19 +33,21 @@ def check_handler_local(context: CheckContext, facts: LocalFacts) -> Finding | P
     """Run the worker on its test input."""
     source = facts.worker.facts
     if source.has_no_handler:
-        return skipped("load_balancer", "a load-balanced worker has no handler to test", required=True)
+        return skipped(ReasonCode.LOAD_BALANCER, "a load-balanced worker has no handler to test", required=True)
     if source.test_input is None:
         if source.cases:
-            return skipped("no_test_input", "there is no test_input.json; tests.json is run through the API")
-        return skipped("no_test_input", "there is neither test_input.json nor tests.json to test with", required=True)
+            return skipped(ReasonCode.NO_TEST_INPUT, "there is no test_input.json; tests.json is run through the API")
+        return skipped(
+            ReasonCode.NO_TEST_INPUT, "there is neither test_input.json nor tests.json to test with", required=True
+        )
     if source.handler_kind.is_generator:
-        return skipped("generator_needs_api", "the local mode never iterates a generator; the API does")
+        return skipped(ReasonCode.GENERATOR_NEEDS_API, "the local mode never iterates a generator; the API does")
     job_id = _new_job_id(facts.worker)
     job = source.test_input if job_id is None else {**source.test_input, "id": job_id}
     try:
         handler_run = facts.worker.run_local(job, source.test_environment, facts.started)
     except EngineError as exc:
-        return errored("engine_trouble", str(exc))
+        return errored(ReasonCode.ENGINE_TROUBLE, str(exc))
     log = context.evidence.log(LOCAL_LOG, handler_run.outcome)
     verdict = _verdict(facts.worker, handler_run, job_id)
     finding = _conclude(context, facts, handler_run, verdict, log)
@@ -69,13 +72,17 @@ def _verdict(worker: BuiltWorker, handler_run: HandlerRun, job_id: str | None) -
         return None
     verdict = judge_local_run(text, outcome.exit_code or 0, job_id)
     if outcome.exit_code is None and verdict is PASSED:
-        verdict = inconclusive("exit_hangs", "the worker did its job and did not end: only the API can tell")
-    if verdict.code == "sdk_not_started" and hides_output(source):
-        verdict = inconclusive("log_silent", "the program has its output go elsewhere: its log doesn't tell")
-    elif verdict.code == "sdk_not_started" and asks_for_the_platform(source):
-        verdict = Verdict(outcome=Outcome.ERROR, code="platform_only", reason=f"{verdict.reason}: {ONLY_THERE}")
+        verdict = inconclusive(ReasonCode.EXIT_HANGS, "the worker did its job and did not end: only the API can tell")
+    if verdict.code == ReasonCode.SDK_NOT_STARTED and hides_output(source):
+        verdict = inconclusive(ReasonCode.LOG_SILENT, "the program has its output go elsewhere: its log doesn't tell")
+    elif verdict.code == ReasonCode.SDK_NOT_STARTED and asks_for_the_platform(source):
+        verdict = Verdict(
+            outcome=Outcome.ERROR, code=ReasonCode.PLATFORM_ONLY, reason=f"{verdict.reason}: {ONLY_THERE}"
+        )
     if verdict is PASSED and numbers_are_unsure(source, text):
-        verdict = inconclusive("numbers_unsure", "numbers of a numpy before 2 print like Python's, and JSON has none")
+        verdict = inconclusive(
+            ReasonCode.NUMBERS_UNSURE, "numbers of a numpy before 2 print like Python's, and JSON has none"
+        )
     return verdict
 
 
@@ -85,16 +92,18 @@ def _conclude(
     outcome, worker = handler_run.outcome, facts.worker
     if verdict is None:
         if handler_run.out_of_memory:
-            return errored("out_of_memory", "the kernel killed the worker for want of memory", log, outcome=outcome)
-        return errored("handler_stopped", "the worker was stopped before it ended", log, outcome=outcome)
+            return errored(
+                ReasonCode.OUT_OF_MEMORY, "the kernel killed the worker for want of memory", log, outcome=outcome
+            )
+        return errored(ReasonCode.HANDLER_STOPPED, "the worker was stopped before it ended", log, outcome=outcome)
     if verdict.outcome is Outcome.PASS:
         # Cases of tests.json come later, and may be the ones that need the GPU.
         if not worker.facts.cases and (unused := gpu_unused(context, worker, facts.gpu)):
-            return failed("gpu_unused", unused, log, outcome=outcome)
+            return failed(ReasonCode.GPU_UNUSED, unused, log, outcome=outcome)
         left = f"processes that outlived the worker and were ended: {outcome.left_behind}"
         noted = [context.evidence.value("left behind", left)] if outcome.left_behind else []
         return passed(log, *noted, outcome=outcome)
-    code, reason = verdict.code or "unknown", verdict.reason or "unknown"
+    code, reason = verdict.code or ReasonCode.UNKNOWN, verdict.reason or "unknown"
     if verdict.outcome is Outcome.INCONCLUSIVE:
         return skipped(code, reason, log)
     if verdict.outcome is Outcome.ERROR:

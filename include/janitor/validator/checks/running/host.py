@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_GPUS, Evidence, Host
 from janitor.protocol.statuses import Engine
 from janitor.validator.context import CheckContext, ReportHead
@@ -47,7 +48,7 @@ def check_host(context: CheckContext, source: SourceFacts) -> Finding | Produced
     try:
         engine = choose_engine(context, machine)
     except EngineError as exc:
-        return errored("engine_missing", str(exc), *evidence)
+        return errored(ReasonCode.ENGINE_MISSING, str(exc), *evidence)
     context.tell(ReportHead(engine=engine.kind))
     evidence.append(context.evidence.value("engine", engine.kind.value))
     finding = _trouble(context, source, machine, engine.kind, evidence) or passed(*evidence, outcome=outcome)
@@ -67,11 +68,11 @@ def _trouble(
         if trouble := _gpu_trouble(context, source, docker, machine.gpu, evidence):
             return trouble
     if memory_bytes < _LEAST_MEMORY_BYTES:
-        return errored("memory_low", f"only {memory_bytes // 2**20} MiB of memory", *evidence)
+        return errored(ReasonCode.MEMORY_LOW, f"only {memory_bytes // 2**20} MiB of memory", *evidence)
     least = _least_disk(context, source, engine)
     if free_bytes < least:
         free, wanted = free_bytes / _GIBIBYTE, least / _GIBIBYTE
-        return errored("disk_low", f"{free:.1f} GiB of disk are free; {wanted:.0f} GiB are needed", *evidence)
+        return errored(ReasonCode.DISK_LOW, f"{free:.1f} GiB of disk are free; {wanted:.0f} GiB are needed", *evidence)
     return None
 
 
@@ -99,7 +100,9 @@ def _gpu_trouble(
     if wanted is not None and has is not None and has < wanted:
         text = f"{origin} asks for CUDA {wanted[0]}.{wanted[1]}; the driver supports up to {has[0]}.{has[1]}"
         if context.spec.gpu_required:
-            return errored("host_driver", f"this instance's driver is too old for the worker: {text}", *evidence)
+            return errored(
+                ReasonCode.HOST_DRIVER, f"this instance's driver is too old for the worker: {text}", *evidence
+            )
         evidence.append(context.evidence.value("warnings", text))
     if context.settings.cuda_image is None:
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checks.running.handler_facts import API_LOG, LOCAL_LOG, HandlerLogs
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
@@ -38,18 +39,20 @@ def check_log_scan(context: CheckContext, runs: HandlerLogs) -> Finding:
     logs = [(LOCAL_LOG, runs.local.log)] if runs.local is not None else []
     logs += [(API_LOG, log) for log in runs.api.logs] if runs.api is not None else []
     if not logs:
-        return skipped("no_log", "no handler was run")
+        return skipped(ReasonCode.NO_LOG, "no handler was run")
     lines = [(name, line) for name, log in logs for line in _suspicious(_without_outputs(log.text))]
     evidence = [context.evidence.value("lines", "\n".join(f"{name}: {line}" for name, line in lines[:_SHOWN]))]
     evidence = evidence if lines else []
     if driver := next((line for _, line in lines if _DRIVER.search(line)), None):
         reason = f"the instance's GPU driver is at fault: {driver}"
-        return errored("host_driver", reason, *evidence, required=context.spec.gpu_required)
+        return errored(ReasonCode.HOST_DRIVER, reason, *evidence, required=context.spec.gpu_required)
     if broken := next((line for _, line in lines if _GPU_BROKEN.search(line)), None):
         reason = f"the worker logged a GPU error: {broken}"
-        return failed("gpu_error", reason, *evidence, required=context.spec.gpu_required)
+        return failed(ReasonCode.GPU_ERROR, reason, *evidence, required=context.spec.gpu_required)
     if lines:
-        return failed("errors_logged", f"{len(lines)} error lines; first: {lines[0][1]}", *evidence, required=False)
+        return failed(
+            ReasonCode.ERRORS_LOGGED, f"{len(lines)} error lines; first: {lines[0][1]}", *evidence, required=False
+        )
     return passed(required=False)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from janitor.diagnosis.handler.bad_input import judge_bad_answer
 from janitor.diagnosis.handler.verdict import PASSED
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.checks.running.api_session import Asking, optional_time, run_session
 from janitor.validator.checks.running.handler_facts import AnsweredFacts, ApiFacts
@@ -21,21 +22,23 @@ def check_negative_input(context: CheckContext, facts: AnsweredFacts) -> Finding
     if answer is None:
         local, api_went_wrong = facts.local, facts.api_status in (CheckStatus.FAIL, CheckStatus.ERROR)
         if local is None or not local.has_passed or api_went_wrong:
-            return skipped("handler_not_passed", "the handler passed no test with good input")
+            return skipped(ReasonCode.HANDLER_NOT_PASSED, "the handler passed no test with good input")
         if facts.api_status is CheckStatus.PASS:
-            return skipped("no_time", "too little time was left before the deadline to ask for an optional check")
+            return skipped(
+                ReasonCode.NO_TIME, "too little time was left before the deadline to ask for an optional check"
+            )
         try:
             limit = optional_time(context)
             asked = ApiFacts(facts.worker, None, local)
             session = run_session(context, asked, None, [], Asking(), with_bad_input=True, ready_limit=limit)
         except EngineError as exc:
-            return errored("engine_trouble", str(exc), required=False)
+            return errored(ReasonCode.ENGINE_TROUBLE, str(exc), required=False)
         answer = session.bad_answer
         if answer is None:
             reason = session.not_ready.reason if session.not_ready else "the worker was not asked"
-            return skipped("not_ready", f"the worker could not be asked: {reason}")
+            return skipped(ReasonCode.NOT_READY, f"the worker could not be asked: {reason}")
     evidence = context.evidence.http("answer to bad input", answer.body)
     verdict = judge_bad_answer(answer)
     if verdict is PASSED:
         return passed(evidence, required=False)
-    return failed(verdict.code or "unknown", verdict.reason or "unknown", evidence, required=False)
+    return failed(verdict.code or ReasonCode.UNKNOWN, verdict.reason or "unknown", evidence, required=False)

@@ -12,6 +12,7 @@ from janitor.inspection.dockerfile.image_reference import parse_reference
 from janitor.inspection.dockerfile.stages import Dockerfile
 from janitor.inspection.dockerfile.usage import used_images, used_stages
 from janitor.inspection.spot import Spot
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import StatedFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
@@ -27,15 +28,15 @@ def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Findi
     from janitor.validator.network.web import Web, WebError, WebTrouble  # noqa: PLC0415
 
     if stated.image is None:
-        return skipped("prerequisite_failed", "dockerfile_parse could not read the Dockerfile")
+        return skipped(ReasonCode.PREREQUISITE_FAILED, "dockerfile_parse could not read the Dockerfile")
     images = used_images(stated.image.dockerfile)
     others = _for_other_platforms(stated.image.dockerfile)
     if not images:
-        return skipped("no_base_image", "the Dockerfile starts from nothing that a registry has")
+        return skipped(ReasonCode.NO_BASE_IMAGE, "the Dockerfile starts from nothing that a registry has")
     web = Web(context.settings, limit=_LIMIT)
     lines: list[str] = []
-    gone: list[tuple[int, str, str, str]] = []
-    unknown: list[tuple[str, str]] = []
+    gone: list[tuple[int, ReasonCode, str, str]] = []
+    unknown: list[tuple[ReasonCode, str]] = []
     for image in images[:_MOST]:
         line, name = image.line, image.reference
         try:
@@ -46,13 +47,17 @@ def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Findi
             continue
         lines.append(f"line {line}: {name}: HTTP {answer.status} {answer.digest or answer.said}".rstrip())
         if answer.status in (404, 410):
-            gone.append((line, "base_missing", name, f"the registry has no image {name}"))
+            gone.append((line, ReasonCode.BASE_MISSING, name, f"the registry has no image {name}"))
         elif answer.status != 200:
-            code = {401: "needs_token", 403: "needs_token", 429: "rate_limited"}.get(answer.status, "server_trouble")
+            code = {401: ReasonCode.NEEDS_TOKEN, 403: ReasonCode.NEEDS_TOKEN, 429: ReasonCode.RATE_LIMITED}.get(
+                answer.status, ReasonCode.SERVER_TROUBLE
+            )
             unknown.append((code, f"{name}: the registry answered with HTTP {answer.status} {answer.said}".rstrip()))
         elif answer.platforms and name not in others and _PLATFORM not in answer.platforms:
             have = ", ".join(dict.fromkeys(answer.platforms))
-            gone.append((line, "base_wrong_platform", name, f"{name} is there for {have}, not for {_PLATFORM}"))
+            gone.append(
+                (line, ReasonCode.BASE_WRONG_PLATFORM, name, f"{name} is there for {have}, not for {_PLATFORM}")
+            )
     evidence = context.evidence.value("images", "\n".join(lines))
     if gone:
         path = str(stated.image.path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from janitor.inspection.repository.workflows import all_references, missing, workflow_files
 from janitor.inspection.spot import Spot
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import CheckoutFacts
 from janitor.validator.findings import Finding, failed, passed, skipped
@@ -18,7 +19,7 @@ def check_ci_refs(context: CheckContext, checkout: CheckoutFacts) -> Finding:
     """Look for every file that a workflow names."""
     tree = checkout.tree
     if not workflow_files(tree):
-        return skipped("absent", "the repository has no GitHub workflow")
+        return skipped(ReasonCode.ABSENT, "the repository has no GitHub workflow")
     found, unreadable = all_references(tree)
     gone = [each for each in found if missing(tree, each)]
     listing = "\n".join(
@@ -27,7 +28,7 @@ def check_ci_refs(context: CheckContext, checkout: CheckoutFacts) -> Finding:
     )
     evidence = [context.evidence.value("references", listing or "none")]
     if unreadable:
-        return failed("workflow_unreadable", "; ".join(unreadable), *evidence, required=False)
+        return failed(ReasonCode.WORKFLOW_UNREADABLE, "; ".join(unreadable), *evidence, required=False)
     if gone:
         spots = [
             Spot(path=str(each.workflow), line=each.line, message=f"there is no {each.path}", is_warning=True)
@@ -36,5 +37,5 @@ def check_ci_refs(context: CheckContext, checkout: CheckoutFacts) -> Finding:
         shown = "; ".join(f"{each.workflow}, line {each.line}: {each.path}" for each in gone[:_SHOWN])
         more = f"; and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
         reason = f"workflows name what isn't there: {shown}{more}"
-        return failed("missing_file", reason, *evidence, required=False, spots=spots)
+        return failed(ReasonCode.MISSING_FILE, reason, *evidence, required=False, spots=spots)
     return passed(*evidence)

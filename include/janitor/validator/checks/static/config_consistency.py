@@ -15,6 +15,7 @@ from janitor.inspection.dockerfile.cuda_version import base_cuda, has_cuda
 from janitor.inspection.documents.json_lines import field_lines, line_of
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import StatedFacts
 from janitor.validator.findings import Finding, failed, passed, skipped
@@ -27,7 +28,7 @@ def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Find
     hub = stated.hub_config
     tests = stated.plan.config if stated.plan is not None else {}
     if (stated.hub is None or stated.hub.document is None) and stated.plan is None:
-        return skipped("absent", "there is neither a hub.json nor a tests.json that could be read")
+        return skipped(ReasonCode.ABSENT, "there is neither a hub.json nor a tests.json that could be read")
     base = stated.dockerfile.final.base_image if stated.dockerfile is not None else None
     cuda = base_cuda(base) if base else None
     in_hub, in_tests = _versions(hub), _versions(tests)
@@ -36,7 +37,7 @@ def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Find
     if in_hub and in_tests and not in_hub & in_tests:
         reason = f"hub.json allows CUDA {_listed(in_hub)}, tests.json {_listed(in_tests)}: no machine has both"
         spot = _spot(stated, stated.layout.tests, f"config.{_ALLOWED}", reason)
-        return failed("cuda_disjoint", reason, evidence, spots=spot)
+        return failed(ReasonCode.CUDA_DISJOINT, reason, evidence, spots=spot)
     for where, allowed, path in (
         ("hub.json", in_hub, stated.layout.hub),
         ("tests.json", in_tests, stated.layout.tests),
@@ -44,7 +45,7 @@ def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Find
         if cuda is not None and allowed and all(version < cuda for version in allowed):
             reason = f"the base image {base} has CUDA {_text(cuda)}; {where} allows {_listed(allowed)} at most"
             return failed(
-                "base_cuda_above_allowed",
+                ReasonCode.BASE_CUDA_ABOVE_ALLOWED,
                 reason,
                 evidence,
                 spots=_spot(stated, path, f"config.{_ALLOWED}", reason),
@@ -74,19 +75,19 @@ def _versions(config: Mapping[str, Any]) -> frozenset[tuple[int, int]]:
 
 def _odd(
     hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None, *, gpu_required: bool
-) -> Iterable[tuple[str, str]]:
+) -> Iterable[tuple[ReasonCode, str]]:
     runs_on = hub.get("runsOn")
     if base is not None and runs_on == "CPU" and has_cuda(base):
-        yield "runs_on_mismatch", f"hub.json says runsOn CPU, and the base image {base} is one for GPUs"
+        yield ReasonCode.RUNS_ON_MISMATCH, f"hub.json says runsOn CPU, and the base image {base} is one for GPUs"
     if runs_on == "CPU" and tests.get("gpuTypeId"):
-        yield "runs_on_mismatch", f"hub.json says runsOn CPU, and tests.json asks for {tests['gpuTypeId']}"
+        yield ReasonCode.RUNS_ON_MISMATCH, f"hub.json says runsOn CPU, and tests.json asks for {tests['gpuTypeId']}"
     if runs_on == "GPU" and tests.get("cpuFlavor") and not tests.get("gpuTypeId"):
-        yield "runs_on_mismatch", f"hub.json says runsOn GPU, and tests.json asks for {tests['cpuFlavor']}"
+        yield ReasonCode.RUNS_ON_MISMATCH, f"hub.json says runsOn GPU, and tests.json asks for {tests['cpuFlavor']}"
     if runs_on == "CPU" and gpu_required:
-        yield "gpu_not_wanted", "hub.json says runsOn CPU, and this validation requires a GPU"
+        yield ReasonCode.GPU_NOT_WANTED, "hub.json says runsOn CPU, and this validation requires a GPU"
     count, tested = hub.get("gpuCount"), tests.get("gpuCount")
     if isinstance(count, int) and isinstance(tested, int) and tested < count:
-        yield "gpu_count_mismatch", f"hub.json asks for {count} GPUs, tests.json for {tested}"
+        yield ReasonCode.GPU_COUNT_MISMATCH, f"hub.json asks for {count} GPUs, tests.json for {tested}"
 
 
 def _warnings(

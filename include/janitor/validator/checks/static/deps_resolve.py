@@ -25,6 +25,7 @@ from janitor.inspection.install.resolvable import NotResolvableError, Refusal, R
 from janitor.inspection.install.worker_requirements import USUAL_FILES
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import RepositoryTree
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.validator.checks.static.requirement_hosts import why_unasked
 from janitor.validator.checks.static.tested_uv import NoTestedUvError, find_tested_uv
@@ -55,10 +56,10 @@ def check_deps_resolve(context: CheckContext, stated: StatedFacts) -> Finding:
     """Resolve what each installation command asks for."""
     image, tree = stated.image, stated.tree
     if image is None:
-        return skipped("prerequisite_failed", "dockerfile_parse could not read the Dockerfile")
+        return skipped(ReasonCode.PREREQUISITE_FAILED, "dockerfile_parse could not read the Dockerfile")
     installs = _installs(image, tree)
     if not installs:
-        return skipped("absent", "no command of the Dockerfile installs Python packages")
+        return skipped(ReasonCode.ABSENT, "no command of the Dockerfile installs Python packages")
     base = image.dockerfile.final.base_image
     named = python_version(image.dockerfile)
     version = named or system_python(base)
@@ -74,9 +75,11 @@ def check_deps_resolve(context: CheckContext, stated: StatedFacts) -> Finding:
         try:
             outcome = _resolve(context, wanted, version or _MINE)
         except NoTestedUvError as exc:
-            return skipped("installer_missing", str(exc), *evidence)
+            return skipped(ReasonCode.INSTALLER_MISSING, str(exc), *evidence)
         except ProcessStartError as exc:
-            return errored("installer_missing", f"no installer can be started: {exc}", *evidence, required=False)
+            return errored(
+                ReasonCode.INSTALLER_MISSING, f"no installer can be started: {exc}", *evidence, required=False
+            )
         evidence.append(context.evidence.log(f"resolution, line {install.line}", outcome))
         if outcome.exit_code == 0:
             continue
@@ -161,29 +164,29 @@ def _environment(context: CheckContext) -> Mapping[str, str]:
 def _why(outcome: Outcome, install: Install, image: ImageFacts, *, is_known: bool) -> Finding:
     text, base = outcome.output.text[-16_000:], image.dockerfile.final.base_image
     if outcome.exit_code is None:
-        return errored("network_timeout", f"the index did not answer in {outcome.seconds:.0f} s")
+        return errored(ReasonCode.NETWORK_TIMEOUT, f"the index did not answer in {outcome.seconds:.0f} s")
     if _NO_NETWORK.search(text):
-        return skipped("no_network", f"the package index can't be reached from here: {_last(text)}")
+        return skipped(ReasonCode.NO_NETWORK, f"the package index can't be reached from here: {_last(text)}")
     if trouble := world_trouble(text):
         return errored(trouble.code, trouble.reason)
     # uv breaks its lines wherever they are full.
     if _NEEDS_BUILD.search(" ".join(text.split())):
-        return skipped("needs_build", f"only a build can tell: {_last(text)}")
+        return skipped(ReasonCode.NEEDS_BUILD, f"only a build can tell: {_last(text)}")
     trouble = build_trouble(text, outcome.exit_code)
     if trouble is None or not trouble.repository_at_fault:
         # An installer that can't do a dry run says nothing of the repository; the build will tell.
         reason = trouble.reason if trouble else f"the installer failed: {_last(text)}"
-        return errored(trouble.code if trouble else "resolution_failed", reason, required=trouble is not None)
-    if not is_known and (trouble.code == "dependency_python" or _WRONG_PYTHON.search(text)):
-        return skipped("python_unknown", f"the image's Python isn't known: {trouble.reason}")
+        return errored(trouble.code if trouble else ReasonCode.RESOLUTION_FAILED, reason, required=trouble is not None)
+    if not is_known and (trouble.code == ReasonCode.DEPENDENCY_PYTHON or _WRONG_PYTHON.search(text)):
+        return skipped(ReasonCode.PYTHON_UNKNOWN, f"the image's Python isn't known: {trouble.reason}")
     # A base image can bring packages and an index of its own; so can an address that needs a secret of the build.
     own_index = not _OWN_PYTHON.fullmatch(base) and base_cuda(base) is None
     values = itertools.pairwise(install.arguments)
     own_index = own_index or any(
         option in _INDEX_OPTIONS and not _PUBLIC_INDEX.match(value) for option, value in values
     )
-    if trouble.code == "dependency_not_found" and own_index:
-        return skipped("index_unknown", f"the image may use an index of its own: {trouble.reason}")
+    if trouble.code == ReasonCode.DEPENDENCY_NOT_FOUND and own_index:
+        return skipped(ReasonCode.INDEX_UNKNOWN, f"the image may use an index of its own: {trouble.reason}")
     spot = Spot(path=str(image.path), line=install.line or None, message=trouble.reason)
     return failed(trouble.code, trouble.reason, spots=[spot])
 

@@ -21,6 +21,7 @@ from janitor.inspection.dockerfile.stages import Dockerfile, Run, env_pairs, flo
 from janitor.inspection.dockerfile.usage import used_stages
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import RepositoryTree, UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checks.static.pip_redirections import LostVersion, lost_versions
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import ImageFacts, RepositoryFacts
@@ -47,20 +48,20 @@ def check_dockerfile_parse(context: CheckContext, repository: RepositoryFacts) -
         listed = ", ".join(str(path) for path in layout.other_dockerfiles[:_SHOWN])
         where = "there is no Dockerfile at the root or in .runpod/"
         reason = f"{where}; name one, as `dockerfile` in the workers config or by --dockerfile: {listed}"
-        return skipped("dockerfile_not_named", reason, required=True)
+        return skipped(ReasonCode.DOCKERFILE_NOT_NAMED, reason, required=True)
     if layout.dockerfile is None:
-        return failed("dockerfile_missing", f"the repository has no {wanted or 'Dockerfile'}")
+        return failed(ReasonCode.DOCKERFILE_MISSING, f"the repository has no {wanted or 'Dockerfile'}")
     name = str(layout.dockerfile)
     try:
         text = tree.read_text(layout.dockerfile, most=_MOST_BYTES)
         dockerfile = parse_dockerfile(text, build_args=context.spec.repository.build_args)
         build_context = read_context(tree, layout.dockerfile)
     except UnreadableError as exc:
-        return failed("dockerfile_unreadable", str(exc))
+        return failed(ReasonCode.DOCKERFILE_UNREADABLE, str(exc))
     except DockerfileSyntaxError as exc:
         spot = Spot(path=name, line=exc.line, message=str(exc))
         shown = context.evidence.file("Dockerfile", text.encode())
-        return failed("dockerfile_syntax", f"{name}: {exc}", shown, spots=[spot])
+        return failed(ReasonCode.DOCKERFILE_SYNTAX, f"{name}: {exc}", shown, spots=[spot])
     stages = stage_files(dockerfile, build_context)
     image = ImageFacts(
         path=layout.dockerfile,
@@ -99,7 +100,7 @@ def _judged(image: ImageFacts, tree: RepositoryTree, make: EvidenceMaker) -> Fin
 class _Fault:
     """What `docker build` or the container's start would surely trip over."""
 
-    code: str
+    code: ReasonCode
     reason: str
     places: Sequence[tuple[int | None, str]]
     """(line, what is wrong there)."""
@@ -136,7 +137,9 @@ def _blank_base(dockerfile: Dockerfile, tree: RepositoryTree) -> _Fault | None:
         if not stage.base or (stage.base_unknown and not re.match(r"[a-z0-9]", stage.base)):
             names = ", ".join(stage.base_unknown) or "it"
             text = f"FROM has no image: {names} has no value"
-            return _Fault(code="base_unresolved", reason=f"line {stage.line}: {text}", places=[(stage.line, text)])
+            return _Fault(
+                code=ReasonCode.BASE_UNRESOLVED, reason=f"line {stage.line}: {text}", places=[(stage.line, text)]
+            )
     return None
 
 
@@ -149,7 +152,7 @@ def _missing_sources(dockerfile: Dockerfile, context: BuildContext, tree: Reposi
         return None
     listed = "; ".join(f"line {line}: {text}" for line, text in missing)
     return _Fault(
-        code="copy_source_missing",
+        code=ReasonCode.COPY_SOURCE_MISSING,
         reason=f"COPY or ADD of what the build context doesn't hold: {listed}",
         places=[(line, f"the build context doesn't hold {text}") for line, text in missing],
     )
@@ -158,7 +161,7 @@ def _missing_sources(dockerfile: Dockerfile, context: BuildContext, tree: Reposi
 def _stopped_by_shell(lost: Sequence[LostVersion]) -> _Fault | None:
     stops = [(each.line, each.text) for each in lost if each.stops]
     reason = "; ".join(f"line {line}: {text}" for line, text in stops)
-    return _Fault(code="shell_redirection", reason=reason, places=stops) if stops else None
+    return _Fault(code=ReasonCode.SHELL_REDIRECTION, reason=reason, places=stops) if stops else None
 
 
 def _warnings(dockerfile: Dockerfile) -> list[tuple[int, str]]:
@@ -203,7 +206,9 @@ def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles,
         return None
     stated = dockerfile.final.command or dockerfile.final.entrypoint
     message = f"the container starts {target}, which is not copied in"
-    return _Fault(code="command_target_missing", reason=message, places=[(stated.line if stated else None, message)])
+    return _Fault(
+        code=ReasonCode.COMMAND_TARGET_MISSING, reason=message, places=[(stated.line if stated else None, message)]
+    )
 
 
 def _missing_program(dockerfile: Dockerfile, command: Command, files: ImageFiles, tree: RepositoryTree) -> str | None:

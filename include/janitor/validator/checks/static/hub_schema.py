@@ -5,6 +5,7 @@ from __future__ import annotations
 from janitor.inspection.documents.documents import load_json, problem_spots, unreadable_spot
 from janitor.inspection.documents.hub_file import hub_problems
 from janitor.inspection.tree import UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import HubFacts, RepositoryFacts
 from janitor.validator.findings import Finding, Produced, failed, passed, skipped
@@ -14,12 +15,12 @@ def check_hub_schema(context: CheckContext, repository: RepositoryFacts) -> Find
     """Read hub.json, if there is one."""
     tree, path = repository.tree, repository.layout.hub
     if path is None:
-        return skipped("absent", "the repository has no hub.json")
+        return skipped(ReasonCode.ABSENT, "the repository has no hub.json")
     try:
         content = tree.read(path)
         document = load_json(tree, path)
     except UnreadableError as exc:
-        return failed("hub_unreadable", str(exc), spots=[unreadable_spot(path, str(exc))])
+        return failed(ReasonCode.HUB_UNREADABLE, str(exc), spots=[unreadable_spot(path, str(exc))])
     problems = hub_problems(document)
     evidence = [context.evidence.file(str(path), content)]
     if problems.warnings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from janitor.inspection.repository.layout import Layout, read_layout
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import MAX_DEPTH, MAX_PATH_BYTES, RepositoryTree
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import CheckoutFacts, RepositoryFacts
 from janitor.validator.findings import EvidenceMaker, Finding, Produced, failed, passed
@@ -32,7 +33,7 @@ def _judged(tree: RepositoryTree, layout: Layout, evidence: EvidenceMaker) -> Fi
     listing = evidence.value("parts", "\n".join(f"{name}: {path or 'none'}" for name, path in found.items()))
     if (deep := tree.too_deep) is not None:
         return failed(
-            "tree_too_deep",
+            ReasonCode.TREE_TOO_DEEP,
             f"folders lie more than {MAX_DEPTH} deep in each other, or a path is longer than {MAX_PATH_BYTES} bytes:"
             f" {str(deep)[:_SHOWN_PATH]}…; nothing in there is looked at",
             listing,
@@ -41,7 +42,7 @@ def _judged(tree: RepositoryTree, layout: Layout, evidence: EvidenceMaker) -> Fi
     if escapes := tree.escaping_symlinks:
         shown = ", ".join(f"{path} → {target}" for path, target in escapes[:_SHOWN])
         return failed(
-            "symlink_escape",
+            ReasonCode.SYMLINK_ESCAPE,
             f"{len(escapes)} symlink(s) lead out of the repository: {shown}",
             evidence.value("symlinks", "\n".join(f"{path} -> {target}" for path, target in escapes)),
             listing,

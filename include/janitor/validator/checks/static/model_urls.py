@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from janitor.inspection.repository.model_sources import HUB, ModelSource, build_sources, built_scripts, code_sources
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import SourceFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
@@ -32,11 +33,11 @@ def check_model_urls(context: CheckContext, source: SourceFacts) -> Finding:
 
     sources = model_sources(source)
     if not sources:
-        return skipped("no_model_url", "the build and the worker's code name no address that models come from")
+        return skipped(ReasonCode.NO_MODEL_URL, "the build and the worker's code name no address that models come from")
     web = Web(context.settings, limit=_LIMIT)
     lines: list[str] = []
     gone: list[tuple[ModelSource, str]] = []
-    unknown: list[tuple[str, str]] = []
+    unknown: list[tuple[ReasonCode, str]] = []
     for each in sources[:_MOST]:
         try:
             status = _status(web, each.url, _headers(context, each.url))
@@ -48,12 +49,14 @@ def check_model_urls(context: CheckContext, source: SourceFacts) -> Finding:
         if status in (404, 410):
             gone.append((each, f"{each.path}, line {each.line}: {each.url} is gone (HTTP {status})"))
         elif not _there(status):
-            code = {401: "needs_token", 403: "needs_token", 429: "rate_limited"}.get(status, "server_trouble")
+            code = {401: ReasonCode.NEEDS_TOKEN, 403: ReasonCode.NEEDS_TOKEN, 429: ReasonCode.RATE_LIMITED}.get(
+                status, ReasonCode.SERVER_TROUBLE
+            )
             unknown.append((code, f"{each.url}: HTTP {status}"))
     evidence = context.evidence.value("addresses", "\n".join(lines))
     if gone:
         spots = [Spot(path=each.path, line=each.line, message=text) for each, text in gone]
-        return failed("model_gone", "; ".join(text for _, text in gone), evidence, spots=spots)
+        return failed(ReasonCode.MODEL_GONE, "; ".join(text for _, text in gone), evidence, spots=spots)
     told = [pair for pair in unknown if pair[0] not in (WebTrouble.NO_NETWORK.value, WebTrouble.REFUSED.value)]
     if told:
         return errored(told[0][0], "; ".join(text for _, text in told), evidence)

@@ -28,6 +28,7 @@ from janitor.inspection.install.torch_versions import (
 from janitor.inspection.install.worker_requirements import worker_requirements
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import RepositoryTree
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import SourceFacts
 from janitor.validator.findings import Finding, failed, passed, skipped
@@ -54,7 +55,7 @@ _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 
 @dataclass(frozen=True, kw_only=True)
 class _Problem:
-    code: str
+    code: ReasonCode
     text: str
     requirement: Requirement | None
     is_sure: bool = True
@@ -66,7 +67,7 @@ def check_pins(context: CheckContext, source: SourceFacts) -> Finding:
     sets = worker_requirements(source.dockerfile, source.image_files, source.tree)
     wanted = [requirement for each in sets for requirement in each.requirements]
     if not wanted:
-        return skipped("absent", "no required Python packages are stated")
+        return skipped(ReasonCode.ABSENT, "no required Python packages are stated")
     evidence = context.evidence.value("requirements", "\n".join(_described(sets)))
     problems = [problem for each in sets for problem in _problems_of(each)]
     problems += [
@@ -116,7 +117,7 @@ def _problems_of(each: RequirementSet) -> Iterator[_Problem]:
         other, version = exact.setdefault(requirement.name, (requirement, mine))
         if exclude_each_other(mine, version) and each.has(requirement.name):
             text = f"{other.spelled} and {requirement.spelled} exclude each other"
-            yield _Problem(code="pin_conflict", text=text, requirement=other)
+            yield _Problem(code=ReasonCode.PIN_CONFLICT, text=text, requirement=other)
             return
     torch = each.exact("torch")
     if torch is None:
@@ -128,7 +129,7 @@ def _problems_of(each: RequirementSet) -> Iterator[_Problem]:
         demanded = demanded_torch(package, companion[1]) if companion else None
         if companion is not None and demanded is not None and canonical(demanded) != canonical(version):
             yield _Problem(
-                code="torch_mismatch",
+                code=ReasonCode.TORCH_MISMATCH,
                 text=f"{package} {companion[1]} demands torch {demanded}, and torch {version} is pinned",
                 requirement=companion[0],
             )
@@ -174,17 +175,21 @@ def _torch_index(
     if wanted is not None and wanted not in builds and (wanted.startswith("cu") or wanted == "cpu"):
         have = f"the index is that of {', '.join(builds)}" if builds else "no index of PyTorch's own is named"
         yield _Problem(
-            code="torch_index",
+            code=ReasonCode.TORCH_INDEX,
             text=f"torch {version} is not on any index that is used: {have}",
             requirement=requirement,
         )
     elif builds and not each.extra_index_urls and not build_exists(public, builds[0]):
         yield _Problem(
-            code="torch_index", text=f"torch {public} was never published for {builds[0]}", requirement=requirement
+            code=ReasonCode.TORCH_INDEX,
+            text=f"torch {public} was never published for {builds[0]}",
+            requirement=requirement,
         )
     elif wanted is not None and not build_exists(public, wanted):
         yield _Problem(
-            code="torch_index", text=f"torch {public} was never published for {wanted}", requirement=requirement
+            code=ReasonCode.TORCH_INDEX,
+            text=f"torch {public} was never published for {wanted}",
+            requirement=requirement,
         )
 
 
@@ -201,7 +206,7 @@ def _of_the_whole(source: SourceFacts, sets: list[RequirementSet], *, wants_gpu:
             if found and _at_least(found[1], (4, 5)):
                 text = f"ctranslate2 {found[1]} loads cuDNN 9, and the base image {base} has cuDNN 8"
                 is_sure = wants_gpu and (each.has("ctranslate2") or each.has("faster-whisper"))
-                yield _Problem(code="cudnn_mismatch", text=text, requirement=found[0], is_sure=is_sure)
+                yield _Problem(code=ReasonCode.CUDNN_MISMATCH, text=text, requirement=found[0], is_sure=is_sure)
     if dockerfile is not None and "runpod" not in named and not any(each.unread for each in sets):
         plan: InstallPlan = plan_installs(dockerfile, lambda path: path in source.image_files)
         surely = has_cuda(base) is False and not plan.gaps and bool(plan.installs)
@@ -212,7 +217,7 @@ def _of_the_whole(source: SourceFacts, sets: list[RequirementSet], *, wants_gpu:
         if surely and not source.is_load_balanced and not carried:
             text = f"no command installs runpod, and the base image {base} has none"
             # A worker may bring it along in ways that no command shows: its handler's start decides.
-            yield _Problem(code="sdk_missing", text=text, requirement=None, is_sure=False)
+            yield _Problem(code=ReasonCode.SDK_MISSING, text=text, requirement=None, is_sure=False)
 
 
 def _cpu_torch(dockerfile: Dockerfile | None, sets: list[RequirementSet]) -> Iterator[_Problem]:
@@ -230,7 +235,7 @@ def _cpu_torch(dockerfile: Dockerfile | None, sets: list[RequirementSet]) -> Ite
     only_cpu = index_build(index) == "cpu" and not last.extra_index_urls
     if local_build(exact) == "cpu" or only_cpu:
         text = "torch is asked for in its CPU build, and the worker is one for GPUs"
-        yield _Problem(code="cpu_torch", text=text, requirement=requirement)
+        yield _Problem(code=ReasonCode.CPU_TORCH, text=text, requirement=requirement)
 
 
 def _unpinned(tree: RepositoryTree, sets: list[RequirementSet]) -> Iterator[_Problem]:
@@ -241,7 +246,7 @@ def _unpinned(tree: RepositoryTree, sets: list[RequirementSet]) -> Iterator[_Pro
             in_project = requirement.path is not None and requirement.path.endswith("pyproject.toml")
             if not requirement.is_pinned and requirement.name not in bound and not (locked and in_project):
                 text = f"{requirement.spelled} is not pinned: another version from day to day"
-                yield _Problem(code="unpinned", text=text, requirement=requirement, is_sure=False)
+                yield _Problem(code=ReasonCode.UNPINNED, text=text, requirement=requirement, is_sure=False)
 
 
 def _at_least(version: str, least: tuple[int, int]) -> bool:

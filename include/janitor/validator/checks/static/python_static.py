@@ -24,6 +24,7 @@ from janitor.inspection.python.python_modules import Reader, SourceError, Syntax
 from janitor.inspection.python.python_source import HandlerKind, WorkerSource, read_worker, search_workers
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import RepositoryTree, UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import PythonFacts, StatedFacts
@@ -127,13 +128,13 @@ def _syntax(
             said = "an unknown version" if wanted is None else f"{wanted[0]}.{wanted[1]}"
             mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
             reason = f"Python {mine} can't judge code for {said}: {_place(open_[0])}"
-            return skipped("python_version", reason, evidence)
+            return skipped(ReasonCode.PYTHON_VERSION, reason, evidence)
         problems = sure
     if not problems:
         return None
     first = problems[0]
     spot = Spot(path=str(first.path), line=first.line, message=first.message)
-    return failed("syntax_error", f"a Python file does not compile: {_place(first)}", evidence, spots=[spot])
+    return failed(ReasonCode.SYNTAX_ERROR, f"a Python file does not compile: {_place(first)}", evidence, spots=[spot])
 
 
 def _place(problem: SyntaxProblem) -> str:
@@ -150,7 +151,7 @@ def _idle(stated: StatedFacts, evidence: Evidence) -> Finding | None:
         return None
     path = str(stated.layout.dockerfile or "Dockerfile")
     spot = Spot(path=path, line=idle.line, message=idle.text)
-    return failed("command_starts_nothing", idle.text, evidence, spots=[spot])
+    return failed(ReasonCode.COMMAND_STARTS_NOTHING, idle.text, evidence, spots=[spot])
 
 
 def _is_all_there_is(stated: StatedFacts, worker: WorkerSource) -> bool:
@@ -167,7 +168,9 @@ def _is_all_there_is(stated: StatedFacts, worker: WorkerSource) -> bool:
 
 
 def _load_balanced(evidence: Evidence) -> Finding:
-    return skipped("load_balancer", "a load-balanced worker answers HTTP itself and starts no handler", evidence)
+    return skipped(
+        ReasonCode.LOAD_BALANCER, "a load-balanced worker answers HTTP itself and starts no handler", evidence
+    )
 
 
 def _without_start(stated: StatedFacts, found: _Reading, evidence: Evidence) -> Finding:
@@ -175,23 +178,23 @@ def _without_start(stated: StatedFacts, found: _Reading, evidence: Evidence) -> 
     worker, entry = found.worker, found.entry
     if found.stated is None and (source := _elsewhere(stated)) is not None:
         reason = f"no Python file of the repository starts the runpod SDK, and {source} can bring one that does"
-        return skipped("not_in_repository", reason, evidence)
+        return skipped(ReasonCode.NOT_IN_REPOSITORY, reason, evidence)
     if found.stated is not None and found.stated not in worker.modules:
-        return skipped("source_unread", f"{found.stated} is too large to be read", evidence)
+        return skipped(ReasonCode.SOURCE_UNREAD, f"{found.stated} is too large to be read", evidence)
     if worker.is_open:
         reason = (
             "no start call was found, and the worker can start other programs and modules than those that were read"
         )
-        return skipped("start_unclear", reason, evidence)
+        return skipped(ReasonCode.START_UNCLEAR, reason, evidence)
     if entry is None and stated.layout.dockerfile is None and stated.layout.other_dockerfiles:
         return skipped(
-            "dockerfile_not_named", "what the container starts depends on which Dockerfile is meant", evidence
+            ReasonCode.DOCKERFILE_NOT_NAMED, "what the container starts depends on which Dockerfile is meant", evidence
         )
     where = "no Python file" if entry is None else f"neither {entry} nor what it imports"
     unused = f"; {found.other} does, and the container doesn't start it" if found.other is not None else ""
     message = f"{where} calls runpod.serverless.start{unused}"
     spots = [Spot(path=str(entry), line=1, message=message)] if entry is not None else []
-    return failed("start_call_missing", message, evidence, spots=spots)
+    return failed(ReasonCode.START_CALL_MISSING, message, evidence, spots=spots)
 
 
 def _elsewhere(stated: StatedFacts) -> str | None:

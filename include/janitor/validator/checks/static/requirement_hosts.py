@@ -11,13 +11,14 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.settings import Settings
 
 _MOST_ADDRESSES = 50
 _SECONDS = 20.0
 
 
-def why_unasked(settings: Settings, addresses: Sequence[str]) -> tuple[str, str] | None:
+def why_unasked(settings: Settings, addresses: Sequence[str]) -> tuple[ReasonCode, str] | None:
     """Why the indexes of an installation may not be asked: one is private, or would be asked without TLS.
 
     Args:

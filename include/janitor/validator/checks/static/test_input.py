@@ -9,6 +9,7 @@ from typing import Any
 from janitor.inspection.documents.documents import load_job, load_json, unreadable_spot
 from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.values import type_name
 from janitor.validator.context import CheckContext
@@ -23,12 +24,12 @@ def check_test_input(context: CheckContext, stated: StatedFacts) -> Finding | Pr
     tree = stated.tree
     path = _path(stated)
     if path is None:
-        return skipped("absent", f"the repository has no {_NAME}")
+        return skipped(ReasonCode.ABSENT, f"the repository has no {_NAME}")
     try:
         content = tree.read(path)
         document = load_job(tree, path)
     except UnreadableError as exc:
-        return failed("test_input_unreadable", str(exc), spots=[unreadable_spot(path, str(exc))])
+        return failed(ReasonCode.TEST_INPUT_UNREADABLE, str(exc), spots=[unreadable_spot(path, str(exc))])
     evidence = context.evidence.file(str(path), content)
     if not isinstance(document, dict):
         return _invalid(path, f"must be an object, not {type_name(document)}", evidence)
@@ -54,7 +55,7 @@ def check_test_input(context: CheckContext, stated: StatedFacts) -> Finding | Pr
 
 def _invalid(path: PurePosixPath, text: str, evidence: Evidence) -> Finding:
     spot = Spot(path=str(path), line=1, message=text)
-    return failed("test_input_invalid", f"{path} {text}", evidence, spots=[spot])
+    return failed(ReasonCode.TEST_INPUT_INVALID, f"{path} {text}", evidence, spots=[spot])
 
 
 def _path(stated: StatedFacts) -> PurePosixPath | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from janitor.inspection.documents.documents import load_json, problem_spots, unreadable_spot
 from janitor.inspection.documents.tests_file import TestPlan, read_github_tests, read_tests
 from janitor.inspection.tree import UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import RepositoryFacts
 from janitor.validator.findings import Finding, Produced, failed, passed, skipped
@@ -16,13 +17,13 @@ def check_tests_schema(context: CheckContext, repository: RepositoryFacts) -> Fi
     path = layout.tests or layout.github_tests
     if path is None:
         if layout.deactivated_tests is not None:
-            return skipped("tests_deactivated", f"{layout.deactivated_tests} is named so that it is not read")
-        return skipped("absent", "the repository has no tests.json")
+            return skipped(ReasonCode.TESTS_DEACTIVATED, f"{layout.deactivated_tests} is named so that it is not read")
+        return skipped(ReasonCode.ABSENT, "the repository has no tests.json")
     try:
         content = tree.read(path)
         document = load_json(tree, path)
     except UnreadableError as exc:
-        return failed("tests_unreadable", str(exc), spots=[unreadable_spot(path, str(exc))])
+        return failed(ReasonCode.TESTS_UNREADABLE, str(exc), spots=[unreadable_spot(path, str(exc))])
     # The older form is told by its shape: some repositories keep the documented one in .github.
     older = layout.tests is None and isinstance(document, list)
     reading = read_github_tests(document) if older else read_tests(document)
@@ -33,5 +34,5 @@ def check_tests_schema(context: CheckContext, repository: RepositoryFacts) -> Fi
     if reading.plan is None:
         return failed(reading.problems.found[0].code, f"{path}: {reading.problems.summary()}", *evidence, spots=spots)
     if not reading.plan.cases:
-        return Produced(skipped("tests_empty", f"{path} has no test", *evidence), reading.plan)
+        return Produced(skipped(ReasonCode.TESTS_EMPTY, f"{path} has no test", *evidence), reading.plan)
     return Produced(passed(*evidence, spots=spots), reading.plan)

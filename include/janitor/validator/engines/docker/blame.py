@@ -18,6 +18,7 @@ from janitor.diagnosis.build_log import FailedStep
 from janitor.diagnosis.loopback import LOOPBACK
 from janitor.diagnosis.trouble import Trouble, build_trouble, world_trouble
 from janitor.inspection.tree import RepositoryTree, UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 
 _KILLED = 137
 _LONGEST_LINE_WORDS = 80
@@ -56,11 +57,11 @@ class ImageSource(Protocol):
 class _Rule:
     pattern: re.Pattern[str]
     repository_at_fault: bool
-    code: str
+    code: ReasonCode
     reason: str
 
 
-def _rules(*rules: tuple[str, bool, str, str]) -> tuple[_Rule, ...]:
+def _rules(*rules: tuple[str, bool, ReasonCode, str]) -> tuple[_Rule, ...]:
     return tuple(
         _Rule(pattern=re.compile(pattern, re.I | re.M), repository_at_fault=at_fault, code=code, reason=reason)
         for pattern, at_fault, code, reason in rules
@@ -68,14 +69,24 @@ def _rules(*rules: tuple[str, bool, str, str]) -> tuple[_Rule, ...]:
 
 
 _ENGINE_SAYS = _rules(
-    (r"failed to parse stage name|invalid reference format", True, "dockerfile_invalid", "an image's name is none"),
-    (r"\b40[13] (?:forbidden|unauthorized)", False, "registry_denied", "a registry or server refused access"),
-    (r"no SSH key .{0,200}forwarded|unset ssh forward key", False, "needs_secret", "the build wants an SSH key"),
+    (
+        r"failed to parse stage name|invalid reference format",
+        True,
+        ReasonCode.DOCKERFILE_INVALID,
+        "an image's name is none",
+    ),
+    (r"\b40[13] (?:forbidden|unauthorized)", False, ReasonCode.REGISTRY_DENIED, "a registry or server refused access"),
+    (
+        r"no SSH key .{0,200}forwarded|unset ssh forward key",
+        False,
+        ReasonCode.NEEDS_SECRET,
+        "the build wants an SSH key",
+    ),
     (
         r"error reading from server|closing transport|transport is closing|context canceled|^(?:error: )?unexpected EOF"
         r"|code = Unavailable|server preface|connection closed before",
         False,
-        "engine_trouble",
+        ReasonCode.ENGINE_TROUBLE,
         "the Docker engine broke off",
     ),
 )
@@ -83,13 +94,13 @@ _NEVER_STARTED = _rules(
     (
         r"^runc run failed: .*exec format error|^exec \S+: exec format error",
         True,
-        "base_platform",
+        ReasonCode.BASE_PLATFORM,
         "not this platform's",
     ),
     (
         r"^runc run failed: (?!.*(?:exec: |chdir to cwd|unable to find user))",
         False,
-        "engine_trouble",
+        ReasonCode.ENGINE_TROUBLE,
         "the Docker engine could not start the step",
     ),
 )
@@ -97,14 +108,14 @@ _STEP_SAYS = _rules(
     (
         r"hash sum mismatch|file has unexpected size|mirror sync in progress|clearsigned file isn't valid",
         False,
-        "server_trouble",
+        ReasonCode.SERVER_TROUBLE,
         "a package mirror holds what does not fit together",
     ),
-    (r"release file .{0,300} is not valid yet", False, "clock_wrong", "the instance's clock is wrong"),
+    (r"release file .{0,300} is not valid yet", False, ReasonCode.CLOCK_WRONG, "the instance's clock is wrong"),
     (
         r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|the repository .{0,300} is not signed",
         True,
-        "package_key",
+        ReasonCode.PACKAGE_KEY,
         "the image doesn't hold the key of a package repository",
     ),
 )

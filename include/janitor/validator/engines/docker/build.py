@@ -16,6 +16,7 @@ from janitor.guest.processes.memory import kills_for_memory
 from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.install.bake import BAKE_FILES, BakeError, BakeTarget, read_bake
 from janitor.inspection.tree import UnreadableError
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
@@ -60,7 +61,7 @@ def build_image(
     try:
         recipe = _recipe(context, facts)
     except (BakeError, UnreadableError) as exc:
-        return errored("bake_unclear", f"the bake file doesn't say how the image is built: {exc}")
+        return errored(ReasonCode.BAKE_UNCLEAR, f"the bake file doesn't say how the image is built: {exc}")
     command = _command(context, facts, recipe, tag=tag, label=label)
     killed_before = kills_for_memory()
     outcome = _run(context, docker, command)
@@ -135,10 +136,10 @@ def _why(
     if outcome.exit_code is None:
         minutes = context.settings.build_limit.total_seconds() / 60
         reason = f"the build took longer than {minutes:.3g} min; it was in {running_step(log) or 'no step'}"
-        return errored("build_timeout", reason, *evidence, outcome=outcome)
+        return errored(ReasonCode.BUILD_TIMEOUT, reason, *evidence, outcome=outcome)
     if not docker.answers():
         reason = "the Docker engine answers no more; it ended while it built the image"
-        return errored("engine_trouble", reason, *evidence, outcome=outcome)
+        return errored(ReasonCode.ENGINE_TROUBLE, reason, *evidence, outcome=outcome)
     step = failing_step(log)
     trouble = _trouble(context, facts, log, step, outcome, killed=killed)
     where = f"in step {step.name}: " if step else ""
@@ -146,9 +147,9 @@ def _why(
         conclude = failed if trouble.repository_at_fault else errored
         return conclude(trouble.code, where + trouble.reason, *evidence, outcome=outcome)
     if step is not None:
-        return failed("build_step_failed", f"{where}{step.error}", *evidence, outcome=outcome)
+        return failed(ReasonCode.BUILD_STEP_FAILED, f"{where}{step.error}", *evidence, outcome=outcome)
     last = " ".join(log.split())[-300:]
-    return errored("build_unclear", f"docker build failed: {last}", *evidence, outcome=outcome)
+    return errored(ReasonCode.BUILD_UNCLEAR, f"docker build failed: {last}", *evidence, outcome=outcome)
 
 
 def _trouble(
@@ -163,7 +164,7 @@ def _trouble(
     if step is None:
         return client_trouble(log, outcome.exit_code)
     trouble = step_trouble(facts, step, killed=killed)
-    if trouble is not None and trouble.code == "dependency_not_found" and _is_worth_another(facts, log):
+    if trouble is not None and trouble.code == ReasonCode.DEPENDENCY_NOT_FOUND and _is_worth_another(facts, log):
         return index_trouble(context.settings, step.output) or trouble
     return trouble
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.dockerfile.command import Command, PythonTarget
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import json_line
 from janitor.validator.engines.docker.container import Containers
@@ -54,7 +55,7 @@ def show_gpu(
     smi = handler_run.outcome
     refused = engine_refusal(handler_run)
     if refused is not None and refused[0] is not Refusal.IMAGE:
-        code = "host_driver" if refused[0] is Refusal.GPU else "engine_trouble"
+        code = ReasonCode.HOST_DRIVER if refused[0] is Refusal.GPU else ReasonCode.ENGINE_TROUBLE
         reason, required = f"a container can't be given the GPU: {refused[1]}", context.spec.gpu_required
         log = context.evidence.log("nvidia-smi", smi)
         return GpuShown(finding=errored(code, reason, log, outcome=smi, required=required), cuda_detected=None)

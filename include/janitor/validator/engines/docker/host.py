@@ -10,6 +10,7 @@ from pathlib import Path
 
 from janitor.diagnosis.trouble import world_trouble
 from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import EngineError
@@ -43,7 +44,7 @@ class EngineHost:
 class Trial:
     """How a container of the known-good image went."""
 
-    code: str | None
+    code: ReasonCode | None
     """Why the host can't be used; None if the container saw the GPU."""
     reason: str
     outcome: Outcome | None = None
@@ -105,12 +106,16 @@ def try_gpu_container(context: CheckContext, docker: DockerClient, image: str) -
         if outcome.exit_code is None:
             docker.remove(name)
     except EngineError as exc:
-        return Trial(code="engine_trouble", reason=str(exc))
+        return Trial(code=ReasonCode.ENGINE_TROUBLE, reason=str(exc))
     said = " ".join(outcome.output.text.split())[-300:]
     if outcome.exit_code == 0 and "GPU 0" in outcome.output.text:
         return Trial(code=None, reason=f"a container of {image} sees the GPU", outcome=outcome)
     if outcome.exit_code is None:
-        return Trial(code="host_driver", reason=f"a container of {image} did not end in time: {said}", outcome=outcome)
+        return Trial(
+            code=ReasonCode.HOST_DRIVER, reason=f"a container of {image} did not end in time: {said}", outcome=outcome
+        )
     if trouble := world_trouble(outcome.output.text):
         return Trial(code=trouble.code, reason=f"{image} can't be tried: {trouble.reason}", outcome=outcome)
-    return Trial(code="host_driver", reason=f"not even a container of {image} sees the GPU: {said}", outcome=outcome)
+    return Trial(
+        code=ReasonCode.HOST_DRIVER, reason=f"not even a container of {image} sees the GPU: {said}", outcome=outcome
+    )

@@ -8,6 +8,7 @@ from enum import Enum
 from janitor.diagnosis.excuses import Place, excuse
 from janitor.diagnosis.handler.log_judge import cause
 from janitor.diagnosis.handler.sdk_log import BANNER
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.engine import HandlerRun
 from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, passed
 
@@ -66,29 +67,33 @@ def judge_start(handler_run: HandlerRun, *, evidence: EvidenceMaker, place: Plac
     logs = (evidence.log("container", outcome), state)
     last = " ".join(text.split())[-300:]
     if handler_run.out_of_memory and code != 0:
-        return errored("resource", "the container was killed for want of memory", *logs, outcome=outcome)
+        return errored(ReasonCode.RESOURCE, "the container was killed for want of memory", *logs, outcome=outcome)
     if refused := engine_refusal(handler_run):
         refusal, said = refused
         if refusal is Refusal.GPU:
-            return errored("host_driver", f"a container can't be given the GPU: {said}", *logs, outcome=outcome)
+            return errored(
+                ReasonCode.HOST_DRIVER, f"a container can't be given the GPU: {said}", *logs, outcome=outcome
+            )
         if refusal is Refusal.IMAGE:
             reason = f"the image's command can't be started: {said}"
-            return failed("command_not_started", reason, *logs, outcome=outcome)
-        return errored("engine_trouble", f"docker could not run the container: {said}", *logs, outcome=outcome)
+            return failed(ReasonCode.COMMAND_NOT_STARTED, reason, *logs, outcome=outcome)
+        return errored(ReasonCode.ENGINE_TROUBLE, f"docker could not run the container: {said}", *logs, outcome=outcome)
     if BANNER in text:
         return passed(*logs, outcome=outcome)
     if code in _NOT_STARTED:
-        return failed("command_not_started", f"the image's command can't be started: {last}", *logs, outcome=outcome)
+        return failed(
+            ReasonCode.COMMAND_NOT_STARTED, f"the image's command can't be started: {last}", *logs, outcome=outcome
+        )
     if code is None:
         if serves:
             return passed(*logs, outcome=outcome)
         reason = "the image's command neither ended nor started the runpod SDK"
-        return errored("start_timeout", reason, *logs, outcome=outcome)
+        return errored(ReasonCode.START_TIMEOUT, reason, *logs, outcome=outcome)
     if code == 0 and not serves:
         reason = "the image's command ended with exit code 0 without starting the runpod SDK"
-        return failed("exited_at_once", reason, *logs, outcome=outcome)
+        return failed(ReasonCode.EXITED_AT_ONCE, reason, *logs, outcome=outcome)
     if trouble := excuse(text[-_EXCUSE_CHARACTERS:], place):
         return errored(trouble.code, trouble.reason, *logs, outcome=outcome)
     before = "while it should serve" if serves else "before the runpod SDK started"
     reason = f"the image's command ended with exit code {code} {before}: {cause(text)}"
-    return failed("exited_early", reason, *logs, outcome=outcome)
+    return failed(ReasonCode.EXITED_EARLY, reason, *logs, outcome=outcome)

@@ -16,6 +16,7 @@ from janitor.diagnosis.handler.sdk_log import BANNER
 from janitor.guest.processes.supervisor import Running
 from janitor.inspection.dockerfile.command import Command
 from janitor.inspection.dockerfile.lexer import split_words
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
@@ -90,7 +91,7 @@ class DockerWorker:
         except (ValueError, LookupError):
             details = None
         if not isinstance(details, dict):
-            return errored("engine_trouble", "the image that was built can't be inspected", outcome=outcome)
+            return errored(ReasonCode.ENGINE_TROUBLE, "the image that was built can't be inspected", outcome=outcome)
         described = replace(self, config=details.get("Config") or {})
         size = int(details.get("Size", 0))
         facts = [
@@ -109,14 +110,14 @@ class DockerWorker:
         disk = self.facts.disk_gigabytes
         if disk is not None and size > disk * 10**9:
             reason = f"the image has {size / 10**9:.1f} GB; containerDiskInGb is {disk}"
-            finding = failed("image_too_large", reason, *shown, outcome=outcome, required=False)
+            finding = failed(ReasonCode.IMAGE_TOO_LARGE, reason, *shown, outcome=outcome, required=False)
             return Produced(finding, described)
         return Produced(passed(*shown, outcome=outcome), described)
 
     def gpu_in_container(self) -> Finding | Produced[GpuResult]:
         """Show that a container of the image has the GPU: nvidia-smi, then a kernel through torch if it is there."""
         if self.machine.gpu is None:
-            return skipped("gpu_missing", "this instance has no GPU, and none is required")
+            return skipped(ReasonCode.GPU_MISSING, "this instance has no GPU, and none is required")
         shown = show_gpu(
             self.context,
             self.containers,

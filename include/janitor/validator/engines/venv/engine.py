@@ -16,6 +16,7 @@ from janitor.inspection.dockerfile.python_version import python_version
 from janitor.inspection.gaps import Gap
 from janitor.inspection.install.install import IMAGE_PATH, Install, InstallPlan, plan_installs
 from janitor.inspection.tree import RepositoryTree
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import CheckStatus, Engine
 from janitor.validator.context import CheckContext
@@ -69,7 +70,9 @@ class VenvEngine:
         target = start_target(facts, None)
         if target is None:
             return skipped(
-                "engine_limit", "the venv engine can't tell which Python program the image starts", required=True
+                ReasonCode.ENGINE_LIMIT,
+                "the venv engine can't tell which Python program the image starts",
+                required=True,
             )
         folders = InstallFolders(
             workspace=context.workspace,
@@ -88,7 +91,9 @@ class VenvEngine:
             try:
                 real = folders.of(install).real
             except OSError as exc:
-                return errored("engine_limit", f"the files of line {install.line} can't be laid out here: {exc}")
+                return errored(
+                    ReasonCode.ENGINE_LIMIT, f"the files of line {install.line} can't be laid out here: {exc}"
+                )
             outcome, failure = self._install(facts, plan, install, real, evidence)
             # What the build does without is not there for the worker either; but what this place couldn't fetch may be.
             if failure is not None and not (install.may_fail and failure.status is CheckStatus.FAIL):
@@ -96,7 +101,7 @@ class VenvEngine:
         try:
             folders.complete()
         except OSError as exc:
-            return errored("engine_limit", f"the image's files can't be laid out here: {exc}")
+            return errored(ReasonCode.ENGINE_LIMIT, f"the image's files can't be laid out here: {exc}")
         self._files.keep()
         wanted = python_version(dockerfile)
         worker = VenvWorker(

@@ -11,13 +11,21 @@ from janitor.diagnosis.trouble import Trouble, build_trouble, lacks_build_tools,
 from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.gaps import Gap, listed
 from janitor.inspection.install.install import Install, InstallPlan
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.validator.context import CheckContext
 from janitor.validator.engines.venv.own_index import own_index_trouble
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, errored, failed
 
-_OF_GAPS = frozenset({"dependency_build", "dependency_python", "dependency_not_found", "requirements_missing"})
+_OF_GAPS = frozenset(
+    {
+        ReasonCode.DEPENDENCY_BUILD,
+        ReasonCode.DEPENDENCY_PYTHON,
+        ReasonCode.DEPENDENCY_NOT_FOUND,
+        ReasonCode.REQUIREMENTS_MISSING,
+    }
+)
 _SHORT_TAIL = 16_000
 
 
@@ -42,17 +50,19 @@ def failed_install(
     install, outcome = attempt.install, attempt.outcome
     text = outcome.output.text[-_SHORT_TAIL:]
     trouble = build_trouble(text, outcome.exit_code) or missing_requirements(text)
-    if trouble is not None and trouble.code == "dependency_not_found":
+    if trouble is not None and trouble.code == ReasonCode.DEPENDENCY_NOT_FOUND:
         trouble = own_index_trouble(context.settings, install.arguments, text) or trouble
     if trouble is None:
         # uv ends with 1 for what can't be resolved or built, and with 2 for what it could not do.
-        return errored("install_failed", f"the installer failed: {text.strip()[-300:]}", *evidence, outcome=outcome)
+        return errored(
+            ReasonCode.INSTALL_FAILED, f"the installer failed: {text.strip()[-300:]}", *evidence, outcome=outcome
+        )
     if not trouble.repository_at_fault:
         return errored(trouble.code, trouble.reason, *evidence, outcome=outcome)
     if excuse := _excuse(facts, attempt, trouble, text):
-        return errored("engine_limit", f"{excuse}: {trouble.reason}", *evidence, outcome=outcome)
+        return errored(ReasonCode.ENGINE_LIMIT, f"{excuse}: {trouble.reason}", *evidence, outcome=outcome)
     reason = trouble.reason
-    if trouble.code == "requirements_missing" and _comes_later(facts, attempt):
+    if trouble.code == ReasonCode.REQUIREMENTS_MISSING and _comes_later(facts, attempt):
         reason += f" (line {install.line} installs it, and a later line copies it)"
     return failed(trouble.code, reason, *evidence, outcome=outcome)
 
@@ -66,9 +76,9 @@ def _excuse(facts: WorkerFacts, attempt: Attempt, trouble: Trouble, text: str) -
     """Why the image's own build may not fail so."""
     install, plan, gaps = attempt.install, attempt.plan, attempt.gaps
     dockerfile = facts.image.dockerfile
-    if trouble.code == "dependency_build" and lacks_build_tools(text) and base_has_build_tools(dockerfile):
+    if trouble.code == ReasonCode.DEPENDENCY_BUILD and lacks_build_tools(text) and base_has_build_tools(dockerfile):
         return "the image's base brings build tools that this instance lacks"
-    if trouble.code == "requirements_missing":
+    if trouble.code == ReasonCode.REQUIREMENTS_MISSING:
         if any(posixpath.basename(path) in text for path in (*plan.made, *plan.made_before)):
             return "a command of the build makes it"
         if may_come_from_elsewhere(dockerfile, install):

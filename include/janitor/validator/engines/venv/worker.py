@@ -18,6 +18,7 @@ from janitor.guest.processes.memory import kills_for_memory
 from janitor.guest.processes.supervisor import ProcessStartError, start
 from janitor.inspection.dockerfile.command import PythonTarget, stage_command
 from janitor.inspection.gaps import Gap
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import (
@@ -108,15 +109,15 @@ class VenvWorker:
 
     def image(self) -> Finding | Produced[BuiltWorker]:
         """There is no image."""
-        return skipped("engine_venv", "the venv engine makes no image")
+        return skipped(ReasonCode.ENGINE_VENV, "the venv engine makes no image")
 
     def gpu_in_container(self) -> Finding | Produced[GpuResult]:
         """There is no container."""
-        return skipped("engine_venv", "the venv engine starts no container")
+        return skipped(ReasonCode.ENGINE_VENV, "the venv engine starts no container")
 
     def container_start(self) -> Finding | Produced[StartResult]:
         """There is no container."""
-        return skipped("engine_venv", "the venv engine starts no container")
+        return skipped(ReasonCode.ENGINE_VENV, "the venv engine starts no container")
 
     # -- run
 
