@@ -108,6 +108,12 @@ class Ec2:
             parameters["SecurityGroupIds"] = list(settings.security_group_ids)
         return parameters
 
+    @staticmethod
+    def image_of(parameters: Mapping[str, Any]) -> str | None:
+        """The AMI of a launch; None for one of before its parameters were kept."""
+        image_id: str | None = parameters.get("ImageId")
+        return image_id
+
     def launch(self, parameters: Mapping[str, Any]) -> str:
         """RunInstances; botocore's own exceptions pass, for `launch_failure_of`."""
         answer = self._access.launch_client().run_instances(MinCount=1, MaxCount=1, **parameters)

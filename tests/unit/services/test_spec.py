@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from janitor.cloud.instances import Ec2
 from janitor.domain.config.fields import Market
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.launch.owner import Owner
@@ -115,6 +116,7 @@ def spec_of(
         terms=TERMS,
         earlier_builds=earlier_builds,
         agent=agent,
+        image_id="ami-1",
         report_url=REPORT_URL,
     )
 
@@ -164,9 +166,14 @@ def test_whoever_answers_prompts_is_told(agent: AgentSpec | None):
     ("parameters", "image_id"), [({}, None), ({"ImageId": "ami-1", "MinCount": 1}, "ami-1")], ids=["before", "now"]
 )
 def test_the_instance_is_told_what_it_is(parameters: dict[str, object], image_id: str | None):
-    instance = replace(INSTANCE, launch_parameters=parameters)
     spec = spec_for(
-        validation_of(PLAN), instance, terms=TERMS, earlier_builds=NOTHING_BUILT, agent=None, report_url=REPORT_URL
+        validation_of(PLAN),
+        INSTANCE,
+        terms=TERMS,
+        earlier_builds=NOTHING_BUILT,
+        agent=None,
+        image_id=Ec2.image_of(parameters),
+        report_url=REPORT_URL,
     )
     assert spec.machine == Machine(instance_type="g5.xlarge", image_id=image_id)
 

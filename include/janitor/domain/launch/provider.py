@@ -94,6 +94,10 @@ class InstanceProvider(Protocol):
         """
         ...
 
+    def image_of(self, parameters: Mapping[str, Any]) -> str | None:
+        """The image that `launch_parameters` name; None where they name none. Raises nothing."""
+        ...
+
     def launch(self, parameters: Mapping[str, Any]) -> str:
         """Launch one instance with `launch_parameters`; returns its id.
 

@@ -22,6 +22,7 @@ def spec_for(
     terms: ReportTerms,
     earlier_builds: BuildSpec,
     agent: AgentSpec | None,
+    image_id: str | None,
     report_url: str,
 ) -> ValidationSpec:
     """What `instance` is asked to do for `validation`.
@@ -32,6 +33,7 @@ def spec_for(
         terms: What the instance was told that its report is judged by.
         earlier_builds: What is known of earlier builds of the repository's image.
         agent: Who answers the prompt; None: nobody.
+        image_id: The machine image that the instance was launched from; None: not known.
         report_url: Takes the report by PUT for as long as it may be delivered; a secret.
     """
     plan = RepositoryPlan.from_dict(validation.plan)
@@ -47,6 +49,6 @@ def spec_for(
         report_url=report_url,
         build=None if earlier_builds == BuildSpec() else earlier_builds,
         agent=agent,
-        machine=Machine(instance_type=instance.instance_type, image_id=instance.launch_parameters.get("ImageId")),
+        machine=Machine(instance_type=instance.instance_type, image_id=image_id),
         proof_key=terms.proof_key.hex(),
     )
