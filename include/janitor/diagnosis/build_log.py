@@ -6,6 +6,7 @@ Source: docker build --progress=plain, Docker 20.10 to 28.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -15,6 +16,8 @@ _OUTPUT = re.compile(r"^#(\d+) (?:\d+\.\d+ )?(.*)$")
 _ENDED = re.compile(r"^#(\d+) (DONE|CACHED|ERROR|CANCELED)\b")
 _INSTRUCTION = re.compile(r"\[(?:[^\]]+ )?\d+/\d+\] ([A-Z]+)\b")
 """A step of a stage; `[internal]` ones and exports have no count."""
+_TAKEN = re.compile(r"^#\d+ (?:\[[^\]\n]{1,200}\] )?FROM ([^\s@]{1,400})@(sha256:[0-9a-f]{64})$")
+"""An image that is copied from has no step of a stage."""
 _EXIT_CODE = re.compile(r"exit code: (\d+)")
 
 
@@ -99,6 +102,18 @@ def cache_use(log: str) -> CacheUse:
         elif (ended := _ENDED.match(line)) and ended.group(2) == "CACHED":
             cached.add(ended.group(1))
     return CacheUse(steps=len(steps), cached=len(steps & cached))
+
+
+def images_taken(log: str) -> Mapping[str, str]:
+    """The digest of each image that the build started or copied from, by its full name as BuildKit writes it.
+
+    A step can print such a line, too: the first one counts, and an image is taken before a step runs on it.
+    """
+    taken: dict[str, str] = {}
+    for line in _lines(log):
+        if match := _TAKEN.match(line):
+            taken.setdefault(match[1], match[2])
+    return taken
 
 
 def _lines(log: str) -> list[str]:

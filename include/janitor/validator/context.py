@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, fields, replace
 
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
+from janitor.protocol.provenance import Provenance
 from janitor.protocol.report import Host
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import Engine
 from janitor.validator.findings import EvidenceMaker
+from janitor.validator.provenance.joining import joined
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 
@@ -26,10 +28,12 @@ class ReportHead:
     build_succeeded: bool | None = None
     container_succeeded: bool | None = None
     cuda_detected: bool | None = None
+    provenance: Provenance = field(default_factory=Provenance)
 
     def joined(self, more: ReportHead) -> ReportHead:
         """This, with what the other one knows."""
         known = {each.name: getattr(more, each.name) for each in fields(more)}
+        known["provenance"] = joined(self.provenance, more.provenance)
         return replace(self, **{name: value for name, value in known.items() if value is not None})
 
 

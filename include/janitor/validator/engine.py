@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from janitor.diagnosis.excuses import Place
@@ -133,6 +134,13 @@ class BuiltWorker(Protocol):
 
     def image(self) -> Finding | Produced[BuiltWorker]:
         """Describe the image, and yield the worker that knows it."""
+
+    def run_python(self, program: str, limit: timedelta) -> Outcome:
+        """Run a program of ours with the worker's interpreter, apart from the worker and untold in the log.
+
+        Raises:
+            EngineError: It could not be started.
+        """
 
     def gpu_in_container(self) -> Finding | Produced[GpuResult]:
         """Show that a container of the image has the GPU."""

@@ -13,6 +13,7 @@ from janitor.inspection.spot import Spot
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
 from janitor.protocol.statuses import CheckStatus, EvidenceKind
+from janitor.validator.provenance.telling import Tell, teller
 
 T = TypeVar("T")
 _LONGEST_NAME = 200
@@ -107,6 +108,8 @@ class EvidenceMaker:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
+        self.tell: Tell = teller(redactor.clean)
+        """A text of the repository on one line, as long as it may be."""
 
     def value(self, name: str, text: str) -> Evidence:
         """Something measured or concluded, in words."""
@@ -138,7 +141,7 @@ class EvidenceMaker:
 
     def _name(self, name: str) -> str:
         """A repository may name its test cases as it likes; a report may not carry everything."""
-        return " ".join(self._redactor.clean(name).split())[:_LONGEST_NAME] or "unnamed"
+        return self.tell(name, _LONGEST_NAME) or "unnamed"
 
     def _make(self, kind: EvidenceKind, name: str, content: bytes, text: str) -> Evidence:
         return Evidence(

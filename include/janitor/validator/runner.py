@@ -28,6 +28,7 @@ from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.findings import EvidenceMaker, Finding, errored, skipped
 from janitor.validator.housing import house
 from janitor.validator.pipeline import PIPELINE, run_checks, run_cleanup
+from janitor.validator.provenance.artefact import artefact_sha256
 from janitor.validator.recording import Recorded, Recorder, now, seconds_by_phase
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
@@ -72,6 +73,7 @@ class Runner:
         self._started_at = datetime.now(timezone.utc)
         self._started = time.monotonic()
         self._head = ReportHead()
+        self._artefact = artefact_sha256()
         workspace = Workspace.make(settings.temporary)
         housing = house(settings, workspace)
         journal.say(f"the repository's processes run {housing.described}")
@@ -167,6 +169,7 @@ class Runner:
             phases=seconds_by_phase(self._run.done),
             checks=checks,
             phase_usd=self._usd_by_phase(),
+            provenance=replace(head.provenance, validator_sha256=self._artefact, machine=self._spec.machine),
         )
         return signed(report)
 

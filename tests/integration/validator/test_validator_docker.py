@@ -33,6 +33,9 @@ def test_worker_works_in_its_container(in_docker, make_repository):
     assert "exit code: 0" in result.evidence("container_start")
     assert result.check("gpu_in_container").required is False or report.gpu_available
     assert "Docker " in result.evidence("host")
+    assert report.provenance.packages.versions["runpod"] == SDK.strip().partition("==")[2]
+    assert report.provenance.packages.python.startswith("3.")
+    assert report.provenance.notes == ()
 
 
 @pytest.mark.parametrize(

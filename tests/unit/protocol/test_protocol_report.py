@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from janitor.protocol import report as module
-from janitor.protocol.provenance import ResolvedBy
+from janitor.protocol.provenance import Commit, Machine, ResolvedBy
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
 from janitor.protocol.report_schema import report_schema, schema_text
 from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
@@ -19,6 +20,8 @@ GOLDEN = Path(__file__).parent / "report_v2.golden.json"
 V1 = Path(__file__).parent / "report_v1.golden.json"
 V1_SIGNED = Path(__file__).parent / "report_v1_signed.golden.json"
 """With the fields that came later, which the first validators didn't write."""
+REAL, V1_REAL = (Path(__file__).parent / f"report_v{version}_real.golden.json" for version in (2, 1))
+"""Of the example echo-worker, as a validator of each version wrote them."""
 SCHEMAS = Path(module.__file__).parent
 PUBLISHED = SCHEMAS / "report-v2.schema.json"
 PUBLISHED_V1 = SCHEMAS / "report-v1.schema.json"
@@ -61,6 +64,29 @@ def test_golden_report_is_read_and_written_unchanged():
     assert provenance.packages.versions["torch"] == "2.2.0+cu121"
 
 
+def test_a_report_that_a_validator_wrote_is_read_and_written_unchanged():
+    content = REAL.read_bytes()
+    report = Report.from_json(content)
+    assert report.to_json() == content
+    jsonschema.validate(json.loads(content), report_schema())
+    assert report.status is ReportStatus.SUCCESS
+    provenance = report.provenance
+    assert provenance is not None
+    assert (provenance.commit, provenance.machine) == (
+        Commit(
+            author="Ada Lovelace",
+            subject="Count words",
+            committed_at=datetime(2026, 11, 1, 9, tzinfo=timezone.utc),
+        ),
+        Machine(instance_type="g5.xlarge", image_id="ami-0c10ca1ca10ca1ca1"),
+    )
+    assert [(image.reference, image.stage) for image in provenance.base_images] == [("python:3.11-slim", "0")]
+    assert provenance.packages is not None
+    assert provenance.packages.versions["runpod"] == "1.12.0"
+    assert len(provenance.packages.versions) > 50
+    assert provenance.notes == ()
+
+
 class TestVersion1:
     @pytest.mark.parametrize("golden_v1", [V1, V1_SIGNED], ids=["first", "with later fields"])
     def test_it_is_read_and_written_as_version_2_that_lacks_what_is_new(self, golden_v1):
@@ -76,13 +102,27 @@ class TestVersion1:
         kept = document.keys() - {"format", "host", "checks"}
         assert {key: json.loads(written)[key] for key in kept} == {key: document[key] for key in kept}
 
+    def test_one_that_a_validator_wrote_is_read_without_loss(self):
+        document = json.loads(V1_REAL.read_text())
+        report = Report.from_json(V1_REAL.read_bytes())
+        written = report.to_dict()
+        jsonschema.validate(written, report_schema())
+        assert Report.from_dict(written) == report
+        assert (written.pop("format"), written.pop("provenance")) == ("janitor-report/2", None)
+        for check in written["checks"]:
+            assert check.pop("measurements") == {}
+        host = written["host"]
+        assert (host.pop("gpu_names"), host.pop("cuda_version")) == ([], None)
+        assert (document.pop("format"), document["host"].pop("gpu_name")) == ("janitor-report/1", None)
+        assert written == document
+
     def test_its_gpu_is_the_first_of_several(self):
         document = changed(json.loads(V1.read_text()), "host/gpu_name", "NVIDIA A10G")
         assert Report.from_dict(document).host.gpu_names == ("NVIDIA A10G",)
 
     def test_its_published_schema_still_fits_it(self):
         schema = json.loads(PUBLISHED_V1.read_text())
-        for golden_v1 in (V1, V1_SIGNED):
+        for golden_v1 in (V1, V1_SIGNED, V1_REAL):
             jsonschema.validate(json.loads(golden_v1.read_text()), schema)
 
     @pytest.mark.parametrize(

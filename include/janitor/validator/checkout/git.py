@@ -28,6 +28,7 @@ from janitor.validator.checkout.submodules import (
     named_submodules,
     transport_of,
 )
+from janitor.validator.provenance.commit import COMMIT_FORMAT
 from janitor.validator.settings import Settings
 
 _FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -35,6 +36,7 @@ _SHORT_SHA = re.compile(r"[0-9a-f]{7,63}")
 _FETCH_LIMIT = timedelta(minutes=10)
 _LIST_LIMIT = timedelta(minutes=2)
 _LOCAL_LIMIT = timedelta(minutes=5)
+_DESCRIBE_LIMIT = timedelta(seconds=10)
 _ATTEMPTS = 2
 """A network that fails once is tried again; the deadline bounds it all."""
 
@@ -128,6 +130,8 @@ class Checkout:
     """What `git status` lists right after the checkout."""
     submodules: tuple[str, ...]
     """One line per submodule: its state, commit and path."""
+    described: str
+    """What git shows of the commit in `COMMIT_FORMAT`; empty where it shows nothing."""
 
 
 class Git:
@@ -188,7 +192,14 @@ class Git:
             outcome=outcome,
             dirty=tuple(status.output.text.splitlines()[:50]),
             submodules=submodules,
+            described=self._described(target),
         )
+
+    def _described(self, target: Path) -> str:
+        """What the repository says of its commit decides nothing, so a failure is no error."""
+        words = ["show", "--no-patch", "--no-notes", "--no-show-signature", "--encoding=UTF-8"]
+        shown = self._run([*words, f"--format={COMMIT_FORMAT}", "HEAD"], target, _DESCRIBE_LIMIT)
+        return shown.output.text if shown.exit_code == 0 else ""
 
     def _resolve(self, url: str, ref: str | None) -> str:
         """What to fetch: a full SHA or a full ref name."""

@@ -12,6 +12,7 @@ from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.engine import BuildResult, BuiltWorker, EngineError, GpuResult, HostFacts, StartResult
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, Produced, errored
+from janitor.validator.provenance.packages import listed_packages
 
 T = TypeVar("T")
 _TRI_STATE = {CheckStatus.PASS: True, CheckStatus.FAIL: False}
@@ -36,6 +37,13 @@ def check_build(context: CheckContext, order: BuildOrder) -> Finding | Produced[
             ReasonCode.LFS_UNFETCHED, f"Git LFS files were not fetched ({files}): {finding.reason}", *finding.evidence
         )
     context.tell(ReportHead(build_succeeded=_TRI_STATE.get(finding.status)))
+    if isinstance(concluded, Produced):
+        # Before anything of the worker has run: these are the packages that the build brought.
+        worker = concluded.facts.worker
+        packages = listed_packages(
+            lambda program, limit: worker.run_python(program, limit).output.text, context.evidence.tell
+        )
+        context.tell(ReportHead(provenance=packages))
     return concluded
 
 

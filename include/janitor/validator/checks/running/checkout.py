@@ -9,6 +9,7 @@ from janitor.validator.checkout.git import Git, GitError
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.facts import CheckoutFacts
 from janitor.validator.findings import Finding, Produced, errored, failed, passed
+from janitor.validator.provenance.commit import told_commit
 
 _LFS_HEADER = b"version https://git-lfs.github.com/spec/"
 _LFS_POINTER_BYTES = 1_024
@@ -29,7 +30,8 @@ def check_checkout(context: CheckContext) -> Finding | Produced[CheckoutFacts]:
         logs = () if exc.outcome is None else (context.evidence.log("git", exc.outcome),)
         return conclude(exc.trouble.code, exc.trouble.reason, *logs, outcome=exc.outcome)
 
-    context.tell(ReportHead(commit_sha=checkout.commit_sha))
+    told = told_commit(checkout.described, context.evidence.tell)
+    context.tell(ReportHead(commit_sha=checkout.commit_sha, provenance=told))
     tree = RepositoryTree(context.workspace.checkout)
     unfetched, entries = tuple(str(path) for path in lfs_pointers(tree)), tree.entries
     shown = {

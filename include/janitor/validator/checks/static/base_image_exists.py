@@ -12,10 +12,12 @@ from janitor.inspection.dockerfile.image_reference import parse_reference
 from janitor.inspection.dockerfile.stages import Dockerfile
 from janitor.inspection.dockerfile.usage import used_images, used_stages
 from janitor.inspection.spot import Spot
+from janitor.protocol.provenance import Provenance
 from janitor.protocol.reason_codes import ReasonCode
-from janitor.validator.context import CheckContext
+from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.facts import StatedFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
+from janitor.validator.provenance.base_images import base_images
 
 _LIMIT = timedelta(seconds=40)
 _PLATFORM = "linux/amd64"
@@ -29,8 +31,9 @@ def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Findi
 
     if stated.image is None:
         return skipped(ReasonCode.PREREQUISITE_FAILED, "dockerfile_parse could not read the Dockerfile")
-    images = used_images(stated.image.dockerfile)
-    others = _for_other_platforms(stated.image.dockerfile)
+    dockerfile, digests = stated.image.dockerfile, dict[str, str]()
+    images = used_images(dockerfile)
+    others = _for_other_platforms(dockerfile)
     if not images:
         return skipped(ReasonCode.NO_BASE_IMAGE, "the Dockerfile starts from nothing that a registry has")
     web = Web(context.settings, limit=_LIMIT)
@@ -46,6 +49,8 @@ def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Findi
             unknown.append((exc.trouble.value, f"{name}: {exc}"))
             continue
         lines.append(f"line {line}: {name}: HTTP {answer.status} {answer.digest or answer.said}".rstrip())
+        if answer.digest is not None:
+            digests[name] = answer.digest
         if answer.status in (404, 410):
             gone.append((line, ReasonCode.BASE_MISSING, name, f"the registry has no image {name}"))
         elif answer.status != 200:
@@ -58,6 +63,8 @@ def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Findi
             gone.append(
                 (line, ReasonCode.BASE_WRONG_PLATFORM, name, f"{name} is there for {have}, not for {_PLATFORM}")
             )
+    resolved = base_images(dockerfile, taken={}, registry=digests, tell=context.evidence.tell)
+    context.tell(ReportHead(provenance=Provenance(base_images=resolved)))
     evidence = context.evidence.value("images", "\n".join(lines))
     if gone:
         path = str(stated.image.path)

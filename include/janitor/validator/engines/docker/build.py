@@ -10,21 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from janitor.diagnosis.build_log import FailedStep, cache_use, failing_step, running_step
+from janitor.diagnosis.build_log import FailedStep, cache_use, failing_step, images_taken, running_step
 from janitor.diagnosis.trouble import Trouble
 from janitor.guest.processes.memory import kills_for_memory
 from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.install.bake import BAKE_FILES, BakeError, BakeTarget, read_bake
 from janitor.inspection.tree import UnreadableError
+from janitor.protocol.provenance import Provenance
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
-from janitor.validator.context import CheckContext
+from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import BuildTime
 from janitor.validator.engines.docker.blame import client_trouble, named_files, one_line_each, step_trouble
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, Produced, errored, failed, passed
 from janitor.validator.network.package_index import index_trouble, is_ambiguous
+from janitor.validator.provenance.base_images import base_images
 
 _BAKE_BYTES = 64 * 1024
 _SECRET_MOUNT = re.compile(r"--mount=(?=\S{0,300}\btype=secret\b)\S{0,300}\bid=([\w.-]+)")
@@ -69,6 +71,9 @@ def build_image(
         # What came so far is in the cache: only the step that failed runs again.
         context.journal.say("the build failed for what an index's short trouble can be; once more")
         outcome = _run(context, docker, command)
+    images = images_taken(outcome.output.text)
+    resolved = base_images(facts.image.dockerfile, taken=images, registry={}, tell=context.evidence.tell)
+    context.tell(ReportHead(provenance=Provenance(base_images=resolved)))
     use = cache_use(outcome.output.text)
     evidence = [
         context.evidence.log("docker build", outcome),

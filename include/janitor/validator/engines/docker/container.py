@@ -64,13 +64,21 @@ class Containers:
         *,
         limit: timedelta,
         variables: Mapping[str, str] | None = None,
+        apart: bool = False,
     ) -> HandlerRun:
         """Run a container to its end, or to `limit`, and remove it.
+
+        Args:
+            options: Of `docker run`.
+            words: What follows the image's name.
+            limit: How long it may take.
+            variables: Its environment, beside the image's.
+            apart: For what isn't the worker's: without network, and untold in the log.
 
         Raises:
             EngineError: docker can't be started.
         """
-        with self.started(options, words, variables=variables or {}) as (name, running):
+        with self.started(options, words, variables=variables or {}, apart=apart) as (name, running):
             running.wait(limit)
             outcome = running.end()
             state = self._docker.state(name)
@@ -78,7 +86,7 @@ class Containers:
 
     @contextlib.contextmanager
     def started(
-        self, options: Sequence[str], words: Sequence[str], *, variables: Mapping[str, str]
+        self, options: Sequence[str], words: Sequence[str], *, variables: Mapping[str, str], apart: bool = False
     ) -> Iterator[tuple[str, Running]]:
         """A container's name and its client, which ends with it; both are gone after the block.
 
@@ -88,8 +96,9 @@ class Containers:
         self._count += 1
         name = f"janitor-{self._context.spec.validation_id}-{self._count}"
         passed = self._passed(variables)
-        arguments = self._arguments(name, [*passed.words, *options], words, by_file=passed.by_file)
-        sink = self._context.journal.streamer()
+        network = ("--network", "none" if apart else "bridge")
+        arguments = self._arguments(name, [*network, *passed.words, *options], words, by_file=passed.by_file)
+        sink = _told_to_nobody if apart else self._context.journal.streamer()
         with self._removing(name), self._docker.start(arguments, sink=sink, variables=passed.by_client) as running:
             yield name, running
 
@@ -137,7 +146,7 @@ class Containers:
         memory = min(memory, context.settings.container_memory_bytes or memory)
         return [
             *("run", "--name", name, "--label", self.label),
-            *("--network", "bridge", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+            *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
             *("--memory", str(memory), "--memory-swap", str(memory), "--pids-limit", str(_PIDS)),
             *("--shm-size", str(min(memory // 2, _SHARED_MEMORY_BYTES))),
             # What is printed is taken from the client; a copy on the host's disk would have no bound.
@@ -185,6 +194,10 @@ _CLIENT_PREFIXES = ("LD_", "DYLD_", "DOCKER_", "BUILDX_", "BUILDKIT_", "GO", "SS
 def _obeyed_by_the_client(key: str, environment: Mapping[str, str]) -> bool:
     """Whether a variable means something to the docker command itself."""
     return key in environment or key.upper().startswith(_CLIENT_PREFIXES) or key.lower().endswith("_proxy")
+
+
+def _told_to_nobody(_piece: bytes) -> None:
+    """Takes output that is only read in the end."""
 
 
 def _fits_a_file(key: str, value: str) -> bool:

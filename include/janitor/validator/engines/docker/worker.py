@@ -13,7 +13,7 @@ from typing import Any
 
 from janitor.diagnosis.excuses import Place
 from janitor.diagnosis.handler.sdk_log import BANNER
-from janitor.guest.processes.supervisor import Running
+from janitor.guest.processes.supervisor import Outcome, Running
 from janitor.inspection.dockerfile.command import Command
 from janitor.inspection.dockerfile.lexer import split_words
 from janitor.protocol.reason_codes import ReasonCode
@@ -44,6 +44,8 @@ _SETTLE_LIMIT = timedelta(seconds=20)
 """A server of another kind than the SDK's has started when it has lived so long."""
 _LAST_WORDS = timedelta(seconds=3)
 _LOOK_SECONDS = 0.25
+_NOT_FOUND = 127
+"""Exit code of `docker run` for a program that the image doesn't have."""
 _NOT_LOCAL = ("RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT")
 _GROWTH = 1.25
 """An image that has grown by more than this since the last success is worth a look."""
@@ -113,6 +115,18 @@ class DockerWorker:
             finding = failed(ReasonCode.IMAGE_TOO_LARGE, reason, *shown, outcome=outcome, required=False)
             return Produced(finding, described)
         return Produced(passed(*shown, outcome=outcome), described)
+
+    def run_python(self, program: str, limit: timedelta) -> Outcome:
+        """Run a program with the interpreter that the worker uses, or with the image's own, in a container of its own
+        without network."""
+        target = self.facts.image.command.target
+        interpreters = [*([target.interpreter] if target is not None else []), "python3", "python"]
+        for interpreter in dict.fromkeys(interpreters):
+            options = ["--entrypoint", interpreter]
+            outcome = self.containers.run(options, ["-c", program], limit=limit, apart=True).outcome
+            if outcome.exit_code != _NOT_FOUND:
+                break
+        return outcome
 
     def gpu_in_container(self) -> Finding | Produced[GpuResult]:
         """Show that a container of the image has the GPU: nvidia-smi, then a kernel through torch if it is there."""

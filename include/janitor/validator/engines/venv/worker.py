@@ -8,6 +8,7 @@ import os
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from janitor.diagnosis.excuses import Place
 from janitor.guest.processes.confinement import hand_over
 from janitor.guest.processes.free_port import free_port
 from janitor.guest.processes.memory import kills_for_memory
-from janitor.guest.processes.supervisor import ProcessStartError, start
+from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run, start
 from janitor.inspection.dockerfile.command import PythonTarget, stage_command
 from janitor.inspection.gaps import Gap
 from janitor.protocol.reason_codes import ReasonCode
@@ -110,6 +111,20 @@ class VenvWorker:
     def image(self) -> Finding | Produced[BuiltWorker]:
         """There is no image."""
         return skipped(ReasonCode.ENGINE_VENV, "the venv engine makes no image")
+
+    def run_python(self, program: str, limit: timedelta) -> Outcome:
+        """Run a program with the environment's interpreter, in a folder without files."""
+        self.folder.start_afresh()
+        try:
+            return run(
+                [str(self.python.python), "-c", program],
+                cwd=self.context.workspace.neutral,
+                env=self._worker_environment({}),
+                limit=limit,
+                confined=True,
+            )
+        except ProcessStartError as exc:
+            raise EngineError(f"the environment's interpreter can't be started: {exc}") from exc
 
     def gpu_in_container(self) -> Finding | Produced[GpuResult]:
         """There is no container."""

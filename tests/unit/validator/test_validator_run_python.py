@@ -1,0 +1,141 @@
+"""A program of ours in a container of the image: without network, untold, with the first interpreter that is there."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from janitor.guest.interrupts import Interrupts
+from janitor.guest.journal import Journal
+from janitor.guest.redaction import Redactor
+from janitor.inspection.tree import RepositoryTree
+from janitor.protocol.repository import RepositorySpec
+from janitor.protocol.spec import ValidationSpec
+from janitor.protocol.statuses import EngineChoice
+from janitor.validator.checks.running.host import describe_host
+from janitor.validator.checks.static.dockerfile_parse import check_dockerfile_parse
+from janitor.validator.checks.static.layout import check_layout
+from janitor.validator.context import CheckContext
+from janitor.validator.docker.client import DockerClient
+from janitor.validator.engine import MachineFacts
+from janitor.validator.engines.docker.container import Containers
+from janitor.validator.engines.docker.worker import DockerWorker
+from janitor.validator.facts import CheckoutFacts, WorkerFacts
+from janitor.validator.findings import EvidenceMaker, Produced
+from janitor.validator.gpu.gpu_use import GpuWatch
+from janitor.validator.provenance.packages import listed_packages
+from janitor.validator.settings import Settings
+from janitor.validator.workspace import Workspace
+
+# Stands for the docker command: runs the program here, if it is one of the image's, and tells how it was called.
+DOCKER = """\
+#!/usr/bin/env python3
+import json, os, subprocess, sys
+folder, words = os.path.dirname(__file__), sys.argv[1:]
+if words[0] == "version":
+    print("20.0.0 20.0.0")
+if words[0] == "run":
+    with open(os.path.join(folder, "told"), "a") as file:
+        file.write(json.dumps(words) + "\\n")
+    program = words[words.index("--entrypoint") + 1]
+    if program not in open(os.path.join(folder, "has")).read().split():
+        print(f'exec: "{program}": executable file not found in $PATH', file=sys.stderr)
+        sys.exit(127)
+    sys.exit(subprocess.run([sys.executable, "-I", *words[-2:]]).returncode)
+"""
+CALL = Callable[[str, str], tuple[DockerWorker, Callable[[], list[list[str]]]]]
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> CALL:
+    """A worker whose image starts this and has these interpreters, and how docker was called."""
+
+    def make(command: str, interpreters: str) -> tuple[DockerWorker, Callable[[], list[list[str]]]]:
+        programs, repository = tmp_path / "bin", tmp_path / "repository"
+        programs.mkdir()
+        repository.mkdir()
+        (programs / "docker").write_text(DOCKER)
+        (programs / "docker").chmod(0o755)
+        (programs / "has").write_text(interpreters)
+        (repository / "handler.py").write_text("")
+        (repository / "Dockerfile").write_text(f"FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nCMD {command}\n")
+        path = f"{programs}:/usr/local/bin:/usr/bin:/bin"
+        settings = Settings.from_environment({"PATH": path, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)})
+        redactor, deadline = Redactor(), datetime.now(timezone.utc) + timedelta(minutes=5)
+        context = CheckContext(
+            spec=ValidationSpec(
+                validation_id=str(uuid.uuid4()),
+                run_id=str(uuid.uuid4()),
+                repository=RepositorySpec(name="w", organization="o", url="https://example.org/w.git"),
+                prompt="p",
+                gpu_required=False,
+                engine=EngineChoice.DOCKER,
+                deadline=deadline,
+                grace=timedelta(0),
+            ),
+            settings=settings,
+            workspace=Workspace.make(tmp_path),
+            journal=Journal(redactor),
+            evidence=EvidenceMaker(redactor),
+            interrupts=Interrupts(deadline),
+        )
+        checkout = CheckoutFacts(tree=RepositoryTree(repository), commit_sha=None, unfetched_files=())
+        layout = check_layout(context, checkout)
+        assert isinstance(layout, Produced)
+        parsed = check_dockerfile_parse(context, layout.facts)
+        assert isinstance(parsed, Produced)
+        docker, machine = DockerClient(settings), MachineFacts(host=describe_host(tmp_path), gpu=None)
+        worker = DockerWorker(
+            context=context,
+            docker=docker,
+            machine=machine,
+            containers=Containers(context, docker, machine, "image"),
+            watch=GpuWatch({}),
+            tag="image",
+            facts=WorkerFacts(layout.facts, parsed.facts, None, None, None, None),
+        )
+        return worker, lambda: [json.loads(line) for line in (programs / "told").read_text().splitlines()]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("command", "interpreters", "tried"),
+    [
+        ('["/opt/venv/bin/python", "handler.py"]', "/opt/venv/bin/python python3", ["/opt/venv/bin/python"]),
+        ('["python", "handler.py"]', "python3", ["python", "python3"]),
+        ('["node", "server.js"]', "python", ["python3", "python"]),
+        ('["python3", "handler.py"]', "", ["python3", "python"]),
+    ],
+)
+def test_the_worker_s_own_interpreter_comes_first(image: CALL, command: str, interpreters: str, tried: list[str]):
+    worker, called = image(command, interpreters)
+    outcome = worker.run_python("print(6 * 7)", timedelta(seconds=20))
+    assert [words[words.index("--entrypoint") + 1] for words in called()] == tried
+    for words in called():
+        assert words[words.index("--network") + 1] == "none"
+        assert words.count("--network") == 1
+    if interpreters:
+        assert (outcome.exit_code, outcome.output.text) == (0, "42\n")
+    else:
+        assert outcome.exit_code == 127
+
+
+def test_packages_are_listed_and_nobody_sees_the_list(image: CALL, capfd: pytest.CaptureFixture[str]):
+    worker, _ = image('["python3", "handler.py"]', "python3")
+    found = listed_packages(lambda program, limit: worker.run_python(program, limit).output.text, lambda text, _: text)
+    assert found.packages is not None
+    assert found.notes == ()
+    assert '"versions"' not in "".join(capfd.readouterr())
+
+
+def test_an_image_without_python_has_a_note_for_packages(image: CALL):
+    worker, _ = image('["node", "server.js"]', "")
+    found = listed_packages(lambda program, limit: worker.run_python(program, limit).output.text, lambda text, _: text)
+    assert found.packages is None
+    assert found.notes == ('the packages could not be listed: exec: "python": executable file not found in $PATH',)
