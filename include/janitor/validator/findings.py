@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor
 from janitor.inspection.spot import Spot
 from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
+from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence, Measurement
 from janitor.protocol.statuses import CheckStatus, EvidenceKind
 from janitor.validator.provenance.telling import Tell, teller
 
@@ -36,6 +36,13 @@ class Finding:
     """No part of the report, which has the same in words."""
     usd: float | None = None
     """What the check spent beside the instance; None where nothing was spent or nobody knows."""
+    measurements: Mapping[str, Measurement] = field(default_factory=dict)
+    """What it measured, for machines; evidence says the same in words."""
+
+    def measured(self, **values: Measurement | None) -> Finding:
+        """The same with what was measured, by names that end in their unit; None is what couldn't be."""
+        known = {name: value for name, value in values.items() if value is not None}
+        return replace(self, measurements={**self.measurements, **known})
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from janitor.protocol.report import (
     MAX_ARGV_CHARACTERS,
     MAX_ARGV_ITEMS,
     MAX_EVIDENCE_PER_CHECK,
+    MAX_MEASURED_TEXT,
     MAX_REASON_CHARACTERS,
     Check,
+    Measurement,
 )
 from janitor.protocol.statuses import CheckName, CheckStatus
 from janitor.validator.context import CheckContext
@@ -119,7 +121,13 @@ class Recorder(StepRunner):
             argv=None if argv is None else tuple(clean(word)[:MAX_ARGV_CHARACTERS] for word in argv[:MAX_ARGV_ITEMS]),
             exit_code=finding.exit_code,
             evidence=finding.evidence[:MAX_EVIDENCE_PER_CHECK],
+            measurements=dict(map(self._measurement, finding.measurements.items())),
         )
+
+    def _measurement(self, measured: tuple[str, Measurement]) -> tuple[str, Measurement]:
+        name, value = measured
+        text = self.context.evidence.tell(value, MAX_MEASURED_TEXT) if isinstance(value, str) else None
+        return name, value if text is None else text or "unknown"
 
 
 def seconds_by_phase(done: list[Recorded]) -> dict[str, float]:

@@ -5,11 +5,12 @@ A slow build may be the network's doing as well as the repository's, so it never
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
-from janitor.validator.engine import BuildResult
+from janitor.validator.engine import BuildResult, BuildTime
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _FACTOR = 2.0
@@ -24,6 +25,11 @@ def check_build_time(context: CheckContext, built: BuildResult) -> Finding:
     cache, seconds = built.time.cache, built.time.seconds
     earlier = context.spec.build.earlier if context.spec.build is not None else ()
     comparable = [build.seconds for build in earlier if build.cache == cache]
+    return _compared(context, built.time, comparable).measured(build_seconds=seconds, cache=cache)
+
+
+def _compared(context: CheckContext, time: BuildTime, comparable: Sequence[float]) -> Finding:
+    cache, seconds = time.cache, time.seconds
     taken = f"{seconds:.1f} s, cache {cache}"
     if not comparable:
         shown = context.evidence.value("build time", taken)
@@ -32,5 +38,5 @@ def check_build_time(context: CheckContext, built: BuildResult) -> Finding:
     shown = context.evidence.value("build time", f"{taken}; median of the last {len(comparable)}: {usual:.1f} s")
     if seconds > usual * _FACTOR and seconds - usual > _LEAST_EXCESS_SECONDS:
         reason = f"the build took {seconds:.0f} s; the median of the last {len(comparable)} is {usual:.0f} s"
-        return failed(ReasonCode.BUILD_SLOWER, reason, shown, required=False)
-    return passed(shown)
+        return failed(ReasonCode.BUILD_SLOWER, reason, shown, required=False).measured(usual_seconds=usual)
+    return passed(shown).measured(usual_seconds=usual)

@@ -95,11 +95,11 @@ class DockerWorker:
         if not isinstance(details, dict):
             return errored(ReasonCode.ENGINE_TROUBLE, "the image that was built can't be inspected", outcome=outcome)
         described = replace(self, config=details.get("Config") or {})
-        size = int(details.get("Size", 0))
+        size, layers = int(details.get("Size", 0)), len(details.get("RootFS", {}).get("Layers") or ())
         facts = [
             f"digest: {details.get('Id')}",
             f"size: {size / 1024**3:.2f} GiB ({size} bytes)",
-            f"layers: {len(details.get('RootFS', {}).get('Layers') or ())}",
+            f"layers: {layers}",
             f"platform: {details.get('Os')}/{details.get('Architecture')}",
         ]
         earlier = self.context.spec.build.image_bytes if self.context.spec.build is not None else None
@@ -113,8 +113,9 @@ class DockerWorker:
         if disk is not None and size > disk * 10**9:
             reason = f"the image has {size / 10**9:.1f} GB; containerDiskInGb is {disk}"
             finding = failed(ReasonCode.IMAGE_TOO_LARGE, reason, *shown, outcome=outcome, required=False)
-            return Produced(finding, described)
-        return Produced(passed(*shown, outcome=outcome), described)
+        else:
+            finding = passed(*shown, outcome=outcome)
+        return Produced(finding.measured(image_bytes=size, layers=layers, digest=details.get("Id")), described)
 
     def run_python(self, program: str, limit: timedelta) -> Outcome:
         """Run a program with the interpreter that the worker uses, or with the image's own, in a container of its own

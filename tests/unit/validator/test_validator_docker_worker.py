@@ -1,10 +1,11 @@
-"""A program of ours in a container of the image: without network, untold, with the first interpreter that is there."""
+"""What a worker in containers is asked beside its runs: programs of ours in its image, and what is measured of it."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,24 +13,29 @@ import pytest
 
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
-from janitor.guest.redaction import Redactor
+from janitor.guest.redaction import MASK, Redactor
 from janitor.inspection.tree import RepositoryTree
+from janitor.protocol.build import BuildSpec, EarlierBuild
+from janitor.protocol.report import Check
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
+from janitor.validator.checks.running.build_time import check_build_time
 from janitor.validator.checks.running.host import describe_host
 from janitor.validator.checks.static.dockerfile_parse import check_dockerfile_parse
 from janitor.validator.checks.static.layout import check_layout
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
-from janitor.validator.engine import MachineFacts
+from janitor.validator.engine import BuildResult, BuildTime, MachineFacts
 from janitor.validator.engines.docker.container import Containers
 from janitor.validator.engines.docker.worker import DockerWorker
 from janitor.validator.facts import CheckoutFacts, WorkerFacts
-from janitor.validator.findings import EvidenceMaker, Produced
+from janitor.validator.findings import EvidenceMaker, Finding, Produced, passed
 from janitor.validator.gpu.gpu_use import GpuWatch
 from janitor.validator.provenance.packages import listed_packages
+from janitor.validator.recording import Recorder, now
 from janitor.validator.settings import Settings
+from janitor.validator.steps import Phase, Step
 from janitor.validator.workspace import Workspace
 
 # Stands for the docker command: runs the program here, if it is one of the image's, and tells how it was called.
@@ -39,6 +45,10 @@ import json, os, subprocess, sys
 folder, words = os.path.dirname(__file__), sys.argv[1:]
 if words[0] == "version":
     print("20.0.0 20.0.0")
+if words[:2] == ["image", "inspect"]:
+    layers = {"Layers": ["a", "b", "c"]}
+    image = {"Id": "sha256:" + "1" * 64, "Size": 5 * 10**9, "RootFS": layers, "Os": "linux", "Architecture": "amd64"}
+    print(json.dumps([image]))
 if words[0] == "run":
     with open(os.path.join(folder, "told"), "a") as file:
         file.write(json.dumps(words) + "\\n")
@@ -48,6 +58,7 @@ if words[0] == "run":
         sys.exit(127)
     sys.exit(subprocess.run([sys.executable, "-I", *words[-2:]]).returncode)
 """
+SECRET = "hunter2-hunter2-hunter2"
 CALL = Callable[[str, str], tuple[DockerWorker, Callable[[], list[list[str]]]]]
 
 
@@ -139,3 +150,50 @@ def test_an_image_without_python_has_a_note_for_packages(image: CALL):
     found = listed_packages(lambda program, limit: worker.run_python(program, limit).output.text, lambda text, _: text)
     assert found.packages is None
     assert found.notes == ('the packages could not be listed: exec: "python": executable file not found in $PATH',)
+
+
+def recorded(worker: DockerWorker, finding: Finding) -> Check:
+    """The check that a report has of a finding."""
+    run = Recorder(context=worker.context, redactor=Redactor([SECRET]))
+    run.record(Step(CheckName.IMAGE, Phase.BUILD), finding, now())
+    return run.checks[0]
+
+
+def test_an_image_is_measured(image: CALL):
+    worker, _ = image('["python3", "handler.py"]', "")
+    concluded = worker.image()
+    assert isinstance(concluded, Produced)
+    measured = {"image_bytes": 5 * 10**9, "layers": 3, "digest": "sha256:" + "1" * 64}
+    assert recorded(worker, concluded.finding).measurements == measured
+
+
+@pytest.mark.parametrize(
+    ("earlier", "status", "usual"),
+    [
+        ((), CheckStatus.SKIP, {}),
+        ((("cold", 10.0),), CheckStatus.SKIP, {}),
+        ((("warm", 70.0), ("warm", 72.0)), CheckStatus.PASS, {"usual_seconds": 71.0}),
+        ((("warm", 20.0),), CheckStatus.FAIL, {"usual_seconds": 20.0}),
+    ],
+)
+def test_a_build_is_measured_whatever_comes_of_its_comparison(
+    image: CALL, earlier: tuple[tuple[str, float], ...], status: CheckStatus, usual: dict[str, float]
+):
+    worker, _ = image('["python3", "handler.py"]', "")
+    known = BuildSpec(earlier=tuple(EarlierBuild(cache=cache, seconds=seconds) for cache, seconds in earlier))
+    context = replace(worker.context, spec=replace(worker.context.spec, build=known))
+    finding = check_build_time(context, BuildResult(worker=worker, time=BuildTime(cache="warm", seconds=71.25)))
+    assert finding.status is status
+    assert finding.measurements == {"build_seconds": 71.25, "cache": "warm", **usual}
+
+
+def test_what_is_measured_of_a_repository_is_cleaned_and_bounded(image: CALL):
+    worker, _ = image('["python3", "handler.py"]', "")
+    worker = replace(worker, context=replace(worker.context, evidence=EvidenceMaker(Redactor([SECRET]))))
+    finding = passed().measured(state=f"use {SECRET}\n now", long="x" * 999, nothing="\x07", line=12, unknown=None)
+    assert recorded(worker, finding).measurements == {
+        "state": f"use {MASK} now",
+        "long": "x" * 200,
+        "nothing": "unknown",
+        "line": 12,
+    }
