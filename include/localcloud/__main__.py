@@ -45,6 +45,8 @@ def run_server(options: argparse.Namespace) -> int:
         shown=tuple(path.resolve() for path in options.show),
         terminated_retention=timedelta(seconds=options.terminated_retention),
         prune_interval=timedelta(seconds=options.prune_interval),
+        secrets_file=options.secrets_file.absolute() if options.secrets_file else None,
+        secrets_prefix=options.secrets_prefix,
     )
     # moto reads its settings when it is imported, so that comes after they are set.
     from localcloud.moto_pin import MotoMismatchError  # noqa: PLC0415
@@ -91,6 +93,8 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--terminated-retention", type=float, default=3600, help="seconds that terminated instances are described"
     )
+    serve.add_argument("--secrets-file", type=Path, help="NAME=value a line, mode 0600: the secrets of Secrets Manager")
+    serve.add_argument("--secrets-prefix", default="", help="what comes before those names in Secrets Manager")
     serve.add_argument(
         "--prune-interval", type=float, default=60, help="seconds between looks for what may leave memory"
     )

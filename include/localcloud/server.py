@@ -38,7 +38,9 @@ from localcloud.own_endpoints import OwnEndpoints
 from localcloud.requests import identity, key_file
 from localcloud.requests.dispatch import Application
 from localcloud.requests.guard import Guard
+from localcloud.requests.metadata import InstanceRole
 from localcloud.s3 import disk as s3_disk
+from localcloud.secrets_file import SecretsFile
 from localcloud.settings import ACCOUNT_ID, ContainmentChoice, Settings
 from localcloud.ssm import api as ssm_api
 
@@ -79,12 +81,21 @@ def serve(settings: Settings) -> None:
     logs = install_patches(settings.home, fleet, faults, earlier)
     services = ManagedServices(settings.home, key, f"http://{LOOPBACK}:{settings.port}", containment)
     own = OwnEndpoints(faults, fleet.interrupt)
-    application = Application(faults, lambda: health(runtime, fleet), own, before=services.prepare, after=services.keep)
+    role = InstanceRole(f"http://{LOOPBACK}:{settings.port}", fleet.is_running)
+    fleet.command_variables = role.variables
+    application = Application(
+        faults,
+        lambda: health(runtime, fleet),
+        own,
+        before=services.prepare,
+        after=services.keep,
+        secrets=secrets_of(settings),
+    )
     listening = socket.create_server((LOOPBACK, settings.port), backlog=BACKLOG)
     server = make_server(
         LOOPBACK,
         settings.port,
-        Guard(application, key),
+        Guard(application, key, role),
         threaded=True,
         request_handler=QuietRequestHandler,
         fd=listening.fileno(),  # werkzeug would end the process by itself where the port is taken
@@ -106,6 +117,13 @@ def serve(settings: Settings) -> None:
     server.serve_forever(poll_interval=POLL_SECONDS)
     log.info("stopping")
     fleet.end_all(END_TIMEOUT)
+
+
+def secrets_of(settings: Settings) -> SecretsFile | None:
+    """The secrets that instances may read, where the owner has a file for them."""
+    if settings.secrets_file is None:
+        return None
+    return SecretsFile(path=settings.secrets_file, prefix=settings.secrets_prefix)
 
 
 def announce_to(services: ManagedServices) -> ec2_instances.Announce:

@@ -86,6 +86,10 @@ class Settings:
     """What boxes may read of them all the same."""
     terminated_retention: timedelta = timedelta(hours=1)
     """How long a terminated instance is still described. AWS: about an hour."""
+    secrets_file: Path | None = None
+    """What Secrets Manager gives instances; None leaves Secrets Manager to moto."""
+    secrets_prefix: str = ""
+    """What the names in that file lack of a secret's whole name."""
     prune_interval: timedelta = timedelta(minutes=1)
     """How often what is no longer needed is taken out of memory."""
 

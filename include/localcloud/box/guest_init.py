@@ -203,7 +203,7 @@ class GuestInit:
             os.dup2(write_ends[-1], 2)
             os.chdir(order["directory"])
             argv = ["/bin/sh", "-c", FOREVER] if order.get("hang") else order["argv"]
-            os.execv(argv[0], argv)  # noqa: S606  (a box runs what it is told to)
+            os.execve(argv[0], argv, order["environment"])  # noqa: S606  (a box runs what it is told to)
         except OSError as exc:
             os.write(2, f"{exc}\n".encode())
         finally:

@@ -130,6 +130,7 @@ class ProcessBox:
             output_limit_bytes=command.output_limit_bytes,
             limit_seconds=command.limit.total_seconds() if command.limit else None,
             hang=command.hang,
+            environment={**self._spec.environment, BOX_MARK: str(self._spec.root), **command.variables},
         )
 
     def kill(self, command_id: str) -> None:

@@ -8,7 +8,7 @@ called from any thread, also after the box is gone (they do nothing then).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -80,6 +80,8 @@ class BoxCommand:
     """After this long its process group is killed."""
     hang: bool = False
     """Start something that never finishes instead."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of its environment, beside what the whole box has."""
 
 
 @dataclass(frozen=True, kw_only=True)

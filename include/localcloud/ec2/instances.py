@@ -74,11 +74,18 @@ class InstanceFleet:
         self._stopping = False
         self.announce: Announce = lambda *_: None
         """Tells what happens to instances; nobody, unless somebody is put here."""
+        self.command_variables: Callable[[str], dict[str, str]] = lambda _: {}
+        """What the commands on an instance, by its id, get in their environment beside what its box has."""
 
     def machine(self, instance_id: str) -> Machine | None:
         """The machine behind an instance, while the instance is described."""
         entry = self._machines.get(instance_id)
         return entry[0] if entry else None
+
+    def is_running(self, instance_id: str) -> bool:
+        """Whether there is such an instance, and it runs."""
+        machine = self.machine(instance_id)
+        return machine is not None and machine.state is MachineState.RUNNING
 
     def __iter__(self) -> Iterator[tuple[Machine, Instance]]:
         with self._lock:
@@ -141,6 +148,7 @@ class InstanceFleet:
         return MachineOptions(
             files=BoxFiles(root=home / "boxes" / instance.id, records=home / "records" / instance.id),
             environment=self._environment,
+            command_variables=self.command_variables(instance.id),
             user_data=user_data,
             boot_delay=self._settings.boot_delay,
             agent_delay=self._settings.agent_delay,

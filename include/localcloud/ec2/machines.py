@@ -71,6 +71,8 @@ class MachineOptions:
     boot_delay: timedelta
     agent_delay: timedelta
     faults: BoxFaults = field(default_factory=BoxFaults)
+    command_variables: Mapping[str, str] = field(default_factory=dict)
+    """Of the environment of commands; no other process of the box has them."""
 
 
 def _tell_end(event: CommandEnded, sink: CommandSink) -> None:

@@ -22,6 +22,7 @@ from localcloud.requests.api_actions import action_of, is_form
 from localcloud.requests.guard import CLAIM
 from localcloud.requests.sigv4 import Claim
 from localcloud.s3.disk import flush_changes
+from localcloud.secrets_file import SecretRefusedError, SecretsFile, request_of
 
 log = logging.getLogger(__name__)
 
@@ -55,16 +56,25 @@ class Application:
         health: what the health endpoint tells, besides the numbers of calls.
         own: the endpoints that are no API of AWS.
         before, after: called around each call that reaches moto; `after` before the answer is sent.
+        secrets: what GetSecretValue answers; None leaves it to moto.
     """
 
     def __init__(
-        self, faults: FaultBook, health: Callable[[], dict[str, Any]], own: OwnEndpoints, *, before: Hook, after: Hook
+        self,
+        faults: FaultBook,
+        health: Callable[[], dict[str, Any]],
+        own: OwnEndpoints,
+        *,
+        before: Hook,
+        after: Hook,
+        secrets: SecretsFile | None = None,
     ) -> None:
         self._faults = faults
         self._health = health
         self._own = own
         self._before = before
         self._after = after
+        self._secrets = secrets
         self._moto = VerifiedDispatcher(create_backend_app)
         self._calls: Counter[str] = Counter()
         self._calls_lock = threading.Lock()
@@ -121,6 +131,8 @@ class Application:
 
     def _ask_moto(self, environ: dict[str, Any], start_response: StartResponse, action: str) -> Iterable[bytes]:
         service = environ[CLAIM].service
+        if self._secrets is not None and (service, action) == ("secretsmanager", "GetSecretValue"):
+            return self._secret(self._secrets, environ, start_response)
         if service == "s3" and environ["REQUEST_METHOD"] == "PUT" and is_form(environ):
             # urllib and curl call any body a form unless told otherwise, and moto would lose what it parses as one.
             environ["CONTENT_TYPE"] = "binary/octet-stream"
@@ -142,6 +154,21 @@ class Application:
             message = f"the local cloud failed on {service} {action}: {exc!r}; see its log"
             code, status = "InternalError", 500
         return respond_error(environ, start_response, service=service, code=code, message=message, status=status)
+
+    def _secret(self, secrets: SecretsFile, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        claim: Claim = environ[CLAIM]
+        try:
+            answer = secrets.get(request_of(environ["wsgi.input"].read()), claim.region)
+        except SecretRefusedError as exc:
+            return respond_error(
+                environ,
+                start_response,
+                service=claim.service,
+                code=exc.code,
+                message=str(exc),
+                status=exc.status,
+            )
+        return respond_json(start_response, "200 OK", answer)
 
 
 def drop_connection(environ: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """Who may talk to the local cloud: real commands run behind it, so every request has to prove that it may.
 
 Refused are foreign Host headers (DNS rebinding), anything with an Origin (a web page in a browser), and whatever isn't
-signed with the local cloud's own key. Only the health endpoint needs no signature. What comes through has its body
-checked against the signature, and carries the verified claim.
+signed with the local cloud's own key, or with that of the instances' role where the role allows it. Only the health
+endpoint needs no signature, nor does the metadata service, whose addresses are secrets. What comes through has its
+body checked against the signature, and carries the verified claim.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from werkzeug.wsgi import get_input_stream
 
 from localcloud.aws_errors import StartResponse, respond_error
 from localcloud.own_endpoints import HEALTH_PATH
+from localcloud.requests.api_actions import action_of
+from localcloud.requests.metadata import METADATA_PATH, InstanceRole
 from localcloud.requests.sigv4 import (
     STREAMING_PREFIX,
     UNSIGNED_PAYLOAD,
@@ -73,9 +76,10 @@ EC2_DEFAULT_CODE = "AuthFailure"
 class Guard:
     """WSGI middleware in front of everything."""
 
-    def __init__(self, app: WsgiApp, key: Key) -> None:
+    def __init__(self, app: WsgiApp, key: Key, role: InstanceRole) -> None:
         self._app = app
         self._key = key
+        self._role = role
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         # One stream that knows where the body ends, however often it is read.
@@ -87,10 +91,13 @@ class Guard:
             return [f"refused: {refusal}\n".encode()]
         if environ["PATH_INFO"] == HEALTH_PATH:
             return self._app(environ, start_response)
+        if environ["PATH_INFO"].startswith(METADATA_PATH):
+            return self._role(environ, start_response)
         try:
             claim = read_claim(environ)
-            check_claim(claim, self._key, environ, datetime.now(timezone.utc))
-            body = self._verified_body(claim, environ)
+            key = self._role.key if claim.access_key_id == self._role.key.access_key_id else self._key
+            check_claim(claim, key, environ, datetime.now(timezone.utc))
+            body = self._verified_body(claim, key, environ)
         except SignatureError as exc:
             drain(environ)
             service = exc.service or likely_service(environ)
@@ -100,20 +107,29 @@ class Guard:
         environ[CLAIM] = claim
         environ["wsgi.input"] = body
         with body:
+            if key is self._role.key and not self._is_allowed(claim, environ):
+                message = "the role of instances may read secrets, and nothing else"
+                return respond_error(
+                    environ, start_response, service=claim.service, code="AccessDenied", message=message, status=403
+                )
             return list(self._app(environ, start_response))
 
-    def _verified_body(self, claim: Claim, environ: dict[str, Any]) -> IO[bytes]:
+    def _is_allowed(self, claim: Claim, environ: dict[str, Any]) -> bool:
+        token = environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "")
+        return self._role.may(claim.service, action_of(environ, claim.service), environ["PATH_INFO"], token)
+
+    def _verified_body(self, claim: Claim, key: Key, environ: dict[str, Any]) -> IO[bytes]:
         """Read the body and check it. The signature comes first wherever it can be checked without the body."""
         declared = claimed_payload_hash(claim, environ)
         if declared is not None:
-            verify(claim, self._key, environ, declared)
+            verify(claim, key, environ, declared)
         body, digest = read_body(environ, None if declared is not None else UNVERIFIED_BODY_LIMIT)
         try:
             if declared is None:
-                verify(claim, self._key, environ, digest)
+                verify(claim, key, environ, digest)
             elif declared in SIGNED_STREAMING:
                 trailer = declared.endswith("-TRAILER")
-                verify_chunks(body, claim, signing_key(claim, self._key), trailer=trailer)
+                verify_chunks(body, claim, signing_key(claim, key), trailer=trailer)
             elif declared.startswith(STREAMING_PREFIX):
                 if declared != UNSIGNED_STREAMING:
                     raise SignatureError(Refusal.MISMATCH, f"{declared} is not supported", claim.service)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import shlex
 import shutil
 import threading
 import time
@@ -125,12 +126,14 @@ class Invocation:
         self._machine.run(
             BoxCommand(
                 command_id=self.command_id,
-                argv=["/bin/sh", "-c", str(self._script)],
+                # Nothing but the script has the command's own variables in its environment.
+                argv=["/bin/sh", "-c", f"exec {shlex.quote(str(self._script))}"],
                 directory=files.home / self.request.working_directory,
                 outputs=[self.stdout, self.stderr],
                 output_limit_bytes=STORED_OUTPUT_LIMIT_BYTES,
                 limit=self.request.execution_timeout,
                 hang=self._machine.options.faults.hang,
+                variables=self._machine.options.command_variables,
             ),
             self,
         )

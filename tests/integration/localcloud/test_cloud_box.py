@@ -20,8 +20,14 @@ def test_environment_is_an_allow_list(cloud: Cloud, machine: str, server: LocalC
     allowed = {"PATH", "HOME", "TMPDIR", "INSTANCE_ID", "LOCALCLOUD_BOX", "LANG", "LC_ALL", "TZ", "PWD", "OLDPWD"}
     allowed.add("LC_CTYPE")  # a Python without a locale sets it by itself
     network = {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"}
+    role = {
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    }  # no key: its instance's way to one
     proxies = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
-    rest = {name for name in set(seen) - allowed - network - proxies if not name.startswith(("PIP_", "UV_", "_"))}
+    rest = {
+        name for name in set(seen) - allowed - network - proxies - role if not name.startswith(("PIP_", "UV_", "_"))
+    }
     assert rest <= {"SHLVL"}
     assert seen["INSTANCE_ID"] == machine
     assert seen["HOME"].endswith(f"/boxes/{machine}/root")
