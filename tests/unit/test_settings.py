@@ -11,6 +11,7 @@ from croniter import croniter
 from pydantic import ValidationError
 
 from janitor.domain.errors import SettingsError
+from janitor.protocol.spec import SecretStore
 from janitor.protocol.statuses import EngineChoice
 from janitor.settings import Settings, StackKind, load_dag_settings, load_settings, project_root
 from janitor.settings.own_stack import MADE
@@ -199,6 +200,16 @@ def test_a_missing_value_says_where_it_belongs(root: Path) -> None:
         _ = load(root, "dev").reader_url
     with pytest.raises(SettingsError, match="JANITOR_AIRFLOW_PASSWORD is not set"):
         _ = load(root, "dev", JANITOR_AIRFLOW_URL="http://a/", JANITOR_AIRFLOW_USERNAME="u").airflow_login
+
+
+def test_secrets_are_under_the_deployments_prefix_unless_it_is_told(root: Path) -> None:
+    write(root, "dev", EXTERNAL)
+    settings = load(root, "dev", JANITOR_REGION="eu-west-1")
+    assert settings.secret_store == SecretStore(prefix=f"janitor/{settings.deployment}/", region="eu-west-1")
+    assert load(root, "dev", JANITOR_SECRETS_PREFIX="team/gpu/").secret_store.prefix == "team/gpu/"
+    for bad in ("team", "/team/", "a b/", "x" * 100 + "/"):
+        with pytest.raises(SettingsError, match=r"JANITOR_SECRETS_PREFIX .*is no prefix of secrets' names"):
+            load(root, "dev", JANITOR_SECRETS_PREFIX=bad)
 
 
 def test_airflow_login(root: Path) -> None:

@@ -21,7 +21,7 @@ from janitor.protocol.text.plain_text import plain
 
 __all__ = ["MASK", "LineRedactor", "Redactor", "looks_secret", "secrets_of"]
 
-_SHORTEST_LITERAL = 6
+SHORTEST_LITERAL = 6
 """Shorter values would blank out ordinary words."""
 _LONGEST_NAME = 200
 _BASE64_WIDTHS = (76, 64)
@@ -87,9 +87,7 @@ def _is_count(name: str) -> bool:
 
 
 def _is_harmless(value: str) -> bool:
-    return len(value) < _SHORTEST_LITERAL or (
-        len(value) <= _LONGEST_HARMLESS and _HARMLESS.fullmatch(value) is not None
-    )
+    return len(value) < SHORTEST_LITERAL or (len(value) <= _LONGEST_HARMLESS and _HARMLESS.fullmatch(value) is not None)
 
 
 def _userinfo(value: str) -> Iterator[str]:
@@ -116,7 +114,7 @@ class Redactor:
     def __init__(self, literals: Iterable[str] = ()) -> None:
         forms = {plain(form) for text in literals for form in _forms(text)}
         # The longest first: one secret can be part of another.
-        kept = (form for form in forms if len(form) >= _SHORTEST_LITERAL and form not in MASK)
+        kept = (form for form in forms if len(form) >= SHORTEST_LITERAL and form not in MASK)
         self._literals = sorted(kept, key=len, reverse=True)
 
     def clean(self, text: str) -> str:

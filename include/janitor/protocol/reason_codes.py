@@ -182,6 +182,7 @@ class ReasonCode(str, Enum):
     INDEX_UNKNOWN = "index_unknown", _G.RESOLUTION, "the image may use an index of its own"
 
     ENGINE_MISSING = "engine_missing", _G.HOST, "no Docker engine answers, and the spec wants one"
+    SECRET_UNRESOLVED = "secret_unresolved", _G.HOST, "the instance can't read a secret that the config names"
     MEMORY_LOW = "memory_low", _G.HOST, "the instance has too little memory"
     DISK_LOW = "disk_low", _G.HOST, "the instance has too little free disk"
 

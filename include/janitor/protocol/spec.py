@@ -1,6 +1,7 @@
 """The spec: what the control plane asks a validator to do, as `janitor-spec/1` JSON on its standard input.
 
-Nothing of it is handed to the repository's own processes except `repository.build_args` and `repository.env`.
+Nothing of it is handed to the repository's own processes except `repository.build_args` and `repository.env`. Of its
+secrets it has the names; the instance reads the values (see `janitor.validator.secrets`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec
-from janitor.protocol.codec import Document, Later
+from janitor.protocol.codec import Document, Later, Part
 from janitor.protocol.proof import KEY_PATTERN
 from janitor.protocol.provenance import Machine
 from janitor.protocol.repository import RepositorySpec
@@ -20,6 +21,9 @@ from janitor.protocol.statuses import EngineChoice
 from janitor.protocol.values import Range, Text
 
 SPEC_FORMAT = "janitor-spec/1"
+
+SECRETS_PREFIX_PATTERN = r"(?:[A-Za-z0-9_+=.@-]+/)+"
+LONGEST_SECRETS_PREFIX = 100
 
 SPEC_MAX_BYTES = 1024 * 1024
 """Largest spec document that is read, in bytes."""
@@ -29,6 +33,15 @@ Uuid = Annotated[str, Text(36, r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}
 
 class SpecError(ValueError):
     """The spec is unreadable; the message names the field."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretStore(Part):
+    """Where the secrets are whose names the repository's parameters have: AWS Secrets Manager."""
+
+    prefix: Annotated[str, Text(LONGEST_SECRETS_PREFIX, SECRETS_PREFIX_PATTERN)]
+    """What comes before each name: this deployment's part, and all that the instance's role may read."""
+    region: Annotated[str, Text(50, r"[a-z0-9-]+")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +71,8 @@ class ValidationSpec(Document):
     """Who answers the prompt; None: nobody, and the step is skipped."""
     build: Later[BuildSpec | None] = None
     """What earlier builds of the image were like."""
+    secret_store: Later[SecretStore | None] = None
+    """Where the repository's secrets are; None where it has none."""
     machine: Later[Machine | None] = None
     """Which instance it is for; for the report alone."""
     proof_key: Later[Annotated[str, Text(64, KEY_PATTERN)] | None] = None
@@ -72,6 +87,12 @@ class ValidationSpec(Document):
             build = {key: item for key, item in build.items() if key != "bake_target"}
             return {**value, "build": build, "repository": {"bake_target": target, **repository}}
         return value
+
+    def contradiction(self) -> tuple[str, str] | None:
+        """Names of secrets are worth nothing without their place."""
+        if self.repository.secrets and self.secret_store is None:
+            return "secret_store", "is required for a repository with secrets"
+        return None
 
     def to_json(self) -> str:
         """The document as one line of text."""

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import SecretStr
 
+from janitor.protocol.spec import SecretStore
 from janitor.settings.deployment import DeploymentSettings
-from janitor.settings.variables import Seconds, Variable, WaitSeconds, Words
+from janitor.settings.variables import Seconds, SecretsPrefix, Variable, WaitSeconds, Words
 
 
 class CloudSettings(DeploymentSettings):
@@ -29,8 +30,15 @@ class CloudSettings(DeploymentSettings):
     """AMI of the instances; None where the launch template names it."""
     launch_template: Annotated[str | None, Variable("JANITOR_LAUNCH_TEMPLATE")] = None
     instance_profile: Annotated[str | None, Variable("JANITOR_INSTANCE_PROFILE")] = None
+    secrets_prefix: Annotated[SecretsPrefix | None, Variable("JANITOR_SECRETS_PREFIX")] = None
+    """What comes before the names of repositories' secrets in Secrets Manager; None: `janitor/<deployment>/`."""
     subnet_ids: Annotated[Words, Variable("JANITOR_SUBNET_IDS")] = ()
     security_group_ids: Annotated[Words, Variable("JANITOR_SECURITY_GROUP_IDS")] = ()
     consistency: Annotated[Seconds, Variable("JANITOR_CONSISTENCY_SECONDS")] = timedelta(seconds=60)
     """How long EC2 and SSM may not show yet what was made.
     Source: EC2 API, "Eventual consistency": describe calls may lag behind for a while."""
+
+    @property
+    def secret_store(self) -> SecretStore:
+        """Where instances read the secrets of repositories, as a spec says it."""
+        return SecretStore(prefix=self.secrets_prefix or f"janitor/{self.deployment}/", region=self.region)

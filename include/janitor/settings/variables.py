@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from janitor.protocol.agent.answers import LONGEST_WALL_CLOCK, MODEL_PATTERN, URL_PATTERN
+from janitor.protocol.spec import LONGEST_SECRETS_PREFIX, SECRETS_PREFIX_PATTERN
 from janitor.settings.cron import check_cron
 
 
@@ -73,6 +74,12 @@ def _endpoint(value: str) -> str:
     return value
 
 
+def _secrets_prefix(value: str) -> str:
+    if not re.fullmatch(SECRETS_PREFIX_PATTERN, value) or len(value) > LONGEST_SECRETS_PREFIX:
+        raise ValueError(f"is no prefix of secrets' names such as janitor/prod/, at most {LONGEST_SECRETS_PREFIX} long")
+    return value
+
+
 def _at_least_a_second(value: timedelta) -> timedelta:
     if value < timedelta(seconds=1):
         raise ValueError("must be at least 1 second: nothing answers sooner")
@@ -86,6 +93,7 @@ def _wall_clock(value: timedelta) -> timedelta:
 
 
 ModelName = Annotated[Annotated[str, AfterValidator(_model_name)] | None, BeforeValidator(_model)]
+SecretsPrefix = Annotated[str, AfterValidator(_secrets_prefix)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint)]
 Seconds = Annotated[timedelta, BeforeValidator(seconds)]
 WaitSeconds = Annotated[Seconds, AfterValidator(_at_least_a_second)]

@@ -27,6 +27,7 @@ from janitor.validator import VERSION
 from janitor.validator.delivery import LEAST_TIME, DeliveryError, deliver
 from janitor.validator.loading import close_search_path, load_everything
 from janitor.validator.runner import Runner
+from janitor.validator.secrets.delivery import PATIENCE, deliver_secrets
 from janitor.validator.settings import Settings
 
 EXIT_SUCCESS, EXIT_OTHER, EXIT_USAGE, EXIT_UNDELIVERED = 0, 1, 2, 3
@@ -71,9 +72,11 @@ def run_spec(spec: ValidationSpec) -> int:
     load_everything()
     become_subreaper()
     hide_memory()
-    redactor = Redactor(_secrets(spec))
-    journal = Journal(redactor)
     interrupts = Interrupts(spec.deadline)
+    settings = Settings.from_environment()
+    secrets = deliver_secrets(spec, settings, within=min(PATIENCE, interrupts.remaining()))
+    redactor = Redactor((*_secrets(spec), *secrets.values.values()))
+    journal = Journal(redactor)
     delivered = False
 
     def flush(report: Report) -> None:
@@ -88,10 +91,11 @@ def run_spec(spec: ValidationSpec) -> int:
     try:
         runner = Runner(
             spec=spec,
-            settings=Settings.from_environment(),
+            settings=settings,
             journal=journal,
             redactor=redactor,
             interrupts=interrupts,
+            secrets=secrets,
             flush=flush,
         )
     except OSError as exc:

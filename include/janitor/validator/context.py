@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from janitor.guest.interrupts import Interrupts
@@ -13,6 +13,7 @@ from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import Engine
 from janitor.validator.findings import EvidenceMaker
 from janitor.validator.provenance.joining import joined
+from janitor.validator.secrets.delivery import DeliveredSecrets
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 
@@ -72,8 +73,14 @@ class CheckContext:
     journal: Journal
     evidence: EvidenceMaker
     interrupts: Interrupts
+    secrets: DeliveredSecrets = field(default_factory=DeliveredSecrets)
     confinement: str = "as the validator's user"
     """Whose processes the repository's are, in words."""
     cleanups: Cleanups = field(default_factory=Cleanups)
     tell: Callable[[ReportHead], None] = _tell_nobody
     """Puts something into the report's head at once: it is there too if the check that found it is cut short."""
+
+    @property
+    def worker_variables(self) -> Mapping[str, str]:
+        """What the worker's environment is given: the spec's variables, and the values of its secrets."""
+        return {**self.spec.repository.env, **self.secrets.values}

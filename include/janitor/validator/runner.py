@@ -30,6 +30,7 @@ from janitor.validator.housing import house
 from janitor.validator.pipeline import PIPELINE, run_checks, run_cleanup
 from janitor.validator.provenance.artefact import artefact_sha256
 from janitor.validator.recording import Recorded, Recorder, now, seconds_by_phase
+from janitor.validator.secrets.delivery import DeliveredSecrets
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 
@@ -52,6 +53,7 @@ class Runner:
         journal: Where progress is told.
         redactor: Knows the secrets of the spec.
         interrupts: The deadline.
+        secrets: Their values; the redactor knows them, too.
         flush: Gets the report of a validation that was cut short before its cleanup, which may take long.
     """
 
@@ -63,6 +65,7 @@ class Runner:
         journal: Journal,
         redactor: Redactor,
         interrupts: Interrupts,
+        secrets: DeliveredSecrets,
         flush: Callable[[Report], None],
     ) -> None:
         self._spec = spec
@@ -84,6 +87,7 @@ class Runner:
             journal=journal,
             evidence=EvidenceMaker(redactor),
             interrupts=interrupts,
+            secrets=secrets,
             confinement=housing.described,
             tell=self._tell,
         )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+METADATA_URL = "http://169.254.169.254"
+"""Source: EC2 user guide, "Use the Instance Metadata Service"."""
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "all_proxy", "ALL_PROXY")
 _INSTALLER_PREFIXES = ("UV_", "PIP_")
@@ -51,6 +53,10 @@ class Settings:
     """How long a Docker engine that is demanded may take until it answers: it starts with its machine."""
     container_memory_bytes: int | None = None
     """Most memory for a worker's container; None leaves it nearly all that the machine has."""
+    metadata_url: str = field(default=METADATA_URL, repr=False)
+    """The instance metadata service, which has the credentials of the instance's role."""
+    secrets_url: str | None = None
+    """Of Secrets Manager, such as a VPC endpoint's; None is AWS's own."""
     cuda_image: str | None = None
     """An image that is known to work with CUDA, with which the host is tried; None leaves that out."""
 
@@ -79,6 +85,8 @@ class Settings:
             build_limit=_minutes(env.get("JANITOR_BUILD_LIMIT_MINUTES"), cls.build_limit),
             docker_wait=_seconds(env.get("JANITOR_DOCKER_WAIT_SECONDS"), cls.docker_wait),
             container_memory_bytes=_mebibytes(env.get("JANITOR_CONTAINER_MEMORY_MIB")),
+            metadata_url=env.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or METADATA_URL,
+            secrets_url=env.get("AWS_ENDPOINT_URL_SECRETS_MANAGER") or None,
             cuda_image=env.get("JANITOR_CUDA_IMAGE") or None,
             private_hosts=frozenset(env.get("JANITOR_PRIVATE_HOSTS", "").replace(",", " ").lower().split()),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -19,9 +20,16 @@ __all__ = ["database"]
 
 
 @pytest.fixture(scope="package")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloudServer]:
+def secrets_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Secrets Manager holds, under whole names; nothing, unless a test writes it."""
+    return tmp_path_factory.mktemp("owner") / "secrets.env"
+
+
+@pytest.fixture(scope="package")
+def cloud(tmp_path_factory: pytest.TempPathFactory, secrets_file: Path) -> Iterator[LocalCloudServer]:
     """One local cloud whose instances boot at once."""
-    with LocalCloudServer(tmp_path_factory.mktemp("cloud") / "home", boot_delay=0.1, agent_delay=0.1) as server:
+    home = tmp_path_factory.mktemp("cloud") / "home"
+    with LocalCloudServer(home, boot_delay=0.1, agent_delay=0.1, secrets_file=secrets_file) as server:
         yield server
 
 

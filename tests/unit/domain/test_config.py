@@ -41,6 +41,7 @@ repositories:
     bake_target: cuda-12.4
     build_args: {TORCH: "2.5"}
     env: {MODEL: tiny, "NO": "1"}
+    secrets: {HF_TOKEN: models/hf-token}
     market: spot-then-on-demand
     enabled: true
   - {name: worker-two, organization: acme, prompt: go}
@@ -96,7 +97,7 @@ def test_every_key_is_read():
         bake_target="cuda-12.4",
         build_args={"TORCH": "2.5"},
         env={"MODEL": "tiny", "NO": "1"},
-        secrets={},
+        secrets={"HF_TOKEN": "models/hf-token"},
     )
     assert (second.timeout, second.market) == (timedelta(minutes=45), Market.SPOT)
     assert second.instance_types == ("g5.xlarge", "g6.xlarge", "g5.2xlarge")
@@ -107,7 +108,7 @@ def test_every_key_of_the_models_stands_in_the_sample():
     sample = yaml.safe_load(EVERY_KEY)
 
     assert set(sample) == set(WorkersConfig.model_fields) - {"notifications"}
-    assert set(sample["repositories"][0]) == set(RepositoryConfig.model_fields) - {"secrets"}
+    assert set(sample["repositories"][0]) == set(RepositoryConfig.model_fields)
 
 
 def test_a_plan_that_was_kept_with_a_key_that_is_gone_is_read():

@@ -133,7 +133,6 @@ def test_an_indentation_with_tabs_is_named():
             "secrets.K",
             "is an ARN; write the NAME",
         ),
-        ("secrets: {HF_TOKEN: janitor/hf-token}", "secrets", "can't be delivered yet"),
         ("enabled: maybe", "enabled", "must be true or false"),
         ("build_args: [A, B]", "build_args", "must be a mapping"),
         ("env: {PORT: 8000}", "env.PORT", "must be text, but is a number"),

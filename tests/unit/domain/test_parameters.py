@@ -45,6 +45,7 @@ SPEC = {
     "grace_seconds": 120,
     "report_url": None,
     "report_path": None,
+    "secret_store": {"prefix": "janitor/test/", "region": "us-east-1"},
 }
 
 
@@ -63,7 +64,7 @@ def test_every_declared_parameter_is_in_config_schema_plan_and_spec():
     assert {each.name for each in fields_of(ValidationSpec) if each.kind.base is RepositorySpec} == {"repository"}
 
 
-@pytest.mark.parametrize("name", sorted(set(VALUES) - {"secrets"}))
+@pytest.mark.parametrize("name", sorted(VALUES))
 def test_a_parameter_travels_from_the_config_to_the_validator(name):
     stored = json.loads(json.dumps(planned(**{name: VALUES[name]}).to_dict()))
     repository = RepositoryPlan.from_dict(stored).repository
@@ -71,7 +72,7 @@ def test_a_parameter_travels_from_the_config_to_the_validator(name):
     assert getattr(ValidationSpec.from_json(spec.to_json()).repository, name) == VALUES[name]
 
 
-@pytest.mark.parametrize("name", sorted(set(VALUES) - {"secrets"}))
+@pytest.mark.parametrize("name", sorted(VALUES))
 def test_the_defaults_are_those_of_the_declaration(name):
     assert getattr(planned().repository, name) == getattr(RepositorySpec(**IDENTITY), name)
 

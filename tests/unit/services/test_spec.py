@@ -18,7 +18,7 @@ from janitor.protocol.build import BuildSpec, EarlierBuild
 from janitor.protocol.proof import new_key
 from janitor.protocol.provenance import Machine
 from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import ValidationSpec
+from janitor.protocol.spec import SecretStore, ValidationSpec
 from janitor.protocol.statuses import EngineChoice
 from janitor.services.watch.spec import spec_for
 from janitor.stores.records import InstanceRecord, ValidationRecord
@@ -29,6 +29,7 @@ VALIDATION_ID, RUN_ID = UUID(int=1), UUID(int=2)
 NOTHING_BUILT = BuildSpec()
 EARLIER = BuildSpec(earlier=(EarlierBuild(cache="warm", seconds=4.0),), image_bytes=2000)
 TERMS = ReportTerms(proof_key=new_key(), engine=EngineChoice.DOCKER)
+STORE = SecretStore(prefix="janitor/d/", region="eu-west-1")
 REPORT_URL = "https://bucket.example/report?signature=1"
 PLAN = RepositoryPlan(
     name="worker-a",
@@ -116,6 +117,7 @@ def spec_of(
         terms=TERMS,
         earlier_builds=earlier_builds,
         agent=agent,
+        secret_store=STORE,
         image_id="ami-1",
         report_url=REPORT_URL,
     )
@@ -172,10 +174,18 @@ def test_the_instance_is_told_what_it_is(parameters: dict[str, object], image_id
         terms=TERMS,
         earlier_builds=NOTHING_BUILT,
         agent=None,
+        secret_store=STORE,
         image_id=Ec2.image_of(parameters),
         report_url=REPORT_URL,
     )
     assert spec.machine == Machine(instance_type="g5.xlarge", image_id=image_id)
+
+
+def test_of_secrets_the_names_are_told_and_where_they_are():
+    spec = spec_of(replace(PLAN, secrets={"HF_TOKEN": "models/hf-token"}))
+    assert spec.repository.secrets == {"HF_TOKEN": "models/hf-token"}
+    assert spec.secret_store == STORE
+    assert spec_of(PLAN).secret_store is None
 
 
 def test_the_validator_reads_what_is_made():

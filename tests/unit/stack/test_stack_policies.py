@@ -52,3 +52,14 @@ def test_a_value_can_not_change_the_form(tmp_path: Path) -> None:
         read_policy(tmp_path, "one", {})
     with pytest.raises(CloudError, match=r"two\.json can't be read"):
         read_policy(tmp_path, "two", {})
+
+
+def test_an_instance_reads_the_secrets_of_its_deployment_and_nothing_else_of_anybody() -> None:
+    statements = {statement["Sid"]: statement for statement in filled("instance")["Statement"]}
+    reading = statements.pop("ReadSecretsOfItsDeployment")
+    assert reading["Action"] == "secretsmanager:GetSecretValue"
+    assert reading["Resource"] == "arn:aws:secretsmanager:x-region:x-account:secret:x-secrets_prefix*"
+    for statement in statements.values():
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert {action.partition(":")[0] for action in actions} <= {"ssm", "ssmmessages", "ec2messages", "logs"}
+        assert not [action for action in actions if "Parameter" in action or "SendCommand" in action or "*" in action]

@@ -19,9 +19,10 @@ from janitor.protocol.statuses import EngineChoice
 from janitor.validator.checks.running.host import describe_host
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
-from janitor.validator.engine import MachineFacts
+from janitor.validator.engine import EngineError, MachineFacts
 from janitor.validator.engines.docker.container import Containers
 from janitor.validator.findings import EvidenceMaker
+from janitor.validator.secrets.delivery import DeliveredSecrets
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 
@@ -47,7 +48,7 @@ def told(tmp_path: Path):
     (programs / "docker").write_text(DOCKER)
     (programs / "docker").chmod(0o755)
 
-    def run(env: dict[str, str], variables: dict[str, str]) -> dict:
+    def run(env: dict[str, str], variables: dict[str, str], secrets: dict[str, str] | None = None) -> dict:
         settings = Settings.from_environment(
             {"PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path)}
         )
@@ -70,12 +71,12 @@ def told(tmp_path: Path):
             journal=Journal(redactor),
             evidence=EvidenceMaker(redactor),
             interrupts=Interrupts(deadline),
+            secrets=DeliveredSecrets(values=secrets or {}),
         )
         machine = MachineFacts(host=describe_host(tmp_path), gpu=None)
         containers = Containers(context, DockerClient(settings), machine, "image")
-        assert (
-            containers.run([], [], limit=timedelta(seconds=20), variables={**variables, **env}).outcome.exit_code == 0
-        )
+        given = {**variables, **context.worker_variables}
+        assert containers.run([], [], limit=timedelta(seconds=20), variables=given).outcome.exit_code == 0
         told: dict = json.loads((programs / "told.json").read_text())
         return told
 
@@ -101,3 +102,16 @@ def test_the_docker_command_keeps_its_own_path_and_home(told) -> None:
     call = told({"PATH": "/evil\n", "HOME": "/evil\n", "LD_LIBRARY_PATH": "/evil\n"}, {})
     assert "evil" not in call["env"]["PATH"] + call["env"]["HOME"]
     assert "LD_LIBRARY_PATH" not in call["env"]
+
+
+def test_a_secret_goes_by_file_or_environment_and_never_by_an_argument(told) -> None:
+    call = told({"PLAIN": "x"}, {}, {"HF_TOKEN": "hf_mark", "SIGNING_KEY": KEY})
+    assert not any("hf_mark" in word or "abc" in word for word in call["argv"])
+    assert "HF_TOKEN=hf_mark\n" in call["file"]
+    assert call["env"]["SIGNING_KEY"] == KEY
+    assert "HF_TOKEN" not in call["env"]
+
+
+def test_a_secret_that_could_only_be_an_argument_is_refused(told) -> None:
+    with pytest.raises(EngineError, match="the secret for DOCKER_CONFIG has several lines"):
+        told({}, {}, {"DOCKER_CONFIG": KEY})

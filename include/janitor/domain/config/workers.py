@@ -250,10 +250,6 @@ def parse_workers_config(
 
 def _not_yet(config: WorkersConfig) -> Iterator[Finding]:
     """What can be written down already and has no effect: said, so that nobody counts on it."""
-    for index, repository in enumerate(config.repositories):
-        if repository.secrets:
-            message = "can't be delivered yet: the worker would run without them"
-            yield Finding(("repositories", index, "secrets"), message, "leave it out until a release delivers them")
     if config.notifications != NotificationsConfig():
         message = "can't be sent yet: nobody would be told"
         yield Finding(("notifications",), message, "leave it out; `make failures` shows what is new")

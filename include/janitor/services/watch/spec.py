@@ -10,7 +10,7 @@ from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec
 from janitor.protocol.provenance import Machine
-from janitor.protocol.spec import ValidationSpec
+from janitor.protocol.spec import SecretStore, ValidationSpec
 from janitor.stores.records import InstanceRecord, ValidationRecord
 from janitor.stores.report_terms import ReportTerms
 
@@ -22,6 +22,7 @@ def spec_for(
     terms: ReportTerms,
     earlier_builds: BuildSpec,
     agent: AgentSpec | None,
+    secret_store: SecretStore,
     image_id: str | None,
     report_url: str,
 ) -> ValidationSpec:
@@ -33,6 +34,7 @@ def spec_for(
         terms: What the instance was told that its report is judged by.
         earlier_builds: What is known of earlier builds of the repository's image.
         agent: Who answers the prompt; None: nobody.
+        secret_store: Where the instance reads the repository's secrets, if it has any.
         image_id: The machine image that the instance was launched from; None: not known.
         report_url: Takes the report by PUT for as long as it may be delivered; a secret.
     """
@@ -49,6 +51,7 @@ def spec_for(
         report_url=report_url,
         build=None if earlier_builds == BuildSpec() else earlier_builds,
         agent=agent,
+        secret_store=secret_store if plan.secrets else None,
         machine=Machine(instance_type=instance.instance_type, image_id=image_id),
         proof_key=terms.proof_key.hex(),
     )

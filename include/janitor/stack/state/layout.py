@@ -44,6 +44,11 @@ class Layout:
         return self.state_dir / STACK_ENV_NAME
 
     @property
+    def secrets_file(self) -> Path:
+        """Its owner's: what repositories name under `secrets`, as NAME=value (mode 0600); may be missing."""
+        return self.state_dir / "secrets.env"
+
+    @property
     def lock_file(self) -> Path:
         """Held by whoever starts or stops the stack."""
         return self.state_dir / "lock"

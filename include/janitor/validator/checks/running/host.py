@@ -41,6 +41,10 @@ def check_host(context: CheckContext, source: SourceFacts) -> Finding | Produced
     ]
     if outcome is not None:
         evidence.append(context.evidence.log("nvidia-smi", outcome))
+    if context.secrets.problem is not None:
+        return errored(ReasonCode.SECRET_UNRESOLVED, context.secrets.problem, *evidence)
+    if context.secrets.values:
+        evidence.append(context.evidence.value("secrets", f"delivered: {', '.join(context.secrets.values)}"))
     if context.spec.gpu_required and (why_not := query.why_not):
         code, said = why_not
         reason = f"a GPU is required and this instance has none that works: {said}"

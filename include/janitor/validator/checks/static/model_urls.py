@@ -98,6 +98,6 @@ def _headers(context: CheckContext, url: str) -> dict[str, str]:
     """The hub's token, for the hub alone."""
     if not url.startswith(f"{HUB}/"):
         return {}
-    given_ones = {**context.spec.repository.build_args, **context.spec.repository.env}
+    given_ones = {**context.spec.repository.build_args, **context.worker_variables}
     token = next((given_ones[name] for name in _TOKENS if given_ones.get(name)), None)
     return {"Authorization": f"Bearer {token}"} if token else {}

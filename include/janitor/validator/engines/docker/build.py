@@ -216,7 +216,7 @@ def _inside(target: BakeTarget) -> tuple[PurePosixPath, PurePosixPath]:
 
 def _secrets(context: CheckContext, dockerfile: str) -> list[str]:
     """Options for the build secrets that the Dockerfile mounts and the spec has, each in a private file."""
-    given_values = {**context.spec.repository.env, **context.spec.repository.build_args}
+    given_values = {**context.worker_variables, **context.spec.repository.build_args}
     by_name = {name.lower(): value for name, value in given_values.items()}
     options: list[str] = []
     for number, name in enumerate(dict.fromkeys(_SECRET_MOUNT.findall(dockerfile))):

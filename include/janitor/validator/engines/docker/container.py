@@ -14,7 +14,7 @@ from datetime import timedelta
 from janitor.guest.processes.supervisor import Interrupted, Running
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
-from janitor.validator.engine import HandlerRun, MachineFacts
+from janitor.validator.engine import EngineError, HandlerRun, MachineFacts
 
 LABEL = "janitor.validation"
 """What containers and images of a validation carry, with its id."""
@@ -119,13 +119,18 @@ class Containers:
         machine can read. What the repository itself sets is no secret, and must not get into the client's environment:
         the client would obey it."""
         by_file, by_client, words = {}, {}, []
-        ours = self._context.spec.repository.env
+        ours = self._context.worker_variables
         for key, value in variables.items():
             if _fits_a_file(key, value):
                 by_file[key] = value
             elif ours.get(key) == value and not _obeyed_by_the_client(key, self._docker.environment):
                 by_client[key] = value
                 words += ["--env", key]
+            elif key in self._context.secrets.values:
+                raise EngineError(
+                    f"the secret for {key} has several lines, and docker itself obeys a variable of that name;"
+                    " store it in one line, or under another name"
+                )
             else:
                 words += ["--env", f"{key}={value}"]
         return _Passed(by_file=by_file, by_client=by_client, words=tuple(words))

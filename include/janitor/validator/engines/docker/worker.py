@@ -236,7 +236,7 @@ class DockerWorker:
         return str(self.config.get("WorkingDir") or "/") if self.config else stated
 
     def _worker_variables(self, environment: Mapping[str, str]) -> dict[str, str]:
-        variables = {**environment, **self.context.spec.repository.env}
+        variables = {**environment, **self.context.worker_variables}
         for name in _NOT_LOCAL:
             variables.pop(name, None)
         return {**variables, "PYTHONUNBUFFERED": "1", "RUNPOD_LOG_LEVEL": "DEBUG", "RUNPOD_DEBUG_LEVEL": "DEBUG"}

@@ -217,7 +217,7 @@ class VenvWorker:
     def _worker_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """The image's variables, then the test's, then the spec's; what makes this place work stays ours."""
         context = self.context
-        wanted = {**self.facts.image.dockerfile.final.environment, **environment, **context.spec.repository.env}
+        wanted = {**self.facts.image.dockerfile.final.environment, **environment, **context.worker_variables}
         env = {name: value for name, value in wanted.items() if name not in _KEPT_FROM_US | _NOT_LOCAL}
         if path := env.get("PYTHONPATH"):
             env["PYTHONPATH"] = os.pathsep.join(str(self.folder.real(part)) for part in path.split(os.pathsep) if part)
