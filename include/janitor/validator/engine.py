@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from janitor.diagnosis.excuses import Place
+from janitor.diagnosis.host_conditions import Place
 from janitor.guest.processes.supervisor import Outcome, Running
 from janitor.protocol.report import Host
 from janitor.protocol.statuses import Engine

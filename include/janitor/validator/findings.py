@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor
-from janitor.inspection.spot import Spot
+from janitor.inspection.location import Location
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence, Measurement
 from janitor.protocol.statuses import CheckStatus, EvidenceKind
@@ -32,7 +32,7 @@ class Finding:
     argv: tuple[str, ...] | None = None
     exit_code: int | None = None
     evidence: tuple[Evidence, ...] = field(default=())
-    spots: tuple[Spot, ...] = ()
+    locations: tuple[Location, ...] = ()
     """No part of the report, which has the same in words."""
     usd: float | None = None
     """What the check spent beside the instance; None where nothing was spent or nobody knows."""
@@ -54,10 +54,10 @@ class Produced(Generic[T]):
 
 
 def passed(
-    *evidence: Evidence, outcome: Outcome | None = None, required: bool = True, spots: Sequence[Spot] = ()
+    *evidence: Evidence, outcome: Outcome | None = None, required: bool = True, locations: Sequence[Location] = ()
 ) -> Finding:
     """The check's assertion holds, as the evidence shows."""
-    return _finding(CheckStatus.PASS, evidence=evidence, outcome=outcome, required=required, spots=spots)
+    return _finding(CheckStatus.PASS, evidence=evidence, outcome=outcome, required=required, locations=locations)
 
 
 def failed(
@@ -66,10 +66,12 @@ def failed(
     *evidence: Evidence,
     outcome: Outcome | None = None,
     required: bool = True,
-    spots: Sequence[Spot] = (),
+    locations: Sequence[Location] = (),
 ) -> Finding:
     """The repository is at fault; not `required` where that is no reason to call the worker broken."""
-    return _finding(CheckStatus.FAIL, code, reason, evidence=evidence, outcome=outcome, required=required, spots=spots)
+    return _finding(
+        CheckStatus.FAIL, code, reason, evidence=evidence, outcome=outcome, required=required, locations=locations
+    )
 
 
 def errored(
@@ -92,7 +94,7 @@ def _finding(
     evidence: Sequence[Evidence],
     outcome: Outcome | None,
     required: bool,
-    spots: Sequence[Spot] = (),
+    locations: Sequence[Location] = (),
 ) -> Finding:
     return Finding(
         status=status,
@@ -102,7 +104,7 @@ def _finding(
         argv=None if outcome is None else outcome.argv,
         exit_code=None if outcome is None else outcome.exit_code,
         evidence=tuple(evidence),
-        spots=tuple(spots),
+        locations=tuple(locations),
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
-from janitor.inspection.spot import Spot
+from janitor.inspection.location import Location
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Check
 from janitor.protocol.repository import RepositorySpec
@@ -43,7 +43,7 @@ class StaticCheck:
 
     check: Check
     phase: Phase
-    spots: tuple[Spot, ...]
+    locations: tuple[Location, ...]
 
     @property
     def is_undecided(self) -> bool:
@@ -123,7 +123,7 @@ def validate_checkout(
         commit_sha=folder.commit_sha if folder is not None else None,
         changes=folder.changes if folder is not None else (),
         checks=tuple(
-            StaticCheck(check=each.check, phase=each.step.phase, spots=each.finding.spots) for each in run.done
+            StaticCheck(check=each.check, phase=each.step.phase, locations=each.finding.locations) for each in run.done
         ),
         phases=seconds_by_phase(run.done),
         seconds=round(time.monotonic() - started, 3),
@@ -153,14 +153,16 @@ def _check_folder(context: CheckContext, path: Path) -> Produced[_FolderFacts]:
     if local.why_not_git is not None:
         why = f"{local.why_not_git}: every file of the folder counts"
         return Produced(skipped(ReasonCode.NO_GIT, why, *evidence), facts)
-    spots = [
-        Spot(path=line[3:].split(" -> ")[-1].strip('"'), line=None, message="differs from the commit", is_warning=True)
+    locations = [
+        Location(
+            path=line[3:].split(" -> ")[-1].strip('"'), line=None, message="differs from the commit", is_warning=True
+        )
         for line in local.changes
     ]
     empty = [(path, "a Git LFS pointer: its content isn't fetched") for path in unfetched]
     empty += [(str(path), "an empty folder: a submodule that isn't fetched") for path in local.tree.unfetched_folders]
-    spots += [Spot(path=path, line=None, message=text, is_warning=True) for path, text in empty[:_SHOWN]]
-    return Produced(passed(*evidence, spots=spots), facts)
+    locations += [Location(path=path, line=None, message=text, is_warning=True) for path, text in empty[:_SHOWN]]
+    return Produced(passed(*evidence, locations=locations), facts)
 
 
 def _spec(path: Path, deadline: datetime, *, dockerfile: str | None, gpu_required: bool) -> ValidationSpec:

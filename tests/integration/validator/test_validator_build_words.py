@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from janitor.diagnosis.build_failure import client_trouble, one_line_each, step_trouble
 from janitor.diagnosis.build_log import failing_step
-from janitor.validator.engines.docker.blame import client_trouble, one_line_each, step_trouble
 
 SOURCE = SimpleNamespace(tree=None, image_files={})
 """Without files: nothing is read of a repository here."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from janitor.diagnosis.build_log import CacheState, cache_use, failing_step, running_step
-from janitor.diagnosis.excuses import Place
-from janitor.diagnosis.trouble import build_trouble
+from janitor.diagnosis.failure_rules import build_trouble
+from janitor.diagnosis.host_conditions import Place
 from janitor.guest.processes.capture import Capture
 from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor

@@ -9,7 +9,7 @@ import pytest
 from janitor.inspection.dockerfile.cuda_version import base_cuda, base_cudnn, has_cuda, system_python
 from janitor.inspection.dockerfile.stages import parse_dockerfile
 from janitor.inspection.dockerfile.usage import used_stages
-from janitor.inspection.documents.documents import load_json, problem_spots
+from janitor.inspection.documents.documents import load_json, problem_locations
 from janitor.inspection.documents.hub_file import hub_problems
 from janitor.inspection.documents.json_lines import field_lines, line_of
 from janitor.inspection.repository.model_sources import build_sources, code_sources
@@ -37,9 +37,9 @@ class TestLines:
     def test_problems_have_their_places(self, tree):
         found = tree({"hub.json": '{\n "title": "",\n "type": "serverless"\n}\n'})
         path = PurePosixPath("hub.json")
-        spots = problem_spots((found.root / path).read_text(), path, hub_problems(load_json(found, path)))
-        assert [spot.line for spot in spots if spot.message.startswith("title")] == [2]
-        assert [spot.line for spot in spots if spot.message.startswith("category")] == [1]
+        locations = problem_locations((found.root / path).read_text(), path, hub_problems(load_json(found, path)))
+        assert [location.line for location in locations if location.message.startswith("title")] == [2]
+        assert [location.line for location in locations if location.message.startswith("category")] == [1]
 
 
 class TestStages:

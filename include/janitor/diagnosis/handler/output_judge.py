@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from janitor.diagnosis.handler.stated_errors import is_error_name, stated_error
+from janitor.diagnosis.handler.error_shapes import is_error_name, stated_error
+from janitor.diagnosis.handler.error_texts import TRACEBACK, tells_of_an_error
 from janitor.diagnosis.handler.text_documents import document_in
-from janitor.diagnosis.handler.told_errors import TRACEBACK, tells_of_an_error
 from janitor.diagnosis.handler.verdict import PASSED, Verdict, clipped, failing
 from janitor.protocol.reason_codes import ReasonCode
 

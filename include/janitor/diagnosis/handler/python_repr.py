@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from janitor.diagnosis.handler.stated_errors import states_error
+from janitor.diagnosis.handler.error_shapes import states_error
 
 _UNREADABLE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")

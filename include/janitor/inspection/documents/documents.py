@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from janitor.inspection.documents.json_lines import field_lines, line_of
-from janitor.inspection.spot import Spot
+from janitor.inspection.location import Location
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.values import type_name
@@ -58,25 +58,25 @@ class Problems:
         return f"{shown}; and {more} more" if more > 0 else shown
 
 
-def problem_spots(text: str, path: PurePosixPath, problems: Problems) -> list[Spot]:
+def problem_locations(text: str, path: PurePosixPath, problems: Problems) -> list[Location]:
     """The problems and warnings with their lines in the file."""
     lines = field_lines(text)
 
-    def spot(message: str, *, is_warning: bool) -> Spot:
+    def location(message: str, *, is_warning: bool) -> Location:
         where = _LEADING_PATH.match(message)
         line = line_of(lines, where.group(0)) if where else None
-        return Spot(path=str(path), line=line or 1, message=message, is_warning=is_warning)
+        return Location(path=str(path), line=line or 1, message=message, is_warning=is_warning)
 
     return [
-        *(spot(problem.text, is_warning=False) for problem in problems.found),
-        *(spot(message, is_warning=True) for message in problems.warnings),
+        *(location(problem.text, is_warning=False) for problem in problems.found),
+        *(location(message, is_warning=True) for message in problems.warnings),
     ]
 
 
-def unreadable_spot(path: PurePosixPath, reason: str) -> Spot:
+def unreadable_location(path: PurePosixPath, reason: str) -> Location:
     """Where a file that is no JSON breaks off."""
     line = re.search(r"line (\d+) column", reason)
-    return Spot(path=str(path), line=int(line.group(1)) if line else 1, message=reason)
+    return Location(path=str(path), line=int(line.group(1)) if line else 1, message=reason)
 
 
 class _DuplicateKeyError(ValueError):

@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from janitor.inspection.capability_gap import Gap
 from janitor.inspection.dockerfile.expand import expand
 from janitor.inspection.dockerfile.lexer import split_words
 from janitor.inspection.dockerfile.stages import Dockerfile, Mount, Run
 from janitor.inspection.dockerfile.usage import used_stages
-from janitor.inspection.gaps import Gap
 from janitor.inspection.install.pip_settings import from_configuration, from_variables
 from janitor.inspection.shell_pieces import commands_of, without_redirections, written_files
 

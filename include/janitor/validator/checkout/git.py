@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from janitor.diagnosis.trouble import Trouble, world_trouble
+from janitor.diagnosis.failure_rules import Trouble, world_trouble
 from janitor.guest.processes.supervisor import LineSink, Outcome, ProcessStartError, run
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checkout.submodules import (

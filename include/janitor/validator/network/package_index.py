@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from janitor.diagnosis.trouble import Trouble
+from janitor.diagnosis.failure_rules import Trouble
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.network.reach import PACKAGE_HOSTS
 from janitor.validator.network.web import Web, WebError

@@ -5,7 +5,7 @@ Source: https://docs.github.com/en/actions/reference/workflow-commands-for-githu
 
 from __future__ import annotations
 
-from janitor.inspection.spot import Spot
+from janitor.inspection.location import Location
 from janitor.protocol.statuses import CheckStatus
 from janitor.protocol.text.plain_text import without_commands
 from janitor.validator.static_run import StaticCheck, StaticResult
@@ -18,9 +18,9 @@ def annotation_lines(result: StaticResult) -> list[str]:
     """One workflow command for each place, and for each finding that has none."""
     lines: list[str] = []
     for each in result.checks:
-        lines += [_of_spot(each, spot) for spot in each.spots]
+        lines += [_of_location(each, location) for location in each.locations]
         level = _level(each)
-        if level is not None and not any(not spot.is_warning or level == "warning" for spot in each.spots):
+        if level is not None and not any(not location.is_warning or level == "warning" for location in each.locations):
             said = f"{each.check.reason_code}: {each.check.reason}"
             lines.append(f"::{level} title={_escaped(each.check.name, _PROPERTY)}::{_escaped(said, _DATA)}")
     return lines
@@ -32,11 +32,11 @@ def _level(each: StaticCheck) -> str | None:
     return "error" if each.check.required else "warning"
 
 
-def _of_spot(each: StaticCheck, spot: Spot) -> str:
-    level = "warning" if spot.is_warning else _level(each) or "warning"
-    line = f",line={spot.line}" if spot.line else ""
-    properties = f"file={_escaped(spot.path, _PROPERTY)}{line},title={_escaped(each.check.name, _PROPERTY)}"
-    return f"::{level} {properties}::{_escaped(spot.message, _DATA)}"
+def _of_location(each: StaticCheck, location: Location) -> str:
+    level = "warning" if location.is_warning else _level(each) or "warning"
+    line = f",line={location.line}" if location.line else ""
+    properties = f"file={_escaped(location.path, _PROPERTY)}{line},title={_escaped(each.check.name, _PROPERTY)}"
+    return f"::{level} {properties}::{_escaped(location.message, _DATA)}"
 
 
 def _escaped(text: str, table: dict[str, str]) -> str:

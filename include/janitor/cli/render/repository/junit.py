@@ -32,13 +32,13 @@ def junit_xml(result: StaticResult) -> str:
 def _add_case(suite: ET.Element, each: StaticCheck) -> None:
     check = each.check
     attributes = {"classname": f"janitor.{each.phase.value}", "name": _plain(check.name)}
-    first = next((spot for spot in each.spots if not spot.is_warning), next(iter(each.spots), None))
+    first = next((location for location in each.locations if not location.is_warning), next(iter(each.locations), None))
     if first is not None:
         attributes |= {"file": _plain(first.path)} | ({"line": str(first.line)} if first.line else {})
     case = ET.SubElement(suite, "testcase", attributes | {"time": f"{check.duration_seconds:.3f}"})
     places = "\n".join(
-        f"{spot.path}{f':{spot.line}' if spot.line else ''}: {'warning: ' if spot.is_warning else ''}{spot.message}"
-        for spot in each.spots
+        f"{at.path}{f':{at.line}' if at.line else ''}: {'warning: ' if at.is_warning else ''}{at.message}"
+        for at in each.locations
     )
     said = _plain(f"{check.reason_code}: {check.reason}")
     if _is_skipped(each):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
-from janitor.inspection.spot import Spot
+from janitor.inspection.location import Location
 from janitor.protocol.statuses import CheckStatus
 from janitor.protocol.text.plain_text import json_text
 from janitor.validator.static_run import StaticCheck, StaticResult
@@ -25,7 +25,7 @@ def static_text(result: StaticResult) -> str:
         mark = "!" if optional else _MARKS[check.status]
         said = f": {check.reason_code}: {one_line(check.reason or '', limit=2_000)}" if check.reason_code else ""
         lines.append(f"{mark} {check.name}{said}")
-        lines += [f"    {_place(spot)}" for spot in _worth_showing(each)]
+        lines += [f"    {_place(location)}" for location in _worth_showing(each)]
     lines += ["", _summary(result)]
     return "\n".join(lines)
 
@@ -44,8 +44,13 @@ def static_json(result: StaticResult) -> str:
                 **each.check.to_dict(),
                 "phase": each.phase.value,
                 "places": [
-                    {"path": spot.path, "line": spot.line, "message": spot.message, "warning": spot.is_warning}
-                    for spot in each.spots
+                    {
+                        "path": location.path,
+                        "line": location.line,
+                        "message": location.message,
+                        "warning": location.is_warning,
+                    }
+                    for location in each.locations
                 ],
             }
             for each in result.checks
@@ -66,15 +71,15 @@ def _heading(result: StaticResult) -> str:
     return f"{result.root}{commit}, with {changes}"
 
 
-def _worth_showing(each: StaticCheck) -> list[Spot]:
+def _worth_showing(each: StaticCheck) -> list[Location]:
     """What the heading has already is left out."""
-    return [] if each.check.name == "checkout" else list(each.spots)
+    return [] if each.check.name == "checkout" else list(each.locations)
 
 
-def _place(spot: Spot) -> str:
-    path = one_line(spot.path, limit=_LONGEST_PATH)
-    where = f"{path}:{spot.line}" if spot.line else path
-    return f"{where}: {'warning: ' if spot.is_warning else ''}{one_line(spot.message)}"
+def _place(location: Location) -> str:
+    path = one_line(location.path, limit=_LONGEST_PATH)
+    where = f"{path}:{location.line}" if location.line else path
+    return f"{where}: {'warning: ' if location.is_warning else ''}{one_line(location.message)}"
 
 
 def _summary(result: StaticResult) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from janitor.diagnosis.excuses import denied_here, excuse
 from janitor.diagnosis.handler.api_judge import generator_was_iterated, judge_answer
 from janitor.diagnosis.handler.raw_outputs import judge_raw_outputs, shows_returns
 from janitor.diagnosis.handler.sdk_log import read_sdk_log
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, failing
+from janitor.diagnosis.host_conditions import denied_here, excuse
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import uuid
 
-from janitor.diagnosis.excuses import denied_here, excuse
 from janitor.diagnosis.handler.log_judge import judge_local_run
 from janitor.diagnosis.handler.sdk_log import LOCAL_END
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, inconclusive
+from janitor.diagnosis.host_conditions import denied_here, excuse
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import Engine

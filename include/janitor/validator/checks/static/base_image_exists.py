@@ -11,7 +11,7 @@ from datetime import timedelta
 from janitor.inspection.dockerfile.image_reference import parse_reference
 from janitor.inspection.dockerfile.stages import Dockerfile
 from janitor.inspection.dockerfile.usage import used_images, used_stages
-from janitor.inspection.spot import Spot
+from janitor.inspection.location import Location
 from janitor.protocol.provenance import Provenance
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext, ReportHead
@@ -68,8 +68,8 @@ def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Findi
     evidence = context.evidence.value("images", "\n".join(lines))
     if gone:
         path = str(stated.image.path)
-        spots = [Spot(path=path, line=line, message=text) for line, _, _, text in gone]
-        return failed(gone[0][1], "; ".join(text for *_, text in gone), evidence, spots=spots)
+        locations = [Location(path=path, line=line, message=text) for line, _, _, text in gone]
+        return failed(gone[0][1], "; ".join(text for *_, text in gone), evidence, locations=locations)
     # A host that may not be asked, or can't be reached from here, says nothing about the repository.
     told = [each for each in unknown if each[0] not in (WebTrouble.NO_NETWORK.value, WebTrouble.REFUSED.value)]
     if told:

@@ -5,8 +5,8 @@ Never required: a workflow that names a deleted file doesn't keep the worker fro
 
 from __future__ import annotations
 
+from janitor.inspection.location import Location
 from janitor.inspection.repository.workflows import all_references, missing, workflow_files
-from janitor.inspection.spot import Spot
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import CheckoutFacts
@@ -30,12 +30,12 @@ def check_ci_refs(context: CheckContext, checkout: CheckoutFacts) -> Finding:
     if unreadable:
         return failed(ReasonCode.WORKFLOW_UNREADABLE, "; ".join(unreadable), *evidence, required=False)
     if gone:
-        spots = [
-            Spot(path=str(each.workflow), line=each.line, message=f"there is no {each.path}", is_warning=True)
+        locations = [
+            Location(path=str(each.workflow), line=each.line, message=f"there is no {each.path}", is_warning=True)
             for each in gone
         ]
         shown = "; ".join(f"{each.workflow}, line {each.line}: {each.path}" for each in gone[:_SHOWN])
         more = f"; and {len(gone) - _SHOWN} more" if len(gone) > _SHOWN else ""
         reason = f"workflows name what isn't there: {shown}{more}"
-        return failed(ReasonCode.MISSING_FILE, reason, *evidence, required=False, spots=spots)
+        return failed(ReasonCode.MISSING_FILE, reason, *evidence, required=False, locations=locations)
     return passed(*evidence)

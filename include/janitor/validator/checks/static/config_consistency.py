@@ -13,7 +13,7 @@ from typing import Any
 
 from janitor.inspection.dockerfile.cuda_version import base_cuda, has_cuda
 from janitor.inspection.documents.json_lines import field_lines, line_of
-from janitor.inspection.spot import Spot
+from janitor.inspection.location import Location
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
@@ -36,8 +36,8 @@ def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Find
 
     if in_hub and in_tests and not in_hub & in_tests:
         reason = f"hub.json allows CUDA {_listed(in_hub)}, tests.json {_listed(in_tests)}: no machine has both"
-        spot = _spot(stated, stated.layout.tests, f"config.{_ALLOWED}", reason)
-        return failed(ReasonCode.CUDA_DISJOINT, reason, evidence, spots=spot)
+        location = _location(stated, stated.layout.tests, f"config.{_ALLOWED}", reason)
+        return failed(ReasonCode.CUDA_DISJOINT, reason, evidence, locations=location)
     for where, allowed, path in (
         ("hub.json", in_hub, stated.layout.hub),
         ("tests.json", in_tests, stated.layout.tests),
@@ -48,7 +48,7 @@ def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Find
                 ReasonCode.BASE_CUDA_ABOVE_ALLOWED,
                 reason,
                 evidence,
-                spots=_spot(stated, path, f"config.{_ALLOWED}", reason),
+                locations=_location(stated, path, f"config.{_ALLOWED}", reason),
             )
     if odd := list(_odd(hub, tests, base, gpu_required=context.spec.gpu_required)):
         code, reason = odd[0]
@@ -57,7 +57,7 @@ def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Find
             "; ".join(text for _, text in odd),
             evidence,
             required=False,
-            spots=_spot(stated, stated.layout.hub, "config.runsOn", reason),
+            locations=_location(stated, stated.layout.hub, "config.runsOn", reason),
         )
     warnings = _warnings(cuda, in_hub, in_tests)
     return passed(evidence, *([context.evidence.value("warnings", "\n".join(warnings))] if warnings else []))
@@ -113,14 +113,14 @@ def _reading(hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None,
     )
 
 
-def _spot(stated: StatedFacts, path: PurePosixPath | None, where: str, message: str) -> list[Spot]:
+def _location(stated: StatedFacts, path: PurePosixPath | None, where: str, message: str) -> list[Location]:
     if path is None:
         return []
     try:
         line = line_of(field_lines(stated.tree.read_text(path)), where)
     except UnreadableError:
         line = None
-    return [Spot(path=str(path), line=line, message=message)]
+    return [Location(path=str(path), line=line, message=message)]
 
 
 def _listed(versions: Iterable[tuple[int, int]]) -> str:

@@ -16,14 +16,14 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from janitor.diagnosis.trouble import build_trouble, world_trouble
+from janitor.diagnosis.failure_rules import build_trouble, world_trouble
 from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run
 from janitor.inspection.dockerfile.cuda_version import base_cuda, system_python
 from janitor.inspection.dockerfile.python_version import python_version
 from janitor.inspection.install.install import IMAGE_PATH, Install, plan_installs
 from janitor.inspection.install.resolvable import NotResolvableError, Refusal, Resolvable, resolvable
 from janitor.inspection.install.worker_requirements import USUAL_FILES
-from janitor.inspection.spot import Spot
+from janitor.inspection.location import Location
 from janitor.inspection.tree import RepositoryTree
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
@@ -187,8 +187,8 @@ def _why(outcome: Outcome, install: Install, image: ImageFacts, *, is_known: boo
     )
     if trouble.code == ReasonCode.DEPENDENCY_NOT_FOUND and own_index:
         return skipped(ReasonCode.INDEX_UNKNOWN, f"the image may use an index of its own: {trouble.reason}")
-    spot = Spot(path=str(image.path), line=install.line or None, message=trouble.reason)
-    return failed(trouble.code, trouble.reason, spots=[spot])
+    location = Location(path=str(image.path), line=install.line or None, message=trouble.reason)
+    return failed(trouble.code, trouble.reason, locations=[location])
 
 
 def _last(text: str) -> str:

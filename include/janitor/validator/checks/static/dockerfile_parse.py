@@ -19,7 +19,7 @@ from janitor.inspection.dockerfile.lexer import DockerfileSyntaxError, lex
 from janitor.inspection.dockerfile.sources import BuildContext, missing_sources, read_context
 from janitor.inspection.dockerfile.stages import Dockerfile, Run, env_pairs, floating_tag, parse_dockerfile
 from janitor.inspection.dockerfile.usage import used_stages
-from janitor.inspection.spot import Spot
+from janitor.inspection.location import Location
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checks.static.pip_redirections import LostVersion, lost_versions
@@ -59,9 +59,9 @@ def check_dockerfile_parse(context: CheckContext, repository: RepositoryFacts) -
     except UnreadableError as exc:
         return failed(ReasonCode.DOCKERFILE_UNREADABLE, str(exc))
     except DockerfileSyntaxError as exc:
-        spot = Spot(path=name, line=exc.line, message=str(exc))
+        location = Location(path=name, line=exc.line, message=str(exc))
         shown = context.evidence.file("Dockerfile", text.encode())
-        return failed(ReasonCode.DOCKERFILE_SYNTAX, f"{name}: {exc}", shown, spots=[spot])
+        return failed(ReasonCode.DOCKERFILE_SYNTAX, f"{name}: {exc}", shown, locations=[location])
     stages = stage_files(dockerfile, build_context)
     image = ImageFacts(
         path=layout.dockerfile,
@@ -77,7 +77,7 @@ def _judged(image: ImageFacts, tree: RepositoryTree, make: EvidenceMaker) -> Fin
     name, dockerfile = str(image.path), image.dockerfile
     lost = lost_versions(dockerfile)
     noted = [*_warnings(dockerfile), *((each.line, each.text) for each in lost if not each.stops)]
-    warnings = [Spot(path=name, line=line, message=text, is_warning=True) for line, text in noted]
+    warnings = [Location(path=name, line=line, message=text, is_warning=True) for line, text in noted]
     evidence = [
         make.file(name, dockerfile.text.encode()),
         make.value("reading", "\n".join(_reading(dockerfile, image.command))),
@@ -91,9 +91,9 @@ def _judged(image: ImageFacts, tree: RepositoryTree, make: EvidenceMaker) -> Fin
         or (_missing_target(dockerfile, image.command, image.files, tree) if image.context.is_sure else None)
     )
     if fault is None:
-        return passed(*evidence, spots=warnings)
-    spots = [Spot(path=name, line=line, message=message) for line, message in fault.places]
-    return failed(fault.code, fault.reason, *evidence, spots=[*spots, *warnings])
+        return passed(*evidence, locations=warnings)
+    locations = [Location(path=name, line=line, message=message) for line, message in fault.places]
+    return failed(fault.code, fault.reason, *evidence, locations=[*locations, *warnings])
 
 
 @dataclass(frozen=True, kw_only=True)

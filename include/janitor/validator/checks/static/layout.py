@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from janitor.inspection.location import Location
 from janitor.inspection.repository.layout import Layout, read_layout
-from janitor.inspection.spot import Spot
 from janitor.inspection.tree import MAX_DEPTH, MAX_PATH_BYTES, RepositoryTree
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
@@ -37,7 +37,7 @@ def _judged(tree: RepositoryTree, layout: Layout, evidence: EvidenceMaker) -> Fi
             f"folders lie more than {MAX_DEPTH} deep in each other, or a path is longer than {MAX_PATH_BYTES} bytes:"
             f" {str(deep)[:_SHOWN_PATH]}…; nothing in there is looked at",
             listing,
-            spots=[Spot(path=str(deep)[:_SHOWN_PATH], line=None, message="is the first that lies too deep")],
+            locations=[Location(path=str(deep)[:_SHOWN_PATH], line=None, message="is the first that lies too deep")],
         )
     if escapes := tree.escaping_symlinks:
         shown = ", ".join(f"{path} → {target}" for path, target in escapes[:_SHOWN])
@@ -46,9 +46,11 @@ def _judged(tree: RepositoryTree, layout: Layout, evidence: EvidenceMaker) -> Fi
             f"{len(escapes)} symlink(s) lead out of the repository: {shown}",
             evidence.value("symlinks", "\n".join(f"{path} -> {target}" for path, target in escapes)),
             listing,
-            spots=[Spot(path=str(path), line=None, message=f"leads to {target}") for path, target in escapes[:_SHOWN]],
+            locations=[
+                Location(path=str(path), line=None, message=f"leads to {target}") for path, target in escapes[:_SHOWN]
+            ],
         )
     missing = [] if layout.readme is not None else ["the repository has no README"]
-    spots = [Spot(path="README.md", line=None, message=text, is_warning=True) for text in missing]
+    locations = [Location(path="README.md", line=None, message=text, is_warning=True) for text in missing]
     warnings = [evidence.value("warnings", "\n".join(missing))] if missing else []
-    return passed(listing, *warnings, spots=spots)
+    return passed(listing, *warnings, locations=locations)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from janitor.inspection.location import Location
 from janitor.inspection.repository.model_sources import HUB, ModelSource, build_sources, built_scripts, code_sources
-from janitor.inspection.spot import Spot
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
@@ -55,8 +55,8 @@ def check_model_urls(context: CheckContext, source: SourceFacts) -> Finding:
             unknown.append((code, f"{each.url}: HTTP {status}"))
     evidence = context.evidence.value("addresses", "\n".join(lines))
     if gone:
-        spots = [Spot(path=each.path, line=each.line, message=text) for each, text in gone]
-        return failed(ReasonCode.MODEL_GONE, "; ".join(text for _, text in gone), evidence, spots=spots)
+        locations = [Location(path=each.path, line=each.line, message=text) for each, text in gone]
+        return failed(ReasonCode.MODEL_GONE, "; ".join(text for _, text in gone), evidence, locations=locations)
     told = [pair for pair in unknown if pair[0] not in (WebTrouble.NO_NETWORK.value, WebTrouble.REFUSED.value)]
     if told:
         return errored(told[0][0], "; ".join(text for _, text in told), evidence)

@@ -26,7 +26,7 @@ from janitor.inspection.install.torch_versions import (
     public_version,
 )
 from janitor.inspection.install.worker_requirements import worker_requirements
-from janitor.inspection.spot import Spot
+from janitor.inspection.location import Location
 from janitor.inspection.tree import RepositoryTree
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
@@ -85,13 +85,13 @@ def check_pins(context: CheckContext, source: SourceFacts) -> Finding:
         ]
     wants_gpu = context.spec.gpu_required or source.hub_config.get("runsOn") == "GPU"
     problems += [*_of_the_whole(source, sets, wants_gpu=wants_gpu), *_unpinned(source.tree, sets)]
-    spots = [_spot(source, problem) for problem in problems]
+    locations = [_location(source, problem) for problem in problems]
     for is_sure in (True, False):
         found = [problem for problem in problems if problem.is_sure is is_sure]
         if found:
             more = len(found) - _SHOWN
             reason = "; ".join(problem.text for problem in found[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-            return failed(found[0].code, reason, evidence, required=is_sure, spots=spots)
+            return failed(found[0].code, reason, evidence, required=is_sure, locations=locations)
     return passed(evidence)
 
 
@@ -254,11 +254,11 @@ def _at_least(version: str, least: tuple[int, int]) -> bool:
     return len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit() and (int(parts[0]), int(parts[1])) >= least
 
 
-def _spot(source: SourceFacts, problem: _Problem) -> Spot:
+def _location(source: SourceFacts, problem: _Problem) -> Location:
     requirement = problem.requirement
     if requirement is not None and requirement.path is not None:
         path, line = requirement.path, requirement.line
     else:
         path = str(source.layout.dockerfile or "Dockerfile")
         line = requirement.line if requirement is not None else 0
-    return Spot(path=path, line=line or None, message=problem.text, is_warning=not problem.is_sure)
+    return Location(path=path, line=line or None, message=problem.text, is_warning=not problem.is_sure)

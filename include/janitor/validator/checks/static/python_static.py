@@ -18,11 +18,11 @@ from janitor.inspection.dockerfile.image_files import copies_from_elsewhere, inl
 from janitor.inspection.dockerfile.python_version import only_python, python_version
 from janitor.inspection.dockerfile.stages import Run
 from janitor.inspection.dockerfile.usage import used_stages
+from janitor.inspection.location import Location
 from janitor.inspection.python.health_route import health_route
 from janitor.inspection.python.module_places import ModulePlaces
 from janitor.inspection.python.python_modules import Reader, SourceError, SyntaxProblem, compile_problem, decoded_source
 from janitor.inspection.python.python_source import HandlerKind, WorkerSource, read_worker, search_workers
-from janitor.inspection.spot import Spot
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
@@ -133,8 +133,10 @@ def _syntax(
     if not problems:
         return None
     first = problems[0]
-    spot = Spot(path=str(first.path), line=first.line, message=first.message)
-    return failed(ReasonCode.SYNTAX_ERROR, f"a Python file does not compile: {_place(first)}", evidence, spots=[spot])
+    location = Location(path=str(first.path), line=first.line, message=first.message)
+    return failed(
+        ReasonCode.SYNTAX_ERROR, f"a Python file does not compile: {_place(first)}", evidence, locations=[location]
+    )
 
 
 def _place(problem: SyntaxProblem) -> str:
@@ -150,8 +152,8 @@ def _idle(stated: StatedFacts, evidence: Evidence) -> Finding | None:
     if (idle := idle_command(dockerfile)) is None:
         return None
     path = str(stated.layout.dockerfile or "Dockerfile")
-    spot = Spot(path=path, line=idle.line, message=idle.text)
-    return failed(ReasonCode.COMMAND_STARTS_NOTHING, idle.text, evidence, spots=[spot])
+    location = Location(path=path, line=idle.line, message=idle.text)
+    return failed(ReasonCode.COMMAND_STARTS_NOTHING, idle.text, evidence, locations=[location])
 
 
 def _is_all_there_is(stated: StatedFacts, worker: WorkerSource) -> bool:
@@ -193,8 +195,8 @@ def _without_start(stated: StatedFacts, found: _Reading, evidence: Evidence) -> 
     where = "no Python file" if entry is None else f"neither {entry} nor what it imports"
     unused = f"; {found.other} does, and the container doesn't start it" if found.other is not None else ""
     message = f"{where} calls runpod.serverless.start{unused}"
-    spots = [Spot(path=str(entry), line=1, message=message)] if entry is not None else []
-    return failed(ReasonCode.START_CALL_MISSING, message, evidence, spots=spots)
+    locations = [Location(path=str(entry), line=1, message=message)] if entry is not None else []
+    return failed(ReasonCode.START_CALL_MISSING, message, evidence, locations=locations)
 
 
 def _elsewhere(stated: StatedFacts) -> str | None:

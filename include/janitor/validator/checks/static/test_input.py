@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from janitor.inspection.documents.documents import load_job, load_json, unreadable_spot
-from janitor.inspection.spot import Spot
+from janitor.inspection.documents.documents import load_job, load_json, unreadable_location
+from janitor.inspection.location import Location
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
@@ -29,7 +29,7 @@ def check_test_input(context: CheckContext, stated: StatedFacts) -> Finding | Pr
         content = tree.read(path)
         document = load_job(tree, path)
     except UnreadableError as exc:
-        return failed(ReasonCode.TEST_INPUT_UNREADABLE, str(exc), spots=[unreadable_spot(path, str(exc))])
+        return failed(ReasonCode.TEST_INPUT_UNREADABLE, str(exc), locations=[unreadable_location(path, str(exc))])
     evidence = context.evidence.file(str(path), content)
     if not isinstance(document, dict):
         return _invalid(path, f"must be an object, not {type_name(document)}", evidence)
@@ -48,14 +48,14 @@ def check_test_input(context: CheckContext, stated: StatedFacts) -> Finding | Pr
     cases = stated.cases
     if cases and all(case.input != document["input"] for case in cases):
         warnings.append(f"{path} is none of the cases of tests.json")
-    spots = [Spot(path=str(path), line=1, message=text, is_warning=True) for text in warnings]
+    locations = [Location(path=str(path), line=1, message=text, is_warning=True) for text in warnings]
     noted = [context.evidence.value("warnings", "\n".join(warnings))] if warnings else []
-    return Produced(passed(evidence, *noted, spots=spots), document)
+    return Produced(passed(evidence, *noted, locations=locations), document)
 
 
 def _invalid(path: PurePosixPath, text: str, evidence: Evidence) -> Finding:
-    spot = Spot(path=str(path), line=1, message=text)
-    return failed(ReasonCode.TEST_INPUT_INVALID, f"{path} {text}", evidence, spots=[spot])
+    location = Location(path=str(path), line=1, message=text)
+    return failed(ReasonCode.TEST_INPUT_INVALID, f"{path} {text}", evidence, locations=[location])
 
 
 def _path(stated: StatedFacts) -> PurePosixPath | None:

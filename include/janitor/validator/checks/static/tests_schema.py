@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from janitor.inspection.documents.documents import load_json, problem_spots, unreadable_spot
+from janitor.inspection.documents.documents import load_json, problem_locations, unreadable_location
 from janitor.inspection.documents.tests_file import TestPlan, read_github_tests, read_tests
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
@@ -23,16 +23,18 @@ def check_tests_schema(context: CheckContext, repository: RepositoryFacts) -> Fi
         content = tree.read(path)
         document = load_json(tree, path)
     except UnreadableError as exc:
-        return failed(ReasonCode.TESTS_UNREADABLE, str(exc), spots=[unreadable_spot(path, str(exc))])
+        return failed(ReasonCode.TESTS_UNREADABLE, str(exc), locations=[unreadable_location(path, str(exc))])
     # The older form is told by its shape: some repositories keep the documented one in .github.
     older = layout.tests is None and isinstance(document, list)
     reading = read_github_tests(document) if older else read_tests(document)
     evidence = [context.evidence.file(str(path), content)]
     if reading.problems.warnings:
         evidence.append(context.evidence.value("warnings", "\n".join(reading.problems.warnings)))
-    spots = problem_spots(content.decode("utf-8-sig"), path, reading.problems)
+    locations = problem_locations(content.decode("utf-8-sig"), path, reading.problems)
     if reading.plan is None:
-        return failed(reading.problems.found[0].code, f"{path}: {reading.problems.summary()}", *evidence, spots=spots)
+        return failed(
+            reading.problems.found[0].code, f"{path}: {reading.problems.summary()}", *evidence, locations=locations
+        )
     if not reading.plan.cases:
         return Produced(skipped(ReasonCode.TESTS_EMPTY, f"{path} has no test", *evidence), reading.plan)
-    return Produced(passed(*evidence, spots=spots), reading.plan)
+    return Produced(passed(*evidence, locations=locations), reading.plan)

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from janitor.diagnosis.build_failure import client_trouble, named_files, one_line_each, step_trouble
 from janitor.diagnosis.build_log import FailedStep, cache_use, failing_step, images_taken, running_step
-from janitor.diagnosis.trouble import Trouble
+from janitor.diagnosis.failure_rules import Trouble
 from janitor.guest.processes.memory import kills_for_memory
 from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.install.bake import BAKE_FILES, BakeError, BakeTarget, read_bake
@@ -22,7 +23,6 @@ from janitor.protocol.report import Evidence
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import BuildTime
-from janitor.validator.engines.docker.blame import client_trouble, named_files, one_line_each, step_trouble
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, Produced, errored, failed, passed
 from janitor.validator.network.package_index import index_trouble, is_ambiguous

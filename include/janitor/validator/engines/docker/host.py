@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from janitor.diagnosis.trouble import world_trouble
+from janitor.diagnosis.failure_rules import world_trouble
 from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from janitor.diagnosis.excuses import Place, excuse
 from janitor.diagnosis.handler.log_judge import cause
 from janitor.diagnosis.handler.sdk_log import BANNER
+from janitor.diagnosis.host_conditions import Place, excuse
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.engine import HandlerRun
 from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, passed

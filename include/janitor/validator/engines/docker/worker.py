@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from janitor.diagnosis.excuses import Place
 from janitor.diagnosis.handler.sdk_log import BANNER
+from janitor.diagnosis.host_conditions import Place
 from janitor.guest.processes.supervisor import Outcome, Running
 from janitor.inspection.dockerfile.command import Command
 from janitor.inspection.dockerfile.lexer import split_words

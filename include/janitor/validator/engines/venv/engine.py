@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from janitor.diagnosis.image_gaps import image_gaps
+from janitor.diagnosis.capability_gaps import image_gaps
 from janitor.guest.processes.supervisor import Outcome
+from janitor.inspection.capability_gap import Gap
 from janitor.inspection.dockerfile.python_version import python_version
-from janitor.inspection.gaps import Gap
 from janitor.inspection.install.install import IMAGE_PATH, Install, InstallPlan, plan_installs
 from janitor.inspection.tree import RepositoryTree
 from janitor.protocol.reason_codes import ReasonCode

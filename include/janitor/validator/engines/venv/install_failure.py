@@ -6,15 +6,15 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from janitor.diagnosis.image_gaps import base_has_build_tools, may_come_from_elsewhere
-from janitor.diagnosis.trouble import Trouble, build_trouble, lacks_build_tools, missing_requirements
+from janitor.diagnosis.capability_gaps import base_has_build_tools, may_come_from_elsewhere
+from janitor.diagnosis.failure_rules import Trouble, build_trouble, lacks_build_tools, missing_requirements
 from janitor.guest.processes.supervisor import Outcome
-from janitor.inspection.gaps import Gap, listed
+from janitor.inspection.capability_gap import Gap, listed
 from janitor.inspection.install.install import Install, InstallPlan
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.validator.context import CheckContext
-from janitor.validator.engines.venv.own_index import own_index_trouble
+from janitor.validator.engines.venv.private_index import private_index_trouble
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, errored, failed
 
@@ -51,7 +51,7 @@ def failed_install(
     text = outcome.output.text[-_SHORT_TAIL:]
     trouble = build_trouble(text, outcome.exit_code) or missing_requirements(text)
     if trouble is not None and trouble.code == ReasonCode.DEPENDENCY_NOT_FOUND:
-        trouble = own_index_trouble(context.settings, install.arguments, text) or trouble
+        trouble = private_index_trouble(context.settings, install.arguments, text) or trouble
     if trouble is None:
         # uv ends with 1 for what can't be resolved or built, and with 2 for what it could not do.
         return errored(

@@ -12,13 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from janitor.diagnosis.excuses import Place
+from janitor.diagnosis.host_conditions import Place
 from janitor.guest.processes.confinement import hand_over
 from janitor.guest.processes.free_port import free_port
 from janitor.guest.processes.memory import kills_for_memory
 from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run, start
+from janitor.inspection.capability_gap import Gap
 from janitor.inspection.dockerfile.command import PythonTarget, stage_command
-from janitor.inspection.gaps import Gap
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import Engine
 from janitor.validator.context import CheckContext

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from janitor.diagnosis.trouble import Trouble
+from janitor.diagnosis.failure_rules import Trouble
 from janitor.validator.network.package_index import index_trouble
 from janitor.validator.settings import Settings
 
@@ -18,7 +18,7 @@ _NOT_FOUND = re.compile(
 )
 
 
-def own_index_trouble(settings: Settings, arguments: Sequence[str], text: str) -> Trouble | None:
+def private_index_trouble(settings: Settings, arguments: Sequence[str], text: str) -> Trouble | None:
     """What keeps an index of the image's own from telling; None if there is none, or if it tells.
 
     Args:

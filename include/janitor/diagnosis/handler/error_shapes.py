@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from janitor.diagnosis.handler.told_errors import is_http_phrase
+from janitor.diagnosis.handler.error_texts import is_http_phrase
 
 _ERROR_TEXTS = frozenset(
     {

@@ -6,10 +6,10 @@ from __future__ import annotations
 import posixpath
 import re
 
+from janitor.inspection.capability_gap import Gap
 from janitor.inspection.dockerfile.command import Command
 from janitor.inspection.dockerfile.image_files import copies_beside_the_repository, copies_from_elsewhere
 from janitor.inspection.dockerfile.stages import Dockerfile
-from janitor.inspection.gaps import Gap
 from janitor.inspection.install.install import IMAGE_PATH, Install
 
 _BARE_BASES = frozenset({"python", "ubuntu", "debian", "alpine", "scratch"})

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from janitor.diagnosis.excuses import Place, excuse
+from janitor.diagnosis.host_conditions import Place, excuse
 
 ROOT = "/tmp/janitor-x/image"
 HERE = Place(

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from janitor.diagnosis.failure_rules import Trouble
 from janitor.diagnosis.loopback import LOOPBACK
-from janitor.diagnosis.trouble import Trouble
-from janitor.inspection.gaps import Gap, listed
+from janitor.inspection.capability_gap import Gap, listed
 from janitor.protocol.reason_codes import ReasonCode
 
 _AROUND = 120

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from janitor.diagnosis.build_log import failing_step
-from janitor.diagnosis.excuses import Place, excuse
-from janitor.diagnosis.trouble import build_trouble, lacks_build_tools, missing_requirements
-from janitor.inspection.gaps import Gap
+from janitor.diagnosis.failure_rules import build_trouble, lacks_build_tools, missing_requirements
+from janitor.diagnosis.host_conditions import Place, excuse
+from janitor.inspection.capability_gap import Gap
 
 WORLD = [
     ("error: Request failed after 3 retries\n  cause: dns error\n  cause: failed to lookup address", "name_resolution"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spot:
+class Location:
     """A place in the repository that a finding speaks of, for editors and code review."""
 
     path: str

@@ -15,8 +15,8 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from janitor.diagnosis.build_log import FailedStep
+from janitor.diagnosis.failure_rules import Trouble, build_trouble, world_trouble
 from janitor.diagnosis.loopback import LOOPBACK
-from janitor.diagnosis.trouble import Trouble, build_trouble, world_trouble
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 
