@@ -25,8 +25,8 @@ _SURELY_FAST = 0.0005
 _TRIES = 3
 
 BOUNDS: dict[str, tuple[int, str]] = {
-    "janitor.diagnosis.host_conditions._SECRET_MISSING": (12_000, "`excuse` looks at LONGEST_TEXT characters"),
-    "janitor.diagnosis.host_conditions._PLATFORM": (12_000, "`excuse` looks at LONGEST_TEXT characters"),
+    "janitor.diagnosis.rules.worker._SECRET_MISSING": (12_000, "`host_condition` looks at LONGEST_TEXT characters"),
+    "janitor.diagnosis.rules.worker._PLATFORM": (12_000, "`host_condition` looks at LONGEST_TEXT characters"),
     "janitor.protocol.text.plain_lines._patterns": (4_000, "`normalised` looks at LONGEST_INPUT characters"),
 }
 """Of expressions, by the beginning of their place: longest text that they are given, and who sees to that."""
@@ -44,10 +44,9 @@ COMPOSED: dict[str, str] = {
     "janitor.inspection.dockerfile.patterns: ''.join(self._tokens)": "at most two wildcards, paths of usual length",
     "janitor.inspection.dockerfile.patterns: token": "one token, matched at one place",
     "janitor.inspection.dockerfile.patterns: re.escape(pattern)": "a literal",
-    "janitor.diagnosis.build_failure: pattern": "the rules of the module, which are collected",
     "janitor.validator.docker.client: pattern": "the rules of the module, which are collected",
-    "janitor.diagnosis.failure_rules: pattern": "the rules of the module, which are collected",
-    "janitor.diagnosis.host_conditions: _says_missing(f'\\\\b{re.escape(name)}\\\\b')": "as _SECRET_MISSING, one name",
+    "janitor.diagnosis.rules.rule: pattern": "the rules of the tables, which are collected",
+    "janitor.diagnosis.host_conditions: worker.says_missing(f'\\\\b{re.escape(name)}\\\\b')": "one name",
     "janitor.protocol.values: bounds.pattern": "fullmatch on a field of bounded length, where the pattern stands",
     "janitor.protocol.values: bounds.key_pattern": "fullmatch on keys of bounded length",
     "janitor.protocol.text.plain_lines: package": "a repository's own name, on LONGEST_INPUT characters",

@@ -10,15 +10,15 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from janitor.diagnosis.build_log import FailedStep
-from janitor.diagnosis.failure_rules import Trouble, build_trouble, world_trouble
+from janitor.diagnosis.failure_rules import build_trouble, world_trouble
 from janitor.diagnosis.loopback import LOOPBACK
+from janitor.diagnosis.rules.docker import ENGINE_SAYS, NEVER_STARTED, STEP_SAYS
+from janitor.diagnosis.rules.rule import Trouble, first_trouble
 from janitor.inspection.tree import RepositoryTree, UnreadableError
-from janitor.protocol.reason_codes import ReasonCode
 
 _KILLED = 137
 _LONGEST_LINE_WORDS = 80
@@ -53,74 +53,6 @@ class ImageSource(Protocol):
         """Absolute path in the image → path in the repository."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Rule:
-    pattern: re.Pattern[str]
-    repository_at_fault: bool
-    code: ReasonCode
-    reason: str
-
-
-def _rules(*rules: tuple[str, bool, ReasonCode, str]) -> tuple[_Rule, ...]:
-    return tuple(
-        _Rule(pattern=re.compile(pattern, re.I | re.M), repository_at_fault=at_fault, code=code, reason=reason)
-        for pattern, at_fault, code, reason in rules
-    )
-
-
-_ENGINE_SAYS = _rules(
-    (
-        r"failed to parse stage name|invalid reference format",
-        True,
-        ReasonCode.DOCKERFILE_INVALID,
-        "an image's name is none",
-    ),
-    (r"\b40[13] (?:forbidden|unauthorized)", False, ReasonCode.REGISTRY_DENIED, "a registry or server refused access"),
-    (
-        r"no SSH key .{0,200}forwarded|unset ssh forward key",
-        False,
-        ReasonCode.NEEDS_SECRET,
-        "the build wants an SSH key",
-    ),
-    (
-        r"error reading from server|closing transport|transport is closing|context canceled|^(?:error: )?unexpected EOF"
-        r"|code = Unavailable|server preface|connection closed before",
-        False,
-        ReasonCode.ENGINE_TROUBLE,
-        "the Docker engine broke off",
-    ),
-)
-_NEVER_STARTED = _rules(
-    (
-        r"^runc run failed: .*exec format error|^exec \S+: exec format error",
-        True,
-        ReasonCode.BASE_PLATFORM,
-        "not this platform's",
-    ),
-    (
-        r"^runc run failed: (?!.*(?:exec: |chdir to cwd|unable to find user))",
-        False,
-        ReasonCode.ENGINE_TROUBLE,
-        "the Docker engine could not start the step",
-    ),
-)
-_STEP_SAYS = _rules(
-    (
-        r"hash sum mismatch|file has unexpected size|mirror sync in progress|clearsigned file isn't valid",
-        False,
-        ReasonCode.SERVER_TROUBLE,
-        "a package mirror holds what does not fit together",
-    ),
-    (r"release file .{0,300} is not valid yet", False, ReasonCode.CLOCK_WRONG, "the instance's clock is wrong"),
-    (
-        r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|the repository .{0,300} is not signed",
-        True,
-        ReasonCode.PACKAGE_KEY,
-        "the image doesn't hold the key of a package repository",
-    ),
-)
-
-
 def one_line_each(log: str) -> str:
     """A log in which only line feeds end lines: what a step prints can then not pass for a line of BuildKit's."""
     return re.sub(r"[\r\v\f\x1c-\x1e\x85\u2028\u2029]", " ", log)
@@ -138,16 +70,16 @@ def step_trouble(source: ImageSource, step: FailedStep, *, killed: bool | None) 
         # An image may be called anything, also `unauthorized`.
         named = step.name.rpartition(" for ")[2] if "load metadata" in step.name else ""
         shown = step.output.replace(named, "…") if named else step.output
-        return _first(shown, _ENGINE_SAYS) or build_trouble(shown, None)
+        return first_trouble(shown, ENGINE_SAYS) or build_trouble(shown, None)
     command = _command(step)
     own = _plain("\n".join([command, *_own_words(source, command)]))
     lines = [line for line in _PROCESS.sub("", step.output).splitlines() if line.strip()]
     text = "\n".join(_believed(line, own, killed) for line in lines)
-    if len(lines) <= 2 and (trouble := _first(text, _NEVER_STARTED)):
+    if len(lines) <= 2 and (trouble := first_trouble(text, NEVER_STARTED)):
         return trouble
     code = step.exit_code if step.exit_code != _KILLED or killed is not False else 1
     world = world_trouble(text)
-    return world or _first(text, _STEP_SAYS) or build_trouble(text, code)
+    return world or first_trouble(text, STEP_SAYS) or build_trouble(text, code)
 
 
 def client_trouble(log: str, exit_code: int | None) -> Trouble | None:
@@ -159,7 +91,7 @@ def client_trouble(log: str, exit_code: int | None) -> Trouble | None:
     """
     said = _UNPREFIXED.findall(log[-_SHORT_TAIL:])
     text = "\n".join(said[-3:])
-    return _first(text, _ENGINE_SAYS) or build_trouble(text, exit_code)
+    return first_trouble(text, ENGINE_SAYS) or build_trouble(text, exit_code)
 
 
 def named_files(source: ImageSource, text: str) -> list[tuple[PurePosixPath, str]]:
@@ -221,20 +153,8 @@ def _without_own(line: str, own: str) -> str:
 
 
 def _looks_like_trouble(text: str) -> bool:
-    return world_trouble(text) is not None or _first(text, (*_STEP_SAYS, *_NEVER_STARTED)) is not None
+    return world_trouble(text) is not None or first_trouble(text, (*STEP_SAYS, *NEVER_STARTED)) is not None
 
 
 def _plain(text: str) -> str:
     return " ".join(_QUOTING.sub("", text).split())
-
-
-def _first(text: str, rules: tuple[_Rule, ...]) -> Trouble | None:
-    for rule in rules:
-        if match := rule.pattern.search(text):
-            start = text.rfind("\n", 0, match.start()) + 1
-            end = text.find("\n", match.end())
-            line = " ".join(text[start : end if end >= 0 else len(text)].split())[:300]
-            return Trouble(
-                repository_at_fault=rule.repository_at_fault, code=rule.code, reason=f"{rule.reason}: {line}"
-            )
-    return None

@@ -6,7 +6,7 @@ import pytest
 
 from janitor.diagnosis.build_log import failing_step
 from janitor.diagnosis.failure_rules import build_trouble, lacks_build_tools, missing_requirements
-from janitor.diagnosis.host_conditions import Place, excuse
+from janitor.diagnosis.host_conditions import Place, host_condition
 from janitor.inspection.capability_gap import Gap
 
 WORLD = [
@@ -144,13 +144,12 @@ class TestExcuses:
         ],
     )
     def test_missing_gpu_is_the_hosts(self, text):
-        found = excuse(text, place())
+        found = host_condition(text, place())
         assert found is not None
         assert found.code == "gpu_missing"
         # With a GPU at hand the same words are the worker's own trouble.
-        assert (
-            excuse("AssertionError: Torch not compiled with CUDA enabled", place(has_gpu=True, is_image=True)) is None
-        )
+        here = place(has_gpu=True, is_image=True)
+        assert host_condition("AssertionError: Torch not compiled with CUDA enabled", here) is None
 
     @pytest.mark.parametrize(
         ("text", "code"),
@@ -164,7 +163,7 @@ class TestExcuses:
         ],
     )
     def test_resources_and_network_are_the_hosts(self, text, code):
-        found = excuse(text, place(is_image=True))
+        found = host_condition(text, place(is_image=True))
         assert found is not None
         assert found.code == code
 
@@ -178,7 +177,7 @@ class TestExcuses:
         ],
     )
     def test_error_of_the_worker_itself_is_not_excused(self, text):
-        assert excuse(text, place()) is None
+        assert host_condition(text, place()) is None
 
     @pytest.mark.parametrize(
         "text",
@@ -189,29 +188,29 @@ class TestExcuses:
         ],
     )
     def test_what_the_image_would_have_brought_is_excused(self, text):
-        found = excuse(text, place(gaps=(SHALLOW,)))
+        found = host_condition(text, place(gaps=(SHALLOW,)))
         assert found is not None
         assert found.code == "engine_limit"
         assert "system packages" in found.reason
 
     def test_gap_does_not_excuse_an_error_that_has_nothing_to_do_with_it(self):
-        assert excuse("ValueError: bad shape", place(gaps=(SHALLOW,))) is None
+        assert host_condition("ValueError: bad shape", place(gaps=(SHALLOW,))) is None
 
     def test_any_failure_may_come_of_a_deep_gap(self):
-        found = excuse("ValueError: bad shape", place(gaps=(SHALLOW, DEEP)))
+        found = host_condition("ValueError: bad shape", place(gaps=(SHALLOW, DEEP)))
         assert found is not None
         assert found.code == "engine_limit"
         assert "downloads (line 3)" in found.reason
 
     def test_absolute_path_of_the_image_is_excused_where_there_is_no_image(self):
         text = "FileNotFoundError: [Errno 2] No such file or directory: '/app/config.json'"
-        found = excuse(text, place(in_image=lambda path: path == "/app/config.json"))
+        found = host_condition(text, place(in_image=lambda path: path == "/app/config.json"))
         assert found is not None
         assert found.code == "engine_limit"
-        assert excuse(text, place(is_image=True)) is None
+        assert host_condition(text, place(is_image=True)) is None
 
     def test_lfs_pointers_excuse(self):
-        found = excuse("ValueError: bad magic number", place(unfetched_files=("model.bin",)))
+        found = host_condition("ValueError: bad magic number", place(unfetched_files=("model.bin",)))
         assert found is not None
         assert found.code == "lfs_unfetched"
 

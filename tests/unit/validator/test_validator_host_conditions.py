@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from janitor.diagnosis.host_conditions import Place, excuse
+from janitor.diagnosis.host_conditions import Place, host_condition
 
 ROOT = "/tmp/janitor-x/image"
 HERE = Place(
@@ -29,7 +29,7 @@ def described(kind: str, message: str) -> str:
 
 
 def code(text: str, place: Place = HERE) -> str | None:
-    found = excuse(text, place)
+    found = host_condition(text, place)
     return found.code if found else None
 
 

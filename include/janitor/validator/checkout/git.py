@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from janitor.diagnosis.failure_rules import Trouble, world_trouble
+from janitor.diagnosis.failure_rules import world_trouble
+from janitor.diagnosis.rules.git import GIT
+from janitor.diagnosis.rules.rule import Trouble
 from janitor.guest.processes.supervisor import LineSink, Outcome, ProcessStartError, run
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checkout.submodules import (
@@ -91,17 +93,6 @@ _SSH = (
 """ssh takes its user's home from the user database, not from HOME, so that each of its files is named away.
 Source: ssh_config(5)."""
 _MOST_LISTED_BYTES = 64 * 1024 * 1024
-_NEEDS_KEY = re.compile(r"Permission denied \((?:publickey|[a-z,-]*publickey)|Host key verification failed")
-_NEEDS_CREDENTIALS = re.compile(
-    r"could not read (?:Username|Password)|Authentication failed|returned error: 40[13]|terminal prompts disabled"
-    r"|HTTP Basic: Access denied|Invalid username or password|No anonymous write access"
-)
-_NOT_FOUND = re.compile(
-    r"(?i)repository '?[^']*'? not found|returned error: 404|does not appear to be a git repository"
-    r"|repository not found|does not exist|not a git repository|project you were looking for could not be found"
-)
-_UNKNOWN_REF = re.compile(r"couldn't find remote ref|no such ref|not our ref|does not allow request for unadvertised")
-_TRANSPORT_REFUSED = re.compile(r"transport '[^']*' not allowed|remote helper '[^']*'|is not a git command")
 _SHALLOW_REFUSED = re.compile(r"does not support (?:shallow|--depth)|dumb http transport")
 
 
@@ -374,20 +365,8 @@ def remote_trouble(outcome: Outcome) -> Trouble:
     line = _last_line(outcome)
     if outcome.timed_out:
         return _trouble(ReasonCode.NETWORK, f"git got no answer in {outcome.seconds:.0f} s")
-    if _TRANSPORT_REFUSED.search(text):
-        return _fault(ReasonCode.TRANSPORT_REFUSED, f"only https, http, ssh and file are fetched from: {line}")
-    if _NEEDS_KEY.search(text):
-        reason = "ssh asks for a key, and no key of this machine is used; give the repository's https address"
-        return _fault(ReasonCode.NEEDS_CREDENTIALS, f"{reason}: {line}")
-    if _NEEDS_CREDENTIALS.search(text):
-        return _fault(
-            ReasonCode.NEEDS_CREDENTIALS,
-            f"the repository is private or does not exist; git was asked to log in: {line}",
-        )
-    if _UNKNOWN_REF.search(text):
-        return _fault(ReasonCode.UNKNOWN_REF, f"the repository has no such branch, tag or commit: {line}")
-    if _NOT_FOUND.search(text):
-        return _fault(ReasonCode.REPOSITORY_NOT_FOUND, f"there is no such repository: {line}")
+    if rule := next((rule for rule in GIT if rule.pattern.search(text)), None):
+        return rule.trouble(line)
     return world_trouble(text) or _trouble(ReasonCode.GIT_FAILED, f"git failed: {line}")
 
 

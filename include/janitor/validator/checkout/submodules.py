@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from janitor.diagnosis.failure_rules import Trouble
+from janitor.diagnosis.rules.rule import Trouble
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.settings import Settings
 

@@ -7,9 +7,10 @@ Source: pip 22 to 25 against an index that answers so.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
-from janitor.diagnosis.failure_rules import Trouble
+from janitor.diagnosis.rules.rule import Trouble
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.network.reach import PACKAGE_HOSTS
 from janitor.validator.network.web import Web, WebError
@@ -43,13 +44,25 @@ def index_trouble(settings: Settings, text: str) -> Trouble | None:
         settings: For the requests.
         text: What the step printed.
     """
-    found = [_NAME.match(name) for name in _NONE_FOUND.findall(text)]
-    names = [match.group(0) for match in found if match is not None]
+    names = [name for name in _NONE_FOUND.findall(text) if _NAME.match(name)]
     if not names:
         return None
-    project = re.sub(r"[-_.]+", "-", names[-1]).lower()
     listed = _INDEXES.findall(text)
-    indexes = [word.strip() for word in listed[-1].split(",")] if listed else [_PUBLIC]
+    return ask_indexes(settings, names[-1], [word.strip() for word in listed[-1].split(",")] if listed else [_PUBLIC])
+
+
+def ask_indexes(settings: Settings, requirement: str, indexes: Sequence[str]) -> Trouble | None:
+    """What keeps one of these indexes from telling; None if all tell, or if the requirement has no name.
+
+    Args:
+        settings: For the requests.
+        requirement: A package's name, with what may follow it.
+        indexes: Their addresses.
+    """
+    name = _NAME.match(requirement)
+    if name is None:
+        return None
+    project = re.sub(r"[-_.]+", "-", name.group(0)).lower()
     web = Web(settings, limit=_LIMIT, also=PACKAGE_HOSTS)
     for index in indexes[:_MOST_INDEXES]:
         try:

@@ -12,7 +12,7 @@ from janitor.diagnosis.handler.api_judge import generator_was_iterated, judge_an
 from janitor.diagnosis.handler.raw_outputs import judge_raw_outputs, shows_returns
 from janitor.diagnosis.handler.sdk_log import read_sdk_log
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, failing
-from janitor.diagnosis.host_conditions import denied_here, excuse
+from janitor.diagnosis.host_conditions import denied_here, host_condition
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
@@ -133,7 +133,7 @@ def _conclude(
         return errored(verdict.code or ReasonCode.UNKNOWN, reason, *evidence, outcome=outcome)
     text = "" if verdict.code in NOT_IN_THE_LOG else session.log.text[-_EXCUSE_CHARACTERS:]
     place = facts.worker.place
-    trouble = excuse(text, place) or denied_here(reason, place)
+    trouble = host_condition(text, place) or denied_here(reason, place)
     if trouble is not None:
         return errored(trouble.code, f"{reason}; {trouble.reason}", *evidence, outcome=outcome)
     return failed(verdict.code or ReasonCode.UNKNOWN, reason, *evidence, outcome=outcome)

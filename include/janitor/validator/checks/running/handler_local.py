@@ -10,7 +10,7 @@ import uuid
 from janitor.diagnosis.handler.log_judge import judge_local_run
 from janitor.diagnosis.handler.sdk_log import LOCAL_END
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, inconclusive
-from janitor.diagnosis.host_conditions import denied_here, excuse
+from janitor.diagnosis.host_conditions import denied_here, host_condition
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import Engine
@@ -109,6 +109,6 @@ def _conclude(
     if verdict.outcome is Outcome.ERROR:
         return errored(code, reason, log, outcome=outcome)
     text = "" if code in NOT_IN_THE_LOG else outcome.output.text[-_EXCUSE_CHARACTERS:]
-    if trouble := excuse(text, worker.place) or denied_here(reason, worker.place):
+    if trouble := host_condition(text, worker.place) or denied_here(reason, worker.place):
         return errored(trouble.code, f"{reason}; {trouble.reason}", log, outcome=outcome)
     return failed(code, reason, log, outcome=outcome)

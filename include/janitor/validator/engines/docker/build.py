@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from janitor.diagnosis.build_failure import client_trouble, named_files, one_line_each, step_trouble
 from janitor.diagnosis.build_log import FailedStep, cache_use, failing_step, images_taken, running_step
-from janitor.diagnosis.failure_rules import Trouble
+from janitor.diagnosis.rules.rule import Trouble
 from janitor.guest.processes.memory import kills_for_memory
 from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.install.bake import BAKE_FILES, BakeError, BakeTarget, read_bake

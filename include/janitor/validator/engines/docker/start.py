@@ -7,7 +7,7 @@ from enum import Enum
 
 from janitor.diagnosis.handler.log_judge import cause
 from janitor.diagnosis.handler.sdk_log import BANNER
-from janitor.diagnosis.host_conditions import Place, excuse
+from janitor.diagnosis.host_conditions import Place, host_condition
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.engine import HandlerRun
 from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, passed
@@ -92,7 +92,7 @@ def judge_start(handler_run: HandlerRun, *, evidence: EvidenceMaker, place: Plac
     if code == 0 and not serves:
         reason = "the image's command ended with exit code 0 without starting the runpod SDK"
         return failed(ReasonCode.EXITED_AT_ONCE, reason, *logs, outcome=outcome)
-    if trouble := excuse(text[-_EXCUSE_CHARACTERS:], place):
+    if trouble := host_condition(text[-_EXCUSE_CHARACTERS:], place):
         return errored(trouble.code, trouble.reason, *logs, outcome=outcome)
     before = "while it should serve" if serves else "before the runpod SDK started"
     reason = f"the image's command ended with exit code {code} {before}: {cause(text)}"

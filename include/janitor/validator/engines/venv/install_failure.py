@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from janitor.diagnosis.capability_gaps import base_has_build_tools, may_come_from_elsewhere
-from janitor.diagnosis.failure_rules import Trouble, build_trouble, lacks_build_tools, missing_requirements
+from janitor.diagnosis.failure_rules import build_trouble, lacks_build_tools, missing_requirements
+from janitor.diagnosis.rules.rule import Trouble
 from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.capability_gap import Gap, listed
 from janitor.inspection.install.install import Install, InstallPlan

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from janitor.diagnosis.failure_rules import Trouble
-from janitor.validator.network.package_index import index_trouble
+from janitor.diagnosis.rules.rule import Trouble
+from janitor.validator.network.package_index import ask_indexes
 from janitor.validator.settings import Settings
 
 _OPTIONS = frozenset({"--index-url", "--extra-index-url"})
@@ -30,9 +30,4 @@ def private_index_trouble(settings: Settings, arguments: Sequence[str], text: st
     match = _NOT_FOUND.search(text)
     if not indexes or match is None:
         return None
-    project = match[1] or match[2]
-    in_pips_words = (
-        f"Looking in indexes: {', '.join(indexes)}\n"
-        f"Could not find a version that satisfies the requirement {project} (from versions: none)"
-    )
-    return index_trouble(settings, in_pips_words)
+    return ask_indexes(settings, match[1] or match[2], indexes)
