@@ -23,6 +23,7 @@ def difference_dict(difference: ChangeView | None) -> dict[str, Any] | None:
         "cause_since": _mark_dict(difference.cause_since_at, difference.cause_since_run_id),
         "flaky": difference.flaky,
         "changes": difference.changes.to_dict() if difference.changes else None,
+        "broken_with": difference.broken_with.to_dict() if difference.broken_with else None,
         "checks": {
             change.value: [_check_dict(check) for check in difference.checks if check.change is change]
             for change in (Change.NEW, Change.FIXED, Change.STILL_FAILING)

@@ -64,7 +64,15 @@ def test_newly_broken_by_commits(history: History, janitor: Any) -> None:
     first, second = json.loads(out)["validations"]
     assert first["commit"]["author"] == "Ada Lovelace"
     assert first["difference"]["changes"]["commits"] == {"before": GOOD, "after": BAD}
-    assert second["difference"]["changes"] is None
+    assert (first["difference"]["broken_with"], second["difference"]["changes"]) == (None, None)
+    history.run(fails(BAD, about("2.2")))
+    history.run(fails("c" * 40, about("2.2")))
+    still = history.latest().difference
+    assert still is not None
+    assert still.changes is not None
+    assert still.broken_with is not None
+    assert still.changes.commits == CommitRange(before=BAD, after="c" * 40)
+    assert still.broken_with.commits == CommitRange(before=GOOD, after=BAD)
 
 
 def test_newly_broken_at_one_commit_names_what_the_build_brought(history: History, janitor: Any) -> None:

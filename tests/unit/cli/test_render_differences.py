@@ -143,6 +143,7 @@ def test_a_run_sums_its_changes_up():
         "cause_since": None,
         "flaky": False,
         "changes": None,
+        "broken_with": None,
         "checks": {"new": [], "fixed": [], "still_failing": []},
     }
     assert (last["difference"]["change"], last["phases"], last["signature"]) == ("same", {}, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -125,6 +126,19 @@ def test_what_changed(changes: ProvenanceChanges | None, said: list[str]):
 )
 def test_newly_broken_names_the_commits_or_what_came_into_the_same_one(changes: ProvenanceChanges | None, said: str):
     assert lines_of(view(changes), "Change:") == [f"Change: {said}"]
+
+
+def test_a_failure_that_goes_on_names_the_commits_with_which_it_began():
+    difference = ChangeView(
+        change=Change.STILL_FAILING,
+        outcome=Outcome.FAILED,
+        since_at=after(-60),
+        since_run_id=EARLIER,
+        changes=ProvenanceChanges(commits=SAME),
+        broken_with=ProvenanceChanges(commits=CommitRange(before=BEFORE, after=AFTER)),
+    )
+    assert lines_of(view(difference=difference), "Began") == ["Began with: commits aaaaaaa..bbbbbbb"]
+    assert lines_of(view(difference=replace(difference, broken_with=None)), "Began") == []
 
 
 def test_a_run_names_the_commits_of_its_results():

@@ -143,6 +143,13 @@ class TestPackages:
         assert packages is not None
         assert (len(packages.versions), packages.left_out) == (MAX_PACKAGES, 7)
 
+    def test_names_that_would_fill_the_report_are_counted_only(self):
+        listed = [[f"{number:04}" + "\U0001f40d" * 196, "1" * 100] for number in range(MAX_PACKAGES)]
+        packages = read_packages(json.dumps({"python": "3.11.9", "versions": listed, "count": MAX_PACKAGES}), TELL)
+        assert packages is not None
+        assert 0 < len(packages.versions) < 400
+        assert len(packages.versions) + packages.left_out == MAX_PACKAGES
+
     def test_what_an_interpreter_says_is_cleaned(self):
         listed = [["a\x1b[2J", "1\n2"], [SECRET, SECRET], ["", "1"], ["b", ""], ["c", 1], "d", ["e"], None]
         packages = read_packages(json.dumps({"python": "3.9.1 \n!", "versions": listed, "count": 10**30}), TELL)

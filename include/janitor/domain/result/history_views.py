@@ -44,6 +44,8 @@ class ChangeView:
     checks: Sequence[CheckChangeView] = ()
     changes: ProvenanceChanges | None = None
     """In what the two validations are about; None where one of them left no report."""
+    broken_with: ProvenanceChanges | None = None
+    """Of a failure that goes on: the changes with which it began."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,19 +6,21 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from janitor.domain.errors import DatabaseError
 from janitor.domain.result.history_views import ChangeView, CheckChangeView, PhaseView
 from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
+from janitor.protocol.codec import Part
 from janitor.protocol.provenance import Commit
 from janitor.protocol.values import Place
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
 
 _STORED = Place("", DatabaseError)
+P = TypeVar("P", bound=Part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class ReportDetails:
     _checks: Mapping[UUID, Sequence[CheckChangeView]] = field(default_factory=dict)
     _phases: Mapping[UUID, Sequence[PhaseView]] = field(default_factory=dict)
     _changes: Mapping[UUID, ProvenanceChanges] = field(default_factory=dict)
+    _broken_with: Mapping[UUID, ProvenanceChanges] = field(default_factory=dict)
     _commits: Mapping[UUID, Commit] = field(default_factory=dict)
 
     def difference(self, row: Mapping[str, Any]) -> ChangeView | None:
@@ -47,6 +50,7 @@ class ReportDetails:
             flaky=row["flaky"],
             checks=tuple(self._checks.get(row["validation_id"], ())),
             changes=self._changes.get(row["validation_id"]),
+            broken_with=self._broken_with.get(row["validation_id"]),
         )
 
     def commit(self, validation_id: UUID) -> Commit | None:
@@ -87,8 +91,12 @@ def details_of(connection: Connection, validation_ids: Sequence[UUID], *, phases
     return ReportDetails(
         _checks=dict(checks),
         _phases=dict(took),
-        _changes={
-            each["validation_id"]: ProvenanceChanges.read(each["changes"], _STORED) for each in found if each["changes"]
-        },
-        _commits={each["validation_id"]: Commit.read(each["commit"], _STORED) for each in found if each["commit"]},
+        _changes=_read(ProvenanceChanges, found, "changes"),
+        _broken_with=_read(ProvenanceChanges, found, "broken_with"),
+        _commits=_read(Commit, found, "commit"),
     )
+
+
+def _read(part: type[P], rows: Sequence[Mapping[str, Any]], column: str) -> dict[UUID, P]:
+    """What a column holds, by validation."""
+    return {row["validation_id"]: part.read(row[column], _STORED) for row in rows if row[column] is not None}

@@ -58,10 +58,14 @@ from check_differences d join checks c on c.validation_id = d.validation_id and 
 where d.validation_id = any(:validation_ids) order by d.validation_id, c.position;
 
 -- name: provenance_of(validation_ids)
--- The commit as its report tells it, and what changed since the last conclusive report.
-select validation_id, r.report -> 'provenance' -> 'commit' as commit, d.changes
-from report_differences d full join validation_reports r using (validation_id)
-where validation_id = any(:validation_ids);
+-- The commit as its report tells it, what changed since the last conclusive report, and, of a failure that goes on, what
+-- had changed when it began.
+select id as validation_id, r.report -> 'provenance' -> 'commit' as commit, d.changes, b.changes as broken_with
+from unnest(:validation_ids::uuid[]) id
+left join validation_reports r on r.validation_id = id
+left join report_differences d on d.validation_id = id
+left join report_differences b on d.change = 'still_failing' and b.validation_id = d.since_validation_id
+                              and b.change = 'new';
 
 -- name: phases_of(validation_ids)
 select validation_id, phase, seconds, usd from validation_phases

@@ -21,6 +21,9 @@ from janitor.validator.provenance.telling import Tell
 PACKAGES_LIMIT = timedelta(seconds=20)
 """For one try of the list; a container of a large image takes a while to start."""
 
+_MOST_BYTES = 256 * 1024
+"""Of all names and versions: five times what two thousand ordinary ones take, and far less than a report may have."""
+
 PACKAGES_PROBE = f"""\
 import sys
 # What lies where it starts must not take the place of what it needs itself.
@@ -83,11 +86,16 @@ def read_packages(output: str, tell: Tell) -> Packages | None:
     if not isinstance(listed, list) or not isinstance(python, str) or not python.strip():
         return None
     versions: dict[str, str] = {}
-    for pair in listed[:MAX_PACKAGES]:
+    size = 0
+    for index, pair in enumerate(listed[:MAX_PACKAGES]):
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(word, str) for word in pair)):
             continue
         name = tell(pair[0], MAX_PACKAGE_CHARACTERS)
         version = tell(pair[1], MAX_PACKAGE_VERSION_CHARACTERS)
+        size += len(json.dumps([name, version], ensure_ascii=False).encode())
+        if size > _MOST_BYTES:
+            listed = listed[:index]
+            break
         if name and version:
             versions.setdefault(name, version)
     more = count - len(listed) if isinstance(count, int) and not isinstance(count, bool) else 0

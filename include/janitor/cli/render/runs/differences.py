@@ -23,6 +23,8 @@ def change_lines(validation: ValidationView) -> list[str]:
     if difference is not None:
         if said := _change(difference):
             lines.append(f"Change: {said}")
+        if began := cause_text(difference.broken_with):
+            lines.append(f"Began with: {began}")
         if changed := changes_text(difference.changes):
             lines.append(f"Changed: {changed}")
         if difference.flaky:
