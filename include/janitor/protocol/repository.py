@@ -18,7 +18,7 @@ BAKE_TARGET_PATTERN: Final = r"[A-Za-z0-9_][\w.-]{0,199}"
 VARIABLE_PATTERN: Final = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 Variables = Annotated[Mapping[str, Annotated[str, Text(32_768, empty=True)]], Most(200, 128, VARIABLE_PATTERN)]
 SecretNames = Annotated[
-    Mapping[str, Annotated[str, Text(400, r"[A-Za-z0-9_+=.@-][A-Za-z0-9/_+=.@-]*")]], Most(50, 128, VARIABLE_PATTERN)
+    Mapping[str, Annotated[str, Text(600, r"[A-Za-z0-9/_+=.@:-]+")]], Most(200, 128, VARIABLE_PATTERN)
 ]
 
 

@@ -160,6 +160,8 @@ def test_plans_as_earlier_versions_kept_them_are_read():
     assert RepositoryPlan.from_dict(kept) == plan
     before_bake_targets = {key: value for key, value in kept.items() if key != "bake_target"}
     assert RepositoryPlan.from_dict(before_bake_targets) == plan
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-token"  # was once taken
+    assert RepositoryPlan.from_dict({**kept, "secrets": {"HF_TOKEN": arn}}).secrets == {"HF_TOKEN": arn}
 
 
 def test_configuration_is_frozen():

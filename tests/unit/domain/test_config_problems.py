@@ -133,6 +133,7 @@ def test_an_indentation_with_tabs_is_named():
             "secrets.K",
             "is an ARN; write the NAME",
         ),
+        ("secrets: {K: " + "a-" * 207 + "}", "secrets.K", "has more than 412 characters"),
         ("enabled: maybe", "enabled", "must be true or false"),
         ("build_args: [A, B]", "build_args", "must be a mapping"),
         ("env: {PORT: 8000}", "env.PORT", "must be text, but is a number"),

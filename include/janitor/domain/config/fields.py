@@ -17,7 +17,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 from janitor.protocol.repository import BAKE_TARGET_PATTERN, VARIABLE_PATTERN
+from janitor.protocol.spec import LONGEST_SECRETS_PREFIX
 
+MAX_SECRET_NAME_CHARACTERS = 512 - LONGEST_SECRETS_PREFIX
 MAX_PROMPT_CHARACTERS = 8_000
 """Room for a page of instructions; the rest of the agent's context belongs to the check results."""
 
@@ -189,9 +191,11 @@ def _check_secret_name(value: str) -> str:
 
 
 def _check_own_secret_name(value: str) -> str:
-    """A name under the deployment's prefix."""
+    """A name under the deployment's prefix, with which it must be no longer than Secrets Manager's 512."""
     if value.startswith("arn:"):
         raise ValueError("is an ARN; write the NAME that the secret has under the deployment's prefix")
+    if len(value) > MAX_SECRET_NAME_CHARACTERS:
+        raise ValueError(f"has more than {MAX_SECRET_NAME_CHARACTERS} characters")
     return _check_secret_name(value)
 
 
