@@ -42,7 +42,7 @@ def main() -> int:
 
 
 _LOADED = (
-    "import janitor.validator.cli, janitor.validator.pipeline, janitor.validator.engines.docker.engine, "
+    "import janitor.validator.cli, janitor.validator.pipeline.order, janitor.validator.engines.docker.engine, "
     "janitor.validator.engines.venv.engine"
 )
 _IMPORTS = f"import sys; sys.path.insert(0, {{path!r}}); {_LOADED}"

@@ -26,7 +26,7 @@ from janitor.protocol.statuses import ReportStatus
 from janitor.validator import VERSION
 from janitor.validator.delivery import LEAST_TIME, DeliveryError, deliver
 from janitor.validator.loading import close_search_path, load_everything
-from janitor.validator.runner import Runner
+from janitor.validator.pipeline.runner import Runner
 from janitor.validator.secrets.delivery import PATIENCE, deliver_secrets
 from janitor.validator.settings import Settings
 

@@ -39,7 +39,7 @@ JUDGE = """\
 import json, sys
 from pathlib import Path
 from janitor.validator.settings import Settings
-from janitor.validator.static_run import validate_checkout
+from janitor.validator.pipeline.static_run import validate_checkout
 for name in sys.argv[1:]:
     result = validate_checkout(Path(name), settings=Settings.from_environment(), network=True)
     check = next(each.check for each in result.checks if each.check.name == "deps_resolve")

@@ -41,7 +41,7 @@ from janitor.domain.views import RunView
 from janitor.protocol.statuses import CheckName, CheckStatus
 from janitor.protocol.text import plain_text
 from janitor.services.result.verdict import _judge
-from janitor.validator.static_run import StaticCheck, StaticResult
+from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
 from janitor.views.document import as_json
 from tests.support.hostile_texts import HOSTILE, ORDINARY, assert_harmless
 

@@ -18,7 +18,7 @@ from janitor.domain.money.costs import (
     worst_case,
 )
 from janitor.protocol.statuses import CheckName
-from janitor.validator.pipeline import CLEANUP, PIPELINE, Phase
+from janitor.validator.pipeline.order import CLEANUP, PIPELINE, Phase
 
 BASE = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 

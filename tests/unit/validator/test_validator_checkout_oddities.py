@@ -11,8 +11,8 @@ import pytest
 
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.checkout.git import Git
+from janitor.validator.pipeline.static_run import StaticResult, validate_checkout
 from janitor.validator.settings import Settings
-from janitor.validator.static_run import StaticResult, validate_checkout
 
 DOCKERFILE = (
     'FROM python:3.11-slim\nRUN pip install runpod==1.12.0\nWORKDIR /app\nCOPY . .\nCMD ["python", "handler.py"]\n'

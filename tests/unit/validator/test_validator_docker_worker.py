@@ -32,10 +32,10 @@ from janitor.validator.engines.docker.worker import DockerWorker
 from janitor.validator.facts import CheckoutFacts, WorkerFacts
 from janitor.validator.findings import EvidenceMaker, Finding, Produced, passed
 from janitor.validator.gpu.gpu_use import GpuWatch
+from janitor.validator.pipeline.recording import Recorder, now
+from janitor.validator.pipeline.steps import Phase, Step
 from janitor.validator.provenance.packages import listed_packages
-from janitor.validator.recording import Recorder, now
 from janitor.validator.settings import Settings
-from janitor.validator.steps import Phase, Step
 from janitor.validator.workspace import Workspace
 
 # Stands for the docker command: runs the program here, if it is one of the image's, and tells how it was called.

@@ -9,9 +9,9 @@ import pytest
 from janitor.protocol.expected_checks import EXPECTED_CHECKS, LAST_CHECK, SUCCESS_NEEDS
 from janitor.protocol.rollup import HANDLER_CHECKS
 from janitor.protocol.statuses import CheckName, CheckStatus, Engine
-from janitor.validator.pipeline import CLEANUP, PIPELINE, run_checks
-from janitor.validator.results import Met, Result, Unmet
-from janitor.validator.steps import StepRunner
+from janitor.validator.pipeline.order import CLEANUP, PIPELINE, run_checks
+from janitor.validator.pipeline.results import Met, Result, Unmet
+from janitor.validator.pipeline.steps import StepRunner
 
 
 def test_the_pipeline_makes_exactly_the_expected_checks() -> None:

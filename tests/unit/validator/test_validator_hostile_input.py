@@ -13,8 +13,8 @@ import pytest
 from janitor.inspection.dockerfile.patterns import DockerIgnore
 from janitor.inspection.tree import RepositoryTree
 from janitor.protocol.statuses import CheckStatus
+from janitor.validator.pipeline.static_run import validate_checkout
 from janitor.validator.settings import Settings
-from janitor.validator.static_run import validate_checkout
 from janitor.validator.workspace import remove_tree
 
 FROM = "FROM python:3.11-slim\n"

@@ -18,13 +18,13 @@ from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
-from janitor.validator import pipeline
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import EvidenceMaker, Finding, Produced, failed, passed
-from janitor.validator.recording import Recorder
-from janitor.validator.results import Met, Unmet, gather
+from janitor.validator.pipeline import order
+from janitor.validator.pipeline.recording import Recorder
+from janitor.validator.pipeline.results import Met, Unmet, gather
+from janitor.validator.pipeline.steps import Phase, Step
 from janitor.validator.settings import Settings
-from janitor.validator.steps import Phase, Step
 from janitor.validator.workspace import Workspace
 
 ROOT = Path(__file__).parents[3]
@@ -51,7 +51,7 @@ MISTAKES = {
 
 
 def test_the_type_checker_refuses_a_wrong_order(tmp_path: Path) -> None:
-    source = inspect.getsource(pipeline)
+    source = inspect.getsource(order)
     files = {}
     for number, (mistake, (right, wrong, _)) in enumerate(MISTAKES.items()):
         assert right in source, mistake

@@ -50,8 +50,8 @@ def validate(
     if as_json_text and as_annotations:
         raise click.UsageError("--json and --github are two forms of one answer; give one of them")
     from janitor.guest.processes.confinement import owning_descendants
+    from janitor.validator.pipeline.static_run import validate_checkout
     from janitor.validator.settings import Settings
-    from janitor.validator.static_run import validate_checkout
 
     console = Console()
     try:

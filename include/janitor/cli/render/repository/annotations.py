@@ -8,7 +8,7 @@ from __future__ import annotations
 from janitor.inspection.location import Location
 from janitor.protocol.statuses import CheckStatus
 from janitor.protocol.text.plain_text import without_commands
-from janitor.validator.static_run import StaticCheck, StaticResult
+from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
 
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}

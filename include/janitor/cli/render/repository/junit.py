@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from janitor.protocol.statuses import CheckStatus
 from janitor.protocol.text.plain_text import without_commands
-from janitor.validator.static_run import StaticCheck, StaticResult
+from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
 
 _NO_XML = dict.fromkeys((0xFFFE, 0xFFFF), "\ufffd")
 """Of plain text, what XML 1.0 can't hold."""

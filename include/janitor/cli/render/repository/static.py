@@ -8,7 +8,7 @@ from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
 from janitor.inspection.location import Location
 from janitor.protocol.statuses import CheckStatus
 from janitor.protocol.text.plain_text import json_text
-from janitor.validator.static_run import StaticCheck, StaticResult
+from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
 
 _SHOWN_CHANGES = 5
 _LONGEST_PATH = 4_096

@@ -26,11 +26,11 @@ from janitor.validator.checks.running.checkout import lfs_pointers
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import CheckoutFacts
 from janitor.validator.findings import EvidenceMaker, Produced, passed, skipped
-from janitor.validator.recording import Recorder, seconds_by_phase
-from janitor.validator.results import Met
+from janitor.validator.pipeline.recording import Recorder, seconds_by_phase
+from janitor.validator.pipeline.results import Met
+from janitor.validator.pipeline.static_checks import ask_network, read_source
+from janitor.validator.pipeline.steps import Phase, Step
 from janitor.validator.settings import Settings
-from janitor.validator.static_checks import ask_network, read_source
-from janitor.validator.steps import Phase, Step
 from janitor.validator.workspace import Workspace
 
 _LIMIT = timedelta(minutes=10)

@@ -24,9 +24,9 @@ from janitor.validator.checks.running.handler_local import check_handler_local
 from janitor.validator.checks.running.host import check_host
 from janitor.validator.checks.running.log_scan import check_log_scan
 from janitor.validator.checks.running.negative_input import check_negative_input
-from janitor.validator.results import Met, gather
-from janitor.validator.static_checks import ask_network, read_source
-from janitor.validator.steps import Phase, Step, StepList, StepRunner
+from janitor.validator.pipeline.results import Met, gather
+from janitor.validator.pipeline.static_checks import ask_network, read_source
+from janitor.validator.pipeline.steps import Phase, Step, StepList, StepRunner
 
 CLEANUP = Step(CheckName.CLEANUP, Phase.TEST)
 """Always run, last, and not cut short by the deadline."""

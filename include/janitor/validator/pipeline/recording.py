@@ -22,8 +22,8 @@ from janitor.protocol.report import (
 from janitor.protocol.statuses import CheckName, CheckStatus
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, Produced, errored, skipped
-from janitor.validator.results import Met, Need, Result, Unmet
-from janitor.validator.steps import N, Step, StepRunner, T
+from janitor.validator.pipeline.results import Met, Need, Result, Unmet
+from janitor.validator.pipeline.steps import N, Step, StepRunner, T
 
 Moment = tuple[datetime, float]
 """An instant in UTC, and the same on the monotonic clock."""

@@ -27,9 +27,9 @@ from janitor.validator.checks.running.host import describe_host
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.findings import EvidenceMaker, Finding, errored, skipped
 from janitor.validator.housing import house
-from janitor.validator.pipeline import PIPELINE, run_checks, run_cleanup
+from janitor.validator.pipeline.order import PIPELINE, run_checks, run_cleanup
+from janitor.validator.pipeline.recording import Recorded, Recorder, now, seconds_by_phase
 from janitor.validator.provenance.artefact import artefact_sha256
-from janitor.validator.recording import Recorded, Recorder, now, seconds_by_phase
 from janitor.validator.secrets.delivery import DeliveredSecrets
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace

@@ -12,7 +12,7 @@ from janitor.protocol.report import Check
 from janitor.protocol.statuses import CheckName, CheckStatus, Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, Produced
-from janitor.validator.results import Met, Need, Result
+from janitor.validator.pipeline.results import Met, Need, Result
 
 N = TypeVar("N")
 T = TypeVar("T")

@@ -30,8 +30,8 @@ from janitor.validator.facts import (
     StatedFacts,
     WorkerFacts,
 )
-from janitor.validator.results import Need, Result, gather
-from janitor.validator.steps import Phase, Settlement, Step, StepRunner
+from janitor.validator.pipeline.results import Need, Result, gather
+from janitor.validator.pipeline.steps import Phase, Settlement, Step, StepRunner
 
 _DOCKER = frozenset({Engine.DOCKER})
 _BUILT = Settlement(checks=frozenset({CheckName.BUILD}))
