@@ -13,7 +13,7 @@ from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import Engine
 from janitor.validator.findings import EvidenceMaker
 from janitor.validator.provenance.joining import joined
-from janitor.validator.secrets.delivery import DeliveredSecrets
+from janitor.validator.secrets.delivered import DeliveredSecrets
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 

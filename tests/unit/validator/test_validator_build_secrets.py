@@ -15,7 +15,7 @@ from janitor.protocol.statuses import EngineChoice
 from janitor.validator.context import CheckContext
 from janitor.validator.engines.docker.build import _secrets
 from janitor.validator.findings import EvidenceMaker
-from janitor.validator.secrets.delivery import DeliveredSecrets
+from janitor.validator.secrets.delivered import DeliveredSecrets
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 

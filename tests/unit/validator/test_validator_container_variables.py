@@ -22,7 +22,7 @@ from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import EngineError, MachineFacts
 from janitor.validator.engines.docker.container import Containers
 from janitor.validator.findings import EvidenceMaker
-from janitor.validator.secrets.delivery import DeliveredSecrets
+from janitor.validator.secrets.delivered import DeliveredSecrets
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 

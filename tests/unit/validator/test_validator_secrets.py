@@ -17,7 +17,8 @@ from botocore.credentials import Credentials as BotoCredentials
 
 from janitor.guest.redaction import Redactor
 from janitor.protocol.spec import ValidationSpec
-from janitor.validator.secrets.delivery import DeliveredSecrets, deliver_secrets
+from janitor.validator.secrets.delivered import DeliveredSecrets
+from janitor.validator.secrets.delivery import deliver_secrets
 from janitor.validator.secrets.instance_role import Credentials, signed_headers
 from janitor.validator.settings import METADATA_URL, Settings
 

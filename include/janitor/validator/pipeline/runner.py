@@ -30,7 +30,7 @@ from janitor.validator.housing import house
 from janitor.validator.pipeline.order import PIPELINE, run_checks, run_cleanup
 from janitor.validator.pipeline.recording import Recorded, Recorder, now, seconds_by_phase
 from janitor.validator.provenance.artefact import artefact_sha256
-from janitor.validator.secrets.delivery import DeliveredSecrets
+from janitor.validator.secrets.delivered import DeliveredSecrets
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 

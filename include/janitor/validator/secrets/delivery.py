@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.error import HTTPError
@@ -18,6 +17,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from janitor.guest.redaction import SHORTEST_LITERAL
 from janitor.protocol.spec import SecretStore, ValidationSpec
+from janitor.validator.secrets.delivered import DeliveredSecrets
 from janitor.validator.secrets.instance_role import (
     Credentials,
     NoRedirect,
@@ -45,15 +45,6 @@ _ADVICE = {
 }
 """What is said of AWS's code, and what to do."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeliveredSecrets:
-    """What came of it: every value, or none and why."""
-
-    values: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """By the variable that is to hold it."""
-    problem: str | None = None
 
 
 class _UnresolvedError(Exception):
