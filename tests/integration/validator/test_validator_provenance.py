@@ -7,7 +7,7 @@ import json
 
 import jsonschema
 
-from janitor.protocol.provenance import Machine
+from janitor.protocol.provenance import BaseImage, Machine, ResolvedBy
 from janitor.protocol.report_schema import report_schema
 from janitor.protocol.statuses import CheckStatus, ReportStatus
 from tests.integration.validator.conftest import DOCKERFILE, SDK, commit_all, git, handler
@@ -70,3 +70,23 @@ def test_without_a_checkout_nothing_is_known(validate, make_repository):
     assert (provenance.commit, provenance.base_images, provenance.packages) == (None, (), None)
     assert provenance.machine is None
     assert provenance.validator_sha256 is not None
+
+
+def test_the_registry_that_was_asked_anyway_names_the_digest(validate, make_repository, serve):
+    digest = "sha256:" + "a" * 64
+
+    def answer(method: str, path: str, _count: int) -> tuple[int, dict[str, str]]:
+        is_there = (method, path) == ("GET", "/v2/team/base/manifests/1")
+        return (200, {"Docker-Content-Digest": digest}) if is_there else (404, {})
+
+    registry = serve(answer).url.removeprefix("http://")
+    dockerfile = (
+        f"ARG TAG=1\nFROM {registry}/team/base:${{TAG}} AS base\nFROM base\nCOPY --from={registry}/gone:2 /a /a\n"
+    )
+    repository = make_repository({"Dockerfile": dockerfile + 'CMD ["python", "handler.py"]\n', "handler.py": ""})
+    result = validate(repository, environment={"JANITOR_PRIVATE_HOSTS": "127.0.0.1"})
+    assert result.check("base_image_exists").reason_code == "base_missing"
+    assert result.report.provenance.base_images == (
+        BaseImage(reference=f"{registry}/team/base:1", stage="base", digest=digest, resolved_by=ResolvedBy.REGISTRY),
+        BaseImage(reference=f"{registry}/gone:2", stage=None, digest=None, resolved_by=None),
+    )
