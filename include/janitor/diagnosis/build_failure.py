@@ -15,9 +15,8 @@ from typing import Protocol
 
 from janitor.diagnosis.build_log import FailedStep
 from janitor.diagnosis.failure_rules import build_trouble, world_trouble
-from janitor.diagnosis.loopback import LOOPBACK
 from janitor.diagnosis.rules.docker import ENGINE_SAYS, NEVER_STARTED, STEP_SAYS
-from janitor.diagnosis.rules.rule import Trouble, first_trouble
+from janitor.diagnosis.rules.rule import LOOPBACK, Trouble, first_trouble
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 
 _KILLED = 137

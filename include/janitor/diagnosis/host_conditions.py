@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from janitor.diagnosis.loopback import LOOPBACK
 from janitor.diagnosis.rules import worker
-from janitor.diagnosis.rules.rule import Trouble
+from janitor.diagnosis.rules.rule import LOOPBACK, Trouble
 from janitor.inspection.capability_gap import Gap, listed
 from janitor.protocol.reason_codes import ReasonCode
 

@@ -14,6 +14,8 @@ from enum import Enum
 from janitor.protocol.reason_codes import ReasonCode
 
 _LONGEST_LINE = 300
+LOOPBACK = re.compile(r"(?i)(?<![\w.])(?:127\.\d+\.\d+\.\d+|localhost|0\.0\.0\.0|\[?::1\]?)(?!\w|\.\w)")
+"""An address of the loopback interface, or the one that stands for all interfaces; not a part of another address."""
 
 
 class Blame(str, Enum):
@@ -66,9 +68,10 @@ class Rule:
         )
 
 
-def words(pattern: str) -> re.Pattern[str]:
-    """Words of a tool: in capitals or not, and `^` is the start of any line."""
-    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+def worded(code: ReasonCode, reason: str, words: str, example: str, *, source: Source, blame: Blame) -> Rule:
+    """A rule for the words of a tool: in capitals or not, and `^` is the start of any line."""
+    pattern = re.compile(words, re.IGNORECASE | re.MULTILINE)
+    return Rule(pattern=pattern, source=source, blame=blame, code=code, reason=reason, example=example)
 
 
 def first_trouble(text: str, rules: Iterable[Rule]) -> Trouble | None:
