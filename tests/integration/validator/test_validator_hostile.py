@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 
-from janitor.protocol.statuses import CheckStatus, ReportStatus
-from tests.integration.validator.conftest import DOCKERFILE, SDK, handler
+from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
+from tests.integration.validator.conftest import DOCKERFILE, SDK, git, handler
 
 MARK = "plain-mark-of-the-validators-environment"
 NEVER = "threading.Event().wait()"
@@ -115,7 +116,29 @@ def test_deadline_during_the_build(validate, make_worker):
     assert (result.exit_code, result.status) == (1, ReportStatus.TIMED_OUT)
     assert result.reason == ("build", "deadline")
     assert (result.report.partial, result.report.build_succeeded) == (True, None)
+    assert (result.report.engine, result.report.gpu_available) == (Engine.VENV, False)
+    assert len(result.report.repository.commit_sha) == 40
     assert result.check("handler_local").reason_code == "not_reached"
+
+
+def test_what_a_check_had_found_before_the_deadline_is_in_the_report(validate, make_worker, tmp_path):
+    """The check of the host has seen the GPU and waits for a docker command that never answers."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, script in (
+        ("nvidia-smi", "echo 'NVIDIA L4, 550.54.15, 23034 MiB, 8.9'"),
+        ("docker", "exec sleep 1000"),
+    ):
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    worker = make_worker(handler("return 1"))
+    result = validate(worker, engine="docker", seconds=15, grace_seconds=10, environment=environment)
+    assert (result.status, result.reason) == (ReportStatus.TIMED_OUT, ("host", "deadline"))
+    report = result.report
+    assert (report.partial, report.engine, report.gpu_available) == (True, None, True)
+    assert report.host.gpu_names == ("NVIDIA L4",)
+    assert report.repository.commit_sha == git(worker, "rev-parse", "HEAD").strip()
 
 
 def test_deadline_that_has_passed_already(validate, make_worker):
@@ -135,7 +158,7 @@ def test_sigterm_flushes_a_partial_report_at_once(start_validator, make_worker):
     assert time.monotonic() - sent < 30
     assert (result.exit_code, result.status) == (1, ReportStatus.ERROR)
     assert result.reason == ("handler_local", "terminated")
-    assert result.report.partial
+    assert (result.report.partial, result.report.build_succeeded) == (True, True)
     assert result.check("build").status is CheckStatus.PASS
 
 
