@@ -37,7 +37,7 @@ class Finding:
     usd: float | None = None
     """What the check spent beside the instance; None where nothing was spent or nobody knows."""
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
-    """What it measured, for machines; evidence says the same in words."""
+    """For machines: of the process that decided, the place to look at, and what the check has `measured` itself."""
 
     def measured(self, **values: Measurement | None) -> Finding:
         """The same with what was measured, by names that end in their unit; None is what couldn't be."""
@@ -105,7 +105,23 @@ def _finding(
         exit_code=None if outcome is None else outcome.exit_code,
         evidence=tuple(evidence),
         locations=tuple(locations),
+        measurements={**_process(outcome), **_place(locations)},
     )
+
+
+def _process(outcome: Outcome | None) -> dict[str, Measurement]:
+    """How long the process took that decided, and how much it printed."""
+    if outcome is None:
+        return {}
+    return {"process_seconds": round(outcome.seconds, 3), "output_bytes": outcome.output.size_bytes}
+
+
+def _place(locations: Sequence[Location]) -> dict[str, Measurement]:
+    """Where to look first."""
+    first = next((each for each in locations if not each.is_warning), next(iter(locations), None))
+    if first is None:
+        return {}
+    return {"file": first.path, **({} if first.line is None else {"line": first.line})}
 
 
 class EvidenceMaker:

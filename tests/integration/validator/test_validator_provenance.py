@@ -37,6 +37,11 @@ def test_a_report_says_what_it_is_about(validate, make_worker, artefact):
     assert (image.reference, image.stage) == ("python:3.11-slim", "0")
     assert (image.digest is None) == (image.resolved_by is None)
     assert provenance.notes == ()
+    measured = {check.name: check.measurements for check in report.checks}
+    assert measured["checkout"]["files"] == 5
+    assert measured["checkout"]["content_bytes"] > 200
+    assert measured["build"]["process_seconds"] > 0
+    assert measured["handler_local"]["output_bytes"] > 0
     # Nobody follows the list live.
     assert "annotated" not in result.output.partition("check build …")[2]
 

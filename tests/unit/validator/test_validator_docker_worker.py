@@ -14,8 +14,10 @@ import pytest
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import MASK, Redactor
+from janitor.inspection.location import Location
 from janitor.inspection.tree import RepositoryTree
 from janitor.protocol.build import BuildSpec, EarlierBuild
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Check
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
@@ -30,7 +32,7 @@ from janitor.validator.engine import BuildResult, BuildTime, MachineFacts
 from janitor.validator.engines.docker.container import Containers
 from janitor.validator.engines.docker.worker import DockerWorker
 from janitor.validator.facts import CheckoutFacts, WorkerFacts
-from janitor.validator.findings import EvidenceMaker, Finding, Produced, passed
+from janitor.validator.findings import EvidenceMaker, Finding, Produced, failed, passed
 from janitor.validator.gpu.gpu_use import GpuWatch
 from janitor.validator.pipeline.recording import Recorder, now
 from janitor.validator.pipeline.steps import Phase, Step
@@ -163,8 +165,10 @@ def test_an_image_is_measured(image: CALL):
     worker, _ = image('["python3", "handler.py"]', "")
     concluded = worker.image()
     assert isinstance(concluded, Produced)
-    measured = {"image_bytes": 5 * 10**9, "layers": 3, "digest": "sha256:" + "1" * 64}
-    assert recorded(worker, concluded.finding).measurements == measured
+    measured = dict(recorded(worker, concluded.finding).measurements)
+    assert 0 <= measured.pop("process_seconds") < 60
+    assert measured.pop("output_bytes") > 100
+    assert measured == {"image_bytes": 5 * 10**9, "layers": 3, "digest": "sha256:" + "1" * 64}
 
 
 @pytest.mark.parametrize(
@@ -185,6 +189,20 @@ def test_a_build_is_measured_whatever_comes_of_its_comparison(
     finding = check_build_time(context, BuildResult(worker=worker, time=BuildTime(cache="warm", seconds=71.25)))
     assert finding.status is status
     assert finding.measurements == {"build_seconds": 71.25, "cache": "warm", **usual}
+
+
+def test_the_place_to_look_at_first_is_data(image: CALL):
+    worker, _ = image('["python3", "handler.py"]', "")
+    place = Location(path="app/Dockerfile", line=7, message="no such instruction")
+    note = Location(path="README.md", line=1, message="look", is_warning=True)
+    code = ReasonCode.DOCKERFILE_SYNTAX
+    for locations, found in (
+        ((note, place), {"file": "app/Dockerfile", "line": 7}),
+        ((note,), {"file": "README.md", "line": 1}),
+        ((replace(place, line=None),), {"file": "app/Dockerfile"}),
+        ((), {}),
+    ):
+        assert recorded(worker, failed(code, "reason", locations=locations)).measurements == found
 
 
 def test_what_is_measured_of_a_repository_is_cleaned_and_bounded(image: CALL):

@@ -34,9 +34,10 @@ def check_checkout(context: CheckContext) -> Finding | Produced[CheckoutFacts]:
     context.tell(ReportHead(commit_sha=checkout.commit_sha, provenance=told))
     tree = RepositoryTree(context.workspace.checkout)
     unfetched, entries = tuple(str(path) for path in lfs_pointers(tree)), tree.entries
+    size = sum(entry.size_bytes for entry in entries)
     shown = {
         "commit": checkout.commit_sha,
-        "files": f"{len(entries)} files, {sum(entry.size_bytes for entry in entries)} bytes",
+        "files": f"{len(entries)} files, {size} bytes",
         "submodules": "\n".join(checkout.submodules),
         # Line-end rules of the repository itself can make a fresh checkout look changed.
         "differs from the commit": "\n".join(checkout.dirty),
@@ -47,7 +48,11 @@ def check_checkout(context: CheckContext) -> Finding | Produced[CheckoutFacts]:
     }
     evidence = [context.evidence.value(name, text) for name, text in shown.items() if text]
     facts = CheckoutFacts(tree=tree, commit_sha=checkout.commit_sha, unfetched_files=unfetched)
-    return Produced(passed(*evidence, outcome=checkout.outcome), facts)
+    finding = passed(*evidence, outcome=checkout.outcome)
+    return Produced(
+        finding.measured(files=len(entries), content_bytes=size, lfs_pointers=len(unfetched)),
+        facts,
+    )
 
 
 def lfs_pointers(tree: RepositoryTree) -> list[PurePosixPath]:

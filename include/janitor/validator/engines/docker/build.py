@@ -81,12 +81,13 @@ def build_image(
     ]
     if recipe.target is not None:
         evidence.append(context.evidence.value("bake target", recipe.target))
+    measured = {"cache": use.state.value, "steps": use.steps, "cached_steps": use.cached}
     if outcome.exit_code == 0:
         taken = BuildTime(cache=use.state.value, seconds=outcome.seconds)
-        return Produced(passed(*evidence, outcome=outcome), taken)
+        return Produced(passed(*evidence, outcome=outcome).measured(**measured), taken)
     killed_now = kills_for_memory() if docker.is_local() else None
     killed = None if killed_now is None or killed_before is None else killed_now > killed_before
-    return _why(context, facts, docker, outcome, evidence, killed=killed)
+    return _why(context, facts, docker, outcome, evidence, killed=killed).measured(**measured)
 
 
 def _command(context: CheckContext, facts: WorkerFacts, recipe: _Recipe, *, tag: str, label: str) -> list[str]:
