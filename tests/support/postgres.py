@@ -14,8 +14,8 @@ from janitor.stack.state.layout import Layout
 from janitor.stack.state.ports import Ports, reserve
 from janitor.stack.state.secrets import StackSecrets, ensure_secrets
 from janitor.stack.state.stack_env import JANITOR_DATABASE, OWNER_ROLE, READER_ROLE, WRITER_ROLE, database_url
+from tests.support.ports import free_ports
 
-_PREFERRED = Ports(web=28080, postgres=28432, cloud=28566, supervisor=28567)
 _READY_SECONDS = 60
 
 
@@ -38,7 +38,7 @@ def running_postgres(folder: Path) -> Iterator[TestDatabase]:
     layout.create()
     secrets: StackSecrets = ensure_secrets(layout)
     server = EmbeddedPostgres(layout)
-    with reserve(_PREFERRED, {}) as ports:
+    with reserve(Ports(*free_ports(4)), {}) as ports:
         server.prepare(ports)
     process = subprocess.Popen(
         server.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
