@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from janitor.diagnosis.handler.raw_outputs import judge_raw_outputs, judge_unanswered, returned_nothing, shows_returns
+from janitor.diagnosis.handler.raw_outputs import (
+    judge_raw_outputs,
+    judge_unanswered,
+    returned_nothing,
+    shows_returns,
+    tells_of_jobs,
+)
 from janitor.diagnosis.handler.sdk_log import read_sdk_log
 from janitor.diagnosis.handler.verdict import PASSED
 from tests.unit.validator.test_validator_log_judge import as_json_lines
@@ -181,3 +187,27 @@ def test_objects_that_a_generator_yields():
     assert judge_raw_outputs(log, [completed([{"text": "a"}, {"text": "b"}])]).code == "output_not_json"
     assert judge_raw_outputs(log, [completed([{"text": "a"}, "text='b'"])]) is PASSED
     assert judge_raw_outputs(log, [completed([{"text": "b"}])]) is PASSED
+
+
+BOOT = "INFO   | Starting API server.\nDEBUG  | Not deployed on Runpod serverless, pings will not be sent."
+STARTED = "INFO   | {0} | Started."
+RETURNED = "DEBUG  | {0} | run_job return: {{'output': 1}}"
+GENERATED = "INFO   | {0} | Finished running generator."
+
+
+@pytest.mark.parametrize(
+    ("lines", "jobs", "expected"),
+    [
+        ((BOOT,), 1, False),
+        ((BOOT, STARTED.format("a")), 1, False),  # its end is still on its way
+        ((BOOT, STARTED.format("a"), RETURNED.format("a")), 1, True),
+        ((BOOT, STARTED.format("a"), GENERATED.format("a")), 1, True),
+        ((BOOT, STARTED.format("a"), RETURNED.format("a"), STARTED.format("b")), 2, False),
+        ((BOOT, STARTED.format("a"), RETURNED.format("a"), STARTED.format("b"), GENERATED.format("b")), 2, True),
+        (("INFO   | Starting API server.",), 1, False),  # a level that hides the ends, not the beginnings
+        (("INFO   | Starting API server.", STARTED.format("a")), 1, True),
+        (("a worker whose SDK is told to say nothing",), 1, True),
+    ],
+)
+def test_log_has_come_as_far_as_the_jobs_that_were_answered(lines, jobs, expected):
+    assert tells_of_jobs(read_sdk_log("\n".join(lines)), jobs) is expected

@@ -23,6 +23,8 @@ from janitor.protocol.reason_codes import ReasonCode
 
 _RETURNED = re.compile(r"(?:\S{1,200} \| )?run_job return: (.*)")
 _YIELDED = re.compile(r"(?:\S{1,200} \| )?(?:Async )?Generator output: (.*)")
+_STARTED = re.compile(r"(?:\S{1,200} \| )?Started\.")
+_ENDED = re.compile(r"(?:\S{1,200} \| )?(?:run_job return: |Finished running generator)")
 _ERROR_AMID = "ERROR  | "
 """Behind a line that has no end, such as a progress bar."""
 _BYTES = ("b'", 'b"')
@@ -31,6 +33,13 @@ _BYTES = ("b'", 'b"')
 def shows_returns(log: SdkLog) -> bool:
     """Whether the log says what a plain handler returned."""
     return any(_RETURNED.match(entry.message) for entry in log.entries)
+
+
+def tells_of_jobs(log: SdkLog, number: int) -> bool:
+    """Whether the log has come as far as the end of that many jobs, or at least their beginning where it hides ends."""
+    if not any(entry.level == "DEBUG" for entry in log.entries):
+        return log.is_silent or sum(_STARTED.fullmatch(entry.message) is not None for entry in log.entries) >= number
+    return sum(_ENDED.match(entry.message) is not None for entry in log.entries) >= number
 
 
 def returned_nothing(log: SdkLog) -> bool:

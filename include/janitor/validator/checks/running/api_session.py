@@ -13,7 +13,8 @@ from typing import Any
 
 from janitor.diagnosis.handler.bad_input import BAD_INPUT, BadAnswer
 from janitor.diagnosis.handler.log_judge import cause, ended
-from janitor.diagnosis.handler.sdk_log import BANNER, LOCAL_END, OWN_TEST_INPUT
+from janitor.diagnosis.handler.raw_outputs import tells_of_jobs
+from janitor.diagnosis.handler.sdk_log import BANNER, LOCAL_END, OWN_TEST_INPUT, read_sdk_log
 from janitor.diagnosis.handler.verdict import Outcome, Verdict, failing
 from janitor.guest.processes.capture import Captured
 from janitor.guest.processes.supervisor import Outcome as ProcessOutcome
@@ -44,6 +45,8 @@ does so too, behind a plus."""
 _DYING_LIMIT = timedelta(seconds=2)
 _LAST_LINES_SECONDS = 0.1
 """For what the worker has printed to come through the pipe."""
+_LATE_LINES_LIMIT = timedelta(seconds=5)
+"""For the same where somebody in between, such as Docker's client, has other things to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +116,12 @@ def run_session(
             not_ready = failing(ReasonCode.SDK_NOT_STARTED, "what answers on the API's port is not the runpod SDK")
         else:
             for case in cases:
-                tried.append(_try(server, case))
+                tried.append(_try(server, case, answered=len(tried) + 1))
                 if tried[-1].problem is not None:
                     break  # it hangs or is gone; the next case would only say so again
         out_of_memory = server.out_of_memory()
         if ready and not_ready is None and with_bad_input and all(each.problem is None for each in tried):
-            log = _captured(_last_words(server))
+            log = _captured(_last_words(server, len(tried)))
             bad_answer = _ask_badly(server, optional_time(context))
         outcome = server.running.end()
     return Session(
@@ -187,11 +190,12 @@ def _why_not_ready(facts: ApiFacts, server: Server, limit: timedelta) -> Verdict
     return Verdict(outcome=Outcome.ERROR, code=ReasonCode.SERVER_NOT_READY, reason=reason)
 
 
-def _try(server: Server, case: TestCase) -> Tried:
+def _try(server: Server, case: TestCase, *, answered: int) -> Tried:
     limit = case.limit or _NO_LIMIT
     try:
         answer = run_sync(server.url, case.input, limit=limit)
-        return Tried(case=case, answer=answer, problem=None, log="" if answer.status == 200 else _last_words(server))
+        log = "" if answer.status == 200 else _last_words(server, answered)
+        return Tried(case=case, answer=answer, problem=None, log=log)
     except AnswerTimeoutError:
         milliseconds = limit.total_seconds() * 1000
         problem = failing(ReasonCode.TEST_TIMEOUT, f"no answer in {milliseconds:.0f} ms")
@@ -203,10 +207,17 @@ def _try(server: Server, case: TestCase) -> Tried:
     return Tried(case=case, answer=None, problem=problem)
 
 
-def _last_words(server: Server) -> str:
-    """What the worker has printed, with what is still in the pipe."""
-    time.sleep(_LAST_LINES_SECONDS)
-    return server.running.output_so_far()
+def _last_words(server: Server, answered: int) -> str:
+    """What the worker has printed, with what is still on its way: all that the SDK says of the jobs that were answered.
+
+    A log that ends too early is one of a handler that did something else.
+    """
+    ends = time.monotonic() + _LATE_LINES_LIMIT.total_seconds()
+    while True:
+        time.sleep(_LAST_LINES_SECONDS)
+        text = server.running.output_so_far()
+        if tells_of_jobs(read_sdk_log(text), answered) or time.monotonic() >= ends:
+            return text
 
 
 def optional_time(context: CheckContext) -> timedelta:
