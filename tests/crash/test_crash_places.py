@@ -12,12 +12,12 @@ from janitor.settings import Settings
 from janitor.stores.database import transaction
 from tests.crash.places import Elsewhere, look_elsewhere
 from tests.crash.stand import Stand
-from tests.integration.services.conftest import cloud, services_settings
+from tests.integration.services.conftest import cloud, secrets_file, services_settings
 from tests.integration.services.test_launching import launch
 from tests.support.deployment import database
 from tests.support.rows import insert_run
 
-__all__ = ["cloud", "database", "services_settings"]
+__all__ = ["cloud", "database", "secrets_file", "services_settings"]
 
 
 class _Services(Stand):

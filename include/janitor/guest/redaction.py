@@ -28,6 +28,8 @@ _BASE64_WIDTHS = (76, 64)
 """Characters in a line of base64. Source: RFC 2045 and RFC 7468."""
 _TELLING = 12
 """Characters of base64 from which on a line is taken for one of a secret's."""
+_ROUNDS = 3
+"""How often what quotes a secret is itself quoted: an answer as JSON, in a dictionary, in a line of a log in JSON."""
 _SHAPES = tuple(
     (
         re.compile(shape.pattern),
@@ -162,28 +164,41 @@ class LineRedactor:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """A secret as it stands in a log, line by line: in JSON, code, a URL, a shell, a document, hex and base64."""
+    """A secret as it stands in a log, line by line: in JSON, code, a URL, a shell, a document, hex and base64, and in
+    JSON or code that is itself quoted by either, as in a log of a program that answers with JSON."""
     for part in (text, *text.splitlines()):
         bare = part.strip()
-        yield bare
+        yield from _quoted({bare, *_in_documents(bare)})
         yield from _in_json(bare)
         yield from _in_addresses(bare)
         yield from _in_shells(bare)
-        yield from _in_documents(bare)
-        yield repr(bare)[1:-1]
-        yield ascii(bare)[1:-1]
-        yield repr(bare.encode(errors="replace"))[2:-1]
     encoded = text.encode(errors="replace")
     yield encoded.hex()
     yield encoded.hex().upper()
     yield from _in_base64(encoded)
 
 
+def _quoted(forms: set[str]) -> set[str]:
+    """Forms, and what becomes of them where they are quoted by JSON or by Python, a few times over."""
+    newest = forms
+    for _ in range(_ROUNDS):
+        newest = {quoted for form in newest for quoted in _quoted_once(form)} - forms
+        forms = forms | newest
+    return forms
+
+
+def _quoted_once(form: str) -> Iterator[str]:
+    yield json.dumps(form)[1:-1]
+    yield json.dumps(form, ensure_ascii=False)[1:-1]
+    # Python quotes by the mark that the whole text has fewer of, and escapes that one alone: either, or none.
+    for told in (repr(form + '"'), ascii(form + '"'), repr((form + '"').encode(errors="replace"))[1:]):
+        unescaped = told[1:-2].replace("\\'", "'") if "'" in form else told[1:-2]
+        yield unescaped
+        yield unescaped.replace("'", "\\'")
+
+
 def _in_json(bare: str) -> Iterator[str]:
-    once, spelt = json.dumps(bare)[1:-1], json.dumps(bare, ensure_ascii=False)[1:-1]
-    twice = json.dumps(once)[1:-1]
-    yield from (once, spelt, twice, json.dumps(twice)[1:-1])
-    for form in (once, spelt):
+    for form in (json.dumps(bare)[1:-1], json.dumps(bare, ensure_ascii=False)[1:-1]):
         yield form.replace("/", "\\/")  # PHP's
         # Go's, which keeps what HTML could read out of it.
         yield form.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
