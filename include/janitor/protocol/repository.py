@@ -16,6 +16,21 @@ from janitor.protocol.values import Most, Text
 BAKE_TARGET_PATTERN: Final = r"[A-Za-z0-9_][\w.-]{0,199}"
 """Source: Docker's bake reference, "Target"."""
 VARIABLE_PATTERN: Final = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
+PLACE_VARIABLES: Final = frozenset(
+    {"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR", "LANG"}
+)
+"""What a place without an image sets itself, so that programs are found in it."""
+PLATFORM_VARIABLES: Final = frozenset({"RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT"})
+"""With one of these the SDK would look for work on the platform instead of running locally."""
+TEST_VARIABLES: Final[Mapping[str, str]] = {
+    "PYTHONUNBUFFERED": "1",
+    # The judge needs the SDK's own lines, whatever level the image asks for.
+    "RUNPOD_LOG_LEVEL": "DEBUG",
+    "RUNPOD_DEBUG_LEVEL": "DEBUG",
+}
+"""What every worker under test gets."""
+RESERVED_VARIABLES: Final = PLACE_VARIABLES | PLATFORM_VARIABLES | TEST_VARIABLES.keys()
+"""What the config can't give: an engine would not hand it on."""
 Variables = Annotated[Mapping[str, Annotated[str, Text(32_768, empty=True)]], Most(200, 128, VARIABLE_PATTERN)]
 SecretNames = Annotated[
     Mapping[str, Annotated[str, Text(600, r"[A-Za-z0-9/_+=.@:-]+")]], Most(200, 128, VARIABLE_PATTERN)

@@ -116,6 +116,13 @@ def test_a_plan_that_was_kept_with_a_key_that_is_gone_is_read():
     assert RepositoryPlan.from_dict({**first.to_dict(), "validation_type": "full"}) == first
 
 
+def test_a_plan_that_was_kept_with_what_is_refused_now_is_read():
+    first, _ = parse(EVERY_KEY).plan()
+    kept = {**first.to_dict(), "env": {"PATH": "/x"}, "secrets": {"K": "a=b"}}
+    read = RepositoryPlan.from_dict(kept)
+    assert (read.env, read.secrets) == ({"PATH": "/x"}, {"K": "a=b"})
+
+
 def test_timeout_of_the_run_replaces_the_default_and_not_a_repository_s_own():
     first, second = parse(EVERY_KEY).plan(default_timeout=timedelta(minutes=5))
 
@@ -236,6 +243,12 @@ def test_error_survives_another_process():
 
 def test_model_built_without_a_document_holds_the_same_rules():
     one = {"name": "w", "organization": "a", "prompt": "p"}
+    for variables, said in (
+        ({"env": {"A": "x"}, "secrets": {"A": "n"}}, r"secrets\.A: is given under env"),
+        ({"env": {"PATH": "/x"}}, r"env\.PATH: is never handed"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            WorkersConfig.model_validate({"repositories": [one | variables]})
     for repositories in ([one, one | {"organization": "A"}], [one | {"enabled": False}], []):
         with pytest.raises(ValueError, match=r"listed twice|no repository"):
             WorkersConfig.model_validate({"repositories": repositories})

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from janitor.domain.config.workers import parse_workers_config
 from janitor.domain.config_problems import ConfigProblem, nearest
 from janitor.domain.errors import ConfigError
+from janitor.protocol.repository import RESERVED_VARIABLES
 
 TOKEN = "hf_" + "aB3" * 10
 
@@ -147,6 +148,12 @@ def test_an_indentation_with_tabs_is_named():
         ("secrets: {K: " + "a1" * 20 + "}", "secrets.K", "looks like a secret itself"),
         ("secrets: {K: 'a b'}", "secrets.K", "is not the name of a secret"),
         ("secrets: [a]", "secrets", "must be a mapping"),
+        ("secrets: {K: a=b}", "secrets.K", "has a '=', which no line of .local/secrets.env can name"),
+        *(
+            (f"{key}: {{{variable}: value-or-name}}", f"{key}.{variable}", "is never handed to a worker")
+            for key in ("env", "secrets")
+            for variable in sorted(RESERVED_VARIABLES)
+        ),
         ("ref: 1.10", "ref", "must be text, but is a number"),
         ("prompt2: x", "prompt2", "unknown key"),
         ("max_concurrent_instances: 2", "max_concurrent_instances", "unknown key"),
@@ -181,6 +188,8 @@ def test_a_wrong_line_of_a_repository(line, field, said):
         ("timeout_minutes: 3", "timeout_minutes", "unknown key"),
         ("notifications: []", "notifications", "must be a mapping"),
         ("notifications: {email: [oncall@acme.example]}", "notifications", "can't be sent yet"),
+        ("notifications: {}", "notifications", "can't be sent yet"),
+        ("notifications: {email: []}", "notifications", "can't be sent yet"),
         ("notifications: {emails: [a@b.example]}", "notifications.emails", "unknown key"),
         ("notifications: {email: [nobody]}", "notifications.email[0]", "is not an e-mail address"),
         ("notifications: {sns_topic_arn: x}", "notifications.sns_topic_arn", "is not the ARN"),
@@ -248,6 +257,28 @@ def test_bad_urls_are_refused_without_repeating_them(url):
     (found,) = problems(entry(f"url: {_yaml(url)}"))
     assert (found.line, found.field) == (5, "url")
     assert "secret-password" not in str(found)
+
+
+@pytest.mark.parametrize("url", ["https://user:secret-password@github.com/a/b", "https://token@github.com/a/b"])
+def test_a_url_with_credentials_is_told_what_helps(url):
+    (found,) = problems(entry(f"url: {_yaml(url)}"))
+    assert "git is never given; name a public URL, or a mirror that the instance reads without them" in str(found)
+    assert "`secrets`" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("variable", "todo"),
+    [
+        ("PATH", "an image has it of ENV in the Dockerfile"),
+        ("RUNPOD_REALTIME_PORT", "the SDK would wait for the platform"),
+        ("RUNPOD_LOG_LEVEL", "every test sets it itself"),
+    ],
+)
+def test_a_variable_that_no_worker_gets_is_told_with_what_to_do(variable, todo):
+    (found,) = problems(entry(f"env: {{{variable}: x}}"))
+    assert found.hint is not None
+    assert "leave it out" in found.hint
+    assert todo in found.hint
 
 
 @pytest.mark.parametrize(

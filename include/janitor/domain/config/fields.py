@@ -93,7 +93,8 @@ def _check_url(value: str) -> str:
     if parts.scheme not in ("https", "ssh", "file"):
         raise ValueError("must be an https://, ssh://, git@host:path or file:// URL")
     if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
-        raise ValueError("carries credentials, which don't belong into a file; use `secrets`")
+        todo = "name a public URL, or a mirror that the instance reads without them"
+        raise ValueError(f"carries credentials, which git is never given; {todo}")
     if parts.query or parts.fragment:
         raise ValueError("has a '?' or '#' part, which a repository's URL doesn't need")
     if parts.scheme == "file":
@@ -196,6 +197,9 @@ def _check_own_secret_name(value: str) -> str:
         raise ValueError("is an ARN; write the NAME that the secret has under the deployment's prefix")
     if len(value) > MAX_SECRET_NAME_CHARACTERS:
         raise ValueError(f"has more than {MAX_SECRET_NAME_CHARACTERS} characters")
+    if "=" in value:
+        # A line of the local stack's secrets.env is split at its first `=`.
+        raise ValueError("has a '=', which no line of .local/secrets.env can name; give the secret a name without it")
     return _check_secret_name(value)
 
 

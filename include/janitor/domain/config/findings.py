@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from janitor.domain.config.document import ConfigDocument, Finding, Path
 from janitor.domain.config_problems import ConfigProblem, nearest
+from janitor.protocol.repository import PLATFORM_VARIABLES, RESERVED_VARIABLES, TEST_VARIABLES
 
 FLEET_ERROR = "fleet_error"
 """Type of the pydantic errors that repeat a fleet finding, for models that are built without a document."""
@@ -46,7 +47,7 @@ def substitute_in_urls(data: Any, substitutions: Mapping[str, str]) -> tuple[Any
 
 
 def fleet_findings(data: Any) -> Iterator[Finding]:
-    """What is wrong between fields: repositories listed twice, none listed or enabled, a variable with two origins."""
+    """What is wrong between fields or with keys that are free: names, and variables that don't reach a worker."""
     seen: dict[tuple[str, str], int] = {}
     any_enabled = False
     listed = 0
@@ -60,20 +61,30 @@ def fleet_findings(data: Any) -> Iterator[Finding]:
             if first != index:
                 message = f"{organization}/{name} is listed twice, first as number {first + 1}"
                 yield Finding(("repositories", index, "name"), message, "keep one entry")
-        for variable in variables_with_two_origins(repository.get("env"), repository.get("secrets")):
-            message = "is given under env as well"
-            yield Finding(("repositories", index, "secrets", variable), message, "keep one of the two")
+        yield from variable_findings(("repositories", index), repository)
     if isinstance(data, dict) and data.get("repositories") in ([], ()):
         yield Finding(("repositories",), "lists no repository", "add at least one entry")
     if listed and not any_enabled:
         yield Finding(("repositories",), "no repository is enabled", "set `enabled: true` on at least one")
 
 
-def variables_with_two_origins(env: Any, secrets: Any) -> list[str]:
-    """Variables that stand in both mappings, sorted."""
-    if not isinstance(env, Mapping) or not isinstance(secrets, Mapping):
-        return []
-    return sorted(env.keys() & secrets.keys())
+def variable_findings(path: Path, repository: Mapping[str, Any]) -> Iterator[Finding]:
+    """Variables that a worker would not get, or not as they stand."""
+    given = {key: found for key in ("env", "secrets") if isinstance(found := repository.get(key), Mapping)}
+    for key, variables in given.items():
+        for variable in sorted(variables.keys() & RESERVED_VARIABLES):
+            yield Finding((*path, key, variable), "is never handed to a worker", _instead_of(variable))
+    if len(given) == 2:
+        for variable in sorted(given["env"].keys() & given["secrets"].keys()):
+            yield Finding((*path, "secrets", variable), "is given under env as well", "keep one of the two")
+
+
+def _instead_of(variable: str) -> str:
+    if variable in TEST_VARIABLES:
+        return "leave it out: every test sets it itself"
+    if variable in PLATFORM_VARIABLES:
+        return "leave it out: with it the SDK would wait for the platform instead of running the test"
+    return "leave it out: a place without an image sets it itself; an image has it of ENV in the Dockerfile"
 
 
 def _repositories(data: Any) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -38,7 +38,7 @@ from janitor.domain.config.findings import (
     fleet_findings,
     model_findings,
     substitute_in_urls,
-    variables_with_two_origins,
+    variable_findings,
 )
 from janitor.domain.config.limits import MAX_CONCURRENT_INSTANCES, MAX_GRACE_MINUTES
 from janitor.domain.config.parameters import PARAMETERS, described, parameters_model
@@ -73,7 +73,7 @@ class RepositoryConfig(parameters_model(_StrictModel)):  # type: ignore[misc]  #
     prompt: Prompt
     """What the validation agent is asked about this repository."""
     gpu_required: bool = True
-    """Whether a validation without a working GPU counts as failed."""
+    """Whether a validation on an instance without a working GPU ends as `error`."""
     timeout_minutes: TimeoutMinutes | None = None
     """Hard limit in minutes, counted from launch. Default: default_timeout_minutes."""
     instance_type: InstanceType | None = None
@@ -101,11 +101,10 @@ class RepositoryConfig(parameters_model(_StrictModel)):  # type: ignore[misc]  #
         return self.url or f"https://github.com/{self.organization}/{self.name}.git"
 
     @model_validator(mode="after")
-    def _variables_have_one_origin(self) -> Self:
-        both = variables_with_two_origins(self.env, self.secrets)
-        if both:
-            message = "{names}: given under both env and secrets; keep one"
-            raise PydanticCustomError(FLEET_ERROR, message, {"names": ", ".join(both)})
+    def _variables_reach_the_worker(self) -> Self:
+        for finding in variable_findings((), {"env": self.env, "secrets": self.secrets}):
+            said = f"{'.'.join(map(str, finding.path))}: {finding.message}"
+            raise PydanticCustomError(FLEET_ERROR, "{said}", {"said": said})
         return self
 
 
@@ -250,7 +249,7 @@ def parse_workers_config(
 
 def _not_yet(config: WorkersConfig) -> Iterator[Finding]:
     """What can be written down already and has no effect: said, so that nobody counts on it."""
-    if config.notifications != NotificationsConfig():
+    if "notifications" in config.model_fields_set:
         message = "can't be sent yet: nobody would be told"
         yield Finding(("notifications",), message, "leave it out; `make failures` shows what is new")
 

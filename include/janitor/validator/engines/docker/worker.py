@@ -17,6 +17,7 @@ from janitor.guest.processes.supervisor import Outcome, Running
 from janitor.inspection.dockerfile.command import Command
 from janitor.inspection.dockerfile.lexer import split_words
 from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.repository import PLATFORM_VARIABLES, TEST_VARIABLES
 from janitor.protocol.statuses import Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
@@ -46,7 +47,6 @@ _LAST_WORDS = timedelta(seconds=3)
 _LOOK_SECONDS = 0.25
 _NOT_FOUND = 127
 """Exit code of `docker run` for a program that the image doesn't have."""
-_NOT_LOCAL = ("RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT")
 _GROWTH = 1.25
 """An image that has grown by more than this since the last success is worth a look."""
 
@@ -237,9 +237,9 @@ class DockerWorker:
 
     def _worker_variables(self, environment: Mapping[str, str]) -> dict[str, str]:
         variables = {**environment, **self.context.worker_variables}
-        for name in _NOT_LOCAL:
+        for name in PLATFORM_VARIABLES:
             variables.pop(name, None)
-        return {**variables, "PYTHONUNBUFFERED": "1", "RUNPOD_LOG_LEVEL": "DEBUG", "RUNPOD_DEBUG_LEVEL": "DEBUG"}
+        return {**variables, **TEST_VARIABLES}
 
 
 def _raise_refused(handler_run: HandlerRun) -> None:

@@ -20,6 +20,7 @@ from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run, 
 from janitor.inspection.capability_gap import Gap
 from janitor.inspection.dockerfile.command import PythonTarget, stage_command
 from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.repository import RESERVED_VARIABLES, TEST_VARIABLES
 from janitor.protocol.statuses import Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import (
@@ -38,10 +39,6 @@ from janitor.validator.engines.venv.python_environment import PythonEnvironment
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, Produced, skipped
 from janitor.validator.gpu.gpu_use import GpuUse
-
-_KEPT_FROM_US = frozenset({"PATH", "HOME", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "VIRTUAL_ENV", "TMPDIR"})
-# With one of these the SDK would look for work on the platform instead of running locally.
-_NOT_LOCAL = frozenset({"RUNPOD_WEBHOOK_GET_JOB", "RUNPOD_REALTIME_PORT"})
 
 
 class MemoryKills:
@@ -218,7 +215,7 @@ class VenvWorker:
         """The image's variables, then the test's, then the spec's; what makes this place work stays ours."""
         context = self.context
         wanted = {**self.facts.image.dockerfile.final.environment, **environment, **context.worker_variables}
-        env = {name: value for name, value in wanted.items() if name not in _KEPT_FROM_US | _NOT_LOCAL}
+        env = {name: value for name, value in wanted.items() if name not in RESERVED_VARIABLES}
         if path := env.get("PYTHONPATH"):
             env["PYTHONPATH"] = os.pathsep.join(str(self.folder.real(part)) for part in path.split(os.pathsep) if part)
         binaries = str(context.workspace.venv / "bin")
@@ -230,10 +227,7 @@ class VenvWorker:
             "LANG": "C.UTF-8",
             "PATH": f"{binaries}:{context.settings.path}",
             "VIRTUAL_ENV": str(context.workspace.venv),
-            "PYTHONUNBUFFERED": "1",
-            # The judge needs the SDK's own lines, whatever level the image asks for.
-            "RUNPOD_LOG_LEVEL": "DEBUG",
-            "RUNPOD_DEBUG_LEVEL": "DEBUG",
+            **TEST_VARIABLES,
         }
 
 
