@@ -17,7 +17,8 @@ from typing import Any
 
 from localcloud.settings import ACCOUNT_ID
 
-_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]+?")
+_NAME = re.compile(r"[A-Za-z0-9/_+.@-]+")
+"""Of Secrets Manager's names those without `=`, at which a line is split."""
 _MOST_BYTES = 1 << 20
 
 
@@ -50,10 +51,12 @@ class SecretsFile:
         short = name.removeprefix(self.prefix)
         values = self._values() if name.startswith(self.prefix) else {}
         if short not in values:
-            why = f"{self.path} has no line for {short} (a line is NAME=VALUE)"
+            todo = f"add a line for {short} (NAME=VALUE) to {self.path}"
+            if "=" in short:
+                todo = "give the secret a name without `=`, at which a line of this local cloud's file is split"
             if not name.startswith(self.prefix):
-                why = f"this local cloud has those under {self.prefix} alone"
-            message = f"Secrets Manager can't find the specified secret; {why}"
+                todo = f"this local cloud has those under {self.prefix} alone"
+            message = f"{todo}: Secrets Manager can't find the specified secret"
             raise SecretRefusedError("ResourceNotFoundException", message, status=404)
         return {
             "ARN": f"arn:aws:secretsmanager:{region}:{ACCOUNT_ID}:secret:{name}-000000",
@@ -66,6 +69,7 @@ class SecretsFile:
 
     def _values(self) -> dict[str, str]:
         values: dict[str, str] = {}
+        first: dict[str, int] = {}
         for number, line in enumerate(self._text().splitlines(), start=1):
             text = line.strip()
             if not text or text.startswith("#"):
@@ -73,10 +77,10 @@ class SecretsFile:
             name, equals, value = text.partition("=")
             name, value = name.strip(), value.strip()
             if not equals or not value or not _NAME.fullmatch(name):
-                raise _damaged(f"{self.path}:{number} is no `NAME=value`")
+                raise _damaged(f"write line {number} as `NAME=value` in {self.path}")
             if name in values:
-                raise _damaged(f"{self.path}:{number} gives {name} a second time; keep one")
-            values[name] = value
+                raise _damaged(f"keep one of the lines {first[name]} and {number}, both for {name}, in {self.path}")
+            values[name], first[name] = value, number
         return values
 
     def _text(self) -> str:
@@ -86,18 +90,30 @@ class SecretsFile:
         except FileNotFoundError:
             return ""
         except OSError as exc:
-            raise _damaged(f"{self.path} can't be read: {exc.strerror}") from exc
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            mode = stat.S_IMODE(status.st_mode)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-                raise _damaged(f"{self.path} is no file of the user that runs this local cloud")
-            if mode & 0o077:
-                raise _damaged(f"others may read or write {self.path} (mode {mode:04o}); run: chmod 600 {self.path}")
-            try:
-                return file.read(_MOST_BYTES).decode()
-            except UnicodeDecodeError as exc:
-                raise _damaged(f"{self.path} is no UTF-8 text") from exc
+            raise _damaged(f"let the user that runs this local cloud read {self.path}: {exc.strerror}") from exc
+        try:
+            self._check(os.fstat(descriptor))
+            # A folder can be opened as a descriptor and not as a file: it must have been looked at before.
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                content = file.read(_MOST_BYTES + 1)
+        finally:
+            os.close(descriptor)
+        if len(content) > _MOST_BYTES:
+            raise _damaged(f"keep no more than {_MOST_BYTES // 1024:,} KiB in {self.path}")
+        try:
+            return content.decode()
+        except UnicodeDecodeError as exc:
+            raise _damaged(f"save it as UTF-8 text: {self.path}") from exc
+
+    def _check(self, status: os.stat_result) -> None:
+        """Refuse what is no file, or not its owner's alone."""
+        mode = stat.S_IMODE(status.st_mode)
+        if not stat.S_ISREG(status.st_mode):
+            raise _damaged(f"put a file of lines NAME=VALUE in place of {self.path}, which is a folder or a device")
+        if status.st_uid != os.geteuid():
+            raise _damaged(f"run: chown {os.geteuid()} {self.path}; it isn't of the user that runs this local cloud")
+        if mode & 0o077:
+            raise _damaged(f"run: chmod 600 {self.path}; others may read or write it (mode {mode:04o})")
 
 
 def request_of(body: bytes) -> Any:
@@ -109,4 +125,5 @@ def request_of(body: bytes) -> Any:
 
 
 def _damaged(message: str) -> SecretRefusedError:
-    return SecretRefusedError("AccessDeniedException", message)
+    """The file's fault. Not AccessDeniedException: with the role all is well, and its policy is not what to mend."""
+    return SecretRefusedError("InvalidRequestException", message)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,9 @@ def test_a_name_that_is_missing_is_told_with_the_line_to_add(box: dict[str, str]
         with pytest.raises(ClientError) as info:
             client.get_secret_value(SecretId="janitor/test/other")
         assert error_code(info) == "ResourceNotFoundException"
-        assert f"{secrets_file} has no line for other (a line is NAME=VALUE)" in str(info.value)
+        assert f"add a line for other (NAME=VALUE) to {secrets_file}" in str(info.value)
+    with pytest.raises(ClientError, match="give the secret a name without `=`"):
+        client.get_secret_value(SecretId="janitor/test/equals=a")
     with pytest.raises(ClientError, match="those under janitor/test/ alone"):
         client.get_secret_value(SecretId="elsewhere/hf-token")
 
@@ -99,23 +102,41 @@ def test_a_name_that_is_missing_is_told_with_the_line_to_add(box: dict[str, str]
 @pytest.mark.parametrize(
     ("content", "mode", "said"),
     [
-        (f"a={VALUE}\n", 0o640, "chmod 600"),
-        (f"a={VALUE}\n", 0o604, "chmod 600"),
-        ("a=1\na=2\n", 0o600, ":2 gives a a second time"),
-        ("just words\n", 0o600, ":1 is no `NAME=value`"),
-        ("a=\n", 0o600, ":1 is no `NAME=value`"),
+        (f"a={VALUE}\n".encode(), 0o640, "run: chmod 600 {}; others may read or write it (mode 0640)"),
+        (f"a={VALUE}\n".encode(), 0o604, "run: chmod 600 {}; others may read or write it (mode 0604)"),
+        (b"a=1\n#\na=2\n", 0o600, "keep one of the lines 1 and 3, both for a, in {}"),
+        (b"just words\n", 0o600, "write line 1 as `NAME=value` in {}"),
+        (b"a=\n", 0o600, "write line 1 as `NAME=value` in {}"),
+        (b"a=\xff\xfe\n", 0o600, "save it as UTF-8 text: {}"),
+        (b"a=" + b"x" * (1 << 20), 0o600, "keep no more than 1,024 KiB in {}"),
     ],
+    ids=["readable by the group", "readable by all", "twice", "no pair", "no value", "not UTF-8", "too large"],
 )
-def test_a_file_that_cannot_be_trusted_gives_nothing(
-    box: dict[str, str], secrets_file: Path, content: str, mode: int, said: str
+def test_a_file_that_cannot_be_trusted_gives_nothing_and_says_first_what_to_do(
+    box: dict[str, str], secrets_file: Path, content: bytes, mode: int, said: str
 ) -> None:
-    secrets_file.write_text(content)
+    secrets_file.write_bytes(content)
     secrets_file.chmod(mode)
     with pytest.raises(ClientError) as info:
         role_client(box).get_secret_value(SecretId="janitor/test/a")
-    assert error_code(info) == "AccessDeniedException"
-    assert said in str(info.value)
+    assert error_code(info) == "InvalidRequestException", "the role is not to blame"
+    assert info.value.response["Error"]["Message"] == said.format(secrets_file)
     assert VALUE not in str(info.value)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "fifo"])
+def test_what_is_no_file_is_told_at_once(box: dict[str, str], secrets_file: Path, make: Callable[[Path], None]) -> None:
+    secrets_file.unlink()
+    make(secrets_file)
+    secrets_file.chmod(0o700)
+    try:
+        with pytest.raises(ClientError) as info:
+            role_client(box).get_secret_value(SecretId="janitor/test/a")
+    finally:
+        secrets_file.rmdir() if secrets_file.is_dir() else secrets_file.unlink()
+    assert error_code(info) == "InvalidRequestException"
+    todo = f"put a file of lines NAME=VALUE in place of {secrets_file}, which is a folder or a device"
+    assert info.value.response["Error"]["Message"] == todo
 
 
 def test_the_role_may_do_nothing_else(box: dict[str, str]) -> None:

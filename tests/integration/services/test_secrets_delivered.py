@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from tests.support.workers import make_worker
 VALUE = "hf_Xq7wLm2Pz9RtVb4NcYs8KdJ1"
 FORMS = [VALUE, VALUE.encode().hex(), base64.b64encode(VALUE.encode()).decode(), VALUE[4:]]
 """The secret as the worker prints it; the last one for what is left of a value that was cut."""
+NOTE = Path(__file__).resolve().parents[3] / "docs" / "notes" / "secrets.md"
 BUILT_WITHIN = timedelta(seconds=240)
 _WORKER = f"""
 import base64
@@ -146,6 +148,10 @@ def test_the_worker_has_its_secret_and_nobody_else_sees_it(
     assert report is not None
     assert done.conclusion.status is ValidationStatus.SUCCESS, report.summary
     assert done.seen_in, "no process had the secret, so that nothing is shown here"
+    (query,) = re.findall(r"`(select jsonb_path_query[^`]+)`", NOTE.read_text())
+    with psycopg.connect(settings.writer_url) as connection:
+        ((evidence,),) = connection.execute(query.encode()).fetchall()
+    assert evidence["tail"] == "delivered: HF_TOKEN"
     text = report.to_json().decode()
     assert "[redacted]" in text
     assert hashlib.sha256(VALUE.encode()).hexdigest() in text, "what the worker answered is in the report"
@@ -177,6 +183,6 @@ def test_a_secret_that_is_missing_is_an_error_and_not_the_repository_s(
     place = "AWS Secrets Manager in us-east-1"
     assert f"the secret {prefix}models/hf-token (for HF_TOKEN) isn't in {place}" in reason
     assert f"the secret {prefix}other (for OTHER) isn't in {place}" in reason
-    assert f"{secrets_file} has no line for {prefix}other (a line is NAME=VALUE)" in reason
+    assert f"add a line for {prefix}other (NAME=VALUE) to {secrets_file}" in reason
     assert {check.name: check.reason_code for check in report.checks}["build"] == "prerequisite_failed"
     assert not done.seen_in

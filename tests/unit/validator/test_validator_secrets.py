@@ -160,6 +160,7 @@ DENIED = {"__type": "AccessDeniedException", "Message": "User: x is not authoriz
         ((200, "[]"), "could not be read", "again later"),
         ((200, {"SecretBinary": "AAAA"}), "is binary", "store it as text"),
         ((200, {"SecretString": "abc"}), "has fewer than 6 characters", "masked"),
+        ((200, {"SecretString": "abc"}), "has fewer than 6 characters", "use a value of at least 6 characters"),
         ((200, {"SecretString": "abcdef\x00"}), "is no text", "without NUL"),
     ],
 )
@@ -173,6 +174,31 @@ def test_a_secret_that_cannot_be_had_is_told_by_its_name_its_place_and_what_to_d
     assert said in found.problem
     assert todo in found.problem
     assert "key-of-the-role" not in found.problem
+
+
+BAD_FILE = f"run: chmod 600 {'/a-long-folder' * 40}/secrets.env; others may read or write it (mode 0644)"
+NO_LINE = f"add a line for models/hf (NAME=VALUE) to {'/a-long-folder' * 40}: can't find the specified secret"
+DELETED = "You can't perform this operation on the secret because it was marked for deletion."
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "first"),
+    [
+        ("InvalidRequestException", BAD_FILE, "run: chmod 600 /a-long-folder"),
+        ("InvalidRequestException", DELETED, "marked for deletion.; put this right, then run"),
+        ("ResourceNotFoundException", NO_LINE, "add a line for models/hf (NAME=VALUE) to"),
+        ("ResourceNotFoundException", NO_LINE, "create it there, or correct its name"),
+        ("AccessDeniedException", "x" * 400, "let the role read it, as infra/policies/instance.json does"),
+        ("DecryptionFailure", "x" * 400, "run the validation again later"),
+    ],
+)
+def test_the_next_step_is_seen_where_a_summary_is_cut(code, message, first):
+    with aws((400, {"__type": code, "message": message})) as (settings, _):
+        problem = delivered(settings, HF_TOKEN="models/hf").problem
+    assert problem is not None
+    assert first in f"runpod-workers/worker-basic could not be validated: host: {problem}"[:300]
+    assert ("infra/policies" in problem) == (code == "AccessDeniedException")
+    assert Redactor().clean(problem) == problem
 
 
 def test_every_secret_that_is_missing_is_told_and_none_is_given():

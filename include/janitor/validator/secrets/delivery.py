@@ -1,7 +1,8 @@
 """Reads the secrets that a spec names from AWS Secrets Manager, before anything of the repository runs.
 
 Whatever goes wrong is the config's or this infrastructure's fault, never the repository's; it is told by the name of
-the secret, where it was looked for and what to do. No message holds a value.
+the secret, where it was looked for and what to do, in this order: messages are cut where they are shown. No message
+holds a value. `protocol.text.signature` takes the names out, which stand first, and what follows the first `;`.
 """
 
 from __future__ import annotations
@@ -42,8 +43,11 @@ _ADVICE = {
         "may not be read by this instance's role from",
         "let the role read it, as infra/policies/instance.json does",
     ),
+    # Its message alone says what: the secret is being deleted, or the local stack's file can't be trusted.
+    "InvalidRequestException": ("is refused by", "{}; put this right, then run the validation again"),
 }
-"""What is said of AWS's code, and what to do."""
+"""What is said of AWS's code, and what to do; `{}` is where AWS's message stands, else it follows."""
+_MOST_TROUBLE = 100
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -107,13 +111,14 @@ def _asked(
             return _ask(url, store, credentials, f"{store.prefix}{name}")
         except HTTPError as exc:
             code, message = _told(exc)
-            said, todo = _ADVICE.get(code, ("could not be read from", _LATER))
-            trouble, final = f"{code}: {message}" if message else code, exc.code < 500 and "Throttl" not in code
+            final = exc.code < 500 and "Throttl" not in code
         except (OSError, ValueError) as exc:
-            said, todo = "could not be read from", _LATER
-            trouble, final = str(getattr(exc, "reason", exc)) or type(exc).__name__, isinstance(exc, ValueError)
+            code, message = (str(getattr(exc, "reason", exc)) or type(exc).__name__)[:_MOST_TROUBLE], ""
+            final = isinstance(exc, ValueError)
         if final or time.monotonic() + pause.total_seconds() > give_up_at:
-            raise _UnresolvedError(f"{said} AWS Secrets Manager in {store.region} ({trouble}); {todo}")
+            said, todo = _ADVICE.get(code, ("could not be read from", _LATER))
+            told = todo.replace("{}", message) if "{}" in todo or not message else f"{todo} ({message})"
+            raise _UnresolvedError(f"{said} AWS Secrets Manager in {store.region} ({code}); {told}")
         time.sleep(pause.total_seconds())
 
 
@@ -157,7 +162,8 @@ def _value(answer: Mapping[str, Any]) -> str:
         raise _UnresolvedError("is binary; store it as text")
     value = value.rstrip("\r\n")
     if len(value) < SHORTEST_LITERAL:
-        raise _UnresolvedError(f"has fewer than {SHORTEST_LITERAL} characters, too few to be masked in what is shown")
+        what = f"has fewer than {SHORTEST_LITERAL} characters, too few to be masked in what is shown"
+        raise _UnresolvedError(f"{what}; use a value of at least {SHORTEST_LITERAL} characters")
     if len(value) > LONGEST_VALUE or "\x00" in value:
-        raise _UnresolvedError(f"is no text of at most {LONGEST_VALUE:,} characters without NUL")
+        raise _UnresolvedError(f"is no text of at most {LONGEST_VALUE:,} characters without NUL; store one that is")
     return value
