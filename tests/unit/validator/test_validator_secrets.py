@@ -17,6 +17,7 @@ from botocore.credentials import Credentials as BotoCredentials
 
 from janitor.guest.redaction import Redactor
 from janitor.protocol.spec import ValidationSpec
+from janitor.protocol.text.signature import FailureSignature, failure_signature
 from janitor.validator.secrets.delivered import DeliveredSecrets
 from janitor.validator.secrets.delivery import deliver_secrets
 from janitor.validator.secrets.instance_role import Credentials, signed_headers
@@ -199,6 +200,42 @@ def test_the_next_step_is_seen_where_a_summary_is_cut(code, message, first):
     assert first in f"runpod-workers/worker-basic could not be validated: host: {problem}"[:300]
     assert ("infra/policies" in problem) == (code == "AccessDeniedException")
     assert Redactor().clean(problem) == problem
+
+
+def test_one_cause_is_one_signature_whatever_the_secrets_are_called_and_however_many():
+    def signature(code: int, answer: dict[str, str], *, known: int = 0, **secrets: str) -> FailureSignature:
+        answers = [(200, {"SecretString": VALUE})] * known
+        with aws(*answers, (code, answer)) as (settings, _):
+            problem = delivered(settings, **secrets).problem
+        assert problem is not None
+        return failure_signature(check="host", reason_code="secret_unresolved", reason=problem[:2_000])
+
+    many = {f"V{number}": f"models/secret-{number}" for number in range(40)}
+    found = {signature(400, NOT_THERE, HF_TOKEN="models/hf"), signature(400, NOT_THERE, OTHER="o", NAME="n/m", X="x")}
+    found.add(signature(400, NOT_THERE, known=1, A="a", B="b"))
+    found.add(signature(400, NOT_THERE | {"message": "add a line for o (NAME=VALUE) to /x"}, OTHER="o"))
+    found.add(signature(400, NOT_THERE, **many))
+    assert len(found) == 1
+    (one,) = found
+    assert one.line == "isn't in AWS Secrets Manager in <id>: ResourceNotFoundException"
+    others = [
+        signature(400, DENIED, HF_TOKEN="hf"),
+        signature(400, {"__type": "InvalidRequestException", "message": BAD_FILE}, HF_TOKEN="hf"),
+        signature(400, {"__type": "DecryptionFailure", "message": "KMS"}, HF_TOKEN="hf"),
+        signature(200, {"SecretBinary": "AAAA"}, HF_TOKEN="hf"),
+        signature(200, {"SecretString": "abc"}, HF_TOKEN="hf"),
+    ]
+    assert len({one.id, *(each.id for each in others)}) == 6
+
+
+def test_an_instance_without_a_role_is_one_signature():
+    found = set()
+    for secrets in ({"HF_TOKEN": "hf"}, {"A": "a", "B": "b"}):
+        with aws(roles=(404, "")) as (settings, _):
+            problem = delivered(settings, **secrets).problem
+        assert problem is not None
+        found.add(failure_signature(check="host", reason_code="secret_unresolved", reason=problem).line)
+    assert found == {"can't be asked for by this instance: the instance metadata service answered with HTTP 404"}
 
 
 def test_every_secret_that_is_missing_is_told_and_none_is_given():

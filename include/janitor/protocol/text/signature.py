@@ -14,6 +14,7 @@ from functools import cache
 from typing import Annotated
 
 from janitor.protocol.codec import Part
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckName
 from janitor.protocol.text.causes import known_cause
 from janitor.protocol.text.plain_lines import normalised
@@ -56,6 +57,11 @@ _LACKS_BEHIND = r"(?<=.); the venv engine lacks what the image has .*"
 _LACKS_BEFORE = r"^the venv engine lacks what the image has \(.*\): "
 """What a place lacks is another list for each repository, whatever came of it."""
 _WHERE_IN_OUTPUT = r"^(?:output(?:[.\[][^:\s.\[]{0,60})*): "
+_UNRESOLVED = (
+    r"\bthe secret(?: \S{1,700} \(for \w{1,128}\)|s for \w{1,128}(?:, \w{1,128}){0,200}) "
+    r"([^;(]{1,300}(?: \([^:;)]{1,120})?)(?=[:;)])"
+)
+"""How `janitor.validator.secrets.delivery` tells of each secret; their names and number are no part of a cause."""
 _OUTPUT_MISMATCH = r"\bexpected .{0,200}, got "
 
 
@@ -93,7 +99,8 @@ def failure_signature(
         organization: Of the repository; its name is taken out of the line.
         name: Of the repository.
     """
-    line = _cut(_plain_line(check, reason, logs, organization, name))
+    line = _secrets_line(reason) if reason_code == ReasonCode.SECRET_UNRESOLVED.value else ""
+    line = line or _cut(_plain_line(check, reason, logs, organization, name))
     identity = "\n".join((check or "-", reason_code, line.casefold()))
     said = re.sub(r"<(?:path|hash|id|n|time|address|repo)>", "…", line) or reason_code.replace("_", " ")
     title = f"{check}: {said}" if check else said
@@ -104,6 +111,12 @@ def failure_signature(
         line=line,
         title=title if len(title) <= MAX_TITLE_CHARACTERS else title[: MAX_TITLE_CHARACTERS - 1] + "…",
     )
+
+
+def _secrets_line(reason: str) -> str:
+    """What keeps secrets from the instance, each kind of failure once; empty where that can't be told."""
+    kinds = {normalised(kind.replace(" (", ": ")) for kind in _compiled()["secret"].findall(reason)}
+    return _cut("; ".join(sorted(kinds)))
 
 
 def _plain_line(check: str | None, reason: str, logs: Sequence[str], organization: str, name: str) -> str:
@@ -200,6 +213,7 @@ def _compiled() -> dict[str, re.Pattern[str]]:
         "vague": re.compile(_SAYS_ONLY_THAT_IT_ENDED, re.IGNORECASE),
         "case": re.compile(_TEST_CASE, re.DOTALL),
         "step": re.compile(_BUILD_STEP),
+        "secret": re.compile(_UNRESOLVED),
         "output": re.compile(_WHERE_IN_OUTPUT),
         "lacks_behind": re.compile(_LACKS_BEHIND),
         "lacks_before": re.compile(_LACKS_BEFORE),
