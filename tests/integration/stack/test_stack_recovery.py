@@ -248,6 +248,8 @@ def test_a_stale_pid_file_is_cleared_even_if_the_pid_lives_again(tmp_path: Path)
                 server.prepare(ports)
             kill_processes(layout)
             first.wait(10)
+            # Those that it started itself end when they see that it is gone.
+            wait_until("its processes are gone", lambda: not stack_processes(layout))
             pid_file = layout.postgres_data / "postmaster.pid"
             lines = pid_file.read_text().splitlines()
             pid_file.write_text("\n".join([str(bystander.pid), *lines[1:]]) + "\n")
