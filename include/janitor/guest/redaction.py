@@ -63,9 +63,7 @@ _LONGEST_HARMLESS = 200
 
 def looks_secret(name: str) -> bool:
     """Whether the name of a variable says that its value is a secret; one that counts tokens doesn't."""
-    words = name.lower().split("_")
-    is_count = words[-1] in ("token", "tokens") and not _COUNTS.isdisjoint(words)
-    return not is_count and _NARROW_NAME.search(name) is not None
+    return not _is_count(name) and _NARROW_NAME.search(name) is not None
 
 
 def secrets_of(values: Mapping[str, str]) -> Iterator[str]:
