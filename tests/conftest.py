@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from localcloud.trees import spread_subfolders
 from tests.selection import part_of
 
 TOGETHER = ("dags", "integration/stack")
@@ -71,3 +72,9 @@ class FolderScheduling(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderScheduling | None:
     """Take the place of `--dist=loadscope`."""
     return FolderScheduling(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _folders_of_tests_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests make and remove whole environments beside each other."""
+    spread_subfolders(tmp_path_factory.getbasetemp())

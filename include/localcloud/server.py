@@ -43,6 +43,7 @@ from localcloud.s3 import disk as s3_disk
 from localcloud.secrets_file import SecretsFile
 from localcloud.settings import ACCOUNT_ID, ContainmentChoice, Settings
 from localcloud.ssm import api as ssm_api
+from localcloud.trees import spread_subfolders
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,9 @@ def serve(settings: Settings) -> None:
     earlier.load()
     for folder in ("boxes", "records"):  # of an earlier run: its boxes died with it
         shutil.rmtree(settings.home / folder, ignore_errors=True)
+    boxes = settings.home / "boxes"
+    boxes.mkdir(exist_ok=True)
+    spread_subfolders(boxes)
     containment = choose_containment(settings.containment)
     faults = FaultBook()
     runtime = ProcessRuntime(containment, sight_of_boxes(settings, containment))
