@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from janitor.protocol.codec import Document, Later, Part
 from janitor.protocol.proof import PROOF_PATTERN
+from janitor.protocol.proven import MAX_NOTES_PER_CHECK, MAX_UNPROVEN, Note, ProofLevel, Unproven
 from janitor.protocol.provenance import Provenance
 from janitor.protocol.report_v1 import upgraded
 from janitor.protocol.rollup import roll_up
@@ -94,6 +95,8 @@ class Check(Part):
         default_factory=dict
     )
     """What the check measured, by names of the form of its own; empty in a report of version 1."""
+    notes: Later[Annotated[tuple[Note, ...], Most(MAX_NOTES_PER_CHECK)]] = ()
+    """Worth a look, whatever the status; empty in the reports of older validators."""
 
     def contradiction(self) -> tuple[str, str] | None:
         """What isn't a pass says why."""
@@ -169,6 +172,10 @@ class Report(Document):
     """What it is about; None in a report of version 1."""
     phase_usd: Later[Annotated[Mapping[str, Dollars], Most(20, longest_key=64)]] = field(default_factory=dict)
     """US dollars per phase beside the instance's own price, such as for a model; only where they are known."""
+    proof_level: Later[ProofLevel | None] = None
+    """How far the handler was exercised; None where it was not, and in the reports of older validators."""
+    unproven: Later[Annotated[tuple[Unproven, ...], Most(MAX_UNPROVEN)]] = ()
+    """What the verdict says nothing of, in the order of the checks."""
     signature: Later[FailureSignature | None] = None
     """Of what isn't a success; None in the reports of older validators."""
     proof: Later[Annotated[str, Text(64, PROOF_PATTERN)] | None] = None
@@ -183,6 +190,11 @@ class Report(Document):
             ReportError: As for every document.
         """
         return super().from_dict(upgraded(document, Place("", ReportError), to=REPORT_FORMAT))
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """Those of all checks, in their order."""
+        return tuple(note for check in self.checks for note in check.notes)
 
     def to_json(self) -> bytes:
         """The document, UTF-8 encoded."""

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor
 from janitor.inspection.location import Location
+from janitor.protocol.proven import Note, Unproven, UnprovenKind
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence, Measurement
 from janitor.protocol.statuses import CheckStatus, EvidenceKind
@@ -38,6 +39,21 @@ class Finding:
     """What the check spent beside the instance; None where nothing was spent or nobody knows."""
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
     """For machines: of the process that decided, the place to look at, and what the check has `measured` itself."""
+
+    notes: tuple[Note, ...] = ()
+    """Worth a look, and no reason for another status."""
+    unproven: tuple[Unproven, ...] = ()
+    """What the check passed over, because it can't be told here."""
+
+    def noted(self, code: ReasonCode, text: str, *, file: str | None = None, line: int | None = None) -> Finding:
+        """The same with something that is worth a look."""
+        return replace(self, notes=(*self.notes, Note(code=code.value, text=text, file=file, line=line)))
+
+    def left_unproven(
+        self, kind: UnprovenKind, text: str, *, file: str | None = None, line: int | None = None
+    ) -> Finding:
+        """The same with something that it does not prove."""
+        return replace(self, unproven=(*self.unproven, Unproven(kind=kind, text=text, file=file, line=line)))
 
     def measured(self, **values: Measurement | None) -> Finding:
         """The same with what was measured, by names that end in their unit; None is what couldn't be."""

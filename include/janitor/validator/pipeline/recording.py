@@ -5,10 +5,19 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from typing import TypeVar
 
 from janitor.guest.redaction import Redactor
+from janitor.protocol.proven import (
+    MAX_FILE_CHARACTERS,
+    MAX_NOTES_PER_CHECK,
+    MAX_TOLD_CHARACTERS,
+    MAX_UNPROVEN,
+    Note,
+    Unproven,
+)
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import (
     MAX_ARGV_CHARACTERS,
@@ -25,6 +34,7 @@ from janitor.validator.findings import Finding, Produced, errored, skipped
 from janitor.validator.pipeline.results import Met, Need, Result, Unmet
 from janitor.validator.pipeline.steps import N, Step, StepRunner, T
 
+Told = TypeVar("Told", Note, Unproven)
 Moment = tuple[datetime, float]
 """An instant in UTC, and the same on the monotonic clock."""
 
@@ -105,6 +115,8 @@ class Recorder(StepRunner):
             why = f": {finding.reason_code}: {check.reason}" if finding.reason_code else ""
             taken = f"{check.duration_seconds:.1f} s"
             self.say(f"check {step.name.value} … {finding.status.value}{mark} ({taken}){why}")
+            for note in check.notes:
+                self.say(f"  note: {note.code}: {note.text}")
 
     def _recorded(self, step: Step, finding: Finding, began: Moment) -> Check:
         started_at, started = began
@@ -122,7 +134,19 @@ class Recorder(StepRunner):
             exit_code=finding.exit_code,
             evidence=finding.evidence[:MAX_EVIDENCE_PER_CHECK],
             measurements=dict(map(self._measurement, finding.measurements.items())),
+            notes=tuple(self._told(note) for note in finding.notes[:MAX_NOTES_PER_CHECK]),
         )
+
+    @property
+    def unproven(self) -> tuple[Unproven, ...]:
+        """What the checks have left unproven, each once, in their order."""
+        told = (self._told(each) for done in self.done for each in done.finding.unproven)
+        return tuple(dict.fromkeys(told))[:MAX_UNPROVEN]
+
+    def _told(self, told: Told) -> Told:
+        tell = self.context.evidence.tell
+        file = None if told.file is None else tell(told.file, MAX_FILE_CHARACTERS) or None
+        return replace(told, text=tell(told.text, MAX_TOLD_CHARACTERS) or "unknown", file=file)
 
     def _measurement(self, measured: tuple[str, Measurement]) -> tuple[str, Measurement]:
         name, value = measured
