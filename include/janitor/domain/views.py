@@ -13,6 +13,7 @@ from uuid import UUID
 
 from janitor.domain.result.history_views import ChangeView, PhaseView
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.provenance import Commit
 
 
@@ -34,6 +35,10 @@ class ValidationView:
     commit: Commit | None = None
     """What git says of it; None where its report doesn't."""
     engine: str | None = None
+    proof_level: ProofLevel | None = None
+    """How far its handler was exercised; None where it was not, and where that isn't known."""
+    note_count: int = 0
+    """How many notes its report has."""
     started_at: datetime | None = None
     """When the validation was taken up, waiting for a free place included."""
     launched_at: datetime | None = None

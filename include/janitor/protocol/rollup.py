@@ -1,4 +1,4 @@
-"""How the checks of a validation make its one status.
+"""How the checks of a validation make its one status, and how far they prove it.
 
 Any required fail is `failed`; else the deadline is `timed_out`; else any required error is `error`; else any required
 skip is `incomplete`; else `success`. Invariant: never `success` without an executed handler test.
@@ -6,15 +6,21 @@ skip is `incomplete`; else `success`. Invariant: never `success` without an exec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
+from janitor.protocol.statuses import CheckName, CheckStatus, Engine, ReportStatus
 
 HANDLER_CHECKS = frozenset({CheckName.HANDLER_LOCAL.value, CheckName.HANDLER_API.value})
 """The checks that execute the handler; one of them must pass for a success."""
+
+ENGINE_LEVELS: Mapping[Engine, ProofLevel] = {Engine.DOCKER: ProofLevel.IMAGE, Engine.VENV: ProofLevel.ENVIRONMENT}
+"""How far what is seen in an engine reaches."""
+
+_DECIDED = (CheckStatus.PASS, CheckStatus.FAIL)
 
 
 class CheckLike(Protocol):
@@ -67,6 +73,17 @@ def roll_up(checks: Iterable[CheckLike]) -> RollUp:
             status=ReportStatus.INCOMPLETE, reason_code=ReasonCode.HANDLER_NOT_TESTED.value, failing_check=None
         )
     return RollUp(status=ReportStatus.SUCCESS, reason_code=None, failing_check=None)
+
+
+def proof_level_of(engine: Engine | None, checks: Iterable[CheckLike]) -> ProofLevel | None:
+    """How far the handler was exercised; None where it was not.
+
+    Args:
+        engine: What the worker was built and run in.
+        checks: All checks of the validation.
+    """
+    exercised = any(check.name in HANDLER_CHECKS and check.status in _DECIDED for check in checks)
+    return ENGINE_LEVELS[engine] if exercised and engine is not None else None
 
 
 def _first(checks: Iterable[CheckLike], status: CheckStatus) -> CheckLike | None:

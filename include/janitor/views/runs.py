@@ -54,6 +54,8 @@ def _validation_dict(validation: ValidationView, now: datetime) -> dict[str, Any
         "commit_sha": validation.commit_sha,
         "commit": validation.commit.to_dict() if validation.commit else None,
         "engine": validation.engine,
+        "proof_level": validation.proof_level.value if validation.proof_level else None,
+        "note_count": validation.note_count,
         "started_at": _instant(validation.started_at),
         "launched_at": _instant(validation.launched_at),
         "deadline_at": _instant(validation.deadline_at),

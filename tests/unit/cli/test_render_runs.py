@@ -19,10 +19,13 @@ from janitor.cli.render.runs.runs import (
     result_line,
     run_text,
     running_text,
+    status_line,
 )
 from janitor.cli.render.times import compactly, exactly, instant, roughly
+from janitor.protocol.proven import ProofLevel
 from janitor.views.document import as_json
 from janitor.views.runs import run_dict
+from janitor.views.verdict import verdict_text
 from tests.unit.cli.sample_views import RUN_ID, START, after, ended, run_of, validation
 
 
@@ -245,3 +248,21 @@ def test_what_waits_for_a_place_is_never_told_that_no_time_remains():
     assert progress_line(run, after(45)) == "⏳ 1 running, 3 queued (45m0s elapsed, 1h35m0s remaining)"
     assert progress_line(run_of(*queued), after(45)) == "⏳ 3 queued (45m0s elapsed)"
     assert run_of(*queued).remaining(after(45)) is None
+
+
+def test_a_result_says_how_far_it_was_proved_and_how_many_notes_it_has():
+    took = {"finished_at": after(4), "cost_usd": Decimal("0.02")}
+    proved = ended("worker-basic", "success", 4, 32, proof_level=ProofLevel.IMAGE, note_count=1, **took)
+    less = ended("worker-sdxl", "failed", 0, 9, proof_level=ProofLevel.ENVIRONMENT, note_count=2, summary="no", **took)
+
+    assert result_line(proved, after(5)) == "✓ worker-basic: success (4m32s, $0.02, image), 1 note"
+    assert result_line(less, after(5)) == "✗ worker-sdxl: failed (9s, $0.02, environment), 2 notes: no"
+    assert status_line(proved, after(9)) == "worker-basic: ✓ completed (5 minutes ago, image), 1 note"
+    plain = run_dict(run_of(proved, ended("worker-old", "success", 1)), after(9))["validations"]
+    assert [(each["proof_level"], each["note_count"]) for each in plain] == [("image", 1), (None, 0)]
+
+
+def test_a_verdict_without_details_stands_by_itself():
+    assert verdict_text(ended("w", "success", 1, note_count=2)) == "success, 2 notes"
+    assert verdict_text(ended("w", "timed_out", 1, proof_level=ProofLevel.IMAGE)) == "timed out (image)"
+    assert verdict_text(ended("w", "success", 1)) == "success"

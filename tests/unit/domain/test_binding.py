@@ -11,6 +11,7 @@ import pytest
 from janitor.domain.result.binding import Ordered, mismatch
 from janitor.domain.result.outcome import conclude
 from janitor.domain.states import ValidationStatus
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import Check, Report
 from janitor.protocol.rollup import roll_up
 from janitor.protocol.statuses import CheckStatus, Engine, EngineChoice, ReportStatus
@@ -55,6 +56,7 @@ def test_a_report_that_answers_what_was_asked_is_bound() -> None:
     assert mismatch(whole(check_of("handler_local", CheckStatus.FAIL)), ORDERED) is None
     assert mismatch(told(whole(), ref=COMMIT), replace(ORDERED, ref=COMMIT)) is None
     assert mismatch(replace(whole(), gpu_available=True), replace(ORDERED, gpu_required=True)) is None
+    assert mismatch(replace(whole(), proof_level=ProofLevel.ENVIRONMENT), ORDERED) is None
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,7 @@ def test_a_report_that_answers_what_was_asked_is_bound() -> None:
         ("checks has build not passed", lambda _: whole(build="not_needed"), ORDERED),
         ("checks has container_start not passed", lambda report: replace(report, engine=Engine.DOCKER), ORDERED),
         ("checks", lambda report: replace(report, checks=(check_of("handler_local"),)), ORDERED),
+        ("proof_level is image", lambda report: replace(report, proof_level=ProofLevel.IMAGE), ORDERED),
     ],
 )  # fmt: skip
 def test_what_differs_is_no_verdict(field: str, forge: Callable[[Report], Report], ordered: Ordered) -> None:

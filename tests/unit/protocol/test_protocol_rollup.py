@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.protocol.rollup import HANDLER_CHECKS, roll_up
-from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
+from janitor.protocol.proven import ProofLevel
+from janitor.protocol.rollup import HANDLER_CHECKS, proof_level_of, roll_up
+from janitor.protocol.statuses import CheckName, CheckStatus, Engine, ReportStatus
 
 PASS, FAIL, SKIP, ERROR = CheckStatus.PASS, CheckStatus.FAIL, CheckStatus.SKIP, CheckStatus.ERROR
 
@@ -124,3 +125,16 @@ def test_what_is_not_required_does_not_count():
         HANDLER_PASSED,
     ]
     assert roll_up(done).status is ReportStatus.SUCCESS
+
+
+@given(checks, st.sampled_from([None, *Engine]))
+def test_a_level_is_proved_where_the_handler_was_exercised_in_an_engine_and_nowhere_else(done, engine):
+    exercised = any(case.name in HANDLER_CHECKS and case.status in (PASS, FAIL) for case in done)
+    levels = {Engine.DOCKER: ProofLevel.IMAGE, Engine.VENV: ProofLevel.ENVIRONMENT}
+    assert proof_level_of(engine, done) == (levels.get(engine) if exercised else None)
+
+
+@given(checks, st.sampled_from(list(Engine)))
+def test_every_success_of_an_engine_has_a_level(done, engine):
+    if roll_up(done).status is ReportStatus.SUCCESS:
+        assert proof_level_of(engine, done) is not None

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from janitor.protocol.expected_checks import EXPECTED_CHECKS, HANDLER_CHECKS, LAST_CHECK, SUCCESS_NEEDS
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.public_url import public_url
 from janitor.protocol.report import SHA_PATTERN, Report
-from janitor.protocol.rollup import roll_up
+from janitor.protocol.rollup import proof_level_of, roll_up
 from janitor.protocol.statuses import CheckStatus, EngineChoice, ReportStatus
 
 _SHOWN = 80
@@ -71,7 +72,15 @@ def _unlike_its_checks(report: Report) -> str | None:
     ):
         if said != made:
             return f"{field} is {_short(said)}, but the checks make it {_short(made)}"
+    proved = proof_level_of(report.engine, report.checks)
+    # An older validator says none.
+    if report.proof_level is not None and report.proof_level is not proved:
+        return f"proof_level is {report.proof_level.value}, but its engine and its checks make it {_level(proved)}"
     return None
+
+
+def _level(level: ProofLevel | None) -> str:
+    return "none" if level is None else level.value
 
 
 def _unlike_a_success(report: Report, ordered: Ordered) -> str | None:

@@ -15,8 +15,10 @@ from uuid import UUID
 from janitor.domain.result.binding import Ordered, mismatch
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import CommandStatus, WatchOutcome
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Report
+from janitor.protocol.rollup import proof_level_of
 from janitor.protocol.statuses import ReportStatus
 
 _FROM_REPORT = {
@@ -102,6 +104,10 @@ class Conclusion:
     failing_check: str | None
     timeout_enforced: bool
     report: Report | None
+    proof_level: ProofLevel | None = None
+    """How far the handler was exercised, by the checks of the report that it follows."""
+    note_count: int = 0
+    """Of that report."""
 
 
 def conclude(evidence: Evidence) -> Conclusion:
@@ -143,6 +149,8 @@ def _conclude(evidence: Evidence) -> Conclusion:
         failing_check=report.failing_check,
         timeout_enforced=status is ValidationStatus.TIMED_OUT or evidence.outcome is WatchOutcome.TIME_UP,
         report=report,
+        proof_level=proof_level_of(report.engine, report.checks),
+        note_count=len(report.notes),
     )
 
 

@@ -15,14 +15,13 @@ from janitor.guest.interrupts import DeadlineReached, Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.processes.supervisor import Interrupted, end_everything
 from janitor.guest.redaction import Redactor
-from janitor.protocol.proven import ProofLevel
 from janitor.protocol.public_url import public_url
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_SUMMARY_CHARACTERS, Check, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
-from janitor.protocol.rollup import RollUp, roll_up
+from janitor.protocol.rollup import RollUp, proof_level_of, roll_up
 from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import CheckName, CheckStatus, Engine, ReportStatus
+from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
 from janitor.validator import VERSION
 from janitor.validator.checks.running.host import describe_host
 from janitor.validator.context import CheckContext, ReportHead
@@ -42,7 +41,6 @@ _WORDS = {
     ReportStatus.TIMED_OUT: "was not done by the deadline",
     ReportStatus.INCOMPLETE: "could not be tested",
 }
-_LEVELS = {Engine.DOCKER: ProofLevel.IMAGE, Engine.VENV: ProofLevel.ENVIRONMENT}
 _HANDLER_CHECKS = (CheckName.HANDLER_LOCAL, CheckName.HANDLER_API)
 
 
@@ -175,18 +173,11 @@ class Runner:
             phases=seconds_by_phase(self._run.done),
             checks=checks,
             phase_usd=self._usd_by_phase(),
-            proof_level=self._proof_level(checks),
+            proof_level=proof_level_of(head.engine, checks),
             unproven=self._run.unproven,
             provenance=replace(head.provenance, validator_sha256=self._artefact, machine=self._spec.machine),
         )
         return signed(report)
-
-    def _proof_level(self, checks: Sequence[Check]) -> ProofLevel | None:
-        """How far the handler was exercised, if it was."""
-        decided = (CheckStatus.PASS, CheckStatus.FAIL)
-        if not any(check.name in _HANDLER_CHECKS and check.status in decided for check in checks):
-            return None
-        return None if self._head.engine is None else _LEVELS[self._head.engine]
 
     def _usd_by_phase(self) -> dict[str, float]:
         """What was spent beside the instance, such as on the agent's model."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line, words_of
+from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line
 from janitor.cli.render.runs.differences import change_lines, change_tag
 from janitor.cli.render.runs.phases import phases_line
 from janitor.cli.render.runs.runs import dollars, reason_of
 from janitor.cli.render.times import compactly, exactly, instant
 from janitor.domain.views import ValidationView
+from janitor.views.verdict import verdict_text
 
 _NOT_REACHED = f"{UNKNOWN} not reached"
 
@@ -37,7 +38,7 @@ def validation_text(validation: ValidationView, now: datetime) -> str:
         f"Repository: {validation.repository_name}",
         f'Custom Prompt: "{one_line(validation.prompt, limit=8_000)}"',
         f"Last Validation: {instant(at) if at else 'not begun'}",
-        f"Status: {words_of(validation.status)}{' (timeout enforced)' if validation.timeout_enforced else ''}",
+        f"Status: {verdict_text(validation, *(['timeout enforced'] if validation.timeout_enforced else []))}",
     ]
     reason = reason_of(validation)
     if reason:
@@ -76,9 +77,8 @@ def _gpu(validation: ValidationView) -> str:
 def _earlier_line(validation: ValidationView, now: datetime) -> str:
     at = validation.finished_at or validation.started_at
     elapsed = validation.elapsed(now)
-    text = f"{mark_of(validation.status)} {instant(at) if at else WAITING} {words_of(validation.status)}"
-    if elapsed is not None:
-        text += f" ({compactly(elapsed)})"
+    said = verdict_text(validation, *([compactly(elapsed)] if elapsed is not None else []))
+    text = f"{mark_of(validation.status)} {instant(at) if at else WAITING} {said}"
     text += f" run {validation.run_id}"
     reason = reason_of(validation)
     return (f"{text}: {reason}" if reason else text) + change_tag(validation.difference)

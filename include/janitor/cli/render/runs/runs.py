@@ -13,6 +13,7 @@ from janitor.cli.render.runs.provenance import changes_text, commit_text
 from janitor.cli.render.times import compactly, exactly, instant, roughly
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView, ValidationView
+from janitor.views.verdict import verdict_text
 
 
 def run_text(run: RunView, now: datetime) -> str:
@@ -53,7 +54,7 @@ def overall_line(run: RunView) -> str:
 
 
 def result_line(validation: ValidationView, now: datetime, name: str | None = None) -> str:
-    """`✓ worker-basic: success (4m32s)`, with the reason of anything else, and what changed.
+    """`✓ worker-basic: success (4m32s, image), 2 notes`, with the reason of anything else, and what changed.
 
     Args:
         validation: What is shown.
@@ -66,9 +67,7 @@ def result_line(validation: ValidationView, now: datetime, name: str | None = No
         details.append(compactly(elapsed))
     if validation.cost_usd is not None:
         details.append(dollars(validation.cost_usd))
-    text = f"{mark_of(validation.status)} {name or validation.repository_name}: {words_of(validation.status)}"
-    if details:
-        text += f" ({', '.join(details)})"
+    text = f"{mark_of(validation.status)} {name or validation.repository_name}: {verdict_text(validation, *details)}"
     reason = reason_of(validation)
     return (f"{text}: {reason}" if reason else text) + change_tag(validation.difference)
 
@@ -116,17 +115,19 @@ def _left(remaining: timedelta, written: Callable[[timedelta], str]) -> str:
 
 
 def status_line(validation: ValidationView, now: datetime, name: str | None = None) -> str:
-    """`worker-sdxl: ⏳ running (15 minutes elapsed)` or `worker-basic: ✓ completed (5 minutes ago)`.
+    """`worker-sdxl: ⏳ running (15 minutes elapsed)` or `worker-basic: ✓ completed (5 minutes ago, image)`.
 
     Args: as for `result_line`.
     """
     status = validation.status
     word = "completed" if status is ValidationStatus.SUCCESS else words_of(status)
-    text = f"{name or validation.repository_name}: {mark_of(status)} {word}"
-    if status.is_final and validation.finished_at is not None:
-        return f"{text} ({roughly(now - validation.finished_at)} ago)"
-    elapsed = validation.elapsed(now)
-    return f"{text} ({roughly(elapsed)} elapsed)" if elapsed is not None else text
+    elapsed, ended = validation.elapsed(now), validation.finished_at if status.is_final else None
+    if ended is not None:
+        details = [f"{roughly(now - ended)} ago"]
+    else:
+        details = [f"{roughly(elapsed)} elapsed"] if elapsed is not None else []
+    said = verdict_text(validation, *details, word=word)
+    return f"{name or validation.repository_name}: {mark_of(status)} {said}"
 
 
 def launched_line(validation: ValidationView, name: str | None = None) -> str:
