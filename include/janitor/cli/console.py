@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING
 from janitor.cli.teller import spoke
 from janitor.cli.terminal_settings import TerminalSettings
 from janitor.domain.waits import waiting
 from janitor.protocol.text.plain_text import plain, without_commands
+from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING
 
 _COLOURS = {GOOD: "\x1b[32m", BAD: "\x1b[31m", WAITING: "\x1b[33m"}
 _RESET = "\x1b[0m"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from janitor.cli.changes import Change, ChangeKind, all_launched, changes_between
 from janitor.cli.console import Console
 from janitor.cli.follow import Display
-from janitor.cli.render.marks import mark_of, one_line, words_of
 from janitor.cli.render.names import shown_names
 from janitor.cli.render.runs.runs import advice_text, launched_line, progress_line, reason_of, result_line
-from janitor.cli.render.times import compactly
 from janitor.domain.views import RunView, ValidationView
+from janitor.views.text.marks import mark_of, one_line, words_of
+from janitor.views.text.times import compactly
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -11,7 +11,7 @@ from janitor.cli.console import Console
 from janitor.cli.displays import display_for
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.follow import RECORD_MARGIN, Pace, RunSource, follow
-from janitor.cli.render.runs.runs import advice_text, dollars, launching_line, results_text
+from janitor.cli.render.runs.runs import advice_text, launching_line, results_text
 from janitor.cli.session import Session
 from janitor.domain.errors import AirflowError, BudgetRefusedError, DatabaseError, NotFoundError
 from janitor.domain.states import RunStatus
@@ -25,6 +25,7 @@ from janitor.services.report.reports import find_run_view, run_view
 from janitor.settings import Settings
 from janitor.views.document import as_json
 from janitor.views.runs import run_dict
+from janitor.views.text.money import dollars
 
 _LONGEST_INTERVAL = timedelta(seconds=5)
 

@@ -11,7 +11,6 @@ import pytest
 from psycopg.rows import dict_row
 
 from janitor.cli.exit_codes import ExitCode
-from janitor.cli.render.times import instant
 from janitor.domain.errors import DatabaseError
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.result.report_diff import Change, Outcome
@@ -21,6 +20,7 @@ from janitor.services.report.history import keep_history
 from janitor.settings import Settings
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
+from janitor.views.text.times import instant
 from tests.support.reports import (
     History,
     check_of,

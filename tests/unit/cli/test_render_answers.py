@@ -11,7 +11,6 @@ import pytest
 
 from janitor.cli.render.instances.instances import instances_text
 from janitor.cli.render.instances.kill import kill_text
-from janitor.cli.render.marks import one_line
 from janitor.cli.render.runs.config import config_text
 from janitor.cli.render.runs.history import history_text
 from janitor.cli.render.stack.doctor import doctor_text
@@ -24,6 +23,7 @@ from janitor.stack.doctor import Finding, FindingLevel
 from janitor.stack.state.disk import DiskSpace
 from janitor.stack.status import ComponentStatus, StackStatus
 from janitor.stack.supervisor.client import ProgramState
+from janitor.views.text.marks import one_line
 from tests.unit.cli.sample_views import RUN_ID, after, ended, run_of, validation
 
 

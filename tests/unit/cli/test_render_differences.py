@@ -8,7 +8,6 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cli.render.runs.differences import change_tag
 from janitor.cli.render.runs.failures import failures_text
 from janitor.cli.render.runs.history import history_text, validation_text
 from janitor.cli.render.runs.runs import result_line, run_text
@@ -24,6 +23,7 @@ from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
 from janitor.views.failures import failures_dict
 from janitor.views.runs import run_dict
+from janitor.views.text.differences import change_tag
 from tests.unit.cli.sample_views import START, after, ended, run_of
 
 EARLIER = UUID("11111111-1111-4111-8111-111111111111")

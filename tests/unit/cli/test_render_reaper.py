@@ -18,13 +18,13 @@ from janitor.cli.render.instances.instances import instances_text
 from janitor.cli.render.instances.keep import ended_text, kept_dicts, kept_text, lease_dict, lease_text
 from janitor.cli.render.instances.kill import kill_text
 from janitor.cli.render.instances.reap import reap_text
-from janitor.cli.render.marks import UNKNOWN
 from janitor.domain.launch.breaker import BreakerState
 from janitor.domain.states import ReapEvidence
 from janitor.services.deployment import LiveInstance
 from janitor.services.reap.keep import EndedLease, GuestTimer, KeptInstance, Lease
 from janitor.services.reap.passes import ReapReport
 from janitor.views.document import as_json
+from janitor.views.text.marks import UNKNOWN
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 RUN = UUID("550e8400-e29b-41d4-a716-446655440000")

@@ -21,10 +21,10 @@ from janitor.cli.render.runs.runs import (
     running_text,
     status_line,
 )
-from janitor.cli.render.times import compactly, exactly, instant, roughly
 from janitor.protocol.proven import ProofLevel
 from janitor.views.document import as_json
 from janitor.views.runs import run_dict
+from janitor.views.text.times import compactly, exactly, instant, roughly
 from janitor.views.verdict import verdict_text
 from tests.unit.cli.sample_views import RUN_ID, START, after, ended, run_of, validation
 

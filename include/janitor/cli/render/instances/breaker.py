@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING, one_line
-from janitor.cli.render.times import instant, roughly
 from janitor.domain.launch.breaker import EVERYTHING, BreakerState
+from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, one_line
+from janitor.views.text.times import instant, roughly
 
 
 def breaker_text(states: Sequence[BreakerState], now: datetime) -> str:

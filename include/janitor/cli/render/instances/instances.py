@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from janitor.cli.render.marks import one_line
 from janitor.services.deployment import LiveInstance
+from janitor.views.text.marks import one_line
 
 
 def instances_text(instances: Sequence[LiveInstance]) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from janitor.cli.render.marks import BAD, GOOD, WAITING, one_line
-from janitor.cli.render.runs.runs import dollars
-from janitor.cli.render.times import instant, roughly
 from janitor.services.reap.keep import EndedLease, GuestTimer, KeptInstance, Lease
+from janitor.views.text.marks import BAD, GOOD, WAITING, one_line
+from janitor.views.text.money import dollars
+from janitor.views.text.times import instant, roughly
 
 
 def lease_text(lease: Lease, environment: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from janitor.cli.render.marks import BAD, GOOD, one_line
+from janitor.views.text.marks import BAD, GOOD, one_line
 
 
 def kill_text(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING, one_line
 from janitor.domain.states import ReapEvidence
 from janitor.services.reap.passes import ReapReport
+from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, one_line
 
 _WHY = {
     ReapEvidence.OVERDUE: "past its deadline and grace",

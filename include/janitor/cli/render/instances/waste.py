@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from janitor.cli.render.marks import BAD, GOOD, one_line
-from janitor.cli.render.runs.runs import dollars
-from janitor.cli.render.times import compactly, instant
 from janitor.domain.money.costs import InstancePhase
 from janitor.services.money.waste import PhaseTotal, UnexplainedTime, WasteReport
+from janitor.views.text.marks import BAD, GOOD, one_line
+from janitor.views.text.money import dollars
+from janitor.views.text.times import compactly, instant
 
 _WORDS = {
     InstancePhase.BOOT: "boot",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
 from janitor.inspection.location import Location
 from janitor.protocol.statuses import CheckStatus
 from janitor.protocol.text.plain_text import json_text
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
+from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line
 
 _SHOWN_CHANGES = 5
 _LONGEST_PATH = 4_096

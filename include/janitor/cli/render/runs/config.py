@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from janitor.cli.render.names import told_apart
-from janitor.cli.render.times import exactly
 from janitor.domain.config.workers import RepositoryPlan, WorkersConfig
+from janitor.views.text.times import exactly
 
 
 def config_text(source: str, config: WorkersConfig) -> str:

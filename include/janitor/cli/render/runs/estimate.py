@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
-from janitor.cli.render.runs.runs import dollars
 from janitor.domain.money.budget import RepositoryEstimate
 from janitor.services.money.estimate import CheckedEstimate
+from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line
+from janitor.views.text.money import dollars
 
 _HOUR = timedelta(hours=1)
 

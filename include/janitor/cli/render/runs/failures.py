@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line, words_of
-from janitor.cli.render.times import instant
 from janitor.domain.result.history_views import FailureCluster, FailureOccurrence, FailureReport
 from janitor.domain.result.report_diff import Change
+from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of
+from janitor.views.text.times import instant
 
 
 def failures_text(report: FailureReport) -> str:

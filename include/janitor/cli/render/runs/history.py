@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line
-from janitor.cli.render.runs.differences import change_lines, change_tag
 from janitor.cli.render.runs.phases import phases_line
-from janitor.cli.render.runs.runs import dollars, reason_of
-from janitor.cli.render.times import compactly, exactly, instant
+from janitor.cli.render.runs.runs import reason_of
 from janitor.domain.views import ValidationView
+from janitor.views.text.differences import change_lines, change_tag
+from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line
+from janitor.views.text.money import dollars
+from janitor.views.text.times import compactly, exactly, instant
 from janitor.views.verdict import verdict_text
 
 _NOT_REACHED = f"{UNKNOWN} not reached"

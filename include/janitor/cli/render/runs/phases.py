@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from janitor.cli.render.marks import one_line
-from janitor.cli.render.runs.runs import dollars
-from janitor.cli.render.times import compactly
 from janitor.domain.result.history_views import PhaseView
+from janitor.views.text.marks import one_line
+from janitor.views.text.money import dollars
+from janitor.views.text.times import compactly
 
 _SHORTEST_WHOLE_SECONDS = timedelta(seconds=10)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 
-from janitor.cli.render.marks import BAD, GOOD, mark_of, one_line, words_of
 from janitor.cli.render.names import shown_names
-from janitor.cli.render.runs.differences import change_tag, changes_line
-from janitor.cli.render.runs.provenance import changes_text, commit_text
-from janitor.cli.render.times import compactly, exactly, instant, roughly
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView, ValidationView
+from janitor.views.text.differences import change_tag, changes_line
+from janitor.views.text.marks import BAD, GOOD, mark_of, one_line, words_of
+from janitor.views.text.money import dollars
+from janitor.views.text.provenance import changes_text, commit_text
+from janitor.views.text.times import compactly, exactly, instant, roughly
 from janitor.views.verdict import verdict_text
 
 
@@ -164,8 +164,3 @@ def progress_line(run: RunView, now: datetime) -> str:
     if remaining is not None:
         times += f", {_left(remaining, compactly)}"
     return f"{mark_of(run.status)} {said} ({times})"
-
-
-def dollars(amount: Decimal) -> str:
-    """`$0.08`; four places below a cent."""
-    return f"${amount:.2f}" if amount == 0 or amount >= Decimal("0.01") else f"${amount:.4f}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN
 from janitor.stack.doctor import Finding, FindingLevel
+from janitor.views.text.marks import BAD, GOOD, UNKNOWN
 
 _MARKS = {FindingLevel.OK: GOOD, FindingLevel.NOTE: UNKNOWN, FindingLevel.PROBLEM: BAD}
 

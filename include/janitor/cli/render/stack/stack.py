@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from janitor.cli.render.marks import BAD, GOOD, UNKNOWN, one_line
-from janitor.cli.render.times import compactly
 from janitor.domain.views import RunView
 from janitor.services.deployment import ServiceAnswer
 from janitor.stack.status import ComponentStatus, StackStatus
+from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line
+from janitor.views.text.times import compactly
 
 _MOST_NAMED = 3
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from janitor.cli.render.marks import one_line
-from janitor.cli.render.runs.provenance import cause_text, changes_text, commit_text
-from janitor.cli.render.times import instant
 from janitor.domain.result.history_views import ChangeView, CheckChangeView
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.views import ValidationView
+from janitor.views.text.marks import one_line
+from janitor.views.text.provenance import cause_text, changes_text, commit_text
+from janitor.views.text.times import instant
 
 
 def change_lines(validation: ValidationView) -> list[str]:

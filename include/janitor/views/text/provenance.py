@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from janitor.cli.render.marks import one_line
-from janitor.cli.render.times import instant
 from janitor.domain.result.provenance_changes import Changed, CommitRange, PartChange, ProvenanceChanges
 from janitor.domain.views import ValidationView
+from janitor.views.text.marks import one_line
+from janitor.views.text.times import instant
 
 _SHORT_SHA = 7
 _SHORT_DIGEST = 12
