@@ -9,15 +9,18 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 import click
 
 from janitor.cli.console import Console, accept_any_text
 from janitor.cli.exit_codes import ExitCode
+from janitor.cli.json_errors import error_json, next_step_of, wants_json
 from janitor.cli.registry import COMMANDS, LazyGroup
 from janitor.cli.session import Session, shared_options
 from janitor.cli.signals import ending_signal_of, ending_signals_raise
-from janitor.cli.streams import OutputClosedError, OutputError, guarded_streams, open_closed_streams
+from janitor.cli.streams import OutputClosedError, OutputError, guarded_streams, open_closed_streams, was_answered
 from janitor.cli.teller import no_silence
 from janitor.domain.errors import (
     AirflowError,
@@ -44,7 +47,9 @@ Examples:
 Exit codes:
   0  all well                      2  bad usage or configuration, nothing was launched
   1  a validation isn't successful 3  the stack, the cloud or the database is in trouble
-  130, 143, 129  ended by Ctrl-C, SIGTERM, SIGHUP; a run that was followed goes on"""
+  130, 143, 129  ended by Ctrl-C, SIGTERM, SIGHUP; a run that was followed goes on
+
+With --json an error is JSON too: {"error": {"message", "next_step", "exit_code"}}."""
 
 
 @click.group(
@@ -77,10 +82,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with guarded_streams():
         console = Console()
         with no_silence(doing, console.notice):
-            return _run(arguments, session, console)
+            failure = _Failure(console, as_json_text=wants_json(words))
+            return _run(arguments, session, failure)
 
 
-def _run(arguments: Sequence[str] | None, session: Session, console: Console) -> int:
+@dataclass(frozen=True)
+class _Failure:
+    """Says what went wrong: to people on standard error, and to whoever asked for JSON on standard output too."""
+
+    console: Console
+    as_json_text: bool
+
+    def say(self, message: str, code: ExitCode, next_step: str | None = None, *, beside: str | None = None) -> ExitCode:
+        """Say an error, or another end without an answer.
+
+        Args:
+            message: What happened.
+            code: The exit code that it stands for.
+            next_step: What to do about it.
+            beside: What people read in the message's place; default: the message.
+        """
+        self.console.error(message if beside is None else beside)
+        return self.answer(message, code, next_step)
+
+    def answer(self, message: str, code: ExitCode, next_step: str | None = None) -> ExitCode:
+        """The JSON alone, unless an answer is there already."""
+        if self.as_json_text and not was_answered():
+            with suppress(OutputClosedError, OutputError):  # the exit code says it all the same
+                self.console.result(error_json(message, next_step, code))
+        return code
+
+
+def _run(arguments: Sequence[str] | None, session: Session, failure: _Failure) -> int:
     try:
         with ending_signals_raise():
             status = cli.main(args=arguments, prog_name="janitor", standalone_mode=False, obj=session)
@@ -88,27 +121,28 @@ def _run(arguments: Sequence[str] | None, session: Session, console: Console) ->
             sys.stdout.flush()
         return int(status) if isinstance(status, int) else ExitCode.OK
     except (KeyboardInterrupt, click.Abort) as interruption:
-        return _interrupted(ending_signal_of(interruption) or signal.SIGINT, session, console)
+        return _interrupted(ending_signal_of(interruption) or signal.SIGINT, session, failure)
     except OutputClosedError as closed:
         # A terminal that goes away sends its signal, too, and either may be noticed first.
         number = ending_signal_of(closed)
-        return ExitCode.PIPE_CLOSED if number is None else _interrupted(number, session, console)
+        return ExitCode.PIPE_CLOSED if number is None else _interrupted(number, session, failure)
     except Exception as error:
         if session.debug:
-            console.notice(traceback.format_exc())
+            failure.console.notice(traceback.format_exc())
         cause = _cause_of(error, session)
-        code = _explain(cause, console)
+        code = _explain(cause, failure)
         if session.on_interrupt and isinstance(cause, (DatabaseError, CloudError, AirflowError, OutputError)):
             # What was begun goes on, though this command doesn't see it any more.
-            console.notice(session.on_interrupt)
+            failure.console.notice(session.on_interrupt)
         return code
 
 
-def _interrupted(number: int, session: Session, console: Console) -> ExitCode:
+def _interrupted(number: int, session: Session, failure: _Failure) -> ExitCode:
     """Say what goes on without this command; the exit code is the signal's."""
     how = "Interrupted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}."
-    console.notice(f"{how} {session.on_interrupt or 'Nothing was left behind.'}")
-    return _BY_SIGNAL.get(number, ExitCode.INTERRUPTED)
+    left = session.on_interrupt or "Nothing was left behind."
+    failure.console.notice(f"{how} {left}")
+    return failure.answer(how, _BY_SIGNAL.get(number, ExitCode.INTERRUPTED), left)
 
 
 def _cause_of(error: Exception, session: Session) -> Exception:
@@ -126,27 +160,23 @@ def _cause_of(error: Exception, session: Session) -> Exception:
     return error
 
 
-def _explain(error: Exception, console: Console) -> ExitCode:
+def _explain(error: Exception, failure: _Failure) -> ExitCode:
     """Print what happened and give the exit code that it stands for."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show(sys.stderr)
         return ExitCode.USAGE
     if isinstance(error, click.UsageError) and error.ctx is not None:
-        console.error(f"{error.format_message()}\n{error.ctx.get_usage()}\nSee `{error.ctx.command_path} --help`.")
-        return ExitCode.USAGE
+        message, advice = error.format_message(), f"See `{error.ctx.command_path} --help`."
+        beside = f"{message}\n{error.ctx.get_usage()}\n{advice}"
+        return failure.say(message, ExitCode.USAGE, advice, beside=beside)
     if isinstance(error, click.ClickException):
-        console.error(error.format_message())
-        return ExitCode.USAGE
+        return failure.say(error.format_message(), ExitCode.USAGE)
     if isinstance(error, JanitorError):
-        console.error(str(error))
-        return exit_code_for(error)
+        return failure.say(str(error), exit_code_for(error), next_step_of(error))
     if isinstance(error, OutputError):
-        console.error(str(error))
-        return ExitCode.INFRASTRUCTURE
-    console.error(
-        f"unexpected {type(error).__name__}: {error}\nThis is a defect. Run the command with --debug for the traceback."
-    )
-    return ExitCode.INFRASTRUCTURE
+        return failure.say(str(error), ExitCode.INFRASTRUCTURE)
+    message, advice = f"unexpected {type(error).__name__}: {error}", "Run the command with --debug for the traceback."
+    return failure.say(message, ExitCode.INFRASTRUCTURE, advice, beside=f"{message}\nThis is a defect. {advice}")
 
 
 def exit_code_for(error: JanitorError) -> ExitCode:

@@ -26,6 +26,24 @@ class Minutes(click.ParamType[float]):
         return minutes
 
 
+class Count(click.ParamType[int]):
+    """A whole number within bounds."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the number; anything else is a usage error."""
+        text = str(value).strip()
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(self.most)) else None
+        if number is None or not self.least <= number <= self.most:
+            said = f"{str(value)[:40]!r} is not a whole number from {self.least:,} to {self.most:,}"
+            self.fail(said, param, ctx)
+        return number
+
+
 timeout_option = click.option(
     "--timeout-minutes",
     type=Minutes(),

@@ -55,6 +55,11 @@ def guarded_streams() -> Iterator[None]:
         _discard_where_closed(out, err)
 
 
+def was_answered() -> bool:
+    """Whether anything was written to standard output within `guarded_streams`."""
+    return isinstance(sys.stdout, _Answer) and sys.stdout.written
+
+
 def not_written(what: str, error: OSError, advice: str = "") -> Exception:
     """What to raise where a file that the user named, or where they said, can't be written.
 
@@ -85,11 +90,13 @@ class _Answer:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.written = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
+        self.written = True
         try:
             return self._stream.write(text)
         except OSError as error:

@@ -17,7 +17,6 @@ from janitor.settings.deployment import STACK_ENV_NAME, StackKind
 from janitor.settings.local_stack import LocalStackSettings
 from janitor.settings.own_stack import without_other_stacks
 from janitor.settings.process import inheritable, process_environment
-from janitor.settings.project import env_file_path
 from janitor.settings.project import project_root as default_root
 from janitor.settings.sources import (
     Source,
@@ -78,7 +77,7 @@ def load_settings(
     root = (project_root or default_root()).resolve()
     name = environment_name or process.get("JANITOR_ENV") or process.get("ENV") or DEFAULT_ENVIRONMENT
     process["JANITOR_ENV"] = name
-    committed = read_env_file(env_file_path(root, name), root)
+    committed = read_env_file(root, name)
 
     variables = variables_of(Settings)
     problems = list(unknown_names(committed, variables))

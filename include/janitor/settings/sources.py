@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from janitor.domain.errors import SettingsError
-from janitor.settings.project import shown
+from janitor.settings.project import env_file_path, shown
 from janitor.settings.variables import Variable
 
 
@@ -24,18 +25,23 @@ class Source:
     values: Mapping[str, str]
 
 
-def read_env_file(path: Path, root: Path) -> Source:
+_NO_NAME = re.compile(r"[/\\\x00]|^\.")
+"""What would lead out of the folder of environments, or hide in it."""
+
+
+def read_env_file(root: Path, environment: str) -> Source:
     """The committed file of an environment.
 
     Raises:
         SettingsError: There is no such environment, or its file can't be read.
     """
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.env"))) or "none"
-        raise SettingsError(
-            f"ENV={path.stem}: {shown(path, root)} doesn't exist; environments here: {known}. "
-            "Choose one of them, or write that file."
-        )
+    path = env_file_path(root, environment)
+    is_name = not _NO_NAME.search(environment)
+    if not is_name or not path.is_file():
+        known = ", ".join(sorted(p.stem for p in (root / "infra" / "env").glob("*.env"))) or "none"
+        missing = f"{shown(path, root)} doesn't exist" if is_name else "an environment's name is no path"
+        advice = "Choose one of them, or write that file." if is_name else "Choose one of them."
+        raise SettingsError(f"ENV={environment[:80]}: {missing}; environments here: {known}. {advice}")
     return Source(shown(path, root), _parse(path))
 
 

@@ -27,7 +27,16 @@ from janitor.stores.database import transaction
 from janitor.stores.leases import KeptInstance, RepositoryInstance
 from janitor.stores.records import InstanceRecord
 
-__all__ = ["EndedLease", "GuestTimer", "KeptInstance", "Lease", "end_lease", "keep", "kept_instances"]
+__all__ = [
+    "EndedLease",
+    "GuestTimer",
+    "KeptInstance",
+    "Lease",
+    "end_lease",
+    "keep",
+    "kept_instances",
+    "require_keepable",
+]
 
 _GUEST_WAIT = timedelta(seconds=30)
 _GUEST_POLL = timedelta(milliseconds=500)
@@ -125,6 +134,18 @@ def keep(
         guest_ends_at=guest_timer_at(record.expires_at, settings.reap_interval),
         external_timer_moved=moved,
     )
+
+
+def require_keepable(settings: Settings, repository: str, *, run_id: str | None = None) -> str:
+    """Make sure that there is an instance to keep, before anything is said of keeping it; returns its id.
+
+    Raises:
+        NotFoundError: Nothing of the repository is alive.
+        ConflictError: It is ending already, or several are alive.
+        CloudError: EC2 can't be asked.
+        DatabaseError: Postgres can't be used.
+    """
+    return _running(settings, _find(settings, repository, run_id))
 
 
 def end_lease(settings: Settings, repository: str, *, run_id: str | None = None) -> EndedLease:

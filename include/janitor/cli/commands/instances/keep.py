@@ -14,7 +14,7 @@ from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.keep import ended_dict, ended_text, lease_dict, lease_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.reap.reaping import LONGEST_LEASE
-from janitor.services.reap.keep import end_lease
+from janitor.services.reap.keep import end_lease, require_keepable
 from janitor.services.reap.keep import keep as keep_instance
 from janitor.views.document import as_json
 
@@ -67,11 +67,14 @@ def keep(
         raise click.UsageError("give either --for or --end", click.get_current_context())
     console = Console(quiet=as_json_text)
     settings = session.settings()
-    session.on_interrupt = "The lease may be recorded: run the same command again, or end it with --end."
+    recorded = "The lease may be recorded: run the same command again, or end it with --end."
     if duration is None:
+        session.on_interrupt = recorded
         ended = end_lease(settings, repository, run_id=run_id)
         console.result(as_json(ended_dict(ended)) if as_json_text else ended_text(ended))
         return ExitCode.OK
+    require_keepable(settings, repository, run_id=run_id)
+    session.on_interrupt = recorded
     with console.working("Telling everything that ends instances"):
         lease = keep_instance(settings, repository, duration, requested_by=getpass.getuser(), run_id=run_id)
     console.result(as_json(lease_dict(lease)) if as_json_text else lease_text(lease, settings.environment))

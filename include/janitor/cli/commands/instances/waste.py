@@ -6,6 +6,7 @@ import click
 
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
+from janitor.cli.options import Count
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.waste import waste_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
@@ -18,9 +19,7 @@ from janitor.views.waste import waste_dict
     cls=ExampleCommand,
     examples=("janitor waste", "janitor waste --days 30 --env dev", "janitor waste --json | jq '.unexplained[]'"),
 )
-@click.option(
-    "--days", type=click.IntRange(1, 366), default=7, show_default=True, help="Instances launched in so many days."
-)
+@click.option("--days", type=Count(1, 366), default=7, show_default=True, help="Instances launched in so many days.")
 @json_option
 @shared_options
 @pass_session

@@ -6,6 +6,7 @@ import click
 
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
+from janitor.cli.options import Count
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.runs.failures import failures_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
@@ -22,7 +23,7 @@ from janitor.views.failures import failures_dict
         "janitor failures --json | jq '.failures[] | {title, repositories: [.repositories[].repository]}'",
     ),
 )
-@click.option("--runs", type=click.IntRange(1, 1_000), default=10, show_default=True, help="How many runs, at most.")
+@click.option("--runs", type=Count(1, 1_000), default=10, show_default=True, help="How many runs, at most.")
 @json_option
 @shared_options
 @pass_session

@@ -8,6 +8,7 @@ import click
 
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
+from janitor.cli.options import Count
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.keep import kept_dicts, kept_text
 from janitor.cli.render.runs.history import history_text
@@ -74,7 +75,7 @@ def query_parallel_run(session: Session, run_id: str, as_json_text: bool) -> Exi
     examples=("janitor query-db worker-basic", "janitor query-db runpod-workers/worker-basic --limit 20 --json"),
 )
 @click.argument("repo")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=5, show_default=True, help="How many validations.")
+@click.option("--limit", type=Count(1, 1_000), default=5, show_default=True, help="How many validations.")
 @json_option
 @shared_options
 @pass_session

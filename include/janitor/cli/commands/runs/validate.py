@@ -6,7 +6,7 @@ import click
 
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
-from janitor.cli.options import repository_option, timeout_option
+from janitor.cli.options import Count, repository_option, timeout_option
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.runs import announce, check_order, exit_code_of, print_results, see_through, start
 from janitor.cli.session import Session, json_option, pass_session, shared_options
@@ -28,7 +28,7 @@ from janitor.views.document import as_json
 @timeout_option
 @click.option(
     "--max-concurrent-instances",
-    type=click.IntRange(1, MAX_CONCURRENT_INSTANCES),
+    type=Count(1, MAX_CONCURRENT_INSTANCES),
     help="Most instances at once, over all runs. Default: the configuration's.",
 )
 @click.option("--follow/--no-follow", default=True, show_default=True, help="Stay until the run has ended.")

@@ -65,9 +65,9 @@ def _heading(result: StaticResult) -> str:
         return f"{result.root}{commit}"
     shown = ", ".join(line[3:] for line in result.changes[:_SHOWN_CHANGES])
     more = len(result.changes) - _SHOWN_CHANGES
-    changes = f"{len(result.changes)} changes that are not committed: {shown}" + (
-        f" and {more} more" if more > 0 else ""
-    )
+    count = len(result.changes)
+    counted = "1 change that is" if count == 1 else f"{count} changes that are"
+    changes = f"{counted} not committed: {shown}" + (f" and {more} more" if more > 0 else "")
     return f"{result.root}{commit}, with {changes}"
 
 
