@@ -18,12 +18,26 @@ class Outcome(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Remark:
+    """Something in a run that is worth a look and decides nothing."""
+
+    code: ReasonCode
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The judgement of one run, with a reason unless it passed."""
 
     outcome: Outcome
     code: ReasonCode | None = None
     reason: str | None = None
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        """Whether the handler did its work, with remarks or without."""
+        return self.outcome is Outcome.PASS
 
 
 _LONGEST = 100_000

@@ -17,7 +17,7 @@ from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.validator.checks.running.api_session import Asking, Session, run_session
-from janitor.validator.checks.running.handler_facts import API_LOG, ApiFacts, ApiRun
+from janitor.validator.checks.running.handler_facts import API_LOG, ApiFacts, ApiRun, with_remarks
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import BuiltWorker, EngineError, GpuResult
 from janitor.validator.facts import WorkerFacts
@@ -67,10 +67,10 @@ def _run_sessions(context: CheckContext, facts: ApiFacts, cases: list[TestCase],
             return errored(ReasonCode.OUT_OF_MEMORY, reason, *evidence[:30], outcome=session.outcome)
         found = _judge(facts, session)
         verdicts += found
-        if any(verdict is not PASSED for _, verdict in found):
+        if not all(verdict.passes for _, verdict in found):
             break
     lines = [
-        f"{name}: {'pass' if verdict is PASSED else f'{verdict.code}: {verdict.reason}'}" for name, verdict in verdicts
+        f"{name}: {'pass' if verdict.passes else f'{verdict.code}: {verdict.reason}'}" for name, verdict in verdicts
     ]
     summary = context.evidence.value("cases", "\n".join([*lines, f"{len(cases)} cases in all"]))
     return _conclude(context, facts, verdicts, [summary, *evidence[:30]], sessions[-1])
@@ -95,10 +95,10 @@ def _judge(facts: ApiFacts, session: Session) -> list[tuple[str, Verdict]]:
         if verdict is None and tried.answer is not None:
             verdict = judge_answer(tried.case, tried.answer.status, tried.answer.body, tried.log)
         verdicts.append((tried.case.name, verdict or PASSED))
-    if all(verdict is PASSED for _, verdict in verdicts):
+    if all(verdict.passes for _, verdict in verdicts):
         said = read_sdk_log(session.log.text)
         raw = judge_raw_outputs(said, [tried.answer.body for tried in session.tried if tried.answer is not None])
-        if raw is not PASSED:
+        if not raw.passes:
             verdicts.append(("output", raw))
         elif _is_generator_unseen(facts, session.log.text) and not shows_returns(said) and not said.is_silent:
             reason = "the handler returns a generator without being one, which the platform never iterates"
@@ -122,11 +122,12 @@ def _conclude(
 ) -> Finding:
     """The finding on all verdicts; `session` is the last one, in which the first bad verdict came."""
     outcome = session.outcome
-    bad = [(name, verdict) for name, verdict in verdicts if verdict is not PASSED]
+    bad = [(name, verdict) for name, verdict in verdicts if not verdict.passes]
     if not bad:
         if unused := gpu_unused(context, facts.worker, facts.gpu):
             return failed(ReasonCode.GPU_UNUSED, unused, *evidence, outcome=outcome)
-        return passed(*evidence, *gpu_evidence(context, facts.worker), outcome=outcome)
+        finding = passed(*evidence, *gpu_evidence(context, facts.worker), outcome=outcome)
+        return with_remarks(finding, verdicts)
     name, verdict = bad[0]
     reason = f"{name}: {verdict.reason}"
     if verdict.outcome is Outcome.ERROR:

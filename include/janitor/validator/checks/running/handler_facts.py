@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from janitor.diagnosis.handler.bad_input import BadAnswer
-from janitor.diagnosis.handler.verdict import Outcome, Verdict
+from janitor.diagnosis.handler.verdict import Verdict
 from janitor.guest.processes.capture import Captured
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.engine import BuiltWorker, GpuResult, StartResult
+from janitor.validator.findings import Finding
 
 LOCAL_LOG, API_LOG = "handler, local mode", "handler, API"
 """Names of the logs in the report."""
@@ -25,7 +27,7 @@ class LocalRun:
     @property
     def has_passed(self) -> bool:
         """Whether the handler did its job."""
-        return self.verdict is not None and self.verdict.outcome is Outcome.PASS
+        return self.verdict is not None and self.verdict.passes
 
     @property
     def code(self) -> str | None:
@@ -82,3 +84,11 @@ class HandlerLogs:
 
     local: LocalRun | None
     api: ApiRun | None
+
+
+def with_remarks(finding: Finding, verdicts: Iterable[tuple[str, Verdict]]) -> Finding:
+    """The finding with what was remarked on each case, by its name."""
+    for name, verdict in verdicts:
+        for remark in verdict.remarks:
+            finding = finding.noted(remark.code, f"{name}: {remark.text}")
+    return finding

@@ -9,13 +9,13 @@ import uuid
 
 from janitor.diagnosis.handler.log_judge import judge_local_run
 from janitor.diagnosis.handler.sdk_log import LOCAL_END
-from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, inconclusive
+from janitor.diagnosis.handler.verdict import Outcome, Verdict, inconclusive
 from janitor.diagnosis.host_conditions import denied_here, host_condition
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import Engine
 from janitor.validator.checks.running.handler_api import NOT_IN_THE_LOG, gpu_unused
-from janitor.validator.checks.running.handler_facts import LOCAL_LOG, LocalFacts, LocalRun
+from janitor.validator.checks.running.handler_facts import LOCAL_LOG, LocalFacts, LocalRun, with_remarks
 from janitor.validator.checks.running.log_limits import (
     ONLY_THERE,
     asks_for_the_platform,
@@ -71,7 +71,7 @@ def _verdict(worker: BuiltWorker, handler_run: HandlerRun, job_id: str | None) -
     if handler_run.out_of_memory or (outcome.exit_code is None and LOCAL_END not in text):
         return None
     verdict = judge_local_run(text, outcome.exit_code or 0, job_id)
-    if outcome.exit_code is None and verdict is PASSED:
+    if outcome.exit_code is None and verdict.passes:
         verdict = inconclusive(ReasonCode.EXIT_HANGS, "the worker did its job and did not end: only the API can tell")
     if verdict.code == ReasonCode.SDK_NOT_STARTED and hides_output(source):
         verdict = inconclusive(ReasonCode.LOG_SILENT, "the program has its output go elsewhere: its log doesn't tell")
@@ -79,7 +79,7 @@ def _verdict(worker: BuiltWorker, handler_run: HandlerRun, job_id: str | None) -
         verdict = Verdict(
             outcome=Outcome.ERROR, code=ReasonCode.PLATFORM_ONLY, reason=f"{verdict.reason}: {ONLY_THERE}"
         )
-    if verdict is PASSED and numbers_are_unsure(source, text):
+    if verdict.passes and numbers_are_unsure(source, text):
         verdict = inconclusive(
             ReasonCode.NUMBERS_UNSURE, "numbers of a numpy before 2 print like Python's, and JSON has none"
         )
@@ -96,13 +96,13 @@ def _conclude(
                 ReasonCode.OUT_OF_MEMORY, "the kernel killed the worker for want of memory", log, outcome=outcome
             )
         return errored(ReasonCode.HANDLER_STOPPED, "the worker was stopped before it ended", log, outcome=outcome)
-    if verdict.outcome is Outcome.PASS:
+    if verdict.passes:
         # Cases of tests.json come later, and may be the ones that need the GPU.
         if not worker.facts.cases and (unused := gpu_unused(context, worker, facts.gpu)):
             return failed(ReasonCode.GPU_UNUSED, unused, log, outcome=outcome)
         left = f"processes that outlived the worker and were ended: {outcome.left_behind}"
         noted = [context.evidence.value("left behind", left)] if outcome.left_behind else []
-        return passed(log, *noted, outcome=outcome)
+        return with_remarks(passed(log, *noted, outcome=outcome), [("test_input", verdict)])
     code, reason = verdict.code or ReasonCode.UNKNOWN, verdict.reason or "unknown"
     if verdict.outcome is Outcome.INCONCLUSIVE:
         return skipped(code, reason, log)
