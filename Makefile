@@ -38,7 +38,10 @@ override NETWORK := $(value NETWORK)
 override PYTHON := $(value PYTHON)
 override IMAGE := $(value IMAGE)
 override BASE := $(value BASE)
-export IMAGE BASE
+override FOLDER := $(value FOLDER)
+override ENGINE := $(value ENGINE)
+override JSON := $(value JSON)
+export IMAGE BASE FOLDER ENGINE JSON
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
 export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS
 
@@ -61,6 +64,7 @@ VANISHED_OPTION := $$(case "$$VANISHED" in ''|0|no|false) ;; *) echo --vanished;
 ABANDON_PLACE_OPTION := $${ABANDON_PLACE:+"--abandon-place=$$ABANDON_PLACE"}
 CLOSE_OPTION := $$(case "$$CLOSE" in ''|0|no|false) ;; *) echo --close;; esac)
 NETWORK_OPTION := $$(case "$$NETWORK" in ''|0|no|false) ;; *) echo --network;; esac)
+JSON_OPTION := $$(case "$$JSON" in ''|0|no|false) ;; *) echo --json;; esac)
 DAYS_OPTION := $${DAYS:+"--days=$$DAYS"}
 RUNS_OPTION := $${RUNS:+"--runs=$$RUNS"}
 LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; esac)
@@ -149,8 +153,11 @@ validate: $(STAMP) ## run the static checks on a checkout, execute nothing of it
 	$(call need,DIR,../worker-basic)
 	$(JANITOR) validate $(NETWORK_OPTION) -- "$$DIR"
 
-accuracy: $(STAMP) ## judge the labelled corpus, print the confusion matrix [JOBS= ONLY=]
-	@$(BIN)/python -m tests.corpus $${JOBS:+"--jobs=$$JOBS"} $${ONLY:+"--only=$$ONLY"}
+accuracy: $(STAMP) ## judge the labelled corpus, or a folder of labelled repositories [FOLDER= ENGINE= JOBS= ONLY= JSON=1]
+	@test -n "$$FOLDER" -o -z "$$ENGINE" || { echo "usage: make $@ FOLDER=../labelled ENGINE=docker" >&2; exit 2; }
+	@set -- $${JOBS:+"--jobs=$$JOBS"} $${ONLY:+"--only=$$ONLY"} $(JSON_OPTION); if test -z "$$FOLDER"; \
+		then exec $(BIN)/python -m tests.corpus "$$@"; \
+		else exec $(BIN)/python -m tests.accuracy $${ENGINE:+"--engine=$$ENGINE"} "$$@" -- "$$FOLDER"; fi
 
 check-config: $(STAMP) ## check a configuration, launch nothing [CONFIG= ENV=]
 	$(JANITOR) check-config -- $(CONFIG_ARGUMENT)

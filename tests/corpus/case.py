@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -101,3 +101,10 @@ class Case:
     """Git commands before the commit."""
     log: tuple[str, int] | None = None
     """Text and exit code, for `Kind.LOG`."""
+    subject: str = "other"
+    """The kind of fault or of worker, under which it is counted; see `about`."""
+
+
+def about(subject: str, cases: Iterable[Case]) -> tuple[Case, ...]:
+    """Cases that are counted under one subject, except those that name their own."""
+    return tuple(case if case.subject != "other" else replace(case, subject=subject) for case in cases)

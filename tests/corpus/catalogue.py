@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from janitor.protocol.statuses import CheckStatus, ReportStatus
-from tests.corpus.case import Case, Kind
+from tests.corpus.case import Case, Kind, about
 from tests.corpus.handlers import HANDLERS
 from tests.corpus.judging import NETWORK_NAMES, STATIC_NAMES
 from tests.corpus.network import NETWORK
@@ -15,7 +15,12 @@ from tests.corpus.static import STATIC
 
 def all_cases() -> tuple[Case, ...]:
     """Every case, in a stable order; those of real files only where these are."""
-    return (*HANDLERS, *map(_shortened, (*STATIC, *NETWORK)), *EXAMPLES, *real_cases())
+    return (
+        *HANDLERS,
+        *map(_shortened, (*STATIC, *about("network: what a repository names", NETWORK))),
+        *about("example workers", EXAMPLES),
+        *about("files and logs of real workers", real_cases()),
+    )
 
 
 def _shortened(case: Case) -> Case:

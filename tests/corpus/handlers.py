@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.corpus.case import about
 from tests.corpus.handler_conventions import CONVENTIONS
 from tests.corpus.handler_elsewhere import ELSEWHERE
 from tests.corpus.handler_endings import ENDINGS
@@ -17,18 +18,18 @@ from tests.corpus.handler_working import WORKING
 from tests.corpus.handler_world import WORLD
 
 HANDLERS = (
-    *WORKING,
-    *FAILING,
-    *UNTESTED,
-    *WORLD,
-    *KINDS,
-    *OUTPUTS,
-    *ENDINGS,
-    *PLACES,
-    *ELSEWHERE,
-    *PACKAGES,
-    *CONVENTIONS,
-    *SDKS,
-    *STARTS,
-    *SURROUNDINGS,
+    *about("handler: works", WORKING),
+    *about("handler: fails", FAILING),
+    *about("handler: nothing tests it", UNTESTED),
+    *about("handler: the world around it", WORLD),
+    *about("handler: kinds of handler", KINDS),
+    *about("output: what comes back", OUTPUTS),
+    *about("handler: how it ends", ENDINGS),
+    *about("handler: the place it runs in", PLACES),
+    *about("handler: elsewhere alone", ELSEWHERE),
+    *about("packages: can't be had", PACKAGES),
+    *about("output: conventions of failing", CONVENTIONS),
+    *about("handler: releases of the SDK", SDKS),
+    *about("handler: how it is started", STARTS),
+    *about("handler: surroundings", SURROUNDINGS),
 )

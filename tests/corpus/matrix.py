@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from janitor.protocol.statuses import ReportStatus
+from tests.accuracy.tally import Mark, Tally, mark_of
 from tests.corpus.case import Case
 from tests.corpus.judging import Seen
 
@@ -43,6 +44,30 @@ class Matrix:
                 found[name] = texts
         return found
 
+    @property
+    def tally(self) -> Tally:
+        """The cases by subject: right, wrongly green, wrongly blamed, undecided."""
+        return Tally.of((case.subject, _mark(case, seen)) for case, seen in self._judged.values())
+
+    def document(self) -> dict[str, object]:
+        """The same for scripts."""
+        total = self.tally.total
+        return {
+            "cases": [
+                {
+                    "name": name,
+                    "subject": case.subject,
+                    "truth": case.truth.value,
+                    "status": None if isinstance(seen, str) else seen.status.value,
+                    "mark": _mark(case, seen).value,
+                    "differs": self.wrong.get(name, []),
+                }
+                for name, (case, seen) in self._judged.items()
+            ],
+            "kinds": self.tally.document(),
+            "total": {mark.value.replace(" ", "_"): total[mark] for mark in Mark},
+        }
+
     def _names(self, is_wrong: object) -> list[str]:
         return [
             name
@@ -62,7 +87,17 @@ class Matrix:
             case = self._judged[name][0]
             yield f"wrong: {name} ({case.holds})"
             yield from (f"    {text}" for text in texts)
+        yield from self.tally.lines()
+        yield ""
         yield (
             f"{len(self._judged)} cases, {len(self.wrong)} wrong: "
             f"{len(self.false_greens)} false greens, {len(self.false_blames)} false blames"
         )
+
+
+def _mark(case: Case, seen: Seen | str) -> Mark:
+    if isinstance(seen, str):
+        return Mark.UNDECIDED
+    if seen.status is case.truth and seen.differs(case):
+        return Mark.OTHER_REASON
+    return mark_of(seen.status, is_right=seen.status is case.truth)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from janitor.protocol.statuses import CheckName, ReportStatus
-from tests.corpus.case import Case, Kind, fails, notes, passes, skips
+from tests.corpus.case import Case, Kind, about, fails, notes, passes, skips
 from tests.corpus.static_configs import DOCUMENTS
 from tests.corpus.static_dockerfiles import DOCKERFILES
 from tests.corpus.static_documents import DOCUMENTS_OF_PEOPLE
@@ -319,5 +319,15 @@ WORKFLOWS = (
     ),
 )
 
-BY_SUBJECT = (*DOCKERFILES, *IMAGES, *PYTHON, *PINNED, *HUBS, *DOCUMENTS_OF_PEOPLE, *FLOWS, *DOUBTS, *WILD, *REACHED)
-STATIC = (*PARTS, *DOCUMENTS, *PINS, *WORKFLOWS, *BY_SUBJECT)
+STATIC = (
+    *about("static: Dockerfiles", (*PARTS, *DOCKERFILES)),
+    *about("static: images", IMAGES),
+    *about("static: Python", PYTHON),
+    *about("static: documents of the hub", (*DOCUMENTS, *HUBS)),
+    *about("static: documents as people write them", DOCUMENTS_OF_PEOPLE),
+    *about("static: pins", (*PINS, *PINNED)),
+    *about("static: workflows", (*WORKFLOWS, *FLOWS)),
+    *about("static: what a reader can't see", DOUBTS),
+    *about("static: patterns of public workers", WILD),
+    *about("static: what is started and reached", REACHED),
+)

@@ -1,0 +1,121 @@
+"""Has a labelled repository judged by the validator's artefact, as an instance would, and compares the verdict."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from janitor.protocol.proven import ProofLevel
+from janitor.protocol.report import Check, Report
+from janitor.protocol.statuses import EngineChoice, ReportStatus
+from janitor.validator.packaging import build_artefact
+from tests.accuracy.repositories import Labelled, make_checkout
+from tests.accuracy.tally import Mark, mark_of
+from tests.integration.validator.conftest import validators
+
+_REACHES_AN_ENGINE = (
+    *("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"),
+    *("CONTAINER_HOST", "CONTAINERS_CONF", "XDG_RUNTIME_DIR"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What the validator said of a repository."""
+
+    status: ReportStatus | None
+    """None where there is no report."""
+    check: str | None = None
+    code: str | None = None
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    proof_level: ProofLevel | None = None
+    unproven: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A repository, and what was said of it."""
+
+    labelled: Labelled
+    said: Said
+
+    @property
+    def mark(self) -> Mark:
+        """Whether that is right."""
+        status = self.said.status
+        allows = self.labelled.expectation.allows
+        is_right = status is not None and allows(status, has_note=bool(self.said.notes))
+        return mark_of(status, is_right=is_right)
+
+
+def judge_folder(
+    labelled: Sequence[Labelled],
+    *,
+    engine: EngineChoice,
+    jobs: int,
+    seconds: float,
+    tell: Callable[[Judged], None],
+) -> list[Judged]:
+    """Judge repositories side by side, in their order; `tell` gets each when it is judged."""
+    with tempfile.TemporaryDirectory(prefix="janitor-accuracy-") as name:
+        folder = Path(name)
+        artefact = build_artefact(folder).path
+        packages = folder / "packages"
+        packages.mkdir()
+
+        def one(number: int) -> Judged:
+            own = folder / f"case-{number}"
+            own.mkdir()
+            try:
+                said = _judge(labelled[number], own, artefact, packages, engine=engine, seconds=seconds)
+            except Exception as error:  # one that can't be judged is named, and the others go on
+                said = Said(status=None, reason=f"could not be judged: {type(error).__name__}: {error}"[:2_000])
+            return Judged(labelled=labelled[number], said=said)
+
+        judged: dict[int, Judged] = {}
+        with ThreadPoolExecutor(max_workers=jobs) as pool:
+            running = {pool.submit(one, number): number for number in range(len(labelled))}
+            for future in as_completed(running):
+                judged[running[future]] = future.result()
+                tell(future.result())
+    return [judged[number] for number in sorted(judged)]
+
+
+def _judge(
+    labelled: Labelled, own: Path, artefact: Path, packages: Path, *, engine: EngineChoice, seconds: float
+) -> Said:
+    checkout = make_checkout(labelled, own / "worker")
+    environment = {name: os.environ[name] for name in _REACHES_AN_ENGINE if name in os.environ}
+    with validators(artefact, packages, own) as start:
+        result = start(checkout, seconds=seconds, engine=engine.value, environment=environment).result()
+    if result.report is None:
+        return Said(status=None, reason=f"no report: {result.output[-1_000:]}", seconds=result.seconds)
+    return said_by(result.report)
+
+
+def said_by(report: Report) -> Said:
+    """What a report says."""
+    deciding = next((check for check in report.checks if check.name == report.failing_check), None)
+    return Said(
+        status=report.status,
+        check=report.failing_check,
+        code=report.reason_code,
+        reason=deciding.reason if deciding is not None else None,
+        notes=tuple(_notes(report.checks)),
+        proof_level=report.proof_level,
+        unproven=len(report.unproven),
+        seconds=report.duration_seconds,
+    )
+
+
+def _notes(checks: Sequence[Check]) -> Iterator[str]:
+    for check in checks:
+        for note in check.notes:
+            place = f" ({note.file}{f':{note.line}' if note.line else ''})" if note.file else ""
+            yield f"{check.name}/{note.code}: {note.text}{place}"
