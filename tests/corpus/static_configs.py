@@ -34,8 +34,18 @@ DOCUMENTS = (
         name="hub_without_title",
         holds="a required field of hub.json",
         truth=R.FAILED,
-        expected=(fails(C.HUB_SCHEMA, "hub_invalid"), skips(C.CONFIG_CONSISTENCY, "absent")),
+        expected=(fails(C.HUB_SCHEMA, "hub_invalid"), passes(C.CONFIG_CONSISTENCY)),
         files={".runpod/hub.json": hub(title=None)},
+    ),
+    Case(
+        name="hub_without_title_and_a_contradiction",
+        holds="a fault of the form that hides what the file says: CPU on an image for GPUs",
+        truth=R.FAILED,
+        expected=(fails(C.HUB_SCHEMA, "hub_invalid"), notes(C.CONFIG_CONSISTENCY, "runs_on_mismatch")),
+        files={
+            "Dockerfile": DOCKERFILE.replace("python:3.11-slim", "nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04"),
+            ".runpod/hub.json": hub(title=None),
+        },
     ),
     Case(
         name="hub_is_no_json",

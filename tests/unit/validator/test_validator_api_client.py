@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from janitor.validator.checks.running.api_client import (
+from janitor.validator.checks.handler.api_client import (
     AnswerTimeoutError,
     ConnectionLostError,
     is_sdk_api,

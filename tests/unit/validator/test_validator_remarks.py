@@ -5,7 +5,7 @@ from __future__ import annotations
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Remark, Verdict
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.checks.running.handler_facts import LocalRun, with_remarks
+from janitor.validator.checks.handler.handler_facts import LocalRun, with_remarks
 from janitor.validator.findings import passed
 
 REMARKED = Verdict(

@@ -111,6 +111,24 @@ def load_job(tree: RepositoryTree, path: PurePosixPath) -> Any:
         raise UnreadableError(f"{path} is nothing that the SDK can read: {exc}") from exc
 
 
+def stated_config(tree: RepositoryTree, path: PurePosixPath) -> Mapping[str, Any] | None:
+    """What a file states as its `config`, whatever else of the file breaks its form: nothing where it has none.
+
+    Args:
+        tree: The checkout.
+        path: Of hub.json or tests.json.
+
+    Returns:
+        None where the file can't be read at all.
+    """
+    try:
+        document = load_json(tree, path)
+    except UnreadableError:
+        return None
+    config = document.get("config") if isinstance(document, dict) else None
+    return config if isinstance(config, dict) else {}
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in pairs:

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from janitor.protocol.statuses import CheckName
 from janitor.validator.agent.child import AgentFacts
+from janitor.validator.checks.handler.handler_api import check_handler_api
+from janitor.validator.checks.handler.handler_facts import AnsweredFacts, ApiFacts, HandlerLogs, LocalFacts
+from janitor.validator.checks.handler.handler_local import check_handler_local
+from janitor.validator.checks.handler.log_scan import check_log_scan
+from janitor.validator.checks.handler.negative_input import check_negative_input
 from janitor.validator.checks.running.agent_prompt import check_agent_prompt
 from janitor.validator.checks.running.build import (
     BuildOrder,
@@ -18,12 +23,7 @@ from janitor.validator.checks.running.build import (
 from janitor.validator.checks.running.build_time import check_build_time
 from janitor.validator.checks.running.checkout import check_checkout
 from janitor.validator.checks.running.cleanup import check_cleanup
-from janitor.validator.checks.running.handler_api import check_handler_api
-from janitor.validator.checks.running.handler_facts import AnsweredFacts, ApiFacts, HandlerLogs, LocalFacts
-from janitor.validator.checks.running.handler_local import check_handler_local
 from janitor.validator.checks.running.host import check_host
-from janitor.validator.checks.running.log_scan import check_log_scan
-from janitor.validator.checks.running.negative_input import check_negative_input
 from janitor.validator.pipeline.results import Met, gather
 from janitor.validator.pipeline.static_checks import ask_network, read_source
 from janitor.validator.pipeline.steps import Phase, Step, StepList, StepRunner

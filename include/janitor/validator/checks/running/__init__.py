@@ -1,1 +1,1 @@
-"""Checks that build and run the worker."""
+"""Checks that build the worker, and those around its run."""

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from janitor.inspection.dockerfile.cuda_version import base_cuda, has_cuda
+from janitor.inspection.documents.documents import shown, stated_config
 from janitor.inspection.documents.json_lines import field_lines, line_of
 from janitor.inspection.location import Location
 from janitor.inspection.tree import UnreadableError
@@ -24,11 +25,17 @@ _ALLOWED = "allowedCudaVersions"
 
 
 def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Finding:
-    """Compare what the repository says about itself in three places."""
-    hub = stated.hub_config
-    tests = stated.plan.config if stated.plan is not None else {}
-    if (stated.hub is None or stated.hub.document is None) and stated.plan is None:
-        return skipped(ReasonCode.ABSENT, "there is neither a hub.json nor a tests.json that could be read")
+    """Compare what the repository says about itself in three places.
+
+    A file that breaks its documented form elsewhere still says what it says: `hub_schema` and `tests_schema` speak of
+    the form, and one fault must not hide another.
+    """
+    layout = stated.layout
+    stating = {"hub.json": layout.hub, "tests.json": layout.tests or layout.github_tests}
+    configs = {name: None if path is None else stated_config(stated.tree, path) for name, path in stating.items()}
+    if all(config is None for config in configs.values()):
+        return skipped(ReasonCode.ABSENT, _nothing_stated(stating))
+    hub, tests = configs["hub.json"] or {}, configs["tests.json"] or {}
     base = stated.dockerfile.final.base_image if stated.dockerfile is not None else None
     cuda = base_cuda(base) if base else None
     in_hub, in_tests = _versions(hub), _versions(tests)
@@ -63,10 +70,19 @@ def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Find
     return passed(evidence, *([context.evidence.value("warnings", "\n".join(warnings))] if warnings else []))
 
 
+def _nothing_stated(stating: Mapping[str, PurePosixPath | None]) -> str:
+    """Why there is nothing to compare: what isn't there and what can't be read are two things."""
+    unread = [str(path) for path in stating.values() if path is not None]
+    absent = [f"no {name}" for name, path in stating.items() if path is None]
+    said = [f"{' and '.join(unread)} can't be read as JSON"] if unread else []
+    return "; ".join([*said, *([f"there is {' and '.join(absent)}"] if absent else [])])
+
+
 def _versions(config: Mapping[str, Any]) -> frozenset[tuple[int, int]]:
     """Only what is well-formed: the schema checks speak of the rest."""
     found = set()
-    for version in config.get(_ALLOWED) or ():
+    allowed = config.get(_ALLOWED)
+    for version in allowed if isinstance(allowed, list) else ():
         if isinstance(version, str) and re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", version):
             major, _, minor = version.partition(".")
             found.add((int(major), int(minor)))
@@ -80,14 +96,24 @@ def _odd(
     if base is not None and runs_on == "CPU" and has_cuda(base):
         yield ReasonCode.RUNS_ON_MISMATCH, f"hub.json says runsOn CPU, and the base image {base} is one for GPUs"
     if runs_on == "CPU" and tests.get("gpuTypeId"):
-        yield ReasonCode.RUNS_ON_MISMATCH, f"hub.json says runsOn CPU, and tests.json asks for {tests['gpuTypeId']}"
+        yield (
+            ReasonCode.RUNS_ON_MISMATCH,
+            f"hub.json says runsOn CPU, and tests.json asks for {_brief(tests['gpuTypeId'])}",
+        )
     if runs_on == "GPU" and tests.get("cpuFlavor") and not tests.get("gpuTypeId"):
-        yield ReasonCode.RUNS_ON_MISMATCH, f"hub.json says runsOn GPU, and tests.json asks for {tests['cpuFlavor']}"
+        yield (
+            ReasonCode.RUNS_ON_MISMATCH,
+            f"hub.json says runsOn GPU, and tests.json asks for {_brief(tests['cpuFlavor'])}",
+        )
     if runs_on == "CPU" and gpu_required:
         yield ReasonCode.GPU_NOT_WANTED, "hub.json says runsOn CPU, and this validation requires a GPU"
     count, tested = hub.get("gpuCount"), tests.get("gpuCount")
     if isinstance(count, int) and isinstance(tested, int) and tested < count:
         yield ReasonCode.GPU_COUNT_MISMATCH, f"hub.json asks for {count} GPUs, tests.json for {tested}"
+
+
+def _brief(value: Any) -> str:
+    return value[:200] if isinstance(value, str) else shown(value)
 
 
 def _warnings(

@@ -10,6 +10,7 @@ from janitor.diagnosis.handler.verdict import Verdict
 from janitor.guest.processes.capture import Captured
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.engine import BuiltWorker, GpuResult, StartResult
+from janitor.validator.facts import SourceFacts
 from janitor.validator.findings import Finding
 
 LOCAL_LOG, API_LOG = "handler, local mode", "handler, API"
@@ -92,3 +93,17 @@ def with_remarks(finding: Finding, verdicts: Iterable[tuple[str, Verdict]]) -> F
         for remark in verdict.remarks:
             finding = finding.noted(remark.code, f"{name}: {remark.text}")
     return finding
+
+
+def nothing_to_test_with(source: SourceFacts) -> str:
+    """Why a worker has no test: what isn't there, and what is there and can't be used, are two things."""
+    layout = source.layout
+    tests = layout.tests or layout.github_tests
+    unusable = [str(layout.test_input)] if layout.test_input is not None else []
+    unusable += [str(tests)] if tests is not None else []
+    absent = ["test_input.json"] if layout.test_input is None else []
+    absent += ["tests.json"] if tests is None else []
+    if not unusable:
+        return "there is neither test_input.json nor tests.json to test with"
+    missing = f", and there is no {absent[0]}" if absent else ""
+    return f"{' and '.join(unusable)} can't be tested with: tests_schema and test_input say why{missing}"

@@ -16,8 +16,8 @@ from janitor.diagnosis.host_conditions import denied_here, host_condition
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
-from janitor.validator.checks.running.api_session import Asking, Session, run_session
-from janitor.validator.checks.running.handler_facts import API_LOG, ApiFacts, ApiRun, with_remarks
+from janitor.validator.checks.handler.api_session import Asking, Session, run_session
+from janitor.validator.checks.handler.handler_facts import API_LOG, ApiFacts, ApiRun, nothing_to_test_with, with_remarks
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import BuiltWorker, EngineError, GpuResult
 from janitor.validator.facts import WorkerFacts
@@ -38,9 +38,7 @@ def check_handler_api(context: CheckContext, facts: ApiFacts) -> Finding | Produ
     if not cases:
         if facts.local_has_passed:
             return skipped(ReasonCode.NOT_NEEDED, "a plain handler without tests.json is tested by its local mode")
-        return skipped(
-            ReasonCode.NO_TEST_INPUT, "there is neither test_input.json nor tests.json to test with", required=True
-        )
+        return skipped(ReasonCode.NO_TEST_INPUT, nothing_to_test_with(source), required=True)
     sessions: list[Session] = []
     finding = _run_sessions(context, facts, cases, sessions)
     bad_answer = sessions[-1].bad_answer if sessions else None

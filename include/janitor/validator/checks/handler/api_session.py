@@ -20,7 +20,7 @@ from janitor.guest.processes.capture import Captured
 from janitor.guest.processes.supervisor import Outcome as ProcessOutcome
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.reason_codes import ReasonCode
-from janitor.validator.checks.running.api_client import (
+from janitor.validator.checks.handler.api_client import (
     Answer,
     AnswerTimeoutError,
     ConnectionLostError,
@@ -28,8 +28,8 @@ from janitor.validator.checks.running.api_client import (
     run_sync,
     wait_until_ready,
 )
-from janitor.validator.checks.running.handler_facts import ApiFacts
-from janitor.validator.checks.running.log_limits import ONLY_THERE, asks_for_the_platform
+from janitor.validator.checks.handler.handler_facts import ApiFacts
+from janitor.validator.checks.handler.log_limits import ONLY_THERE, asks_for_the_platform
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import BuiltWorker, Server
 

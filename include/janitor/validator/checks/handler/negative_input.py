@@ -9,8 +9,8 @@ from janitor.diagnosis.handler.bad_input import judge_bad_answer
 from janitor.diagnosis.handler.verdict import PASSED
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.checks.running.api_session import Asking, optional_time, run_session
-from janitor.validator.checks.running.handler_facts import AnsweredFacts, ApiFacts
+from janitor.validator.checks.handler.api_session import Asking, optional_time, run_session
+from janitor.validator.checks.handler.handler_facts import AnsweredFacts, ApiFacts
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import EngineError
 from janitor.validator.findings import Finding, errored, failed, passed, skipped

@@ -14,9 +14,15 @@ from janitor.diagnosis.host_conditions import denied_here, host_condition
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import Engine
-from janitor.validator.checks.running.handler_api import NOT_IN_THE_LOG, gpu_unused
-from janitor.validator.checks.running.handler_facts import LOCAL_LOG, LocalFacts, LocalRun, with_remarks
-from janitor.validator.checks.running.log_limits import (
+from janitor.validator.checks.handler.handler_api import NOT_IN_THE_LOG, gpu_unused
+from janitor.validator.checks.handler.handler_facts import (
+    LOCAL_LOG,
+    LocalFacts,
+    LocalRun,
+    nothing_to_test_with,
+    with_remarks,
+)
+from janitor.validator.checks.handler.log_limits import (
     ONLY_THERE,
     asks_for_the_platform,
     hides_output,
@@ -37,9 +43,7 @@ def check_handler_local(context: CheckContext, facts: LocalFacts) -> Finding | P
     if source.test_input is None:
         if source.cases:
             return skipped(ReasonCode.NO_TEST_INPUT, "there is no test_input.json; tests.json is run through the API")
-        return skipped(
-            ReasonCode.NO_TEST_INPUT, "there is neither test_input.json nor tests.json to test with", required=True
-        )
+        return skipped(ReasonCode.NO_TEST_INPUT, nothing_to_test_with(source), required=True)
     if source.handler_kind.is_generator:
         return skipped(ReasonCode.GENERATOR_NEEDS_API, "the local mode never iterates a generator; the API does")
     job_id = _new_job_id(facts.worker)
