@@ -33,6 +33,7 @@ override ONLY := $(value ONLY)
 override REPORT := $(value REPORT)
 override DAYS := $(value DAYS)
 override RUNS := $(value RUNS)
+override LIMIT := $(value LIMIT)
 override DIR := $(value DIR)
 override NETWORK := $(value NETWORK)
 override PYTHON := $(value PYTHON)
@@ -43,7 +44,7 @@ override ENGINE := $(value ENGINE)
 override JSON := $(value JSON)
 export IMAGE BASE FOLDER ENGINE JSON
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
-export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS
+export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT
 
 STAMP := .venv/.stamp
 BIN := .venv/bin
@@ -66,13 +67,14 @@ CLOSE_OPTION := $$(case "$$CLOSE" in ''|0|no|false) ;; *) echo --close;; esac)
 NETWORK_OPTION := $$(case "$$NETWORK" in ''|0|no|false) ;; *) echo --network;; esac)
 JSON_OPTION := $$(case "$$JSON" in ''|0|no|false) ;; *) echo --json;; esac)
 DAYS_OPTION := $${DAYS:+"--days=$$DAYS"}
+LIMIT_OPTION := $${LIMIT:+"--limit=$$LIMIT"}
 RUNS_OPTION := $${RUNS:+"--runs=$$RUNS"}
 LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; esac)
 
 # need <variable> <example>: ends with 2 and the usage where the value is missing.
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help run test test-quick test-full up down status validate-all-workers follow check-parallel-status query-parallel-run query-db \
+.PHONY: help run test test-quick test-full up down status validate-all-workers runs follow check-parallel-status query-parallel-run query-db \
 	failures instances kill-all-workers reap keep breaker logs validate accuracy check-config estimate waste db-migrate doctor setup lint format lock bench crash-matrix \
 	lambda image audit
 
@@ -110,6 +112,9 @@ status: $(STAMP) ## what runs and answers, web UI, login [ENV=]
 
 validate-all-workers: $(STAMP) ## start a parallel run and follow it [ENV= CONFIG= TIMEOUT_MINUTES= REPO= FOLLOW=0]
 	$(JANITOR) validate-all-workers $(CONFIG_OPTION) $(REPO_OPTION) $(TIMEOUT_OPTION) $(FOLLOW_OPTION)
+
+runs: $(STAMP) ## the last runs: id, trigger, status, cost [LIMIT= ENV=]
+	$(JANITOR) runs $(LIMIT_OPTION)
 
 follow: $(STAMP) ## follow a run that was started before: RUN_ID= [ENV=]
 	$(call need,RUN_ID,550e8400-e29b-41d4-a716-446655440000)

@@ -34,6 +34,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "validate-all-workers": CommandEntry(
         "runs.validate", "validate_all_workers", "Start a parallel run and follow it."
     ),
+    "runs": CommandEntry("runs.runs", "runs", "List the last runs."),
     "follow": CommandEntry("runs.follow", "follow", "Follow a run that was started before."),
     "check-parallel-status": CommandEntry(
         "reports.reports", "check_parallel_status", "Show the runs that are going on."

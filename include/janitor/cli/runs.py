@@ -11,7 +11,7 @@ from janitor.cli.console import Console
 from janitor.cli.displays import display_for
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.follow import RECORD_MARGIN, Pace, RunSource, follow
-from janitor.cli.render.runs.runs import advice_text, launching_line, results_text
+from janitor.cli.render.runs.runs import advice_text, cost_lines, launching_line, results_text
 from janitor.cli.session import Session
 from janitor.domain.errors import AirflowError, BudgetRefusedError, DatabaseError, NotFoundError
 from janitor.domain.states import RunStatus
@@ -25,7 +25,6 @@ from janitor.services.report.reports import find_run_view, run_view
 from janitor.settings import Settings
 from janitor.views.document import as_json
 from janitor.views.runs import run_dict
-from janitor.views.text.money import dollars
 
 _LONGEST_INTERVAL = timedelta(seconds=5)
 
@@ -203,8 +202,7 @@ def _ended_in_airflow(settings: Settings, airflow_run_id: str) -> bool:
 def print_results(console: Console, run: RunView, *, as_json_text: bool) -> None:
     """Print how the run ended."""
     now = datetime.now(timezone.utc)
-    cost = f"Cost: {dollars(run.cost_usd)}\n" if run.cost_usd is not None else ""
-    text = f"\nRun ID: {run.run_id}\n{cost}{results_text(run, now)}"
+    text = "\n".join(["", f"Run ID: {run.run_id}", *cost_lines(run), results_text(run, now)])
     console.result(as_json(run_dict(run, now)) if as_json_text else text)
 
 

@@ -58,7 +58,9 @@ class ValidationView:
     """One line for people."""
     log_stream: str | None = None
     cost_usd: Decimal | None = None
-    """Of all its instances, so far; None where none was launched, or where a price isn't known."""
+    """Of all its instances, so far; None where none was launched, or where a price isn't known. Not rounded."""
+    cost_is_final: bool = True
+    """Whether all of them have ended; until then it still grows."""
     signature: str | None = None
     """Of its failure; equal for equal causes in any repository."""
     signature_title: str | None = None
@@ -82,6 +84,30 @@ class ValidationView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """One run in one line."""
+
+    run_id: UUID
+    airflow_run_id: str
+    config_path: str
+    trigger: str
+    started_at: datetime
+    completed_at: datetime | None = None
+    status: RunStatus
+    successful: int
+    """How many repositories are."""
+    total_repositories: int
+    cost_usd: Decimal | None = None
+    """As for a validation."""
+    cost_is_final: bool = True
+    """As for a validation."""
+
+    def duration(self, now: datetime) -> timedelta:
+        """From start to completion, or to now."""
+        return max((self.completed_at or now) - self.started_at, timedelta())
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunView:
     """One run with all of its validations, in the order of the configuration."""
 
@@ -98,6 +124,8 @@ class RunView:
     total_repositories: int
     validations: Sequence[ValidationView] = ()
     cost_usd: Decimal | None = None
+    """As for a validation; with what the run's own instances cost."""
+    cost_is_final: bool = True
     """As for a validation."""
 
     @property

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
-from janitor.domain.views import RunView, ValidationView
+from janitor.domain.views import RunSummary, RunView, ValidationView
 from janitor.views.differences import difference_dict
 from janitor.views.phases import phases_dict
+
+_PLACES = 4
 
 
 def run_dict(run: RunView, now: datetime) -> dict[str, Any]:
@@ -28,7 +31,26 @@ def run_dict(run: RunView, now: datetime) -> dict[str, Any]:
         "total_repositories": run.total_repositories,
         "successful": run.successful,
         "cost_usd": _money(run.cost_usd),
+        "cost_final": run.cost_is_final,
         "validations": validation_dicts(run.validations, now),
+    }
+
+
+def summary_dict(run: RunSummary, now: datetime) -> dict[str, Any]:
+    """One run without its validations; the keys are those of `run_dict`."""
+    return {
+        "run_id": str(run.run_id),
+        "airflow_run_id": run.airflow_run_id,
+        "config_path": run.config_path,
+        "trigger": run.trigger,
+        "status": run.status.value,
+        "started_at": _instant(run.started_at),
+        "completed_at": _instant(run.completed_at),
+        "duration_seconds": _seconds(run.duration(now)),
+        "total_repositories": run.total_repositories,
+        "successful": run.successful,
+        "cost_usd": _money(run.cost_usd),
+        "cost_final": run.cost_is_final,
     }
 
 
@@ -68,6 +90,7 @@ def _validation_dict(validation: ValidationView, now: datetime) -> dict[str, Any
         "cuda_detected": validation.cuda_detected,
         "log_stream": validation.log_stream,
         "cost_usd": _money(validation.cost_usd),
+        "cost_final": validation.cost_is_final,
         "signature": validation.signature,
         "cause": validation.signature_title,
         "difference": difference_dict(validation.difference),
@@ -83,5 +106,10 @@ def _seconds(duration: timedelta | None) -> float | None:
     return None if duration is None else round(duration.total_seconds(), 3)
 
 
-def _money(amount: object | None) -> str | None:
-    return None if amount is None else str(amount)
+def _money(amount: Decimal | None) -> str | None:
+    """Unrounded; zeros that Postgres adds behind the fourth place are left out."""
+    if amount is None:
+        return None
+    whole, _, places = f"{amount:f}".partition(".")
+    places = places[:_PLACES] + places[_PLACES:].rstrip("0")
+    return f"{whole}.{places}" if places else whole

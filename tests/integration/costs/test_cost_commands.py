@@ -185,3 +185,50 @@ def test_runs_and_histories_show_their_cost(janitor: Any, two_instances: tuple[s
     assert {each["cost_usd"] for each in json.loads(out)["validations"]} == {"0.2000"}
     code, out, _ = janitor("query-db", "worker-1")
     assert "\nCost: $0.20\n" in out
+
+
+def test_a_cost_is_told_to_the_end_or_not_at_all(
+    janitor: Any, settings: Settings, two_instances: tuple[str, datetime]
+) -> None:
+    airflow_run_id, _ = two_instances
+    with transaction(settings.writer_url) as connection:
+        connection.execute(
+            "update instances set state = 'running', ended_at = null, termination_reason = null"
+            " where deployment = %s and instance_id like 'i-worker-1-%%'",
+            (settings.deployment,),
+        )
+    _, out, _ = janitor("query-parallel-run", airflow_run_id)
+    assert " so far\n" in next(line + "\n" for line in out.splitlines() if line.startswith("Cost: "))
+    lines = {line.split()[1]: line for line in out.splitlines() if line[:2] in ("✓ ", "✗ ", "⏳ ")}
+    assert "$" not in lines["worker-1:"]
+    assert "$0.20" in lines["worker-2:"]
+    _, out, _ = janitor("query-parallel-run", airflow_run_id, "--json")
+    answer = json.loads(out)
+    assert answer["cost_final"] is False
+    assert {each["repository"]: each["cost_final"] for each in answer["validations"]} == {
+        "worker-1": False,
+        "worker-2": True,
+    }
+
+
+def test_runs_are_listed_newest_first_with_their_cost(
+    janitor: Any, settings: Settings, write_config: WriteConfig, two_instances: tuple[str, datetime]
+) -> None:
+    first, _ = two_instances
+    second = plan(settings, write_config(repositories=1))
+    ids = [str(run_id_for(settings.deployment, each)) for each in (second, first)]
+    code, out, _ = janitor("runs")
+    assert code == ExitCode.OK
+    lines = out.splitlines()
+    assert [line.split()[1] for line in lines] == ids
+    assert "  manual  " in lines[0]
+    assert lines[0].endswith("  running  0/1 successful  –")  # noqa: RUF001
+    assert lines[1].endswith("  running  0/2 successful  $0.40")
+    _, out, _ = janitor("runs", "--limit", "1", "--json")
+    (run,) = json.loads(out)["runs"]
+    assert (run["run_id"], run["trigger"], run["status"], run["cost_usd"]) == (ids[0], "manual", "running", None)
+
+
+def test_a_deployment_without_runs_says_how_to_start_one(janitor: Any) -> None:
+    assert janitor("runs")[:2] == (ExitCode.OK, "There is no run here yet; start one with `make run`.\n")
+    assert json.loads(janitor("runs", "--json")[1]) == {"runs": []}

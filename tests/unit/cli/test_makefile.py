@@ -106,6 +106,8 @@ def test_every_target_is_phony():
         (["validate-all-workers", "FOLLOW=1"], ["validate-all-workers"]),
         (["check-parallel-status"], ["check-parallel-status"]),
         (["query-parallel-run", "RUN_ID=550e"], ["query-parallel-run", "--", "550e"]),
+        (["runs"], ["runs"]),
+        (["runs", "LIMIT=50"], ["runs", "--limit=50"]),
         (["query-db", "REPO=worker-basic"], ["query-db", "--", "worker-basic"]),
         (["follow", "RUN_ID=550e"], ["follow", "--", "550e"]),
         (["instances"], ["instances"]),

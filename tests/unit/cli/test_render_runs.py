@@ -266,3 +266,44 @@ def test_a_verdict_without_details_stands_by_itself():
     assert verdict_text(ended("w", "success", 1, note_count=2)) == "success, 2 notes"
     assert verdict_text(ended("w", "timed_out", 1, proof_level=ProofLevel.IMAGE)) == "timed out (image)"
     assert verdict_text(ended("w", "success", 1)) == "success"
+
+
+def test_a_cost_that_still_grows_is_told_by_no_result_line():
+    view = ended("a", "success", 4, 32, cost_usd=Decimal("0.0162"), cost_is_final=False)
+    assert result_line(view, after(60)) == "✓ a: success (4m32s)"
+
+
+def costing(*amounts: str, **changes):
+    parts = [Decimal(amount) for amount in amounts]
+    views = [ended(f"r{i}", "success", 1, cost_usd=part) for i, part in enumerate(parts)]
+    return run_of(*views, **{"cost_usd": sum(parts, Decimal(0)), **changes})
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        ("0.0163", "0.0166"),
+        ("0.02", "0.01"),
+        ("0.0125", "0.0125"),
+        ("0.016251", "0.016251", "0.016252"),
+        ("1.004", "1.004"),
+        ("0.0021", "0.02"),
+        ("0.0762",),
+        ("0.000001", "12.345678"),
+    ],
+)
+def test_what_is_read_adds_up_to_the_sum_that_is_read(amounts):
+    run = costing(*amounts)
+    text = run_text(run, after(10))
+    read = [line.rpartition("$")[2].rstrip(")") for line in text.splitlines() if line.startswith("✓ ")]
+    (cost,) = [line.removeprefix("Cost: $") for line in text.splitlines() if line.startswith("Cost: ")]
+    assert sum(Decimal(each) for each in read) == Decimal(cost)
+    assert len({len(each.partition(".")[2]) for each in [*read, cost]}) == 1
+
+
+def test_a_sum_with_what_no_repository_cost_is_shown_to_the_cent():
+    assert "\nCost: $1.03\n" in run_text(costing("0.0163", "0.0166", cost_usd=Decimal("1.0329")), after(10))
+
+
+def test_a_cost_that_still_grows_says_so():
+    assert "\nCost: $0.02 so far\n" in run_text(costing("0.0163", cost_is_final=False), after(10))

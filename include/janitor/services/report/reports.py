@@ -14,6 +14,8 @@ from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
 from janitor.services.report.details import ReportDetails, details_of
 from janitor.settings import Settings
+from janitor.stores import costs
+from janitor.stores.costs import NO_COST, Cost
 from janitor.stores.database import Connection, transaction
 from janitor.stores.queries import named_queries
 
@@ -106,6 +108,7 @@ def _find(connection: Connection, deployment: str, wanted: str) -> Mapping[str, 
 
 def _run_view(connection: Connection, summary: Mapping[str, Any], *, phases: bool = False) -> RunView:
     rows = list(named_queries().overviews_of_run(connection, run_id=summary["run_id"]))
+    cost = costs.costs_of_runs(connection, [summary["run_id"]]).get(summary["run_id"], NO_COST)
     return RunView(
         run_id=summary["run_id"],
         airflow_run_id=summary["airflow_run_id"],
@@ -118,18 +121,21 @@ def _run_view(connection: Connection, summary: Mapping[str, Any], *, phases: boo
         status=RunStatus(summary["status"]),
         total_repositories=summary["total_repositories"],
         validations=tuple(_validation_views(connection, rows, phases=phases)),
-        cost_usd=summary["cost_usd"],
+        cost_usd=cost.usd,
+        cost_is_final=cost.is_final,
     )
 
 
 def _validation_views(
     connection: Connection, rows: Sequence[Mapping[str, Any]], *, phases: bool
 ) -> list[ValidationView]:
-    details = details_of(connection, [row["validation_id"] for row in rows], phases=phases)
-    return [_validation_view(row, details) for row in rows]
+    ids = [row["validation_id"] for row in rows]
+    details = details_of(connection, ids, phases=phases)
+    known = costs.costs_of_validations(connection, ids)
+    return [_validation_view(row, details, known.get(row["validation_id"], NO_COST)) for row in rows]
 
 
-def _validation_view(row: Mapping[str, Any], details: ReportDetails) -> ValidationView:
+def _validation_view(row: Mapping[str, Any], details: ReportDetails, cost: Cost) -> ValidationView:
     run_id: UUID = row["run_id"]
     return ValidationView(
         validation_id=row["validation_id"],
@@ -158,7 +164,8 @@ def _validation_view(row: Mapping[str, Any], details: ReportDetails) -> Validati
         reason_code=row["status_reason_code"],
         summary=row["status_summary"],
         log_stream=row["log_stream"],
-        cost_usd=row["cost_usd"],
+        cost_usd=cost.usd,
+        cost_is_final=cost.is_final,
         signature=row["signature"],
         signature_title=row["signature_title"],
         difference=details.difference(row),

@@ -40,6 +40,12 @@ select * from run_summary where run_id = :run_id;
 -- name: running_run_summaries(deployment)
 select * from run_summary where deployment = :deployment and status = 'running' order by started_at desc;
 
+-- name: latest_run_summaries(deployment, count)
+select * from run_summary
+where run_id in (select run_id from validation_runs where deployment = :deployment
+                 order by started_at desc limit :count)
+order by started_at desc;
+
 -- name: recent_run_ids(deployment, count)
 select run_id, airflow_run_id from validation_runs where deployment = :deployment order by started_at desc limit :count;
 

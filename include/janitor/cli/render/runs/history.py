@@ -53,7 +53,7 @@ def validation_text(validation: ValidationView, now: datetime) -> str:
         f"GPU Available: {_gpu(validation)}",
     ]
     if validation.cost_usd is not None:
-        lines.append(f"Cost: {dollars(validation.cost_usd)}")
+        lines.append(f"Cost: {dollars(validation.cost_usd)}{'' if validation.cost_is_final else ' so far'}")
     if phases := phases_line(validation.phases):
         lines.append(phases)
     return "\n".join(lines)

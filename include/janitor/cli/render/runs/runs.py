@@ -10,7 +10,7 @@ from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView, ValidationView
 from janitor.views.text.differences import change_tag, changes_line
 from janitor.views.text.marks import BAD, GOOD, mark_of, one_line, words_of
-from janitor.views.text.money import dollars
+from janitor.views.text.money import MONEY_PLACES, dollars, places_for
 from janitor.views.text.provenance import changes_text, commit_text
 from janitor.views.text.times import compactly, exactly, instant, roughly
 from janitor.views.verdict import verdict_text
@@ -26,15 +26,25 @@ def run_text(run: RunView, now: datetime) -> str:
         f"Total Duration: {exactly(run.duration(now))}{'' if run.completed_at else ' so far'}",
         f"Timeout: {exactly(run.timeout)} ({'enforced' if run.timeout_enforced else 'not enforced'})",
     ]
-    if run.cost_usd is not None:
-        lines.append(f"Cost: {dollars(run.cost_usd)}")
-    return "\n".join([*lines, "", results_text(run, now, with_commits=True)])
+    return "\n".join([*lines, *cost_lines(run), "", results_text(run, now, with_commits=True)])
+
+
+def cost_lines(run: RunView) -> list[str]:
+    """`Cost: $0.0329`; nothing where it isn't known. It is the sum of what stands beside the repositories."""
+    if run.cost_usd is None:
+        return []
+    return [f"Cost: {dollars(run.cost_usd, _places(run))}{'' if run.cost_is_final else ' so far'}"]
+
+
+def _places(run: RunView) -> int:
+    return places_for([each.cost_usd for each in run.validations], run.cost_usd)
 
 
 def results_text(run: RunView, now: datetime, *, with_commits: bool = False) -> str:
     """Result per repository, what each is of if asked for, and the overall one."""
-    names = shown_names(run.validations)
-    lines = ["Results:", *(result_line(each, now, names[each.validation_id]) for each in run.validations)]
+    names, places = shown_names(run.validations), _places(run)
+    results = (result_line(each, now, names[each.validation_id], places=places) for each in run.validations)
+    lines = ["Results:", *results]
     missing = run.total_repositories - len(run.validations)
     if missing > 0:
         lines.append(f"{BAD} {missing} of {run.total_repositories} repositories have no result")
@@ -53,20 +63,24 @@ def overall_line(run: RunView) -> str:
     return text
 
 
-def result_line(validation: ValidationView, now: datetime, name: str | None = None) -> str:
+def result_line(
+    validation: ValidationView, now: datetime, name: str | None = None, *, places: int = MONEY_PLACES
+) -> str:
     """`✓ worker-basic: success (4m32s, image), 2 notes`, with the reason of anything else, and what changed.
 
     Args:
         validation: What is shown.
         now: The instant of the look.
         name: What it is called among others; see `shown_names`. Default: its name.
+        places: Of its cost; see `places_for`. What isn't known to the end yet is told by nobody: it would be another
+            figure in the next line.
     """
     details = []
     elapsed = validation.elapsed(now)
     if elapsed is not None:
         details.append(compactly(elapsed))
-    if validation.cost_usd is not None:
-        details.append(dollars(validation.cost_usd))
+    if validation.cost_usd is not None and validation.cost_is_final:
+        details.append(dollars(validation.cost_usd, places))
     text = f"{mark_of(validation.status)} {name or validation.repository_name}: {verdict_text(validation, *details)}"
     reason = reason_of(validation)
     return (f"{text}: {reason}" if reason else text) + change_tag(validation.difference)
