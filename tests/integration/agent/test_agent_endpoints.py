@@ -104,7 +104,7 @@ def test_silent_endpoint_is_left_at_the_wall_clock(kind, order_for, agent_proces
     assert (done.exit_code, done.answer.state) == (0, AgentState.TIMED_OUT), done.output
     assert done.answer.usage.turns == 0
     assert '"kind": "end"' in done.transcript
-    assert took < 30
+    assert took < 120
 
 
 @needs_root
@@ -115,7 +115,7 @@ def test_deadline_comes_before_the_wall_clock(order_for, agent_process):
         done = agent_process(order_for("bedrock", endpoint.url, seconds=12), keys)
         took = time.monotonic() - began
     assert (done.exit_code, done.answer.state) == (0, AgentState.TIMED_OUT), done.output
-    assert took < 20
+    assert took < 55
 
 
 @needs_root

@@ -58,7 +58,7 @@ def test_interpreter_that_never_comes_to_its_input_ends_with_its_time(server: Lo
     began = time.monotonic()
     payload, error, _ = invoke(server, arn, {"more than a pipe holds": "x" * 300_000})
     assert (error, payload["errorType"]) == ("Unhandled", "Sandbox.Timedout")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120
 
 
 def test_daemon_ends_with_its_invocation(server: LocalCloudServer) -> None:

@@ -71,5 +71,5 @@ def test_hanging_worker_is_timed_out_and_completely_ended(results):
     assert "waiting for something that never happens" in result.evidence("handler_local")
     assert result.check("handler_api").reason_code == "not_reached"
     assert result.check("cleanup").status is CheckStatus.PASS
-    # Within deadline and grace; the fixture looks for what is left of it.
-    assert result.seconds < HANGING_SECONDS + GRACE_SECONDS
+    # By itself, on a busy machine too; the fixture looks for what is left of it.
+    assert result.seconds < 3 * (HANGING_SECONDS + GRACE_SECONDS)

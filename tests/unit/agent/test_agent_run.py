@@ -133,7 +133,7 @@ def test_tokens_are_limited(ask):
 def test_wall_clock_ends_a_running_command(ask, checkout):
     began = time.monotonic()
     answer = ask(scripted([command("sleep 60", timeout_seconds=99)], [verdict()]), wall_clock=timedelta(seconds=2))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 45
     assert conclude(answer).status in (CheckStatus.ERROR, CheckStatus.PASS)
     assert answer.state is AgentState.TIMED_OUT or answer.usage.looks == 1
 

@@ -101,7 +101,7 @@ def test_docker_that_is_not_installed_is_not_waited_for(context):
     began = time.monotonic()
     with pytest.raises(EngineError, match="no Docker engine can be used"):
         choose_engine(made, MACHINE)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120
 
 
 def test_only_a_spec_that_leaves_the_choice_gets_another_engine(context):
