@@ -30,6 +30,8 @@ class ShellCommand:
     """Whether the text says what is done instead (`||`). A `;` is no such word: it depends on the shell's options."""
     is_instead: bool
     """Whether it is only run if the one before it fails."""
+    follows: str = ""
+    """What stands between it and the one before it: `&&`, `||`, `|`, `;`, `&`, a line's end; empty for the first."""
 
 
 def commands_of(text: str) -> list[ShellCommand]:
@@ -51,7 +53,9 @@ def commands_of(text: str) -> list[ShellCommand]:
         terminator = terminator if separator == "&&" else separator
         is_instead = index > 0 and parts[index - 1][1] == "||"
         if command:
-            found.append(ShellCommand(text=command, may_fail=terminator == "||", is_instead=is_instead))
+            follows = parts[index - 1][1] if index > 0 else ""
+            may_fail = terminator == "||"
+            found.append(ShellCommand(text=command, may_fail=may_fail, is_instead=is_instead, follows=follows))
     return found[::-1]
 
 

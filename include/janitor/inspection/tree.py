@@ -36,6 +36,8 @@ class Entry:
     """Relative to the tree's root."""
     size_bytes: int
     is_symlink: bool
+    mode: int
+    """Permission bits."""
 
 
 class RepositoryTree:
@@ -77,7 +79,9 @@ class RepositoryTree:
                 found += self._below(path)
             elif stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):
                 link = stat.S_ISLNK(info.st_mode)
-                found.append(Entry(path=PurePosixPath(name), size_bytes=info.st_size, is_symlink=link))
+                mode = stat.S_IMODE(info.st_mode)
+                entry = Entry(path=PurePosixPath(name), size_bytes=info.st_size, is_symlink=link, mode=mode)
+                found.append(entry)
         return tuple(found[:MAX_ENTRIES])
 
     def _below(self, top: Path) -> tuple[Entry, ...]:
@@ -101,6 +105,7 @@ class RepositoryTree:
                             path=PurePosixPath(path.relative_to(self.root).as_posix()),
                             size_bytes=info.st_size,
                             is_symlink=stat.S_ISLNK(info.st_mode),
+                            mode=stat.S_IMODE(info.st_mode),
                         )
                     )
             if len(found) >= MAX_ENTRIES:
@@ -156,6 +161,13 @@ class RepositoryTree:
         """The path behind symlinks within the tree; None where they lead out of it."""
         target = self._resolve(path)
         return None if target is None else PurePosixPath(target.relative_to(self.root).as_posix())
+
+    def link_target(self, path: PurePosixPath | str) -> str | None:
+        """Where a symlink says that it leads; None for anything else."""
+        try:
+            return os.readlink(self.root / PurePosixPath(path))
+        except (OSError, ValueError):
+            return None
 
     def names(self, folder: PurePosixPath | str) -> tuple[str, ...]:
         """The names in a folder, sorted; empty if it isn't there."""

@@ -41,6 +41,10 @@ class CopyPattern:
         """Whether it names this path."""
         return self._glob.fullmatch(str(path))
 
+    def fits(self, name: str) -> bool:
+        """Whether it names this one part of a path."""
+        return self._glob.fullmatch(name)
+
 
 class DockerIgnore:
     """The rules of a .dockerignore file; the last one that matches a path or a folder around it decides.

@@ -45,6 +45,7 @@ class BuildContext:
         folders = {parent for entry in tree.entries for parent in entry.path.parents} | set(tree.unfetched_folders)
         kept = {folder for folder in folders if not ignore.excludes(folder)}
         self._folders = frozenset({*kept, *(parent for path in self._files for parent in path.parents)})
+        self._entries = {entry.path: entry for entry in tree.entries}
         self._names = [str(path) for path in self._files]
         self._is_listed = self.is_sure = not ignore.is_cut and not tree.is_cut
         """Whether everything that the context holds is known; whoever gives up on a part of it takes it back."""
@@ -78,6 +79,20 @@ class BuildContext:
     def real(self, path: PurePosixPath) -> PurePosixPath:
         """The file behind a symlink, which is what a source that names it brings."""
         return self._tree.real(path) or path if path in self._file_set and self._tree.is_file(path) else path
+
+    def mode(self, path: PurePosixPath) -> int | None:
+        """Permission bits of a file; None where they aren't known."""
+        entry = self._entries.get(path)
+        return None if entry is None or entry.is_symlink else entry.mode
+
+    def link_target(self, path: PurePosixPath) -> str | None:
+        """Where a symlink says that it leads; None for anything else."""
+        entry = self._entries.get(path)
+        return self._tree.link_target(path) if entry is not None and entry.is_symlink else None
+
+    def is_folder(self, path: PurePosixPath) -> bool:
+        """Whether it is a folder of the context."""
+        return path in self._folders and path not in self._file_set
 
     def holds(self, path: PurePosixPath) -> bool:
         """Whether a file or folder is in the context, so far as can be told."""

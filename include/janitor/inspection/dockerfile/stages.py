@@ -28,6 +28,7 @@ _PLATFORM = {
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 _OF_BASES = re.compile(r"(?i)PYTHON|CUDA|CUDNN|NV|GPG_|PATH$|LANG|LC_|HOME$|UV_|PIP_|DEBIAN|UBUNTU|LD_")
 """Variables that base images have of their own."""
+_NAMES_PATH = re.compile(r"\$\{?PATH\b")
 _MKDIR = re.compile(r"\bmkdir\s+([^\n;&|]+)")
 _MOST_VARIABLES = 2_000
 _MOST_FOLDERS, _LONGEST_FOLDER = 2_000, 4_096
@@ -140,6 +141,7 @@ class _Reader:
             stage.environment, stage.arguments = dict(parent.environment), dict(parent.arguments)
             stage.workdir, stage.user = parent.workdir, parent.user
             stage.entrypoint, stage.command = parent.entrypoint, parent.command
+            stage.own_path, stage.own_path_line = parent.own_path, parent.own_path_line
             stage.folders, stage.is_workdir_known = set(parent.folders), parent.is_workdir_known
         else:
             stage.workdir, stage.folders = workdir_of(base.text), set(folders_of(base.text))
@@ -178,9 +180,17 @@ class _Reader:
         # Every variable of one ENV sees the values from before that ENV.
         fresh = {name: self._expand(value).text for name, value in env_pairs(instruction.value)}
         self.stated.update(dict(env_pairs(instruction.value)))
+        self._path_replaced(instruction, stage)
         stage.environment.update(fresh)
         self._scope.update(fresh)
         self._limit(instruction)
+
+    def _path_replaced(self, instruction: Instruction, stage: Stage) -> None:
+        for name, value in env_pairs(instruction.value):
+            if name == "PATH" and (stage.own_path is not None or not _NAMES_PATH.search(value)):
+                found = self._expand(value)
+                stage.own_path = None if found.unknown else found.text
+                stage.own_path_line = instruction.line
 
     def _limit(self, instruction: Instruction) -> None:
         """Every RUN keeps the variables that it sees, so that their number is what memory grows with."""
@@ -238,6 +248,9 @@ class _Reader:
                 line=instruction.line,
                 mounts=tuple(self._mounts(instruction, stage)),
                 mounts_from=tuple(each["from"] for each in _mount_options(instruction) if "from" in each),
+                own=command,
+                heredocs=tuple(each.body for each in instruction.heredocs),
+                covered=tuple(self._covered(instruction, stage)),
             )
         )
         for match in _MKDIR.finditer(command):
@@ -254,6 +267,12 @@ class _Reader:
                 full = self._expand(target)
                 if not source.unknown and not full.unknown:
                     yield Mount(source=source.text, target=_absolute(stage.workdir, full.text))
+
+    def _covered(self, instruction: Instruction, stage: Stage) -> Iterator[str]:
+        for options in _mount_options(instruction):
+            target = options.get("target") or options.get("dst") or options.get("destination")
+            if target and options.get("type", "bind") not in ("secret", "ssh"):
+                yield _absolute(stage.workdir, self._expand(target).text)
 
     def _copy(self, instruction: Instruction, stage: Stage) -> None:
         expanded = [self._expand(word) for word in instruction.words()]
@@ -282,6 +301,7 @@ class _Reader:
                 ),
                 keeps_parents=instruction.flag("parents") not in (None, "false"),
                 excluded=tuple(value for name, value in instruction.flags if name == "exclude"),
+                mode=None if (mode := instruction.flag("chmod")) is None else self._expand(mode).text,
             )
         )
 

@@ -31,6 +31,8 @@ class Copy:
     """Whether the folders of a source go with it (`--parents`)."""
     excluded: tuple[str, ...] = ()
     """Patterns of what is left out (`--exclude`)."""
+    mode: str | None = None
+    """What the files get (`--chmod`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,12 @@ class Run:
     mounts: tuple[Mount, ...] = ()
     mounts_from: tuple[str, ...] = ()
     """Stages and images that it mounts something of."""
+    own: str = ""
+    """The same without heredoc bodies."""
+    heredocs: tuple[str, ...] = ()
+    """Their bodies."""
+    covered: tuple[str, ...] = ()
+    """Absolute paths at which it sees a mount in place of what the image has."""
 
 
 @dataclass(kw_only=True)
@@ -79,6 +87,9 @@ class Stage:
     command: Instruction | None = None
     user: str | None = None
     steps: list[Copy | Run] = field(default_factory=list)
+    own_path: str | None = None
+    """PATH where an ENV has replaced it whole, the base image's own part included."""
+    own_path_line: int | None = None
     is_workdir_known: bool = True
     """Whether every WORKDIR had values for its variables."""
     folders: set[str] = field(default_factory=set)
