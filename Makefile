@@ -34,6 +34,8 @@ override REPORT := $(value REPORT)
 override DAYS := $(value DAYS)
 override RUNS := $(value RUNS)
 override LIMIT := $(value LIMIT)
+override INSTANCE := $(value INSTANCE)
+override YES := $(value YES)
 override DIR := $(value DIR)
 override NETWORK := $(value NETWORK)
 override PYTHON := $(value PYTHON)
@@ -44,7 +46,7 @@ override ENGINE := $(value ENGINE)
 override JSON := $(value JSON)
 export IMAGE BASE FOLDER ENGINE JSON
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
-export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT
+export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES
 
 STAMP := .venv/.stamp
 BIN := .venv/bin
@@ -66,6 +68,7 @@ ABANDON_PLACE_OPTION := $${ABANDON_PLACE:+"--abandon-place=$$ABANDON_PLACE"}
 CLOSE_OPTION := $$(case "$$CLOSE" in ''|0|no|false) ;; *) echo --close;; esac)
 NETWORK_OPTION := $$(case "$$NETWORK" in ''|0|no|false) ;; *) echo --network;; esac)
 JSON_OPTION := $$(case "$$JSON" in ''|0|no|false) ;; *) echo --json;; esac)
+YES_OPTION := $$(case "$$YES" in ''|0|no|false) ;; *) echo --yes;; esac)
 DAYS_OPTION := $${DAYS:+"--days=$$DAYS"}
 LIMIT_OPTION := $${LIMIT:+"--limit=$$LIMIT"}
 RUNS_OPTION := $${RUNS:+"--runs=$$RUNS"}
@@ -74,8 +77,8 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 # need <variable> <example>: ends with 2 and the usage where the value is missing.
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help run test test-quick test-full up down status validate-all-workers runs follow check-parallel-status query-parallel-run query-db \
-	failures instances kill-all-workers reap keep breaker logs validate accuracy check-config estimate waste db-migrate doctor setup lint format lock bench crash-matrix \
+.PHONY: help run test test-quick test-full up down status validate-all-workers runs follow cancel check-parallel-status query-parallel-run query-db \
+	failures instances kill-all-workers terminate reap keep breaker logs validate accuracy check-config estimate waste db-migrate doctor completion setup lint format lock bench crash-matrix \
 	lambda image audit
 
 help: ## list the targets
@@ -123,6 +126,10 @@ follow: $(STAMP) ## follow a run that was started before: RUN_ID= [ENV=]
 check-parallel-status: $(STAMP) ## what is running, and the time that remains [ENV=]
 	$(JANITOR) check-parallel-status
 
+cancel: $(STAMP) ## stop one run and end its instances: RUN_ID= [YES=1 ENV=]
+	$(call need,RUN_ID,550e8400-e29b-41d4-a716-446655440000)
+	$(JANITOR) cancel $(YES_OPTION) -- "$$RUN_ID"
+
 query-parallel-run: $(STAMP) ## one run with all of its results: RUN_ID= [ENV=]
 	$(call need,RUN_ID,550e8400-e29b-41d4-a716-446655440000)
 	$(JANITOR) query-parallel-run -- "$$RUN_ID"
@@ -139,6 +146,10 @@ instances: $(STAMP) ## what is alive in the cloud [ENV=]
 
 kill-all-workers: $(STAMP) ## emergency: terminate every instance of the deployment [ENV=]
 	$(JANITOR) kill-all-workers
+
+terminate: $(STAMP) ## terminate one instance: INSTANCE= [YES=1 ENV=]
+	$(call need,INSTANCE,i-1234567890abcdef0)
+	$(JANITOR) terminate $(YES_OPTION) -- "$$INSTANCE"
 
 reap: $(STAMP) ## end instances that nobody works on, as the reaper does [DRY_RUN=1 VANISHED=1 ABANDON_PLACE= ENV=]
 	$(JANITOR) reap $(DRY_RUN_OPTION) $(VANISHED_OPTION) $(ABANDON_PLACE_OPTION)
@@ -175,6 +186,9 @@ waste: $(STAMP) ## what every instance-second went into, and what is unexplained
 
 db-migrate: $(STAMP) ## bring the database schema up to date [ENV=]
 	$(JANITOR) db-migrate
+
+completion: $(STAMP) ## print what makes your shell complete commands, names and ids
+	$(JANITOR) completion
 
 doctor: $(STAMP) ## what is missing on this machine, in plain words
 	$(JANITOR) doctor

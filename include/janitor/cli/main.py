@@ -22,6 +22,7 @@ from janitor.cli.session import Session, shared_options
 from janitor.cli.signals import ending_signal_of, ending_signals_raise
 from janitor.cli.streams import OutputClosedError, OutputError, guarded_streams, open_closed_streams, was_answered
 from janitor.cli.teller import no_silence
+from janitor.cli.terminal_settings import COMPLETE_VARIABLE, is_completing
 from janitor.domain.errors import (
     AirflowError,
     BudgetRefusedError,
@@ -76,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_closed_streams()
     accept_any_text()
     session = Session()
+    if is_completing():
+        return _complete(session)
     words = sys.argv[1:] if arguments is None else arguments
     command = next((word for word in words if word in COMMANDS), "")
     doing = " ".join(filter(None, ("janitor", command, "is at work")))
@@ -111,6 +114,17 @@ class _Failure:
             with suppress(OutputClosedError, OutputError):  # the exit code says it all the same
                 self.console.result(error_json(message, next_step, code))
         return code
+
+
+def _complete(session: Session) -> int:
+    """Answer a shell. Whatever is wrong, it waits for words to complete and for nothing else."""
+    try:
+        cli.main(args=[], prog_name="janitor", complete_var=COMPLETE_VARIABLE, standalone_mode=False, obj=session)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except Exception:
+        return ExitCode.OK
+    return ExitCode.OK
 
 
 def _run(arguments: Sequence[str] | None, session: Session, failure: _Failure) -> int:

@@ -6,6 +6,7 @@ import math
 
 import click
 
+from janitor.cli.completion import complete_repository
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 
 
@@ -50,5 +51,9 @@ timeout_option = click.option(
     help="Hard limit in minutes for repositories that name none. Default: the configuration's.",
 )
 repository_option = click.option(
-    "--repo", "repository", metavar="REPO", help="Validate this repository alone: name or organization/name."
+    "--repo",
+    "repository",
+    metavar="REPO",
+    shell_complete=complete_repository,
+    help="Validate this repository alone: name or organization/name.",
 )

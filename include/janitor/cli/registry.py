@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "runs": CommandEntry("runs.runs", "runs", "List the last runs."),
     "follow": CommandEntry("runs.follow", "follow", "Follow a run that was started before."),
+    "cancel": CommandEntry("runs.cancel", "cancel", "Stop one run and end its instances; other runs go on."),
     "check-parallel-status": CommandEntry(
         "reports.reports", "check_parallel_status", "Show the runs that are going on."
     ),
@@ -51,6 +53,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "instances.kill", "kill_all_workers", "Emergency: terminate every instance and verify it."
     ),
     "reap": CommandEntry("instances.reap", "reap", "End instances that nobody works on, as the reaper does."),
+    "terminate": CommandEntry("instances.terminate", "terminate", "Terminate one instance and verify it."),
     "keep": CommandEntry("instances.keep", "keep", "Keep a repository's instance alive for debugging."),
     "breaker": CommandEntry(
         "instances.breaker", "breaker", "Show whether launches are paused; --close lets them go on."
@@ -65,6 +68,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "instances.waste", "waste", "Say what every instance-second went into, and what is unexplained."
     ),
     "db-migrate": CommandEntry("reports.database", "db_migrate", "Bring the database schema up to date."),
+    "completion": CommandEntry(
+        "stack.completion", "completion", "Print what makes a shell complete commands, names and ids."
+    ),
     "airflow": CommandEntry("stack.airflow", "airflow", "Run Airflow's own command on the local stack."),
     "doctor": CommandEntry("stack.doctor", "doctor", "Say what is missing on this machine, in plain words."),
 }
@@ -93,6 +99,13 @@ class LazyGroup(click.Group):
             near = nearest(name, COMMANDS)
             ctx.fail(f"no such command {name!r}; " + (f"did you mean {near}?" if near else "see janitor --help"))
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The commands that begin so, without importing any, and the options."""
+        names = [(name, entry.summary) for name, entry in COMMANDS.items() if name.startswith(incomplete)]
+        return [CompletionItem(name, help=summary) for name, summary in names] + click.Command.shell_complete(
+            self, ctx, incomplete
+        )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table without importing anything."""

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
+COMPLETE_VARIABLE = "_JANITOR_COMPLETE"
+"""Set by the shell that asks for completions. Source: Click, "Shell Completion"."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TerminalSettings:
@@ -26,3 +29,19 @@ class TerminalSettings:
         interactive = stream is not None and stream.isatty() and environ.get("TERM") != "dumb"
         # Any non-empty value counts. Source: no-color.org
         return cls(interactive=interactive, colour=interactive and not environ.get("NO_COLOR"))
+
+
+def can_ask() -> bool:
+    """Whether a person can be asked: one who sees standard error and types into standard input."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def is_completing(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a shell asks for completions, not a person for an answer."""
+    return COMPLETE_VARIABLE in (os.environ if environ is None else environ)
+
+
+def users_shell(environ: Mapping[str, str] | None = None) -> str:
+    """Name of the shell that the user logs in with; empty where that isn't known."""
+    environ = os.environ if environ is None else environ
+    return os.path.basename(environ.get("SHELL", ""))

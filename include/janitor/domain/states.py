@@ -79,7 +79,7 @@ class TerminationReason(str, Enum):
     NO_SIGN_OF_LIFE = "no_sign_of_life"  # it took its command, and nothing showed that it started
     INSTANCE_LOST = "instance_lost"  # ended by itself or by AWS before its validation did
     RUN_TEARDOWN = "run_teardown"  # terminate_all found it
-    OPERATOR_KILL = "operator_kill"  # kill-all-workers
+    OPERATOR_KILL = "operator_kill"  # a person's word: kill-all-workers, cancel, terminate
     CANCELLED = "cancelled"  # a person stopped the Airflow task
     ORPHAN = "orphan"  # the reaper found it: nobody works on it any more
     OVERDUE = "overdue"  # the reaper found it alive past its expiry

@@ -33,22 +33,26 @@ Connection = psycopg.Connection[DictRow]
 
 
 @contextmanager
-def transaction(database_url: str, *, application_name: str = "janitor") -> Iterator[Connection]:
+def transaction(
+    database_url: str, *, application_name: str = "janitor", within: timedelta | None = None
+) -> Iterator[Connection]:
     """Open a connection, run one transaction on it, close it.
 
     Args:
         database_url: ``postgresql://…`` URL.
         application_name: Shown in ``pg_stat_activity``.
+        within: How long to connect, and each statement, may take. Default: `CONNECT_TIMEOUT`, `STATEMENT_TIMEOUT`.
 
     Raises:
         DatabaseError: The server can't be reached, or a statement failed; the cause is chained.
     """
-    milliseconds = int(STATEMENT_TIMEOUT.total_seconds() * 1000)
+    milliseconds = int((within or STATEMENT_TIMEOUT).total_seconds() * 1000)
     try:
         with (
             open_connection(
                 database_url,
                 application_name=application_name,
+                within=within or CONNECT_TIMEOUT,
                 row_factory=dict_row,
                 options=f"-c search_path=janitor,pg_catalog -c statement_timeout={milliseconds} -c timezone=UTC",
             ) as connection,
@@ -71,22 +75,25 @@ def transaction(database_url: str, *, application_name: str = "janitor") -> Iter
         raise DatabaseError(f"Postgres refused a statement ({_first_line(exc)}); try `make db-migrate`") from exc
 
 
-def open_connection(database_url: str, *, application_name: str, **options: Any) -> psycopg.Connection[Any]:
+def open_connection(
+    database_url: str, *, application_name: str, within: timedelta = CONNECT_TIMEOUT, **options: Any
+) -> psycopg.Connection[Any]:
     """Connect: the one place of the product that does, so that every connection has a timeout and a word.
 
     Args:
         database_url: ``postgresql://…`` URL.
         application_name: Shown in ``pg_stat_activity``.
+        within: How long it may take; libpq takes two seconds for less.
         options: Further arguments of `psycopg.connect`.
 
     Raises:
         DatabaseError: The server can't be reached, or has no connection left.
     """
     try:
-        with waiting(f"waiting for Postgres at {place_of(database_url)}", CONNECT_TIMEOUT):
+        with waiting(f"waiting for Postgres at {place_of(database_url)}", within):
             return psycopg.connect(
                 database_url,
-                connect_timeout=int(CONNECT_TIMEOUT.total_seconds()),
+                connect_timeout=int(within.total_seconds()),
                 application_name=application_name,
                 **DEAD_HOST,
                 **options,

@@ -231,6 +231,17 @@ def live_of_instances(connection: Connection, instance_ids: Sequence[str]) -> li
     return [InstanceRecord.from_row(row) for row in rows]
 
 
+def of_instance(connection: Connection, deployment: str, instance_id: str) -> InstanceRecord | None:
+    """The deployment's row of an instance, live or not."""
+    row = named_queries().row_of_instance(connection, deployment=deployment, instance_id=instance_id)
+    return InstanceRecord.from_row(row) if row else None
+
+
+def works_for_open_validation(connection: Connection, ledger_id: int) -> bool:
+    """Whether the row's instance is the one that a validation without a final state has now."""
+    return bool(named_queries().works_for_open_validation(connection, ledger_id=ledger_id))
+
+
 def reopen(connection: Connection, ledger_id: int, state: InstanceState, place: Place) -> InstanceRecord | None:
     """Take the end of a row back, because EC2 shows its instance alive; what was settled is settled anew.
 

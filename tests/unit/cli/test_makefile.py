@@ -116,6 +116,11 @@ def test_every_target_is_phony():
         (["reap", "DRY_RUN=1"], ["reap", "--dry-run"]),
         (["reap", "VANISHED=1"], ["reap", "--vanished"]),
         (["reap", "ABANDON_PLACE=aws/1/us-east-1"], ["reap", "--abandon-place=aws/1/us-east-1"]),
+        (["cancel", "RUN_ID=550e84"], ["cancel", "--", "550e84"]),
+        (["cancel", "RUN_ID=550e84", "YES=1"], ["cancel", "--yes", "--", "550e84"]),
+        (["terminate", "INSTANCE=i-1"], ["terminate", "--", "i-1"]),
+        (["terminate", "INSTANCE=i-1", "YES=1"], ["terminate", "--yes", "--", "i-1"]),
+        (["completion"], ["completion"]),
         (["keep", "REPO=a", "FOR=30m"], ["keep", "--repo=a", "--for=30m"]),
         (["keep", "REPO=a", "RUN_ID=550e84", "END=1"], ["keep", "--repo=a", "--run-id=550e84", "--end"]),
         (["breaker"], ["breaker"]),
@@ -142,7 +147,14 @@ def test_what_each_target_calls(checkout, arguments, words):
 
 
 @pytest.mark.parametrize(
-    ("target", "value"), [("query-db", "REPO"), ("query-parallel-run", "RUN_ID"), ("logs", "REPO")]
+    ("target", "value"),
+    [
+        ("query-db", "REPO"),
+        ("query-parallel-run", "RUN_ID"),
+        ("logs", "REPO"),
+        ("cancel", "RUN_ID"),
+        ("terminate", "INSTANCE"),
+    ],
 )
 def test_a_missing_value_ends_with_2_and_the_usage(checkout, target, value):
     answer = make(checkout, target)
@@ -154,7 +166,14 @@ def test_a_missing_value_ends_with_2_and_the_usage(checkout, target, value):
 @pytest.mark.parametrize("value", [ODD, FOR_MAKE, "-rf", "--help"])
 @pytest.mark.parametrize("by_environment", [False, True], ids=["argument", "environment"])
 @pytest.mark.parametrize(
-    ("target", "name"), [("query-db", "REPO"), ("query-parallel-run", "RUN_ID"), ("logs", "REPO"), ("run", "CONFIG")]
+    ("target", "name"),
+    [
+        ("query-db", "REPO"),
+        ("query-parallel-run", "RUN_ID"),
+        ("cancel", "RUN_ID"),
+        ("terminate", "INSTANCE"),
+        ("run", "CONFIG"),
+    ],
 )
 def test_no_character_of_a_value_means_anything(checkout, target, name, value, by_environment):
     answer = make(checkout, target, **{name: value}) if by_environment else make(checkout, target, f"{name}={value}")

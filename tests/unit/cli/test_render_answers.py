@@ -10,7 +10,13 @@ from uuid import UUID
 import pytest
 
 from janitor.cli.render.instances.instances import instances_text
-from janitor.cli.render.instances.kill import kill_text
+from janitor.cli.render.instances.kill import (
+    cancel_question,
+    cancel_text,
+    kill_text,
+    terminate_question,
+    terminate_text,
+)
 from janitor.cli.render.runs.config import config_text
 from janitor.cli.render.runs.history import history_text
 from janitor.cli.render.stack.doctor import doctor_text
@@ -18,6 +24,9 @@ from janitor.cli.render.stack.stack import deployment_text, ending_text, stack_t
 from janitor.domain.config.workers import parse_workers_config
 from janitor.protocol.text.plain_text import plain
 from janitor.services.deployment import LiveInstance, ServiceAnswer
+from janitor.services.reap.by_hand import KillReport
+from janitor.services.reap.cancel import Cancellable
+from janitor.services.reap.terminate_one import Terminable
 from janitor.stack.components import Component
 from janitor.stack.doctor import Finding, FindingLevel
 from janitor.stack.state.disk import DiskSpace
@@ -240,3 +249,43 @@ def test_down_says_what_it_ends():
     )
     assert ending_text([run] * 5).startswith("5 runs are at work (")
     assert " and 2 more), with 5 instances: " in ending_text([run] * 5)
+
+
+RUN = Cancellable(
+    run_id=UUID("550e8400-e29b-41d4-a716-446655440000"),
+    airflow_run_id="manual__1",
+    config_path="infra/workers-config.yaml",
+    unfinished=("worker-a", "worker-b"),
+    instances=1,
+)
+
+
+def test_cancelling_says_what_it_ended_and_what_is_left():
+    assert cancel_question(RUN) == (
+        f"Cancel run {RUN.run_id} (infra/workers-config.yaml; 2 without a verdict) and terminate 1 instance of it?"
+    )
+    assert "isn't planned yet" in cancel_question(replace(RUN, config_path=None))
+    report = KillReport(terminated=("i-1",), remaining=(), was={"i-1": "worker-a"})
+    assert cancel_text(RUN, report).splitlines() == [
+        "✓ worker-a: cancelled",
+        "✓ worker-b: cancelled",
+        "✓ i-1: terminated (worker-a)",
+        f"Run {RUN.run_id} is cancelled; 1 instance terminated.",
+    ]
+    left = cancel_text(RUN, replace(report, kept=("i-2",), remaining=("i-3",), problems=("Airflow is away",)))
+    assert "⏳ i-2: left, a debug lease holds it" in left
+    assert "✗ i-3: still there" in left
+    assert "✗ Airflow is away" in left
+    assert left.endswith(f"Something is left: run `make cancel RUN_ID={RUN.run_id}` again.")
+
+
+def test_terminating_says_what_becomes_of_the_validation():
+    found = Terminable(instance_id="i-1", words="worker-a", works_for_open_validation=True)
+    assert terminate_question(found).startswith("Terminate i-1 (worker-a)? Its validation goes on with another")
+    ended = terminate_text(found, KillReport(terminated=("i-1",), remaining=(), was={"i-1": "worker-a"}))
+    assert ended.splitlines()[0] == "✓ i-1: terminated (worker-a)"
+    assert "`make cancel` ends its run" in ended
+    idle = replace(found, works_for_open_validation=False)
+    assert terminate_question(idle) == "Terminate i-1 (worker-a)?"
+    assert "could not be terminated" in terminate_text(idle, KillReport(terminated=(), remaining=("i-1",)))
+    assert terminate_text(idle, KillReport(terminated=(), remaining=())) == "✓ i-1: gone; the ledger says so now, too"

@@ -91,6 +91,7 @@ def end_scope(
     reason: TerminationReason,
     *,
     timeout: timedelta,
+    detail: str | None = None,
     terminate: Terminate | None = None,
     spare_kept: bool = True,
 ) -> Ending:
@@ -100,6 +101,7 @@ def end_scope(
     Args:
         reason: Kept in the ledger first.
         timeout: How long to go on.
+        detail: What is kept beside the reason, such as who wanted it.
         terminate: Asks EC2 to terminate ids; default: one call for each.
         spare_kept: Whether a debug lease protects an instance.
 
@@ -117,7 +119,7 @@ def end_scope(
         problem: CloudError | None = None
         look = _Look(gone=[], left=[], kept=[])
         try:
-            look = _look(settings, scope, reason, spare_kept=spare_kept)
+            look = _look(settings, scope, reason, detail, spare_kept=spare_kept)
         except WrongPlaceError:
             raise
         except CloudError as exc:
@@ -165,7 +167,7 @@ def remaining(settings: Settings, scope: Scope) -> list[str]:
         CloudError: EC2 can't be asked.
         DatabaseError: Postgres can't be used.
     """
-    return _look(settings, scope, None, spare_kept=True).left
+    return _look(settings, scope, None, None, spare_kept=True).left
 
 
 def terminate_by_tag(settings: Settings, scope: Scope, *, timeout: timedelta) -> tuple[list[str], list[str]]:
@@ -206,7 +208,9 @@ class _Look:
     kept: list[str]
 
 
-def _look(settings: Settings, scope: Scope, reason: TerminationReason | None, *, spare_kept: bool) -> _Look:
+def _look(
+    settings: Settings, scope: Scope, reason: TerminationReason | None, detail: str | None, *, spare_kept: bool
+) -> _Look:
     """Bring the ledger up to date, keep the reason, and say what is there."""
     seen = scope.in_cloud(settings)
     alive = {one.instance_id for one in seen if one.state is not InstanceState.SHUTTING_DOWN}
@@ -225,7 +229,7 @@ def _look(settings: Settings, scope: Scope, reason: TerminationReason | None, *,
             if spare_kept and not claim_for_end(connection, row.ledger_id, datetime.now(timezone.utc)):
                 kept.add(row.instance_id)
             elif reason is not None and row.instance_id in alive:
-                ledger.intend_termination(connection, row.ledger_id, reason)
+                ledger.intend_termination(connection, row.ledger_id, reason, detail)
     there = {one.instance_id for one in seen} | {row.instance_id or f"{_INTENT}{row.client_token[:12]}" for row in rows}
     return _Look(gone=sorted(before - there), left=sorted(there - kept), kept=sorted(there & kept))
 

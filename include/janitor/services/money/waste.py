@@ -102,12 +102,18 @@ def _unexplained(row: Mapping[str, Any]) -> UnexplainedTime:
         unexplained=_duration(row["unexplained_seconds"]),
         usd=row["unexplained_usd"],
         because=row["unexplained_because"],
-        ended_by=row["ended_by"],
+        ended_by=_ended_by(row),
         termination_reason=TerminationReason(row["termination_reason"]) if row["termination_reason"] else None,
         termination_detail=row["termination_detail"],
         state_reason=row["state_reason"],
         notices=row["notices"],
     )
+
+
+def _ended_by(row: Mapping[str, Any]) -> str | None:
+    """The view's word; which of a person's commands it was stands in the detail where that is kept."""
+    by_hand = row["termination_reason"] == TerminationReason.OPERATOR_KILL.value and row["termination_detail"]
+    return "a person" if by_hand else row["ended_by"]
 
 
 def _duration(seconds: Decimal) -> timedelta:

@@ -135,6 +135,13 @@ select instance_id, state from instances where instance_id = any(:instance_ids);
 -- name: live_of_instances(instance_ids)
 select * from instances where instance_id = any(:instance_ids) and state not in ('terminated', 'not_launched');
 
+-- name: row_of_instance(deployment, instance_id)^
+select * from instances where deployment = :deployment and instance_id = :instance_id;
+
+-- name: works_for_open_validation(ledger_id)$
+select exists (select from instances i join repository_validations v using (validation_id)
+               where i.ledger_id = :ledger_id and v.finished_at is null and i.given_up_at is null);
+
 -- name: reopen(ledger_id, state, place)^
 -- With its owner, unless that has gone on with another instance: then it is adopted, as an owner has one live instance
 -- at most.

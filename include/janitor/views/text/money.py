@@ -7,6 +7,8 @@ from decimal import Decimal
 
 MONEY_PLACES, _MOST_PLACES = 2, 6
 _SMALL_PLACES = 4
+_PER_PART = Decimal("0.000001")
+"""How far Postgres's own rounding may put a part off."""
 
 
 def dollars(amount: Decimal, places: int = MONEY_PLACES) -> str:
@@ -28,10 +30,10 @@ def places_for(parts: Sequence[Decimal | None], total: Decimal | None) -> int:
     aren't the whole of the sum, or aren't known.
     """
     known = [part for part in parts if part is not None]
-    if total is None or len(known) < len(parts) or sum(known) != total:
+    if total is None or len(known) < len(parts) or abs(sum(known) - total) > _PER_PART * len(known):
         return MONEY_PLACES
     for places in range(MONEY_PLACES, _MOST_PLACES + 1):
         shown = [round(part, places) for part in known]
         if sum(shown) == round(total, places) and all(shown[i] or not part for i, part in enumerate(known)):
             return places
-    return _MOST_PLACES
+    return MONEY_PLACES

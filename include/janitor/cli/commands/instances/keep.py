@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import click
 
+from janitor.cli.completion import complete_repository, complete_running
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
@@ -48,10 +49,22 @@ class Span(click.ParamType[timedelta]):
         "janitor keep --repo worker-basic --end",
     ),
 )
-@click.option("--repo", "repository", required=True, metavar="REPO", help="Name, or organization/name.")
+@click.option(
+    "--repo",
+    "repository",
+    required=True,
+    metavar="REPO",
+    shell_complete=complete_repository,
+    help="Name, or organization/name.",
+)
 @click.option("--for", "duration", type=Span(), help="How long from now: 30m, 2h, 1h30m; at most 8h.")
 @click.option("--end", is_flag=True, help="End the lease instead.")
-@click.option("--run-id", metavar="RUN_ID", help="Of which run, where instances of several are alive.")
+@click.option(
+    "--run-id",
+    metavar="RUN_ID",
+    shell_complete=complete_running,
+    help="Of which run, where instances of several are alive.",
+)
 @json_option
 @shared_options
 @pass_session
@@ -60,8 +73,8 @@ def keep(
 ) -> ExitCode:
     """Keep a repository's instance alive for debugging.
 
-    Nothing ends the instance before that time, save kill-all-workers. The money comes out of the day's budget. Repeat
-    the command to prolong it.
+    Nothing ends the instance before that time, save kill-all-workers and terminate. The money comes out of the day's
+    budget. Repeat the command to prolong it.
     """
     if end == (duration is not None):
         raise click.UsageError("give either --for or --end", click.get_current_context())

@@ -11,6 +11,7 @@ from janitor.cli.render.instances.kill import kill_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.services.reap.kill import kill_all
 from janitor.views.document import as_json
+from janitor.views.endings import kill_dict
 
 
 @click.command(cls=ExampleCommand, examples=("janitor kill-all-workers", "janitor kill-all-workers --env dev --json"))
@@ -29,16 +30,7 @@ def kill_all_workers(session: Session, as_json_text: bool) -> ExitCode:
     with console.working("Ending runs and instances") as step:
         report = kill_all(settings, progress=step)
     if as_json_text:
-        console.result(
-            as_json(
-                {
-                    "terminated": list(report.terminated),
-                    "remaining": list(report.remaining),
-                    "cancelled_runs": list(report.cancelled_runs),
-                    "was": dict(report.was),
-                }
-            )
-        )
+        console.result(as_json(kill_dict(report)))
     else:
         console.result(kill_text(report.terminated, report.remaining, report.cancelled_runs, report.was))
     return ExitCode.INFRASTRUCTURE if report.remaining else ExitCode.OK

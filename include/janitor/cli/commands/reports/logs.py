@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from janitor.cli.completion import complete_repository, complete_run
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
@@ -15,8 +16,8 @@ from janitor.services.report.logs import validation_log
     cls=ExampleCommand,
     examples=("janitor logs worker-basic --follow", "janitor logs worker-basic --run-id 550e8400 > worker-basic.log"),
 )
-@click.argument("repo")
-@click.option("--run-id", help="Of this run. Default: the repository's latest validation.")
+@click.argument("repo", shell_complete=complete_repository)
+@click.option("--run-id", shell_complete=complete_run, help="Of this run. Default: the repository's latest validation.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the validation has ended.")
 @shared_options
 @pass_session

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 import click
 
+from janitor.cli.completion import complete_repository, complete_run
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import Count
@@ -55,7 +56,7 @@ def check_parallel_status(session: Session, as_json_text: bool) -> ExitCode:
         "janitor query-parallel-run scheduled__2026-01-01T03:00:00+00:00",
     ),
 )
-@click.argument("run_id")
+@click.argument("run_id", shell_complete=complete_run)
 @json_option
 @shared_options
 @pass_session
@@ -74,7 +75,7 @@ def query_parallel_run(session: Session, run_id: str, as_json_text: bool) -> Exi
     cls=ExampleCommand,
     examples=("janitor query-db worker-basic", "janitor query-db runpod-workers/worker-basic --limit 20 --json"),
 )
-@click.argument("repo")
+@click.argument("repo", shell_complete=complete_repository)
 @click.option("--limit", type=Count(1, 1_000), default=5, show_default=True, help="How many validations.")
 @json_option
 @shared_options

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import click
 
+from janitor.cli.completion import complete_running
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
@@ -21,7 +22,7 @@ from janitor.domain.config.limits import MAX_GRACE_MINUTES
         "janitor follow scheduled__2026-01-01T03:00:00+00:00 --json",
     ),
 )
-@click.argument("run_id")
+@click.argument("run_id", shell_complete=complete_running)
 @json_option
 @shared_options
 @pass_session

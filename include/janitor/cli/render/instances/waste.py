@@ -7,7 +7,7 @@ from datetime import timedelta
 from janitor.domain.money.costs import InstancePhase
 from janitor.services.money.waste import PhaseTotal, UnexplainedTime, WasteReport
 from janitor.views.text.marks import BAD, GOOD, one_line
-from janitor.views.text.money import dollars
+from janitor.views.text.money import dollars, places_for
 from janitor.views.text.times import compactly, instant
 
 _WORDS = {
@@ -28,8 +28,9 @@ def waste_text(report: WasteReport) -> str:
         return f"No instance was launched since {instant(report.since)}."
     count = f"{report.instances} {'instance' if report.instances == 1 else 'instances'}"
     lines = [f"{count} since {instant(report.since)}", ""]
-    lines += [_phase_line(_WORDS[phase], total, report.total) for phase, total in report.phases.items()]
-    lines.append(_phase_line("total", report.total, report.total))
+    places = places_for([total.usd for total in report.phases.values()], report.total.usd)
+    lines += [_phase_line(_WORDS[phase], total, report.total, places) for phase, total in report.phases.items()]
+    lines.append(_phase_line("total", report.total, report.total, places))
     if report.instances_without_price:
         lines.append(f"The price of {report.instances_without_price} of them is not known; their dollars are missing.")
     if not report.unexplained:
@@ -37,9 +38,9 @@ def waste_text(report: WasteReport) -> str:
     return "\n".join([*lines, "", "Unexplained:", *(_unexplained_line(each) for each in report.unexplained)])
 
 
-def _phase_line(name: str, part: PhaseTotal, whole: PhaseTotal) -> str:
+def _phase_line(name: str, part: PhaseTotal, whole: PhaseTotal, places: int) -> str:
     share = part.duration / whole.duration if whole.duration else 0
-    return f"  {name:<22} {compactly(part.duration):>12} {share:>7.1%} {dollars(part.usd):>10}"
+    return f"  {name:<22} {compactly(part.duration):>12} {share:>7.1%} {dollars(part.usd, places):>10}"
 
 
 def _unexplained_line(each: UnexplainedTime) -> str:
