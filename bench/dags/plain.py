@@ -37,7 +37,7 @@ def plain_dag(dag_id: str, *, max_active_tasks: int, waiting: dict[str, Any]) ->
         @task
         def plan(params: dict | None = None) -> list[list[str]]:
             """One command list for each repository."""
-            return params["commands"]  # type: ignore[index]
+            return params["commands"]  # type: ignore[index]  # it is there
 
         @task_group
         def validate_repository(command: list[str]) -> None:

@@ -49,9 +49,9 @@ def run_server(options: argparse.Namespace) -> int:
         secrets_prefix=options.secrets_prefix,
     )
     # moto reads its settings when it is imported, so that comes after they are set.
-    from localcloud.moto_pin import MotoMismatchError  # noqa: PLC0415
-    from localcloud.requests.key_file import KeyFileError  # noqa: PLC0415
-    from localcloud.server import serve  # noqa: PLC0415
+    from localcloud.moto_pin import MotoMismatchError  # noqa: PLC0415  # loaded where it is needed alone
+    from localcloud.requests.key_file import KeyFileError  # noqa: PLC0415  # loaded where it is needed alone
+    from localcloud.server import serve  # noqa: PLC0415  # loaded where it is needed alone
 
     try:
         serve(settings)

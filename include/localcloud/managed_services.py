@@ -110,20 +110,20 @@ class ManagedServices:
     # The services
 
     def _install_scheduler(self) -> Definitions:
-        from moto.scheduler.models import scheduler_backends  # noqa: PLC0415
+        from moto.scheduler.models import scheduler_backends  # noqa: PLC0415  # loaded where it is needed alone
 
-        from localcloud.events import scheduler_api  # noqa: PLC0415
-        from localcloud.events.scheduler import ScheduleRunner  # noqa: PLC0415
+        from localcloud.events import scheduler_api  # noqa: PLC0415  # loaded where it is needed alone
+        from localcloud.events.scheduler import ScheduleRunner  # noqa: PLC0415  # loaded where it is needed alone
 
         scheduler_api.install()
         self._ticks.append(ScheduleRunner(self.api, lambda: self.keep("scheduler")).tick)
         return _definitions(scheduler_backends, scheduler_api)
 
     def _install_lambda(self) -> Definitions:
-        from moto.awslambda.models import lambda_backends  # noqa: PLC0415
+        from moto.awslambda.models import lambda_backends  # noqa: PLC0415  # loaded where it is needed alone
 
-        from localcloud.lambda_ import api as lambda_api  # noqa: PLC0415
-        from localcloud.lambda_.process import FunctionProcesses  # noqa: PLC0415
+        from localcloud.lambda_ import api as lambda_api  # noqa: PLC0415  # loaded where it is needed alone
+        from localcloud.lambda_.process import FunctionProcesses  # noqa: PLC0415  # loaded where it is needed alone
 
         environment = function_environment(self._endpoint_url, self._key.access_key_id, self._key.secret_access_key)
         processes = FunctionProcesses(self._home / "functions", environment, self._containment)
@@ -132,14 +132,14 @@ class ManagedServices:
 
     def _measure(self, region: str, function: str, outcome: Outcome) -> None:
         self.prepare("monitoring")
-        from localcloud.events.alarms import put_function_metrics  # noqa: PLC0415
+        from localcloud.events.alarms import put_function_metrics  # noqa: PLC0415  # loaded where it is needed alone
 
         put_function_metrics(region, function, failed=outcome.error is not None, duration=outcome.duration)
 
     def _install_events(self) -> Definitions:
-        from moto.events.models import events_backends  # noqa: PLC0415
+        from moto.events.models import events_backends  # noqa: PLC0415  # loaded where it is needed alone
 
-        from localcloud.events import bus as events_bus  # noqa: PLC0415
+        from localcloud.events import bus as events_bus  # noqa: PLC0415  # loaded where it is needed alone
 
         self._bus = events_bus.EventBus(self.api)
         events_bus.install(self._bus)
@@ -154,9 +154,9 @@ class ManagedServices:
             self._bus.put(region, source, detail_type, detail, resources)
 
     def _install_alarms(self) -> Definitions:
-        from moto.cloudwatch.models import cloudwatch_backends  # noqa: PLC0415
+        from moto.cloudwatch.models import cloudwatch_backends  # noqa: PLC0415  # loaded where it is needed alone
 
-        from localcloud.events import alarms  # noqa: PLC0415
+        from localcloud.events import alarms  # noqa: PLC0415  # loaded where it is needed alone
 
         watch = alarms.AlarmWatch(self.api, self.announce, lambda: self.keep("monitoring"))
         alarms.install(watch)
@@ -164,9 +164,9 @@ class ManagedServices:
         return _definitions(cloudwatch_backends, alarms)
 
     def _install_sns(self) -> Definitions:
-        from moto.sns.models import sns_backends  # noqa: PLC0415
+        from moto.sns.models import sns_backends  # noqa: PLC0415  # loaded where it is needed alone
 
-        from localcloud.events import sns_api  # noqa: PLC0415
+        from localcloud.events import sns_api  # noqa: PLC0415  # loaded where it is needed alone
 
         sns_api.install(self.api)
         return _definitions(sns_backends, sns_api)

@@ -27,7 +27,7 @@ def open_closed_streams() -> None:
 def tell(text: str) -> None:
     """Print to standard error; what nobody can hear is lost and changes nothing."""
     with suppress(OSError):
-        print(text, file=sys.stderr)  # noqa: T201
+        print(text, file=sys.stderr)  # noqa: T201  # what the program tells
 
 
 def code_after_output(command: Callable[[], int]) -> int:

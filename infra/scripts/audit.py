@@ -151,7 +151,7 @@ class Service:
             self._url + path, data=data, headers={"Content-Type": "application/json", "User-Agent": "janitor-audit"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=left) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=left) as answer:  # noqa: S310  # an address of our own
                 content = answer.read(MOST_BYTES + 1)
             if len(content) > MOST_BYTES:
                 raise UnknownError("its answer is too large")

@@ -64,12 +64,12 @@ def _normal(name: str) -> str:
 def main(arguments: list[str]) -> int:
     """Print the subset; 2 for bad usage."""
     if len(arguments) < 2:
-        print("usage: packages.py LOCK PACKAGE...", file=sys.stderr)  # noqa: T201
+        print("usage: packages.py LOCK PACKAGE...", file=sys.stderr)  # noqa: T201  # what the program tells
         return 2
     try:
-        print(subset(Path(arguments[0]).read_text(), arguments[1:]), end="")  # noqa: T201
+        print(subset(Path(arguments[0]).read_text(), arguments[1:]), end="")  # noqa: T201  # what the program tells
     except (OSError, LockError) as exc:
-        print(f"packages.py: {exc}", file=sys.stderr)  # noqa: T201
+        print(f"packages.py: {exc}", file=sys.stderr)  # noqa: T201  # what the program tells
         return 2
     return 0
 

@@ -72,7 +72,7 @@ class Matrix:
         return [
             name
             for name, (case, seen) in self._judged.items()
-            if not isinstance(seen, str) and is_wrong(case.truth, seen.status)  # type: ignore[operator]
+            if not isinstance(seen, str) and is_wrong(case.truth, seen.status)  # type: ignore[operator]  # the kinds are checked above
         ]
 
     def lines(self) -> Iterable[str]:

@@ -22,8 +22,8 @@ TORCH = "RUN pip install torch==2.4.1 torchvision==0.19.1 xformers==0.0.28.post1
 
 
 def _dockerfile(name: str, text: str, *expected: object, truth: ReportStatus, holds: str, **changes: object) -> Case:
-    files = {"Dockerfile": text, **changes.pop("files", {})}  # type: ignore[dict-item]
-    return Case(name=name, holds=holds, truth=truth, expected=expected, files=files, **changes)  # type: ignore[arg-type]
+    files = {"Dockerfile": text, **changes.pop("files", {})}  # type: ignore[dict-item]  # checked by Case
+    return Case(name=name, holds=holds, truth=truth, expected=expected, files=files, **changes)  # type: ignore[arg-type]  # named by the caller
 
 
 def _pip(arguments: str) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 try:
-    from re import _constants as constants  # type: ignore[attr-defined]
-    from re import _parser as parser  # type: ignore[attr-defined]
+    from re import _constants as constants  # type: ignore[attr-defined]  # not in typeshed
+    from re import _parser as parser  # type: ignore[attr-defined]  # not in typeshed
 except ImportError:  # Python 3.10
     import sre_constants as constants
     import sre_parse as parser

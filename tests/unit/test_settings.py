@@ -232,7 +232,7 @@ def test_settings_dont_change_and_reload(root: Path) -> None:
     write(root, "local", EMBEDDED)
     settings = load(root, JANITOR_WEB_PORT="1234", HOME="/home/x", SHELL_SECRET="s")
     with pytest.raises(ValidationError):
-        settings.bucket = "other"  # type: ignore[misc]
+        settings.bucket = "other"  # type: ignore[misc]  # what a type checker refuses is tried
     assert settings.reload() == settings
     assert "SHELL_SECRET" not in settings.inherited
     assert settings.inherited["HOME"] == "/home/x"

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         order = AgentOrder.from_json(options.order.read_bytes())
     except (OSError, AgentDocumentError) as exc:
-        print(f"janitor-agent: {exc}", file=sys.stderr)  # noqa: T201
+        print(f"janitor-agent: {exc}", file=sys.stderr)  # noqa: T201  # what the program tells
         return EXIT_USAGE
     _watch(order, options.answer)
     return _write(answer_order(order, AgentSettings.from_environment(), options.transcript), options.answer)
@@ -107,6 +107,6 @@ def _write(answer: AgentAnswer, path: Path) -> int:
             file.write(answer.to_json())
         os.replace(temporary, path)
     except OSError as exc:
-        print(f"janitor-agent: the answer can't be written: {exc}", file=sys.stderr)  # noqa: T201
+        print(f"janitor-agent: the answer can't be written: {exc}", file=sys.stderr)  # noqa: T201  # what the program tells
         return EXIT_UNANSWERED
     return EXIT_ANSWERED

@@ -65,8 +65,8 @@ def resolve(spec: AgentSpec, settings: AgentSettings) -> Choice | Skip:
 
 def _anthropic(spec: AgentSpec, key: str | None) -> Choice | Skip:
     from anthropic import AsyncAnthropic  # noqa: PLC0415  # costs seconds; only what is used
-    from pydantic_ai.models.anthropic import AnthropicModel  # noqa: PLC0415
-    from pydantic_ai.providers.anthropic import AnthropicProvider  # noqa: PLC0415
+    from pydantic_ai.models.anthropic import AnthropicModel  # noqa: PLC0415  # loaded where it is needed alone
+    from pydantic_ai.providers.anthropic import AnthropicProvider  # noqa: PLC0415  # loaded where it is needed alone
 
     if key is None:
         reason = f"{spec.model} needs an API key: set JANITOR_AGENT_KEY_SECRET to its name in Secrets Manager"
@@ -77,9 +77,9 @@ def _anthropic(spec: AgentSpec, key: str | None) -> Choice | Skip:
 
 
 def _openai(spec: AgentSpec, key: str | None) -> Choice | Skip:
-    from openai import AsyncOpenAI  # noqa: PLC0415
-    from pydantic_ai.models.openai import OpenAIChatModel  # noqa: PLC0415
-    from pydantic_ai.providers.openai import OpenAIProvider  # noqa: PLC0415
+    from openai import AsyncOpenAI  # noqa: PLC0415  # loaded where it is needed alone
+    from pydantic_ai.models.openai import OpenAIChatModel  # noqa: PLC0415  # loaded where it is needed alone
+    from pydantic_ai.providers.openai import OpenAIProvider  # noqa: PLC0415  # loaded where it is needed alone
 
     if key is None and spec.base_url is None:
         reason = (
@@ -96,11 +96,11 @@ def _openai(spec: AgentSpec, key: str | None) -> Choice | Skip:
 
 
 def _bedrock(spec: AgentSpec, settings: AgentSettings) -> Choice | Skip:
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-    from pydantic_ai.models.bedrock import BedrockConverseModel  # noqa: PLC0415
-    from pydantic_ai.providers.bedrock import BedrockProvider  # noqa: PLC0415
+    import boto3  # noqa: PLC0415  # loaded where it is needed alone
+    from botocore.config import Config  # noqa: PLC0415  # loaded where it is needed alone
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  # loaded where it is needed alone
+    from pydantic_ai.models.bedrock import BedrockConverseModel  # noqa: PLC0415  # loaded where it is needed alone
+    from pydantic_ai.providers.bedrock import BedrockProvider  # noqa: PLC0415  # loaded where it is needed alone
 
     region = spec.region or settings.region
     if region is None:
@@ -133,9 +133,9 @@ def _key(spec: AgentSpec, settings: AgentSettings) -> str | Skip | None:
     """The API key; None where there is none."""
     if spec.key_secret is None:
         return settings.anthropic_key if spec.provider is Provider.ANTHROPIC else settings.openai_key
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    import boto3  # noqa: PLC0415  # loaded where it is needed alone
+    from botocore.config import Config  # noqa: PLC0415  # loaded where it is needed alone
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  # loaded where it is needed alone
 
     config = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=20, retries={"total_max_attempts": 3})
     try:

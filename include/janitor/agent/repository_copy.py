@@ -47,7 +47,7 @@ def pack_repository(checkout: Path) -> tuple[bytes, list[str]]:
 class _Packer:
     def __init__(self) -> None:
         self._buffer = io.BytesIO()
-        self._tar = tarfile.open(fileobj=self._buffer, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
+        self._tar = tarfile.open(fileobj=self._buffer, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115  # closed by its owner
         self._entries = 0
         self._left_out: dict[str, int] = {}
 

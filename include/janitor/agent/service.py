@@ -80,7 +80,7 @@ async def _quietly(ending: Awaitable[None]) -> None:
     try:
         await asyncio.wait_for(ending, _STOP_SECONDS)
     except (asyncio.TimeoutError, ExecutorError, OSError) as exc:
-        print(f"janitor-agent: {type(exc).__name__} at the end: {exc}", file=sys.stderr)  # noqa: T201
+        print(f"janitor-agent: {type(exc).__name__} at the end: {exc}", file=sys.stderr)  # noqa: T201  # what the program tells
 
 
 def _skipped(order: AgentOrder, code: str, reason: str) -> AgentAnswer:

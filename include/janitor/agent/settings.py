@@ -34,7 +34,7 @@ class AgentSettings:
         env = os.environ if environ is None else environ
         return cls(
             path=env.get("PATH") or _DEFAULT_PATH,
-            temporary=env.get("TMPDIR") or "/tmp",  # noqa: S108
+            temporary=env.get("TMPDIR") or "/tmp",  # noqa: S108  # the container's own
             region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or None,
             anthropic_key=env.get("ANTHROPIC_API_KEY") or None,
             openai_key=env.get("OPENAI_API_KEY") or None,

@@ -150,7 +150,7 @@ def load_service_models() -> None:
         region="us-east-1",
         endpoint_url="http://127.0.0.1:9",
         access_key_id="none",
-        secret_access_key="none",  # noqa: S106
+        secret_access_key="none",  # noqa: S106  # no password
     )
     for service in ("ec2", "ssm", "s3", "logs", "scheduler", "sts"):
         nowhere.client(service)

@@ -50,7 +50,7 @@ class PlacePoller:
                         future.set_result(None)
                         held += 1
             interval = self._settings.poll_interval.total_seconds()
-            await asyncio.sleep(interval * (1 + random.uniform(-_JITTER, _JITTER)))  # noqa: S311
+            await asyncio.sleep(interval * (1 + random.uniform(-_JITTER, _JITTER)))  # noqa: S311  # jitter, no cryptography
 
 
 @cache

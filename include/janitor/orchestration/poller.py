@@ -51,7 +51,7 @@ class BatchedPoller:
         failures = 0
         while self._waiting:
             interval = self._settings.poll_interval.total_seconds() * min(2**failures, _LONGEST_BACKOFF_FACTOR)
-            await asyncio.sleep(interval * (1 + random.uniform(-_JITTER, _JITTER)))  # noqa: S311
+            await asyncio.sleep(interval * (1 + random.uniform(-_JITTER, _JITTER)))  # noqa: S311  # jitter, no cryptography
             try:
                 await self._round()
                 failures = 0

@@ -14,7 +14,7 @@ def check_cron(value: str) -> str:
     if value in {"", "off"}:
         return ""
     # Here, because most commands read settings without a schedule.
-    from croniter import croniter  # noqa: PLC0415
+    from croniter import croniter  # noqa: PLC0415  # loaded where it is needed alone
 
     fields = value.split()
     if len(fields) != len(_FIELDS):

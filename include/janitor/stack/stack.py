@@ -122,7 +122,7 @@ def exec_airflow(settings: Settings, arguments: Sequence[str]) -> NoReturn:
     environment = base_environment(settings, layout) | airflow_environment(settings, layout, ports, secrets)
     # The mark is for what the stack runs; this process is its user's.
     environment.pop(STACK_ID_VARIABLE, None)
-    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], environment)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], environment)  # noqa: S606  # takes this process's place
 
 
 def _not_running(settings: Settings) -> list[Component]:

@@ -186,8 +186,8 @@ class _Start:
 
     def _cloud(self, deadline: float) -> None:
         # Here, because boto3 takes long to import: now it does so while other things start.
-        from janitor.stack.provision.foundation import ensure_foundation  # noqa: PLC0415
-        from janitor.stack.provision.killers import ensure_killers  # noqa: PLC0415
+        from janitor.stack.provision.foundation import ensure_foundation  # noqa: PLC0415  # loaded where it is needed alone
+        from janitor.stack.provision.killers import ensure_killers  # noqa: PLC0415  # loaded where it is needed alone
 
         _supervisor(self.layout, self.ports, self.secrets).start(Component.CLOUD.value)
         self._await_healthy((Component.CLOUD,), deadline)

@@ -149,7 +149,7 @@ def _asked_as_the_product(
     if any(problems[component] is not None for component in (Component.POSTGRES, Component.CLOUD)):
         return problems  # what is known to be away need not be waited for
     # Here, because boto3 takes long to import, and most looks are at a stack that is down or at its supervisor.
-    from janitor.services.deployment import look_at_deployment  # noqa: PLC0415
+    from janitor.services.deployment import look_at_deployment  # noqa: PLC0415  # loaded where it is needed alone
 
     found = dict(problems)
     for answer in look_at_deployment(settings.reload()):

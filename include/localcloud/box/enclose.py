@@ -46,7 +46,7 @@ def main() -> None:
     except OSError as exc:
         if options.only_try:
             sys.exit(1)
-        print(f"the files of this machine's stack stay in sight of its box: {exc}", file=sys.stderr)  # noqa: T201
+        print(f"the files of this machine's stack stay in sight of its box: {exc}", file=sys.stderr)  # noqa: T201  # what the program tells
     if options.folder is not None:
         # By its path: the old working directory lies beneath the cover, and from there `..` leads to what is hidden.
         os.chdir(options.folder)

@@ -65,13 +65,13 @@ def _run(options: argparse.Namespace) -> int:
     try:
         if options.verb == "names":
             width = max(map(len, summaries()))
-            print("\n".join(f"{name:<{width}}  {text}" for name, text in summaries().items()))  # noqa: T201
+            print("\n".join(f"{name:<{width}}  {text}" for name, text in summaries().items()))  # noqa: T201  # what the program tells
             return 0
         rules = _answer(options)
     except FaultCommandError as exc:
         tell(f"faults: {exc}")
         return exc.exit_code
-    print(json.dumps(rules, indent=2))  # noqa: T201
+    print(json.dumps(rules, indent=2))  # noqa: T201  # what the program tells
     return 0
 
 
@@ -93,8 +93,8 @@ def _answer(options: argparse.Namespace) -> Any:
 def _request(url: str, key_file: Path, body: bytes | None) -> Any:
     """A signed request to the faults endpoint: POST with a body, else GET."""
     from botocore.auth import SigV4Auth  # noqa: PLC0415  (`names` and `--help` need not wait for it)
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-    from botocore.credentials import Credentials  # noqa: PLC0415
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415  # loaded where it is needed alone
+    from botocore.credentials import Credentials  # noqa: PLC0415  # loaded where it is needed alone
 
     try:
         key = json.loads(key_file.read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def _request(url: str, key_file: Path, body: bytes | None) -> Any:
         raise FaultCommandError(
             f"{url} is no address of a local cloud; it looks like http://127.0.0.1:4566", EXIT_USAGE
         )
-    plain = urllib.request.Request(request.url, data=body, method=method, headers=dict(request.headers))  # noqa: S310
+    plain = urllib.request.Request(request.url, data=body, method=method, headers=dict(request.headers))  # noqa: S310  # an address of our own
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the loopback needs no proxy
     try:
         with opener.open(plain, timeout=TIMEOUT_SECONDS) as answer:

@@ -85,7 +85,7 @@ def run(invocation: dict[str, Any]) -> dict[str, Any]:
 
 def failure(invocation: dict[str, Any], kind: str, message: str, trace: list[str]) -> dict[str, Any]:
     """An unhandled error; it is printed too."""
-    print(f"[ERROR] {kind}: {message}", *(line.rstrip() for line in trace), sep="\n")  # noqa: T201
+    print(f"[ERROR] {kind}: {message}", *(line.rstrip() for line in trace), sep="\n")  # noqa: T201  # what the program tells
     error = {"errorMessage": message, "errorType": kind, "requestId": invocation["request_id"], "stackTrace": trace}
     return {"payload": json.dumps(error), "error": "Unhandled"}
 

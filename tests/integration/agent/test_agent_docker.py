@@ -43,7 +43,7 @@ ECHO = handler("return {'got': job['input']}")
 
 
 @pytest.fixture
-def settings(docker_host, tmp_path):  # noqa: F811
+def settings(docker_host, tmp_path):  # noqa: F811  # the fixture that is imported
     """Reaches the engine."""
     folder = os.path.dirname(docker_host.program)
     return AgentSettings(
@@ -52,7 +52,7 @@ def settings(docker_host, tmp_path):  # noqa: F811
 
 
 @pytest.fixture
-def in_sandbox(checkout, settings, docker_host):  # noqa: F811
+def in_sandbox(checkout, settings, docker_host):  # noqa: F811  # the fixture that is imported
     """Runs commands one after the other in one container with the checkout."""
 
     def work(*commands, limit=LIMIT):
@@ -88,7 +88,7 @@ def test_container_has_nothing(in_sandbox, monkeypatch):
     assert write.stderr.count("Permission denied") + write.stderr.count("Read-only file system") == 2
 
 
-def test_nothing_of_a_container_is_on_the_machines_disk(in_sandbox, docker_host):  # noqa: F811
+def test_nothing_of_a_container_is_on_the_machines_disk(in_sandbox, docker_host):  # noqa: F811  # the fixture that is imported
     places = "/tmp /var/tmp /dev/shm /workspace"
     flood = f"for place in {places}; do head -c 2500000000 /dev/zero > $place/big; rm $place/big; done; true"
     writable, flooded, after = in_sandbox(
@@ -164,7 +164,7 @@ def test_flood_from_a_container_is_capped(in_sandbox):
     assert len(result.stdout) < 40_000
 
 
-def test_image_without_a_shell_makes_no_container_sandbox(settings, checkout, docker_host, tmp_path):  # noqa: F811
+def test_image_without_a_shell_makes_no_container_sandbox(settings, checkout, docker_host, tmp_path):  # noqa: F811  # the fixture that is imported
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "file").write_text("x")
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY file /file\n")
@@ -200,7 +200,7 @@ def test_image_without_a_shell_makes_no_container_sandbox(settings, checkout, do
             docker_host.call("rm", "--force", *left)
 
 
-def test_image_without_a_shell_is_looked_at_from_the_janitor_image(settings, checkout, docker_host, tmp_path):  # noqa: F811
+def test_image_without_a_shell_is_looked_at_from_the_janitor_image(settings, checkout, docker_host, tmp_path):  # noqa: F811  # the fixture that is imported
     """Where the machine allows no namespaces: a repository must not choose to be looked at by nobody."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "docker").symlink_to(docker_host.program)
@@ -228,7 +228,7 @@ def test_image_without_a_shell_is_looked_at_from_the_janitor_image(settings, che
     assert result.stdout == "echo hello from the app\n65534\n"
 
 
-def test_agent_works_in_the_image_that_was_built(in_docker, make_worker, docker_host):  # noqa: F811
+def test_agent_works_in_the_image_that_was_built(in_docker, make_worker, docker_host):  # noqa: F811  # the fixture that is imported
     look = run("python3 -c 'import runpod; print(\"the SDK is\", runpod.__name__)'; cat README.md; hostname")
     with Endpoint([look, verdict("pass", "it imports")]) as endpoint:
         spec = AgentSpec(model="openai:local", base_url=f"{endpoint.url}/v1").to_dict()
@@ -241,7 +241,7 @@ def test_agent_works_in_the_image_that_was_built(in_docker, make_worker, docker_
     assert "sandbox" in shown
 
 
-def test_agent_that_hangs_leaves_no_container(in_docker, make_worker):  # noqa: F811
+def test_agent_that_hangs_leaves_no_container(in_docker, make_worker):  # noqa: F811  # the fixture that is imported
     with Endpoint([{"hang": True}]) as endpoint:
         limits = AgentLimits(wall_clock=timedelta(seconds=3))
         spec = AgentSpec(model="openai:local", base_url=f"{endpoint.url}/v1", limits=limits).to_dict()

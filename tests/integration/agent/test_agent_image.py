@@ -35,7 +35,7 @@ _NO_NETWORK = re.compile(r"(?i)retrying|connection|could not find a version|temp
 
 
 @pytest.fixture(scope="module")
-def janitor_image(docker_host):  # noqa: F811
+def janitor_image(docker_host):  # noqa: F811  # the fixture that is imported
     """Built as `make image` does."""
     done = subprocess.run(
         ["infra/docker/build.sh", "--progress=plain", "--network=host"],
@@ -54,7 +54,7 @@ def janitor_image(docker_host):  # noqa: F811
     docker_host.call("rmi", "--force", IMAGE)
 
 
-def test_agent_answers_from_the_janitor_image(in_docker, make_worker, janitor_image):  # noqa: F811
+def test_agent_answers_from_the_janitor_image(in_docker, make_worker, janitor_image):  # noqa: F811  # the fixture that is imported
     bare = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info[1]}"
     key = "sk-key-that-nobody-may-see-0123456789abcdef"
     look = run("python3 -c 'import runpod; print(\"the SDK is\", runpod.__name__)'; env; cat /proc/*/environ")
@@ -73,7 +73,7 @@ def test_agent_answers_from_the_janitor_image(in_docker, make_worker, janitor_im
     assert key not in bodies + result.report.to_json().decode() + " ".join(check.argv)
 
 
-def test_image_that_is_not_there_is_a_skip(in_docker, make_worker, docker_host):  # noqa: F811
+def test_image_that_is_not_there_is_a_skip(in_docker, make_worker, docker_host):  # noqa: F811  # the fixture that is imported
     bare = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info[1]}"
     with Endpoint([verdict("pass")]) as endpoint:
         spec = AgentSpec(model="openai:local", base_url=endpoint.url, image="janitor-test/absent:1").to_dict()

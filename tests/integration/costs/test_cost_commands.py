@@ -222,7 +222,7 @@ def test_runs_are_listed_newest_first_with_their_cost(
     lines = out.splitlines()
     assert [line.split()[1] for line in lines] == ids
     assert "  manual  " in lines[0]
-    assert lines[0].endswith("  running  0/1 successful  –")  # noqa: RUF001
+    assert lines[0].endswith("  running  0/1 successful  –")  # noqa: RUF001  # as it is printed
     assert lines[1].endswith("  running  0/2 successful  $0.40")
     _, out, _ = janitor("runs", "--limit", "1", "--json")
     (run,) = json.loads(out)["runs"]

@@ -101,7 +101,7 @@ def test_a_command_that_is_taken_and_never_starts(
     try:
         instance_id = cloud.online()
         command_id = cloud.send(instance_id, "echo never")
-        eventually("the ping", lambda: cloud.information(instance_id)["PingStatus"] == ping)  # type: ignore[index]
+        eventually("the ping", lambda: cloud.information(instance_id)["PingStatus"] == ping)  # type: ignore[index]  # it is there
         assert cloud.invocation(command_id, instance_id)["Status"] == "InProgress"
         assert not list((server.home / "records" / instance_id / command_id).iterdir())
     finally:

@@ -275,7 +275,7 @@ class TestCommands:
         assert lines[3].startswith("✗ build: image not found: nvidia/cuda:11.0.3-base [")
         assert lines[3].endswith("in 2 repositories: acme/worker-a (fixed since), acme/worker-b (new)")
         assert lines[5] == "It could not be told:"
-        assert lines[6].startswith("– error: AWS took the spot instance back before the validation ended [")  # noqa: RUF001
+        assert lines[6].startswith("– error: AWS took the spot instance back before the validation ended [")  # noqa: RUF001  # as it is printed
 
         _, out, _ = janitor("failures", "--runs", "1", "--json")
         answer = json.loads(out)

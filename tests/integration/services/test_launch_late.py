@@ -131,7 +131,7 @@ def test_two_tasks_of_which_one_is_refused_do_not_launch_twice(settings: Setting
     def no_capacity(parameters: Mapping[str, Any]) -> str:
         assert go_on.wait(30)
         error = {"Error": {"Code": "InsufficientInstanceCapacity", "Message": "none"}}
-        raise ClientError(error, "RunInstances")  # type: ignore[arg-type]
+        raise ClientError(error, "RunInstances")  # type: ignore[arg-type]  # named by the caller
 
     def gets_one(parameters: Mapping[str, Any]) -> str:
         go_on.set()

@@ -66,7 +66,7 @@ def in_other_region(settings: Settings) -> Settings:
 
 
 def in_other_cloud(settings: Settings, other: LocalCloudServer) -> Settings:
-    secret = type(settings.aws_secret_access_key)(other.secret_access_key)  # type: ignore[misc]
+    secret = type(settings.aws_secret_access_key)(other.secret_access_key)  # type: ignore[misc]  # what a type checker refuses is tried
     return settings.model_copy(
         update={
             "aws_endpoint_url": other.endpoint_url,

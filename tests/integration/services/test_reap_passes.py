@@ -98,7 +98,7 @@ def start_stranger(settings: Settings, **tags: str) -> str:
     )
     instance_id: str = answer["Instances"][0]["InstanceId"]
     # EC2's launch time is in whole seconds, so that it is past for sure.
-    eventually(lambda: provider_of(settings).describe(instance_id).state is InstanceState.RUNNING)  # type: ignore[union-attr]
+    eventually(lambda: provider_of(settings).describe(instance_id).state is InstanceState.RUNNING)  # type: ignore[union-attr]  # it is there
     return instance_id
 
 

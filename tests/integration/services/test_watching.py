@@ -59,7 +59,7 @@ def wait_for_command(watch: Watch) -> str:
 
 
 @pytest.fixture
-def _no_faults_afterwards(cloud: LocalCloudServer):  # type: ignore[no-untyped-def]
+def _no_faults_afterwards(cloud: LocalCloudServer):  # type: ignore[no-untyped-def]  # a fixture
     yield
     cloud.set_faults()
 

@@ -28,7 +28,7 @@ def log(command: str, *printed: str, code: int = 1, modern: bool = True) -> str:
 def told(text: str, *, killed: bool | None = False) -> tuple[str, bool] | None:
     step = failing_step(one_line_each(text))
     assert step is not None
-    trouble = step_trouble(SOURCE, step, killed=killed)  # type: ignore[arg-type]
+    trouble = step_trouble(SOURCE, step, killed=killed)  # type: ignore[arg-type]  # named by the caller
     return None if trouble is None else (trouble.code, trouble.repository_at_fault)
 
 

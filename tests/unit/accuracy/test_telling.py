@@ -17,7 +17,7 @@ SUCCESS, FAILED, ERROR = ReportStatus.SUCCESS, ReportStatus.FAILED, ReportStatus
 
 def judged(name: str, expected: str, status: ReportStatus | None, **said: object) -> Judged:
     labelled = Labelled(name=name, folder=Path(name), expectation=expectation_of(expected))
-    return Judged(labelled=labelled, said=Said(status=status, **said))  # type: ignore[arg-type]
+    return Judged(labelled=labelled, said=Said(status=status, **said))  # type: ignore[arg-type]  # named by the caller
 
 
 ALL = [

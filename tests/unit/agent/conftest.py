@@ -54,7 +54,7 @@ class Script:
 def scripted(*steps: list[ToolCallPart | TextPart]) -> Script:
     """A model that answers with one step after the other, and then with the last one."""
     waiting = list(steps)
-    script = Script(model=None)  # type: ignore[arg-type]
+    script = Script(model=None)  # type: ignore[arg-type]  # named by the caller
 
     def respond(messages: Any, info: Any) -> ModelResponse:
         script.offered.append([tool.name for tool in info.function_tools])

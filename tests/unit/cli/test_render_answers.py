@@ -79,7 +79,7 @@ def test_query_db_of_a_failure_with_earlier_validations():
     text = history_text([latest, earlier], after(60))
 
     assert "Status: timed out (timeout enforced)\nReason: build: still building at the limit\n" in text
-    assert "Build: ✗ failed\nContainer: – not reached\nGPU Available: ✗ no GPU available\n" in text  # noqa: RUF001
+    assert "Build: ✗ failed\nContainer: – not reached\nGPU Available: ✗ no GPU available\n" in text  # noqa: RUF001  # as it is printed
     assert text.endswith(
         "\n\nEarlier:\n✓ 2024-01-15 14:34:00 UTC success (4m0s) run 00000000-0000-0000-0000-000000000007"
     )
@@ -93,7 +93,7 @@ def test_query_db_of_a_failure_with_earlier_validations():
         (True, None, "✓ GPU available, CUDA not reached"),
         (False, True, "✗ CUDA detected, but no GPU available"),
         (False, None, "✗ no GPU available"),
-        (None, True, "– not reached"),  # noqa: RUF001
+        (None, True, "– not reached"),  # noqa: RUF001  # as it is printed
     ],
 )
 def test_gpu_in_words(gpu, cuda, said):
@@ -163,7 +163,7 @@ def test_status_names_a_disk_that_is_nearly_full_and_boxes_that_see_everything()
     assert status.running
     text = stack_text(status)
     assert "  ✗ disk        0.2 GiB free in /srv, 3 GiB are needed: free some space" in text
-    assert "  – local instances can read this stack's files" in text  # noqa: RUF001
+    assert "  – local instances can read this stack's files" in text  # noqa: RUF001  # as it is printed
     assert replace(status, disk=replace(disk, free_gib=3)).is_well
 
 

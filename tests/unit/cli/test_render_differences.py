@@ -33,7 +33,7 @@ BEFORE = after(-60)
 
 def change(kind: Change, outcome: Outcome | None = Outcome.FAILED, **fields: object) -> ChangeView:
     known = {"since_at": BEFORE, "since_run_id": EARLIER, "previous_at": BEFORE, "previous_run_id": EARLIER}
-    return ChangeView(change=kind, outcome=outcome, **(known | fields))  # type: ignore[arg-type]
+    return ChangeView(change=kind, outcome=outcome, **(known | fields))  # type: ignore[arg-type]  # named by the caller
 
 
 WORDS = [
@@ -111,8 +111,8 @@ def test_query_db_of_a_failure_that_goes_on():
         "Instance: i-worker-basic",
         "Execution Time: 4 minutes 32 seconds",
         "Build: ✓ succeeded",
-        "Container: – not reached",  # noqa: RUF001
-        "GPU Available: – not reached",  # noqa: RUF001
+        "Container: – not reached",  # noqa: RUF001  # as it is printed
+        "GPU Available: – not reached",  # noqa: RUF001  # as it is printed
         "Cost: $0.08",
         "Phases: checkout 0.5s, build 4m3s $0.07, test 9.0s",
         "",
@@ -166,7 +166,7 @@ def occurrence(name: str, **fields: object) -> FailureOccurrence:
         "times": 1,
         "fixed_since": False,
     }
-    return FailureOccurrence(**(known | fields))  # type: ignore[arg-type]
+    return FailureOccurrence(**(known | fields))  # type: ignore[arg-type]  # named by the caller
 
 
 def cluster(
@@ -207,7 +207,7 @@ def test_failures_by_cause():
         " acme/a (new), acme/b (since 2024-01-15 13:30:00 UTC, 3 times), acme/c (fixed since)\n"
         "\n"
         "It could not be told:\n"
-        "– error: quota in 1 repository: acme/a"  # noqa: RUF001
+        "– error: quota in 1 repository: acme/a"  # noqa: RUF001  # as it is printed
     )
     first, second = failures_dict(report)["failures"]
     assert [each["repository"] for each in first["repositories"]] == ["acme/a", "acme/b", "acme/c"]

@@ -128,7 +128,7 @@ def audit(service: AdvisoryService, tmp_path: Path) -> Audit:
 
 def accept(tmp_path: Path, **changes: Any) -> None:
     entry = {"id": "CVE-2026-0001", "package": "hollow", "reason": "never called", **changes}
-    until = entry.pop("until", date.today() + timedelta(days=30))  # noqa: DTZ011
+    until = entry.pop("until", date.today() + timedelta(days=30))  # noqa: DTZ011  # a date, no instant
     lines = [f"  {name}: {value}" for name, value in {**entry, "until": until}.items() if value is not None]
     (tmp_path / "accepted.yaml").write_text("-\n" + "\n".join(lines) + "\n")
 

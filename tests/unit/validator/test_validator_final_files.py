@@ -51,7 +51,7 @@ def image(repository: Path, dockerfile: str) -> ImagePlaces:
 
     parsed = parse_dockerfile(dockerfile, build_args={})
     places = files_of_final_image(parsed, read_context(tree, PurePosixPath("Dockerfile")), read)
-    places.text = lambda path: text_at(places, path, read)  # type: ignore[attr-defined]
+    places.text = lambda path: text_at(places, path, read)  # type: ignore[attr-defined]  # not in typeshed
     return places
 
 
@@ -208,12 +208,12 @@ def test_who_may_execute_a_file(repository: Path, steps: str, path: str, *, may_
     ],
 )
 def test_what_a_file_holds(repository: Path, step: str, text: str | None) -> None:
-    assert image(repository, f"{ALL}{step}\n").text("/app/start.sh") == text  # type: ignore[attr-defined]
+    assert image(repository, f"{ALL}{step}\n").text("/app/start.sh") == text  # type: ignore[attr-defined]  # not in typeshed
 
 
 def test_a_file_that_a_heredoc_makes_is_read(repository: Path) -> None:
     made = image(repository, f"{SLIM}RUN cat > /start.sh <<'EOF'\n#!/bin/sh\nexec python\nEOF\n")
-    assert made.text("/start.sh") == "#!/bin/sh\nexec python"  # type: ignore[attr-defined]
+    assert made.text("/start.sh") == "#!/bin/sh\nexec python"  # type: ignore[attr-defined]  # not in typeshed
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def web(*private: str, seconds: float = 10, **environment: str) -> Web:
 
 def trouble(client: Web, url: str, **options: object) -> WebTrouble:
     with pytest.raises(WebError) as caught:
-        client.ask(url, **options)  # type: ignore[arg-type]
+        client.ask(url, **options)  # type: ignore[arg-type]  # named by the caller
     return caught.value.trouble
 
 

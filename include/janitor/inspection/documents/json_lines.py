@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from json.decoder import py_scanstring  # type: ignore[attr-defined]
+from json.decoder import py_scanstring  # type: ignore[attr-defined]  # not in typeshed
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _ATOM = re.compile(r"[^\s,\]}]+")

@@ -210,7 +210,7 @@ class ImagePlaces:
         """Change what is known of a file that is there."""
         node = self._existing(self.at(path).path)
         if node is not None and node.file is not None:
-            node.file = replace(node.file, **changes)  # type: ignore[arg-type]
+            node.file = replace(node.file, **changes)  # type: ignore[arg-type]  # named by the caller
 
     def link(self, path: str, target: str, line: int) -> None:
         """A symbolic link."""

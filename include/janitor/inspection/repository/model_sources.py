@@ -86,7 +86,7 @@ def code_sources(path: PurePosixPath, source: str, *, is_built_in: bool) -> list
             text = node.value.strip()
             if _URL.fullmatch(text) and (_MODEL_FILE.search(text) or _MODEL_HOST.match(text)):
                 urls = [text]
-        found += [ModelSource(url=url, path=str(path), line=node.lineno, is_built_in=is_built_in) for url in urls]  # type: ignore[attr-defined]
+        found += [ModelSource(url=url, path=str(path), line=node.lineno, is_built_in=is_built_in) for url in urls]  # type: ignore[attr-defined]  # not in typeshed
     return _unique(found)
 
 

@@ -47,7 +47,7 @@ class AgentState(str, Enum):
 class VerdictStatus(str, Enum):
     """What the agent concludes."""
 
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"  # noqa: S105  # no password
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
 

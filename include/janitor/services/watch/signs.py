@@ -88,7 +88,7 @@ def _listings(awaited: Mapping[str, AwaitedSign]) -> dict[str, list[str]]:
     for instance_id, sign in awaited.items():
         runs[sign.key.rsplit("/", 2)[0]].append(instance_id)
     return {
-        commonprefix([key for one in ids for key in (awaited[one].key, awaited[one].report_key)]): ids  # noqa: RUF071
+        commonprefix([key for one in ids for key in (awaited[one].key, awaited[one].report_key)]): ids  # noqa: RUF071  # keys, no paths
         for ids in runs.values()
     }
 

@@ -105,7 +105,7 @@ def command_in_image(
     return (
         *("docker", "run", "--rm", "--pull", "never", "--name", name, "--label", label, "--network", "host"),
         *("--user", "0:0", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only"),
-        *("--tmpfs", "/tmp:size=1g", "--memory", _MEMORY, "--pids-limit", "256", "--log-driver", "none"),  # noqa: S108
+        *("--tmpfs", "/tmp:size=1g", "--memory", _MEMORY, "--pids-limit", "256", "--log-driver", "none"),  # noqa: S108  # the container's own
         *("--mount", f"type=bind,source={folder},target=/agent"),
         *("--mount", f"type=bind,source={checkout},target=/checkout,readonly"),
         *reach,

@@ -153,7 +153,7 @@ class SubmoduleSources:
         Raises:
             SubmoduleError: It isn't.
         """
-        from janitor.validator.network.reach import WebError, WebTrouble  # noqa: PLC0415
+        from janitor.validator.network.reach import WebError, WebTrouble  # noqa: PLC0415  # loaded where it is needed alone
 
         url = _absolute(module, parent)
         transport = transport_of(url)
@@ -175,8 +175,8 @@ class SubmoduleSources:
             raise SubmoduleError(trouble) from exc
 
     def _of_the_web(self, url: str, what: str) -> Source:
-        from janitor.validator.network.reach import WebError, WebTrouble, parse_target  # noqa: PLC0415
-        from janitor.validator.network.web import Web  # noqa: PLC0415
+        from janitor.validator.network.reach import WebError, WebTrouble, parse_target  # noqa: PLC0415  # loaded where it is needed alone
+        from janitor.validator.network.web import Web  # noqa: PLC0415  # loaded where it is needed alone
 
         target = parse_target(url)
         reach = self._judge(target, what)
@@ -204,7 +204,7 @@ class SubmoduleSources:
         Raises:
             SubmoduleError: It would be asked without TLS, and isn't the repository's own server.
         """
-        from janitor.validator.network.reach import Reach  # noqa: PLC0415
+        from janitor.validator.network.reach import Reach  # noqa: PLC0415  # loaded where it is needed alone
 
         if target.scheme != "https" and not self._is_own(target):
             raise self._refused(what)
@@ -214,7 +214,7 @@ class SubmoduleSources:
         return self._own is not None and target.origin == self._own.origin
 
     def _also(self, target: Target) -> frozenset[str]:
-        from janitor.validator.network.reach import PACKAGE_HOSTS  # noqa: PLC0415
+        from janitor.validator.network.reach import PACKAGE_HOSTS  # noqa: PLC0415  # loaded where it is needed alone
 
         # Whoever configured the repository has named its server.
         return PACKAGE_HOSTS | {target.host} if self._is_own(target) else PACKAGE_HOSTS

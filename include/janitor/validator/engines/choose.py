@@ -25,9 +25,9 @@ def choose_engine(context: CheckContext, machine: MachineFacts) -> WorkerEngine:
     Raises:
         EngineError: The spec asks for docker and no Docker engine answers, waited for it included.
     """
-    from janitor.validator.docker.client import DockerClient  # noqa: PLC0415
+    from janitor.validator.docker.client import DockerClient  # noqa: PLC0415  # loaded where it is needed alone
     from janitor.validator.engines.docker.engine import DockerEngine  # noqa: PLC0415  # not needed by most
-    from janitor.validator.engines.venv.engine import VenvEngine  # noqa: PLC0415
+    from janitor.validator.engines.venv.engine import VenvEngine  # noqa: PLC0415  # loaded where it is needed alone
 
     choice = context.spec.engine
     if choice is EngineChoice.VENV:

@@ -148,7 +148,7 @@ class Reach:
     def proxy(self, target: Target) -> str | None:
         """The proxy that a target is asked through; None if it is asked directly."""
         # What is asked directly in spite of a proxy is judged as without one.
-        if self._no_proxy and urllib.request.proxy_bypass_environment(target.host, {"no": self._no_proxy}):  # type: ignore[attr-defined]
+        if self._no_proxy and urllib.request.proxy_bypass_environment(target.host, {"no": self._no_proxy}):  # type: ignore[attr-defined]  # not in typeshed
             return None
         return self._proxies.get(target.scheme)
 

@@ -27,7 +27,7 @@ _MOST = 10
 def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Finding:
     """Ask the registries for the images."""
     from janitor.validator.network.registry import ask_for_image  # noqa: PLC0415  # TLS costs time
-    from janitor.validator.network.web import Web, WebError, WebTrouble  # noqa: PLC0415
+    from janitor.validator.network.web import Web, WebError, WebTrouble  # noqa: PLC0415  # loaded where it is needed alone
 
     if stated.image is None:
         return skipped(ReasonCode.PREREQUISITE_FAILED, "dockerfile_parse could not read the Dockerfile")

@@ -35,7 +35,7 @@ def why_unasked(settings: Settings, addresses: Sequence[str]) -> tuple[ReasonCod
         WebTrouble,
         parse_target,
     )
-    from janitor.validator.network.web import Web  # noqa: PLC0415
+    from janitor.validator.network.web import Web  # noqa: PLC0415  # loaded where it is needed alone
 
     refused = WebTrouble.REFUSED.value
     if len(addresses) > _MOST_ADDRESSES:
