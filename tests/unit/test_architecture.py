@@ -67,3 +67,17 @@ def test_one_place_connects_to_postgres() -> None:
         if "psycopg.connect(" in path.read_text(encoding="utf-8")
     }
     assert found == {"database.py"}
+
+
+_SUPPRESSION = re.compile(r"# (?:noqa|type: ignore)\b(?::\s*[A-Z0-9, ]+|\[[a-z, -]+\])?(?P<reason>.*)")
+
+
+def test_each_suppressed_warning_says_why() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for folder in ("include", "infra", "dags", "bench")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (match := _SUPPRESSION.search(line)) and len(match["reason"].strip(" #-()")) < 5
+    ]
+    assert silent == []
