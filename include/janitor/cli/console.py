@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,13 +16,17 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from janitor.cli.teller import spoke
-from janitor.cli.terminal_settings import TerminalSettings
+from janitor.cli.terminal_settings import TerminalSettings, terminal_columns
 from janitor.domain.waits import waiting
 from janitor.protocol.text.plain_text import plain, without_commands
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING
 
 _COLOURS = {GOOD: "\x1b[32m", BAD: "\x1b[31m", WAITING: "\x1b[33m"}
 _RESET = "\x1b[0m"
+_LINK = "\x1b]8;;{}\x1b\\"
+"""What begins a link on a terminal; without an address it ends it. Source: OSC 8, egmontkob's "Hyperlinks in terminal
+emulators"."""
+_INDENT = "    "
 _WITHOUT_UNICODE = {GOOD: "[ok]", BAD: "[x]", WAITING: "[..]", UNKNOWN: "-", "…": "...", "→": "->"}
 
 
@@ -60,10 +65,38 @@ class Console:
         for line in lines:
             _write(sys.stdout, plain(line).replace("\n", "%0A"), colour=False)
 
-    def progress(self, text: str) -> None:
-        """Print what is going on, unless only results are wanted."""
+    def progress(self, text: str, *, wrapped: bool = False) -> None:
+        """Print what is going on, unless only results are wanted; `wrapped` as for `answer`."""
         if not self.quiet:
-            self.result(text)
+            self.result(self._wrapped(text) if wrapped else text)
+
+    def answer(self, text: str) -> None:
+        """Print an answer for people, each line wrapped at words where a person watches."""
+        self.result(self._wrapped(text))
+
+    def _wrapped(self, text: str) -> str:
+        return "\n".join(wrapped_lines(text, terminal_columns())) if self.terminal.interactive else text
+
+    def link(self, before: str, address: str, *, shown: str, after: str = "") -> None:
+        """Print a place on the web: as a link that shows a short text where the terminal has such links, else its
+        address in one piece.
+
+        Args:
+            before: Before it.
+            address: Of the place.
+            shown: What a link shows instead.
+            after: Behind it.
+        """
+        if self.quiet:
+            return
+        if not self.terminal.links:
+            self.result(f"{before}{address}")
+            if after:
+                self.result(after.strip())
+            return
+        target = plain(address).replace("\n", "")
+        linked = f"{_LINK.format(target)}{plain(shown)}{_LINK.format('')}"
+        _write(sys.stdout, f"{without_commands(before)}{linked}{without_commands(after)}", colour=False)
 
     @contextmanager
     def working(self, doing: str) -> Iterator[Callable[[str], None]]:
@@ -97,6 +130,23 @@ class Console:
         """Print `error: …` to standard error."""
         label = "\x1b[1;31merror:\x1b[0m" if self.errors.colour else "error:"
         _write(sys.stderr, f"{label} {without_commands(text)}", colour=False)
+
+
+def wrapped_lines(text: str, columns: int) -> Iterator[str]:
+    """The lines of a text, each in pieces that fit the columns; a word that doesn't fit stays whole."""
+    for line in text.split("\n"):
+        if len(line) <= columns:
+            yield line
+        else:
+            blanks = line[: len(line) - len(line.lstrip())]
+            yield from textwrap.wrap(
+                line.lstrip(),
+                columns,
+                initial_indent=blanks,
+                subsequent_indent=blanks + _INDENT,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
 
 
 def _coloured(text: str) -> str:

@@ -21,6 +21,7 @@ from janitor.services.config_files import load_config
 from janitor.services.deployment import find_running
 from janitor.services.money.budget import refusal_of
 from janitor.services.money.estimate import estimate_request
+from janitor.services.report.progress import ProgressReader
 from janitor.services.report.reports import find_run_view, run_view
 from janitor.settings import Settings
 from janitor.views.document import as_json
@@ -142,9 +143,10 @@ def see_through(
         DatabaseError: The records can't be read.
     """
     session.on_interrupt = goes_on(settings, started)
+    progress = ProgressReader(settings, notice=console.notice)
     source = RunSource(
         airflow_run_id=started.airflow_run_id,
-        look=lambda: find_run_view(settings, started.airflow_run_id),
+        look=lambda: _look(settings, started.airflow_run_id, progress),
         airflow_ended=lambda: _ended_in_airflow(settings, started.airflow_run_id),
     )
     pace = Pace(interval=min(settings.poll_interval / 2, _LONGEST_INTERVAL), margin=grace + RECORD_MARGIN)
@@ -159,6 +161,11 @@ def see_through(
             raise
     session.on_interrupt = None
     return run
+
+
+def _look(settings: Settings, airflow_run_id: str, progress: ProgressReader) -> RunView | None:
+    run = find_run_view(settings, airflow_run_id)
+    return None if run is None else progress.added_to([run])[0]
 
 
 def goes_on(settings: Settings, started: TriggeredRun) -> str:
@@ -199,11 +206,14 @@ def _ended_in_airflow(settings: Settings, airflow_run_id: str) -> bool:
         return True  # deleted there
 
 
-def print_results(console: Console, run: RunView, *, as_json_text: bool) -> None:
+def print_results(console: Console, settings: Settings, run: RunView, *, as_json_text: bool) -> None:
     """Print how the run ended."""
     now = datetime.now(timezone.utc)
-    text = "\n".join(["", f"Run ID: {run.run_id}", *cost_lines(run), results_text(run, now)])
-    console.result(as_json(run_dict(run, now)) if as_json_text else text)
+    if as_json_text:
+        console.result(as_json(run_dict(run, now)))
+        return
+    lines = ["", f"Run ID: {run.run_id}", *cost_lines(run), results_text(run, now, settings.environment)]
+    console.answer("\n".join(lines))
 
 
 def exit_code_of(run: RunView) -> ExitCode:

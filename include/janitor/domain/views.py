@@ -11,10 +11,23 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from janitor.domain.result.history_views import ChangeView, PhaseView
+from janitor.domain.result.history_views import ChangeView, PhaseView, PlaceView
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
 from janitor.protocol.proven import ProofLevel
 from janitor.protocol.provenance import Commit
+from janitor.protocol.statuses import CheckStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgressView:
+    """What a running validation is at, as its log says it."""
+
+    check: str
+    """The check that was begun or ended last."""
+    phase: str
+    status: CheckStatus | None
+    """How that check ended; None while it goes on."""
+    since: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +77,16 @@ class ValidationView:
     signature: str | None = None
     """Of its failure; equal for equal causes in any repository."""
     signature_title: str | None = None
+    place: PlaceView | None = None
+    """Where the check that decided says to look."""
     difference: ChangeView | None = None
     """None as long as it isn't final, and for validations of before differences were kept."""
     phases: Sequence[PhaseView] = ()
     """In the order of the pipeline; empty without a report."""
+    progress: ProgressView | None = None
+    """What it is at; None where it doesn't run, or where its log says nothing yet or wasn't asked."""
+    usual_time: timedelta | None = None
+    """From launch to end, the last time that this repository came to a verdict; None where it never did."""
 
     def elapsed(self, now: datetime) -> timedelta | None:
         """Time since launch, or since the validation was taken up; None where it hasn't begun."""
@@ -75,6 +94,13 @@ class ValidationView:
         if self.execution_time is not None or begin is None:
             return self.execution_time
         return max((self.finished_at or now) - begin, timedelta())
+
+    def left(self, now: datetime) -> timedelta | None:
+        """What is left of the last time's duration, negative where it takes longer; None where it can't be told."""
+        elapsed = self.elapsed(now)
+        if self.usual_time is None or self.launched_at is None or elapsed is None or self.status.is_final:
+            return None
+        return self.usual_time - elapsed
 
     def remaining(self, now: datetime) -> timedelta | None:
         """Time to the hard limit, at least zero; None where nothing runs against one."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from janitor.domain.views import RunSummary, RunView, ValidationView
+from janitor.domain.views import ProgressView, RunSummary, RunView, ValidationView
 from janitor.views.differences import difference_dict
 from janitor.views.phases import phases_dict
 
@@ -95,6 +95,20 @@ def _validation_dict(validation: ValidationView, now: datetime) -> dict[str, Any
         "cause": validation.signature_title,
         "difference": difference_dict(validation.difference),
         "phases": phases_dict(validation.phases),
+        "place": {"file": validation.place.file, "line": validation.place.line} if validation.place else None,
+        "progress": _progress_dict(validation.progress),
+        "usual_seconds": _seconds(validation.usual_time),
+    }
+
+
+def _progress_dict(progress: ProgressView | None) -> dict[str, str | None] | None:
+    if progress is None:
+        return None
+    return {
+        "check": progress.check,
+        "phase": progress.phase,
+        "status": progress.status.value if progress.status else None,
+        "since": _instant(progress.since),
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -20,7 +21,8 @@ from janitor.cli.follow import Pace, RunSource, follow
 from janitor.cli.runs import exit_code_of
 from janitor.cli.terminal_settings import TerminalSettings
 from janitor.domain.errors import AirflowError, DatabaseError
-from janitor.domain.views import RunView
+from janitor.domain.views import ProgressView, RunView
+from janitor.protocol.statuses import CheckStatus
 from tests.unit.cli.sample_views import START, after, ended, run_of, validation
 
 MARGIN = timedelta(minutes=12)
@@ -109,7 +111,7 @@ def test_the_advice_comes_before_the_first_result_also_where_one_still_waits():
     lines = text.splitlines()
     assert lines[0] == "✓ a: Instance i-a launched"
     assert lines[2] == "Timeout: 30 minutes"
-    assert lines[6:] == ["✗ a: failed (1m0s): no handler", "✓ b: Instance i-b launched", "✓ b: success (2m0s)"]
+    assert lines[6:] == ["✗ a: failed (1m0s)", "✓ b: Instance i-b launched", "✓ b: success (2m0s)"]
 
 
 def test_a_run_that_is_over_at_the_first_look_is_printed_in_full():
@@ -281,12 +283,76 @@ def test_a_missing_row_is_no_success():
     )
 
 
-def _drawn(run: RunView, minutes: float) -> str:
+def _drawn(run: RunView, minutes: float, width: int = 120) -> str:
     from rich.console import Console as RichConsole
 
     out = io.StringIO()
-    RichConsole(file=out, width=110, no_color=True).print(progress_table(run, after(minutes)))
+    RichConsole(file=out, width=width, no_color=True).print(progress_table(run, after(minutes), width))
     return out.getvalue()
+
+
+AT_API = ProgressView(check="handler_api", phase="test", status=None, since=START)
+STATIC = ProgressView(check="pins", phase="static", status=CheckStatus.PASS, since=START)
+LONG_NAME = "worker-with-a-very-long-name-for-a-model"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_table_says_what_each_is_at_and_what_is_left(width):
+    run = run_of(
+        validation("worker-sdxl", "running", progress=AT_API, usual_time=timedelta(minutes=8)),
+        validation(
+            LONG_NAME, "running", instance_id="i-1234567890abcdef0", progress=STATIC, usual_time=timedelta(minutes=4)
+        ),
+        validation("b", "queued"),
+    )
+    text = _drawn(run, 5, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "test: handler_api" in text
+    assert "static: pins ✓" in text
+    assert ("5m0s of ~8m0s" in text) == (width >= 80)
+    assert "5m0s" in text
+    assert "~3m0s" in text
+    assert "+1m0s" in text
+    assert "queued" in text
+    assert ("i-worker-sdxl" in text) == (width >= 120)
+    assert ("25m0s" in text.splitlines()[1]) == (width >= 80)
+
+
+def phases(*looks: tuple[float, str, str, CheckStatus | None]) -> str:
+    """What a log is told of one validation that is seen at these seconds, phases and checks."""
+    display, out = LineDisplay(Console(terminal=PLAIN), "dev"), io.StringIO()
+    with redirect_stdout(out):
+        for seconds, phase, check, status in looks:
+            now = START + timedelta(seconds=seconds)
+            progress = ProgressView(check=check, phase=phase, status=status, since=now)
+            usual = timedelta(seconds=60)
+            display.update(run_of(validation("a", "running", progress=progress, usual_time=usual)), now)
+    return out.getvalue()
+
+
+def test_a_log_is_told_of_a_phase_once_and_not_too_often():
+    text = phases(
+        (1, "checkout", "checkout", None),
+        (2, "static", "pins", CheckStatus.PASS),  # too soon after the last line
+        (12, "build", "build", None),
+        (17, "build", "build", None),
+        (40, "build", "image", CheckStatus.FAIL),  # the same phase
+        (70, "test", "handler_api", None),
+    )
+    assert [line for line in text.splitlines() if line.startswith("⏳ a:")] == [
+        "⏳ a: checkout: checkout (1s of ~1m0s, ~59s left)",
+        "⏳ a: build: build (17s of ~1m0s, ~43s left)",
+        "⏳ a: test: handler_api (1m10s of ~1m0s, 10s longer than last time)",
+    ]
+
+
+def test_the_end_names_the_check_and_leaves_why_and_the_cost_to_the_results():
+    out = io.StringIO()
+    view = ended("a", "failed", 1, 2, failing_check="build", summary="boom", cost_usd=Decimal("0.02"))
+    with redirect_stdout(out):
+        LineDisplay(Console(terminal=PLAIN), "dev").update(run_of(view, status="failed"), after(2))
+    assert "✗ a: failed (1m2s) in build\n" in out.getvalue()
+    assert "boom" not in out.getvalue()
 
 
 def test_the_table_shows_what_has_not_ended():
@@ -295,8 +361,8 @@ def test_the_table_shows_what_has_not_ended():
     )
 
     rows = [line.split() for line in text.splitlines()]
-    assert rows[0] == ["repository", "state", "instance", "elapsed", "remaining", "last", "check"]
-    assert rows[1] == ["⏳", "worker-sdxl", "running", "i-worker-sdxl", "5m0s", "25m0s"]
+    assert rows[0] == ["repository", "at", "elapsed", "left", "limit", "in", "instance"]
+    assert rows[1] == ["⏳", "worker-sdxl", "running", "5m0s", "25m0s", "i-worker-sdxl"]
     assert rows[2] == ["⏳", "b", "queued", "5m0s"]
     assert rows[3][:4] == ["⏳", "1", "running,", "1"]
     assert "gone" not in text

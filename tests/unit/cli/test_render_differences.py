@@ -74,7 +74,7 @@ def test_a_change_in_words(difference, said, tag):
     lines = [line for line in validation_text(view, after(60)).splitlines() if line.startswith("Change: ")]
     assert lines == ([f"Change: {said}"] if said else [])
     assert change_tag(difference) == tag
-    assert result_line(view, after(60)) == f"✗ worker-basic: failed (1m0s): boom{tag}"
+    assert result_line(view, after(60)) == f"✗ worker-basic: failed (1m0s){tag}"
 
 
 def test_query_db_of_a_failure_that_goes_on():

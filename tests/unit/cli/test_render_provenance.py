@@ -147,9 +147,12 @@ def test_a_run_names_the_commits_of_its_results():
     text = run_text(run, after(60))
     assert text.endswith(
         "Results:\n"
-        "✗ worker-basic: failed (1m0s): boom [new]\n"
+        "✗ worker-basic: failed (1m0s) [new]\n"
         "✓ other: success (1m0s)\n"
         "✓ plain: success (1m0s)\n"
+        "\n"
+        "Why:\n"
+        "✗ worker-basic: boom (make logs REPO=worker-basic)\n"
         "\n"
         "Commits:\n"
         f"worker-basic: {SHOWN_COMMIT}; changed: commit aaaaaaa..bbbbbbb; package torch 2.1.0 → 2.2.0\n"

@@ -79,10 +79,15 @@ def test_query_parallel_run_of_a_bad_run():
     assert "Timeout: 30 minutes (enforced)\nCost: $1.23\n" in text
     assert text.endswith(
         "Results:\n"
-        "✗ worker-basic: failed (1m2s): handler_local: the handler raised KeyError\n"
-        "✗ worker-sdxl: timed out (30m0s): cut short in build\n"
+        "✗ worker-basic: failed (1m2s)\n"
+        "✗ worker-sdxl: timed out (30m0s)\n"
         "✗ worker-odd: cancelled\n"
         "✗ 1 of 4 repositories have no result\n"
+        "\n"
+        "Why:\n"
+        "✗ worker-basic: the handler raised KeyError (make logs REPO=worker-basic)\n"
+        "✗ worker-sdxl: cut short in build (make logs REPO=worker-sdxl)\n"
+        "✗ worker-odd: cancelled (make query-db REPO=worker-odd)\n"
         "\n"
         "Overall Status: 0/4 repositories successful"
     )
@@ -256,7 +261,7 @@ def test_a_result_says_how_far_it_was_proved_and_how_many_notes_it_has():
     less = ended("worker-sdxl", "failed", 0, 9, proof_level=ProofLevel.ENVIRONMENT, note_count=2, summary="no", **took)
 
     assert result_line(proved, after(5)) == "✓ worker-basic: success (4m32s, $0.02, image), 1 note"
-    assert result_line(less, after(5)) == "✗ worker-sdxl: failed (9s, $0.02, environment), 2 notes: no"
+    assert result_line(less, after(5)) == "✗ worker-sdxl: failed (9s, $0.02, environment), 2 notes"
     assert status_line(proved, after(9)) == "worker-basic: ✓ completed (5 minutes ago, image), 1 note"
     plain = run_dict(run_of(proved, ended("worker-old", "success", 1)), after(9))["validations"]
     assert [(each["proof_level"], each["note_count"]) for each in plain] == [("image", 1), (None, 0)]

@@ -11,6 +11,7 @@ from uuid import UUID
 from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
+from janitor.protocol.statuses import CheckStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,30 @@ class PhaseView:
     duration: timedelta
     usd: Decimal | None
     """Its share of the instance's bill and what was spent beside it; None where the price isn't known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceView:
+    """Where to look for a cause."""
+
+    file: str
+    """From the repository's root."""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckView:
+    """One check of a validation, as its report tells it."""
+
+    name: str
+    status: CheckStatus
+    required: bool
+    reason_code: str | None
+    reason: str | None
+    duration: timedelta
 
 
 @dataclass(frozen=True, kw_only=True)

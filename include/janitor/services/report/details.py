@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from janitor.domain.errors import DatabaseError
-from janitor.domain.result.history_views import ChangeView, CheckChangeView, PhaseView
+from janitor.domain.result.history_views import ChangeView, CheckChangeView, PhaseView, PlaceView
 from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.protocol.codec import Part
@@ -32,6 +32,7 @@ class ReportDetails:
     _changes: Mapping[UUID, ProvenanceChanges] = field(default_factory=dict)
     _broken_with: Mapping[UUID, ProvenanceChanges] = field(default_factory=dict)
     _commits: Mapping[UUID, Commit] = field(default_factory=dict)
+    _places: Mapping[UUID, PlaceView] = field(default_factory=dict)
 
     def difference(self, row: Mapping[str, Any]) -> ChangeView | None:
         """The difference of a row of `validation_overview`."""
@@ -56,6 +57,10 @@ class ReportDetails:
     def commit(self, validation_id: UUID) -> Commit | None:
         """What the report of a validation tells of its commit."""
         return self._commits.get(validation_id)
+
+    def place(self, validation_id: UUID) -> PlaceView | None:
+        """Where the check that decided says to look."""
+        return self._places.get(validation_id)
 
     def phases(self, validation_id: UUID) -> Sequence[PhaseView]:
         """The phases of a validation, in the order of the pipeline."""
@@ -94,6 +99,10 @@ def details_of(connection: Connection, validation_ids: Sequence[UUID], *, phases
         _changes=_read(ProvenanceChanges, found, "changes"),
         _broken_with=_read(ProvenanceChanges, found, "broken_with"),
         _commits=_read(Commit, found, "commit"),
+        _places={
+            row["validation_id"]: PlaceView(file=row["file"], line=row["line"])
+            for row in queries.places_of(connection, validation_ids=ids)
+        },
     )
 
 

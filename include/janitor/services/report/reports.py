@@ -75,7 +75,7 @@ def repository_history(settings: Settings, repo: str, limit: int) -> list[Valida
             )
         )
         if rows:
-            return _validation_views(connection, rows, phases=True)
+            return validation_views(connection, rows, phases=True)
         known = [
             row["repository_name"] for row in queries.known_repository_names(connection, deployment=settings.deployment)
         ]
@@ -120,15 +120,16 @@ def _run_view(connection: Connection, summary: Mapping[str, Any], *, phases: boo
         timeout_enforced=summary["timeout_enforced"],
         status=RunStatus(summary["status"]),
         total_repositories=summary["total_repositories"],
-        validations=tuple(_validation_views(connection, rows, phases=phases)),
+        validations=tuple(validation_views(connection, rows, phases=phases)),
         cost_usd=cost.usd,
         cost_is_final=cost.is_final,
     )
 
 
-def _validation_views(
+def validation_views(
     connection: Connection, rows: Sequence[Mapping[str, Any]], *, phases: bool
 ) -> list[ValidationView]:
+    """Rows of `validation_overview` as people are shown them; `phases` as for `details_of`."""
     ids = [row["validation_id"] for row in rows]
     details = details_of(connection, ids, phases=phases)
     known = costs.costs_of_validations(connection, ids)
@@ -169,5 +170,6 @@ def _validation_view(row: Mapping[str, Any], details: ReportDetails, cost: Cost)
         signature=row["signature"],
         signature_title=row["signature_title"],
         difference=details.difference(row),
+        place=details.place(row["validation_id"]),
         phases=details.phases(row["validation_id"]),
     )

@@ -67,6 +67,16 @@ left join report_differences d on d.validation_id = id
 left join report_differences b on d.change = 'still_failing' and b.validation_id = d.since_validation_id
                               and b.change = 'new';
 
+-- name: places_of(validation_ids)
+-- Where the check that decided says to look, if it says so.
+select v.validation_id, c.value -> 'measurements' ->> 'file' as file,
+       case when jsonb_typeof(c.value -> 'measurements' -> 'line') = 'number'
+            then (c.value -> 'measurements' ->> 'line')::numeric::integer end as line
+from repository_validations v join validation_reports r using (validation_id)
+cross join lateral jsonb_array_elements(r.report -> 'checks') c
+where v.validation_id = any(:validation_ids) and c.value ->> 'name' = v.failing_check
+  and c.value -> 'measurements' ->> 'file' is not null;
+
 -- name: phases_of(validation_ids)
 select validation_id, phase, seconds, usd from validation_phases
 where validation_id = any(:validation_ids) order by validation_id, position;

@@ -34,6 +34,17 @@ where r.deployment = :deployment and r.completed_at > now() - interval '30 days'
   and position(i.instance_id in r.status_reason) > 0
   and position(i.instance_id || ' (ended since' in r.status_reason) = 0;
 
+-- name: last_times_of_run(run_id)
+-- From launch to end, the last time that each of the run's repositories came to a verdict in another run.
+select v.validation_id, p.finished_at - p.launched_at as took
+from repository_validations v join validation_runs r using (run_id)
+cross join lateral (
+  select o.launched_at, o.finished_at from repository_validations o join validation_runs e using (run_id)
+  where e.deployment = r.deployment and o.organization = v.organization and o.repository_name = v.repository_name
+    and o.run_id <> v.run_id and o.status in ('success', 'failed') and o.launched_at is not null
+  order by o.finished_at desc limit 1) p
+where v.run_id = :run_id;
+
 -- name: run_summary(run_id)^
 select * from run_summary where run_id = :run_id;
 

@@ -6,6 +6,13 @@ where v.validation_id = :validation_id;
 -- name: overviews_of_run(run_id)
 select * from validation_overview where run_id = :run_id order by repository_index;
 
+-- name: overview_of_validation(validation_id)
+select * from validation_overview where validation_id = :validation_id;
+
+-- name: checks_of_validation(validation_id)
+select name, status, required, reason_code, reason, duration_seconds from checks
+where validation_id = :validation_id order by position;
+
 -- name: overviews_of_repository(deployment, repository_name, count)
 select * from validation_overview
 where deployment = :deployment

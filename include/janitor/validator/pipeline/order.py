@@ -57,7 +57,7 @@ def run_checks(run: StepRunner) -> None:
     logs = gather(lambda _worker, of_local, of_api: HandlerLogs(of_local, of_api), worker, local.if_any, api.if_any)
     run(Step(CheckName.LOG_SCAN, Phase.TEST), check_log_scan, logs)
     asked = gather(AgentFacts, Met(run.checks), checkout.if_any, host.if_any, built.if_any)
-    run(Step(CheckName.AGENT_PROMPT, Phase.TEST), check_agent_prompt, asked)
+    run(Step(CheckName.AGENT_PROMPT, Phase.TEST, announced=True), check_agent_prompt, asked)
 
 
 def run_cleanup(run: StepRunner) -> None:

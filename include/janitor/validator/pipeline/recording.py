@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import TypeVar
 
 from janitor.guest.redaction import Redactor
+from janitor.protocol.progress import CheckProgress
 from janitor.protocol.proven import (
     MAX_FILE_CHARACTERS,
     MAX_NOTES_PER_CHECK,
@@ -89,7 +90,7 @@ class Recorder(StepRunner):
             self.record(step, finding, began)
             return Result(name=step.name, status=finding.status, reason_code=finding.reason_code, kept_by=need)
         if step.announced:
-            self.say(f"check {step.name.value} started")
+            self.say(str(_progress(step)))
         concluded = self._conclude(check, need.value)
         finding, produced = (
             (concluded.finding, Met(concluded.facts)) if isinstance(concluded, Produced) else (concluded, None)
@@ -114,7 +115,7 @@ class Recorder(StepRunner):
             mark = "" if finding.required or finding.status is CheckStatus.PASS else ", not required"
             why = f": {finding.reason_code}: {check.reason}" if finding.reason_code else ""
             taken = f"{check.duration_seconds:.1f} s"
-            self.say(f"check {step.name.value} … {finding.status.value}{mark} ({taken}){why}")
+            self.say(f"{_progress(step, finding.status)}{mark} ({taken}){why}")
             for note in check.notes:
                 self.say(f"  note: {note.code}: {note.text}")
 
@@ -152,6 +153,10 @@ class Recorder(StepRunner):
         name, value = measured
         text = self.context.evidence.tell(value, MAX_MEASURED_TEXT) if isinstance(value, str) else None
         return name, value if text is None else text or "unknown"
+
+
+def _progress(step: Step, status: CheckStatus | None = None) -> CheckProgress:
+    return CheckProgress(check=step.name.value, phase=step.phase.value, status=status)
 
 
 def seconds_by_phase(done: list[Recorded]) -> dict[str, float]:

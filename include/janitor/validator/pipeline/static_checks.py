@@ -98,4 +98,4 @@ def ask_network(run: StepRunner, found: StaticResults) -> None:
     source = found.source
     run(Step(CheckName.BASE_IMAGE_EXISTS, Phase.NETWORK, _BUILT_BY_DOCKER), check_base_image_exists, source)
     run(Step(CheckName.MODEL_URLS, Phase.NETWORK, _TESTED_BY_DOCKER), check_model_urls, source)
-    run(Step(CheckName.DEPS_RESOLVE, Phase.NETWORK, _BUILT), check_deps_resolve, source)
+    run(Step(CheckName.DEPS_RESOLVE, Phase.NETWORK, _BUILT, announced=True), check_deps_resolve, source)

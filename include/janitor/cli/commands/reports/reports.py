@@ -16,6 +16,7 @@ from janitor.cli.render.runs.history import history_text
 from janitor.cli.render.runs.runs import run_text, running_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.services.reap.keep import kept_instances
+from janitor.services.report.progress import ProgressReader
 from janitor.services.report.reports import repository_history, run_view, running_runs
 from janitor.views.document import as_json
 from janitor.views.runs import run_dict, validation_dicts
@@ -35,16 +36,16 @@ def check_parallel_status(session: Session, as_json_text: bool) -> ExitCode:
     """Show the runs that are going on.
 
     For each run: its id, when it started, its timeout and the time that remains, and every repository's state with the
-    time elapsed; below, the instances that `keep` holds.
+    time elapsed, the check that it is at, and what is left by its last time; below, the instances that `keep` holds.
     """
-    settings = session.settings()
-    runs, kept = running_runs(settings), kept_instances(settings)
+    settings, console = session.settings(), Console()
+    progress = ProgressReader(settings, notice=console.notice)
+    runs, kept = progress.added_to(running_runs(settings)), kept_instances(settings)
     now = datetime.now(timezone.utc)
     if as_json_text:
-        answer = as_json({"runs": [run_dict(run, now) for run in runs], "kept": kept_dicts(kept)})
+        console.result(as_json({"runs": [run_dict(run, now) for run in runs], "kept": kept_dicts(kept)}))
     else:
-        answer = "\n\n".join(filter(None, (running_text(runs, now), kept_text(kept, now))))
-    Console().result(answer)
+        console.answer("\n\n".join(filter(None, (running_text(runs, now), kept_text(kept, now)))))
     return ExitCode.OK
 
 
@@ -65,9 +66,13 @@ def query_parallel_run(session: Session, run_id: str, as_json_text: bool) -> Exi
 
     RUN_ID is the run's id, its first six characters or more, or the id that Airflow gave it.
     """
-    run = run_view(session.settings(), run_id)
+    settings, console = session.settings(), Console()
+    run = run_view(settings, run_id)
     now = datetime.now(timezone.utc)
-    Console().result(as_json(run_dict(run, now)) if as_json_text else run_text(run, now))
+    if as_json_text:
+        console.result(as_json(run_dict(run, now)))
+    else:
+        console.answer(run_text(run, now, settings.environment))
     return ExitCode.OK
 
 
@@ -88,10 +93,9 @@ def query_db(session: Session, repo: str, limit: int, as_json_text: bool) -> Exi
     """
     validations = repository_history(session.settings(), repo, limit)
     now = datetime.now(timezone.utc)
-    answer = (
-        as_json({"repository": repo, "validations": validation_dicts(validations, now)})
-        if as_json_text
-        else history_text(validations, now)
-    )
-    Console().result(answer)
+    console = Console()
+    if as_json_text:
+        console.result(as_json({"repository": repo, "validations": validation_dicts(validations, now)}))
+    else:
+        console.answer(history_text(validations, now))
     return ExitCode.OK

@@ -37,5 +37,5 @@ def follow(session: Session, run_id: str, as_json_text: bool) -> ExitCode:
     started = find_started(settings, run_id)
     # The run's own grace isn't known here, so the longest that a configuration may give.
     ended = see_through(session, console, settings, started, grace=timedelta(minutes=MAX_GRACE_MINUTES))
-    print_results(console, ended, as_json_text=as_json_text)
+    print_results(console, settings, ended, as_json_text=as_json_text)
     return exit_code_of(ended)

@@ -45,10 +45,10 @@ def run(
     started = start(session, settings, order)
     announce(console, settings, order, started, followed=True)
     ended = see_through(session, console, settings, started, grace=order.grace)
-    print_results(console, ended, as_json_text=as_json_text)
+    print_results(console, settings, ended, as_json_text=as_json_text)
     if settings.airflow_url:
         page = f"{settings.airflow_url.rstrip('/')}/dags/{settings.airflow_dag_id}/runs/{quote(ended.airflow_run_id)}"
-        console.progress(f"Web UI: {page} (login: make status)")
+        console.link("Web UI: ", page, shown=f"{settings.airflow_url} (this run)", after=" (login: make status)")
     return exit_code_of(ended)
 
 

@@ -67,5 +67,5 @@ def validate_all_workers(
             console.result(as_json({"run_id": str(started.run_id), "airflow_run_id": started.airflow_run_id}))
         return ExitCode.OK
     ended = see_through(session, console, settings, started, grace=order.grace)
-    print_results(console, ended, as_json_text=as_json_text)
+    print_results(console, settings, ended, as_json_text=as_json_text)
     return exit_code_of(ended)

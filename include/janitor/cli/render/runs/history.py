@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from janitor.cli.render.runs.phases import phases_line
-from janitor.cli.render.runs.runs import reason_of
 from janitor.domain.views import ValidationView
+from janitor.views.text.causes import reason_of
 from janitor.views.text.differences import change_lines, change_tag
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line
 from janitor.views.text.money import dollars

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from janitor.cli.render.names import shown_names
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView, ValidationView
+from janitor.settings import DEFAULT_ENVIRONMENT
+from janitor.views.text.causes import next_command, why_line
 from janitor.views.text.differences import change_tag, changes_line
 from janitor.views.text.marks import BAD, GOOD, mark_of, one_line, words_of
 from janitor.views.text.money import MONEY_PLACES, dollars, places_for
+from janitor.views.text.progress import doing, left_text
 from janitor.views.text.provenance import changes_text, commit_text
 from janitor.views.text.times import compactly, exactly, instant, roughly
 from janitor.views.verdict import verdict_text
 
 
-def run_text(run: RunView, now: datetime) -> str:
-    """One run whole: the answer of `query-parallel-run`."""
+def run_text(run: RunView, now: datetime, environment: str = DEFAULT_ENVIRONMENT) -> str:
+    """One run whole: the answer of `query-parallel-run`; `environment` as for `results_text`."""
     lines = [
         f"Run ID: {run.run_id}",
         f"Configuration: {one_line(run.config_path)}",
@@ -26,7 +30,7 @@ def run_text(run: RunView, now: datetime) -> str:
         f"Total Duration: {exactly(run.duration(now))}{'' if run.completed_at else ' so far'}",
         f"Timeout: {exactly(run.timeout)} ({'enforced' if run.timeout_enforced else 'not enforced'})",
     ]
-    return "\n".join([*lines, *cost_lines(run), "", results_text(run, now, with_commits=True)])
+    return "\n".join([*lines, *cost_lines(run), "", results_text(run, now, environment, with_commits=True)])
 
 
 def cost_lines(run: RunView) -> list[str]:
@@ -40,19 +44,40 @@ def _places(run: RunView) -> int:
     return places_for([each.cost_usd for each in run.validations], run.cost_usd)
 
 
-def results_text(run: RunView, now: datetime, *, with_commits: bool = False) -> str:
-    """Result per repository, what each is of if asked for, and the overall one."""
+def results_text(
+    run: RunView, now: datetime, environment: str = DEFAULT_ENVIRONMENT, *, with_commits: bool = False
+) -> str:
+    """Result per repository, why each that isn't successful isn't, and the overall one.
+
+    Args:
+        run: What is shown.
+        now: The instant of the look.
+        environment: Of the commands that are named.
+        with_commits: Whether it is said what each is of.
+    """
     names, places = shown_names(run.validations), _places(run)
     results = (result_line(each, now, names[each.validation_id], places=places) for each in run.validations)
     lines = ["Results:", *results]
     missing = run.total_repositories - len(run.validations)
     if missing > 0:
         lines.append(f"{BAD} {missing} of {run.total_repositories} repositories have no result")
+    if whys := _why_lines(run, names, environment):
+        lines += ["", "Why:", *whys]
     commits = [each for each in run.validations if each.commit_sha is not None] if with_commits else []
     if commits:
         lines += ["", "Commits:", *(commit_line(each, names[each.validation_id]) for each in commits)]
     changes = changes_line(run.validations)
     return "\n".join([*lines, "", *([changes] if changes else []), overall_line(run)])
+
+
+def _why_lines(run: RunView, names: Mapping[UUID, str], environment: str) -> list[str]:
+    """Why each repository isn't successful, and the next command, a line for each."""
+    lines = []
+    for each in run.validations:
+        name = names[each.validation_id]
+        if line := why_line(name, each, next_command(each, name, environment)):
+            lines.append(f"{mark_of(each.status)} {line}")
+    return lines
 
 
 def overall_line(run: RunView) -> str:
@@ -66,7 +91,7 @@ def overall_line(run: RunView) -> str:
 def result_line(
     validation: ValidationView, now: datetime, name: str | None = None, *, places: int = MONEY_PLACES
 ) -> str:
-    """`✓ worker-basic: success (4m32s, image), 2 notes`, with the reason of anything else, and what changed.
+    """`✓ worker-basic: success (4m32s, image), 2 notes`, and what changed.
 
     Args:
         validation: What is shown.
@@ -82,25 +107,27 @@ def result_line(
     if validation.cost_usd is not None and validation.cost_is_final:
         details.append(dollars(validation.cost_usd, places))
     text = f"{mark_of(validation.status)} {name or validation.repository_name}: {verdict_text(validation, *details)}"
-    reason = reason_of(validation)
-    return (f"{text}: {reason}" if reason else text) + change_tag(validation.difference)
+    return text + change_tag(validation.difference)
+
+
+def ended_line(validation: ValidationView, now: datetime, name: str | None = None) -> str:
+    """A result at the moment of its end: with the check that decided; why, and what it cost, the results say.
+
+    Args: as for `result_line`.
+    """
+    elapsed = validation.elapsed(now)
+    # What it costs is known when its instance has ended.
+    said = verdict_text(validation, *([compactly(elapsed)] if elapsed is not None else []))
+    decided = validation.failing_check if validation.status is not ValidationStatus.SUCCESS else None
+    where = f" in {one_line(decided)}" if decided else ""
+    text = f"{mark_of(validation.status)} {name or validation.repository_name}: {said}{where}"
+    return text + change_tag(validation.difference)
 
 
 def commit_line(validation: ValidationView, name: str) -> str:
     """`worker-basic: 0123456 "Use torch 2.2" by Ada, 2024-01-15 14:30:00 UTC; changed: commit 89abcde..0123456`."""
     changed = changes_text(validation.difference.changes) if validation.difference is not None else None
     return f"{name}: {commit_text(validation)}{f'; changed: {changed}' if changed else ''}"
-
-
-def reason_of(validation: ValidationView) -> str | None:
-    """Why a validation isn't successful, in one line: the failing check and its summary."""
-    if not validation.status.is_final or validation.status is ValidationStatus.SUCCESS:
-        return None
-    summary = one_line(validation.summary) if validation.summary else validation.reason_code
-    check = validation.failing_check
-    if check and summary and f"{check}: " not in summary:
-        return f"{check}: {summary}"
-    return summary or check
 
 
 def running_text(runs: Sequence[RunView], now: datetime) -> str:
@@ -141,7 +168,9 @@ def status_line(validation: ValidationView, now: datetime, name: str | None = No
     else:
         details = [f"{roughly(elapsed)} elapsed"] if elapsed is not None else []
     said = verdict_text(validation, *details, word=word)
-    return f"{name or validation.repository_name}: {mark_of(status)} {said}"
+    text = f"{name or validation.repository_name}: {mark_of(status)} {said}"
+    more = [part for part in (doing(validation), left_text(validation, now, roughly)) if part]
+    return f"{text} {', '.join(more)}" if more else text
 
 
 def launched_line(validation: ValidationView, name: str | None = None) -> str:

@@ -1,0 +1,86 @@
+"""Lines that fit a terminal, and links where it has them."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import pytest
+
+from janitor.cli.console import Console, wrapped_lines
+from janitor.cli.terminal_settings import TerminalSettings
+
+ADDRESS = "http://127.0.0.1:8080/dags/validate_workers/runs/janitor__3dd4dd64-0596-5ffd-acf7-419ef6e2d81d"
+
+
+def test_lines_are_broken_between_words_and_keep_their_indent() -> None:
+    text = "✗ slow-worker: timed out (30m0s, $0.12, environment) in handler_local [still failing since 2024-01-15]"
+    lines = list(wrapped_lines(f"short\n  {text}", 40))
+    assert lines[0] == "short"
+    assert all(len(line) <= 40 for line in lines)
+    assert lines[1].startswith("  ✗ slow-worker:")
+    assert all(line.startswith("      ") for line in lines[2:])
+    assert " ".join(line.strip() for line in lines[1:]) == text
+
+
+def test_a_word_that_does_not_fit_stays_whole() -> None:
+    assert ADDRESS in list(wrapped_lines(f"Web UI: {ADDRESS} (login)", 40))[1]
+
+
+def test_only_a_person_s_terminal_is_fitted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    for interactive in (True, False):
+        Console(terminal=TerminalSettings(interactive=interactive, colour=False)).answer("one two three four five six")
+    assert capsys.readouterr().out == "one two three four\n    five six\none two three four five six\n"
+
+
+def test_an_address_stands_alone_where_there_are_no_links(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(terminal=TerminalSettings(interactive=True, colour=False))
+    console.link("Web UI: ", ADDRESS, shown="this run", after=" (login: make status)")
+    assert capsys.readouterr().out == f"Web UI: {ADDRESS}\n(login: make status)\n"
+
+
+def test_a_link_shows_a_short_text(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(terminal=TerminalSettings(interactive=True, colour=False, links=True))
+    console.link("Web UI: ", ADDRESS + "\x1b]8;;evil", shown="this run\x1b[2J", after=" (login: make status)")
+    out = capsys.readouterr().out
+    assert out.startswith(f"Web UI: \x1b]8;;{ADDRESS}")
+    assert out.endswith("this run\x1b]8;;\x1b\\ (login: make status)\n")
+    # What is quoted can neither end the link nor steer the terminal.
+    assert out.count("\x1b") == 4
+
+
+def test_nothing_is_linked_or_wrapped_where_only_results_are_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(quiet=True).link("Web UI: ", ADDRESS, shown="this run")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("environ", "links"),
+    [
+        ({"TERM": "xterm-256color"}, False),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, True),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "4600"}, False),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "new"}, False),
+        ({"TERM": "xterm-kitty"}, True),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "vscode"}, True),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, False),
+        ({"TERM": "tmux-256color", "TERM_PROGRAM": "tmux", "TERM_PROGRAM_VERSION": "3.4"}, True),
+        ({"TERM": "tmux-256color", "TERM_PROGRAM": "tmux", "TERM_PROGRAM_VERSION": "3.3a"}, False),
+        ({"TERM": "screen", "TMUX": "/tmp/x", "VTE_VERSION": "7600"}, False),
+        ({"TERM": "dumb", "VTE_VERSION": "7600"}, False),
+    ],
+)
+def test_which_terminals_have_links(environ: dict[str, str], links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = os.openpty()
+    try:
+        with open(slave, "w", closefd=False) as stream:
+            assert TerminalSettings.of(stream, environ).links is links
+    finally:
+        os.close(master)
+        os.close(slave)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert TerminalSettings.of(None, environ).links is False
