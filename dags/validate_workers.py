@@ -12,8 +12,17 @@ Validates every repository of a workers config, each on an instance of its own, 
 | `terminate_all` | ends whatever is left of the run, always |
 | `verdict` | fails the run if a repository isn't successful, a row is missing or an instance is left |
 
-Trigger it with the button above (the form describes each choice), with `make validate-all-workers`, or with
-`airflow dags trigger validate_workers`. What to do about a red run is in runbook.md.
+| trigger | how it names a config |
+|---|---|
+| the button above | the form's field *Configuration*; the other fields describe themselves |
+| `make validate-all-workers` | `CONFIG=infra/workers-config.yaml REPO=… TIMEOUT_MINUTES=…` |
+| `airflow dags trigger validate_workers` | `--conf '{"config_path": "infra/workers-config.yaml"}'` |
+| REST, `POST /api/v2/dags/validate_workers/dagRuns` | `{"logical_date": null, "conf": {"config_path": "…"}}` |
+
+The keys are `config_path`, `repository`, `timeout_minutes` and `max_concurrent_instances`; all may be left out. Any
+other key is refused before anything launches. A failed repository's `validate` task says why in its log, and has a
+button that leads to the validator's own log; the run's note has the totals. What to do about a red run is in
+runbook.md.
 """
 
 from __future__ import annotations
@@ -22,6 +31,7 @@ from datetime import datetime, timedelta, timezone
 
 from airflow.sdk import dag, task_group
 
+from janitor.orchestration.failures import FailedForGood
 from janitor.orchestration.launch_operator import LaunchValidationOperator
 from janitor.orchestration.params import run_params
 from janitor.orchestration.schedule import nightly
@@ -38,6 +48,7 @@ RETRY = {
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=1),
     "execution_timeout": timedelta(minutes=10),
+    "retry_policy": FailedForGood(),
 }
 # Finishing goes before starting: an instance that is done should not wait behind launches.
 IN_GROUP = {**RETRY, "weight_rule": "upstream", "map_index_template": "{{ repository }}"}

@@ -25,6 +25,8 @@ tracing = False
 print(json.dumps({
     "tasks": {t.task_id: {"teardown": t.is_teardown, "fails_run": t.on_failure_fail_dagrun, "retries": t.retries,
                           "downstream": sorted(t.downstream_task_ids), "limit": str(t.execution_timeout),
+                          "policy": type(t.retry_policy).__name__,
+                          "links": [link.name for link in t.operator_extra_links],
                           "bases": [b.__name__ for b in type(t).__mro__]} for t in dag.tasks},
     "dagrun_timeout": dag.dagrun_timeout, "doc": dag.doc_md, "catchup": dag.catchup,
     "schedule": type(dag.timetable).__name__,
@@ -75,6 +77,8 @@ def test_every_task_can_be_run_again_and_has_a_limit(dag: dict[str, Any]) -> Non
     for name, task in dag["tasks"].items():
         assert task["retries"] >= 2, name
         assert task["limit"] != "None", name
+        # Else what failed for good would be tried again and again.
+        assert task["policy"] == "FailedForGood", name
 
 
 def test_launch_and_terminate_are_the_ec2_operators(dag: dict[str, Any]) -> None:
@@ -88,7 +92,12 @@ def test_params_are_described(dag: dict[str, Any]) -> None:
     for name, param in dag["params"].items():
         assert param["description"], name
         assert param["title"], name
+        assert f"`{name}`" in dag["doc"], name
     assert "terminate_all" in dag["doc"]
+
+
+def test_a_validation_has_a_button_to_its_log(dag: dict[str, Any]) -> None:
+    assert dag["tasks"]["validate_repository.validate"]["links"] == ["Validator's log"]
 
 
 def test_the_schedule_follows_the_setting(dag: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
+
 from janitor.domain.identity import run_id_for
 from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, RunStatus, TerminationReason, ValidationStatus
@@ -18,6 +20,7 @@ from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
+from janitor.views.text.verdicts import run_note
 from tests.support.runs import Runs, by_name, eventually
 from tests.support.workers import WorkerRepository, write_config
 
@@ -107,6 +110,51 @@ def test_a_wrong_config_fails_the_run_and_writes_nothing(runs: Runs, tmp_path: P
     assert runs.state(airflow_run_id) is AirflowRunState.FAILED
     assert runs.view(airflow_run_id) is None
     assert runs.task_state(airflow_run_id, "terminate_all") == "success"
+
+
+def test_an_unknown_key_fails_the_run_before_anything_launches(runs: Runs) -> None:
+    airflow_run_id = f"test__{uuid4()}"
+    with AirflowClient(runs.settings) as airflow:
+        airflow.trigger(airflow_run_id, {"config": "infra/local/workers.yaml"})
+    eventually(lambda: runs.state(airflow_run_id).is_final or None, within=timedelta(seconds=90))
+    assert runs.state(airflow_run_id) is AirflowRunState.FAILED
+    assert runs.view(airflow_run_id) is None
+    refusal = "unknown key in the run's conf: 'config' (did you mean config_path?); known: config_path, repository, "
+    (said,) = [line for line in runs.log(airflow_run_id, "plan") if "conf" in line["event"]]
+    assert said["event"].startswith(refusal)
+    assert runs.note(airflow_run_id) == said["event"]
+    assert runs.task_instance(airflow_run_id, "plan")["try_number"] == 1
+
+
+def test_the_web_ui_tells_the_verdict_in_plain_lines(
+    runs: Runs, workers: dict[str, WorkerRepository], tmp_path: Path
+) -> None:
+    config = write_config(tmp_path / "workers.yaml", [workers["healthy"].entry(), workers["failing"].entry()])
+    run = runs.start(config)
+    view = runs.finished(run)
+    task = "validate_repository.validate"
+    events = [str(line["event"]) for line in runs.log(run.airflow_run_id, task, 1)]
+    # The verdict is the end of what the task says, with no frames of Airflow's in it.
+    first = next(index for index, event in enumerate(events) if event.startswith("tests/failing-worker: failed ("))
+    said = events[first:]
+    assert any(event.startswith("Cause: ") and "RuntimeError: the model is gone" in event for event in said)
+    assert any(event.startswith("Commit: ") for event in said)
+    assert any(event.startswith("Cost: $") for event in said)
+    assert any("✗ handler_local" in event for event in said)
+    assert any("✓ checkout" in event for event in said)
+    address = said[-1] if said[-1].startswith("Log of") else next(each for each in said if each.startswith("Log of"))
+    assert not any("Traceback" in json.dumps(line) for line in runs.log(run.airflow_run_id, task, 1))
+    names = [runs.task_instance(run.airflow_run_id, task, index)["rendered_map_index"] for index in range(2)]
+    assert names == ["healthy-worker: success", "failing-worker: failed"]
+    assert runs.task_instance(run.airflow_run_id, task, 1)["try_number"] == 1
+    assert runs.note(run.airflow_run_id) == run_note(view)
+    # The button leads to the validator's own log, which only who is logged in may read.
+    url = runs.links(run.airflow_run_id, task, 1)["Validator's log"]
+    assert address == f"Log of the validator: {url}"
+    assert httpx.get(url, trust_env=False).status_code == 401
+    page = runs.page(url)
+    assert page.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "check handler_local" in page.text
 
 
 def test_airflow_dags_trigger_runs_the_same_dag(

@@ -57,6 +57,46 @@ class Runs:
             states = airflow.task_states(airflow_run_id)
         return next((state for task, index, state in states if (task, index) == (task_id, map_index)), None)
 
+    def task_instance(self, airflow_run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
+        """One task as Airflow's web UI shows it."""
+        found: dict[str, Any] = self._ask(self._task(airflow_run_id, task_id, map_index)).json()
+        return found
+
+    def log(self, airflow_run_id: str, task_id: str, map_index: int = -1) -> list[dict[str, Any]]:
+        """The records in the log of a task's first try."""
+        path = f"/api/v2/dags/{self.settings.airflow_dag_id}/dagRuns/{airflow_run_id}/taskInstances/{task_id}/logs/1"
+        answer = self._ask(f"{path}?map_index={map_index}&full_content=true").json()
+        return [line for line in answer["content"] if isinstance(line, dict)]
+
+    def note(self, airflow_run_id: str) -> str | None:
+        """The note on a run."""
+        path = f"/api/v2/dags/{self.settings.airflow_dag_id}/dagRuns/{airflow_run_id}"
+        note: str | None = self._ask(path).json()["note"]
+        return note
+
+    def links(self, airflow_run_id: str, task_id: str, map_index: int = -1) -> dict[str, str]:
+        """The buttons of a task with their addresses."""
+        path = f"/api/v2/dags/{self.settings.airflow_dag_id}/dagRuns/{airflow_run_id}/taskInstances/{task_id}/links"
+        answer = self._ask(f"{path}?map_index={map_index}").json()
+        links: dict[str, str] = answer["extra_links"]
+        return links
+
+    def page(self, url: str) -> httpx.Response:
+        """A page of the web UI, as a user who is logged in gets it."""
+        return self._ask(url)
+
+    def _task(self, airflow_run_id: str, task_id: str, map_index: int) -> str:
+        path = f"/api/v2/dags/{self.settings.airflow_dag_id}/dagRuns/{airflow_run_id}/taskInstances/{task_id}"
+        return path if map_index < 0 else f"{path}/{map_index}"
+
+    def _ask(self, path: str) -> httpx.Response:
+        url, username, password = self.settings.airflow_login
+        with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
+            login = http.post("/auth/token", json={"username": username, "password": password})
+            answer = http.get(path, headers={"Authorization": f"Bearer {login.json()['access_token']}"})
+        answer.raise_for_status()
+        return answer
+
     def finished(self, run: TriggeredRun, *, within: timedelta = RUN_LIMIT) -> RunView:
         """Wait until Airflow says that the run has ended, and return what is recorded."""
         eventually(lambda: self.state(run.airflow_run_id).is_final or None, within=within)

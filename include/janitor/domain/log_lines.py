@@ -33,6 +33,10 @@ class LineLogger:
         """Say what is wrong and is gone on without."""
         self._write(logging.WARNING, message, values)
 
+    def error(self, message: str, *values: Any) -> None:
+        """Say what ends what goes on."""
+        self._write(logging.ERROR, message, values)
+
     def _write(self, level: int, message: str, values: tuple[Any, ...]) -> None:
         if self._logger.isEnabledFor(level):
             said = message % _as_values(values) if values else message

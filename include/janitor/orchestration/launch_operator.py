@@ -17,8 +17,9 @@ from airflow.providers.amazon.aws.operators.ec2 import EC2CreateInstanceOperator
 from janitor.domain.errors import CloudError, JanitorError, LaunchRefusedError
 from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.ec2_hook import SharedEc2Hook
+from janitor.orchestration.failures import as_airflow_failure
 from janitor.orchestration.place_trigger import PlaceTrigger
-from janitor.orchestration.wiring import as_airflow_failure, current_settings
+from janitor.orchestration.wiring import current_settings
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.services.launch import advance as launching
 from janitor.services.launch.advance import Launched, NoPlace, NotYet
@@ -60,7 +61,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         """Take a place, launch or adopt; defers while every place is held or launches are paced.
 
         Raises:
-            AirflowFailException: AWS refused in a way that another try can't mend.
+            TaskFailed: AWS refused in a way that another try can't mend.
         """
         context["repository"] = self.planned["repository"]
         try:

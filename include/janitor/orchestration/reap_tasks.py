@@ -9,7 +9,8 @@ from airflow.sdk import Param, get_current_context, task
 
 from janitor.domain.errors import JanitorError
 from janitor.domain.log_lines import LineLogger
-from janitor.orchestration.wiring import as_airflow_failure, current_settings, failed_task
+from janitor.orchestration.failures import as_airflow_failure, failed_task
+from janitor.orchestration.wiring import current_settings
 from janitor.services.reap.passes import ReapError, ReapReport, reap_once
 
 log = LineLogger(__name__)

@@ -10,12 +10,21 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.utils.types import DagRunType
 
-from janitor.domain.errors import JanitorError
+from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
 from janitor.domain.identity import run_id_for
-from janitor.orchestration.wiring import as_airflow_failure, current_settings, failed_task
+from janitor.domain.log_lines import LineLogger
+from janitor.domain.run_conf import unknown_keys
+from janitor.orchestration.failures import TaskFailed, as_airflow_failure, failed_task
+from janitor.orchestration.telling import name_in_grid, note_run, tell_verdict
+from janitor.orchestration.wiring import current_settings
 from janitor.services.launch.plan import RunRequest, is_stale, plan_run
+from janitor.services.report.reports import find_run_view
 from janitor.services.result.record import record_validation
 from janitor.services.result.verdict import close_run
+from janitor.settings import Settings
+from janitor.views.text.verdicts import run_note
+
+log = LineLogger(__name__)
 
 STALE_KEY = "stale"
 
@@ -30,6 +39,13 @@ def plan() -> list[dict[str, str]]:
     if trigger is DagRunType.SCHEDULED and due and is_stale(due, datetime.now(timezone.utc)):
         context["ti"].xcom_push(key=STALE_KEY, value=True)
         raise AirflowSkipException(f"the run was due at {due}, too long ago to be worth anything")
+    try:
+        settings = current_settings()
+    except SettingsError as exc:
+        raise as_airflow_failure(exc) from exc
+    if refusal := unknown_keys(dag_run.conf):
+        note_run(settings, dag_run.run_id, refusal)
+        raise failed_task(refusal)
     minutes = params["timeout_minutes"]
     request = RunRequest(
         airflow_run_id=dag_run.run_id,
@@ -40,20 +56,31 @@ def plan() -> list[dict[str, str]]:
         max_concurrent_instances=params["max_concurrent_instances"] or None,
     )
     try:
-        planned = plan_run(current_settings(), request)
+        planned = plan_run(settings, request)
     except JanitorError as exc:
-        raise as_airflow_failure(exc) from exc
+        failure = as_airflow_failure(exc)
+        if isinstance(failure, TaskFailed):
+            note_run(settings, dag_run.run_id, str(exc))
+        raise failure from exc
+    run_id = run_id_for(settings.deployment, dag_run.run_id)
+    log.info("Janitor run %s; follow it with `make follow RUN_ID=%s`", run_id, run_id)
     return [{"validation_id": str(one.validation_id), "repository": one.repository_name} for one in planned]
 
 
 @task
 def record(planned: dict[str, str]) -> str:
     """Write how one validation ended."""
-    get_current_context()["repository"] = planned["repository"]
+    context, validation_id = get_current_context(), UUID(planned["validation_id"])
+    context["repository"] = planned["repository"]
     try:
-        return record_validation(current_settings(), UUID(planned["validation_id"])).status.value
+        settings = current_settings()
+        status = record_validation(settings, validation_id).status
     except JanitorError as exc:
         raise as_airflow_failure(exc) from exc
+    name_in_grid(context, planned["repository"], status)
+    for line in tell_verdict(settings, validation_id):
+        log.info("%s", line)
+    return status.value
 
 
 @task
@@ -70,9 +97,19 @@ def verdict() -> str:
             return "stale: nothing was validated"
         raise failed_task("the run was never planned: see the log of `plan`")
     text = f"{closed.successful}/{closed.total} repositories successful"
+    _note(settings, context["dag_run"].run_id, text)
     if closed.problems:
         raise failed_task(text, *closed.problems)
     return text
+
+
+def _note(settings: Settings, airflow_run_id: str, text: str) -> None:
+    try:
+        run = find_run_view(settings, airflow_run_id)
+    except DatabaseError as exc:
+        log.warning("the run is noted in short: %s", exc)
+        run = None
+    note_run(settings, airflow_run_id, text if run is None else run_note(run))
 
 
 def _was_stale(context: Any) -> bool:

@@ -19,7 +19,8 @@ from janitor.domain.launch.owner import Owner
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import TerminationReason
 from janitor.orchestration.ec2_hook import SharedEc2Hook
-from janitor.orchestration.wiring import as_airflow_failure, current_settings
+from janitor.orchestration.failures import as_airflow_failure
+from janitor.orchestration.wiring import current_settings
 from janitor.services.ending import terminate as terminating
 from janitor.services.result.record import reason_to_terminate
 from janitor.settings import Settings

@@ -19,9 +19,12 @@ from janitor.domain.errors import CloudError, DatabaseError, JanitorError, Launc
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ValidationStatus
 from janitor.domain.watching import WatchOutcome
+from janitor.orchestration.failures import as_airflow_failure, failed_task
+from janitor.orchestration.log_link import ValidatorLogLink
 from janitor.orchestration.place_trigger import PlaceTrigger
+from janitor.orchestration.telling import name_in_grid, tell_verdict
 from janitor.orchestration.trigger import WatchTrigger
-from janitor.orchestration.wiring import as_airflow_failure, current_settings, failed_task
+from janitor.orchestration.wiring import current_settings
 from janitor.services.launch.advance import Launched, NotYet, keep_problem
 from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.launch.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
@@ -49,6 +52,7 @@ class ValidateOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("planned",)
+    operator_extra_links = (ValidatorLogLink(),)
 
     def __init__(self, *, planned: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -72,8 +76,14 @@ class ValidateOperator(BaseOperator):
             conclusion = finish_watched(settings, watch, outcome)
         except JanitorError as exc:
             raise as_airflow_failure(exc) from exc
+        name_in_grid(context, self.planned["repository"], conclusion.status)
+        told = tell_verdict(settings, UUID(self.planned["validation_id"]))
         if conclusion.status is not ValidationStatus.SUCCESS:
-            raise failed_task(f"{self.planned['repository']}: {conclusion.status.value}: {conclusion.summary}")
+            # Where the report may still be on its way, `record` has the last word.
+            short = f"{self.planned['repository']}: {conclusion.status.value}: {conclusion.summary}"
+            raise failed_task(*(told or (short,)), code=conclusion.status.value)
+        for line in told:
+            log.info("%s", line)
         return str(conclusion.status.value)
 
     def _wait_in_worker(self, settings: Settings, validation_id: UUID) -> tuple[Watch, WatchOutcome]:

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from janitor.settings.deployment import DeploymentSettings
 from janitor.settings.variables import Schedule, Variable
 
+DEFAULT_DAG_ID = "validate_workers"
 DEFAULT_CONFIG = "infra/workers-config.yaml"
 
 
@@ -18,7 +19,7 @@ class AirflowSettings(DeploymentSettings):
     airflow_url: Annotated[str | None, Variable("JANITOR_AIRFLOW_URL")] = None
     airflow_username: Annotated[str | None, Variable("JANITOR_AIRFLOW_USERNAME")] = None
     airflow_password: Annotated[SecretStr | None, Variable("JANITOR_AIRFLOW_PASSWORD")] = None
-    airflow_dag_id: Annotated[str, Variable("JANITOR_AIRFLOW_DAG_ID")] = "validate_workers"
+    airflow_dag_id: Annotated[str, Variable("JANITOR_AIRFLOW_DAG_ID")] = DEFAULT_DAG_ID
     default_config: Annotated[str, Variable("JANITOR_DEFAULT_CONFIG")] = DEFAULT_CONFIG
     """Workers config of a run that names none."""
     schedule: Annotated[Schedule, Variable("JANITOR_SCHEDULE")] = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from janitor.domain.errors import SettingsError
-from janitor.settings.airflow import DEFAULT_CONFIG
+from janitor.settings.airflow import DEFAULT_CONFIG, DEFAULT_DAG_ID
 from janitor.settings.cost_safety import DEFAULT_REAP_INTERVAL
 from janitor.settings.cron import check_cron
 from janitor.settings.process import process_environment
@@ -21,6 +21,8 @@ class DagSettings:
     default_config: str
     schedule: str
     reap_interval: timedelta
+    dag_id: str = DEFAULT_DAG_ID
+    """Of the validation DAG."""
 
 
 def load_dag_settings(environ: Mapping[str, str] | None = None) -> DagSettings:
@@ -43,4 +45,5 @@ def load_dag_settings(environ: Mapping[str, str] | None = None) -> DagSettings:
         default_config=process.get("JANITOR_DEFAULT_CONFIG", "").strip() or DEFAULT_CONFIG,
         schedule=schedule,
         reap_interval=reap_interval,
+        dag_id=process.get("JANITOR_AIRFLOW_DAG_ID", "").strip() or DEFAULT_DAG_ID,
     )

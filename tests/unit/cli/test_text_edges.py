@@ -243,7 +243,7 @@ def test_an_error_s_text_is_plain_wherever_it_is_quoted(hostile):
 
 
 def test_text_of_airflow_s_exceptions_is_one_line_for_each_given():
-    from janitor.orchestration.wiring import as_airflow_failure, failed_task
+    from janitor.orchestration.failures import as_airflow_failure, failed_task
 
     for hostile in HOSTILE.values():
         said = str(failed_task("1/2 repositories successful", f"worker-a: failed: {hostile}"))
@@ -292,7 +292,11 @@ CONTROL_PLANE = ("domain", "settings", "stores", "cloud", "services", "stack", "
         (("cli",), r"stream\.write", {"janitor/cli/console.py"}),
         (("cli",), r"json\.dumps?", set()),
         (("cli",), r"RichConsole", {"janitor/cli/console.py", "janitor/cli/displays.py"}),
-        (("orchestration",), r"AirflowFailException|AirflowException", {"janitor/orchestration/wiring.py"}),
+        (
+            ("orchestration",),
+            r"TaskFailed|Airflow\w*Exception",
+            {"janitor/orchestration/failures.py", "janitor/orchestration/tasks.py"},
+        ),
         (("orchestration",), r"self\.log\..*", set()),
         (CONTROL_PLANE, r"logging\.getLogger", {"janitor/domain/log_lines.py"}),
     ],

@@ -22,7 +22,6 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from airflow.sdk.log import configure_logging
-from airflow.sdk.exceptions import AirflowFailException
 import structlog
 
 texts = json.loads(sys.stdin.read())
@@ -31,16 +30,16 @@ with open(sys.argv[1], "ab", buffering=0) as file:
     runner = structlog.get_logger("task")
     from janitor.domain.errors import JanitorError
     from janitor.domain.log_lines import LineLogger
-    from janitor.orchestration.wiring import as_airflow_failure, failed_task
+    from janitor.orchestration.failures import TaskFailed, failed_task
     import logging
     log = LineLogger("janitor.orchestration.tasks")
     for text in texts:
         log.warning("worker-basic: %s", text)
         try:
             raise failed_task("1/2 repositories successful", text)
-        except AirflowFailException:
+        except TaskFailed as exc:
             # As Airflow's task runner does it.
-            runner.exception("Task failed with exception")
+            runner.error("Task exited", exit_code=exc.code)
     if len(sys.argv) > 2:
         logging.getLogger("someone.else").warning("%s", texts[0])
 """
@@ -79,7 +78,9 @@ def test_no_record_of_the_log_is_forged_or_steers(tmp_path: Path) -> None:
     text = stored(tmp_path, texts)
     lines = text.split("\n")
     assert lines.pop() == ""
-    assert len(lines) == 2 * len(texts)
+    assert len(lines) == 4 * len(texts)
+    assert "Traceback" not in text
+    assert '"error_detail"' not in text
     assert_harmless(text)
     records = [json.loads(line) for line in lines]
     assert not any(record["event"] == "forged" for record in records)

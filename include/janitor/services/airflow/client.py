@@ -97,6 +97,10 @@ class AirflowClient:
         """Stop a run; its teardown tasks still run."""
         self._call("PATCH", self._run(airflow_run_id), {"state": "failed"}, accepted=(_NOT_FOUND,))
 
+    def note(self, airflow_run_id: str, text: str) -> None:
+        """Put a note on a run, in place of the one it had."""
+        self._call("PATCH", f"{self._run(airflow_run_id)}?update_mask=note", {"note": text}, accepted=(_NOT_FOUND,))
+
     def _run(self, airflow_run_id: str) -> str:
         return f"/api/v2/dags/{self._dag_id}/dagRuns/{quote(airflow_run_id, safe='')}"
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
+from uuid import UUID
 
 from janitor.cloud.logs import read_page
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import NotFoundError
 from janitor.domain.views import ValidationView
 from janitor.services.report.reports import repository_history, run_view
+from janitor.services.report.validation import checked_validation
 from janitor.settings import Settings
 
+MOST_LINES = 20_000
+"""What a page shows of one log."""
 _QUIET = timedelta(seconds=5)
 """How long after a validation's end its stream may still grow: the agent sends what it has buffered."""
 
@@ -44,6 +49,27 @@ def validation_log(settings: Settings, repo: str, run_id: str | None = None, fol
             return
         time.sleep(settings.poll_interval.total_seconds())
         view = _find(settings, repo, str(view.run_id))
+
+
+def log_of_validation(settings: Settings, validation_id: UUID) -> Iterator[str]:
+    """Lines of one validation's log as far as it is there, oldest first, at most `MOST_LINES`.
+
+    Raises:
+        NotFoundError: There is no such validation, or nothing was run for it; raised at once.
+        DatabaseError: Postgres can't be used; raised at once.
+        CloudError: CloudWatch Logs can't be asked.
+    """
+    view = checked_validation(settings, validation_id).validation
+    if view.log_stream is None:
+        raise NotFoundError(f"nothing was run for {view.repository_name} in run {view.run_id}")
+    return islice(_lines(CloudAccess.of(settings), settings.log_group, view.log_stream), MOST_LINES)
+
+
+def _lines(access: CloudAccess, log_group: str, stream: str) -> Iterator[str]:
+    token = None
+    while (page := read_page(access, log_group, stream, token)).lines:
+        yield from page.lines
+        token = page.next_token
 
 
 def _find(settings: Settings, repo: str, run_id: str | None) -> ValidationView:

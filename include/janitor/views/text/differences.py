@@ -57,10 +57,15 @@ def change_tag(difference: ChangeView | None) -> str:
 
 def changes_line(validations: Sequence[ValidationView]) -> str | None:
     """`Changes: 1 new, 2 fixed, 1 still failing`; None where nothing changed or failed."""
+    said = counted_changes(validations)
+    return f"Changes: {', '.join(said)}" if said else None
+
+
+def counted_changes(validations: Sequence[ValidationView]) -> list[str]:
+    """`1 new`, `2 fixed`, …: the changes that there are."""
     counts = Counter(each.difference.change for each in validations if each.difference is not None)
     words = {Change.NEW: "new", Change.FIXED: "fixed", Change.STILL_FAILING: "still failing"}
-    said = [f"{counts[change]} {word}" for change, word in words.items() if counts[change]]
-    return f"Changes: {', '.join(said)}" if said else None
+    return [f"{counts[change]} {word}" for change, word in words.items() if counts[change]]
 
 
 def _change(difference: ChangeView) -> str | None:

@@ -1,0 +1,36 @@
+"""Where a browser finds the log of a validation."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+from uuid import UUID
+
+from janitor.services.report.validation import checked_validation
+from janitor.settings import Settings
+
+PAGE_PREFIX = "/janitor"
+"""Of the pages that this deployment's web UI has of its own."""
+PAGE_PATH = "/logs/{validation_id}"
+"""Below it: one validation's log."""
+
+
+def log_url(settings: Settings, validation_id: UUID) -> str | None:
+    """The address: of AWS's console where AWS itself has the log, else of a page in the deployment's web UI.
+
+    Raises:
+        NotFoundError: There is no such validation.
+        DatabaseError: Postgres can't be used.
+    """
+    if settings.aws_endpoint_url is not None:
+        if settings.airflow_url is None:
+            return None
+        return settings.airflow_url.rstrip("/") + PAGE_PREFIX + PAGE_PATH.format(validation_id=validation_id)
+    stream = checked_validation(settings, validation_id).validation.log_stream
+    return None if stream is None else _console_url(settings.region, settings.log_group, stream)
+
+
+def _console_url(region: str, log_group: str, stream: str) -> str:
+    """Source: the console's own addresses, whose fragment is escaped twice with `$` for `%`."""
+    group, name = (quote(quote(part, safe=""), safe="").replace("%", "$") for part in (log_group, stream))
+    home = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+    return f"{home}#logsV2:log-groups/log-group/{group}/log-events/{name}"

@@ -1,0 +1,76 @@
+"""The verdict on one repository, and a run in a few words: for the log of a task and the note of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from janitor.domain.result.history_views import CheckView
+from janitor.domain.states import RunStatus
+from janitor.domain.views import RunView, ValidationView
+from janitor.protocol.statuses import CheckStatus
+from janitor.views.text.causes import cause_of, reason_of
+from janitor.views.text.differences import change_tag, counted_changes
+from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of
+from janitor.views.text.money import dollars
+from janitor.views.text.provenance import commit_text
+from janitor.views.text.times import compactly
+from janitor.views.verdict import verdict_text
+
+_LONGEST_REASON = 160
+_MARKS = {CheckStatus.PASS: GOOD, CheckStatus.FAIL: BAD}
+
+
+def verdict_lines(
+    validation: ValidationView, checks: Sequence[CheckView], now: datetime, *, log_url: str | None
+) -> list[str]:
+    """The verdict in plain lines: status, cause, commit, cost, the checks, and where the validator's log is.
+
+    Args:
+        validation: A final one.
+        checks: Its checks, in their order; empty without a report.
+        now: The instant of the look.
+        log_url: Where a browser finds the validator's log; None where there is no such place.
+    """
+    elapsed = validation.elapsed(now)
+    details = [compactly(elapsed)] if elapsed is not None else []
+    name = f"{validation.organization}/{validation.repository_name}"
+    lines = [f"{one_line(name)}: {verdict_text(validation, *details)}{change_tag(validation.difference)}"]
+    cause, reason = cause_of(validation), reason_of(validation)
+    if cause:
+        lines.append(f"Cause: {cause}")
+    if reason and reason != cause:
+        lines.append(f"Reason: {reason}")
+    if commit := commit_text(validation):
+        lines.append(f"Commit: {commit}")
+    if validation.cost_usd is not None:
+        so_far = "" if validation.cost_is_final else " so far; its instance is being ended"
+        lines.append(f"Cost: {dollars(validation.cost_usd)}{so_far}")
+    if checks:
+        width = max(len(check.name) for check in checks)
+        lines += ["Checks:", *(_check_line(check, width) for check in checks)]
+    if validation.instance_id:
+        lines.append(f"Instance: {validation.instance_id}")
+    if log_url:
+        lines.append(f"Log of the validator: {log_url}")
+    return lines
+
+
+def _check_line(check: CheckView, width: int) -> str:
+    mark = _MARKS.get(check.status, UNKNOWN)
+    text = f"  {mark} {check.name:<{width}}  {check.duration.total_seconds():6.1f} s"
+    if check.status is CheckStatus.PASS:
+        return text
+    said = check.status.value if check.required else f"{check.status.value}, not required"
+    return f"{text}  {said}: {one_line(check.reason or check.reason_code or '', limit=_LONGEST_REASON)}"
+
+
+def run_note(run: RunView) -> str:
+    """`2/5 successful, $0.13, 2 new`, with the run's state where it isn't a matter of repositories."""
+    said = [f"{run.successful}/{run.total_repositories} successful"]
+    if run.cost_usd is not None:
+        said.append(dollars(run.cost_usd))
+    said += counted_changes(run.validations)
+    if run.status in (RunStatus.ERROR, RunStatus.CANCELLED):
+        said.append(words_of(run.status))
+    return ", ".join(said)

@@ -1,0 +1,82 @@
+"""The verdict in a task's log, and the note of a run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from janitor.domain.result.history_views import ChangeView, CheckView, PlaceView
+from janitor.domain.result.report_diff import Change, Outcome
+from janitor.protocol.statuses import CheckStatus
+from janitor.views.text.verdicts import run_note, verdict_lines
+from tests.unit.cli.sample_views import START, after, ended, run_of
+
+NEW = ChangeView(change=Change.NEW, outcome=Outcome.FAILED, since_at=START)
+
+
+def check(name: str, status: str, reason: str | None = None, *, required: bool = True) -> CheckView:
+    return CheckView(
+        name=name,
+        status=CheckStatus(status),
+        required=required,
+        reason_code=None if reason is None else "code",
+        reason=reason,
+        duration=timedelta(seconds=1.25),
+    )
+
+
+def test_the_verdict_has_everything_in_plain_lines() -> None:
+    view = ended(
+        "a",
+        "failed",
+        1,
+        20,
+        cost_usd=Decimal("0.03"),
+        commit_sha="a" * 40,
+        difference=NEW,
+        failing_check="handler_local",
+        summary="runpod-workers/a does not work: handler_local: the handler raised KeyError: 'large'\x1b[2J",
+        signature_title="handler_local: KeyError: 'large'",
+        place=PlaceView(file="handler.py", line=12),
+    )
+    checks = [
+        check("checkout", "pass"),
+        check("pins", "fail", "unpinned:\ntorch", required=False),
+        check("handler_local", "fail", "the handler raised KeyError: 'large'"),
+        check("handler_api", "skip", "a prerequisite failed"),
+    ]
+    assert verdict_lines(view, checks, after(5), log_url="http://127.0.0.1:8080/janitor/logs/1") == [
+        "runpod-workers/a: failed (1m20s) [new]",
+        "Cause: handler.py:12: KeyError: 'large'",
+        "Reason: runpod-workers/a does not work: handler_local: the handler raised KeyError: 'large'",
+        "Commit: aaaaaaa",
+        "Cost: $0.03",
+        "Checks:",
+        "  ✓ checkout          1.2 s",
+        "  ✗ pins              1.2 s  fail, not required: unpinned: torch",
+        "  ✗ handler_local     1.2 s  fail: the handler raised KeyError: 'large'",
+        "  – handler_api       1.2 s  skip: a prerequisite failed",  # noqa: RUF001 - the mark
+        "Instance: i-a",
+        "Log of the validator: http://127.0.0.1:8080/janitor/logs/1",
+    ]
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    assert verdict_lines(ended("a", "success", 1, instance_id=None), [], after(5), log_url=None) == [
+        "runpod-workers/a: success (1m0s)"
+    ]
+
+
+def test_the_note_of_a_run() -> None:
+    fixed = ChangeView(change=Change.FIXED, outcome=Outcome.PASSED, since_at=START)
+    run = run_of(
+        ended("a", "failed", 1, difference=NEW),
+        ended("b", "timed_out", 1, difference=NEW),
+        ended("c", "success", 1, difference=fixed),
+        status="failed",
+        total_repositories=5,
+        cost_usd=Decimal("0.13"),
+    )
+    assert run_note(run) == "1/5 successful, $0.13, 2 new, 1 fixed"
+    assert run_note(run_of(ended("a", "success", 1), status="success")) == "1/1 successful"
+    assert run_note(run_of(ended("a", "success", 1), status="cancelled")) == "1/1 successful, cancelled"
