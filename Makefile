@@ -78,7 +78,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers runs follow cancel check-parallel-status query-parallel-run query-db \
-	failures instances kill-all-workers terminate reap keep breaker logs validate accuracy check-config estimate waste db-migrate doctor completion setup lint format lock bench crash-matrix \
+	failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate doctor completion setup lint format lock bench crash-matrix \
 	lambda image audit
 
 help: ## list the targets
@@ -168,6 +168,9 @@ logs: $(STAMP) ## a validation's log: REPO= [RUN_ID= FOLLOW=1 ENV=]
 validate: $(STAMP) ## run the static checks on a checkout, execute nothing of it: DIR= [NETWORK=1]
 	$(call need,DIR,../worker-basic)
 	$(JANITOR) validate $(NETWORK_OPTION) -- "$$DIR"
+
+artefact: ## pack `janitor validate` as one file that needs Python alone: dist/janitor-validate.pyz
+	@PYTHONPATH=include "$${PYTHON:-python3}" -m janitor.prepush.archive dist/janitor-validate.pyz
 
 accuracy: $(STAMP) ## judge the labelled corpus, or a folder of labelled repositories [FOLDER= ENGINE= JOBS= ONLY= JSON=1]
 	@test -n "$$FOLDER" -o -z "$$ENGINE" || { echo "usage: make $@ FOLDER=../labelled ENGINE=docker" >&2; exit 2; }

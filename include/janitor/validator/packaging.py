@@ -16,7 +16,7 @@ from pathlib import Path
 
 ARTEFACT_NAME = "janitor-validator.pyz"
 
-_PACKAGES = ("diagnosis", "guest", "inspection", "protocol", "validator")
+PACKAGES = ("diagnosis", "guest", "inspection", "protocol", "validator")
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _MAIN = """\
 from janitor.validator.cli import run_and_exit
@@ -26,6 +26,21 @@ run_and_exit()
 _ROOT_PACKAGE = '"""The part of Janitor that runs on an instance."""\n'
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip archive can state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What is packed."""
+
+    name: str
+    """Of the file, where a folder is named."""
+    main: str
+    """Its first module."""
+    packages: tuple[str, ...]
+    """Of `janitor`."""
+
+
+_VALIDATOR = Program(name=ARTEFACT_NAME, main=_MAIN, packages=PACKAGES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +62,17 @@ def build_artefact(destination: Path) -> ArtefactInfo:
     Raises:
         OSError: The sources can't be read or the destination can't be written.
     """
-    path = destination / ARTEFACT_NAME if destination.is_dir() else destination
-    content = _SHEBANG + _archive()
+    return build_program(_VALIDATOR, destination)
+
+
+def build_program(program: Program, destination: Path) -> ArtefactInfo:
+    """The same for any program of these sources.
+
+    Raises:
+        OSError: The sources can't be read or the destination can't be written.
+    """
+    path = destination / program.name if destination.is_dir() else destination
+    content = _SHEBANG + _archive(program)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -62,10 +86,10 @@ def build_artefact(destination: Path) -> ArtefactInfo:
     return ArtefactInfo(path=path, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
 
-def _archive() -> bytes:
+def _archive(program: Program) -> bytes:
     root = Path(__file__).resolve().parent.parent
-    sources = {"__main__.py": _MAIN.encode(), "janitor/__init__.py": _ROOT_PACKAGE.encode()}
-    for package in _PACKAGES:
+    sources = {"__main__.py": program.main.encode(), "janitor/__init__.py": _ROOT_PACKAGE.encode()}
+    for package in program.packages:
         for source in (root / package).rglob("*.py"):
             sources["janitor/" + source.relative_to(root).as_posix()] = source.read_bytes()
     buffer = io.BytesIO()

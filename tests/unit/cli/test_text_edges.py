@@ -25,19 +25,20 @@ from uuid import UUID
 
 import pytest
 
+from janitor import prepush
 from janitor.cli import main as entry
 from janitor.cli import render
 from janitor.cli.console import Console
 from janitor.cli.displays import progress_table
-from janitor.cli.render.repository.annotations import annotation_lines
-from janitor.cli.render.repository.junit import junit_xml
-from janitor.cli.render.repository.static import static_json, static_text
 from janitor.cli.session import Session
 from janitor.domain.config.workers import WorkersConfig
 from janitor.domain.errors import BudgetRefusedError, CloudError, ConflictError, JanitorError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView
+from janitor.prepush.annotations import annotation_lines
+from janitor.prepush.junit import junit_xml
+from janitor.prepush.telling import static_json, static_text
 from janitor.protocol.statuses import CheckName, CheckStatus
 from janitor.protocol.text import plain_text
 from janitor.services.result.verdict import _judge
@@ -88,13 +89,20 @@ def poisoned(kind: Any, text: str) -> Any:
 def renderers() -> dict[str, Callable[..., Any]]:
     """Every public function of the renderers, by its place."""
     found = {}
-    for module in pkgutil.walk_packages(render.__path__, "janitor.cli.render."):
+    modules = [
+        *pkgutil.walk_packages(render.__path__, "janitor.cli.render."),
+        *pkgutil.walk_packages(prepush.__path__, "janitor.prepush."),
+    ]
+    for module in modules:
+        if module.name in _PROGRAMS:
+            continue
         for name, value in vars(importlib.import_module(module.name)).items():
             if inspect.isfunction(value) and value.__module__ == module.name and not name.startswith("_"):
                 found[f"{module.name.rpartition('.')[2]}.{name}"] = value
     return found
 
 
+_PROGRAMS = ("janitor.prepush.command", "janitor.prepush.archive")
 RENDERERS = renderers()
 NOT_RENDERED = {
     "annotations.annotation_lines": "it has an edge of its own, below",

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import pytest
 
 from janitor.cli.main import main
 from janitor.guest.processes.confinement import owns_descendants
-from tests.corpus.workers import BASE, DOCKERFILE
+from janitor.validator.checkout.local_checkout import NoCheckoutError, require_checkout
+from janitor.validator.settings import Settings
+from tests.corpus.workers import BASE, DOCKERFILE, hub
 from tests.integration.validator.conftest import new_repository
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -114,6 +117,69 @@ def test_folder_outside_of_git_and_folder_within_a_repository(tmp_path, worker):
     assert (answer.returncode, answer.stdout.splitlines()[1]) == (0, "✓ checkout")
 
 
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_folder_that_is_no_checkout_is_refused_at_once_with_the_next_step(tmp_path, arguments):
+    large, empty = tmp_path / "large", tmp_path / "empty"
+    empty.mkdir()
+    for number in range(60):
+        (large / f"folder-{number}").mkdir(parents=True)
+        for name in range(100):
+            (large / f"folder-{number}" / f"file-{name}").touch()
+    (large / "Dockerfile").write_text(DOCKERFILE)
+    for path, why in ((large, "holds more than a worker's files"), (empty, "no Dockerfile lies in it")):
+        began = time.monotonic()
+        answer = validate(path, *arguments, GIT_CEILING_DIRECTORIES=str(tmp_path))
+        assert answer.returncode == 2
+        assert f"{path} is no git checkout, and {why}" in answer.stderr
+        assert "name a worker's folder, as in `janitor validate path/to/worker`" in answer.stderr
+        assert time.monotonic() - began < 20  # a second of it on a quiet machine, Python's start included
+        if arguments:
+            assert json.loads(answer.stdout)["error"]["exit_code"] == 2
+
+
+def test_time_of_a_look_at_a_folder_is_bounded(tmp_path):
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    for number in range(300):
+        (tmp_path / f"{number}" / "a" / "b").mkdir(parents=True)
+    began = time.monotonic()
+    require_checkout(tmp_path, Settings.from_environment({"PATH": "/nowhere"}), tmp_path)
+    assert time.monotonic() - began < 5
+    for number in range(6_000):
+        (tmp_path / f"x{number}").touch()
+    with pytest.raises(NoCheckoutError, match="holds more than a worker's files"):
+        require_checkout(tmp_path, Settings.from_environment({"PATH": "/nowhere"}), tmp_path)
+
+
+def test_inside_of_a_repository_and_a_folder_that_git_ignores_are_refused(worker):
+    path = worker({".gitignore": "made/\n"})
+    answer = validate(path / ".git")
+    assert (answer.returncode, "is the inside of a git repository" in answer.stderr) == (2, True)
+    (path / "made").mkdir()
+    (path / "made" / "Dockerfile").write_text(DOCKERFILE)
+    answer = validate(path / "made")
+    assert (answer.returncode, "git lists no file in" in answer.stderr) == (2, True)
+
+
+def test_summary_is_appended_as_markdown_in_which_the_repository_writes_nothing(worker, tmp_path):
+    target = tmp_path / "summary.md"
+    target.write_text("before\n")
+    broken = DOCKERFILE.replace("COPY handler.py", "COPY gone|<b>1</b>.txt handler.py")
+    answer = validate(worker({"Dockerfile": broken, "requirements.txt": "runpod\n"}), "--summary", str(target))
+    assert answer.returncode == 1
+    before, heading, *rest = target.read_text().splitlines()
+    assert (before, heading.startswith("### janitor validate: worker does not pass at ")) == ("before", True)
+    rows = [line for line in rest if line.startswith("| ") and "check |" not in line]
+    assert [row.split(" | ")[:2] for row in rows] == [["| ❌", "dockerfile\\_parse"], ["| ⚠️", "pins"]]
+    assert "gone\\|\\<b\\>1" in rows[0]
+    assert "Dockerfile:5" in rows[0]
+    assert "<b>" not in target.read_text()
+
+
+def test_files_are_named_as_they_lie(worker):
+    answer = validate(worker({".runpod/hub.json": hub({"runsOn": "CPU"})}), "--gpu")
+    assert ".runpod/hub.json says runsOn CPU, and this validation requires a GPU" in answer.stdout
+
+
 def test_nothing_of_the_repository_is_executed(worker, tmp_path):
     marker = tmp_path / "executed"
     hostile = f"import pathlib\npathlib.Path({str(marker)!r}).write_text('x')\n"
@@ -170,14 +236,27 @@ def test_annotations_are_escaped_and_have_file_and_line(worker):
     message = "the build context doesn't hold gone,1.txt"
     assert f"::error file=Dockerfile,line=5,title=dockerfile_parse::{message}" in lines
     assert any(line.startswith("::warning file=requirements.txt,line=1,title=pins::") for line in lines)
-    assert all(line.startswith(("::error ", "::warning ")) for line in lines)
+    below = lines[lines.index(next(line for line in lines if line.startswith("::"))) :]
+    assert all(line.startswith(("::error ", "::warning ")) for line in below)
+    # People who read the log see the list that they know.
+    assert "✗ dockerfile_parse: copy_source_missing: " in answer.stdout
+    assert "1 fail" in answer.stdout
+
+
+def test_changes_of_the_worktree_are_no_annotations(worker):
+    path = worker()
+    (path / "requirements.txt").write_text("runpod==1.7.7\n")
+    answer = validate(path, "--github")
+    assert "with 1 change that is not committed: requirements.txt" in answer.stdout
+    assert "::" not in answer.stdout
 
 
 def test_name_with_a_comma_or_a_newline_stays_one_property(worker):
     path = worker({"Dockerfile": None})
     (path / ".runpod").mkdir()
     answer = validate(path, "--github")
-    assert answer.stdout.splitlines()[0].startswith("::error title=dockerfile_parse::dockerfile_missing: ")
+    annotations = [line for line in answer.stdout.splitlines() if line.startswith("::")]
+    assert annotations[0].startswith("::error title=dockerfile_parse::dockerfile_missing: ")
 
 
 def test_a_check_that_counts_and_could_not_be_made_is_no_good_answer(worker, tmp_path):

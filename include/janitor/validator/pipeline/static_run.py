@@ -21,11 +21,16 @@ from janitor.protocol.report import Check
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
-from janitor.validator.checkout.local_checkout import read_local_checkout
+from janitor.validator.checkout.local_checkout import (
+    GitListing,
+    NoCheckoutError,
+    read_local_checkout,
+    require_checkout,
+)
 from janitor.validator.checks.running.checkout import lfs_pointers
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import CheckoutFacts
-from janitor.validator.findings import EvidenceMaker, Produced, passed, skipped
+from janitor.validator.findings import EvidenceMaker, Finding, Produced, errored, passed, skipped
 from janitor.validator.pipeline.recording import Recorder, seconds_by_phase
 from janitor.validator.pipeline.results import Met
 from janitor.validator.pipeline.static_checks import ask_network, read_source
@@ -94,6 +99,7 @@ def validate_checkout(
         gpu_required: Whether the worker must use a GPU.
 
     Raises:
+        NoCheckoutError: The folder is no checkout of a worker.
         OSError: No temporary folder can be made.
     """
     started = time.monotonic()
@@ -101,6 +107,7 @@ def validate_checkout(
     deadline = datetime.now(timezone.utc) + _LIMIT
     workspace = Workspace.make(settings.temporary)
     try:
+        require_checkout(path, settings, workspace.neutral)
         context = CheckContext(
             spec=_spec(path, deadline, dockerfile=dockerfile, gpu_required=gpu_required),
             settings=settings,
@@ -112,6 +119,8 @@ def validate_checkout(
         run = Recorder(context=context, redactor=redactor)
         checkout = run(Step(CheckName.CHECKOUT, Phase.CHECKOUT), _check_folder, Met(path))
         if checkout.produced is not None:  # else the folder can't even be read
+            if not checkout.produced.value.tree.entries:
+                raise NoCheckoutError(f"git lists no file in {path}: it is empty, or git ignores it")
             found = read_source(run, checkout.yielded)
             if network:
                 ask_network(run, found)
@@ -138,7 +147,7 @@ class _FolderFacts(CheckoutFacts):
     """What differs from the commit."""
 
 
-def _check_folder(context: CheckContext, path: Path) -> Produced[_FolderFacts]:
+def _check_folder(context: CheckContext, path: Path) -> Finding | Produced[_FolderFacts]:
     local = read_local_checkout(path, context.settings, context.workspace.neutral)
     unfetched = tuple(str(path) for path in lfs_pointers(local.tree))
     facts = _FolderFacts(tree=local.tree, commit_sha=local.commit_sha, unfetched_files=unfetched, changes=local.changes)
@@ -150,18 +159,14 @@ def _check_folder(context: CheckContext, path: Path) -> Produced[_FolderFacts]:
         "submodules not fetched": "\n".join(str(path) for path in local.tree.unfetched_folders[:_SHOWN]),
     }
     evidence = [context.evidence.value(name, text) for name, text in shown.items() if text]
+    if local.why_not_git is not None and local.listing is GitListing.NO_ANSWER:
+        return errored(ReasonCode.GIT_FAILED, local.why_not_git, *evidence)
     if local.why_not_git is not None:
         why = f"{local.why_not_git}: every file of the folder counts"
         return Produced(skipped(ReasonCode.NO_GIT, why, *evidence), facts)
-    locations = [
-        Location(
-            path=line[3:].split(" -> ")[-1].strip('"'), line=None, message="differs from the commit", is_warning=True
-        )
-        for line in local.changes
-    ]
     empty = [(path, "a Git LFS pointer: its content isn't fetched") for path in unfetched]
     empty += [(str(path), "an empty folder: a submodule that isn't fetched") for path in local.tree.unfetched_folders]
-    locations += [Location(path=path, line=None, message=text, is_warning=True) for path, text in empty[:_SHOWN]]
+    locations = [Location(path=path, line=None, message=text, is_warning=True) for path, text in empty[:_SHOWN]]
     return Produced(passed(*evidence, locations=locations), facts)
 
 

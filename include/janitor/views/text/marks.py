@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.protocol.text import plain_text
+from janitor.protocol.text.marks import BAD, GOOD, UNKNOWN, WAITING
 
-GOOD = "✓"
-BAD = "✗"
-WAITING = "⏳"
-UNKNOWN = "–"  # noqa: RUF001 - a dash as wide as the marks
+__all__ = ["BAD", "GOOD", "UNKNOWN", "WAITING", "mark_of", "one_line", "words_of"]
 
 
 def mark_of(status: ValidationStatus | RunStatus) -> str:

@@ -18,7 +18,7 @@ from janitor.cli.streams import not_written
     examples=(
         "janitor validate .",
         "janitor validate . --network",
-        "janitor validate . --junit janitor.xml --github",
+        "janitor validate . --junit janitor.xml --github --summary summary.md",
         "janitor validate . --json | jq '.checks[] | select(.status == \"fail\")'",
     ),
 )
@@ -29,7 +29,10 @@ from janitor.cli.streams import not_written
 @click.option(
     "--junit", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file."
 )
-@click.option("--github", "as_annotations", is_flag=True, help="Print GitHub annotations with file and line.")
+@click.option(
+    "--summary", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Append Markdown to this file."
+)
+@click.option("--github", "as_annotations", is_flag=True, help="Print GitHub annotations, too, with file and line.")
 @json_option
 @shared_options
 def validate(
@@ -39,17 +42,21 @@ def validate(
     dockerfile: str | None,
     gpu_required: bool,
     junit: Path | None,
+    summary: Path | None,
     as_annotations: bool,
     as_json_text: bool,
 ) -> ExitCode:
     """Run the static checks on a checkout; execute nothing of it.
 
     PATH is a worker's folder as it lies there, with changes that are not committed; what git ignores doesn't count.
-    Needs neither network, engine, stack nor remote. Exit code 1 where a check fails or could not tell.
+    Needs neither network, engine, stack nor remote. Exit code 1 where a check fails or could not tell. A folder that
+    is no checkout, and either large or without a Dockerfile, is refused.
     """
     if as_json_text and as_annotations:
         raise click.UsageError("--json and --github are two forms of one answer; give one of them")
+    from janitor.domain.errors import NotFoundError
     from janitor.guest.processes.confinement import owning_descendants
+    from janitor.validator.checkout.local_checkout import NoCheckoutError
     from janitor.validator.pipeline.static_run import validate_checkout
     from janitor.validator.settings import Settings
 
@@ -63,26 +70,32 @@ def validate(
                 dockerfile=dockerfile,
                 gpu_required=gpu_required,
             )
+    except NoCheckoutError as error:
+        raise NotFoundError(str(error)) from error
     except OSError as error:
         advice = "set TMPDIR to a writable folder"
         raise not_written("a temporary folder can't be made", error, advice) from error
     if junit is not None:
-        from janitor.cli.render.repository.junit import junit_xml
+        from janitor.prepush.junit import junit_xml
 
-        try:
-            junit.write_text(junit_xml(result), encoding="utf-8")
-        except OSError as error:
-            raise not_written(f"{junit} can't be written", error) from error
-    if as_json_text:
-        from janitor.cli.render.repository.static import static_json
+        _write(junit, junit_xml(result), mode="w")
+    if summary is not None:
+        from janitor.prepush.summary import summary_markdown
 
-        console.result(static_json(result))
-    elif as_annotations:
-        from janitor.cli.render.repository.annotations import annotation_lines
+        _write(summary, summary_markdown(result), mode="a")
+    from janitor.prepush.telling import static_json, static_text
+
+    console.result(static_json(result) if as_json_text else static_text(result))
+    if as_annotations:
+        from janitor.prepush.annotations import annotation_lines
 
         console.annotations(annotation_lines(result))
-    else:
-        from janitor.cli.render.repository.static import static_text
-
-        console.result(static_text(result))
     return ExitCode.OK if result.is_good else ExitCode.NOT_SUCCESSFUL
+
+
+def _write(path: Path, text: str, *, mode: str) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise not_written(f"{path} can't be written", error) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,6 +23,14 @@ from janitor.validator.facts import StatedFacts
 from janitor.validator.findings import Finding, failed, passed, skipped
 
 _ALLOWED = "allowedCudaVersions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Names:
+    """The two files by their paths, as one finds them."""
+
+    hub: str
+    tests: str
 
 
 def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Finding:
@@ -39,15 +48,16 @@ def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Find
     base = stated.dockerfile.final.base_image if stated.dockerfile is not None else None
     cuda = base_cuda(base) if base else None
     in_hub, in_tests = _versions(hub), _versions(tests)
-    evidence = context.evidence.value("configuration", _reading(hub, tests, base, cuda))
+    names = _Names(hub=str(stated.layout.hub or "hub.json"), tests=str(stated.layout.tests or "tests.json"))
+    evidence = context.evidence.value("configuration", _reading(hub, tests, base, cuda, names))
 
     if in_hub and in_tests and not in_hub & in_tests:
-        reason = f"hub.json allows CUDA {_listed(in_hub)}, tests.json {_listed(in_tests)}: no machine has both"
+        reason = f"{names.hub} allows CUDA {_listed(in_hub)}, {names.tests} {_listed(in_tests)}: no machine has both"
         location = _location(stated, stated.layout.tests, f"config.{_ALLOWED}", reason)
         return failed(ReasonCode.CUDA_DISJOINT, reason, evidence, locations=location)
     for where, allowed, path in (
-        ("hub.json", in_hub, stated.layout.hub),
-        ("tests.json", in_tests, stated.layout.tests),
+        (names.hub, in_hub, stated.layout.hub),
+        (names.tests, in_tests, stated.layout.tests),
     ):
         if cuda is not None and allowed and all(version < cuda for version in allowed):
             reason = f"the base image {base} has CUDA {_text(cuda)}; {where} allows {_listed(allowed)} at most"
@@ -57,7 +67,7 @@ def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Find
                 evidence,
                 locations=_location(stated, path, f"config.{_ALLOWED}", reason),
             )
-    if odd := list(_odd(hub, tests, base, gpu_required=context.spec.gpu_required)):
+    if odd := list(_odd(hub, tests, base, names, gpu_required=context.spec.gpu_required)):
         code, reason = odd[0]
         return failed(
             code,
@@ -66,7 +76,7 @@ def check_config_consistency(context: CheckContext, stated: StatedFacts) -> Find
             required=False,
             locations=_location(stated, stated.layout.hub, "config.runsOn", reason),
         )
-    warnings = _warnings(cuda, in_hub, in_tests)
+    warnings = _warnings(cuda, in_hub, in_tests, names)
     return passed(evidence, *([context.evidence.value("warnings", "\n".join(warnings))] if warnings else []))
 
 
@@ -90,26 +100,26 @@ def _versions(config: Mapping[str, Any]) -> frozenset[tuple[int, int]]:
 
 
 def _odd(
-    hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None, *, gpu_required: bool
+    hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None, names: _Names, *, gpu_required: bool
 ) -> Iterable[tuple[ReasonCode, str]]:
     runs_on = hub.get("runsOn")
     if base is not None and runs_on == "CPU" and has_cuda(base):
-        yield ReasonCode.RUNS_ON_MISMATCH, f"hub.json says runsOn CPU, and the base image {base} is one for GPUs"
+        yield ReasonCode.RUNS_ON_MISMATCH, f"{names.hub} says runsOn CPU, and the base image {base} is one for GPUs"
     if runs_on == "CPU" and tests.get("gpuTypeId"):
         yield (
             ReasonCode.RUNS_ON_MISMATCH,
-            f"hub.json says runsOn CPU, and tests.json asks for {_brief(tests['gpuTypeId'])}",
+            f"{names.hub} says runsOn CPU, and {names.tests} asks for {_brief(tests['gpuTypeId'])}",
         )
     if runs_on == "GPU" and tests.get("cpuFlavor") and not tests.get("gpuTypeId"):
         yield (
             ReasonCode.RUNS_ON_MISMATCH,
-            f"hub.json says runsOn GPU, and tests.json asks for {_brief(tests['cpuFlavor'])}",
+            f"{names.hub} says runsOn GPU, and {names.tests} asks for {_brief(tests['cpuFlavor'])}",
         )
     if runs_on == "CPU" and gpu_required:
-        yield ReasonCode.GPU_NOT_WANTED, "hub.json says runsOn CPU, and this validation requires a GPU"
+        yield ReasonCode.GPU_NOT_WANTED, f"{names.hub} says runsOn CPU, and this validation requires a GPU"
     count, tested = hub.get("gpuCount"), tests.get("gpuCount")
     if isinstance(count, int) and isinstance(tested, int) and tested < count:
-        yield ReasonCode.GPU_COUNT_MISMATCH, f"hub.json asks for {count} GPUs, tests.json for {tested}"
+        yield ReasonCode.GPU_COUNT_MISMATCH, f"{names.hub} asks for {count} GPUs, {names.tests} for {tested}"
 
 
 def _brief(value: Any) -> str:
@@ -117,23 +127,28 @@ def _brief(value: Any) -> str:
 
 
 def _warnings(
-    cuda: tuple[int, int] | None, in_hub: frozenset[tuple[int, int]], in_tests: frozenset[tuple[int, int]]
+    cuda: tuple[int, int] | None,
+    in_hub: frozenset[tuple[int, int]],
+    in_tests: frozenset[tuple[int, int]],
+    names: _Names,
 ) -> list[str]:
     found = []
-    for where, allowed in (("hub.json", in_hub), ("tests.json", in_tests)):
+    for where, allowed in ((names.hub, in_hub), (names.tests, in_tests)):
         below = [version for version in allowed if cuda is not None and version < cuda]
         if below and cuda is not None:
             found.append(f"{where} allows CUDA {_listed(below)}, older than the base image's {_text(cuda)}")
     if in_hub and in_tests and in_hub != in_tests and not in_tests <= in_hub:
-        found.append(f"tests.json allows CUDA {_listed(in_tests - in_hub)}, which hub.json does not")
+        found.append(f"{names.tests} allows CUDA {_listed(in_tests - in_hub)}, which {names.hub} does not")
     return found
 
 
-def _reading(hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None, cuda: tuple[int, int] | None) -> str:
+def _reading(
+    hub: Mapping[str, Any], tests: Mapping[str, Any], base: str | None, cuda: tuple[int, int] | None, names: _Names
+) -> str:
     return "\n".join(
         (
-            f"hub.json: runsOn {hub.get('runsOn')}, {_ALLOWED} {hub.get(_ALLOWED)}",
-            f"tests.json: gpuTypeId {tests.get('gpuTypeId')}, {_ALLOWED} {tests.get(_ALLOWED)}",
+            f"{names.hub}: runsOn {hub.get('runsOn')}, {_ALLOWED} {hub.get(_ALLOWED)}",
+            f"{names.tests}: gpuTypeId {tests.get('gpuTypeId')}, {_ALLOWED} {tests.get(_ALLOWED)}",
             f"base image: {base or 'unknown'}, CUDA {_text(cuda) if cuda else 'not named'}",
         )
     )

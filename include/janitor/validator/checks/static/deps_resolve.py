@@ -23,7 +23,6 @@ from janitor.inspection.dockerfile.python_version import python_version
 from janitor.inspection.install.install import IMAGE_PATH, Install, plan_installs
 from janitor.inspection.install.resolvable import NotResolvableError, Refusal, Resolvable, resolvable
 from janitor.inspection.install.worker_requirements import USUAL_FILES
-from janitor.inspection.location import Location
 from janitor.inspection.tree import RepositoryTree
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
@@ -32,6 +31,7 @@ from janitor.validator.checks.static.tested_uv import NoTestedUvError, find_test
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import ImageFacts, StatedFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
+from janitor.validator.requirement_locations import requirement_locations
 
 _LIMIT = timedelta(minutes=3)
 _PLATFORM = "x86_64-unknown-linux-gnu"
@@ -83,7 +83,7 @@ def check_deps_resolve(context: CheckContext, stated: StatedFacts) -> Finding:
         evidence.append(context.evidence.log(f"resolution, line {install.line}", outcome))
         if outcome.exit_code == 0:
             continue
-        finding = _why(outcome, install, image, is_known=named is not None)
+        finding = _why(outcome, install, stated, is_known=named is not None)
         return replace(finding, argv=outcome.argv, exit_code=outcome.exit_code, evidence=tuple(evidence))
     return passed(*evidence)
 
@@ -161,7 +161,9 @@ def _environment(context: CheckContext) -> Mapping[str, str]:
     }
 
 
-def _why(outcome: Outcome, install: Install, image: ImageFacts, *, is_known: bool) -> Finding:
+def _why(outcome: Outcome, install: Install, stated: StatedFacts, *, is_known: bool) -> Finding:
+    image = stated.image
+    assert image is not None, "asked for above"
     text, base = outcome.output.text[-16_000:], image.dockerfile.final.base_image
     if outcome.exit_code is None:
         return errored(ReasonCode.NETWORK_TIMEOUT, f"the index did not answer in {outcome.seconds:.0f} s")
@@ -187,8 +189,8 @@ def _why(outcome: Outcome, install: Install, image: ImageFacts, *, is_known: boo
     )
     if trouble.code == ReasonCode.DEPENDENCY_NOT_FOUND and own_index:
         return skipped(ReasonCode.INDEX_UNKNOWN, f"the image may use an index of its own: {trouble.reason}")
-    location = Location(path=str(image.path), line=install.line or None, message=trouble.reason)
-    return failed(trouble.code, trouble.reason, locations=[location])
+    locations = requirement_locations(text, trouble.reason, image=image, tree=stated.tree, line=install.line)
+    return failed(trouble.code, trouble.reason, locations=locations)
 
 
 def _last(text: str) -> str:

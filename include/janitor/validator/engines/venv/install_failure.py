@@ -18,6 +18,7 @@ from janitor.validator.context import CheckContext
 from janitor.validator.engines.venv.private_index import private_index_trouble
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, errored, failed
+from janitor.validator.requirement_locations import requirement_locations
 
 _OF_GAPS = frozenset(
     {
@@ -65,7 +66,8 @@ def failed_install(
     reason = trouble.reason
     if trouble.code == ReasonCode.REQUIREMENTS_MISSING and _comes_later(facts, attempt):
         reason += f" (line {install.line} installs it, and a later line copies it)"
-    return failed(trouble.code, reason, *evidence, outcome=outcome)
+    locations = requirement_locations(text, reason, image=facts.image, tree=facts.tree, line=install.line)
+    return failed(trouble.code, reason, *evidence, outcome=outcome, locations=locations)
 
 
 def _comes_later(facts: WorkerFacts, attempt: Attempt) -> bool:

@@ -6,11 +6,12 @@ from typing import Any
 
 from janitor.inspection.location import Location
 from janitor.protocol.statuses import CheckStatus
-from janitor.protocol.text.plain_text import json_text
-from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
-from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line
+from janitor.protocol.text.marks import BAD, GOOD, UNKNOWN
+from janitor.protocol.text.plain_text import json_text, one_line
+from janitor.validator.pipeline.static_run import StaticResult
 
 _SHOWN_CHANGES = 5
+_LONGEST_MESSAGE = 300
 _LONGEST_PATH = 4_096
 """Characters. Source: Linux, PATH_MAX."""
 _MARKS = {CheckStatus.PASS: GOOD, CheckStatus.FAIL: BAD, CheckStatus.ERROR: BAD, CheckStatus.SKIP: UNKNOWN}
@@ -25,8 +26,8 @@ def static_text(result: StaticResult) -> str:
         mark = "!" if optional else _MARKS[check.status]
         said = f": {check.reason_code}: {one_line(check.reason or '', limit=2_000)}" if check.reason_code else ""
         lines.append(f"{mark} {check.name}{said}")
-        lines += [f"    {_place(location)}" for location in _worth_showing(each)]
-    lines += ["", _summary(result)]
+        lines += [f"    {_place(location)}" for location in each.locations]
+    lines += ["", summary_line(result)]
     return "\n".join(lines)
 
 
@@ -71,18 +72,14 @@ def _heading(result: StaticResult) -> str:
     return f"{result.root}{commit}, with {changes}"
 
 
-def _worth_showing(each: StaticCheck) -> list[Location]:
-    """What the heading has already is left out."""
-    return [] if each.check.name == "checkout" else list(each.locations)
-
-
 def _place(location: Location) -> str:
     path = one_line(location.path, limit=_LONGEST_PATH)
     where = f"{path}:{location.line}" if location.line else path
-    return f"{where}: {'warning: ' if location.is_warning else ''}{one_line(location.message)}"
+    return f"{where}: {'warning: ' if location.is_warning else ''}{one_line(location.message, limit=_LONGEST_MESSAGE)}"
 
 
-def _summary(result: StaticResult) -> str:
+def summary_line(result: StaticResult) -> str:
+    """The last line: how many checks pass, fail and could not tell."""
     failed = result.with_status(CheckStatus.FAIL, required=True)
     unsure = result.undecided
     noted = result.with_status(CheckStatus.FAIL, required=False)
@@ -97,6 +94,4 @@ def _summary(result: StaticResult) -> str:
     ]
     times = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in result.phases.items())
     told = "" if any(each.phase.value == "network" for each in result.checks) else " The network was not asked."
-    return (
-        f"{'; '.join(part for part in parts if part)} ({times}).{told} Building and testing it is a validation's part."
-    )
+    return f"{'; '.join(part for part in parts if part)} ({times}).{told} Nothing was built or run."

@@ -1,1 +1,0 @@
-"""What the static checks of one repository look like, in each format."""
