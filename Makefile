@@ -36,6 +36,8 @@ override RUNS := $(value RUNS)
 override LIMIT := $(value LIMIT)
 override INSTANCE := $(value INSTANCE)
 override YES := $(value YES)
+override FORMAT := $(value FORMAT)
+override OUTPUT := $(value OUTPUT)
 override DIR := $(value DIR)
 override NETWORK := $(value NETWORK)
 override PYTHON := $(value PYTHON)
@@ -46,7 +48,7 @@ override ENGINE := $(value ENGINE)
 override JSON := $(value JSON)
 export IMAGE BASE FOLDER ENGINE JSON
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
-export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES
+export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FORMAT OUTPUT
 
 STAMP := .venv/.stamp
 BIN := .venv/bin
@@ -68,6 +70,8 @@ ABANDON_PLACE_OPTION := $${ABANDON_PLACE:+"--abandon-place=$$ABANDON_PLACE"}
 CLOSE_OPTION := $$(case "$$CLOSE" in ''|0|no|false) ;; *) echo --close;; esac)
 NETWORK_OPTION := $$(case "$$NETWORK" in ''|0|no|false) ;; *) echo --network;; esac)
 JSON_OPTION := $$(case "$$JSON" in ''|0|no|false) ;; *) echo --json;; esac)
+FORMAT_OPTION := $${FORMAT:+"--$$FORMAT"}
+OUTPUT_OPTION := $${OUTPUT:+"--output=$$OUTPUT"}
 YES_OPTION := $$(case "$$YES" in ''|0|no|false) ;; *) echo --yes;; esac)
 DAYS_OPTION := $${DAYS:+"--days=$$DAYS"}
 LIMIT_OPTION := $${LIMIT:+"--limit=$$LIMIT"}
@@ -78,7 +82,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers runs follow cancel check-parallel-status query-parallel-run query-db \
-	failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate doctor completion setup lint format lock bench crash-matrix \
+	report failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate doctor completion setup lint format lock bench crash-matrix \
 	lambda image audit
 
 help: ## list the targets
@@ -137,6 +141,10 @@ query-parallel-run: $(STAMP) ## one run with all of its results: RUN_ID= [ENV=]
 query-db: $(STAMP) ## a repository's last validations: REPO= [ENV=]
 	$(call need,REPO,worker-basic)
 	$(JANITOR) query-db -- "$$REPO"
+
+report: $(STAMP) ## a whole report: REPO= or RUN_ID= [FORMAT=html|junit|json OUTPUT= ENV=]
+	@test -n "$$REPO$$RUN_ID" || { echo "usage: make report REPO=worker-basic or RUN_ID=550e84 [FORMAT=html]" >&2; exit 2; }
+	$(JANITOR) report $(FORMAT_OPTION) $(OUTPUT_OPTION) -- "$${RUN_ID:-$$REPO}"
 
 failures: $(STAMP) ## the failures of the last runs by cause [RUNS= ENV=]
 	$(JANITOR) failures $(RUNS_OPTION)

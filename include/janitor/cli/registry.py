@@ -45,6 +45,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "reports.reports", "query_parallel_run", "Show one run with all of its results."
     ),
     "query-db": CommandEntry("reports.reports", "query_db", "Show a repository's last validations."),
+    "report": CommandEntry("reports.report", "report", "Show the whole report of a repository or a run."),
     "failures": CommandEntry("reports.failures", "failures", "Show the failures of the last runs by cause."),
     "instances": CommandEntry(
         "instances.instances", "instances", "List the live instances of this deployment, as EC2 shows them."

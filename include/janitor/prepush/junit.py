@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from janitor.cli.render.xml_text import xml_document, xml_plain
 from janitor.protocol.statuses import CheckStatus
-from janitor.protocol.text.plain_text import without_commands
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
-
-_NO_XML = dict.fromkeys((0xFFFE, 0xFFFF), "\ufffd")
-"""Of plain text, what XML 1.0 can't hold."""
 
 
 def junit_xml(result: StaticResult) -> str:
@@ -22,39 +19,36 @@ def junit_xml(result: StaticResult) -> str:
         "time": f"{result.seconds:.3f}",
     }
     suites = ET.Element("testsuites", {"name": "janitor validate", **totals})
-    suite = ET.SubElement(suites, "testsuite", {"name": _plain(result.root.name or "worker"), **totals})
+    suite = ET.SubElement(suites, "testsuite", {"name": xml_plain(result.root.name or "worker"), **totals})
     for each in result.checks:
         _add_case(suite, each)
-    ET.indent(suites)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, encoding="unicode")}\n'
+    return xml_document(suites)
 
 
 def _add_case(suite: ET.Element, each: StaticCheck) -> None:
     check = each.check
-    attributes = {"classname": f"janitor.{each.phase.value}", "name": _plain(check.name)}
+    attributes = {"classname": f"janitor.{each.phase.value}", "name": xml_plain(check.name)}
     first = next((location for location in each.locations if not location.is_warning), next(iter(each.locations), None))
     if first is not None:
-        attributes |= {"file": _plain(first.path)} | ({"line": str(first.line)} if first.line else {})
+        attributes |= {"file": xml_plain(first.path)} | ({"line": str(first.line)} if first.line else {})
     case = ET.SubElement(suite, "testcase", attributes | {"time": f"{check.duration_seconds:.3f}"})
     places = "\n".join(
         f"{at.path}{f':{at.line}' if at.line else ''}: {'warning: ' if at.is_warning else ''}{at.message}"
         for at in each.locations
     )
-    said = _plain(f"{check.reason_code}: {check.reason}")
+    said = xml_plain(f"{check.reason_code}: {check.reason}")
     if _is_skipped(each):
         ET.SubElement(case, "skipped", {"message": said})
     elif check.status is not CheckStatus.PASS and check.required:
         kind = "failure" if check.status is CheckStatus.FAIL else "error"
-        ET.SubElement(case, kind, {"message": said, "type": _plain(check.reason_code or "")}).text = _plain(places)
+        ET.SubElement(case, kind, {"message": said, "type": xml_plain(check.reason_code or "")}).text = xml_plain(
+            places
+        )
     else:
         noted = places if check.reason is None else f"{check.reason_code}: {check.reason}\n{places}"
         if noted.strip():
-            ET.SubElement(case, "system-out").text = _plain(noted)
+            ET.SubElement(case, "system-out").text = xml_plain(noted)
 
 
 def _is_skipped(each: StaticCheck) -> bool:
     return each.check.status is CheckStatus.SKIP and not each.is_undecided
-
-
-def _plain(text: str) -> str:
-    return without_commands(text).translate(_NO_XML)

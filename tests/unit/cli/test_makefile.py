@@ -121,6 +121,11 @@ def test_every_target_is_phony():
         (["terminate", "INSTANCE=i-1"], ["terminate", "--", "i-1"]),
         (["terminate", "INSTANCE=i-1", "YES=1"], ["terminate", "--yes", "--", "i-1"]),
         (["completion"], ["completion"]),
+        (["report", "REPO=a"], ["report", "--", "a"]),
+        (
+            ["report", "RUN_ID=550e84", "FORMAT=html", "OUTPUT=a b.html"],
+            ["report", "--html", "--output=a b.html", "--", "550e84"],
+        ),
         (["keep", "REPO=a", "FOR=30m"], ["keep", "--repo=a", "--for=30m"]),
         (["keep", "REPO=a", "RUN_ID=550e84", "END=1"], ["keep", "--repo=a", "--run-id=550e84", "--end"]),
         (["breaker"], ["breaker"]),
@@ -154,6 +159,7 @@ def test_what_each_target_calls(checkout, arguments, words):
         ("logs", "REPO"),
         ("cancel", "RUN_ID"),
         ("terminate", "INSTANCE"),
+        ("report", "REPO"),
     ],
 )
 def test_a_missing_value_ends_with_2_and_the_usage(checkout, target, value):
@@ -172,6 +178,7 @@ def test_a_missing_value_ends_with_2_and_the_usage(checkout, target, value):
         ("query-parallel-run", "RUN_ID"),
         ("cancel", "RUN_ID"),
         ("terminate", "INSTANCE"),
+        ("report", "REPO"),
         ("run", "CONFIG"),
     ],
 )

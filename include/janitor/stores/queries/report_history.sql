@@ -38,6 +38,9 @@ order by v.finished_at desc limit :count;
 -- name: report_document(validation_id)$
 select report from validation_reports where validation_id = :validation_id;
 
+-- name: report_documents(validation_ids)
+select validation_id, report from validation_reports where validation_id = any(:validation_ids);
+
 -- name: insert_report_difference(validation_id, change, outcome, since_at, since_run_id, since_validation_id, previous_at, previous_run_id, previous_validation_id, cause_changed, cause_since_at, cause_since_run_id, flaky, changes)!
 insert into report_differences (validation_id, change, outcome, since_at, since_run_id, since_validation_id, previous_at,
                                 previous_run_id, previous_validation_id, cause_changed, cause_since_at,
