@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from janitor.cli.render.xml_text import xml_document, xml_plain
 from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.text.xml_text import xml_document, xml_plain
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
 
 

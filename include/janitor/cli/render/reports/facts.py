@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from janitor.cli.render.runs.runs import reason_of
 from janitor.domain.states import ValidationStatus
 from janitor.protocol.proven import Note, Unproven
 from janitor.protocol.report import Check
 from janitor.protocol.statuses import CheckStatus
 from janitor.services.report.documents import ReportedRun, ReportedValidation
+from janitor.views.text.causes import reason_of
 from janitor.views.text.differences import change_tag
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of
 from janitor.views.text.money import dollars
