@@ -122,6 +122,11 @@ class ReasonCode(str, Enum):
     COPY_SOURCE_MISSING = "copy_source_missing", _G.DOCKERFILE, "COPY or ADD of what the build context doesn't hold"
     SHELL_REDIRECTION = "shell_redirection", _G.DOCKERFILE, "a version that the shell takes for a file"
     COMMAND_TARGET_MISSING = "command_target_missing", _G.DOCKERFILE, "the container starts what is not copied in"
+    COMMAND_NOT_EXECUTABLE = "command_not_executable", _G.DOCKERFILE, "the container starts what nobody may execute"
+    COMMAND_NOT_FOUND = "command_not_found", _G.DOCKERFILE, "the container starts a name that PATH doesn't find"
+    COMMAND_FORMAT = "command_format", _G.DOCKERFILE, "exec form starts a script without a `#!` line"
+    COMMAND_INTERPRETER = "command_interpreter", _G.DOCKERFILE, "a `#!` line names what the image doesn't have"
+    COMMAND_FORM = "command_form", _G.DOCKERFILE, "CMD in shell form becomes arguments of an interpreter"
 
     HUB_UNREADABLE = "hub_unreadable", _G.HUB, "hub.json is no JSON"
     HUB_INVALID = "hub_invalid", _G.HUB, "hub.json has not its documented form"

@@ -18,6 +18,7 @@ from janitor.inspection.dockerfile.image_files import ImageFiles, StageFiles
 from janitor.inspection.dockerfile.sources import BuildContext
 from janitor.inspection.dockerfile.stages import Dockerfile
 from janitor.inspection.documents.tests_file import TestCase, TestPlan
+from janitor.inspection.image.places import ImagePlaces
 from janitor.inspection.python.python_source import HandlerKind
 from janitor.inspection.repository.layout import Layout
 from janitor.inspection.tree import RepositoryTree
@@ -61,6 +62,8 @@ class ImageFacts:
     """By the stage's index."""
     command: Command
     """What the container starts."""
+    places: ImagePlaces
+    """What the final image surely holds and surely hasn't, through all its instructions."""
 
     @property
     def files(self) -> ImageFiles:

@@ -19,6 +19,8 @@ _FLAGS_WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 _WRAPPERS = frozenset(
     {"exec", "env", "nohup", "sudo", "time", "tini", "dumb-init", "nice", "stdbuf", "gosu", "accelerate"}
 )
+_TRANSPARENT = frozenset({"exec", "nohup", "time", "tini", "dumb-init", "--", "-g"})
+"""Those of them, with their options, that look for what they run as a shell does."""
 _RUNNERS = frozenset({"poetry", "uv", "pipenv", "pdm", "conda", "mamba", "micromamba"})
 _MOVES = re.compile(r"-[CD].*|--(?:directory|cwd|chdir)(?:=.*)?", re.DOTALL)
 """Options of wrappers and runners that start the program in another folder."""
@@ -44,6 +46,9 @@ _SYSTEM_PACKAGES = re.compile(
     r"\s(?:install|add|remove|purge|autoremove|del|erase)\s[^\n;&|]*"
 )
 """Names programs that are installed or removed, and runs none of them."""
+_TOUCHES = re.compile(r"\b(?:chmod|dos2unix|touch|patch|unzip|rm)\s|\bPATH=|(?<![0-9&>])>{1,2}[ \t]*(?!/dev/|&)[^\s>&]")
+"""Words by which a script may change files, or where programs are looked for, before it starts something."""
+_STRICT = re.compile(r"(?m)^[ \t]*set[ \t]+-[a-zA-Z]*e|^#![^\n]*[ \t]-[a-zA-Z]*e")
 _BACKGROUND = re.compile(r"[^>&|<]&(?![&>])")
 """The end of a command and what has it run beside the next ones; a redirection is none."""
 _SERVICE_STARTERS = frozenset({"service", "systemctl", "supervisord", "supervisorctl", "rc-service", "initctl"})
@@ -73,6 +78,23 @@ class PythonTarget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Execution:
+    """A program that is started on the way to the Python program, that one's interpreter included."""
+
+    program: str
+    """As written: a path, or a name that is looked for in PATH."""
+    workdir: str
+    is_sure: bool
+    """Whether it is started in any case, as the image has it: no script decides about it, or changes files first."""
+    is_decisive: bool
+    """Whether nothing useful comes of the container if it can't be started."""
+    is_plain: bool
+    """Whether it is looked for as it stands: nothing before it, as `uv run`, brings programs of its own."""
+    script: str | None
+    """The script that starts it, by its absolute path; None for the command itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Command:
     """What a container starts."""
 
@@ -96,6 +118,8 @@ class Command:
     """Whether no shell stands between the container's start and the target, so that nothing expands its words."""
     has_company: bool
     """Whether something else is started before it or beside it: a server in the background, a service, a program."""
+    executions: tuple[Execution, ...] = ()
+    """In their order."""
 
 
 def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: str | None = None) -> Command:
@@ -128,6 +152,7 @@ def stage_command(stage: Stage, *, read: Callable[[str], str | None], override: 
         is_alone=target is not None and finder.is_sure and (one_text or not finder.through_shell),
         is_direct=target is not None and not finder.through_shell,
         has_company=finder.has_company,
+        executions=tuple(finder.executions),
     )
 
 
@@ -143,6 +168,11 @@ def _words(instruction: Instruction | None, environment: Mapping[str, str]) -> t
 def is_python(program: str) -> bool:
     """Whether a program's name is that of an interpreter of Python."""
     return _PYTHON.fullmatch(program) is not None
+
+
+def is_program(word: str) -> bool:
+    """Whether a command's first word surely names a program, and not one of a shell's own."""
+    return is_python(word) or is_shell(word) or "/" in word or word.endswith((".sh", ".py"))
 
 
 def is_shell(program: str) -> bool:
@@ -170,6 +200,9 @@ class _Finder:
         self.has_company = False
         self.first_file: str | None = None
         self._room = _MOST_COMMANDS
+        self.executions: list[Execution] = []
+        self._script_path: str | None = None
+        self._is_decisive, self._is_reached, self._is_untouched = True, True, True
 
     def _named(self, path: str) -> None:
         if not self.files and self.is_sure:
@@ -178,10 +211,21 @@ class _Finder:
 
     def find(self, words: list[str], workdir: str, depth: int) -> PythonTarget | None:
         """The Python program that these words lead to; the last one of a script, which is what it ends up as."""
-        words = self.unwrapped(words)
+        given, words = words, self.unwrapped(words)
         if not words or depth == 0:
             return None
         program, rest = words[0], words[1:]
+        if is_program(program):
+            self.executions.append(
+                Execution(
+                    program=program,
+                    workdir=workdir,
+                    is_sure=self.is_sure and self._is_reached and self._is_untouched,
+                    is_decisive=self._is_decisive,
+                    is_plain=all(posixpath.basename(word) in _TRANSPARENT for word in given[: -len(words)]),
+                    script=self._script_path,
+                )
+            )
         if _PYTHON.fullmatch(program):
             return self._python(program, rest, workdir)
         if _SHELL.fullmatch(program):
@@ -265,6 +309,13 @@ class _Finder:
 
     def _script(self, path: str, workdir: str, depth: int, arguments: list[str]) -> PythonTarget | None:
         text = self._read(path)
+        outer, self._script_path = self._script_path, path
+        try:
+            return self._of_script(text, workdir, depth, arguments)
+        finally:
+            self._script_path = outer
+
+    def _of_script(self, text: str | None, workdir: str, depth: int, arguments: list[str]) -> PythonTarget | None:
         # A long script costs as much as many commands.
         self._room -= len(text or "") // 1_000
         if self._room < 0:
@@ -283,12 +334,18 @@ class _Finder:
         joined = _COMMENT.sub(r"\1", re.sub(r"\\\n", " ", text[:_LONGEST_TEXT]))
         if _CONDITION.search(joined) or makes_files(re.sub(r"\bpython", "", joined)):
             self.is_sure = False
+        if _TOUCHES.search(joined):
+            self._is_untouched = False
+        outer = (self._is_decisive, self._is_reached)
+        is_strict, last = _STRICT.search(joined) is not None, len(joined.rstrip(" \t\n;"))
         started: list[PythonTarget | None] = []
         for match in _PIECE.finditer(joined):
             self._room -= 1
             if self._room < 0:
                 self.is_sure = False
                 break
+            is_exec = match[0].lstrip().startswith("exec ")
+            self._is_decisive = outer[0] and (is_strict or is_exec or match.end() >= last)
             words = split_words(expand(match[0].strip(), variables, keeps_unknown=True).text)
             while words and words[0] in ("then", "do", "else", "{", "(", "if", "!"):
                 words = words[1:]
@@ -307,6 +364,9 @@ class _Finder:
                 if target or _BACKGROUND.match(joined, match.end() - 1) or words[0] in _SERVICE_STARTERS:
                     started.append(target)
                 found = target or found
+            # What stands behind it is not reached.
+            self._is_reached = self._is_reached and not is_exec and words[:1] != ["exit"]
+        self._is_decisive, self._is_reached = outer
         self.has_company = self.has_company or any(_is_another(other, found) for other in started)
         return found
 

@@ -18,6 +18,7 @@ _MOST_WORK = 6_000_000
 _MOST_LINKS = 40
 """That are followed for one path. Source: Linux, MAXSYMLINKS."""
 _MOST_PARTS = 256
+"""Of one path; of what lies deeper nothing is known."""
 
 
 class PlaceKind(Enum):
@@ -75,7 +76,7 @@ class Place:
 
 
 class _Node:
-    __slots__ = ("children", "file", "kind", "line", "rest", "target")
+    __slots__ = ("children", "emptied", "file", "kind", "line", "rest", "target")
 
     def __init__(self, kind: PlaceKind, line: int | None, rest: PlaceKind = PlaceKind.UNKNOWN) -> None:
         self.kind = kind
@@ -85,6 +86,8 @@ class _Node:
         self.children: dict[str, _Node] = {}
         self.file: ImageFile | None = None
         self.target: str | None = None
+        self.emptied: int | None = None
+        """Of a folder that was made anew: the line of what took the one before it away."""
 
     def size(self) -> int:
         """How many places it and all below it are."""
@@ -96,11 +99,17 @@ class _Node:
 
     def copy(self) -> _Node:
         made = _Node(self.kind, self.line, self.rest)
-        made.file, made.target = self.file, self.target
-        made.children = {name: child.copy() for name, child in self.children.items()}
+        waiting = [(self, made)]
+        while waiting:
+            node, other = waiting.pop()
+            other.file, other.target, other.emptied = node.file, node.target, node.emptied
+            for name, child in node.children.items():
+                other.children[name] = _Node(child.kind, child.line, child.rest)
+                waiting.append((child, other.children[name]))
         return made
 
     def become(self, kind: PlaceKind, line: int | None, rest: PlaceKind = PlaceKind.UNKNOWN) -> None:
+        self.emptied = self.line if self.kind is PlaceKind.ABSENT and kind is PlaceKind.FOLDER else None
         self.kind, self.line, self.rest = kind, line, rest
         self.children, self.file, self.target = {}, None, None
 
@@ -157,28 +166,35 @@ class ImagePlaces:
             path: The path.
             follows: Whether a link at its end is followed; those before it always are.
         """
-        waiting, above, links = _parts(path)[::-1], [("", self._root)], 0
+        waiting, links = _parts(path)[::-1], 0
+        names, nodes = list[str](), [self._root]
+        if len(waiting) > _MOST_PARTS:
+            return Place(kind=PlaceKind.UNKNOWN, path=path, line=None)
         while waiting:
-            name, node = waiting.pop(), above[-1][1]
+            name, node = waiting.pop(), nodes[-1]
             if name == "..":
-                above = above[:-1] or above
+                if names:
+                    names.pop()
+                    nodes.pop()
                 continue
-            here = posixpath.join(_joined(above), name)
             if node.kind is not PlaceKind.FOLDER:
-                return _beyond(node, _joined(above), posixpath.join(here, *waiting[::-1]))
+                return _beyond(node, _path(names), _path([*names, name, *waiting[::-1]]))
             child = node.children.get(name)
             if child is None:
-                return Place(kind=node.rest, path=posixpath.join(here, *waiting[::-1]), line=None)
+                line = node.emptied if node.rest is PlaceKind.ABSENT else None
+                return Place(kind=node.rest, path=_path([*names, name, *waiting[::-1]]), line=line)
             if child.kind is PlaceKind.LINK and (waiting or follows):
                 links += 1
                 waiting += _parts(child.target or "")[::-1]
                 if links > _MOST_LINKS or len(waiting) > _MOST_PARTS:
                     return Place(kind=PlaceKind.UNKNOWN, path=path, line=child.line)
-                above = above[:1] if (child.target or "").startswith("/") else above
+                if (child.target or "").startswith("/"):
+                    names, nodes = [], [self._root]
                 continue
-            above = [*above, (name, child)]
-        node = above[-1][1]
-        return Place(kind=node.kind, path=_joined(above), line=node.line, file=node.file, target=node.target)
+            names.append(name)
+            nodes.append(child)
+        node = nodes[-1]
+        return Place(kind=node.kind, path=_path(names), line=node.line, file=node.file, target=node.target)
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder that are known and not absent."""
@@ -286,18 +302,19 @@ class ImagePlaces:
 
     def _perhaps_made(self, path: str, line: int | None) -> _Node:
         """The node of a path; or the first folder around it that isn't surely there."""
-        node, here = self._root, ""
-        for name in _parts(path):
+        node, parts = self._root, _parts(path)
+        for index in range(min(len(parts), _MOST_PARTS)):
             if node.kind is not PlaceKind.FOLDER:
                 return node
-            here = f"{here}/{name}"
-            node = self._made(here, line)
+            node = self._made(_path(parts[: index + 1]), line)
         return node
 
     def _made(self, path: str, line: int | None) -> _Node:
         """The node of a path; the folders around it are there then. It is absent or unknown if it is new."""
         parts = _parts(path)
         node = self._root
+        if len(parts) > _MOST_PARTS:
+            return _Node(PlaceKind.UNKNOWN, line)
         for index, name in enumerate(parts):
             child = node.children.get(name)
             if child is None:
@@ -330,7 +347,3 @@ def _parts(path: str) -> list[str]:
 
 def _path(parts: list[str]) -> str:
     return "/" + "/".join(parts)
-
-
-def _joined(above: list[tuple[str, _Node]]) -> str:
-    return "/".join(name for name, _ in above) or "/"

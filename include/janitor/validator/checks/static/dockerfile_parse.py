@@ -7,22 +7,30 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from janitor.guest.redaction import looks_secret
 from janitor.inspection.dockerfile.base_images import brings, is_bare
 from janitor.inspection.dockerfile.command import Command, makes_files, stage_command
-from janitor.inspection.dockerfile.image_files import ImageFiles, copies_from_elsewhere, inline_files, stage_files
+from janitor.inspection.dockerfile.image_files import (
+    ImageFiles,
+    StageFiles,
+    copies_from_elsewhere,
+    inline_files,
+    stage_files,
+)
 from janitor.inspection.dockerfile.lexer import DockerfileSyntaxError, lex
 from janitor.inspection.dockerfile.sources import BuildContext, missing_sources, read_context
 from janitor.inspection.dockerfile.stages import Dockerfile, Run, env_pairs, floating_tag, parse_dockerfile
 from janitor.inspection.dockerfile.usage import used_stages
+from janitor.inspection.image.final_files import files_of_final_image, text_at
 from janitor.inspection.location import Location
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checks.static.pip_redirections import LostVersion, lost_versions
+from janitor.validator.checks.static.start_of_image import CODES, source_reader, start_fault
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import ImageFacts, RepositoryFacts
 from janitor.validator.findings import EvidenceMaker, Finding, Produced, failed, passed, skipped
@@ -63,12 +71,15 @@ def check_dockerfile_parse(context: CheckContext, repository: RepositoryFacts) -
         shown = context.evidence.file("Dockerfile", text.encode())
         return failed(ReasonCode.DOCKERFILE_SYNTAX, f"{name}: {exc}", shown, locations=[location])
     stages = stage_files(dockerfile, build_context)
+    read = source_reader(tree)
+    places = files_of_final_image(dockerfile, build_context, read)
     image = ImageFacts(
         path=layout.dockerfile,
         dockerfile=dockerfile,
         context=build_context,
         stage_files=stages,
-        command=_command(dockerfile, stages[dockerfile.final.index].files, tree),
+        command=_command(dockerfile, stages, lambda path: text_at(places, path, read), tree),
+        places=places,
     )
     return Produced(_judged(image, tree, context.evidence), image)
 
@@ -88,12 +99,13 @@ def _judged(image: ImageFacts, tree: RepositoryTree, make: EvidenceMaker) -> Fin
         _blank_base(dockerfile, tree)
         or _missing_sources(dockerfile, image.context, tree)
         or _stopped_by_shell(lost)
+        or _start_fault(image, tree)
         or (_missing_target(dockerfile, image.command, image.files, tree) if image.context.is_sure else None)
     )
     if fault is None:
         return passed(*evidence, locations=warnings)
     locations = [Location(path=name, line=line, message=message) for line, message in fault.places]
-    return failed(fault.code, fault.reason, *evidence, locations=[*locations, *warnings])
+    return failed(fault.code, fault.reason, *evidence, locations=[*locations, *fault.beside, *warnings])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +116,22 @@ class _Fault:
     reason: str
     places: Sequence[tuple[int | None, str]]
     """(line, what is wrong there)."""
+    beside: Sequence[Location] = ()
+    """Places in other files."""
 
 
-def _command(dockerfile: Dockerfile, files: ImageFiles, tree: RepositoryTree) -> Command:
+def _command(
+    dockerfile: Dockerfile,
+    stages: Mapping[int, StageFiles],
+    held: Callable[[str], str | None],
+    tree: RepositoryTree,
+) -> Command:
     """What the container starts, read through the scripts that the image holds."""
-    inline = inline_files(dockerfile)
+    inline, files = inline_files(dockerfile), stages[dockerfile.final.index].files
 
     def read(path: str) -> str | None:
+        if (text := held(path)) is not None:
+            return text
         try:
             return tree.read_text(files[path]) if path in files else inline.get(path)
         except UnreadableError:
@@ -197,6 +218,17 @@ def _is_no_secret(name: str, value: str) -> bool:
     bare = value.strip("\"'")
     return _PLACEHOLDER.search(bare) is not None or (
         _PLACE.search(name) is not None and bare.startswith(("/", "~", "."))
+    )
+
+
+def _start_fault(image: ImageFacts, tree: RepositoryTree) -> _Fault | None:
+    found = start_fault(image, tree)
+    if found is None:
+        return None
+    where = f"line {found.line}: " if found.line is not None else ""
+    beside = () if found.source is None else (Location(path=found.source, line=1, message=found.text),)
+    return _Fault(
+        code=CODES[found.kind], reason=f"{where}{found.text}", places=[(found.line, found.text)], beside=beside
     )
 
 
