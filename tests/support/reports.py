@@ -14,7 +14,7 @@ from janitor.domain.views import ValidationView
 from janitor.protocol.provenance import Provenance
 from janitor.protocol.report import Check, Host, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
-from janitor.protocol.rollup import roll_up
+from janitor.protocol.rollup import proof_level_of, roll_up
 from janitor.protocol.statuses import CheckName, CheckStatus, Engine
 from janitor.services.report.history import keep_history
 from janitor.services.report.reports import repository_history
@@ -128,6 +128,8 @@ def conclusion_of(report: Report) -> Conclusion:
         failing_check=report.failing_check,
         timeout_enforced=False,
         report=report,
+        proof_level=proof_level_of(report.engine, report.checks),
+        note_count=len(report.notes),
     )
 
 
@@ -149,6 +151,8 @@ def end_validation(
     """Write the end of a validation; without `keep` as it was written before histories were kept."""
     with transaction(writer_url) as connection:
         validation = store.get_validation(connection, validation_id)
+        if not keep:
+            conclusion = replace(conclusion, proof_level=None, note_count=None)
         assert store.finish_validation(connection, validation_id, conclusion)
         if conclusion.report is not None:
             store.insert_report(

@@ -45,6 +45,7 @@ def insert_run(
             ref=plan.ref,
             prompt=plan.prompt,
             gpu_required=plan.gpu_required,
+            required_proof=plan.required_proof,
             timeout=plan.timeout,
             grace=timedelta(minutes=2),
             plan=plan.to_dict(),

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from janitor.domain.result.history_views import ChangeView, PhaseView, PlaceView
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
-from janitor.protocol.proven import ProofLevel
+from janitor.protocol.proven import Note, ProofLevel, Unproven
 from janitor.protocol.provenance import Commit
 from janitor.protocol.statuses import CheckStatus
 
@@ -52,6 +52,13 @@ class ValidationView:
     """How far its handler was exercised; None where it was not, and where that isn't known."""
     note_count: int = 0
     """How many notes its report has."""
+    notes: Sequence[Note] = ()
+    unproven: Sequence[Unproven] = ()
+    """What its verdict says nothing of, in the order of the checks."""
+    required_proof: ProofLevel | None = None
+    """How far a success had to be proved; None where nothing was required."""
+    gpu_required: bool | None = None
+    """None where it isn't known."""
     started_at: datetime | None = None
     """When the validation was taken up, waiting for a free place included."""
     launched_at: datetime | None = None

@@ -305,6 +305,7 @@ class ReasonCode(str, Enum):
     REPORT_UNPROVEN = "report_unproven", _G.VALIDATION, "the report was not written by the validator that was sent"
     REPORT_MISMATCH = "report_mismatch", _G.VALIDATION, "the report doesn't answer what was asked"
     REPORT_UNCONFIRMED = "report_unconfirmed", _G.VALIDATION, "the report says success, and something speaks against it"
+    PROOF_TOO_LOW = "proof_too_low", _G.VALIDATION, "a success that proves less than `required_proof` asks for"
     REPORT_UNDELIVERED = "report_undelivered", _G.VALIDATION, "the validator could not upload its report"
     SPEC_REFUSED = "spec_refused", _G.VALIDATION, "the validator refused its spec"
     VALIDATOR_UNFETCHED = "validator_unfetched", _G.VALIDATION, "the instance could not fetch the validator"

@@ -20,6 +20,23 @@ HANDLER_CHECKS = frozenset({CheckName.HANDLER_LOCAL.value, CheckName.HANDLER_API
 ENGINE_LEVELS: Mapping[Engine, ProofLevel] = {Engine.DOCKER: ProofLevel.IMAGE, Engine.VENV: ProofLevel.ENVIRONMENT}
 """How far what is seen in an engine reaches."""
 
+ENGINE_CHECKS = frozenset(
+    name.value
+    for name in (
+        CheckName.BUILD,
+        CheckName.IMAGE,
+        CheckName.BUILD_TIME,
+        CheckName.GPU_IN_CONTAINER,
+        CheckName.CONTAINER_START,
+        CheckName.HANDLER_LOCAL,
+        CheckName.HANDLER_API,
+        CheckName.NEGATIVE_INPUT,
+        CheckName.LOG_SCAN,
+        CheckName.AGENT_PROMPT,
+    )
+)
+"""The checks whose word is of the place that the engine makes; the others say the same whatever the engine is."""
+
 _DECIDED = (CheckStatus.PASS, CheckStatus.FAIL)
 
 
@@ -84,6 +101,17 @@ def proof_level_of(engine: Engine | None, checks: Iterable[CheckLike]) -> ProofL
     """
     exercised = any(check.name in HANDLER_CHECKS and check.status in _DECIDED for check in checks)
     return ENGINE_LEVELS[engine] if exercised and engine is not None else None
+
+
+def level_of_check(engine: Engine | None, check: str | None) -> ProofLevel | None:
+    """How far the word of one check reaches; None where it is the same at every level, and where no engine was asked.
+
+    Args:
+        engine: What the worker was built and run in.
+        check: Its name; None for what all checks together say.
+    """
+    bound = check is None or check in ENGINE_CHECKS
+    return ENGINE_LEVELS[engine] if bound and engine is not None else None
 
 
 def _first(checks: Iterable[CheckLike], status: CheckStatus) -> CheckLike | None:

@@ -19,6 +19,7 @@ from janitor.domain.states import (
     ValidationStatus,
 )
 from janitor.domain.watching import WatchOutcome
+from janitor.protocol.proven import ProofLevel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class ValidationRecord:
     ref: str | None
     prompt: str
     gpu_required: bool
+    required_proof: ProofLevel | None
+    """How far a success must be proved; None: nothing was required, as before it could be."""
     timeout: timedelta
     grace: timedelta
     plan: Mapping[str, Any]
@@ -64,6 +67,7 @@ class ValidationRecord:
             ref=row["ref"],
             prompt=row["custom_prompt"],
             gpu_required=row["gpu_required"],
+            required_proof=ProofLevel(row["required_proof"]) if row["required_proof"] else None,
             timeout=timedelta(minutes=float(row["timeout_minutes"])),
             grace=timedelta(minutes=float(row["grace_minutes"])),
             plan=row["plan"],

@@ -14,13 +14,15 @@ from janitor.domain.result.report_diff import (
     Change,
     Mark,
     Outcome,
+    Remembered,
     ReportDifference,
     RepositoryStanding,
     Seen,
     Standing,
 )
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.proven import ProofLevel
+from janitor.protocol.statuses import CheckStatus, Engine
 from janitor.protocol.text.signature import FailureSignature
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
@@ -89,6 +91,8 @@ def earlier_validations(connection: Connection, validation: ValidationRecord, co
                 commit_sha=row["commit_sha"],
                 signature=row["signature"],
                 checks={name: CheckStatus(status) for name, status in row["checks"].items()},
+                engine=Engine(row["engine"]) if row["engine"] else None,
+                failing_check=row["failing_check"],
             ),
             failing_check=row["failing_check"],
             reason_code=row["status_reason_code"],
@@ -123,6 +127,8 @@ def insert_difference(connection: Connection, validation_id: UUID, difference: R
         cause_since_run_id=cause_since.run_id if cause_since else None,
         flaky=verdict.flaky,
         changes=Jsonb(difference.changes.to_dict()) if difference.changes is not None else None,
+        proof_level=_written(verdict.level),
+        previous_proof_level=_written(verdict.previous_level),
     )
     for name, check in difference.checks.items():
         if check.change in _KEPT_CHANGES and check.since is not None:
@@ -135,7 +141,13 @@ def insert_difference(connection: Connection, validation_id: UUID, difference: R
                 since_run_id=check.since.run_id,
                 since_validation_id=check.since.validation_id,
                 flaky=check.flaky,
+                proof_level=_written(check.level),
+                previous_proof_level=_written(check.previous_level),
             )
+
+
+def _written(level: ProofLevel | None) -> str | None:
+    return None if level is None else level.value
 
 
 def _repository(validation: ValidationRecord) -> dict[str, str]:
@@ -160,7 +172,8 @@ def _one_document(standing: Standing) -> dict[str, Any]:
         "last": _mark_document(standing.last),
         "cause": standing.cause,
         "cause_since": _mark_document(standing.cause_since) if standing.cause_since else None,
-        "recent": [[outcome.value, commit] for outcome, commit in standing.recent],
+        "level": _written(standing.level),
+        "recent": [[each.outcome.value, each.commit_sha, _written(each.level)] for each in standing.recent],
     }
 
 
@@ -182,8 +195,18 @@ def _one_of(document: Mapping[str, Any]) -> Standing:
         last=_mark_of(document["last"]),
         cause=document["cause"],
         cause_since=_mark_of(document["cause_since"]) if document["cause_since"] else None,
-        recent=tuple((Outcome(outcome), commit) for outcome, commit in document["recent"]),
+        level=_level_of(document.get("level")),
+        recent=tuple(_remembered_of(*each) for each in document["recent"]),
     )
+
+
+def _remembered_of(outcome: str, commit_sha: str | None, level: str | None = None) -> Remembered:
+    """What was kept before levels were has none."""
+    return Remembered(Outcome(outcome), commit_sha, _level_of(level))
+
+
+def _level_of(written: str | None) -> ProofLevel | None:
+    return None if written is None else ProofLevel(written)
 
 
 def _mark_of(document: Mapping[str, str]) -> Mark:

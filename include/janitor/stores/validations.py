@@ -16,6 +16,7 @@ from janitor.domain.errors import DatabaseError
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.domain.watching import WatchOutcome
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import REPORT_FORMAT, Report
 from janitor.stores.database import Connection, one
 from janitor.stores.queries import named_queries
@@ -66,6 +67,7 @@ class NewValidation:
     ref: str | None
     prompt: str
     gpu_required: bool
+    required_proof: ProofLevel | None
     timeout: timedelta
     grace: timedelta
     plan: Mapping[str, Any]
@@ -98,6 +100,7 @@ def insert_plan(connection: Connection, run: NewRun, validations: Sequence[NewVa
             ref=validation.ref,
             custom_prompt=validation.prompt,
             gpu_required=validation.gpu_required,
+            required_proof=validation.required_proof.value if validation.required_proof else None,
             timeout_minutes=validation.timeout.total_seconds() / 60,
             grace_minutes=validation.grace.total_seconds() / 60,
             plan=Jsonb(dict(validation.plan)),
@@ -195,6 +198,8 @@ def finish_validation(connection: Connection, validation_id: UUID, conclusion: C
         container_succeeded=report.container_succeeded if report else None,
         gpu_available=report.gpu_available if report else None,
         cuda_detected=report.cuda_detected if report else None,
+        proof_level=conclusion.proof_level.value if conclusion.proof_level else None,
+        note_count=conclusion.note_count,
     )
     return bool(changed)
 
@@ -211,6 +216,8 @@ def kept_conclusion(connection: Connection, validation_id: UUID) -> Conclusion |
         failing_check=row["failing_check"],
         timeout_enforced=row["timeout_enforced"],
         report=None,
+        proof_level=ProofLevel(row["proof_level"]) if row["proof_level"] else None,
+        note_count=row["note_count"],
     )
 
 

@@ -22,6 +22,7 @@ def difference_dict(difference: ChangeView | None) -> dict[str, Any] | None:
         "cause_changed": difference.cause_changed,
         "cause_since": _mark_dict(difference.cause_since_at, difference.cause_since_run_id),
         "flaky": difference.flaky,
+        **_levels_dict(difference),
         "changes": difference.changes.to_dict() if difference.changes else None,
         "broken_with": difference.broken_with.to_dict() if difference.broken_with else None,
         "checks": {
@@ -32,7 +33,17 @@ def difference_dict(difference: ChangeView | None) -> dict[str, Any] | None:
 
 
 def _check_dict(check: CheckChangeView) -> dict[str, Any]:
-    return {"check": check.check, "since": _mark_dict(check.since_at, check.since_run_id), "flaky": check.flaky}
+    since = _mark_dict(check.since_at, check.since_run_id)
+    return {"check": check.check, "since": since, "flaky": check.flaky, **_levels_dict(check)}
+
+
+def _levels_dict(change: ChangeView | CheckChangeView) -> dict[str, str | None]:
+    """The levels of proof of what is compared; None where it is the same at every level, or isn't known."""
+    level, previous = change.level, change.previous_level
+    return {
+        "proof_level": level.value if level else None,
+        "previous_proof_level": previous.value if previous else None,
+    }
 
 
 def _mark_dict(at: datetime | None, run_id: UUID | None) -> dict[str, str] | None:

@@ -38,4 +38,7 @@ def _occurrence_dict(each: FailureOccurrence) -> dict[str, Any]:
         "failing_since": each.since_at.isoformat() if each.since_at else None,
         "times": each.times,
         "fixed_since": each.fixed_since,
+        "proof_level": each.proof_level.value if each.proof_level else None,
+        "note_count": each.note_count,
+        "fixed_by": each.fixed_level.value if each.fixed_since and each.fixed_level else None,
     }

@@ -22,6 +22,8 @@ from janitor.cli.render.runs.history import history_text
 from janitor.cli.render.stack.doctor import doctor_text
 from janitor.cli.render.stack.stack import deployment_text, ending_text, stack_text
 from janitor.domain.config.workers import parse_workers_config
+from janitor.protocol.proven import Note, ProofLevel, Unproven, UnprovenKind
+from janitor.protocol.statuses import EngineChoice
 from janitor.protocol.text.plain_text import plain
 from janitor.services.deployment import LiveInstance, ServiceAnswer
 from janitor.services.reap.by_hand import KillReport
@@ -99,6 +101,99 @@ def test_query_db_of_a_failure_with_earlier_validations():
 def test_gpu_in_words(gpu, cuda, said):
     view = ended("w", "failed", 1, gpu_available=gpu, cuda_detected=cuda)
     assert f"GPU Available: {said}" in history_text([view], after(60))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"gpu_required": False, "gpu_available": False}, "– not needed"),  # noqa: RUF001
+        ({"gpu_required": False, "gpu_available": None}, "– not needed"),  # noqa: RUF001
+        ({"gpu_required": False, "gpu_available": True, "cuda_detected": True}, "✓ CUDA detected and GPU available"),
+        ({"gpu_required": True, "gpu_available": False}, "✗ no GPU available"),
+        ({"gpu_required": True, "gpu_available": None}, "– not reached"),  # noqa: RUF001
+    ],
+)
+def test_a_gpu_that_nobody_asked_for_is_not_needed(fields, said):
+    assert f"GPU Available: {said}\n" in history_text([ended("w", "success", 1, **fields)], after(60)) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "build", "container"),
+    [
+        (
+            {"engine": "venv", "build_succeeded": True},
+            "✓ succeeded (its Python environment; the image was not built)",
+            "– not proven here (a Python environment took its place)",  # noqa: RUF001
+        ),
+        (
+            {"engine": "venv", "build_succeeded": False},
+            "✗ failed (its Python environment; the image was not built)",
+            "– not proven here (a Python environment took its place)",  # noqa: RUF001
+        ),
+        ({"engine": "docker", "build_succeeded": True, "container_succeeded": True}, "✓ succeeded", "✓ executed"),
+        ({"engine": "docker", "build_succeeded": False}, "✗ failed", "– not reached"),  # noqa: RUF001
+        ({"engine": None}, "– not reached", "– not reached"),  # noqa: RUF001
+    ],
+)
+def test_an_environment_proves_no_container(fields, build, container):
+    text = history_text([ended("w", "failed", 1, **fields)], after(60))
+    assert f"Build: {build}\nContainer: {container}" in text
+
+
+def test_query_db_lists_its_notes_and_what_is_not_proven():
+    view = ended(
+        "w",
+        "incomplete",
+        1,
+        proof_level=ProofLevel.ENVIRONMENT,
+        required_proof=ProofLevel.IMAGE,
+        note_count=2,
+        notes=(
+            Note(code="base_pin", text="the base\nhas no digest", file="Dockerfile", line=1),
+            Note(code="error_logged", text="ERROR cache \x1b[31mlost"),
+        ),
+        unproven=(
+            Unproven(kind=UnprovenKind.NOT_RUN, text="RUN pytest", file="Dockerfile", line=7),
+            Unproven(kind=UnprovenKind.NOT_ASKED, text="whether acme/base:1 exists"),
+            Unproven(kind=UnprovenKind.HOST, text="libGL.so.1 is the machine's", file="requirements.txt"),
+        ),
+    )
+    text = history_text([view], after(60))
+
+    assert "\nStatus: incomplete (environment), 2 notes\n" in text
+    assert text.endswith(
+        "\nProof: environment (required: image): its handler ran in a Python environment in place of its image\n"
+        "Notes:\n"
+        "  base_pin: Dockerfile:1: the base has no digest\n"
+        "  error_logged: ERROR cache lost\n"
+        "Not proven:\n"
+        "  not run: Dockerfile:7: RUN pytest\n"
+        "  the machine's own: requirements.txt: libGL.so.1 is the machine's\n"
+        "  not asked: whether acme/base:1 exists"
+    )
+
+
+def test_of_much_that_is_not_proven_some_of_each_kind_is_shown():
+    lines = tuple(
+        Unproven(kind=UnprovenKind.NOT_RUN, text=f"RUN step {number}", file="Dockerfile", line=number)
+        for number in range(1, 31)
+    )
+    asked = (Unproven(kind=UnprovenKind.NOT_ASKED, text="whether acme/base:1 exists"),)
+    notes = tuple(Note(code="odd", text=f"odd {number}") for number in range(12))
+    text = history_text([ended("w", "success", 1, note_count=12, notes=notes, unproven=lines + asked)], after(60))
+
+    told = text[text.index("Not proven:") :].splitlines()
+    assert told[1:8] == [f"  not run: Dockerfile:{number}: RUN step {number}" for number in range(1, 8)]
+    assert told[8:] == [
+        "  not asked: whether acme/base:1 exists",
+        "  … and 23 more (23 not run): janitor report w",
+    ]
+    assert "  odd: odd 7\n  … and 4 more: janitor report w\nNot proven:" in text
+
+
+def test_an_image_says_what_it_proved_and_nothing_else():
+    proved = history_text([ended("w", "success", 1, proof_level=ProofLevel.IMAGE)], after(60))
+    assert proved.endswith("\nProof: image: its image was built and started, and its handler ran in it")
 
 
 def test_query_db_of_one_that_has_only_begun():
@@ -219,6 +314,24 @@ def test_check_config_in_words():
         "w.yaml: 2 repositories (1 more switched off), at most 10 at once, 2 minutes of grace\n"
         "  one     30 seconds, g5.xlarge or g6.xlarge on-demand, no GPU, https://github.com/acme/one.git at v1\n"
         "  second  30 minutes, g5.xlarge or g6.xlarge on-demand, GPU, https://github.com/acme/second.git"
+    )
+
+
+def test_check_config_says_what_a_success_must_prove_and_where_it_can_not():
+    config = parse_workers_config(
+        "repositories:\n"
+        "  - {name: one, organization: acme, prompt: go}\n"
+        "  - {name: two, organization: acme, prompt: go, required_proof: environment}\n",
+        source="w.yaml",
+    )
+    reached = config_text("w.yaml", config, required_proof=ProofLevel.IMAGE, engine=EngineChoice.DOCKER)
+    out_of_reach = config_text("w.yaml", config, required_proof=ProofLevel.IMAGE, engine=EngineChoice.VENV)
+
+    assert "one  30 minutes, g5.xlarge on-demand, GPU, required proof image, https:" in reached
+    assert "two  30 minutes, g5.xlarge on-demand, GPU, required proof environment, https:" in reached
+    assert out_of_reach == reached + (
+        "\none: required_proof is image, and JANITOR_ENGINE=venv builds none: a success would end as incomplete;"
+        " set required_proof: environment"
     )
 
 

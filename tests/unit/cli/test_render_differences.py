@@ -21,6 +21,7 @@ from janitor.domain.result.history_views import (
 )
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
+from janitor.protocol.proven import ProofLevel
 from janitor.views.failures import failures_dict
 from janitor.views.runs import run_dict
 from janitor.views.text.differences import change_tag
@@ -75,6 +76,78 @@ def test_a_change_in_words(difference, said, tag):
     assert lines == ([f"Change: {said}"] if said else [])
     assert change_tag(difference) == tag
     assert result_line(view, after(60)) == f"✗ worker-basic: failed (1m0s){tag}"
+
+
+IMAGE, ENVIRONMENT = ProofLevel.IMAGE, ProofLevel.ENVIRONMENT
+ACROSS = "proved by environment this time, by image before"
+ACROSS_LEVELS = [
+    (
+        change(Change.FIXED, Outcome.PASSED, level=ENVIRONMENT, previous_level=IMAGE),
+        f"fixed as far as less proof shows; it had failed since {SINCE}; {ACROSS}",
+        f" [fixed as far as less proof shows; {ACROSS}]",
+    ),
+    (
+        change(Change.FIXED, Outcome.PASSED, level=IMAGE, previous_level=ENVIRONMENT),
+        f"fixed; it had failed since {SINCE}; proved by image this time, by environment before",
+        " [fixed; proved by image this time, by environment before]",
+    ),
+    (
+        change(Change.NEW, level=ENVIRONMENT, previous_level=IMAGE),
+        f"newly broken; it last passed {SINCE}; {ACROSS}",
+        f" [new; {ACROSS}]",
+    ),
+    (
+        change(Change.SAME, Outcome.PASSED, level=ENVIRONMENT, previous_level=IMAGE),
+        f"passes as before; {ACROSS}",
+        f" [{ACROSS}]",
+    ),
+    (
+        change(Change.STILL_FAILING, level=ENVIRONMENT, previous_level=IMAGE),
+        f"still failing since {SINCE}; {ACROSS}",
+        f" [still failing since 2024-01-15 13:30:00 UTC; {ACROSS}]",
+    ),
+    # Of what is the same at every level, and of what isn't known, nothing is said.
+    (
+        change(Change.FIXED, Outcome.PASSED, level=ENVIRONMENT, previous_level=None),
+        f"fixed; it had failed since {SINCE}",
+        " [fixed]",
+    ),
+    (change(Change.NEW, level=IMAGE, previous_level=IMAGE), f"newly broken; it last passed {SINCE}", " [new]"),
+]
+
+
+@pytest.mark.parametrize(("difference", "said", "tag"), ACROSS_LEVELS)
+def test_a_change_across_levels_says_so(difference, said, tag):
+    test_a_change_in_words(difference, said, tag)
+
+
+def test_changes_across_levels_are_counted_apart_and_told_of_each_check():
+    mended = change(
+        Change.FIXED,
+        Outcome.PASSED,
+        level=ENVIRONMENT,
+        previous_level=IMAGE,
+        checks=(
+            CheckChangeView(
+                check="build",
+                change=Change.FIXED,
+                since_at=BEFORE,
+                since_run_id=EARLIER,
+                flaky=True,
+                level=ENVIRONMENT,
+                previous_level=IMAGE,
+            ),
+        ),
+    )
+    view = ended("a", "success", 1, difference=mended)
+    other = ended("b", "success", 1, difference=change(Change.FIXED, Outcome.PASSED))
+    run = run_of(view, other, status="success", completed_at=after(2))
+
+    assert "\nChanges: 1 fixed, 1 fixed by another level of proof\n" in run_text(run, after(60))
+    assert f"\nChecks: build fixed ({ACROSS}, flaky)\n" in validation_text(view, after(60))
+    told = run_dict(run, after(60))["validations"][0]["difference"]
+    assert (told["proof_level"], told["previous_proof_level"]) == ("environment", "image")
+    assert told["checks"]["fixed"][0]["previous_proof_level"] == "image"
 
 
 def test_query_db_of_a_failure_that_goes_on():
@@ -142,6 +215,8 @@ def test_a_run_sums_its_changes_up():
         "cause_changed": False,
         "cause_since": None,
         "flaky": False,
+        "proof_level": None,
+        "previous_proof_level": None,
         "changes": None,
         "broken_with": None,
         "checks": {"new": [], "fixed": [], "still_failing": []},

@@ -17,11 +17,12 @@ from janitor.cli.render.runs.runs import (
     launching_line,
     progress_line,
     result_line,
+    results_text,
     run_text,
     running_text,
     status_line,
 )
-from janitor.protocol.proven import ProofLevel
+from janitor.protocol.proven import ProofLevel, Unproven, UnprovenKind
 from janitor.views.document import as_json
 from janitor.views.runs import run_dict
 from janitor.views.text.times import compactly, exactly, instant, roughly
@@ -312,3 +313,28 @@ def test_a_sum_with_what_no_repository_cost_is_shown_to_the_cent():
 
 def test_a_cost_that_still_grows_says_so():
     assert "\nCost: $0.02 so far\n" in run_text(costing("0.0163", cost_is_final=False), after(10))
+
+
+def test_the_commit_stands_beside_a_result_or_below_it():
+    sha = "0123456789abcdef0123456789abcdef01234567"
+    view = ended("worker-basic", "success", 4, 32, commit_sha=sha, proof_level=ProofLevel.IMAGE)
+    run = run_of(view, status="success", completed_at=after(5))
+
+    assert result_line(view, after(5)) == "✓ worker-basic: success (4m32s, at 0123456, image)"
+    assert results_text(run, after(5)).startswith("Results:\n✓ worker-basic: success (4m32s, at 0123456, image)\n\n")
+    assert "✓ worker-basic: success (4m32s, image)\n\nCommits:\nworker-basic: 0123456\n" in run_text(run, after(5))
+
+
+def test_a_run_says_where_notes_and_what_is_not_proven_can_be_read():
+    unproven = (Unproven(kind=UnprovenKind.NOT_RUN, text="RUN make"),)
+    plain = ended("a", "success", 1, proof_level=ProofLevel.IMAGE)
+    where = "\nNotes, and what is not proven: make query-db REPO=…\nOverall Status: "
+
+    assert "not proven" not in results_text(run_of(plain), after(5))
+    assert where in results_text(run_of(plain, ended("b", "success", 1, unproven=unproven)), after(5))
+    noted = run_of(plain, ended("b", "success", 1, note_count=1))
+    assert where in results_text(noted, after(5))
+    assert where.replace("…", "… ENV=dev") in results_text(noted, after(5), "dev")
+    told = run_dict(run_of(ended("b", "success", 1, unproven=unproven, gpu_required=False)), after(5))["validations"][0]
+    assert told["unproven"] == [{"kind": "not_run", "text": "RUN make", "file": None, "line": None}]
+    assert (told["gpu_required"], told["required_proof"]) == (False, None)

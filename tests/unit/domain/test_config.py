@@ -21,6 +21,7 @@ from janitor.domain.config.workers import (
     workers_config_schema,
 )
 from janitor.domain.errors import ConfigError, NotFoundError
+from janitor.protocol.proven import ProofLevel
 
 INFRA = Path(__file__).resolve().parents[3] / "infra"
 
@@ -43,6 +44,7 @@ repositories:
     env: {MODEL: tiny, "NO": "1"}
     secrets: {HF_TOKEN: models/hf-token}
     market: spot-then-on-demand
+    required_proof: environment
     enabled: true
   - {name: worker-two, organization: acme, prompt: go}
   - {name: worker-three, organization: acme, prompt: go, enabled: false}
@@ -51,6 +53,7 @@ max_concurrent_instances: 3
 default_instance_type: g5.xlarge
 fallback_instance_types: [g6.xlarge, g5.2xlarge]
 default_market: spot
+default_required_proof: image
 grace_minutes: 1.5
 max_run_cost_usd: 0.1
 daily_budget_usd: 25
@@ -98,10 +101,44 @@ def test_every_key_is_read():
         build_args={"TORCH": "2.5"},
         env={"MODEL": "tiny", "NO": "1"},
         secrets={"HF_TOKEN": "models/hf-token"},
+        required_proof=ProofLevel.ENVIRONMENT,
     )
+    assert second.required_proof is ProofLevel.IMAGE
     assert (second.timeout, second.market) == (timedelta(minutes=45), Market.SPOT)
     assert second.instance_types == ("g5.xlarge", "g6.xlarge", "g5.2xlarge")
     assert (config.max_run_cost_usd, config.daily_budget_usd) == (Decimal("0.1"), Decimal("25"))
+
+
+def test_what_a_success_must_prove_is_the_nearest_word():
+    def required(of_repository: str, of_config: str, of_deployment: ProofLevel | None) -> ProofLevel | None:
+        text = f"repositories: [{{name: w, organization: a, prompt: p{of_repository}}}]\n{of_config}"
+        (plan,) = parse(text).plan(required_proof=of_deployment)
+        assert RepositoryPlan.from_dict(plan.to_dict()) == plan
+        return plan.required_proof
+
+    assert required("", "", None) is None
+    assert required("", "", ProofLevel.IMAGE) is ProofLevel.IMAGE
+    assert required("", "default_required_proof: environment", ProofLevel.IMAGE) is ProofLevel.ENVIRONMENT
+    of_repository = ", required_proof: image"
+    assert required(of_repository, "default_required_proof: environment", None) is ProofLevel.IMAGE
+
+
+def test_a_level_that_there_is_not_is_told_with_those_that_there_are():
+    with pytest.raises(ConfigError) as refused:
+        parse("repositories: [{name: w, organization: a, prompt: p, required_proof: whole}]\nrequired_proof: image")
+    told = [str(problem) for problem in refused.value.problems]
+    assert told == [
+        "workers.yaml:1: repository w: required_proof: must be one of image, environment",
+        "workers.yaml:2: required_proof: unknown key"
+        " (it belongs to an entry of repositories; did you mean default_required_proof?)",
+    ]
+
+
+def test_a_plan_of_before_requires_nothing():
+    (plan,) = parse("repositories: [{name: w, organization: a, prompt: p}]").plan(required_proof=ProofLevel.IMAGE)
+    written = plan.to_dict()
+    del written["required_proof"]
+    assert RepositoryPlan.from_dict(written).required_proof is None
 
 
 def test_every_key_of_the_models_stands_in_the_sample():

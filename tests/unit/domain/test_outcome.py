@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from janitor.domain.launch.replacing import is_worth_another_host
+from janitor.domain.result.binding import Ordered
 from janitor.domain.result.outcome import Evidence, WorkTime, conclude, termination_reason_for
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import CommandStatus, WatchOutcome
+from janitor.protocol.proven import Note, ProofLevel
 from janitor.protocol.report import Check, Host, Report, RepositoryIdentity
-from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
+from janitor.protocol.statuses import CheckStatus, Engine, EngineChoice, ReportStatus
+from tests.support.reports import every_check
 
 ID = UUID("00000000-0000-4000-8000-000000000001")
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -300,3 +303,66 @@ def test_another_host_is_tried_where_the_report_could_not_tell(
     told = replace(report(made), failing_check=failing_check) if made else None
     conclusion = conclude(replace(FINISHED, outcome=outcome, report=told, exit_code=0 if told else 1))
     assert is_worth_another_host(outcome, conclusion) is expected
+
+
+class TestRequiredProof:
+    """The control plane says how far a success must be proved, whatever the report says of itself."""
+
+    def of(self, engine: Engine, required: ProofLevel | None, **fields: object) -> Evidence:
+        given = replace(report(ReportStatus.SUCCESS), engine=engine)
+        return replace(FINISHED, report=given, required_proof=required, **fields)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("engine", "required"),
+        [
+            (Engine.DOCKER, ProofLevel.IMAGE),
+            (Engine.DOCKER, ProofLevel.ENVIRONMENT),
+            (Engine.VENV, ProofLevel.ENVIRONMENT),
+            (Engine.DOCKER, None),
+            (Engine.VENV, None),
+        ],
+    )
+    def test_enough_proof_is_a_success(self, engine: Engine, required: ProofLevel | None) -> None:
+        concluded = conclude(self.of(engine, required))
+        assert concluded.status is ValidationStatus.SUCCESS
+        assert concluded.proof_level is (ProofLevel.IMAGE if engine is Engine.DOCKER else ProofLevel.ENVIRONMENT)
+
+    def test_too_little_is_incomplete_with_the_next_step(self) -> None:
+        concluded = conclude(self.of(Engine.VENV, ProofLevel.IMAGE))
+        assert (concluded.status, concluded.reason_code) == (ValidationStatus.INCOMPLETE, "proof_too_low")
+        assert (concluded.proof_level, concluded.failing_check) == (ProofLevel.ENVIRONMENT, None)
+        assert "no engine was there; install Docker or podman in the image of the instances" in concluded.summary
+        assert "or set required_proof: environment" in concluded.summary
+        assert concluded.report is not None
+
+    def test_an_engine_that_was_chosen_is_not_called_missing(self) -> None:
+        ordered = Ordered(
+            run_id=UUID(int=2),
+            name="worker",
+            organization="acme",
+            url="https://example.org/w",
+            ref=None,
+            prompt="look",
+            gpu_required=False,
+            engine=EngineChoice.VENV,
+        )
+        given = replace(report(ReportStatus.SUCCESS), checks=every_check(image="engine_venv", container_start="venv"))
+        evidence = replace(FINISHED, report=given, ordered=ordered, required_proof=ProofLevel.IMAGE)
+        concluded = conclude(evidence)
+        assert concluded.reason_code == "proof_too_low", concluded.summary
+        assert "as JANITOR_ENGINE=venv builds none; set JANITOR_ENGINE to docker" in concluded.summary
+
+    def test_what_is_no_success_keeps_its_own_word(self) -> None:
+        failed = replace(report(ReportStatus.FAILED), engine=Engine.VENV)
+        concluded = conclude(replace(FINISHED, report=failed, required_proof=ProofLevel.IMAGE))
+        assert (concluded.status, concluded.reason_code) == (ValidationStatus.FAILED, "handler_raised")
+        doubted = replace(self.of(Engine.VENV, ProofLevel.IMAGE), exit_code=1)
+        assert conclude(doubted).reason_code == "report_unconfirmed"
+        assert (conclude(doubted).proof_level, conclude(doubted).note_count) == (None, None)
+
+    def test_notes_are_counted_and_change_nothing(self) -> None:
+        given = report(ReportStatus.SUCCESS)
+        note = Note(code="error_logged", text="ERROR")
+        noted = replace(given, checks=tuple(replace(check, notes=(note, note)) for check in given.checks))
+        concluded = conclude(replace(FINISHED, report=noted))
+        assert (concluded.status, concluded.note_count) == (ValidationStatus.SUCCESS, 2)

@@ -23,8 +23,9 @@ from janitor.domain.result.report_diff import (
     compare,
 )
 from janitor.domain.states import ValidationStatus
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import Report
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.statuses import CheckStatus, Engine
 
 SPACE = UUID("550e8400-e29b-41d4-a716-446655440000")
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -233,3 +234,72 @@ def test_what_changed_is_told_against_the_last_conclusive_report():
         CommitRange(before=two, after=three),
         None,
     ]
+
+
+class TestLevels:
+    """What is compared across levels of proof is never said without them."""
+
+    def of(
+        self,
+        number: int,
+        status: ValidationStatus,
+        engine: Engine | None,
+        check: str | None = None,
+        **checks: CheckStatus,
+    ) -> Seen:
+        return replace(seen(number, status, commit="a", **checks), engine=engine, failing_check=check)
+
+    def levels(self, *reports: Seen) -> list[tuple[ProofLevel | None, ProofLevel | None, bool]]:
+        differences = [each.verdict for each in history(*reports)]
+        return [(each.previous_level, each.level, each.crosses_levels) for each in differences]
+
+    def test_each_report_is_compared_with_the_level_before(self):
+        assert self.levels(
+            self.of(0, SUCCESS, Engine.DOCKER),
+            self.of(1, SUCCESS, Engine.DOCKER),
+            self.of(2, SUCCESS, Engine.VENV),
+            self.of(3, FAILED, Engine.DOCKER, "container_start"),
+        ) == [
+            (None, ProofLevel.IMAGE, False),
+            (ProofLevel.IMAGE, ProofLevel.IMAGE, False),
+            (ProofLevel.IMAGE, ProofLevel.ENVIRONMENT, True),
+            (ProofLevel.ENVIRONMENT, ProofLevel.IMAGE, True),
+        ]
+
+    def test_a_check_that_needs_no_engine_says_the_same_at_every_level(self):
+        *_, fixed = self.levels(self.of(0, FAILED, Engine.DOCKER, "dockerfile_parse"), self.of(1, SUCCESS, Engine.VENV))
+        assert fixed == (None, ProofLevel.ENVIRONMENT, False)
+
+    def test_what_could_not_be_told_leaves_the_level_that_stands(self):
+        *_, unknown, after = self.levels(
+            self.of(0, FAILED, Engine.DOCKER, "build"), self.of(1, ERROR, None), self.of(2, SUCCESS, Engine.VENV)
+        )
+        assert unknown == (ProofLevel.IMAGE, None, False)
+        assert after == (ProofLevel.IMAGE, ProofLevel.ENVIRONMENT, True)
+
+    def test_checks_have_their_own(self):
+        *_, last = history(
+            self.of(0, FAILED, Engine.DOCKER, "build", build=FAIL, pins=FAIL),
+            self.of(1, SUCCESS, Engine.VENV, build=PASS, pins=PASS),
+        )
+        assert (last.checks["build"].change, last.checks["build"].crosses_levels) == (Change.FIXED, True)
+        assert (last.checks["pins"].change, last.checks["pins"].crosses_levels) == (Change.FIXED, False)
+
+    def test_a_verdict_that_differs_by_level_alone_is_not_flaky(self):
+        turning = [(FAILED, Engine.DOCKER, "container_start"), (SUCCESS, Engine.VENV, None)] * 4
+        across = history(*(self.of(number, *each) for number, each in enumerate(turning)))
+        assert not any(each.verdict.flaky for each in across)
+        within = history(*(self.of(number, each[0], Engine.VENV, each[2]) for number, each in enumerate(turning)))
+        assert within[-1].verdict.flaky
+
+    def test_turns_within_a_level_are_seen_whatever_lies_between(self):
+        turning = [SUCCESS, FAILED, SUCCESS]
+        reports = [
+            each
+            for number, status in enumerate(turning)
+            for each in (
+                self.of(2 * number, status, Engine.DOCKER, None if status is SUCCESS else "build"),
+                self.of(2 * number + 1, SUCCESS, Engine.VENV),
+            )
+        ]
+        assert history(*reports)[-1].verdict.flaky

@@ -61,6 +61,7 @@ def validation_of(plan: RepositoryPlan) -> ValidationRecord:
         ref=plan.ref,
         prompt=plan.prompt,
         gpu_required=plan.gpu_required,
+        required_proof=None,
         timeout=plan.timeout,
         grace=timedelta(minutes=2),
         plan=plan.to_dict(),

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from janitor.domain.result.history_views import ChangeView, CheckView, PlaceView
 from janitor.domain.result.report_diff import Change, Outcome
+from janitor.protocol.proven import Note, ProofLevel
 from janitor.protocol.statuses import CheckStatus
 from janitor.views.text.verdicts import run_note, verdict_lines
 from tests.unit.cli.sample_views import START, after, ended, run_of
@@ -80,3 +81,18 @@ def test_the_note_of_a_run() -> None:
     assert run_note(run) == "1/5 successful, $0.13, 2 new, 1 fixed"
     assert run_note(run_of(ended("a", "success", 1), status="success")) == "1/1 successful"
     assert run_note(run_of(ended("a", "success", 1), status="cancelled")) == "1/1 successful, cancelled"
+
+
+def test_how_far_it_was_proved_is_told_of_a_verdict_and_of_a_run():
+    view = ended("a", "success", 1, proof_level=ProofLevel.IMAGE, note_count=1, notes=(Note(code="odd", text="x"),))
+    less = ended("b", "success", 1, proof_level=ProofLevel.ENVIRONMENT)
+
+    lines = verdict_lines(view, [], after(5), log_url=None)
+    assert lines[0] == "runpod-workers/a: success (1m0s, image), 1 note"
+    assert lines[1:4] == [
+        "Proof: image: its image was built and started, and its handler ran in it",
+        "Notes:",
+        "  odd: x",
+    ]
+    assert run_note(run_of(view, ended("c", "failed", 1), status="failed")) == "1/2 successful (image)"
+    assert run_note(run_of(view, less, status="success")) == "2/2 successful (1 image, 1 environment)"

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from janitor.domain.config.fields import Market
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
+from janitor.protocol.codec import Later
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.values import Most, Place, Range, Text
 
@@ -24,6 +26,8 @@ class RepositoryPlan(RepositorySpec):
     instance_types: Annotated[tuple[Annotated[str, Text(62)], ...], Most(21)]
     """In the order in which they are tried; at least one."""
     market: Market
+    required_proof: Later[ProofLevel | None] = None
+    """How far a success must be proved; None: nothing is required, as before it could be."""
 
     @property
     def repository(self) -> RepositorySpec:

@@ -45,6 +45,7 @@ from janitor.domain.config.parameters import PARAMETERS, described, parameters_m
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.config_problems import nearest
 from janitor.domain.errors import ConfigError, NotFoundError
+from janitor.protocol.proven import ProofLevel
 
 __all__ = [
     "Market",
@@ -82,6 +83,8 @@ class RepositoryConfig(parameters_model(_StrictModel)):  # type: ignore[misc]  #
     """Where to clone from: https, ssh or file. `{state_dir}` stands for the local stack's folder. Default: GitHub."""
     market: Annotated[Market, Field(strict=False)] | None = None
     """How the instance is bought. Default: default_market."""
+    required_proof: Annotated[ProofLevel, Field(strict=False)] | None = None
+    """What a success must prove: `image` or `environment`; less is `incomplete`. Default: default_required_proof."""
     enabled: bool = True
     """false leaves the repository out of every run."""
 
@@ -138,6 +141,8 @@ class WorkersConfig(_StrictModel):
     """Instance types to try in this order where the first has no capacity."""
     default_market: Annotated[Market, Field(strict=False)] = Market.ON_DEMAND
     """How instances are bought where a repository does not say."""
+    default_required_proof: Annotated[ProofLevel, Field(strict=False)] | None = None
+    """What a success must prove where a repository does not say. Default: the deployment's JANITOR_REQUIRED_PROOF."""
     grace_minutes: Annotated[float, Field(ge=0, le=MAX_GRACE_MINUTES, allow_inf_nan=False)] = 2.0
     """Time in minutes that a validation gets after its limit to hand over its report, before it is terminated."""
     max_run_cost_usd: Dollars | None = None
@@ -164,11 +169,18 @@ class WorkersConfig(_StrictModel):
             raise PydanticCustomError(FLEET_ERROR, "{message}", {"message": finding.message})
         return self
 
-    def plan(self, *, default_timeout: timedelta | None = None, only: str | None = None) -> tuple[RepositoryPlan, ...]:
+    def plan(
+        self,
+        *,
+        default_timeout: timedelta | None = None,
+        required_proof: ProofLevel | None = None,
+        only: str | None = None,
+    ) -> tuple[RepositoryPlan, ...]:
         """What a run of this configuration does: its enabled repositories with every default resolved.
 
         Args:
             default_timeout: Takes the place of `default_timeout_minutes`; a repository's own limit stays.
+            required_proof: What the deployment requires where nothing in the configuration says it; None: nothing.
             only: One repository, as `name` or `organization/name`.
 
         Raises:
@@ -177,9 +189,12 @@ class WorkersConfig(_StrictModel):
         chosen = [repository for repository in self.repositories if repository.enabled]
         if only is not None:
             chosen = [self._named(only)]
-        return tuple(self._planned(repository, default_timeout or self.default_timeout) for repository in chosen)
+        timeout, proof = default_timeout or self.default_timeout, self.default_required_proof or required_proof
+        return tuple(self._planned(repository, timeout, proof) for repository in chosen)
 
-    def _planned(self, repository: RepositoryConfig, default_timeout: timedelta) -> RepositoryPlan:
+    def _planned(
+        self, repository: RepositoryConfig, default_timeout: timedelta, required_proof: ProofLevel | None
+    ) -> RepositoryPlan:
         first_type = repository.instance_type or self.default_instance_type
         return RepositoryPlan(
             **{name: getattr(repository, name) for name in PARAMETERS},
@@ -191,6 +206,7 @@ class WorkersConfig(_StrictModel):
             timeout=repository.timeout or default_timeout,
             instance_types=(first_type, *(other for other in self.fallback_instance_types if other != first_type)),
             market=repository.market or self.default_market,
+            required_proof=repository.required_proof or required_proof,
         )
 
     def _named(self, wanted: str) -> RepositoryConfig:

@@ -11,6 +11,7 @@ from uuid import UUID
 from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.statuses import CheckStatus
 
 
@@ -23,6 +24,9 @@ class CheckChangeView:
     since_at: datetime
     since_run_id: UUID
     flaky: bool = False
+    level: ProofLevel | None = None
+    """As in `Difference`."""
+    previous_level: ProofLevel | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,10 @@ class ChangeView:
     cause_since_at: datetime | None = None
     cause_since_run_id: UUID | None = None
     flaky: bool = False
+    level: ProofLevel | None = None
+    """At which this validation saw its outcome; None where that is the same at every level, or isn't known."""
+    previous_level: ProofLevel | None = None
+    """At which the validation saw it that it was compared with."""
     checks: Sequence[CheckChangeView] = ()
     changes: ProvenanceChanges | None = None
     """In what the two validations are about; None where one of them left no report."""
@@ -99,6 +107,13 @@ class FailureOccurrence:
     """How often within the runs that were looked at."""
     fixed_since: bool
     """Its last conclusive validation, which came later, is a success."""
+    proof_level: ProofLevel | None = None
+    """How far the failed validation exercised the handler."""
+    note_count: int = 0
+    level: ProofLevel | None = None
+    """At which the failure was seen; None where it is the same at every level, or isn't known."""
+    fixed_level: ProofLevel | None = None
+    """At which the success was, where it is fixed since."""
 
     @property
     def repository(self) -> str:

@@ -19,7 +19,7 @@ from janitor.protocol.proven import ProofLevel
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Report
 from janitor.protocol.rollup import proof_level_of
-from janitor.protocol.statuses import ReportStatus
+from janitor.protocol.statuses import EngineChoice, ReportStatus
 
 _FROM_REPORT = {
     ReportStatus.SUCCESS: ValidationStatus.SUCCESS,
@@ -77,6 +77,8 @@ class Evidence:
             lies there, or where its instance was told no key.
         ordered: What the validator was asked, for a report that is proven.
         work_time: None where it isn't known when its work began.
+        required_proof: How far a success must be proved; None: nothing is required. The control plane's word, not the
+            report's.
     """
 
     validation_id: UUID
@@ -92,6 +94,7 @@ class Evidence:
     proven: bool | None = None
     ordered: Ordered | None = None
     work_time: WorkTime | None = None
+    required_proof: ProofLevel | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +109,8 @@ class Conclusion:
     report: Report | None
     proof_level: ProofLevel | None = None
     """How far the handler was exercised, by the checks of the report that it follows."""
-    note_count: int = 0
-    """Of that report."""
+    note_count: int | None = None
+    """Of that report; None without one."""
 
 
 def conclude(evidence: Evidence) -> Conclusion:
@@ -140,6 +143,18 @@ def _conclude(evidence: Evidence) -> Conclusion:
     status = _FROM_REPORT[report.status]
     if status is ValidationStatus.SUCCESS and (doubt := _doubt_of_success(evidence, report)) is not None:
         return _error(ReasonCode.REPORT_UNCONFIRMED, f"the report says success, but {doubt}", report)
+    level = proof_level_of(report.engine, report.checks)
+    if status is ValidationStatus.SUCCESS and _is_too_low(level, evidence.required_proof):
+        return Conclusion(
+            status=ValidationStatus.INCOMPLETE,
+            reason_code=ReasonCode.PROOF_TOO_LOW.value,
+            summary=_too_low(level, evidence),
+            failing_check=None,
+            timeout_enforced=evidence.outcome is WatchOutcome.TIME_UP,
+            report=report,
+            proof_level=level,
+            note_count=len(report.notes),
+        )
     if report.partial and status in _UNTOLD and _was_cancelled(evidence):
         return _cancelled(report)  # the kill cut it short: it says no more than that
     return Conclusion(
@@ -149,8 +164,26 @@ def _conclude(evidence: Evidence) -> Conclusion:
         failing_check=report.failing_check,
         timeout_enforced=status is ValidationStatus.TIMED_OUT or evidence.outcome is WatchOutcome.TIME_UP,
         report=report,
-        proof_level=proof_level_of(report.engine, report.checks),
+        proof_level=level,
         note_count=len(report.notes),
+    )
+
+
+def _is_too_low(level: ProofLevel | None, required: ProofLevel | None) -> bool:
+    return required is not None and (level is None or level.rank < required.rank)
+
+
+def _too_low(level: ProofLevel | None, evidence: Evidence) -> str:
+    """What was proved, what should have been, and how to get there."""
+    worked = "its handler works in a Python environment" if level is not None else "its handler works"
+    chosen = evidence.ordered is not None and evidence.ordered.engine is EngineChoice.VENV
+    if chosen:
+        why, step = "JANITOR_ENGINE=venv builds none", "set JANITOR_ENGINE to docker"
+    else:
+        why, step = "no engine was there", "install Docker or podman in the image of the instances"
+    return (
+        f"{worked}, but required_proof is image: the image was neither built nor started, as {why}; {step}, or set"
+        ' required_proof: environment; see runbook "Proof too low"'
     )
 
 

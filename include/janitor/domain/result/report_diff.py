@@ -5,24 +5,27 @@ that was stopped) neither breaks a repository nor fixes it: what stood before it
 itself in the same way: a pass or a fail moves it, a skip or an error doesn't.
 
 `compare` is a fold: from what stands and what is seen now it makes the difference and what stands then, so that the
-history need not be read again. What changed in what the reports are about (commit, images, packages, machine) is told
-beside it: it explains a turn, and makes none.
+history need not be read again. Each outcome has the level at which it was seen: what is compared across levels says so,
+and a turn between two levels makes nothing flaky. What changed in what the reports are about (commit, images, packages,
+machine) is told beside it: it explains a turn, and makes none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from itertools import pairwise
 from types import MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 
 from janitor.domain.result.provenance_changes import ProvenanceChanges, changes_between
 from janitor.domain.states import ValidationStatus
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import Report
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.rollup import level_of_check
+from janitor.protocol.statuses import CheckStatus, Engine
 
 REMEMBERED = 10
 """Outcomes that are looked at to call something flaky."""
@@ -60,6 +63,14 @@ class Mark:
     validation_id: UUID
 
 
+class Remembered(NamedTuple):
+    """One conclusive outcome of the past."""
+
+    outcome: Outcome
+    commit_sha: str | None
+    level: ProofLevel | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """What is known of a repository's verdict, or of one of its checks, after its last conclusive report."""
@@ -73,8 +84,10 @@ class Standing:
     """Signature of the last failure, where it is known."""
     cause_since: Mark | None = None
     """The first report of the unbroken row with this cause."""
-    recent: tuple[tuple[Outcome, str | None], ...] = ()
-    """The last outcomes with their commits, the oldest first; at most `REMEMBERED`."""
+    level: ProofLevel | None = None
+    """At which the last outcome was seen; None where it is the same at every level, or isn't known."""
+    recent: tuple[Remembered, ...] = ()
+    """The last outcomes with their commits and levels, the oldest first; at most `REMEMBERED`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +106,15 @@ class Difference:
     cause_since: Mark | None = None
     """Since when it fails for the present cause, while it fails."""
     flaky: bool = False
+    level: ProofLevel | None = None
+    """At which this report saw it; None where it is the same at every level, and where this report doesn't say."""
+    previous_level: ProofLevel | None = None
+    """At which the report saw it that this one was compared with."""
+
+    @property
+    def crosses_levels(self) -> bool:
+        """Whether two outcomes of different levels are compared: neither speaks of what the other one saw."""
+        return crosses(self.previous_level, self.level)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +128,10 @@ class Seen:
     """Of the failure."""
     checks: Mapping[str, CheckStatus] = field(default_factory=dict)
     """Empty where the verdict doesn't follow the report."""
+    engine: Engine | None = None
+    """In which it was seen, as far as that is known."""
+    failing_check: str | None = None
+    """That decided a failure."""
     report: Report | None = None
     """None where there is none that the verdict follows, and where it isn't at hand."""
 
@@ -146,11 +172,13 @@ def compare(before: RepositoryStanding, seen: Seen) -> tuple[ReportDifference, R
         before: What was known; `RepositoryStanding()` for a repository's first report.
         seen: What the report says.
     """
-    verdict, verdict_stands = _step(before.verdict, _VERDICTS.get(seen.status), seen, seen.signature)
+    level = level_of_check(seen.engine, seen.failing_check)
+    verdict, verdict_stands = _step(before.verdict, _VERDICTS.get(seen.status), seen, level, seen.signature)
     stand, differences = dict(before.checks), {}
     for name, status in seen.checks.items():
         outcome = _CHECKS.get(status)
-        difference, stands = _step(before.checks.get(name), outcome, seen, None)
+        level = level_of_check(seen.engine, name)
+        difference, stands = _step(before.checks.get(name), outcome, seen, level, None)
         if outcome is not None and stands is not None:
             differences[name], stand[name] = difference, stands
     changes = changes_between(before.report, seen.report) if before.report and seen.report else None
@@ -165,7 +193,7 @@ def compare(before: RepositoryStanding, seen: Seen) -> tuple[ReportDifference, R
 
 
 def _step(
-    before: Standing | None, outcome: Outcome | None, seen: Seen, cause: str | None
+    before: Standing | None, outcome: Outcome | None, seen: Seen, level: ProofLevel | None, cause: str | None
 ) -> tuple[Difference, Standing | None]:
     if outcome is None:
         return _nothing_new(before), before
@@ -180,7 +208,8 @@ def _step(
         last=seen.mark,
         cause=(cause or (before.cause if goes_on and before is not None else None)) if failed else None,
         cause_since=cause_since if failed else None,
-        recent=(*(before.recent if before is not None else ()), (outcome, seen.commit_sha))[-REMEMBERED:],
+        level=level,
+        recent=(*(before.recent if before else ()), Remembered(outcome, seen.commit_sha, level))[-REMEMBERED:],
     )
     change = _change(before, outcome)
     return (
@@ -192,6 +221,8 @@ def _step(
             cause_changed=failed and goes_on and not same_cause,
             cause_since=stands.cause_since,
             flaky=is_flaky(stands.recent),
+            level=level,
+            previous_level=before.level if before is not None else None,
         ),
         stands,
     )
@@ -213,15 +244,28 @@ def _nothing_new(before: Standing | None) -> Difference:
         previous=before.last if before is not None else None,
         cause_since=before.cause_since if before is not None else None,
         flaky=before is not None and is_flaky(before.recent),
+        previous_level=before.level if before is not None else None,
     )
 
 
-def is_flaky(recent: tuple[tuple[Outcome, str | None], ...]) -> bool:
+def crosses(before: ProofLevel | None, after: ProofLevel | None) -> bool:
+    """Whether two levels are known and differ."""
+    return None not in (before, after) and before is not after
+
+
+def is_flaky(recent: Sequence[Remembered]) -> bool:
     """Whether outcomes turn over too often to be the work of changes: three times, or twice without a new commit.
 
+    Each is compared with the last one before it that no other level stands against.
+
     Args:
-        recent: Outcomes with their commits, the oldest first.
+        recent: Outcomes with their commits and levels, the oldest first.
     """
-    turns = [(one, other) for one, other in pairwise(recent) if one[0] is not other[0]]
-    commits = [other[1] for one, other in turns if one[1] is not None and one[1] == other[1]]
+    turns: list[tuple[Remembered, Remembered]] = []
+    for position, other in enumerate(recent):
+        earlier = (each for each in reversed(recent[:position]) if not crosses(each.level, other.level))
+        one = next(earlier, None)
+        if one is not None and one.outcome is not other.outcome:
+            turns.append((one, other))
+    commits = [other.commit_sha for one, other in turns if one.commit_sha and one.commit_sha == other.commit_sha]
     return len(turns) >= _TURNS or any(commits.count(commit) >= _TURNS_AT_ONE_COMMIT for commit in commits)

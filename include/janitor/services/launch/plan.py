@@ -68,7 +68,9 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
             return _planned(connection, run_id)
     loaded = load_config(settings, request.config_path)
     config = loaded.config
-    plans = config.plan(default_timeout=request.timeout, only=request.repository)
+    plans = config.plan(
+        default_timeout=request.timeout, required_proof=settings.required_proof, only=request.repository
+    )
     run = _run_of(run_id, settings, request, loaded, len(plans))
     validations = [_validation_of(run_id, index, plan, config.grace) for index, plan in enumerate(plans)]
     estimate = estimate_plans(settings, config, plans)
@@ -119,6 +121,7 @@ def _validation_of(run_id: UUID, index: int, plan: RepositoryPlan, grace: timede
         ref=plan.ref,
         prompt=plan.prompt,
         gpu_required=plan.gpu_required,
+        required_proof=plan.required_proof,
         timeout=plan.timeout,
         grace=grace,
         plan=plan.to_dict(),

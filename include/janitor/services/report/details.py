@@ -14,6 +14,7 @@ from janitor.domain.result.history_views import ChangeView, CheckChangeView, Pha
 from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.protocol.codec import Part
+from janitor.protocol.proven import Note, ProofLevel, Unproven
 from janitor.protocol.provenance import Commit
 from janitor.protocol.values import Place
 from janitor.stores.database import Connection
@@ -33,6 +34,8 @@ class ReportDetails:
     _broken_with: Mapping[UUID, ProvenanceChanges] = field(default_factory=dict)
     _commits: Mapping[UUID, Commit] = field(default_factory=dict)
     _places: Mapping[UUID, PlaceView] = field(default_factory=dict)
+    _unproven: Mapping[UUID, Sequence[Unproven]] = field(default_factory=dict)
+    _notes: Mapping[UUID, Sequence[Note]] = field(default_factory=dict)
 
     def difference(self, row: Mapping[str, Any]) -> ChangeView | None:
         """The difference of a row of `validation_overview`."""
@@ -49,6 +52,8 @@ class ReportDetails:
             cause_since_at=row["cause_since_at"],
             cause_since_run_id=row["cause_since_run_id"],
             flaky=row["flaky"],
+            level=level_of(row["difference_proof_level"]),
+            previous_level=level_of(row["previous_proof_level"]),
             checks=tuple(self._checks.get(row["validation_id"], ())),
             changes=self._changes.get(row["validation_id"]),
             broken_with=self._broken_with.get(row["validation_id"]),
@@ -61,6 +66,14 @@ class ReportDetails:
     def place(self, validation_id: UUID) -> PlaceView | None:
         """Where the check that decided says to look."""
         return self._places.get(validation_id)
+
+    def unproven(self, validation_id: UUID) -> Sequence[Unproven]:
+        """What the report of a validation leaves unproven."""
+        return self._unproven.get(validation_id, ())
+
+    def notes(self, validation_id: UUID) -> Sequence[Note]:
+        """The notes of the report of a validation."""
+        return self._notes.get(validation_id, ())
 
     def phases(self, validation_id: UUID) -> Sequence[PhaseView]:
         """The phases of a validation, in the order of the pipeline."""
@@ -85,6 +98,8 @@ def details_of(connection: Connection, validation_ids: Sequence[UUID], *, phases
                 since_at=row["since_at"],
                 since_run_id=row["since_run_id"],
                 flaky=row["flaky"],
+                level=level_of(row["proof_level"]),
+                previous_level=level_of(row["previous_proof_level"]),
             )
         )
     took: defaultdict[UUID, list[PhaseView]] = defaultdict(list)
@@ -103,9 +118,25 @@ def details_of(connection: Connection, validation_ids: Sequence[UUID], *, phases
             row["validation_id"]: PlaceView(file=row["file"], line=row["line"])
             for row in queries.places_of(connection, validation_ids=ids)
         },
+        _unproven=_read_all(Unproven, found, "unproven"),
+        _notes=_read_all(Note, found, "notes"),
     )
+
+
+def level_of(written: str | None) -> ProofLevel | None:
+    """The level that a column holds."""
+    return None if written is None else ProofLevel(written)
 
 
 def _read(part: type[P], rows: Sequence[Mapping[str, Any]], column: str) -> dict[UUID, P]:
     """What a column holds, by validation."""
     return {row["validation_id"]: part.read(row[column], _STORED) for row in rows if row[column] is not None}
+
+
+def _read_all(part: type[P], rows: Sequence[Mapping[str, Any]], column: str) -> dict[UUID, Sequence[P]]:
+    """The same of a column that holds a list."""
+    return {
+        row["validation_id"]: tuple(part.read(each, _STORED) for each in row[column])
+        for row in rows
+        if row[column] is not None
+    }

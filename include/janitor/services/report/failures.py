@@ -9,6 +9,7 @@ from typing import Any
 from janitor.domain.result.history_views import FailureCluster, FailureOccurrence, FailureReport
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
+from janitor.services.report.details import level_of
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 from janitor.stores.queries import named_queries
@@ -78,5 +79,9 @@ def _occurrence(rows: Sequence[_Row]) -> FailureOccurrence:
         change=Change(latest["change"]) if latest["change"] else None,
         since_at=latest["since_at"],
         times=len(rows),
+        proof_level=level_of(latest["proof_level"]),
+        note_count=latest["note_count"] or 0,
+        level=level_of(latest["difference_proof_level"]),
+        fixed_level=level_of(latest["stands_by"]),
         fixed_since=latest["stands"] == Outcome.PASSED.value and latest["status"] == ValidationStatus.FAILED.value,
     )

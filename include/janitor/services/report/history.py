@@ -15,6 +15,7 @@ from janitor.domain.states import ValidationStatus
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Report, ReportError
 from janitor.protocol.report_signature import signature_of
+from janitor.protocol.rollup import level_of_check
 from janitor.protocol.text.signature import FailureSignature, failure_signature
 from janitor.stores import report_history as store
 from janitor.stores.database import Connection
@@ -34,7 +35,7 @@ def keep_history(connection: Connection, validation: ValidationRecord, conclusio
     standing = store.lock_standing(connection, validation)
     if standing is None:
         standing = _standing_from_rows(connection, validation)
-    standing = replace(standing, report=_last_report(connection, standing))
+    standing = _with_level(replace(standing, report=_last_report(connection, standing)))
     signature = signature_for(conclusion, organization=validation.organization, name=validation.repository_name)
     if signature is not None:
         store.keep_signature(connection, validation.validation_id, signature)
@@ -59,6 +60,8 @@ def _seen(
         commit_sha=report.repository.commit_sha if report is not None else None,
         signature=signature.id if signature is not None else None,
         checks={check.name: check.status for check in report.checks} if report is not None and believed else {},
+        engine=report.engine if report is not None else None,
+        failing_check=conclusion.failing_check,
         report=report if believed else None,
     )
 
@@ -96,6 +99,15 @@ def _signature_of_before(
 def _last_report(connection: Connection, standing: RepositoryStanding) -> Report | None:
     """The report that the next one is compared with."""
     return _kept_report(connection, standing.verdict.last) if standing.verdict is not None else None
+
+
+def _with_level(standing: RepositoryStanding) -> RepositoryStanding:
+    """With the level of the last verdict, where it was kept before levels were and its report is at hand."""
+    verdict, report = standing.verdict, standing.report
+    if verdict is None or verdict.level is not None or report is None:
+        return standing
+    level = level_of_check(report.engine, report.failing_check)
+    return replace(standing, verdict=replace(verdict, level=level))
 
 
 def _kept_report(connection: Connection, mark: Mark) -> Report | None:

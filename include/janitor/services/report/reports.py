@@ -12,7 +12,7 @@ from janitor.domain.errors import NotFoundError
 from janitor.domain.identity import run_id_for
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
-from janitor.services.report.details import ReportDetails, details_of
+from janitor.services.report.details import ReportDetails, details_of, level_of
 from janitor.settings import Settings
 from janitor.stores import costs
 from janitor.stores.costs import NO_COST, Cost
@@ -151,6 +151,12 @@ def _validation_view(row: Mapping[str, Any], details: ReportDetails, cost: Cost)
         commit_sha=row["commit_sha"],
         commit=details.commit(row["validation_id"]),
         engine=row["engine"],
+        gpu_required=row["gpu_required"],
+        required_proof=level_of(row["required_proof"]),
+        proof_level=level_of(row["proof_level"]),
+        note_count=row["note_count"] or 0,
+        notes=details.notes(row["validation_id"]),
+        unproven=details.unproven(row["validation_id"]),
         started_at=row["created_at"],
         launched_at=row["launched_at"],
         deadline_at=row["deadline_at"],

@@ -137,6 +137,7 @@ def _evidence(
         showed_life=stored is not None or _showed_life(settings, validation, instance),
         proven=stored.proven if stored else None,
         work_time=_work_time(validation, instance, stored.report if stored else None),
+        required_proof=validation.required_proof,
     )
 
 

@@ -6,11 +6,11 @@ values (:run_id, :deployment, :airflow_run_id, :trigger, :config_file_path, :con
         :total_repositories, :timeout_minutes, :max_concurrent_instances)
 on conflict (run_id) do nothing;
 
--- name: insert_validation(validation_id, run_id, repository_index, repository_name, organization, url, ref, custom_prompt, gpu_required, timeout_minutes, grace_minutes, plan)!
+-- name: insert_validation(validation_id, run_id, repository_index, repository_name, organization, url, ref, custom_prompt, gpu_required, required_proof, timeout_minutes, grace_minutes, plan)!
 insert into repository_validations (validation_id, run_id, repository_index, repository_name, organization, url, ref,
-                                    custom_prompt, gpu_required, timeout_minutes, grace_minutes, plan)
+                                    custom_prompt, gpu_required, required_proof, timeout_minutes, grace_minutes, plan)
 values (:validation_id, :run_id, :repository_index, :repository_name, :organization, :url, :ref,
-        :custom_prompt, :gpu_required, :timeout_minutes, :grace_minutes, :plan)
+        :custom_prompt, :gpu_required, :required_proof, :timeout_minutes, :grace_minutes, :plan)
 on conflict (validation_id) do nothing;
 
 -- name: planned_run(run_id)^

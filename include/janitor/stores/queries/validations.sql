@@ -60,12 +60,12 @@ update repository_validations
 set watch_outcome = null, command_status = null, command_exit_code = null, command_id = null
 where validation_id = :validation_id and finished_at is null;
 
--- name: finish_validation(validation_id, status, status_reason_code, status_summary, failing_check, timeout_enforced, commit_sha, engine, build_succeeded, container_succeeded, gpu_available, cuda_detected)!
+-- name: finish_validation(validation_id, status, status_reason_code, status_summary, failing_check, timeout_enforced, commit_sha, engine, build_succeeded, container_succeeded, gpu_available, cuda_detected, proof_level, note_count)!
 update repository_validations
 set status = :status, status_reason_code = :status_reason_code, status_summary = :status_summary,
     failing_check = :failing_check, timeout_enforced = :timeout_enforced, commit_sha = :commit_sha, engine = :engine,
     build_succeeded = :build_succeeded, container_succeeded = :container_succeeded, gpu_available = :gpu_available,
-    cuda_detected = :cuda_detected, finished_at = clock_timestamp()
+    cuda_detected = :cuda_detected, proof_level = :proof_level, note_count = :note_count, finished_at = clock_timestamp()
 where validation_id = :validation_id and finished_at is null;
 
 -- name: keep_launch_failure(validation_id, reason_code, summary)!

@@ -45,11 +45,13 @@ def change_tag(difference: ChangeView | None) -> str:
     if difference.change is Change.NEW:
         words.append("new")
     elif difference.change is Change.FIXED:
-        words.append("fixed")
+        words.append("fixed" if not _is_less(difference) else "fixed as far as less proof shows")
     elif difference.change is Change.STILL_FAILING:
         words.append(f"still failing{since}" + (", now for another cause" if difference.cause_changed else ""))
     elif difference.change is Change.INCONCLUSIVE and difference.outcome is Outcome.FAILED:
         words.append(f"failing{since}")
+    if across := _across(difference):
+        words.append(across)
     if difference.flaky:
         words.append("flaky")
     return f" [{'; '.join(words)}]" if words else ""
@@ -62,13 +64,40 @@ def changes_line(validations: Sequence[ValidationView]) -> str | None:
 
 
 def counted_changes(validations: Sequence[ValidationView]) -> list[str]:
-    """`1 new`, `2 fixed`, …: the changes that there are."""
-    counts = Counter(each.difference.change for each in validations if each.difference is not None)
+    """`1 new`, `2 fixed`, …: the changes that there are; what is compared across levels of proof is counted apart."""
+    known = [each.difference for each in validations if each.difference is not None]
+    counts = Counter((each.change, bool(_across(each))) for each in known)
     words = {Change.NEW: "new", Change.FIXED: "fixed", Change.STILL_FAILING: "still failing"}
-    return [f"{counts[change]} {word}" for change, word in words.items() if counts[change]]
+    return [
+        f"{counts[(change, across)]} {word}{' by another level of proof' if across else ''}"
+        for change, word in words.items()
+        for across in (False, True)
+        if counts[(change, across)]
+    ]
 
 
 def _change(difference: ChangeView) -> str | None:
+    said, across = _compared(difference), _across(difference)
+    if across is None:
+        return said
+    return f"{said or 'passes as before'}; {across}"
+
+
+def _across(change: ChangeView | CheckChangeView) -> str | None:
+    """`proved by environment this time, by image before`; None where no two levels are compared."""
+    level, previous = change.level, change.previous_level
+    if level is None or previous is None or level is previous:
+        return None
+    return f"proved by {level.value} this time, by {previous.value} before"
+
+
+def _is_less(change: ChangeView | CheckChangeView) -> bool:
+    """Whether what it was compared with was proved further."""
+    level, previous = change.level, change.previous_level
+    return level is not None and previous is not None and level.rank < previous.rank
+
+
+def _compared(difference: ChangeView) -> str | None:
     since = _mark(difference.since_at, difference.since_run_id)
     previous = _mark(difference.previous_at, difference.previous_run_id)
     if difference.change is Change.NEW:
@@ -76,7 +105,8 @@ def _change(difference: ChangeView) -> str | None:
             return "broken in its first conclusive validation"
         return "; ".join(filter(None, (f"newly broken; it last passed {previous}", cause_text(difference.changes))))
     if difference.change is Change.FIXED:
-        return f"fixed; it had failed since {since}"
+        fixed = "fixed" if not _is_less(difference) else "fixed as far as less proof shows"
+        return f"{fixed}; it had failed since {since}"
     if difference.change is Change.STILL_FAILING:
         text = f"still failing since {since}"
         if difference.cause_changed:
@@ -100,4 +130,6 @@ def _check(check: CheckChangeView) -> str:
         Change.FIXED: "fixed",
         Change.STILL_FAILING: f"still failing since {instant(check.since_at)}",
     }
-    return f"{check.check} {words.get(check.change, check.change.value)}{' (flaky)' if check.flaky else ''}"
+    notes = [*([across] if (across := _across(check)) else []), *(["flaky"] if check.flaky else [])]
+    said = f"{check.check} {words.get(check.change, check.change.value)}"
+    return f"{said} ({', '.join(notes)})" if notes else said

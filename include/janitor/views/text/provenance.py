@@ -25,11 +25,16 @@ _WORDS = {
 _HASHES = (Changed.BASE_IMAGE, Changed.ARTEFACT)
 
 
+def short_sha(sha: str) -> str:
+    """The beginning by which a commit is known."""
+    return sha[:_SHORT_SHA]
+
+
 def commit_text(validation: ValidationView) -> str | None:
     """`0123456 "Use torch 2.2" by Ada, 2024-01-15 14:30:00 UTC`; None as long as no commit is known."""
     if validation.commit_sha is None:
         return None
-    sha, commit = validation.commit_sha[:_SHORT_SHA], validation.commit
+    sha, commit = short_sha(validation.commit_sha), validation.commit
     if commit is None:
         return sha
     by = f" by {one_line(commit.author)}" if commit.author else ""
@@ -52,13 +57,13 @@ def cause_text(changes: ProvenanceChanges | None) -> str | None:
         return None
     if not changes.commits.is_same:
         return f"commits {_range(changes.commits)}"
-    same = f"at the same commit {changes.commits.after[:_SHORT_SHA]}"
+    same = f"at the same commit {short_sha(changes.commits.after)}"
     brought = _listed(changes.of(*_CAUSES), _SHOWN_AS_CAUSE, more=changes.left_out)
     return f"{same}, with {', '.join(brought)}" if brought else f"{same}; no image or package is known to differ"
 
 
 def _range(commits: CommitRange) -> str:
-    return f"{commits.before[:_SHORT_SHA]}..{commits.after[:_SHORT_SHA]}"
+    return f"{short_sha(commits.before)}..{short_sha(commits.after)}"
 
 
 def _listed(changes: Sequence[PartChange], most: int, *, more: int) -> list[str]:

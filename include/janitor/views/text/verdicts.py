@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from janitor.domain.result.history_views import CheckView
-from janitor.domain.states import RunStatus
+from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.statuses import CheckStatus
 from janitor.views.text.causes import cause_of, reason_of
 from janitor.views.text.differences import change_tag, counted_changes
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of
 from janitor.views.text.money import dollars
+from janitor.views.text.proof import proof_lines
 from janitor.views.text.provenance import commit_text
 from janitor.views.text.times import compactly
 from janitor.views.verdict import verdict_text
@@ -24,7 +26,7 @@ _MARKS = {CheckStatus.PASS: GOOD, CheckStatus.FAIL: BAD}
 def verdict_lines(
     validation: ValidationView, checks: Sequence[CheckView], now: datetime, *, log_url: str | None
 ) -> list[str]:
-    """The verdict in plain lines: status, cause, commit, cost, the checks, and where the validator's log is.
+    """The verdict in plain lines: status, cause, commit, cost, proof, the checks, and where the validator's log is.
 
     Args:
         validation: A final one.
@@ -46,6 +48,7 @@ def verdict_lines(
     if validation.cost_usd is not None:
         so_far = "" if validation.cost_is_final else " so far; its instance is being ended"
         lines.append(f"Cost: {dollars(validation.cost_usd)}{so_far}")
+    lines += proof_lines(validation)
     if checks:
         width = max(len(check.name) for check in checks)
         lines += ["Checks:", *(_check_line(check, width) for check in checks)]
@@ -65,9 +68,18 @@ def _check_line(check: CheckView, width: int) -> str:
     return f"{text}  {said}: {one_line(check.reason or check.reason_code or '', limit=_LONGEST_REASON)}"
 
 
+def _levels(run: RunView) -> str:
+    """` (environment)`, ` (1 image, 2 environment)`: how far the successes are proved."""
+    proved = [each.proof_level for each in run.validations if each.status is ValidationStatus.SUCCESS]
+    counts = {level: proved.count(level) for level in ProofLevel if level in proved}
+    if len(counts) == 1:
+        return f" ({next(iter(counts)).value})"
+    return f" ({', '.join(f'{count} {level.value}' for level, count in counts.items())})" if counts else ""
+
+
 def run_note(run: RunView) -> str:
-    """`2/5 successful, $0.13, 2 new`, with the run's state where it isn't a matter of repositories."""
-    said = [f"{run.successful}/{run.total_repositories} successful"]
+    """`2/5 successful (image), $0.13, 2 new`, with the run's state where it isn't a matter of repositories."""
+    said = [f"{run.successful}/{run.total_repositories} successful{_levels(run)}"]
     if run.cost_usd is not None:
         said.append(dollars(run.cost_usd))
     said += counted_changes(run.validations)

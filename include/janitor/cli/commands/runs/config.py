@@ -52,8 +52,10 @@ def check_config(session: Session, config: str | None, schema: bool, as_json_tex
         console.result(as_json({"source": path, "valid": False, "problems": problems}))
         return ExitCode.USAGE
     if as_json_text:
-        plans = [plan.to_dict(whole=True) for plan in loaded.config.plan()]
+        planned = loaded.config.plan(required_proof=settings.required_proof)
+        plans = [plan.to_dict(whole=True) for plan in planned]
         console.result(as_json({"source": path, "valid": True, "problems": [], "repositories": plans}))
     else:
-        console.result(config_text(path, loaded.config))
+        proof, engine = settings.required_proof, settings.engine
+        console.result(config_text(path, loaded.config, required_proof=proof, engine=engine))
     return ExitCode.OK

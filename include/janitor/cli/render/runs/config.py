@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from janitor.cli.render.names import told_apart
 from janitor.domain.config.workers import RepositoryPlan, WorkersConfig
+from janitor.protocol.proven import ProofLevel
+from janitor.protocol.statuses import EngineChoice
 from janitor.views.text.times import exactly
 
 
-def config_text(source: str, config: WorkersConfig) -> str:
-    """The answer of `check-config`: what a run of it would do."""
-    plans = config.plan()
+def config_text(
+    source: str, config: WorkersConfig, *, required_proof: ProofLevel | None = None, engine: EngineChoice | None = None
+) -> str:
+    """The answer of `check-config`: what a run of it would do.
+
+    Args:
+        source: The file as the user named it.
+        config: What it says.
+        required_proof: What the deployment requires of a success, where the config doesn't say.
+        engine: What the deployment's instances build in.
+    """
+    plans = config.plan(required_proof=required_proof)
     off = len(config.repositories) - len(plans)
     counted = f"{len(plans)} {'repository' if len(plans) == 1 else 'repositories'}"
     head = f"{source}: {counted}{f' ({off} more switched off)' if off else ''}"
@@ -17,11 +30,22 @@ def config_text(source: str, config: WorkersConfig) -> str:
     names = told_apart([(plan.name, plan.organization) for plan in plans])
     width = max(map(len, names))
     lines = (_plan_line(plan, name.ljust(width)) for plan, name in zip(plans, names, strict=True))
-    return "\n".join([f"{head}, {limit}", *lines])
+    return "\n".join([f"{head}, {limit}", *lines, *_out_of_reach(plans, names, engine)])
+
+
+def _out_of_reach(plans: Sequence[RepositoryPlan], names: Sequence[str], engine: EngineChoice | None) -> Iterator[str]:
+    """That no success can be proved so far here: said before anything is paid for."""
+    wanting = [name for plan, name in zip(plans, names, strict=True) if plan.required_proof is ProofLevel.IMAGE]
+    if wanting and engine is EngineChoice.VENV:
+        yield (
+            f"{', '.join(wanting)}: required_proof is image, and JANITOR_ENGINE=venv builds none: a success would end"
+            " as incomplete; set required_proof: environment"
+        )
 
 
 def _plan_line(plan: RepositoryPlan, name: str) -> str:
     kind = "GPU" if plan.gpu_required else "no GPU"
     types = " or ".join(plan.instance_types)
     ref = f" at {plan.ref}" if plan.ref else ""
-    return f"  {name}  {exactly(plan.timeout)}, {types} {plan.market.value}, {kind}, {plan.url}{ref}"
+    proof = f"required proof {plan.required_proof.value}, " if plan.required_proof is not None else ""
+    return f"  {name}  {exactly(plan.timeout)}, {types} {plan.market.value}, {kind}, {proof}{plan.url}{ref}"

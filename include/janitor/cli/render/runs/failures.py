@@ -6,6 +6,7 @@ from janitor.domain.result.history_views import FailureCluster, FailureOccurrenc
 from janitor.domain.result.report_diff import Change
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of
 from janitor.views.text.times import instant
+from janitor.views.verdict import notes_text
 
 
 def failures_text(report: FailureReport) -> str:
@@ -38,8 +39,12 @@ def _line(cluster: FailureCluster) -> str:
 
 def _occurrence(each: FailureOccurrence) -> str:
     notes = []
+    if each.proof_level is not None:
+        notes.append(each.proof_level.value)
+    if each.note_count:
+        notes.append(notes_text(each.note_count))
     if each.fixed_since:
-        notes.append("fixed since")
+        notes.append(_fixed(each))
     elif each.change is Change.NEW:
         notes.append("new")
     elif each.change is Change.STILL_FAILING and each.since_at is not None:
@@ -47,6 +52,13 @@ def _occurrence(each: FailureOccurrence) -> str:
     if each.times > 1:
         notes.append(f"{each.times} times")
     return f"{one_line(each.repository)}{' (' + ', '.join(notes) + ')' if notes else ''}"
+
+
+def _fixed(each: FailureOccurrence) -> str:
+    """A success that proves less than the failure did says so."""
+    if each.level is None or each.fixed_level is None or each.level is each.fixed_level:
+        return "fixed since"
+    return f"fixed since, proved by {each.fixed_level.value}; it failed by {each.level.value}"
 
 
 def _repositories(count: int) -> str:

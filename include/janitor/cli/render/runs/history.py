@@ -7,10 +7,12 @@ from datetime import datetime
 
 from janitor.cli.render.runs.phases import phases_line
 from janitor.domain.views import ValidationView
+from janitor.protocol.statuses import Engine
 from janitor.views.text.causes import reason_of
 from janitor.views.text.differences import change_lines, change_tag
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line
 from janitor.views.text.money import dollars
+from janitor.views.text.proof import proof_lines
 from janitor.views.text.times import compactly, exactly, instant
 from janitor.views.verdict import verdict_text
 
@@ -48,15 +50,29 @@ def validation_text(validation: ValidationView, now: datetime) -> str:
     lines += [
         f"Instance: {validation.instance_id or 'none launched'}",
         f"Execution Time: {exactly(elapsed) if elapsed is not None else 'not begun'}",
-        f"Build: {_outcome(validation.build_succeeded, 'succeeded', 'failed')}",
-        f"Container: {_outcome(validation.container_succeeded, 'executed successfully', 'failed')}",
+        f"Build: {_build(validation)}",
+        f"Container: {_container(validation)}",
         f"GPU Available: {_gpu(validation)}",
+        *proof_lines(validation),
     ]
     if validation.cost_usd is not None:
         lines.append(f"Cost: {dollars(validation.cost_usd)}{'' if validation.cost_is_final else ' so far'}")
     if phases := phases_line(validation.phases):
         lines.append(phases)
     return "\n".join(lines)
+
+
+def _build(validation: ValidationView) -> str:
+    """In an environment the build is that of the environment, not of the image."""
+    said = _outcome(validation.build_succeeded, "succeeded", "failed")
+    without_image = validation.engine == Engine.VENV.value and validation.build_succeeded is not None
+    return f"{said} (its Python environment; the image was not built)" if without_image else said
+
+
+def _container(validation: ValidationView) -> str:
+    if validation.container_succeeded is None and validation.engine == Engine.VENV.value:
+        return f"{UNKNOWN} not proven here (a Python environment took its place)"
+    return _outcome(validation.container_succeeded, "executed successfully", "failed")
 
 
 def _outcome(succeeded: bool | None, good: str, bad: str) -> str:
@@ -66,6 +82,8 @@ def _outcome(succeeded: bool | None, good: str, bad: str) -> str:
 
 
 def _gpu(validation: ValidationView) -> str:
+    if validation.gpu_required is False and not validation.gpu_available:
+        return f"{UNKNOWN} not needed"
     if validation.gpu_available is None:
         return _NOT_REACHED
     if not validation.gpu_available:

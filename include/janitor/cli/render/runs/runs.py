@@ -15,7 +15,7 @@ from janitor.views.text.differences import change_tag, changes_line
 from janitor.views.text.marks import BAD, GOOD, mark_of, one_line, words_of
 from janitor.views.text.money import MONEY_PLACES, dollars, places_for
 from janitor.views.text.progress import doing, left_text
-from janitor.views.text.provenance import changes_text, commit_text
+from janitor.views.text.provenance import changes_text, commit_text, short_sha
 from janitor.views.text.times import compactly, exactly, instant, roughly
 from janitor.views.verdict import verdict_text
 
@@ -53,11 +53,12 @@ def results_text(
         run: What is shown.
         now: The instant of the look.
         environment: Of the commands that are named.
-        with_commits: Whether it is said what each is of.
+        with_commits: Whether what each is of stands below, with what changed; else it stands beside, in short.
     """
     names, places = shown_names(run.validations), _places(run)
-    results = (result_line(each, now, names[each.validation_id], places=places) for each in run.validations)
-    lines = ["Results:", *results]
+    lines = ["Results:"]
+    for each in run.validations:
+        lines.append(result_line(each, now, names[each.validation_id], places=places, sha=not with_commits))
     missing = run.total_repositories - len(run.validations)
     if missing > 0:
         lines.append(f"{BAD} {missing} of {run.total_repositories} repositories have no result")
@@ -67,7 +68,11 @@ def results_text(
     if commits:
         lines += ["", "Commits:", *(commit_line(each, names[each.validation_id]) for each in commits)]
     changes = changes_line(run.validations)
-    return "\n".join([*lines, "", *([changes] if changes else []), overall_line(run)])
+    below = [changes] if changes else []
+    if any(each.note_count or each.unproven for each in run.validations):
+        suffix = "" if environment == DEFAULT_ENVIRONMENT else f" ENV={environment}"
+        below.append(f"Notes, and what is not proven: make query-db REPO=…{suffix}")
+    return "\n".join([*lines, "", *below, overall_line(run)])
 
 
 def _why_lines(run: RunView, names: Mapping[UUID, str], environment: str) -> list[str]:
@@ -89,9 +94,14 @@ def overall_line(run: RunView) -> str:
 
 
 def result_line(
-    validation: ValidationView, now: datetime, name: str | None = None, *, places: int = MONEY_PLACES
+    validation: ValidationView,
+    now: datetime,
+    name: str | None = None,
+    *,
+    places: int = MONEY_PLACES,
+    sha: bool = True,
 ) -> str:
-    """`✓ worker-basic: success (4m32s, image), 2 notes`, and what changed.
+    """`✓ worker-basic: success (4m32s, at 0123456, image), 2 notes`, and what changed.
 
     Args:
         validation: What is shown.
@@ -99,6 +109,7 @@ def result_line(
         name: What it is called among others; see `shown_names`. Default: its name.
         places: Of its cost; see `places_for`. What isn't known to the end yet is told by nobody: it would be another
             figure in the next line.
+        sha: Whether its commit is named.
     """
     details = []
     elapsed = validation.elapsed(now)
@@ -106,6 +117,8 @@ def result_line(
         details.append(compactly(elapsed))
     if validation.cost_usd is not None and validation.cost_is_final:
         details.append(dollars(validation.cost_usd, places))
+    if sha and validation.commit_sha is not None:
+        details.append(f"at {short_sha(validation.commit_sha)}")
     text = f"{mark_of(validation.status)} {name or validation.repository_name}: {verdict_text(validation, *details)}"
     return text + change_tag(validation.difference)
 
