@@ -353,3 +353,77 @@ def test_an_external_environment_takes_them_from_the_process(root: Path) -> None
     write_stack(root, JANITOR_DEPLOYMENT="local-bbbbbbbb")
     settings = load(root, "dev", **FIRST)
     assert (settings.deployment, settings.writer_url) == ("local-aaaaaaaa", "postgresql://first/janitor")
+
+
+def override(root: Path, environment: str, text: str) -> None:
+    (root / "infra" / "env" / f"{environment}.override.env").write_text(text)
+
+
+def test_a_checkout_s_own_settings_come_before_the_tracked_ones_and_after_the_process(root: Path) -> None:
+    write(root, "local", EMBEDDED + "JANITOR_SCHEDULE=\nJANITOR_WEB_PORT=8080\nJANITOR_LOG_GROUP=/tracked\n")
+    override(root, "local", "JANITOR_SCHEDULE=0 3 * * *\nJANITOR_WEB_PORT=9090\nJANITOR_LOG_GROUP=\n")
+    settings = load(root, JANITOR_WEB_PORT="7070")
+    assert settings.schedule == "0 3 * * *"
+    assert settings.web_port == 7070
+    assert load(root).web_port == 9090
+    assert settings.log_group == "/tracked"  # an empty value counts as not set
+
+
+def test_what_the_stack_wrote_comes_before_a_checkout_s_own_settings(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    override(root, "local", "AWS_ENDPOINT_URL=http://127.0.0.1:1\n")
+    (root / ".local").mkdir()
+    (root / ".local" / "stack.env").write_text("AWS_ENDPOINT_URL=http://127.0.0.1:2\n")
+    assert load(root).aws_endpoint_url == "http://127.0.0.1:2"
+
+
+def test_a_mistake_in_a_checkout_s_own_settings_is_named_with_that_file(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    override(root, "local", "JANITOR_SHEDULE=0 3 * * *\nJANITOR_WEB_PORT=eighty\n")
+    with pytest.raises(SettingsError) as caught:
+        load(root)
+    assert "JANITOR_SHEDULE (infra/env/local.override.env): unknown variable; did you mean" in str(caught.value)
+    assert "JANITOR_WEB_PORT (infra/env/local.override.env): " in str(caught.value)
+
+
+def test_a_checkout_s_own_file_is_no_environment(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    override(root, "local", "")
+    for name in ("nowhere", "local.override"):
+        with pytest.raises(SettingsError, match=r"environments here: local\. "):
+            load(root, name)
+
+
+NEEDED = (
+    *("JANITOR_BUCKET", "JANITOR_DEPLOYMENT", "JANITOR_DATABASE_URL", "JANITOR_READER_DATABASE_URL"),
+    *("JANITOR_OWNER_DATABASE_URL", "JANITOR_AIRFLOW_URL", "JANITOR_AIRFLOW_USERNAME", "JANITOR_AIRFLOW_PASSWORD"),
+    "JANITOR_LAUNCH_TEMPLATE or JANITOR_IMAGE_ID",
+)
+
+
+def test_everything_that_a_deployment_lacks_is_named_at_once_each_once(root: Path) -> None:
+    write(root, "dev", "JANITOR_STACK=external\n")
+    with pytest.raises(SettingsError) as caught:
+        load(root, "dev")
+    lines = str(caught.value).splitlines()[1:]
+    assert sorted(line.strip().partition(":")[0] for line in lines) == sorted(NEEDED)
+    assert all("not set; put it in infra/env/dev.env" in line for line in lines)
+
+
+def test_a_command_that_misses_one_setting_names_the_others_too(root: Path) -> None:
+    write(root, "dev", EXTERNAL + "JANITOR_IMAGE_ID=ami-1\n")
+    with pytest.raises(SettingsError) as caught:
+        _ = load(root, "dev", JANITOR_DATABASE_URL="postgresql://x").reader_url
+    first, title, *others = str(caught.value).splitlines()
+    assert first.startswith("JANITOR_READER_DATABASE_URL is not set; put it in infra/env/dev.env, or ")
+    assert "infra/env/dev.override.env, which git ignores" in first
+    assert title == "Not set either:"
+    assert [line.strip().partition(":")[0] for line in others] == list(NEEDED[4:8])
+
+
+def test_nothing_is_asked_for_that_is_there(root: Path) -> None:
+    values = dict.fromkeys(NEEDED[2:8], "x") | {"JANITOR_LAUNCH_TEMPLATE": "lt-1", "JANITOR_WEB_PORT": "eighty"}
+    write(root, "dev", EXTERNAL)
+    with pytest.raises(SettingsError) as caught:
+        load(root, "dev", **values)
+    assert "not set" not in str(caught.value)

@@ -10,7 +10,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from janitor.domain.errors import SettingsError
-from janitor.settings.project import env_file_path, shown
+from janitor.settings.completeness import missing
+from janitor.settings.project import env_file_path, override_file_path, shown
 from janitor.settings.variables import Variable, variables_of
 
 STACK_ENV_NAME = "stack.env"
@@ -63,4 +64,7 @@ class DeploymentSettings(BaseModel):
         name = variables_of(type(self))[field].name
         if self.stack is StackKind.EMBEDDED:
             return SettingsError(f"{name} is not set: the local stack has never been started; run `make up`")
-        return SettingsError(f"{name} is not set; put it in {shown(self.env_file, self.project_root)}")
+        own = shown(override_file_path(self.project_root, self.environment), self.project_root)
+        text = f"{name} is not set; put it in {shown(self.env_file, self.project_root)}, or {own}, which git ignores"
+        others = [f"  {other}: {source}" for other, source in missing(dict(self)) if other != name]
+        return SettingsError("\n".join([text, *(["Not set either:", *others] if others else [])]))

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from janitor.domain.errors import SettingsError
 from janitor.settings.agent import AgentSettings
 from janitor.settings.airflow import AirflowSettings
+from janitor.settings.completeness import missing
 from janitor.settings.cost_safety import CostSafetySettings
 from janitor.settings.database import DatabaseSettings
 from janitor.settings.deployment import STACK_ENV_NAME, StackKind
 from janitor.settings.local_stack import LocalStackSettings
 from janitor.settings.own_stack import without_other_stacks
 from janitor.settings.process import inheritable, process_environment
+from janitor.settings.project import override_file_path
 from janitor.settings.project import project_root as default_root
 from janitor.settings.sources import (
     Source,
     collect,
     first_value,
+    not_set,
     problems_of,
     read_env_file,
-    read_stack_env,
+    read_if_there,
     unknown_names,
 )
 from janitor.settings.validation import ValidationSettings
@@ -78,16 +82,17 @@ def load_settings(
     name = environment_name or process.get("JANITOR_ENV") or process.get("ENV") or DEFAULT_ENVIRONMENT
     process["JANITOR_ENV"] = name
     committed = read_env_file(root, name)
+    override = read_if_there(override_file_path(root, name), root)
 
     variables = variables_of(Settings)
-    problems = list(unknown_names(committed, variables))
-    sources = [_own(process), committed]
+    problems = [*unknown_names(override, variables), *unknown_names(committed, variables)]
+    sources = [_own(process), override, committed]
     state_dir = root / first_value("JANITOR_STATE_DIR", sources, ".local")
     # Only an environment with an embedded stack reads the stack's file: it never leaks into dev or prod.
     if first_value("JANITOR_STACK", sources, "") == StackKind.EMBEDDED.value:
-        written = read_stack_env(state_dir / STACK_ENV_NAME, root)
+        written = read_if_there(state_dir / STACK_ENV_NAME, root)
         process = without_other_stacks(process, written)
-        sources = [_own(process), written, committed]
+        sources = [_own(process), written, override, committed]
     values, origins = collect(variables, sources, Source(_PROCESS, process))
 
     values |= {"environment": name, "project_root": root, "state_dir": state_dir}
@@ -101,8 +106,17 @@ def load_settings(
     except ValidationError as exc:
         problems.extend(problems_of(exc, variables, origins, committed.label))
     if problems:
+        problems += _also_missing(values, problems, committed.label)
         raise SettingsError(f"settings of ENV={name} can't be used:\n" + "\n".join(f"  {p}" for p in problems))
     return settings
+
+
+def _also_missing(values: Mapping[str, Any], problems: Sequence[str], env_file: str) -> list[str]:
+    """What else a deployment needs: who has to add one setting should add all of them at once."""
+    if values.get("stack") == StackKind.EMBEDDED.value:
+        return []
+    named = {problem.partition(":")[0] for problem in problems}
+    return [f"{not_set(name, env_file)} ({source})" for name, source in missing(values) if name not in named]
 
 
 def _own(process: Mapping[str, str]) -> Source:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from janitor.domain.errors import SettingsError
 
+OVERRIDE_SUFFIX = ".override.env"
+
 
 def project_root() -> Path:
     """Return the folder that holds `infra/env`, above this file.
@@ -24,6 +26,11 @@ def project_root() -> Path:
 def env_file_path(root: Path, environment: str) -> Path:
     """Return where the settings of an environment are kept."""
     return root / "infra" / "env" / f"{environment}.env"
+
+
+def override_file_path(root: Path, environment: str) -> Path:
+    """Return where a checkout's own settings of an environment are: git ignores that file."""
+    return root / "infra" / "env" / f"{environment}{OVERRIDE_SUFFIX}"
 
 
 def shown(path: Path, root: Path) -> str:

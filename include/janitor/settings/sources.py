@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from janitor.domain.errors import SettingsError
-from janitor.settings.project import env_file_path, shown
+from janitor.settings.project import OVERRIDE_SUFFIX, env_file_path, shown
 from janitor.settings.variables import Variable
 
 
@@ -25,8 +25,8 @@ class Source:
     values: Mapping[str, str]
 
 
-_NO_NAME = re.compile(r"[/\\\x00]|^\.")
-"""What would lead out of the folder of environments, or hide in it."""
+_NO_NAME = re.compile(r"[/\\\x00]|^\.|\.override$")
+"""What would lead out of the folder of environments, hide in it, or is a checkout's own file beside one."""
 
 
 def read_env_file(root: Path, environment: str) -> Source:
@@ -38,15 +38,16 @@ def read_env_file(root: Path, environment: str) -> Source:
     path = env_file_path(root, environment)
     is_name = not _NO_NAME.search(environment)
     if not is_name or not path.is_file():
-        known = ", ".join(sorted(p.stem for p in (root / "infra" / "env").glob("*.env"))) or "none"
+        files = [each for each in (root / "infra" / "env").glob("*.env") if not each.name.endswith(OVERRIDE_SUFFIX)]
+        known = ", ".join(sorted(each.stem for each in files)) or "none"
         missing = f"{shown(path, root)} doesn't exist" if is_name else "an environment's name is no path"
         advice = "Choose one of them, or write that file." if is_name else "Choose one of them."
         raise SettingsError(f"ENV={environment[:80]}: {missing}; environments here: {known}. {advice}")
     return Source(shown(path, root), _parse(path))
 
 
-def read_stack_env(path: Path, root: Path) -> Source:
-    """What the local stack wrote, if it was ever started.
+def read_if_there(path: Path, root: Path) -> Source:
+    """A file that need not be there: what the local stack wrote, or a checkout's own settings.
 
     Raises:
         SettingsError: The file can't be read.
@@ -86,9 +87,14 @@ def problems_of(
         field = str(error["loc"][0])
         message = error["msg"].removeprefix("Value error, ")
         if error["type"] == "missing":
-            yield f"{variables[field].name}: not set; put it in {env_file}"
+            yield not_set(variables[field].name, env_file)
         else:
             yield f"{origins.get(field, field)}: {message[0].lower()}{message[1:]}"
+
+
+def not_set(name: str, env_file: str) -> str:
+    """That a variable has no value, and where one belongs."""
+    return f"{name}: not set; put it in {env_file}"
 
 
 def unknown_names(source: Source, variables: Mapping[str, Variable]) -> Iterator[str]:
