@@ -135,14 +135,16 @@ def test_the_web_ui_tells_the_verdict_in_plain_lines(
     task = "validate_repository.validate"
     events = [str(line["event"]) for line in runs.log(run.airflow_run_id, task, 1)]
     # The verdict is the end of what the task says, with no frames of Airflow's in it.
-    first = next(index for index, event in enumerate(events) if event.startswith("tests/failing-worker: failed ("))
+    first = events.index("Checks:")
     said = events[first:]
+    verdict = next(index for index, event in enumerate(said) if event.startswith("tests/failing-worker: failed ("))
+    assert said[verdict + 2] == "Task exited"
     assert any(event.startswith("Cause: ") and "RuntimeError: the model is gone" in event for event in said)
     assert any(event.startswith("Commit: ") for event in said)
     assert any(event.startswith("Cost: $") for event in said)
     assert any("✗ handler_local" in event for event in said)
     assert any("✓ checkout" in event for event in said)
-    address = said[-1] if said[-1].startswith("Log of") else next(each for each in said if each.startswith("Log of"))
+    address = next(each for each in said if each.startswith("Log of"))
     assert not any("Traceback" in json.dumps(line) for line in runs.log(run.airflow_run_id, task, 1))
     names = [runs.task_instance(run.airflow_run_id, task, index)["rendered_map_index"] for index in range(2)]
     assert names == ["healthy-worker: success", "failing-worker: failed"]

@@ -17,7 +17,7 @@ from janitor.services.airflow.client import AirflowClient
 from janitor.services.report.log_link import log_url
 from janitor.services.report.validation import checked_validation
 from janitor.settings import Settings
-from janitor.views.text.verdicts import verdict_lines
+from janitor.views.text.verdicts import grounds, verdict_lines
 
 _LONGEST_NAME = 200
 """Characters. Source: Airflow's column for the name of a mapped task, 250."""
@@ -28,7 +28,10 @@ log = LineLogger(__name__)
 
 
 def tell_verdict(settings: Settings, validation_id: UUID) -> tuple[str, ...]:
-    """The verdict in plain lines; empty where it isn't final yet or can't be read."""
+    """Say in the task's log what a verdict stands on; returns the verdict itself, for the log's end.
+
+    Empty where it isn't final yet or can't be read.
+    """
     try:
         told = checked_validation(settings, validation_id)
         if not told.validation.status.is_final:
@@ -37,7 +40,9 @@ def tell_verdict(settings: Settings, validation_id: UUID) -> tuple[str, ...]:
     except JanitorError as exc:
         log.warning("the verdict can't be told here: %s", exc)
         return ()
-    return tuple(verdict_lines(told.validation, told.checks, datetime.now(timezone.utc), log_url=address))
+    for line in grounds(told.validation, told.checks, log_url=address):
+        log.info("%s", line)
+    return tuple(verdict_lines(told.validation, told.checks, datetime.now(timezone.utc)))
 
 
 def name_in_grid(context: Any, repository: str, status: ValidationStatus) -> None:

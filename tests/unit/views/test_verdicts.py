@@ -9,7 +9,7 @@ from janitor.domain.result.history_views import ChangeView, CheckView, PlaceView
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.protocol.proven import Note, ProofLevel
 from janitor.protocol.statuses import CheckStatus
-from janitor.views.text.verdicts import run_note, verdict_lines
+from janitor.views.text.verdicts import grounds, run_note, verdict_lines
 from tests.unit.cli.sample_views import START, after, ended, run_of
 
 NEW = ChangeView(change=Change.NEW, outcome=Outcome.FAILED, since_at=START)
@@ -46,26 +46,28 @@ def test_the_verdict_has_everything_in_plain_lines() -> None:
         check("handler_local", "fail", "the handler raised KeyError: 'large'"),
         check("handler_api", "skip", "a prerequisite failed"),
     ]
-    assert verdict_lines(view, checks, after(5), log_url="http://127.0.0.1:8080/janitor/logs/1") == [
-        "runpod-workers/a: failed (1m20s) [new]",
-        "Cause: handler.py:12: KeyError: 'large'",
-        "Reason: runpod-workers/a does not work: handler_local: the handler raised KeyError: 'large'",
-        "Commit: aaaaaaa",
-        "Cost: $0.03",
+    assert grounds(view, checks, log_url="http://127.0.0.1:8080/janitor/logs/1") == [
         "Checks:",
         "  ✓ checkout          1.2 s",
         "  ✗ pins              1.2 s  fail, not required: unpinned: torch",
         "  ✗ handler_local     1.2 s  fail: the handler raised KeyError: 'large'",
         "  – handler_api       1.2 s  skip: a prerequisite failed",  # noqa: RUF001 - the mark
         "Instance: i-a",
+        "Commit: aaaaaaa",
+        "Cost: $0.03",
         "Log of the validator: http://127.0.0.1:8080/janitor/logs/1",
     ]
+    said = ["runpod-workers/a: failed (1m20s) [new]", "Cause: handler.py:12: KeyError: 'large'"]
+    assert verdict_lines(view, checks, after(5)) == said
+    # Without a report no check says why at length.
+    reason = "Reason: runpod-workers/a does not work: handler_local: the handler raised KeyError: 'large'"
+    assert verdict_lines(view, [], after(5)) == [said[0], reason, said[1]]
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    assert verdict_lines(ended("a", "success", 1, instance_id=None), [], after(5), log_url=None) == [
-        "runpod-workers/a: success (1m0s)"
-    ]
+    view = ended("a", "success", 1, instance_id=None)
+    assert grounds(view, [], log_url=None) == []
+    assert verdict_lines(view, [], after(5)) == ["runpod-workers/a: success (1m0s)"]
 
 
 def test_the_note_of_a_run() -> None:
@@ -87,9 +89,8 @@ def test_how_far_it_was_proved_is_told_of_a_verdict_and_of_a_run():
     view = ended("a", "success", 1, proof_level=ProofLevel.IMAGE, note_count=1, notes=(Note(code="odd", text="x"),))
     less = ended("b", "success", 1, proof_level=ProofLevel.ENVIRONMENT)
 
-    lines = verdict_lines(view, [], after(5), log_url=None)
-    assert lines[0] == "runpod-workers/a: success (1m0s, image), 1 note"
-    assert lines[1:4] == [
+    assert verdict_lines(view, [], after(5)) == ["runpod-workers/a: success (1m0s, image), 1 note"]
+    assert grounds(view, [], log_url=None)[1:4] == [
         "Proof: image: its image was built and started, and its handler ran in it",
         "Notes:",
         "  odd: x",

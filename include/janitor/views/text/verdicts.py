@@ -23,39 +23,42 @@ _LONGEST_REASON = 160
 _MARKS = {CheckStatus.PASS: GOOD, CheckStatus.FAIL: BAD}
 
 
-def verdict_lines(
-    validation: ValidationView, checks: Sequence[CheckView], now: datetime, *, log_url: str | None
-) -> list[str]:
-    """The verdict in plain lines: status, cause, commit, cost, proof, the checks, and where the validator's log is.
+def grounds(validation: ValidationView, checks: Sequence[CheckView], *, log_url: str | None) -> list[str]:
+    """What a verdict stands on, in plain lines: checks, commit, cost, proof, and where the validator's log is.
 
     Args:
         validation: A final one.
         checks: Its checks, in their order; empty without a report.
-        now: The instant of the look.
         log_url: Where a browser finds the validator's log; None where there is no such place.
     """
-    elapsed = validation.elapsed(now)
-    details = [compactly(elapsed)] if elapsed is not None else []
-    name = f"{validation.organization}/{validation.repository_name}"
-    lines = [f"{one_line(name)}: {verdict_text(validation, *details)}{change_tag(validation.difference)}"]
-    cause, reason = cause_of(validation), reason_of(validation)
-    if cause:
-        lines.append(f"Cause: {cause}")
-    if reason and reason != cause:
-        lines.append(f"Reason: {reason}")
+    lines = []
+    if checks:
+        width = max(len(check.name) for check in checks)
+        lines += ["Checks:", *(_check_line(check, width) for check in checks)]
+    if validation.instance_id:
+        lines.append(f"Instance: {validation.instance_id}")
     if commit := commit_text(validation):
         lines.append(f"Commit: {commit}")
     if validation.cost_usd is not None:
         so_far = "" if validation.cost_is_final else " so far; its instance is being ended"
         lines.append(f"Cost: {dollars(validation.cost_usd)}{so_far}")
     lines += proof_lines(validation)
-    if checks:
-        width = max(len(check.name) for check in checks)
-        lines += ["Checks:", *(_check_line(check, width) for check in checks)]
-    if validation.instance_id:
-        lines.append(f"Instance: {validation.instance_id}")
     if log_url:
         lines.append(f"Log of the validator: {log_url}")
+    return lines
+
+
+def verdict_lines(validation: ValidationView, checks: Sequence[CheckView], now: datetime) -> list[str]:
+    """The verdict itself, as the last lines of a log: status and cause; why at length, where no check says it."""
+    elapsed = validation.elapsed(now)
+    name = one_line(f"{validation.organization}/{validation.repository_name}")
+    said = verdict_text(validation, *([compactly(elapsed)] if elapsed is not None else []))
+    lines = [f"{name}: {said}{change_tag(validation.difference)}"]
+    cause, reason = cause_of(validation), reason_of(validation)
+    if reason and reason != cause and not checks:
+        lines.append(f"Reason: {reason}")
+    if cause:
+        lines.append(f"Cause: {cause}")
     return lines
 
 
