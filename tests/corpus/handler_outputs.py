@@ -196,9 +196,9 @@ OUTPUTS = (
     ),
     Case(
         name="output_not_a_number",
-        holds="FALSE BLAME: NaN, which the SDK sends as it is and its API as null",
-        truth=R.SUCCESS,
-        expected=(passes(API), skips(LOCAL, "result_unread")),
+        holds="FALSE PASS: NaN, which the SDK sends as the word, which the platform answers with HTTP 400",
+        truth=R.FAILED,
+        expected=(fails(LOCAL, "output_not_json"),),
         files=_returns('{"score": float("nan")}'),
     ),
     Case(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from janitor.protocol.codec import Later, Part
+from janitor.protocol.success_when import LONGEST_CONDITION, Condition, read_condition
 from janitor.protocol.values import Most, Text
 
 BAKE_TARGET_PATTERN: Final = r"[A-Za-z0-9_][\w.-]{0,199}"
@@ -59,3 +60,18 @@ class RepositorySpec(Part):
     """Target of the repository's docker-bake file to build; build_args go before its own. Default: the Dockerfile."""
     secrets: Later[SecretNames] = field(default_factory=dict)
     """Environment variables from AWS Secrets Manager: variable → NAME of the secret, never its value."""
+    success_when: Later[Annotated[str, Text(LONGEST_CONDITION)] | None] = None
+    """What a good answer of the worker has: `path = value` or `path exists`. Default: the judge's own rules decide."""
+
+    @property
+    def condition(self) -> Condition | None:
+        """`success_when`, read."""
+        return None if self.success_when is None else read_condition(self.success_when)
+
+    def contradiction(self) -> tuple[str, str] | None:
+        """A condition has a form that no bound can say."""
+        try:
+            _ = self.condition
+        except ValueError as exc:
+            return "success_when", str(exc)
+        return None

@@ -43,6 +43,7 @@ repositories:
     build_args: {TORCH: "2.5"}
     env: {MODEL: tiny, "NO": "1"}
     secrets: {HF_TOKEN: models/hf-token}
+    success_when: images[0].type = base64
     market: spot-then-on-demand
     required_proof: environment
     enabled: true
@@ -102,6 +103,7 @@ def test_every_key_is_read():
         env={"MODEL": "tiny", "NO": "1"},
         secrets={"HF_TOKEN": "models/hf-token"},
         required_proof=ProofLevel.ENVIRONMENT,
+        success_when="images[0].type = base64",
     )
     assert second.required_proof is ProofLevel.IMAGE
     assert (second.timeout, second.market) == (timedelta(minutes=45), Market.SPOT)

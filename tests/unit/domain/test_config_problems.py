@@ -148,6 +148,11 @@ def test_an_indentation_with_tabs_is_named():
         ("secrets: {K: " + "a1" * 20 + "}", "secrets.K", "looks like a secret itself"),
         ("secrets: {K: 'a b'}", "secrets.K", "is not the name of a secret"),
         ("secrets: [a]", "secrets", "must be a mapping"),
+        ("success_when: status == ok", "success_when", "is not a condition: at character 8"),
+        ("success_when: status", "success_when", "`= value` or `exists` belongs here"),
+        ("success_when: [status = ok]", "success_when", "must be text, but is a list"),
+        ("success_when: ''", "success_when", "a path belongs here"),
+        ("success_when: " + "a" * 501 + " exists", "success_when", "at most 500"),
         ("secrets: {K: a=b}", "secrets.K", "has a '=', which no line of .local/secrets.env can name"),
         *(
             (f"{key}: {{{variable}: value-or-name}}", f"{key}.{variable}", "is never handed to a worker")

@@ -29,6 +29,7 @@ VALUES: dict[str, Any] = {
     "env": {"MODEL": "tiny"},
     "bake_target": "cuda-12.4",
     "secrets": {"HF_TOKEN": "models/hf-token"},
+    "success_when": "images[0].type = base64",
 }
 """One for each parameter; a new one gets its line here, or the first test says so."""
 IDENTITY = {"name": "worker", "organization": "acme", "url": "https://example.com/acme/worker.git"}

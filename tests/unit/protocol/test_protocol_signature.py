@@ -280,6 +280,8 @@ class TestLogs:
     def test_a_reason_that_tells_is_not_overruled_by_the_log(self):
         noise = "ModuleNotFoundError: No module named 'xformers'\n"
         assert sign("output.error: no weights", noise, code="nested_error").line == "no weights"
+        by_rule = sign("output.error: no weights (rule error_named)", noise, code="nested_error")
+        assert by_rule == sign("output.error: no weights", noise, code="nested_error")
 
     def test_the_sdk_s_description_of_an_exception(self):
         reason = (

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from janitor.diagnosis.handler.api_judge import same_value
 from janitor.diagnosis.handler.bad_input import BadAnswer, judge_bad_answer
+from janitor.diagnosis.handler.output_rules.author import same_value
 from janitor.diagnosis.handler.verdict import PASSED
 
 

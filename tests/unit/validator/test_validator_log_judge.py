@@ -87,6 +87,7 @@ class TestCompletedRuns:
             "{'output': {'kind': <Kind.A: 'a'>}}",
             "{'output': {'metrics': {'error': 0.0125}, 'errors': {'wer': 0.25, 'count': 0}}}",
             "{'output': {'reply': {'error': {'code': 0, 'message': ''}, 'errors': [[], {}]}}}",
+            "{'output': {'a': {'error': 7}}}",
         ],
     )
     def test_real_output_passes(self, form, result):
@@ -110,9 +111,12 @@ class TestCompletedRuns:
             ("{'output': {'status': 'error', 'message': 'boom'}}", "nested_error"),
             ("{'output': [ValueError('boom')]}", "nested_error"),
             ("{'output': {'x': RuntimeError('boom')}}", "nested_error"),
-            ("{'output': {'score': nan, 'error': 'boom'}}", "nested_error"),
+            # What is no JSON never reaches the platform, whatever else it says.
+            ("{'output': {'score': nan, 'error': 'boom'}}", "output_not_json"),
+            ("{'output': {'score': nan, 'error': 0.25}}", "output_not_json"),
+            ("{'output': [inf]}", "output_not_json"),
+            ("{'output': {'a': -inf, 'text': 'b'}}", "output_not_json"),
             ("{'output': {'a': {'error': True}}}", "nested_error"),
-            ("{'output': {'a': {'error': 7}}}", "nested_error"),
             ("{'output': {'a': {'error': {'code': 0, 'message': 'boom'}}}}", "nested_error"),
             ("{'output': {'errors': [{'code': 3}]}}", "nested_error"),
             ("{'output': {'errors': {'weights': 'missing'}}}", "nested_error"),
@@ -154,11 +158,10 @@ class TestCompletedRuns:
     [
         "{'output': {'counts': Counter({'a': 2}), 'at': Point(x=1, y=2)}}",
         "{'output': {'error': None, 'score': np.float64(0.5), 'rows': OrderedDict([('a', 1)])}}",
-        "{'output': {'score': nan, 'error': 0.25}}",
         "{'output': {'error': np.float64(0.25)}}",
-        "{'output': {'score': nan, 'x': {'error': -0.25, 'y': {'error': {'code': 0, 'message': ''}}}}}",
+        "{'output': {'at': Point(x=1, y=2), 'x': {'error': -0.25, 'y': {'error': {'code': 0, 'message': ''}}}}}",
         "{'output': {'counts': defaultdict(<class 'int'>, {'cat': 3})}}",
-        "{'output': [inf]}",
+        "{'output': {'at': Point(x=1, y=2), 'rows': [{'text': 'Their going', 'error': 'Their: They are'}]}}",
         "{'output': " + "[" * 50_000,
         "-" * 50_000 + "1",
     ],

@@ -23,7 +23,7 @@ def test_literals_are_read_back_as_they_were(value):
     assert parsed.value == value
 
 
-@given(plain, st.sampled_from(["error", "Error", " ERROR "]), st.sampled_from(["boom", 1, ["x"], {"code": 1}]))
+@given(plain, st.sampled_from(["error", "Error", " ERROR "]), st.sampled_from(["boom", True, ["x"], {"code": 1}]))
 def test_an_error_is_found_wherever_it_lies(value, key, error):
     for output in ({"a": value, "b": [{key: error}]}, [value, {"deep": {key: error}}]):
         assert judge_output(output).outcome is Outcome.FAIL

@@ -188,6 +188,31 @@ class TestTests:
     def test_configs_that_break_the_form(self, config, code):
         assert codes(read_tests({**TESTS, "config": config}).problems) == [code]
 
+    def test_a_condition_of_a_good_answer_is_read(self):
+        plan = read_tests(self.changed(success_when="images[0].type = base64")).plan
+        assert (plan.cases[0].success_when.steps, plan.cases[0].success_when.value) == (("images", 0, "type"), "base64")
+        older = [{"input": {"a": 1}, "success_when": "status exists"}]
+        assert read_github_tests(older).plan.cases[0].success_when.value is None
+
+    @pytest.mark.parametrize(
+        ("value", "said"),
+        [
+            ("status == ok", "tests[0].success_when: 'status == ok' is no condition: at character 8"),
+            ("", "tests[0].success_when: '' is no condition: at its end: a path belongs here"),
+            (["status = ok"], "tests[0].success_when must be a text such as `status = COMPLETED`, not"),
+        ],
+    )
+    def test_a_bad_condition_is_refused_with_its_place(self, value, said):
+        reading = read_tests(self.changed(success_when=value))
+        assert reading.plan is None
+        assert codes(reading.problems) == ["tests_invalid"]
+        assert reading.problems.found[0].text.startswith(said)
+
+    def test_another_spelling_of_the_condition_is_noted(self):
+        reading = read_tests(self.changed(successWhen="status = ok"))
+        assert reading.plan.cases[0].success_when is None
+        assert "successWhen is not read" in reading.problems.warnings[0]
+
     def test_numbers_and_booleans_of_the_environment_become_text(self):
         config = {"env": [{"key": "A", "value": 1}, {"key": "B", "value": True}]}
         assert read_tests({**TESTS, "config": config}).plan.environment == {"A": "1", "B": "true"}

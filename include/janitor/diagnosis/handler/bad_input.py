@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from janitor.diagnosis.handler.output_judge import is_empty
+from janitor.diagnosis.handler.output_rules.part import is_empty
 from janitor.diagnosis.handler.verdict import PASSED, Verdict, clipped, failing
 from janitor.protocol.reason_codes import ReasonCode
 

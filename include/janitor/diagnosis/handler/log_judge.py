@@ -10,10 +10,16 @@ from __future__ import annotations
 import json
 import re
 
-from janitor.diagnosis.handler.output_judge import UNFINISHED, judge_output
+from janitor.diagnosis.handler.error_texts import tells_of_an_error
+from janitor.diagnosis.handler.output_judge import judge_output
+from janitor.diagnosis.handler.output_rules.author import Asked
+from janitor.diagnosis.handler.output_rules.contract import PRINTED, Printed
+from janitor.diagnosis.handler.output_rules.given import Given
+from janitor.diagnosis.handler.output_rules.objects import UNFINISHED
+from janitor.diagnosis.handler.output_rules.rule import first_failure
 from janitor.diagnosis.handler.python_repr import Parsed, error_in_tokens, parse_repr
 from janitor.diagnosis.handler.sdk_log import LOCAL_END, read_sdk_log
-from janitor.diagnosis.handler.sendable import unsendable
+from janitor.diagnosis.handler.stated_errors import texts_in
 from janitor.diagnosis.handler.verdict import Outcome, Verdict, clipped, failing, inconclusive
 from janitor.protocol.reason_codes import ReasonCode
 
@@ -27,18 +33,22 @@ _CAPTURED = re.compile(r"(?:.{1,200} \| )?Captured Handler Exception")
 _ERROR_TYPE = re.compile(r"""\"error_type\": \"<class '([^']+)'>\"""")
 _ERROR_MESSAGE = re.compile(r"""\"error_message\": \"((?:[^\"\\]|\\.)*)\"""")
 _TRUNCATED = re.compile(r"\n\.\.\.TRUNCATED \d+ CHARACTERS\.\.\.$", re.M)
+_NOT_ASKED = Asked()
+_IN_OUTPUT = 2
+"""Brackets around what stands at the top of an output."""
 _EXCEPTION_LINE = re.compile(
     r"^(?:[A-Za-z_][\w.]*\.)?[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt|Warning)\b.*$", re.M
 )
 
 
-def judge_local_run(text: str, exit_code: int, job_id: str | None = None) -> Verdict:
+def judge_local_run(text: str, exit_code: int, job_id: str | None = None, asked: Asked = _NOT_ASKED) -> Verdict:
     """Whether a run of the local mode shows that the handler works.
 
     Args:
         text: Everything that the process printed.
         exit_code: Its exit code; negative for a signal.
         job_id: Of the job that it was given; the completed line must name it. None where that isn't known.
+        asked: The job's input, and what its author says of a good answer.
 
     Returns:
         `PASS` only for an exit code of 0, the completed line, and a whole result without generator, error or void.
@@ -81,7 +91,7 @@ def judge_local_run(text: str, exit_code: int, job_id: str | None = None) -> Ver
         return inconclusive(
             ReasonCode.OTHER_JOB, f"the log tells of a job {named}, which is not the one that was given"
         )
-    return _judge_result(messages)
+    return _judge_result(messages, asked)
 
 
 def _failure(messages: list[str]) -> Verdict | None:
@@ -106,7 +116,7 @@ def _last_result(messages: list[str]) -> str | None:
     return next((message[len(_RESULT) :] for message in reversed(messages) if message.startswith(_RESULT)), None)
 
 
-def _judge_result(messages: list[str]) -> Verdict:
+def _judge_result(messages: list[str], asked: Asked) -> Verdict:
     text = _last_result(messages)
     if text is None:
         return inconclusive(ReasonCode.RESULT_MISSING, "the job was completed, but its result is not in the log")
@@ -117,7 +127,7 @@ def _judge_result(messages: list[str]) -> Verdict:
     if refused := not_sendable(parsed):
         return refused
     if cut:
-        if error := error_in_tokens(parsed.tokens):
+        if error := _sure_error(parsed, asked):
             return failing(ReasonCode.NESTED_ERROR, f"the result holds {error}: {clipped(text)}")
         return inconclusive(
             ReasonCode.RESULT_TRUNCATED, "the result is too long for the log, which shows only a part of it"
@@ -130,13 +140,13 @@ def _judge_result(messages: list[str]) -> Verdict:
             return inconclusive(
                 ReasonCode.GENERATOR_NOT_ITERATED, f"the local mode never iterated {clipped(output, 80)}"
             )
-        return judge_output(output)
+        return judge_output(output, asked)
     for item in parsed.objects:
         if UNFINISHED.fullmatch(item):
             return failing(
                 ReasonCode.UNFINISHED_OBJECT, f"the result holds {clipped(item, 80)}, which nobody iterated or awaited"
             )
-    if error := error_in_tokens(parsed.tokens):
+    if error := _sure_error(parsed, asked):
         return failing(ReasonCode.NESTED_ERROR, f"the result holds {error}: {clipped(text)}")
     return inconclusive(ReasonCode.RESULT_UNREAD, f"the result can't be read back from the log: {clipped(text, 120)}")
 
@@ -145,12 +155,16 @@ def not_sendable(parsed: Parsed) -> Verdict | None:
     """The failure of a result that is no JSON; an object that nobody iterated has a verdict of its own."""
     if any(UNFINISHED.fullmatch(item) for item in parsed.objects):
         return None
-    found = unsendable(parsed)
-    return (
-        failing(ReasonCode.OUTPUT_NOT_JSON, f"the SDK sends results as JSON, and this one holds {found}")
-        if found
-        else None
-    )
+    return first_failure(PRINTED.rules, Printed(parsed=parsed))
+
+
+def _sure_error(parsed: Parsed, asked: Asked) -> str | None:
+    """The name of an error in a result of which only pieces can be read, where they suffice; else the API tells."""
+    found = error_in_tokens(parsed.tokens)
+    if found is None or asked.is_settled_by_author or Given(asked.given).holds(found.value):
+        return None
+    is_plain = found.depth <= _IN_OUTPUT or found.value is None
+    return found.name if is_plain or any(map(tells_of_an_error, texts_in(found.value))) else None
 
 
 def ended(exit_code: int) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from janitor.diagnosis.handler.error_shapes import states_error
+from janitor.diagnosis.handler.stated_errors import states_error
 
 _UNREADABLE = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
@@ -64,19 +64,35 @@ def parse_repr(text: str) -> Parsed:
         return Parsed(tokens=tokens, is_literal=False, value=None)
 
 
-def error_in_tokens(tokens: tuple[Token, ...]) -> str | None:
+@dataclass(frozen=True, kw_only=True)
+class TokenError:
+    """An error within a repr that can't be read back."""
+
+    name: str
+    value: Any
+    """What stands under the name; None for an exception object."""
+    depth: int
+    """How many brackets are open around it."""
+
+
+def error_in_tokens(tokens: tuple[Token, ...]) -> TokenError | None:
     """An error within a repr that is no literal or was cut: an exception object, or a key `error` with what states one.
 
-    What stands behind the key must be there as a whole and readable: half a number is none.
+    What stands behind the key must be there as a whole and readable: half a text is none.
     """
+    depth = 0
     for index, token in enumerate(tokens):
         following = tokens[index + 1] if index + 1 < len(tokens) else None
+        if token.kind is TokenKind.SIGN:
+            depth += (token.value in _OPENING) - (token.value in _CLOSING)
         called = token.kind is TokenKind.WORD and following == Token(TokenKind.SIGN, "(")
         if called and token.value.endswith(("Error", "Exception")):
-            return token.value
+            return TokenError(name=token.value, value=None, depth=depth)
         keyed = token.kind is TokenKind.TEXT and following == Token(TokenKind.SIGN, ":")
-        if keyed and token.value.strip().lower() == "error" and _states_error(tokens, index + 2):
-            return "error"
+        if keyed and token.value.strip().lower() == "error":
+            value = _value_at(tokens, index + 2)
+            if states_error(value):
+                return TokenError(name="error", value=value, depth=depth)
     return None
 
 
@@ -91,15 +107,16 @@ def end_of_value(tokens: tuple[Token, ...], start: int) -> int:
     return len(tokens)
 
 
-def _states_error(tokens: tuple[Token, ...], start: int) -> bool:
+def _value_at(tokens: tuple[Token, ...], start: int) -> Any:
+    """The value that begins here; None where it isn't whole or can't be read back."""
     end = end_of_value(tokens, start)
     if end == len(tokens):
-        return False
+        return None
     value = "".join(token.value if token.kind in _AS_PRINTED else repr(token.value) for token in tokens[start:end])
     try:
-        return states_error(ast.literal_eval(value))
+        return ast.literal_eval(value)
     except _UNREADABLE:
-        return False
+        return None
 
 
 def _tokens(text: str) -> Iterator[Token]:

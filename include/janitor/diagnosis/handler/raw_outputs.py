@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from janitor.diagnosis.handler.log_judge import not_sendable
 from janitor.diagnosis.handler.made_plain import made_plain
-from janitor.diagnosis.handler.output_judge import UNFINISHED
-from janitor.diagnosis.handler.python_repr import Parsed, parse_repr
+from janitor.diagnosis.handler.output_rules.contract import PRINTED, Printed
+from janitor.diagnosis.handler.output_rules.rule import first_failure
+from janitor.diagnosis.handler.python_repr import parse_repr
 from janitor.diagnosis.handler.sdk_log import SdkLog
 from janitor.diagnosis.handler.verdict import PASSED, Verdict, clipped, failing
 from janitor.protocol.reason_codes import ReasonCode
@@ -140,21 +140,4 @@ class _Answers:
 
 
 def _judge(line: str, *, is_yield: bool) -> Verdict | None:
-    parsed = parse_repr(line)
-    return _unfinished(parsed, is_yield=is_yield) or not_sendable(parsed)
-
-
-def _unfinished(parsed: Parsed, *, is_yield: bool) -> Verdict | None:
-    found = next((item for item in parsed.objects if UNFINISHED.fullmatch(item)), None)
-    if found is None:
-        return None
-    output = parsed.value.get("output") if parsed.is_literal and isinstance(parsed.value, dict) else None
-    if output == found and not is_yield and not found.startswith("<coroutine"):
-        return failing(
-            ReasonCode.GENERATOR_RETURNED,
-            f"the handler returns {clipped(found, 80)} without being a generator, which the platform never iterates",
-        )
-    return failing(
-        ReasonCode.UNFINISHED_OBJECT,
-        f"the result holds {clipped(found, 80)}, which the platform never iterates or awaits",
-    )
+    return first_failure(PRINTED.rules, Printed(parsed=parse_repr(line), is_yield=is_yield))

@@ -23,6 +23,8 @@ class Remark:
 
     code: ReasonCode
     text: str
+    rule: str | None = None
+    """Of the output judge's table, where one of them saw it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class Verdict:
     outcome: Outcome
     code: ReasonCode | None = None
     reason: str | None = None
+    rule: str | None = None
+    """Of the output judge's table, where one of them decided."""
     remarks: tuple[Remark, ...] = ()
 
     @property

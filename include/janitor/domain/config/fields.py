@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 from janitor.protocol.repository import BAKE_TARGET_PATTERN, VARIABLE_PATTERN
 from janitor.protocol.spec import LONGEST_SECRETS_PREFIX
+from janitor.protocol.success_when import read_condition
 
 MAX_SECRET_NAME_CHARACTERS = 512 - LONGEST_SECRETS_PREFIX
 MAX_PROMPT_CHARACTERS = 8_000
@@ -150,6 +151,14 @@ def _check_bake_target(value: str) -> str:
     return value
 
 
+def _check_success_when(value: str) -> str:
+    try:
+        read_condition(value)
+    except ValueError as error:
+        raise ValueError(f"{_quoted(value)} is not a condition: {error}") from None
+    return value
+
+
 def _check_variable_name(value: str) -> str:
     if not re.fullmatch(VARIABLE_PATTERN, value):
         raise ValueError(f"{_quoted(value)} is not a variable name: letters, digits and '_', no digit first")
@@ -266,6 +275,7 @@ AUTHOR_CHECKS: Mapping[str, Callable[[str], str]] = {
     "ref": _check_ref,
     "dockerfile": _check_dockerfile,
     "bake_target": _check_bake_target,
+    "success_when": _check_success_when,
     "build_args": _check_setting_value,
     "env": _check_setting_value,
     "secrets": _check_own_secret_name,

@@ -21,6 +21,7 @@ from janitor.inspection.documents.documents import (
 from janitor.inspection.documents.hub_file import check_gpu_ids
 from janitor.inspection.repository.gpu_ids import GPU_TYPES, POOLS
 from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.success_when import Condition, read_condition
 from janitor.protocol.values import type_name
 
 _CODE = ReasonCode.TESTS_INVALID
@@ -46,6 +47,8 @@ class TestCase:
     has_expected: bool = False
     expected: Any = None
     """The output to compare with, if `has_expected`."""
+    success_when: Condition | None = None
+    """What a good answer has, if the author says so."""
     command: str | None = None
     """Shell words that take CMD's place for this case."""
 
@@ -128,6 +131,7 @@ def read_github_tests(document: Any) -> TestsReading:
                 limit=_limit(problems, entry, where),
                 has_expected="expectedOutput" in entry,
                 expected=entry.get("expectedOutput"),
+                success_when=_condition(problems, entry, where),
                 command=command or None,
             )
         )
@@ -171,7 +175,25 @@ def _case(problems: Problems, item: Any, index: int) -> TestCase | None:
         limit=_limit(problems, entry, where),
         has_expected="expectedOutput" in entry,
         expected=entry.get("expectedOutput"),
+        success_when=_condition(problems, entry, where),
     )
+
+
+def _condition(problems: Problems, entry: Mapping[str, Any], where: str) -> Condition | None:
+    where = f"{where}.success_when"
+    if "successWhen" in entry:
+        problems.warn(f"{where} is how it is spelt; successWhen is not read")
+    value = entry.get("success_when")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        problems.add(_CODE, f"{where} must be a text such as `status = COMPLETED`, not {type_name(value)}")
+        return None
+    try:
+        return read_condition(value)
+    except ValueError as exc:
+        problems.add(_CODE, f"{where}: {shown(value)} is no condition: {exc}")
+        return None
 
 
 def _unwrapped(problems: Problems, value: Any, where: str) -> None:

@@ -62,6 +62,8 @@ _UNRESOLVED = (
     r"([^;(]{1,300}(?: \([^:;)]{1,120})?)(?=[:;)])"
 )
 """How `janitor.validator.secrets.delivery` tells of each secret; their names and number are no part of a cause."""
+_RULE_BEHIND = r" \(rule [a-z_]{1,60}\)$"
+"""By which rule the output judge saw it is told beside the cause, and is no part of it."""
 _OUTPUT_MISMATCH = r"\bexpected .{0,200}, got "
 
 
@@ -122,7 +124,8 @@ def _secrets_line(reason: str) -> str:
 def _plain_line(check: str | None, reason: str, logs: Sequence[str], organization: str, name: str) -> str:
     """The normalised line that tells a failure's cause."""
     compiled = _compiled()
-    reason = compiled["lacks_before"].sub("", compiled["lacks_behind"].sub("", " ".join(reason.split())))
+    reason = compiled["rule_behind"].sub("", " ".join(reason.split()))
+    reason = compiled["lacks_before"].sub("", compiled["lacks_behind"].sub("", reason))
     images = check == CheckName.BASE_IMAGE_EXISTS.value
 
     def plain(text: str) -> str:
@@ -215,6 +218,7 @@ def _compiled() -> dict[str, re.Pattern[str]]:
         "step": re.compile(_BUILD_STEP),
         "secret": re.compile(_UNRESOLVED),
         "output": re.compile(_WHERE_IN_OUTPUT),
+        "rule_behind": re.compile(_RULE_BEHIND),
         "lacks_behind": re.compile(_LACKS_BEHIND),
         "lacks_before": re.compile(_LACKS_BEFORE),
         "signal": re.compile(_ENDED_BY_SIGNAL, re.DOTALL),

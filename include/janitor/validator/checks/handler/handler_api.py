@@ -6,6 +6,7 @@ so that a cold start isn't charged to the first case.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 
 from janitor.diagnosis.handler.api_judge import generator_was_iterated, judge_answer
@@ -16,6 +17,7 @@ from janitor.diagnosis.host_conditions import denied_here, host_condition
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
+from janitor.protocol.success_when import Condition
 from janitor.validator.checks.handler.api_session import Asking, Session, run_session
 from janitor.validator.checks.handler.handler_facts import API_LOG, ApiFacts, ApiRun, nothing_to_test_with, with_remarks
 from janitor.validator.context import CheckContext
@@ -34,7 +36,7 @@ def check_handler_api(context: CheckContext, facts: ApiFacts) -> Finding | Produ
     source = facts.worker.facts
     if source.has_no_handler:
         return skipped(ReasonCode.LOAD_BALANCER, "a load-balanced worker has no handler to test", required=True)
-    cases = _cases(source, facts.local_has_passed)
+    cases = _cases(source, context.spec.repository.condition, local_has_passed=facts.local_has_passed)
     if not cases:
         if facts.local_has_passed:
             return skipped(ReasonCode.NOT_NEEDED, "a plain handler without tests.json is tested by its local mode")
@@ -74,14 +76,20 @@ def _run_sessions(context: CheckContext, facts: ApiFacts, cases: list[TestCase],
     return _conclude(context, facts, verdicts, [summary, *evidence[:30]], sessions[-1])
 
 
-def _cases(source: WorkerFacts, local_has_passed: bool) -> list[TestCase]:
-    """The cases of tests.json, and the test input unless it has passed already."""
+def _cases(source: WorkerFacts, condition: Condition | None, *, local_has_passed: bool) -> list[TestCase]:
+    """The cases of tests.json, and the test input unless it has passed already.
+
+    What a case says itself of a good answer goes before the config's condition.
+    """
     cases = list(source.cases)
     if source.test_input is not None and not local_has_passed:
         wanted = source.test_input["input"]
         if all(case.input != wanted for case in cases):
             cases.append(TestCase(name="test_input", input=wanted, limit=None))
-    return cases
+    return [
+        case if case.has_expected or case.success_when is not None else replace(case, success_when=condition)
+        for case in cases
+    ]
 
 
 def _judge(facts: ApiFacts, session: Session) -> list[tuple[str, Verdict]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 
 from janitor.diagnosis.handler.log_judge import judge_local_run
+from janitor.diagnosis.handler.output_rules.author import Asked
 from janitor.diagnosis.handler.sdk_log import LOCAL_END
 from janitor.diagnosis.handler.verdict import Outcome, Verdict, inconclusive
 from janitor.diagnosis.host_conditions import denied_here, host_condition
@@ -53,7 +54,8 @@ def check_handler_local(context: CheckContext, facts: LocalFacts) -> Finding | P
     except EngineError as exc:
         return errored(ReasonCode.ENGINE_TROUBLE, str(exc))
     log = context.evidence.log(LOCAL_LOG, handler_run.outcome)
-    verdict = _verdict(facts.worker, handler_run, job_id)
+    asked = Asked(given=source.test_input.get("input"), success_when=context.spec.repository.condition)
+    verdict = _verdict(facts.worker, handler_run, job_id, asked)
     finding = _conclude(context, facts, handler_run, verdict, log)
     return Produced(finding, LocalRun(handler_run.outcome.output, verdict))
 
@@ -68,13 +70,13 @@ def _new_job_id(worker: BuiltWorker) -> str | None:
     return str(uuid.uuid4())
 
 
-def _verdict(worker: BuiltWorker, handler_run: HandlerRun, job_id: str | None) -> Verdict | None:
+def _verdict(worker: BuiltWorker, handler_run: HandlerRun, job_id: str | None, asked: Asked) -> Verdict | None:
     """What the run shows of the handler; None where it was ended before it could show anything."""
     outcome = handler_run.outcome
     text, source = outcome.output.text, worker.facts
     if handler_run.out_of_memory or (outcome.exit_code is None and LOCAL_END not in text):
         return None
-    verdict = judge_local_run(text, outcome.exit_code or 0, job_id)
+    verdict = judge_local_run(text, outcome.exit_code or 0, job_id, asked)
     if outcome.exit_code is None and verdict.passes:
         verdict = inconclusive(ReasonCode.EXIT_HANGS, "the worker did its job and did not end: only the API can tell")
     if verdict.code == ReasonCode.SDK_NOT_STARTED and hides_output(source):

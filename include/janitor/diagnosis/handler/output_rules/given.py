@@ -1,0 +1,58 @@
+"""What the worker was given: a part of it that comes back in the answer, read aloud or echoed, is none of the worker's
+own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from janitor.diagnosis.handler.stated_errors import texts_in
+
+_WORD = re.compile(r"\w+")
+_SHORTEST_QUOTE = 12
+"""Characters; a shorter text that stands within a longer one may stand there by chance."""
+
+
+class Given:
+    """A job's input."""
+
+    def __init__(self, value: Any = None) -> None:
+        self._value = value
+
+    def holds(self, answered: Any) -> bool:
+        """Whether a part of an answer is a part of the input: a text within a text, or an object as it was."""
+        if isinstance(answered, str):
+            return self._holds_text(answered)
+        if isinstance(answered, Mapping) and any(answered == each for each in self._objects):
+            return True
+        texts = texts_in(answered)
+        return bool(texts) and all(self._holds_text(text) for text in texts)
+
+    def _holds_text(self, text: str) -> bool:
+        plain = _plain(text)
+        if not plain:
+            return False
+        return any(plain == each or (len(plain) >= _SHORTEST_QUOTE and plain in each) for each in self._texts)
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [_plain(text) for text in texts_in(self._value)]
+
+    @cached_property
+    def _objects(self) -> list[Mapping[Any, Any]]:
+        waiting, found = [self._value], []
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, Mapping):
+                found.append(part)
+                waiting += part.values()
+            elif isinstance(part, (list, tuple)):
+                waiting += part
+        return found
+
+
+def _plain(text: str) -> str:
+    """Its words alone: what is read aloud or off a picture has lost the rest."""
+    return " ".join(_WORD.findall(text)).casefold()

@@ -1,0 +1,212 @@
+"""Rules for what stands under `error` and its like.
+
+A text or `true` there counts wherever it stands, a number doesn't: that is how far a model is off. Beside an answer of
+its own, in words that no program has for its failures, it may be something that the worker found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from janitor.diagnosis.handler.error_texts import tells_of_an_error
+from janitor.diagnosis.handler.output_rules import names
+from janitor.diagnosis.handler.output_rules.part import About, Part, is_hollow
+from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
+from janitor.diagnosis.handler.stated_errors import (
+    is_at_a_place,
+    says_all_well,
+    says_none,
+    states_error,
+    states_errors,
+    tells_of_trouble,
+    texts_in,
+)
+from janitor.diagnosis.handler.verdict import clipped
+from janitor.protocol.reason_codes import ReasonCode
+
+_ONE_ERROR = names.ERROR_NAMES - {"errors"}
+_TELLING = (str, int, float, list, tuple, Mapping)
+_MANY = frozenset({"errors", names.MANY_ERRORS})
+
+
+def _single(part: Part) -> Iterator[tuple[str, Any]]:
+    """The members that state an error under a name for one."""
+    for name, key, item in part.those(_ONE_ERROR):
+        if name == "error":
+            if states_error(item):
+                yield key, item
+        elif isinstance(item, (str, list, Mapping)) and item and not (says_none(item) or says_all_well(item)):
+            yield key, item
+
+
+def _is_its_own(part: Part, item: Any) -> bool:
+    """Whether an error in an object is the worker's."""
+    if part.about is About.FINDING:
+        return False
+    if any(tells_of_an_error(text) for text in texts_in(item)):
+        return True
+    names_another = part.about is About.OTHER and part.is_listed
+    return not names_another and (part.is_result or not part.has_more())
+
+
+def _told(part: Part, key: str, item: Any) -> Seen:
+    return Seen(f"{part.told(key)}: {clipped(item)}", on=(item, part.value))
+
+
+def _own_error(part: Part) -> Seen | None:
+    return next((_told(part, key, item) for key, item in _single(part) if _is_its_own(part, item)), None)
+
+
+def _error_of_another(part: Part) -> Seen | None:
+    return next((_told(part, key, item) for key, item in _single(part) if not _is_its_own(part, item)), None)
+
+
+def _several(part: Part) -> Iterator[tuple[str, str, Any]]:
+    for name, key, item in part.members:
+        if name.endswith("errors") and name not in _ONE_ERROR and states_errors(item):
+            yield name, key, item
+
+
+def _are_its_own(part: Part, name: str, item: Any) -> bool:
+    """Whether a list of errors is the worker's: nothing else was answered, or they read as a program's trouble."""
+    if part.about is About.FINDING or are_findings(item):
+        return False
+    if _name_something(item):
+        return any(map(tells_of_an_error, texts_in(item)))
+    if part.has_more():
+        return tells_of_trouble(item)
+    if name == "errors":
+        return part.about is not About.OTHER or tells_of_trouble(item)
+    others = [other for each, _key, other in part.members if not each.endswith("errors") and each not in names.NOT_TOLD]
+    return tells_of_trouble(item) or any(is_hollow(other) for other in others)
+
+
+def are_findings(value: Any) -> bool:
+    """Whether the items of a list, or of lists by name, say where they were found or what belongs there."""
+    return _all_have(value, names.PLACES)
+
+
+def _name_something(value: Any) -> bool:
+    """Whether all of them name what they are about, or begin with a place in it."""
+    items = _items(value)
+    at_places = [is_at_a_place(item) for item in items if isinstance(item, str)]
+    return _all_have(value, names.SUBJECTS) or (len(at_places) == len(items) > 0 and all(at_places))
+
+
+def _all_have(value: Any, wanted: frozenset[str]) -> bool:
+    items = _items(value)
+    return bool(items) and all(
+        isinstance(item, Mapping)
+        and any(str(key).strip().lower() in wanted and isinstance(each, _TELLING) for key, each in item.items())
+        for item in items
+    )
+
+
+def _items(value: Any) -> list[Any]:
+    lists = value.values() if isinstance(value, Mapping) else (value,)
+    return [item for each in lists if isinstance(each, (list, tuple)) for item in each]
+
+
+def _own_errors(part: Part) -> Seen | None:
+    found = ((key, item) for name, key, item in _several(part) if _are_its_own(part, name, item))
+    return next((_told(part, key, item) for key, item in found), None)
+
+
+def _errors_found(part: Part) -> Seen | None:
+    for name, key, item in _several(part):
+        if part.about is not About.FINDING and not are_findings(item) and not _are_its_own(part, name, item):
+            return _told(part, key, item)
+    return None
+
+
+_MEASURED = {"results": [{"model": "linear", "error": 2}], "best": "linear"}
+_GRAMMAR = {"text": "Their going", "errors": [{"offset": 0, "length": 5, "suggestion": "They're"}]}
+
+NAMED_ERRORS = Group(
+    title="Errors under their own name",
+    about="`error`, `errors`, `error_message`, `exception`, `traceback` and the like, at any depth.",
+    rules=(
+        Rule(
+            name="error_named",
+            looks=Looks.OBJECTS,
+            certainty=Certainty.SURE,
+            code=ReasonCode.NESTED_ERROR,
+            reason="a text, `true` or a code stands under the name of an error",
+            find=_own_error,
+            names=_ONE_ERROR,
+            catches=outputs(
+                {"results": {"error": "boom"}},
+                {"results": [1, {"error": {"code": 3}}]},
+                {"results": [{"prompt": "a cat", "error": "CUDA out of memory. Tried to allocate 2.00 GiB"}]},
+                {"ok": False, "error_message": "boom"},
+                {"a": {"error": True}},
+            ),
+            lets_pass=(
+                *outputs(
+                    _MEASURED,
+                    {"train": {"error": 3}, "test": {"error": 4}},
+                    {"fit": {"error": {"mean": 2, "max": 7}}},
+                    {"reply": {"error": {"code": 0, "message": "Success"}}},
+                    {"errcode": 0, "errmsg": "ok"},
+                    {"face": {"error": "none"}},
+                ),
+                Example(output={"seen": {"error": "disk full"}}, given={"log": [{"error": "disk full"}]}),
+            ),
+        ),
+        Rule(
+            name="errors_listed",
+            looks=Looks.OBJECTS,
+            certainty=Certainty.SURE,
+            code=ReasonCode.NESTED_ERROR,
+            reason="a list of errors instead of an answer, or in words that programs have for their trouble",
+            find=_own_errors,
+            names=_MANY,
+            catches=outputs(
+                {"errors": ["boom"]},
+                {"images": [], "errors": ["cuda is gone"]},
+                {"images": [], "node_errors": {"3": "ckpt_name not in list"}},
+                {"errors": {"weights": "missing"}},
+                {"seed": 5, "errors": [{"code": 3}]},
+            ),
+            lets_pass=outputs(
+                _GRAMMAR,
+                {"errors": [{"line": 3, "message": "missing semicolon"}]},
+                {"errors": 3, "accuracy": 0.5},
+                {"errors": {"wer": 0.25, "count": 0}},
+                {"text": "Their going", "errors": []},
+            ),
+        ),
+        Rule(
+            name="error_of_another",
+            looks=Looks.OBJECTS,
+            certainty=Certainty.NOTE,
+            code=ReasonCode.ANSWER_DOUBTFUL,
+            reason="an error beside an answer, which may be one that the worker found",
+            find=_error_of_another,
+            names=_ONE_ERROR,
+            catches=outputs(
+                {"sentences": [{"text": "Their going", "error": "Their: They're"}]},
+                {"tests": [{"name": "adds", "error": "AssertionError: 1 != 2"}]},
+            ),
+            lets_pass=outputs(_MEASURED, {"sentences": [{"text": "They go", "error": None}]}),
+        ),
+        Rule(
+            name="errors_found",
+            looks=Looks.OBJECTS,
+            certainty=Certainty.NOTE,
+            code=ReasonCode.ANSWER_DOUBTFUL,
+            reason="a list of errors beside an answer, which may be what the worker found",
+            find=_errors_found,
+            names=_MANY,
+            catches=outputs(
+                {"text": "Their going", "errors": ["Their: They're"]},
+                {"spelling_errors": ["teh"]},
+                {"file": "a.py", "errors": ["E501 line too long"]},
+                {"errors": ["line 3: missing semicolon"]},
+                {"valid": False, "errors": [{"field": "email", "message": "is required"}]},
+            ),
+            lets_pass=outputs(_GRAMMAR, {"spelling_errors": [], "text": "fine"}),
+        ),
+    ),
+)

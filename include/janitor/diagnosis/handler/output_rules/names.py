@@ -1,0 +1,141 @@
+"""What workers and the programs behind them call the members of an answer. All names are in small letters."""
+
+from __future__ import annotations
+
+ENVELOPES = frozenset({"output", "outputs", "result", "results", "response", "data", "body", "payload"})
+"""What holds an answer and says nothing of it."""
+OWN_HOLDERS = ENVELOPES | frozenset(
+    {
+        *(
+            "responses",
+            "reply",
+            "answer",
+            "answers",
+            "item",
+            "items",
+            "batch",
+            "job",
+            "task",
+            "meta",
+            "metadata",
+            "info",
+        ),
+        *("meta_info", "prediction", "predictions", "generation", "generations", "completion", "completions", "choice"),
+        *("choices", "image", "images", "video", "videos", "audio", "audios", "embeddings", "transcription", "error"),
+    }
+)
+"""Under these stands what the worker made, so that a state in there is its own."""
+PRODUCTS = frozenset(
+    {
+        *(
+            "image",
+            "images",
+            "image_url",
+            "image_base64",
+            "base64",
+            "video",
+            "videos",
+            "audio",
+            "audios",
+            "frames",
+            "mesh",
+        ),
+        *("output", "outputs", "result", "results", "response", "text", "generated_text", "answer", "completion"),
+        *("embedding", "embeddings", "transcription", "caption", "captions", "url", "urls"),
+    }
+)
+"""What is made rather than found: a list of these that is empty beside a null says that nothing was made."""
+MADE = frozenset(
+    {
+        *("image", "images", "video", "videos", "audio", "audios", "frames", "mesh", "embedding", "embeddings"),
+        *("choices", "generations", "completions"),
+    }
+)
+"""Of these nobody wants an empty list even alone."""
+
+ERROR_TEXTS = frozenset(
+    {
+        *("error_message", "error_msg", "errormessage", "error_traceback", "traceback", "exception"),
+        *("error_detail", "error_details", "error_description", "err", "err_msg", "errmsg"),
+    }
+)
+"""What the SDK and workers call the parts of an error."""
+MANY_ERRORS = "*errors"
+"""Stands for any longer name that ends so, such as ComfyUI's `node_errors`."""
+ERROR_NAMES = frozenset({"error", "errors"}) | ERROR_TEXTS
+
+STATES = frozenset({"status", "state", "status_str", "result_status", "job_status"})
+HTTP_CODES = frozenset({"status", "status_code", "statuscode", "http_status"})
+EXPLAINED_CODES = HTTP_CODES | {"code"}
+"""A `code` may be anything; beside a message it is how servers number what went wrong."""
+ERROR_CODES = frozenset({"error_code", "errorcode", "err_code", "errcode"})
+SUCCESS_FLAGS = frozenset({"success", "succeeded"})
+FAILURE_FLAGS = frozenset({"failed", "is_error", "has_error"})
+KINDS = frozenset({"object", "type"})
+EXPLANATIONS = frozenset({"message", "msg", "reason", "detail", "details", "description"})
+ALONE = EXPLANATIONS | ENVELOPES | {"info"}
+"""Where a text that is the only one of an answer is what the worker has to say."""
+
+SUBJECTS = frozenset(
+    {
+        *(
+            "name",
+            "title",
+            "check",
+            "job",
+            "step",
+            "test",
+            "rule",
+            "file",
+            "filename",
+            "filepath",
+            "path",
+            "url",
+            "uri",
+        ),
+        *("href", "link", "host", "hostname", "domain", "endpoint", "service", "component", "module", "package"),
+        *("target", "field", "product", "sku", "order", "user", "account", "transaction", "metric", "label", "site"),
+    }
+)
+"""Whose name stands beside a state: the answer then tells of that, not of itself."""
+PLACES = frozenset(
+    {
+        *("line", "lineno", "line_number", "column", "col", "offset", "position", "span", "range", "location"),
+        *("start_line", "startline", "suggestion", "suggestions", "replacement", "replacements"),
+        *("ruleid", "rule_id", "severity", "row", "snippet"),
+    }
+)
+"""Where in an input something was found, and what belongs there instead."""
+NOT_TOLD = (
+    ERROR_NAMES
+    | STATES
+    | EXPLAINED_CODES
+    | ERROR_CODES
+    | SUCCESS_FLAGS
+    | FAILURE_FLAGS
+    | KINDS
+    | EXPLANATIONS
+    | frozenset(
+        {
+            *("id", "job_id", "jobid", "request_id", "requestid", "uuid", "model", "version", "timestamp", "created"),
+            *(
+                "created_at",
+                "date",
+                "time",
+                "duration",
+                "elapsed",
+                "worker",
+                "device",
+                "seed",
+                "ok",
+                "warning",
+                "warnings",
+            ),
+        }
+    )
+)
+"""What is no answer by itself: the state, whose it is, and when."""
+EXIT_CODES = frozenset({"returncode", "return_code", "exit_code", "exitcode", "exit_status", "rc"})
+ERROR_STREAMS = frozenset({"stderr", "err_output", "error_output", "logs", "log"})
+OUTPUT_STREAMS = frozenset({"stdout", "out"})
+FINISH_REASONS = frozenset({"finish_reason", "finishreason", "stop_reason", "stopreason", "finish_details"})
