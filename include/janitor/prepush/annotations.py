@@ -6,6 +6,7 @@ Source: https://docs.github.com/en/actions/reference/workflow-commands-for-githu
 from __future__ import annotations
 
 from janitor.inspection.location import Location
+from janitor.protocol.proven import Note
 from janitor.protocol.statuses import CheckStatus
 from janitor.protocol.text.plain_text import without_commands
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
@@ -23,6 +24,7 @@ def annotation_lines(result: StaticResult) -> list[str]:
         if level is not None and not any(not location.is_warning or level == "warning" for location in each.locations):
             said = f"{each.check.reason_code}: {each.check.reason}"
             lines.append(f"::{level} title={_escaped(each.check.name, _PROPERTY)}::{_escaped(said, _DATA)}")
+        lines += [_of_note(each, note) for note in each.check.notes]
     return lines
 
 
@@ -37,6 +39,14 @@ def _of_location(each: StaticCheck, location: Location) -> str:
     line = f",line={location.line}" if location.line else ""
     properties = f"file={_escaped(location.path, _PROPERTY)}{line},title={_escaped(each.check.name, _PROPERTY)}"
     return f"::{level} {properties}::{_escaped(location.message, _DATA)}"
+
+
+def _of_note(each: StaticCheck, note: Note) -> str:
+    """What decides nothing warns of nothing either."""
+    line = f",line={note.line}" if note.line else ""
+    where = "" if note.file is None else f"file={_escaped(note.file, _PROPERTY)}{line},"
+    said = _escaped(f"{note.code}: {note.text}", _DATA)
+    return f"::notice {where}title={_escaped(each.check.name, _PROPERTY)}::{said}"
 
 
 def _escaped(text: str, table: dict[str, str]) -> str:

@@ -46,6 +46,7 @@ def _add_case(suite: ET.Element, each: StaticCheck) -> None:
         )
     else:
         noted = places if check.reason is None else f"{check.reason_code}: {check.reason}\n{places}"
+        noted = "\n".join([*([noted] if noted.strip() else []), *(f"{note.code}: {note.text}" for note in check.notes)])
         if noted.strip():
             ET.SubElement(case, "system-out").text = xml_plain(noted)
 

@@ -23,7 +23,7 @@ def summary_markdown(result: StaticResult) -> str:
     commit = f" at {result.commit_sha[:12]}" if result.commit_sha else ""
     verdict = "passes" if result.is_good else "does not pass"
     lines = [f"### janitor validate: {_quoted(result.root.name or 'worker')} {verdict}{commit}", ""]
-    told = [each for each in result.checks if each.check.reason_code is not None or each.locations]
+    told = [each for each in result.checks if each.check.reason_code is not None or each.locations or each.check.notes]
     told = [each for each in told if each.check.status is not CheckStatus.SKIP or each.is_undecided]
     if told:
         lines += ["| | check | what it says |", "|---|---|---|"]
@@ -48,6 +48,7 @@ def _row(each: StaticCheck) -> str:
     said += [_place(location) for location in each.locations[:_MOST_PLACES]]
     more = len(each.locations) - _MOST_PLACES
     said += [f"and {more} more"] if more > 0 else []
+    said += [f"note: {_quoted(note.code)}: {_quoted(note.text)}" for note in each.check.notes]
     return f"| {mark} | {_quoted(each.check.name)} | {'<br>'.join(said)} |"
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from janitor.inspection.location import Location
+from janitor.protocol.proven import Note, Unproven
 from janitor.protocol.statuses import CheckStatus
 from janitor.protocol.text.marks import BAD, GOOD, UNKNOWN
 from janitor.protocol.text.plain_text import json_text, one_line
 from janitor.validator.pipeline.static_run import StaticResult
 
 _SHOWN_CHANGES = 5
+_SHOWN_UNPROVEN = 8
 _LONGEST_MESSAGE = 300
 _LONGEST_PATH = 4_096
 """Characters. Source: Linux, PATH_MAX."""
@@ -27,6 +29,11 @@ def static_text(result: StaticResult) -> str:
         said = f": {check.reason_code}: {one_line(check.reason or '', limit=2_000)}" if check.reason_code else ""
         lines.append(f"{mark} {check.name}{said}")
         lines += [f"    {_place(location)}" for location in each.locations]
+        lines += [f"    note: {note.code}: {_told(note)}" for note in check.notes]
+    if result.unproven:
+        shown = [f"  {each.kind.value.replace('_', ' ')}: {_told(each)}" for each in result.unproven[:_SHOWN_UNPROVEN]]
+        more = len(result.unproven) - len(shown)
+        lines += ["Not proven:", *shown, *([f"  … and {more} more: --json"] if more else [])]
     lines += ["", summary_line(result)]
     return "\n".join(lines)
 
@@ -38,6 +45,9 @@ def static_json(result: StaticResult) -> str:
         "commit_sha": result.commit_sha,
         "changes": list(result.changes),
         "status": "pass" if result.is_good else "fail",
+        "proof_level": None,
+        "note_count": result.note_count,
+        "unproven": [each.to_dict() for each in result.unproven],
         "duration_seconds": result.seconds,
         "phases": dict(result.phases),
         "checks": [
@@ -78,6 +88,15 @@ def _place(location: Location) -> str:
     return f"{where}: {'warning: ' if location.is_warning else ''}{one_line(location.message, limit=_LONGEST_MESSAGE)}"
 
 
+def _told(told: Note | Unproven) -> str:
+    """`Dockerfile:7: RUN pytest`."""
+    text = one_line(told.text, limit=_LONGEST_MESSAGE)
+    if told.file is None:
+        return text
+    where = one_line(told.file, limit=_LONGEST_PATH)
+    return f"{where}:{told.line}: {text}" if told.line is not None else f"{where}: {text}"
+
+
 def summary_line(result: StaticResult) -> str:
     """The last line: how many checks pass, fail and could not tell."""
     failed = result.with_status(CheckStatus.FAIL, required=True)
@@ -90,6 +109,7 @@ def summary_line(result: StaticResult) -> str:
         f"{len(failed)} fail" if failed else "",
         f"{len(unsure)} could not tell" if unsure else "",
         f"{len(noted)} worth a look" if noted else "",
+        f"{result.note_count} {'note' if result.note_count == 1 else 'notes'}" if result.note_count else "",
         f"{len(skipped)} skipped" if skipped else "",
     ]
     times = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in result.phases.items())

@@ -298,6 +298,7 @@ class ReasonCode(str, Enum):
     AGENT_WITHOUT_PROOF = "agent_without_proof", _G.AGENT, "the agent found a fault and quoted nothing for it"
     AGENT_INCONCLUSIVE = "agent_inconclusive", _G.AGENT, "the agent could not tell"
     AGENT_CONTRADICTS_ITSELF = "agent_contradicts_itself", _G.AGENT, "the agent said pass and found something grave"
+    AGENT_REMARKED = "agent_remarked", _G.AGENT, "a note: the agent said pass and found something small"
     AGENT_FOUND_FAULT = "agent_found_fault", _G.AGENT, "the agent found a fault, and proved it"
 
     LEFT_BEHIND = "left_behind", _G.CLEANUP, "a process, a container or a file is still there"

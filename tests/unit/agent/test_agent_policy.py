@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from janitor.protocol.agent.policy import conclude
+from janitor.protocol.agent.policy import conclude, remarks
 from janitor.protocol.agent.work import AgentAnswer, AgentFinding, AgentState, AgentUsage, Severity, VerdictStatus
 from janitor.protocol.rollup import roll_up
 from janitor.protocol.statuses import CheckStatus, ReportStatus
@@ -104,3 +104,9 @@ def test_every_state_is_judged():
 def test_a_reason_of_an_agent_of_another_version_is_kept_in_words_alone(state):
     concluded = conclude(replace(answer(state=state), reason_code="of_tomorrow"))
     assert (concluded.reason_code, concluded.reason) == ("agent_failed", "why")
+
+
+@pytest.mark.parametrize("given", EVERY)
+def test_small_faults_that_are_proved_are_remarks(given: AgentAnswer) -> None:
+    small = {Severity.LOW, Severity.MEDIUM}
+    assert remarks(given) == tuple(found for found in given.findings if found.verified and found.severity in small)

@@ -156,7 +156,7 @@ def test_annotations_are_ours_alone(hostile, capsys):
     assert len(written.splitlines()) == len(lines) > 0
     for line in written.splitlines():
         # What was quoted adds no property and no command.
-        assert re.fullmatch(r"::(?:error|warning) (?:file=[^:,]*,(?:line=\d+,)?)?title=[^:,]*::.*", line), line
+        assert re.fullmatch(r"::(?:error|warning|notice) (?:file=[^:,]*,(?:line=\d+,)?)?title=[^:,]*::.*", line), line
 
 
 @EVERY_HOSTILE

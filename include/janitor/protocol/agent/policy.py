@@ -53,6 +53,15 @@ def conclude(answer: AgentAnswer) -> Conclusion:
     return Conclusion(status=CheckStatus.PASS)
 
 
+def remarks(answer: AgentAnswer) -> tuple[AgentFinding, ...]:
+    """What an agent found and proved that isn't grave and is no mere information: worth a look beside a pass."""
+    return tuple(
+        found
+        for found in answer.findings
+        if found.verified and found.severity not in _GRAVE and found.severity is not Severity.INFO
+    )
+
+
 def _unclear(code: ReasonCode, reason: str) -> Conclusion:
     return Conclusion(status=CheckStatus.ERROR, reason_code=code, reason=reason)
 

@@ -16,6 +16,7 @@ from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
 from janitor.inspection.location import Location
+from janitor.protocol.proven import Unproven
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Check
 from janitor.protocol.repository import RepositorySpec
@@ -70,6 +71,13 @@ class StaticResult:
     phases: Mapping[str, float]
     """Seconds per phase."""
     seconds: float
+    unproven: tuple[Unproven, ...] = ()
+    """What the checks say nothing of; that nothing was built or run is no part of it."""
+
+    @property
+    def note_count(self) -> int:
+        """Of all checks."""
+        return sum(len(each.check.notes) for each in self.checks)
 
     def with_status(self, status: CheckStatus, *, required: bool) -> list[StaticCheck]:
         """The checks of one status that count, or that don't."""
@@ -136,6 +144,7 @@ def validate_checkout(
         ),
         phases=seconds_by_phase(run.done),
         seconds=round(time.monotonic() - started, 3),
+        unproven=run.unproven,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from janitor.guest.processes.supervisor import ProcessStartError
 from janitor.protocol.agent.answers import AgentSpec
-from janitor.protocol.agent.policy import conclude
+from janitor.protocol.agent.policy import conclude, remarks
 from janitor.protocol.agent.work import AgentAnswer
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
@@ -54,12 +54,19 @@ def _concluded(context: CheckContext, spec: AgentSpec, prompt: Evidence, asked: 
     concluded = conclude(asked.answer)
     code, reason = concluded.reason_code or ReasonCode.AGENT_FAILED, concluded.reason or "no reason was given"
     if concluded.status is CheckStatus.PASS:
-        return passed(*evidence, outcome=asked.outcome)
+        return _with_remarks(passed(*evidence, outcome=asked.outcome), asked.answer)
     if concluded.status is CheckStatus.FAIL:
         return failed(code, reason, *evidence, outcome=asked.outcome)
     if concluded.status is CheckStatus.ERROR:
         return errored(code, reason, *evidence, outcome=asked.outcome)
     return skipped(code, reason, *evidence)
+
+
+def _with_remarks(finding: Finding, answer: AgentAnswer) -> Finding:
+    """A pass with what the agent remarked on the way to it; none of that lowers a verdict."""
+    for found in remarks(answer):
+        finding = finding.noted(ReasonCode.AGENT_REMARKED, found.title, file=found.file, line=found.line or None)
+    return finding
 
 
 def _evidence(context: CheckContext, spec: AgentSpec, asked: Asked) -> list[Evidence]:
