@@ -21,12 +21,15 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import FETCH_LIFETIME
 from janitor.domain.identity import report_key_for, spec_key_for
 from janitor.domain.launch.owner import Owner
+from janitor.domain.result.report_diff import Change
 from janitor.domain.states import ValidationStatus
 from janitor.domain.watching import WatchOutcome
 from janitor.protocol.proof import is_proven, new_key, sealed
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import REPORT_MAX_BYTES
 from janitor.protocol.statuses import CheckStatus
 from janitor.services.launch.replace import begin_replacement, is_replaceable
+from janitor.services.report.reports import repository_history
 from janitor.services.result.record import finish_watched, record_validation
 from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
@@ -329,3 +332,30 @@ def end_the_command(settings: Settings, validation_id: UUID, status: str, exit_c
             "update repository_validations set command_status = %s, command_exit_code = %s where validation_id = %s",
             (status, exit_code, validation_id),
         )
+
+
+def test_a_success_below_what_the_plan_requires_is_incomplete(settings: Settings) -> None:
+    """The instance isn't told: the same report is a success of the repository that asks for less."""
+    config = (
+        "default_required_proof: image\n"
+        "repositories:\n"
+        "  - {name: a, organization: acme, prompt: look at it, url: 'file:///does-not-exist/a', gpu_required: false}\n"
+        "  - {name: b, organization: acme, prompt: look at it, url: 'file:///does-not-exist/b', gpu_required: false,"
+        " required_proof: environment}\n"
+    )
+    run_id, validations = insert_run(settings.writer_url, deployment=settings.deployment, config=config)
+    concluded = []
+    for validation_id in validations:
+        watch = watch_to_the_end(settings, validation_id)
+        put_report(settings, run_id, validation_id, 1, CheckStatus.PASS)
+        watch.keep()
+        concluded.append(finish_watched(settings, watch, WatchOutcome.COMMAND_FINISHED))
+    assert [(each.status, each.reason_code) for each in concluded] == [
+        (ValidationStatus.INCOMPLETE, "proof_too_low"),
+        (ValidationStatus.SUCCESS, None),
+    ]
+    views = [repository_history(settings, name, 1)[0] for name in ("acme/a", "acme/b")]
+    assert [each.proof_level for each in views] == [ProofLevel.ENVIRONMENT] * 2
+    assert [each.required_proof for each in views] == [ProofLevel.IMAGE, ProofLevel.ENVIRONMENT]
+    assert views[0].difference is not None
+    assert views[0].difference.change is Change.INCONCLUSIVE

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from janitor.protocol import report as module
+from janitor.protocol.proven import ProofLevel
 from janitor.protocol.provenance import Commit, Machine, ResolvedBy
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
 from janitor.protocol.report_schema import report_schema, schema_text
@@ -427,3 +428,44 @@ def test_instants_are_read_in_any_offset_and_kept_in_utc(golden):
     report = Report.from_dict(golden)
     assert report.started_at.isoformat() == "2026-01-01T00:00:00+00:00"
     assert report.finished_at.isoformat() == "2026-01-01T00:00:12+00:00"
+
+
+class TestProof:
+    """How far a report proves, its notes and what it leaves unproven: later fields of the same format."""
+
+    NOTE = {"code": "error_logged", "text": "ERROR cache lost", "file": "handler.py", "line": 3}
+    UNPROVEN = {"kind": "not_run", "text": "RUN make test", "file": None, "line": None}
+
+    def document(self) -> dict:
+        told = {"proof_level": "environment", "unproven": [self.UNPROVEN]}
+        return changed({**json.loads(GOLDEN.read_bytes()), **told}, "checks/0/notes", [self.NOTE])
+
+    def test_it_is_read_and_written_unchanged_and_the_schema_takes_it(self):
+        report = Report.from_dict(self.document())
+        assert (report.proof_level, len(report.unproven), len(report.notes)) == (ProofLevel.ENVIRONMENT, 1, 1)
+        assert json.loads(report.to_json()) == self.document()
+        jsonschema.validate(self.document(), report_schema())
+
+    def test_without_it_nothing_is_known(self):
+        report = Report.from_json(GOLDEN.read_bytes())
+        assert (report.proof_level, report.unproven, report.notes) == (None, (), ())
+
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("proof_level", "whole"),
+            ("unproven/0/kind", "forgotten"),
+            ("unproven/0/text", ""),
+            ("unproven", [UNPROVEN] * 101),
+            ("checks/0/notes", [NOTE] * 21),
+            ("checks/0/notes/0/code", "Not a code"),
+            ("checks/0/notes/0/line", 0),
+            ("checks/0/notes/0/text", "x" * 501),
+        ],
+    )
+    def test_what_is_out_of_bounds_is_refused_by_reader_and_schema(self, path, value):
+        document = changed(self.document(), path, value)
+        with pytest.raises(ReportError):
+            Report.from_dict(document)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(document, report_schema())
