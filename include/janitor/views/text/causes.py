@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import ValidationView
+from janitor.protocol.text.signature import plain_cause
 from janitor.settings import DEFAULT_ENVIRONMENT
 from janitor.views.text.marks import one_line
 
@@ -56,13 +57,24 @@ def next_command(validation: ValidationView, name: str, environment: str) -> str
 
 
 def _short(validation: ValidationView) -> str:
-    check = validation.failing_check
-    text = validation.signature_title or validation.summary or validation.reason_code or validation.status.value
-    # A summary begins with the repository, which whoever reads the line knows.
-    subject = f"{validation.organization}/{validation.repository_name} "
-    if text.startswith(subject):
-        text = text.removeprefix(subject).partition(": ")[2] or text
-    return one_line(text.removeprefix(f"{check}: ") if check else text)
+    check, title = validation.failing_check, validation.signature_title
+    prefix = f"{check}: " if check else ""
+    # What clusters failures has marks for what differs between repositories; here there is one.
+    if title and "…" not in title:
+        return one_line(title.removeprefix(prefix))
+    reason = _without_subject(validation).removeprefix(prefix)
+    told = plain_cause(check, reason) if reason else None
+    return one_line(told or (title or "").removeprefix(prefix) or reason or validation.reason_code or _word(validation))
+
+
+def _without_subject(validation: ValidationView) -> str:
+    """The summary behind `org/name does not work: `, which whoever reads it knows."""
+    summary, subject = validation.summary or "", f"{validation.organization}/{validation.repository_name} "
+    return summary.removeprefix(subject).partition(": ")[2] or summary if summary.startswith(subject) else summary
+
+
+def _word(validation: ValidationView) -> str:
+    return validation.status.value.replace("_", " ")
 
 
 def _is_trouble(validation: ValidationView) -> bool:
