@@ -80,10 +80,9 @@ def _is_current() -> bool:
 def _make() -> None:
     began = time.monotonic()
     uv = _uv()
-    packages = sum(1 for line in LOCK.read_text(encoding="utf-8").splitlines() if line[:1].isalnum())
     version = ".".join(map(str, sys.version_info[:3]))
     means = "uv" if uv else "a uv that pip brings"
-    _say(f"Setting up .venv once: Python {version}, up to {packages} packages, with {means}")
+    _say(f"Setting up .venv once: Python {version}, up to {_locked()} packages, with {means}")
     STAMP.unlink(missing_ok=True)
     if uv:
         _make_venv_by_uv(uv)
@@ -115,7 +114,7 @@ def _install_by_uv(uv: str, settings: Mapping[str, str] | None = None) -> None:
     pip = [uv, "pip"]
     options = ["--quiet", "--python", str(PYTHON)]
     sync = [*pip, "sync", *options, "--compile-bytecode", "--require-hashes", str(LOCK)]
-    _run("install packages", sync, settings)
+    _run("install packages", sync, settings, counted=True)
     editable = [*pip, "install", *options, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
     _run("install janitor", editable, settings)
 
@@ -139,7 +138,8 @@ def _install_without_uv() -> None:
         _install_by_uv(str(VENV / "bin" / "uv"), as_uv_settings(_pip_settings(), os.environ))
     except SetupError as error:
         _say(f"Going on with pip, which takes longer: {str(error).splitlines()[0]}")
-        _run("install packages", [*_pip_install(), "--require-hashes", "--requirement", str(LOCK)])
+        pip = [*_pip_install(), "--require-hashes", "--requirement", str(LOCK)]
+        _run("install packages", pip, counted=True)
         _run("install janitor", [*_pip_install(), "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
 
 
@@ -220,13 +220,15 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
 
 
-def _run(doing: str, command: Sequence[str], settings: Mapping[str, str] | None = None) -> None:
-    """Run one step; say that it goes on; fail with a next step."""
+def _run(
+    doing: str, command: Sequence[str], settings: Mapping[str, str] | None = None, *, counted: bool = False
+) -> None:
+    """Run one step; say that it goes on, with the packages that are there if `counted`; fail with a next step."""
     began = time.monotonic()
     environment = {**_environment(), **(settings or {})}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL) as process:
         try:
-            status = _wait(process, doing, began)
+            status = _wait(process, doing, began, counted)
         except BaseException:
             process.kill()
             raise
@@ -238,7 +240,7 @@ def _run(doing: str, command: Sequence[str], settings: Mapping[str, str] | None 
         )
 
 
-def _wait(process: subprocess.Popen[bytes], doing: str, began: float) -> int:
+def _wait(process: subprocess.Popen[bytes], doing: str, began: float, counted: bool) -> int:
     while True:
         try:
             return process.wait(timeout=HEARTBEAT_SECONDS)
@@ -246,7 +248,17 @@ def _wait(process: subprocess.Popen[bytes], doing: str, began: float) -> int:
             elapsed = time.monotonic() - began
             if elapsed > LONGEST_SECONDS:
                 raise SetupError(f"could not {doing} within {LONGEST_SECONDS:.0f} s") from None
-            _say(f"  {doing}: {elapsed:.0f} s")
+            _say(f"  {doing}: {elapsed:.0f} s{f', {_progress()}' if counted else ''}")
+
+
+def _progress() -> str:
+    """`120 of up to 284 packages are in place`: what is unpacked so far."""
+    packages = sum(1 for _ in VENV.glob("lib/python*/site-packages/*.dist-info"))
+    return f"{packages} of up to {_locked()} packages are in place" if packages else f"up to {_locked()} are fetched"
+
+
+def _locked() -> int:
+    return sum(1 for line in LOCK.read_text(encoding="utf-8").splitlines() if line[:1].isalnum())
 
 
 def _say(text: str) -> None:

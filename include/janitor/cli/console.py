@@ -90,13 +90,18 @@ class Console:
         if self.quiet:
             return
         if not self.terminal.links:
-            self.result(f"{before}{address}")
-            if after:
-                self.result(after.strip())
+            self.result("\n".join(self._address_lines(before, address, after)))
             return
         target = plain(address).replace("\n", "")
         linked = f"{_LINK.format(target)}{plain(shown)}{_LINK.format('')}"
         _write(sys.stdout, f"{without_commands(before)}{linked}{without_commands(after)}", colour=False)
+
+    def _address_lines(self, before: str, address: str, after: str) -> list[str]:
+        """The address in one piece: alone on its line, where a person may copy it, if nothing else fits beside it."""
+        line = f"{before}{address}{after}"
+        if not self.terminal.interactive or len(line) <= terminal_columns():
+            return [line]
+        return [part for part in (before.strip(), address, after.strip()) if part]
 
     @contextmanager
     def working(self, doing: str) -> Iterator[Callable[[str], None]]:

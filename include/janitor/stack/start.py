@@ -11,7 +11,7 @@ The same steps run whether nothing, part or all of it is there already; each doe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -48,6 +48,8 @@ from janitor.stores.migrate import migrate
 Progress = Callable[[str], None]
 
 _POLL_SECONDS = 0.2
+_WORD_SECONDS = 20.0
+"""A start that lasts says what it waits for this often."""
 _LOG_TAIL_LINES = 15
 _LEFTOVER_GRACE = timedelta(seconds=3)
 """Leftovers of a killed stack have nobody to report to; their data survives SIGKILL."""
@@ -103,6 +105,13 @@ def start(settings: Settings, layout: Layout, progress: Progress) -> None:
 
 def _supervisor(layout: Layout, ports: Ports, secrets: StackSecrets) -> Supervisor:
     return Supervisor(identifier=layout.stack_id, port=ports.supervisor, password=secrets.supervisor_password)
+
+
+def _starting(unhealthy: Sequence[Component]) -> str:
+    """`Airflow is starting: API server, scheduler`, for a wait that lasts."""
+    if set(unhealthy) <= set(AIRFLOW):
+        return f"Airflow is starting, not ready yet: {', '.join(each.value for each in unhealthy)}"
+    return f"still starting: {', '.join(each.label for each in unhealthy)}"
 
 
 @dataclass(frozen=True)
@@ -204,6 +213,7 @@ class _Start:
 
     def _await_healthy(self, components: tuple[Component, ...], deadline: float) -> None:
         supervisor = _supervisor(self.layout, self.ports, self.secrets)
+        next_word = time.monotonic() + _WORD_SECONDS
         while True:
             programs = supervisor.programs()
             found = health.problems(self.ports, self.secrets, programs, only=components)
@@ -217,6 +227,9 @@ class _Start:
                 worst = unhealthy[0]
                 seconds = self.settings.start_timeout.total_seconds()
                 raise self._failure(worst, f"isn't healthy after {seconds:.0f} s: {found[worst]}")
+            if time.monotonic() >= next_word:
+                next_word += _WORD_SECONDS
+                self.progress(_starting(unhealthy))
             if self.together.abandoned.wait(_POLL_SECONDS):
                 raise GaveUpError(f"gave up waiting for {unhealthy[0].label}, because something else failed")
 

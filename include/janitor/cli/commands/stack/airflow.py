@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import click
 
+from janitor.cli.airflow_trigger import read_trigger
+from janitor.cli.console import Console
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
-from janitor.stack.stack import exec_airflow
+from janitor.settings import DEFAULT_ENVIRONMENT
+from janitor.stack.stack import exec_airflow, require_up
 
 
 @click.command(
@@ -24,6 +29,16 @@ from janitor.stack.stack import exec_airflow
 def airflow(session: Session, arguments: tuple[str, ...]) -> None:
     """Run Airflow's own command on the local stack.
 
-    Everything after `--` is Airflow's: its home, its database and its keys are those of the stack.
+    Everything after `--` is Airflow's: its home, its database and its keys are those of the stack. A trigger of the
+    validation DAG is refused where its conf has a key that no run takes, and is told the run's id.
     """
-    exec_airflow(session.settings(), arguments)
+    settings = session.settings()
+    trigger = read_trigger(
+        arguments, deployment=settings.deployment, dag_id=settings.airflow_dag_id, now=datetime.now(timezone.utc)
+    )
+    if trigger is None:
+        exec_airflow(settings, arguments)
+    require_up(settings)
+    environment = "" if settings.environment == DEFAULT_ENVIRONMENT else f" ENV={settings.environment}"
+    Console().notice(f"Run ID: {trigger.run_id}; follow it with `make follow RUN_ID={trigger.run_id}{environment}`")
+    exec_airflow(settings, trigger.arguments)
