@@ -82,6 +82,8 @@ class Case:
     """The first one carries the verdict."""
     files: Mapping[str, str | None] = field(default_factory=dict)
     """Over those of a healthy worker; None takes one away."""
+    not_executable: tuple[str, ...] = ()
+    """Scripts with a `#!` line that git has without the right to execute them; all others have it."""
     kind: Kind = Kind.WHOLE
     like: str | None = None
     """An example worker to start from instead."""

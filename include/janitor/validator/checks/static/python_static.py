@@ -26,6 +26,7 @@ from janitor.inspection.python.python_source import HandlerKind, WorkerSource, r
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
+from janitor.validator.checks.static.removed_files import removed_need
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import PythonFacts, StatedFacts
 from janitor.validator.findings import Finding, Produced, failed, passed, skipped
@@ -65,6 +66,8 @@ def check_python_static(context: CheckContext, stated: StatedFacts) -> Produced[
     if finding := _idle(stated, evidence):
         return Produced(finding, facts)
     if (worker.problems or worker.start_calls) and (finding := _syntax(context, stated, worker, read, evidence)):
+        return Produced(finding, facts)
+    if (worker.problems or worker.start_calls) and (finding := _removed(stated, found, read, evidence)):
         return Produced(finding, facts)
     if worker.start_calls or worker.problems:
         others = _other_problems(tree, worker, read)
@@ -137,6 +140,21 @@ def _syntax(
     return failed(
         ReasonCode.SYNTAX_ERROR, f"a Python file does not compile: {_place(first)}", evidence, locations=[location]
     )
+
+
+def _removed(stated: StatedFacts, found: _Reading, read: Reader, evidence: Evidence) -> Finding | None:
+    """What the program needs in any case, and the build takes out of the image."""
+    if found.stated is None or found.stated != found.entry or found.worker.problems:
+        return None
+    need = removed_need(stated, found.worker, found.entry, read)
+    if need is None:
+        return None
+    dockerfile = str(stated.layout.dockerfile or "Dockerfile")
+    locations = [
+        Location(path=dockerfile, line=need.line, message=need.text),
+        Location(path=str(need.source), line=need.source_line, message=need.text),
+    ]
+    return failed(ReasonCode.FILE_REMOVED, need.text, evidence, locations=locations)
 
 
 def _place(problem: SyntaxProblem) -> str:
@@ -227,7 +245,7 @@ def _elsewhere(stated: StatedFacts) -> str | None:
 
 def _entry(stated: StatedFacts) -> PurePosixPath | None:
     """The Python file that the container starts, in the repository."""
-    command, files = stated.command, stated.image_files
+    command, files = stated.command, stated.image.held if stated.image is not None else {}
     target = command.target if command else None
     if target is None:
         return None
