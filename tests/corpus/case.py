@@ -30,11 +30,18 @@ class Expected:
     code: str | None = None
     is_required: bool | None = None
     """None where it doesn't matter."""
+    note: str | None = None
+    """Code of a note that it must carry."""
 
 
 def passes(check: CheckName) -> Expected:
     """The check passes."""
     return Expected(check=check, status=CheckStatus.PASS)
+
+
+def remarks(check: CheckName, code: str) -> Expected:
+    """The check passes, with a note."""
+    return Expected(check=check, status=CheckStatus.PASS, note=code)
 
 
 def fails(check: CheckName, code: str) -> Expected:

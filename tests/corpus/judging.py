@@ -56,6 +56,8 @@ class SeenCheck:
     code: str | None
     required: bool
     reason: str | None
+    notes: tuple[str, ...] = ()
+    """Their codes."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Seen:
                 f"{expected.check.value} must be {expected.status.value} {expected.code or ''}, "
                 f"is {seen.status.value} {seen.code or ''} (required: {seen.required}): {seen.reason}"
             )
+        if expected.note is not None and expected.note not in seen.notes:
+            return f"{expected.check.value} must carry a note {expected.note}, has {', '.join(seen.notes) or 'none'}"
         return None
 
 
@@ -193,7 +197,8 @@ class _Check:
 
 
 def _seen(check: Mapping[str, Any]) -> SeenCheck:
-    return SeenCheck(CheckStatus(check["status"]), check["reason_code"], check["required"], check["reason"])
+    codes = tuple(note["code"] for note in check.get("notes", ()))
+    return SeenCheck(CheckStatus(check["status"]), check["reason_code"], check["required"], check["reason"], codes)
 
 
 def _with_gpu(folder: Path) -> Path:

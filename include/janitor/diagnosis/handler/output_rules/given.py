@@ -11,8 +11,13 @@ from typing import Any
 from janitor.diagnosis.handler.stated_errors import texts_in
 
 _WORD = re.compile(r"\w+")
+_CODE_LIKE = re.compile(r"\w\(|\b(?:import|raise|assert|def|return)\s|[\w\])]\s{0,3}[-+*/%]{0,2}=\s|\d\s?/\s?0")
 _SHORTEST_QUOTE = 12
 """Characters; a shorter text that stands within a longer one may stand there by chance."""
+
+
+CODE = object()
+"""Stands for any program among what was given: the failure of one is the right answer of a worker that runs it."""
 
 
 class Given:
@@ -23,6 +28,8 @@ class Given:
 
     def holds(self, answered: Any) -> bool:
         """Whether a part of an answer is a part of the input: a text within a text, or an object as it was."""
+        if answered is CODE:
+            return any(_CODE_LIKE.search(text) for text in texts_in(self._value))
         if isinstance(answered, str):
             return self._holds_text(answered)
         if isinstance(answered, Mapping) and any(answered == each for each in self._objects):

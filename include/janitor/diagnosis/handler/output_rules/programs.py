@@ -8,6 +8,7 @@ from typing import Any
 
 from janitor.diagnosis.handler.error_texts import tells_of_an_error
 from janitor.diagnosis.handler.output_rules import names
+from janitor.diagnosis.handler.output_rules.given import CODE
 from janitor.diagnosis.handler.output_rules.part import About, Part
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
 from janitor.diagnosis.handler.verdict import clipped
@@ -15,7 +16,7 @@ from janitor.protocol.reason_codes import ReasonCode
 
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
 _OF_GIVEN_CODE = re.compile(r"^  File \"<[^>\n]{1,60}>\", line \d{1,7}", re.MULTILINE)
-"""A frame of code that stands in no file: what the worker was given to run."""
+"""A frame of code that stands in no file, as what the worker was given to run."""
 _BY_SIGNAL = frozenset({134, 136, 137, 139, 143})
 _ABORTED = frozenset({"abort", "aborted", "error", "errored", "failed", "failure"})
 _ENDED_EARLY = frozenset({"cancelled", "canceled", "timeout", "unknown"})
@@ -32,10 +33,10 @@ def _exits(part: Part) -> Iterator[tuple[str, int]]:
 
 
 def _crash_in(part: Part) -> str | None:
-    """What a program's stream of errors says of its end, if that was a crash of a program of the worker's."""
+    """What a program's stream of errors says of its end, if that was a crash."""
     for _name, _key, item in part.those(names.ERROR_STREAMS):
         if isinstance(item, str) and (_TRACEBACK.search(item) or tells_of_an_error(item)):
-            return None if _OF_GIVEN_CODE.search(item) else item
+            return item
     return None
 
 
@@ -45,14 +46,14 @@ def _crashed(part: Part) -> Seen | None:
         said = any(isinstance(item, str) and item.strip() for _, _, item in part.those(names.OUTPUT_STREAMS))
         by_signal = (code < 0 or code in _BY_SIGNAL) and not said
         if (crash is not None or by_signal) and part.about is not About.FINDING:
-            return Seen(
-                f"{part.told(key)} is {code}: {clipped(part.value)}", on=(part.value, *([crash] if crash else []))
-            )
+            is_of_no_file = crash is not None and _OF_GIVEN_CODE.search(crash) is not None
+            on = (part.value, *([crash] if crash else []), *([CODE] if is_of_no_file else []))
+            return Seen(f"{part.told(key)} is {code}: {clipped(part.value)}", on=on)
     return None
 
 
 def _ended_badly(part: Part) -> Seen | None:
-    if _crashed(part) is not None or part.about is About.FINDING:
+    if part.about is About.FINDING:
         return None
     return next(
         (Seen(f"{part.told(key)} is {code}: {clipped(part.value)}", on=(part.value,)) for key, code in _exits(part)),
@@ -107,9 +108,9 @@ PROGRAMS = Group(
             lets_pass=(
                 *outputs(
                     {"returncode": 0, "stdout": "fine", "stderr": _STDERR},
-                    {"exit_code": 1, "stdout": "", "stderr": _GIVEN_CODE},
                     {"exit_code": 1, "stdout": "2 problems", "stderr": ""},
                 ),
+                Example(output={"exit_code": 1, "stdout": "", "stderr": _GIVEN_CODE}, given={"code": "print(1/0)"}),
                 Example(
                     output={"exit_code": 1, "stderr": _STDERR}, given={"log_to_explain": f"It said:\n{_STDERR}\nWhy?"}
                 ),
@@ -142,9 +143,9 @@ PROGRAMS = Group(
             reason="a return code that isn't 0, as linters and tests have it for what they found",
             find=_ended_badly,
             names=names.EXIT_CODES,
-            catches=outputs(
-                {"exit_code": 1, "stdout": "2 problems", "stderr": ""},
-                {"exit_code": 1, "stdout": "", "stderr": _GIVEN_CODE},
+            catches=(
+                *outputs({"exit_code": 1, "stdout": "2 problems", "stderr": ""}),
+                Example(output={"exit_code": 1, "stdout": "", "stderr": _GIVEN_CODE}, given={"code": "print(1/0)"}),
             ),
             lets_pass=outputs({"exit_code": 0, "stdout": ""}),
         ),
