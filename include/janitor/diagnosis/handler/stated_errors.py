@@ -12,7 +12,8 @@ _NO_ERROR = frozenset(
     {"", "none", "null", "nil", "no error", "no errors", "false", "no", "n/a", "-", "undefined", "no error occurred"}
 )
 _ALL_WELL = re.compile(
-    r"(?:[se]?0{1,9}|ok|okay|success|successful(?:ly)?|succeeded|done|fine|completed?|normal|20\d|no[_ -]?errors?)[.!]?"
+    r"(?:[se]?0{1,9}|ok|okay|success|successful(?:ly)?|succeeded|done|fine|completed?|normal|20\d"
+    r"|all good|without errors?|no[_ -]?errors?(?: (?:found|occurred|detected|reported))?)[.!]?"
 )
 _CODES = frozenset({"code", "status", "errno", "number", "error_code", "status_code"})
 _GOOD_CODES = range(200, 300)

@@ -41,7 +41,8 @@ def _leaves(value: Any) -> Iterator[tuple[str, _Leaf]]:
         elif part is None:
             yield name, _Leaf.NULL
         else:
-            yield name, _Leaf.BLANK if isinstance(part, str) else _Leaf.LIST
+            is_blank = isinstance(part, str) or (isinstance(part, Mapping) and name in names.ENVELOPES)
+            yield name, _Leaf.BLANK if is_blank else _Leaf.LIST
 
 
 def _nothing(part: Part) -> Seen | None:
@@ -109,6 +110,10 @@ def _holds_nothing(value: Any) -> bool:
 
 
 def _word_for_nothing(part: Part) -> Seen | None:
+    if part.is_root and len(part.members) == 1 and part.members[0][0] in (names.PRODUCTS | names.MADE) - {"text"}:
+        _name, key, item = part.members[0]
+        if isinstance(item, str) and item.strip().lower() in _WORDS:
+            return Seen(f"{part.told(key)} is the word {clipped(item)}", on=(item,))
     if part.is_root and isinstance(part.value, str) and part.value.strip().lower() in _WORDS:
         return Seen(f"{part.path} is the word {clipped(part.value)}", on=(part.value,))
     return None
@@ -136,6 +141,7 @@ EMPTINESS = Group(
             catches=outputs(
                 {"image": None, "seed": None},
                 {"output": {"text": ""}},
+                {"result": {}},
                 {"images": [], "seed": None},
                 [{"image": None}, {"image": None}],
             ),
@@ -174,7 +180,7 @@ EMPTINESS = Group(
             code=ReasonCode.ANSWER_DOUBTFUL,
             reason="a word that programs print for nothing",
             find=_word_for_nothing,
-            catches=outputs("None", {"result": "null"}),
+            catches=outputs("None", {"result": "null"}, {"image": "None"}),
             lets_pass=outputs("None of them", {"text": "None"}),
         ),
     ),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-ENVELOPES = frozenset({"output", "outputs", "result", "results", "response", "data", "body", "payload"})
+ENVELOPES = frozenset({"output", "result", "response", "data", "body", "payload"})
 """What holds an answer and says nothing of it."""
-OWN_HOLDERS = ENVELOPES | frozenset(
+BATCHES = frozenset({"outputs", "results", "responses"})
+"""The same for several; of one object alone nobody knows whether it tells of the job or of what it was about."""
+OWN_HOLDERS = (ENVELOPES | BATCHES) | frozenset(
     {
         *(
-            "responses",
             "reply",
             "answer",
             "answers",

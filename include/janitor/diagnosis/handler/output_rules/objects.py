@@ -15,11 +15,10 @@ UNFINISHED = re.compile(r"<(?:async_generator|generator|coroutine) object .{1,30
 """What Python prints for an object that should have been iterated or awaited."""
 _LONGEST_OBJECT = 2_000
 _LONGEST_PRINTED = 20_000
-_AT = re.compile(r" at 0x[0-9a-fA-F]{4,16}\b")
+_AT = re.compile(r" at 0x[0-9a-fA-F]{4,16}(?: [^<>]{1,200})?>")
 _KNOWN = re.compile(
-    r"<(?:Task|Future|Thread|Process|Popen|Response|Request|StreamingBody|Queue|Event|Lock|Semaphore"
-    r"|_io\.\w{1,60}|function|bound method|built-in|module|PIL\.|coroutine|unlocked|locked|contextlib\.|torch\.)\b"
-    r".{0,1800}>",
+    r"<(?:(?:Task|Future) (?:pending|finished|cancell)|Response \[\d{3}|(?:\w{1,30}Process|Process|Thread)\(|Popen: "
+    r"|_io\.\w{1,60} |bound method |built-in (?:function|method) |module '|PIL\.\w).{0,1800}>",
     re.DOTALL,
 )
 _TYPE = re.compile(r"<(?:class '[\w.<>]{1,200}'|[A-Z]\w{0,60}\.[A-Za-z]\w{0,60}: .{1,200})>")
@@ -36,6 +35,8 @@ def is_object(text: str) -> bool:
     """Whether a text is what Python prints for an object, and nothing else."""
     text = text.strip()
     if not (text.startswith("<") and text.endswith(">") and len(text) <= _LONGEST_OBJECT):
+        return False
+    if "</" in text or "/>" in text:  # of a page or a document
         return False
     return (_AT.search(text) is not None and "\n" not in text) or _KNOWN.fullmatch(text) is not None
 
@@ -130,7 +131,8 @@ OBJECTS = Group(
             ),
             lets_pass=(
                 *outputs(
-                    "<b>A cat</b> sat at 0x10.",
+                    "<p>The fault lies at 0x7fff1234</p>",
+                    "<Response><Say>Hello</Say></Response>",
                     {"text": f"The image {_IMAGE} is an object."},
                     "<think>What does it print?</think>",
                 ),

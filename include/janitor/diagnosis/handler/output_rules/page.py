@@ -46,7 +46,7 @@ def _shown(example: Example) -> str:
         text += f" where {_code(_json(example.expected[0]))} is expected"
     if example.success_when is not None:
         text += f" where {_code(example.success_when)}"
-    return text if example.given is None else f"{text} of {_code(_json(example.given))}"
+    return text if example.given is None else f"{text} for the input {_code(_json(example.given))}"
 
 
 def _json(value: object) -> str:

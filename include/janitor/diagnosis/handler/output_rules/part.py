@@ -133,7 +133,7 @@ def answer_in(output: Any) -> tuple[str, Any]:
         inner: list[tuple[str, Any]] = []
         if isinstance(output, Mapping):
             filled = _filled(output.items())
-            inner = [(f".{key}", value) for key, value in filled if str(key).strip().lower() in names.ENVELOPES]
+            inner = [(f".{key}", value) for key, value in filled if _is_envelope(str(key).strip().lower(), value)]
             inner = inner if len(filled) == 1 else []
         elif isinstance(output, (list, tuple)):
             filled = _filled(enumerate(output))
@@ -142,6 +142,13 @@ def answer_in(output: Any) -> tuple[str, Any]:
             break
         path, output = path + inner[0][0], inner[0][1]
     return path, output
+
+
+def _is_envelope(name: str, value: Any) -> bool:
+    if name in names.BATCHES and isinstance(value, (list, tuple)):
+        texts = _filled(enumerate(value))
+        return len(texts) == 1 and isinstance(texts[0][1], str)
+    return name in names.ENVELOPES
 
 
 def is_empty(output: Any) -> bool:

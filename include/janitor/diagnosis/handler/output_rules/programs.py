@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from janitor.diagnosis.handler.error_texts import tells_of_an_error
+from janitor.diagnosis.handler.error_texts import begins_with_a_class
+from janitor.diagnosis.handler.machine_messages import is_machine_message
 from janitor.diagnosis.handler.output_rules import names
 from janitor.diagnosis.handler.output_rules.given import CODE
 from janitor.diagnosis.handler.output_rules.part import About, Part
@@ -15,8 +16,6 @@ from janitor.diagnosis.handler.verdict import clipped
 from janitor.protocol.reason_codes import ReasonCode
 
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
-_OF_GIVEN_CODE = re.compile(r"^  File \"<[^>\n]{1,60}>\", line \d{1,7}", re.MULTILINE)
-"""A frame of code that stands in no file, as what the worker was given to run."""
 _BY_SIGNAL = frozenset({134, 136, 137, 139, 143})
 _ABORTED = frozenset({"abort", "aborted", "error", "errored", "failed", "failure"})
 _ENDED_EARLY = frozenset({"cancelled", "canceled", "timeout", "unknown"})
@@ -35,9 +34,13 @@ def _exits(part: Part) -> Iterator[tuple[str, int]]:
 def _crash_in(part: Part) -> str | None:
     """What a program's stream of errors says of its end, if that was a crash."""
     for _name, _key, item in part.those(names.ERROR_STREAMS):
-        if isinstance(item, str) and (_TRACEBACK.search(item) or tells_of_an_error(item)):
+        if isinstance(item, str) and (_TRACEBACK.search(item) or _says_exception(item)):
             return item
     return None
+
+
+def _says_exception(text: str) -> bool:
+    return begins_with_a_class(text) or is_machine_message(text)
 
 
 def _crashed(part: Part) -> Seen | None:
@@ -46,8 +49,7 @@ def _crashed(part: Part) -> Seen | None:
         said = any(isinstance(item, str) and item.strip() for _, _, item in part.those(names.OUTPUT_STREAMS))
         by_signal = (code < 0 or code in _BY_SIGNAL) and not said
         if (crash is not None or by_signal) and part.about is not About.FINDING:
-            is_of_no_file = crash is not None and _OF_GIVEN_CODE.search(crash) is not None
-            on = (part.value, *([crash] if crash else []), *([CODE] if is_of_no_file else []))
+            on = (part.value, *([crash, CODE] if crash else []))
             return Seen(f"{part.told(key)} is {code}: {clipped(part.value)}", on=on)
     return None
 

@@ -168,6 +168,7 @@ STATES = Group(
             ),
             lets_pass=outputs(
                 _JOBS,
+                {"results": [{"status": "failed"}]},
                 {"status": "no_error"},
                 {"status": "no_failure"},
                 {"state": "cancelled"},

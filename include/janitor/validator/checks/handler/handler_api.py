@@ -151,7 +151,9 @@ def _conclude(
     if trouble is not None:
         return errored(trouble.code, f"{reason}; {trouble.reason}", *evidence, outcome=outcome)
     locations = raised_at(facts.worker, session.log.text, reason)
-    return failed(verdict.code or ReasonCode.UNKNOWN, reason, *evidence, outcome=outcome, locations=locations)
+    code = verdict.code or ReasonCode.UNKNOWN
+    finding = failed(code, reason, *evidence, outcome=outcome, locations=locations)
+    return finding.measured(rule=verdict.rule)
 
 
 def gpu_unused(context: CheckContext, worker: BuiltWorker, gpu: GpuResult | None) -> str | None:
