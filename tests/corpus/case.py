@@ -30,18 +30,11 @@ class Expected:
     code: str | None = None
     is_required: bool | None = None
     """None where it doesn't matter."""
-    note: str | None = None
-    """Code of a note that it must carry."""
 
 
 def passes(check: CheckName) -> Expected:
     """The check passes."""
     return Expected(check=check, status=CheckStatus.PASS)
-
-
-def remarks(check: CheckName, code: str) -> Expected:
-    """The check passes, with a note."""
-    return Expected(check=check, status=CheckStatus.PASS, note=code)
 
 
 def fails(check: CheckName, code: str) -> Expected:
@@ -89,8 +82,6 @@ class Case:
     """The first one carries the verdict."""
     files: Mapping[str, str | None] = field(default_factory=dict)
     """Over those of a healthy worker; None takes one away."""
-    not_executable: tuple[str, ...] = ()
-    """Scripts with a `#!` line that git has without the right to execute them; all others have it."""
     kind: Kind = Kind.WHOLE
     like: str | None = None
     """An example worker to start from instead."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tests.corpus.case import about
-from tests.corpus.handler_answers import LOOK_BAD, LOOK_GOOD, SETTLED
 from tests.corpus.handler_conventions import CONVENTIONS
 from tests.corpus.handler_elsewhere import ELSEWHERE
 from tests.corpus.handler_endings import ENDINGS
@@ -12,6 +11,7 @@ from tests.corpus.handler_kinds import KINDS
 from tests.corpus.handler_outputs import OUTPUTS
 from tests.corpus.handler_packages import PACKAGES
 from tests.corpus.handler_places import PLACES
+from tests.corpus.handler_provision import PROVISION
 from tests.corpus.handler_sdks import SDKS
 from tests.corpus.handler_starts import STARTS
 from tests.corpus.handler_surroundings import SURROUNDINGS
@@ -25,9 +25,6 @@ HANDLERS = (
     *about("handler: the world around it", WORLD),
     *about("handler: kinds of handler", KINDS),
     *about("output: what comes back", OUTPUTS),
-    *about("output: bad answers that look good", LOOK_GOOD),
-    *about("output: good answers that look bad", LOOK_BAD),
-    *about("output: the author's word", SETTLED),
     *about("handler: how it ends", ENDINGS),
     *about("handler: the place it runs in", PLACES),
     *about("handler: elsewhere alone", ELSEWHERE),
@@ -36,4 +33,5 @@ HANDLERS = (
     *about("handler: releases of the SDK", SDKS),
     *about("handler: how it is started", STARTS),
     *about("handler: surroundings", SURROUNDINGS),
+    *about("image: its programs, packages and RUN lines", PROVISION),
 )

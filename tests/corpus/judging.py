@@ -44,8 +44,6 @@ case "$*" in
 esac
 """
 _LIMIT_SECONDS = 240
-_HANDED_ON = ("SSL_CERT_FILE", "https_proxy", "HTTPS_PROXY", "PYTHONPATH")
-"""Variables by which the validator reaches the network, and is the one of this checkout."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,6 @@ class SeenCheck:
     code: str | None
     required: bool
     reason: str | None
-    notes: tuple[str, ...] = ()
-    """Their codes."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +83,6 @@ class Seen:
                 f"{expected.check.value} must be {expected.status.value} {expected.code or ''}, "
                 f"is {seen.status.value} {seen.code or ''} (required: {seen.required}): {seen.reason}"
             )
-        if expected.note is not None and expected.note not in seen.notes:
-            return f"{expected.check.value} must carry a note {expected.note}, has {', '.join(seen.notes) or 'none'}"
         return None
 
 
@@ -139,8 +133,6 @@ def make_repository(case: Case, folder: Path, web: str) -> Path:
             path.symlink_to(content[3:])
         else:
             path.write_text(content.replace(WEB, web))
-            if content.startswith("#!") and name not in case.not_executable:
-                path.chmod(0o755)
     git(folder, "init", "--quiet", "--initial-branch=main")
     git(folder, "add", "--all", "--force")
     for words in case.git:
@@ -161,7 +153,7 @@ def judge_statically(
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),
         "UV_CACHE_DIR": str(packages),
-        **{name: os.environ[name] for name in _HANDED_ON if name in os.environ},
+        **{name: os.environ[name] for name in ("SSL_CERT_FILE", "https_proxy", "HTTPS_PROXY") if name in os.environ},
         **environment,
     }
     shown = subprocess.run(
@@ -197,8 +189,7 @@ class _Check:
 
 
 def _seen(check: Mapping[str, Any]) -> SeenCheck:
-    codes = tuple(note["code"] for note in check.get("notes", ()))
-    return SeenCheck(CheckStatus(check["status"]), check["reason_code"], check["required"], check["reason"], codes)
+    return SeenCheck(CheckStatus(check["status"]), check["reason_code"], check["required"], check["reason"])
 
 
 def _with_gpu(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from tests.corpus.static_python import PYTHON
 from tests.corpus.static_reached import REACHED
 from tests.corpus.static_wild import WILD
 from tests.corpus.static_workflows import FLOWS
-from tests.corpus.workers import DOCKERFILE, GPU_HUB, HEALTHY, SDK, hub
+from tests.corpus.workers import DOCKERFILE, GPU_HUB, HEALTHY, SDK, hub, on
 
 C, R = CheckName, ReportStatus
 TORCH = "RUN pip install torch==2.4.1 torchvision==0.19.1 xformers==0.0.28.post1\n"
@@ -269,7 +269,7 @@ PINS = (
         expected=(fails(C.PINS, "cudnn_mismatch"),),
         kind=Kind.STATIC,
         files={
-            "Dockerfile": DOCKERFILE.replace("python:3.11-slim", "nvidia/cuda:12.2.2-cudnn8-runtime-ubuntu22.04"),
+            "Dockerfile": on("nvidia/cuda:12.2.2-cudnn8-runtime-ubuntu22.04"),
             "requirements.txt": f"{SDK}ctranslate2==4.5.0\n",
             ".runpod/hub.json": hub(GPU_HUB),
         },

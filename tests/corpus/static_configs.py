@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from janitor.protocol.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, Kind, fails, notes, passes, skips
-from tests.corpus.workers import DOCKERFILE, GPU_HUB, case, cases_json, hub
+from tests.corpus.workers import DOCKERFILE, GPU_HUB, case, cases_json, hub, on
 
 C, R = CheckName, ReportStatus
 
@@ -43,7 +43,7 @@ DOCUMENTS = (
         truth=R.FAILED,
         expected=(fails(C.HUB_SCHEMA, "hub_invalid"), notes(C.CONFIG_CONSISTENCY, "runs_on_mismatch")),
         files={
-            "Dockerfile": DOCKERFILE.replace("python:3.11-slim", "nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04"),
+            "Dockerfile": on("nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04"),
             ".runpod/hub.json": hub(title=None),
         },
     ),
@@ -98,7 +98,7 @@ DOCUMENTS = (
         truth=R.FAILED,
         expected=(fails(C.CONFIG_CONSISTENCY, "base_cuda_above_allowed"),),
         files={
-            "Dockerfile": DOCKERFILE.replace("python:3.11-slim", "nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04"),
+            "Dockerfile": on("nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04"),
             ".runpod/hub.json": hub({**GPU_HUB, "allowedCudaVersions": ["12.1", "12.4"]}),
         },
         kind=Kind.STATIC,
@@ -120,7 +120,7 @@ DOCUMENTS = (
         truth=R.SUCCESS,
         expected=(notes(C.CONFIG_CONSISTENCY, "runs_on_mismatch"),),
         files={
-            "Dockerfile": DOCKERFILE.replace("python:3.11-slim", "nvidia/cuda:12.4.1-runtime-ubuntu22.04"),
+            "Dockerfile": on("nvidia/cuda:12.4.1-runtime-ubuntu22.04"),
             ".runpod/hub.json": hub(),
         },
         kind=Kind.STATIC,

@@ -6,7 +6,7 @@ import json
 
 from janitor.protocol.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, Expected, Kind, fails, notes, passes, skips
-from tests.corpus.workers import DOCKERFILE, GPU_HUB, case, cases_json, hub
+from tests.corpus.workers import GPU_HUB, case, cases_json, hub, on
 
 C, R = CheckName, ReportStatus
 
@@ -21,11 +21,6 @@ def document(name: str, holds: str, expected: Expected, files: dict[str, str | N
         files=files,
         kind=Kind.STATIC,
     )
-
-
-def on(base: str) -> str:
-    """The Dockerfile on another base."""
-    return DOCKERFILE.replace("python:3.11-slim", base)
 
 
 TESTS = (

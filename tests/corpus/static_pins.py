@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from janitor.protocol.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, Kind, fails, notes, passes
-from tests.corpus.workers import DOCKERFILE, GPU_HUB, SDK, hub
+from tests.corpus.workers import DOCKERFILE, GPU_HUB, SDK, hub, on
 
 C, R = CheckName, ReportStatus
 CHECK = C.PINS
@@ -13,7 +13,7 @@ CU118 = "https://download.pytorch.org/whl/cu118"
 
 
 def _dockerfile(runs: str, base: str = "python:3.11-slim") -> str:
-    text = DOCKERFILE.replace("python:3.11-slim", base)
+    text = on(base)
     return text.replace("COPY handler.py", f"{runs}\nCOPY handler.py") if runs else text
 
 

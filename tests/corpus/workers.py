@@ -14,6 +14,14 @@ RUN pip install --no-cache-dir -r requirements.txt
 COPY handler.py test_input.json ./
 CMD ["python", "-u", "handler.py"]
 """
+_APT_PYTHON = "RUN apt-get update && apt-get install -y python3 python3-pip python-is-python3\n"
+
+
+def on(base: str) -> str:
+    """The Dockerfile on another base; CUDA's own images bring no Python."""
+    return DOCKERFILE.replace("FROM python:3.11-slim\n", f"FROM {base}\n{_APT_PYTHON if 'nvidia/cuda' in base else ''}")
+
+
 COPY_ALL = DOCKERFILE.replace("COPY handler.py test_input.json ./", "COPY . .")
 NO_TEST_INPUT = DOCKERFILE.replace("COPY handler.py test_input.json ./", "COPY handler.py ./")
 

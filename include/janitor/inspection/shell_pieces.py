@@ -34,8 +34,8 @@ class ShellCommand:
     """What stands between it and the one before it: `&&`, `||`, `|`, `;`, `&`, a line's end; empty for the first."""
 
 
-def commands_of(text: str) -> list[ShellCommand]:
-    """The commands of a RUN instruction, in order."""
+def pieces_of(text: str) -> list[tuple[str, str]]:
+    """Commands with the separator behind each: `&&`, `||`, `|`, `;`, `&`, a newline; empty ones among them."""
     parts: list[tuple[str, str]] = []
     current = ""
     for match in _TOKEN.finditer(re.sub(r"\\\n", " ", text)):
@@ -45,6 +45,12 @@ def commands_of(text: str) -> list[ShellCommand]:
         elif not match["comment"]:
             current += match[0]
     parts.append((current.strip(), ""))
+    return parts
+
+
+def commands_of(text: str) -> list[ShellCommand]:
+    """The commands of a RUN instruction, in order."""
+    parts = pieces_of(text)
     found = []
     terminator = ""
     for index in range(len(parts) - 1, -1, -1):

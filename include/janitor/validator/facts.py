@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,6 +19,8 @@ from janitor.inspection.dockerfile.sources import BuildContext
 from janitor.inspection.dockerfile.stages import Dockerfile
 from janitor.inspection.documents.tests_file import TestCase, TestPlan
 from janitor.inspection.image.places import ImagePlaces
+from janitor.inspection.provision.program import Program
+from janitor.inspection.provision.walk import Provision
 from janitor.inspection.python.python_source import HandlerKind
 from janitor.inspection.repository.layout import Layout
 from janitor.inspection.tree import RepositoryTree
@@ -64,18 +66,15 @@ class ImageFacts:
     """What the container starts."""
     places: ImagePlaces
     """What the final image surely holds and surely hasn't, through all its instructions."""
+    provision: Provision
+    """Which programs and packages the build brings, so far as that is sure."""
+    program: Program | None
+    """The Python that the container starts the worker with; None where that can't be told."""
 
     @property
     def files(self) -> ImageFiles:
         """The repository's files in the image."""
         return self.stage_files[self.dockerfile.final.index].files
-
-    @cached_property
-    def held(self) -> ImageFiles:
-        """The same once every instruction has run: without what is surely taken away, with what is moved and copied."""
-        left = {path: source for path, source in self.files.items() if not self.places.at(path).is_absent}
-        found = {path: file.source for path, file in self.places.files_below("/") if not file.is_changed}
-        return left | {path: source for path, source in found.items() if source is not None and path not in left}
 
     @cached_property
     def _folders(self) -> frozenset[str]:
@@ -112,6 +111,8 @@ class PythonFacts:
     handler_kind: HandlerKind = HandlerKind.UNKNOWN
     modules: tuple[PurePosixPath, ...] = ()
     """The worker's own files."""
+    sure_imports: Mapping[str, PurePosixPath] = field(default_factory=dict)
+    """Modules of others that it imports in any case, before anything else → the first file that does."""
     answers_health: bool = False
     """Whether it serves a load balancer's health route, and so has no handler."""
 

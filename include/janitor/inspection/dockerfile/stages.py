@@ -30,6 +30,7 @@ _OF_BASES = re.compile(r"(?i)PYTHON|CUDA|CUDNN|NV|GPG_|PATH$|LANG|LC_|HOME$|UV_|
 """Variables that base images have of their own."""
 _NAMES_PATH = re.compile(r"\$\{?PATH\b")
 _MKDIR = re.compile(r"\bmkdir\s+([^\n;&|]+)")
+_MARKER = re.compile(r"<<-?\s*[\"']?\w+[\"']?")
 _MOST_VARIABLES = 2_000
 _MOST_FOLDERS, _LONGEST_FOLDER = 2_000, 4_096
 _REFERENCE = re.compile(
@@ -98,6 +99,7 @@ class _Reader:
                 "ADD": self._copy,
                 "ONBUILD": self._onbuild,
                 "VOLUME": self._volume,
+                "SHELL": self._shell,
             }
             if keyword in handlers:
                 handlers[keyword](instruction, self.stages[-1])
@@ -139,7 +141,7 @@ class _Reader:
         if parent is not None:
             # Source: "Scoping" in https://docs.docker.com/build/building/variables/.
             stage.environment, stage.arguments = dict(parent.environment), dict(parent.arguments)
-            stage.workdir, stage.user = parent.workdir, parent.user
+            stage.workdir, stage.user, stage.shell = parent.workdir, parent.user, parent.shell
             stage.entrypoint, stage.command = parent.entrypoint, parent.command
             stage.own_path, stage.own_path_line = parent.own_path, parent.own_path_line
             stage.folders, stage.is_workdir_known = set(parent.folders), parent.is_workdir_known
@@ -225,6 +227,9 @@ class _Reader:
             if len(stage.volumes) < _MOST_FOLDERS:
                 stage.volumes.add(self._path(instruction, stage, self._expand(name).text))
 
+    def _shell(self, instruction: Instruction, stage: Stage) -> None:
+        stage.shell = tuple(instruction.exec_form() or ())
+
     def _user(self, instruction: Instruction, stage: Stage) -> None:
         stage.user = self._expand(instruction.value).text
 
@@ -251,6 +256,9 @@ class _Reader:
                 own=command,
                 heredocs=tuple(each.body for each in instruction.heredocs),
                 covered=tuple(self._covered(instruction, stage)),
+                shell=stage.shell if exact is None else (),
+                user=stage.user,
+                has_data=_is_data(instruction),
             )
         )
         for match in _MKDIR.finditer(command):
@@ -304,6 +312,13 @@ class _Reader:
                 mode=None if (mode := instruction.flag("chmod")) is None else self._expand(mode).text,
             )
         )
+
+
+def _is_data(instruction: Instruction) -> bool:
+    """Whether a program reads the heredocs: the command isn't the heredoc alone, or that is no shell's."""
+    alone = _MARKER.fullmatch(instruction.value) is not None
+    scripts = [each.body.lstrip() for each in instruction.heredocs]
+    return bool(scripts) and not (alone and not any(body.startswith("#!") for body in scripts))
 
 
 def _mount_options(instruction: Instruction) -> list[dict[str, str]]:

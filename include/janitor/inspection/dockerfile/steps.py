@@ -63,6 +63,12 @@ class Run:
     """Their bodies."""
     covered: tuple[str, ...] = ()
     """Absolute paths at which it sees a mount in place of what the image has."""
+    shell: tuple[str, ...] = ("/bin/sh", "-c")
+    """What runs the command; empty for the exec form, which no shell reads."""
+    user: str | None = None
+    """Who runs it; None for the base image's user."""
+    has_data: bool = False
+    """Whether its heredocs are what a program reads, and no commands."""
 
 
 @dataclass(kw_only=True)
@@ -86,6 +92,8 @@ class Stage:
     entrypoint: Instruction | None = None
     command: Instruction | None = None
     user: str | None = None
+    shell: tuple[str, ...] = ("/bin/sh", "-c")
+    """Of SHELL."""
     steps: list[Copy | Run] = field(default_factory=list)
     own_path: str | None = None
     """PATH where an ENV has replaced it whole, the base image's own part included."""

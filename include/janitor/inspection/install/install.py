@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from janitor.inspection.capability_gap import Gap
@@ -95,6 +95,10 @@ class Install:
     """What it sees of the build context beside the stage's files."""
     is_clear: bool = True
     """Whether all that it names is known: no variable without a value, nothing mounted of another stage or image."""
+    place: int = 0
+    """Of its command among those of the instruction."""
+    is_removal: bool = False
+    """Whether it takes packages away."""
     is_by_shell: bool = False
     """Whether only a shell knows what it installs, so that it can't be made here; it names a file that nobody has."""
 
@@ -117,7 +121,9 @@ class InstallPlan:
     @property
     def installs(self) -> tuple[Install, ...]:
         """The installations that the build can't do without."""
-        return tuple(each for each in self.attempts if not each.may_fail and not each.is_instead)
+        return tuple(
+            each for each in self.attempts if not each.may_fail and not each.is_instead and not each.is_removal
+        )
 
 
 IMAGE_PATH = "image:"
@@ -174,14 +180,15 @@ class _RunReader:
         self.made: list[str] = []
         self.folders: list[str] = []
         before = 0
-        for command in commands_of(run.command):
+        for place, command in enumerate(commands_of(run.command)):
             count = len(self.installs)
             expanded = expand(command.text, self._environment)
             self._is_clear = not run.mounts_from and not expanded.unknown
             self._command(split_words(expanded.text), self._seen(command.text))
             is_instead = command.is_instead and count > before
             self.installs[count:] = [
-                replace(install, may_fail=command.may_fail, is_instead=is_instead) for install in self.installs[count:]
+                replace(install, may_fail=command.may_fail, is_instead=is_instead, place=place)
+                for install in self.installs[count:]
             ]
             before = count
 
@@ -202,7 +209,7 @@ class _RunReader:
         if words[0] == "cd" and len(words) == 2:
             self._workdir = posixpath.normpath(posixpath.join(self._workdir, words[1]))
             return
-        rest = self._pip_arguments(seen) if seen else None
+        rest = pip_arguments(seen) if seen else None
         program = posixpath.basename(words[0])
         if rest is not None:
             if by_shell := next((word for word in rest if _BY_SHELL.search(word)), None):
@@ -211,6 +218,9 @@ class _RunReader:
                 return
             self._pip([*self._settings, *from_variables(variables, uv=program == "uv"), *rest])
             return
+        if removed := removed_packages(seen):
+            self._add(removed, is_removal=True)
+            return
         self._makes(program, words)
         if _PIP.fullmatch(words[0]):
             self._settings += from_configuration(words[1:])
@@ -218,8 +228,11 @@ class _RunReader:
         if program == "uv":
             self._uv(words[1:])
             return
-        if program in _HARMLESS | _MAKERS:
-            return
+        if program not in _HARMLESS | _MAKERS:
+            self._brings(words)
+
+    def _brings(self, words: list[str]) -> None:
+        """Note what a command brings in that no environment here gets."""
         for pattern, lacks, is_deep in _BRINGERS:
             if pattern.fullmatch(words[0]):
                 if not (pattern is _BRINGERS[0][0] and self._is_only_upkeep(words)):
@@ -245,23 +258,6 @@ class _RunReader:
 
     def _gap(self, lacks: str, words: list[str], *, is_deep: bool) -> None:
         self.gaps.append(Gap(text=f"{lacks} (line {self._line}: {' '.join(words)[:80]})", is_deep=is_deep))
-
-    @staticmethod
-    def _pip_arguments(words: list[str]) -> list[str] | None:
-        """What follows `pip install`, in any of its spellings; None for another command."""
-        if _PYTHON.fullmatch(words[0]):
-            words = [word for word in words[1:] if word not in ("-u", "-I", "-s", "-E")]
-            if words[:2] != ["-m", "pip"]:
-                return None
-            words = words[1:]
-        elif posixpath.basename(words[0]) == "uv":
-            words = words[1:]
-        if not words or not _PIP.fullmatch(words[0]):
-            return None
-        words = words[1:]
-        while words and words[0].startswith("-") and words[0] != "install":
-            words = words[1:]
-        return words[1:] if words[:1] == ["install"] else None
 
     def _uv(self, words: list[str]) -> None:
         words = [word for word in words if not word.startswith("--")]
@@ -316,7 +312,7 @@ class _RunReader:
         path = posixpath.normpath(posixpath.join(self._workdir, base.strip("\"'")))
         return f"{IMAGE_PATH}{path}{bracket}{extras}"
 
-    def _add(self, arguments: list[str], *, is_by_shell: bool = False) -> None:
+    def _add(self, arguments: list[str], *, is_by_shell: bool = False, is_removal: bool = False) -> None:
         self.installs.append(
             Install(
                 arguments=tuple(arguments),
@@ -325,8 +321,42 @@ class _RunReader:
                 mounts=self._run.mounts,
                 is_clear=self._is_clear and not is_by_shell,
                 is_by_shell=is_by_shell,
+                is_removal=is_removal,
             )
         )
+
+
+def pip_arguments(words: Sequence[str], action: str = "install") -> list[str] | None:
+    """What follows `pip install`, in any of its spellings; None for another command.
+
+    Args:
+        words: Of a command.
+        action: Another one than to install.
+    """
+    rest = list(words)
+    if not rest:
+        return None
+    if _PYTHON.fullmatch(rest[0]):
+        rest = [word for word in rest[1:] if word not in ("-u", "-I", "-s", "-E")]
+        if rest[:2] != ["-m", "pip"]:
+            return None
+        rest = rest[1:]
+    elif posixpath.basename(rest[0]) == "uv":
+        rest = rest[1:]
+    if not rest or not _PIP.fullmatch(rest[0]):
+        return None
+    rest = rest[1:]
+    while rest and rest[0].startswith("-") and rest[0] != action:
+        rest = rest[1:]
+    return rest[1:] if rest[:1] == [action] else None
+
+
+def removed_packages(words: Sequence[str]) -> list[str]:
+    """The packages that a command takes away by name; none for another command, and where only a shell knows them."""
+    rest = pip_arguments(words, "uninstall")
+    if not rest or any(_BY_SHELL.search(word) or word in ("-r", "--requirement") for word in rest):
+        return []
+    return [word for word in rest if re.fullmatch(r"[A-Za-z0-9][\w.-]*", word)]
 
 
 def _with_last_index(arguments: list[str]) -> list[str]:

@@ -19,14 +19,7 @@ from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.success_when import Condition
 from janitor.validator.checks.handler.api_session import Asking, Session, run_session
-from janitor.validator.checks.handler.handler_facts import (
-    API_LOG,
-    ApiFacts,
-    ApiRun,
-    nothing_to_test_with,
-    raised_at,
-    with_remarks,
-)
+from janitor.validator.checks.handler.handler_facts import API_LOG, ApiFacts, ApiRun, nothing_to_test_with, with_remarks
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import BuiltWorker, EngineError, GpuResult
 from janitor.validator.facts import WorkerFacts
@@ -150,10 +143,7 @@ def _conclude(
     trouble = host_condition(text, place) or denied_here(reason, place)
     if trouble is not None:
         return errored(trouble.code, f"{reason}; {trouble.reason}", *evidence, outcome=outcome)
-    locations = raised_at(facts.worker, session.log.text, reason)
-    code = verdict.code or ReasonCode.UNKNOWN
-    finding = failed(code, reason, *evidence, outcome=outcome, locations=locations)
-    return finding.measured(rule=verdict.rule)
+    return failed(verdict.code or ReasonCode.UNKNOWN, reason, *evidence, outcome=outcome)
 
 
 def gpu_unused(context: CheckContext, worker: BuiltWorker, gpu: GpuResult | None) -> str | None:

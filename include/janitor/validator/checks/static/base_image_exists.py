@@ -6,14 +6,17 @@ a machine without network skips.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from janitor.inspection.dockerfile.image_reference import parse_reference
 from janitor.inspection.dockerfile.stages import Dockerfile
 from janitor.inspection.dockerfile.usage import used_images, used_stages
 from janitor.inspection.location import Location
+from janitor.protocol.proven import UnprovenKind
 from janitor.protocol.provenance import Provenance
 from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.report import Evidence
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.facts import StatedFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
@@ -40,6 +43,7 @@ def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Findi
     lines: list[str] = []
     gone: list[tuple[int, ReasonCode, str, str]] = []
     unknown: list[tuple[ReasonCode, str]] = []
+    unasked = list(images[_MOST:])
     for image in images[:_MOST]:
         line, name = image.line, image.reference
         try:
@@ -47,6 +51,8 @@ def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Findi
         except WebError as exc:
             lines.append(f"line {line}: {name}: {exc}")
             unknown.append((exc.trouble.value, f"{name}: {exc}"))
+            if exc.trouble in (WebTrouble.NO_NETWORK, WebTrouble.REFUSED):
+                unasked.append(image)
             continue
         lines.append(f"line {line}: {name}: HTTP {answer.status} {answer.digest or answer.said}".rstrip())
         if answer.digest is not None:
@@ -65,9 +71,24 @@ def check_base_image_exists(context: CheckContext, stated: StatedFacts) -> Findi
             )
     resolved = base_images(dockerfile, taken={}, registry=digests, tell=context.evidence.tell)
     context.tell(ReportHead(provenance=Provenance(base_images=resolved)))
-    evidence = context.evidence.value("images", "\n".join(lines))
+    path = str(stated.image.path)
+    finding = _concluded(gone, unknown, path, context.evidence.value("images", "\n".join(lines)))
+    for each in unasked:
+        text = f"no registry was asked for {each.reference}: whether it exists is not known"
+        finding = finding.left_unproven(UnprovenKind.NOT_ASKED, text, file=path, line=each.line)
+    return finding
+
+
+def _concluded(
+    gone: Sequence[tuple[int, ReasonCode, str, str]],
+    unknown: Sequence[tuple[ReasonCode, str]],
+    path: str,
+    evidence: Evidence,
+) -> Finding:
+    """What the registries' answers say of the repository."""
+    from janitor.validator.network.web import WebTrouble  # noqa: PLC0415  # TLS costs time
+
     if gone:
-        path = str(stated.image.path)
         locations = [Location(path=path, line=line, message=text) for line, _, _, text in gone]
         return failed(gone[0][1], "; ".join(text for *_, text in gone), evidence, locations=locations)
     # A host that may not be asked, or can't be reached from here, says nothing about the repository.

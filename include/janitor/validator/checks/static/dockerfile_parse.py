@@ -27,6 +27,8 @@ from janitor.inspection.dockerfile.stages import Dockerfile, Run, env_pairs, flo
 from janitor.inspection.dockerfile.usage import used_stages
 from janitor.inspection.image.final_files import files_of_final_image, text_at
 from janitor.inspection.location import Location
+from janitor.inspection.provision.program import started_program
+from janitor.inspection.provision.walk import read_provision
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checks.static.pip_redirections import LostVersion, lost_versions
@@ -70,18 +72,50 @@ def check_dockerfile_parse(context: CheckContext, repository: RepositoryFacts) -
         location = Location(path=name, line=exc.line, message=str(exc))
         shown = context.evidence.file("Dockerfile", text.encode())
         return failed(ReasonCode.DOCKERFILE_SYNTAX, f"{name}: {exc}", shown, locations=[location])
+    image = _image(layout.dockerfile, dockerfile, build_context, tree)
+    return Produced(_judged(image, tree, context.evidence), image)
+
+
+def _image(
+    path: PurePosixPath, dockerfile: Dockerfile, build_context: BuildContext, tree: RepositoryTree
+) -> ImageFacts:
+    """All that the Dockerfile and the repository say of the image."""
     stages = stage_files(dockerfile, build_context)
+    final = stages[dockerfile.final.index].files
     read = source_reader(tree)
     places = files_of_final_image(dockerfile, build_context, read)
-    image = ImageFacts(
-        path=layout.dockerfile,
+    command = _command(dockerfile, stages, lambda path: text_at(places, path, read), tree)
+    provision = read_provision(
+        dockerfile,
+        stages,
+        is_sure=build_context.is_sure,
+        read=lambda path, files: _text(files.get(path), tree),
+    )
+    program = started_program(
+        provision,
+        dockerfile.final,
+        command,
+        read=lambda path: text_at(places, path, read),
+        holds=lambda path: path in final or places.at(path).file is not None,
+    )
+    return ImageFacts(
+        path=path,
         dockerfile=dockerfile,
         context=build_context,
         stage_files=stages,
-        command=_command(dockerfile, stages, lambda path: text_at(places, path, read), tree),
+        command=command,
         places=places,
+        provision=provision,
+        program=program,
     )
-    return Produced(_judged(image, tree, context.evidence), image)
+
+
+def _text(source: PurePosixPath | None, tree: RepositoryTree) -> str | None:
+    """The text of a file of the repository; None where there is none."""
+    try:
+        return None if source is None else tree.read_text(source)
+    except UnreadableError:
+        return None
 
 
 def _judged(image: ImageFacts, tree: RepositoryTree, make: EvidenceMaker) -> Finding:
@@ -101,6 +135,7 @@ def _judged(image: ImageFacts, tree: RepositoryTree, make: EvidenceMaker) -> Fin
         or _stopped_by_shell(lost)
         or _start_fault(image, tree)
         or (_missing_target(dockerfile, image.command, image.files, tree) if image.context.is_sure else None)
+        or _missing_interpreter(image)
     )
     if fault is None:
         return passed(*evidence, locations=warnings)
@@ -240,6 +275,18 @@ def _missing_target(dockerfile: Dockerfile, command: Command, files: ImageFiles,
     message = f"the container starts {target}, which is not copied in"
     return _Fault(
         code=ReasonCode.COMMAND_TARGET_MISSING, reason=message, places=[(stated.line if stated else None, message)]
+    )
+
+
+def _missing_interpreter(image: ImageFacts) -> _Fault | None:
+    program, dockerfile = image.program, image.dockerfile
+    if program is None or not program.is_missing:
+        return None
+    stated = dockerfile.final.command or dockerfile.final.entrypoint
+    base = dockerfile.final.base_image
+    message = f"the container starts {program.word}, which neither {base} nor a command of the build brings"
+    return _Fault(
+        code=ReasonCode.INTERPRETER_MISSING, reason=message, places=[(stated.line if stated else None, message)]
     )
 
 

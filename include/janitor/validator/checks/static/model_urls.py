@@ -6,14 +6,16 @@ passes: both are an `error`. A machine without network skips.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from janitor.inspection.location import Location
 from janitor.inspection.repository.model_sources import HUB, ModelSource, build_sources, built_scripts, code_sources
 from janitor.inspection.tree import UnreadableError
+from janitor.protocol.proven import UnprovenKind
 from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.report import Evidence
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import SourceFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
@@ -38,12 +40,15 @@ def check_model_urls(context: CheckContext, source: SourceFacts) -> Finding:
     lines: list[str] = []
     gone: list[tuple[ModelSource, str]] = []
     unknown: list[tuple[ReasonCode, str]] = []
+    unasked = list(sources[_MOST:])
     for each in sources[:_MOST]:
         try:
             status = _status(web, each.url, _headers(context, each.url))
         except WebError as exc:
             lines.append(f"{each.url}: {exc}")
             unknown.append((exc.trouble.value, str(exc)))
+            if exc.trouble in (WebTrouble.NO_NETWORK, WebTrouble.REFUSED):
+                unasked.append(each)
             continue
         lines.append(f"{each.url}: HTTP {status} ({each.path}, line {each.line})")
         if status in (404, 410):
@@ -53,7 +58,19 @@ def check_model_urls(context: CheckContext, source: SourceFacts) -> Finding:
                 status, ReasonCode.SERVER_TROUBLE
             )
             unknown.append((code, f"{each.url}: HTTP {status}"))
-    evidence = context.evidence.value("addresses", "\n".join(lines))
+    finding = _concluded(gone, unknown, context.evidence.value("addresses", "\n".join(lines)))
+    for each in unasked:
+        text = f"nobody was asked for {each.url}: whether it is still there is not known"
+        finding = finding.left_unproven(UnprovenKind.NOT_ASKED, text, file=str(each.path), line=each.line)
+    return finding
+
+
+def _concluded(
+    gone: Sequence[tuple[ModelSource, str]], unknown: Sequence[tuple[ReasonCode, str]], evidence: Evidence
+) -> Finding:
+    """What the hosts' answers say of the repository."""
+    from janitor.validator.network.web import WebTrouble  # noqa: PLC0415  # TLS costs time
+
     if gone:
         locations = [Location(path=each.path, line=each.line, message=text) for each, text in gone]
         return failed(ReasonCode.MODEL_GONE, "; ".join(text for _, text in gone), evidence, locations=locations)

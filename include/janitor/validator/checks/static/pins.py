@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from janitor.inspection.dockerfile.base_images import surely_lacks_pytorch
-from janitor.inspection.dockerfile.cuda_version import base_cudnn, has_cuda
+from janitor.inspection.dockerfile.cuda_version import has_cuda
 from janitor.inspection.dockerfile.stages import Dockerfile, Run
+from janitor.inspection.install.cudnn_versions import brought_cudnn, cudnn_of_base, wanted_cudnn
 from janitor.inspection.install.install import InstallPlan, plan_installs
 from janitor.inspection.install.requirements import Requirement, RequirementSet, canonical, exclude_each_other
 from janitor.inspection.install.torch_versions import (
@@ -199,14 +200,8 @@ def _of_the_whole(source: SourceFacts, sets: list[RequirementSet], *, wants_gpu:
         yield from _cpu_torch(dockerfile, sets)
     base = dockerfile.final.base_image if dockerfile is not None else ""
     named = {requirement.name for each in sets for requirement in each.requirements}
-    brought = dockerfile is not None and re.search(r"lib(?:cudnn)9|cudnn[-_]?9", dockerfile.text)
-    if base_cudnn(base) == 8 and not brought and not any(_BRINGS_CUDNN.fullmatch(name) for name in named):
-        for each in sets:
-            found = each.exact("ctranslate2")
-            if found and _at_least(found[1], (4, 5)):
-                text = f"ctranslate2 {found[1]} loads cuDNN 9, and the base image {base} has cuDNN 8"
-                is_sure = wants_gpu and (each.has("ctranslate2") or each.has("faster-whisper"))
-                yield _Problem(code=ReasonCode.CUDNN_MISMATCH, text=text, requirement=found[0], is_sure=is_sure)
+    if dockerfile is not None:
+        yield from _cudnn(dockerfile, sets, wants_gpu=wants_gpu)
     if dockerfile is not None and "runpod" not in named and not any(each.unread for each in sets):
         plan: InstallPlan = plan_installs(dockerfile, lambda path: path in source.image_files)
         surely = has_cuda(base) is False and not plan.gaps and bool(plan.installs)
@@ -218,6 +213,47 @@ def _of_the_whole(source: SourceFacts, sets: list[RequirementSet], *, wants_gpu:
             text = f"no command installs runpod, and the base image {base} has none"
             # A worker may bring it along in ways that no command shows: its handler's start decides.
             yield _Problem(code=ReasonCode.SDK_MISSING, text=text, requirement=None, is_sure=False)
+
+
+def _cudnn(dockerfile: Dockerfile, sets: list[RequirementSet], *, wants_gpu: bool) -> Iterator[_Problem]:
+    """A package that loads a cuDNN of another major than anything in the image."""
+    base = dockerfile.final.base_image
+    if re.search(r"lib(?:cudnn)\d|cudnn[-_]?\d", dockerfile.text.replace(base, "")):
+        return  # which comes by other means
+    there = {cudnn_of_base(base)} if has_cuda(base) else set()
+    for name in {requirement.name for each in sets for requirement in each.requirements}:
+        if _BRINGS_CUDNN.fullmatch(name):
+            exact = next((found[1] for each in sets if (found := each.exact(name))), None)
+            torch = next((found[1] for each in sets if (found := each.exact("torch"))), None)
+            is_its_own = name == "torch" or name.startswith("nvidia-cudnn")
+            there.add(brought_cudnn(name, exact) if is_its_own else brought_cudnn("torch", torch))
+    if not there or None in there or any(each.unread for each in sets):
+        return
+    for each in sets:
+        loading = _loads_cudnn(each, sets)
+        if loading is not None and loading[1] not in there:
+            requirement, wanted = loading
+            have = " and ".join(f"cuDNN {major}" for major in sorted(filter(None, there)))
+            of_base = f"the base image {base} has" if there == {cudnn_of_base(base)} else "the image gets"
+            text = f"{requirement.spelled} loads cuDNN {wanted}, and {of_base} {have}"
+            yield _Problem(code=ReasonCode.CUDNN_MISMATCH, text=text, requirement=requirement, is_sure=wants_gpu)
+            return
+
+
+def _loads_cudnn(each: RequirementSet, sets: list[RequirementSet]) -> tuple[Requirement, int] | None:
+    """What of a command loads which cuDNN: CTranslate2, by its own version or by what asks for it."""
+    stated = [one for set_ in sets for one in (*set_.requirements, *set_.constraints) if one.name == "ctranslate2"]
+    if stated:
+        # A constraint alone installs nothing.
+        found = each.exact("ctranslate2")
+        is_asked = each.has("ctranslate2") or each.has("faster-whisper")
+        wanted = wanted_cudnn("ctranslate2", found[1]) if found is not None and is_asked else None
+        return (found[0], wanted) if found is not None and wanted is not None else None
+    asking = next((one for one in each.requirements if one.name == "faster-whisper"), None)
+    if asking is None or (asking.marker or (asking.exact is None and asking.is_pinned)):
+        return None
+    wanted = wanted_cudnn("faster-whisper", asking.exact)
+    return (asking, wanted) if wanted is not None else None
 
 
 def _cpu_torch(dockerfile: Dockerfile | None, sets: list[RequirementSet]) -> Iterator[_Problem]:
@@ -247,11 +283,6 @@ def _unpinned(tree: RepositoryTree, sets: list[RequirementSet]) -> Iterator[_Pro
             if not requirement.is_pinned and requirement.name not in bound and not (locked and in_project):
                 text = f"{requirement.spelled} is not pinned: another version from day to day"
                 yield _Problem(code=ReasonCode.UNPINNED, text=text, requirement=requirement, is_sure=False)
-
-
-def _at_least(version: str, least: tuple[int, int]) -> bool:
-    parts = public_version(version).split(".")
-    return len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit() and (int(parts[0]), int(parts[1])) >= least
 
 
 def _location(source: SourceFacts, problem: _Problem) -> Location:

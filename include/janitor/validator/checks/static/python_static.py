@@ -26,7 +26,7 @@ from janitor.inspection.python.python_source import HandlerKind, WorkerSource, r
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
-from janitor.validator.checks.static.removed_files import removed_need
+from janitor.validator.checks.static.program_packages import package_fault, sure_imports
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import PythonFacts, StatedFacts
 from janitor.validator.findings import Finding, Produced, failed, passed, skipped
@@ -61,13 +61,14 @@ def check_python_static(context: CheckContext, stated: StatedFacts) -> Produced[
         entry=found.entry,
         handler_kind=kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN,
         modules=worker.modules,
+        sure_imports=dict(sure_imports(worker, read, tree)),
     )
     evidence = context.evidence.value("source", _told(found))
     if finding := _idle(stated, evidence):
         return Produced(finding, facts)
     if (worker.problems or worker.start_calls) and (finding := _syntax(context, stated, worker, read, evidence)):
         return Produced(finding, facts)
-    if (worker.problems or worker.start_calls) and (finding := _removed(stated, found, read, evidence)):
+    if finding := _packages(stated, found, facts, read, evidence):
         return Produced(finding, facts)
     if worker.start_calls or worker.problems:
         others = _other_problems(tree, worker, read)
@@ -142,21 +143,6 @@ def _syntax(
     )
 
 
-def _removed(stated: StatedFacts, found: _Reading, read: Reader, evidence: Evidence) -> Finding | None:
-    """What the program needs in any case, and the build takes out of the image."""
-    if found.stated is None or found.stated != found.entry or found.worker.problems:
-        return None
-    need = removed_need(stated, found.worker, found.entry, read)
-    if need is None:
-        return None
-    dockerfile = str(stated.layout.dockerfile or "Dockerfile")
-    locations = [
-        Location(path=dockerfile, line=need.line, message=need.text),
-        Location(path=str(need.source), line=need.source_line, message=need.text),
-    ]
-    return failed(ReasonCode.FILE_REMOVED, need.text, evidence, locations=locations)
-
-
 def _place(problem: SyntaxProblem) -> str:
     return f"{problem.path}, line {problem.line}: {problem.message}"
 
@@ -172,6 +158,18 @@ def _idle(stated: StatedFacts, evidence: Evidence) -> Finding | None:
     path = str(stated.layout.dockerfile or "Dockerfile")
     location = Location(path=path, line=idle.line, message=idle.text)
     return failed(ReasonCode.COMMAND_STARTS_NOTHING, idle.text, evidence, locations=[location])
+
+
+def _packages(
+    stated: StatedFacts, found: _Reading, facts: PythonFacts, read: Reader, evidence: Evidence
+) -> Finding | None:
+    """The worker surely imports what its Python surely lacks in the image."""
+    fault = package_fault(stated, found.worker, facts.sure_imports, read)
+    if fault is None:
+        return None
+    path = str(stated.layout.dockerfile or "Dockerfile")
+    location = Location(path=path, line=fault.line, message=fault.reason)
+    return failed(fault.code, fault.reason, evidence, locations=[location])
 
 
 def _is_all_there_is(stated: StatedFacts, worker: WorkerSource) -> bool:
@@ -245,7 +243,7 @@ def _elsewhere(stated: StatedFacts) -> str | None:
 
 def _entry(stated: StatedFacts) -> PurePosixPath | None:
     """The Python file that the container starts, in the repository."""
-    command, files = stated.command, stated.image.held if stated.image is not None else {}
+    command, files = stated.command, stated.image_files
     target = command.target if command else None
     if target is None:
         return None

@@ -30,11 +30,13 @@ class PythonEnvironment:
     Args:
         settings: Of the validator.
         workspace: Of the validation; the environment lies in it.
+        folder: Where it lies, for one that is not the worker's; within the workspace.
     """
 
-    def __init__(self, settings: Settings, workspace: Workspace) -> None:
+    def __init__(self, settings: Settings, workspace: Workspace, folder: Path | None = None) -> None:
         self._settings = settings
         self._workspace = workspace
+        self._folder = workspace.venv if folder is None else folder
         self._uv = shutil.which("uv", path=settings.path)
 
     @property
@@ -45,7 +47,7 @@ class PythonEnvironment:
     @property
     def python(self) -> Path:
         """The environment's interpreter."""
-        return self._workspace.venv / "bin" / "python"
+        return self._folder / "bin" / "python"
 
     def make(self, wanted: tuple[int, int] | None) -> str:
         """Make the environment.
@@ -69,16 +71,16 @@ class PythonEnvironment:
             if outcome.exit_code == 0:
                 return version
             said = " ".join(outcome.output.text.split())[-300:]
-            shutil.rmtree(self._workspace.venv, ignore_errors=True)
-            self._workspace.venv.mkdir(exist_ok=True)
-            hand_over(self._workspace.venv)
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.mkdir(exist_ok=True)
+            hand_over(self._folder)
         raise EngineError(f"no Python environment can be made on this instance: {said}")
 
     def install(self, install: Install, *, real: Callable[[str], Path], sink: LineSink) -> Outcome:
-        """Carry out one installation.
+        """Carry out one installation, or take packages away.
 
         Args:
-            install: What to install.
+            install: What to install or to remove.
             real: Where a path of the image lies here.
             sink: Gets the output as it comes.
 
@@ -97,10 +99,11 @@ class PythonEnvironment:
         if not cwd.is_dir():
             cwd.mkdir(parents=True, exist_ok=True)
             hand_over(cwd)
-        return self._run([*self._install_command(), *arguments], cwd, NO_LIMIT, sink)
+        command = self._removal_command() if install.is_removal else self._install_command()
+        return self._run([*command, *arguments], cwd, NO_LIMIT, sink)
 
     def _make_command(self, version: str) -> list[str] | None:
-        venv = str(self._workspace.venv)
+        venv = str(self._folder)
         own = version == _MINE
         if self._uv is not None:
             python = sys.executable if own else version
@@ -114,6 +117,12 @@ class PythonEnvironment:
             # pip looks at every index for the best version; uv must be told to.
             return [self._uv, "pip", "install", "--python", python, "--index-strategy", "unsafe-best-match"]
         return [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+
+    def _removal_command(self) -> list[str]:
+        python = str(self.python)
+        if self._uv is not None:
+            return [self._uv, "pip", "uninstall", "--python", python]
+        return [python, "-m", "pip", "uninstall", "--yes", "--disable-pip-version-check"]
 
     def _run(self, argv: Sequence[str], cwd: Path, limit: timedelta, sink: LineSink | None) -> Outcome:
         try:
@@ -139,5 +148,5 @@ class PythonEnvironment:
             "UV_CACHE_DIR": str(settings.uv_cache),
             "UV_PYTHON_INSTALL_DIR": str(settings.uv_pythons),
             "PIP_CACHE_DIR": str(settings.pip_cache),
-            "VIRTUAL_ENV": str(workspace.venv),
+            "VIRTUAL_ENV": str(self._folder),
         }

@@ -1,0 +1,1 @@
+"""What an image is provided with: its system, its interpreters and their packages, and what its RUN lines surely do."""

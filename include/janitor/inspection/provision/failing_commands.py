@@ -1,0 +1,264 @@
+"""Which commands of a build surely fail: a table of rules, each with an example on either side.
+
+A rule speaks only of what is surely so. Whatever may be there after all (a base image that isn't known, a command that
+nobody understands, a copy from elsewhere) keeps every rule from speaking.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from janitor.inspection.install.install import pip_arguments
+from janitor.inspection.provision.known_files import KnownFiles
+from janitor.inspection.provision.shell_words import Command, Shell
+from janitor.inspection.provision.state import Missing, StageState
+from janitor.inspection.provision.system_packages import may_bring, programs_of
+from janitor.inspection.provision.which_python import (
+    finds_no_environment,
+    interpreter_of,
+    is_for_system,
+    uv_interpreter,
+)
+from janitor.protocol.reason_codes import ReasonCode
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_TESTS = frozenset({"-f", "-e", "-s", "-d", "-r", "-x"})
+_NOT_OF_DASH = frozenset({"source", "[[", "pushd", "popd", "shopt"})
+_DASHES = frozenset({"/bin/sh", "sh", "/bin/dash", "dash", "/usr/bin/sh"})
+_SHELLS = re.compile(r"(?:.*/)?(?:ba|da|z|a)?sh")
+_PYTHON = re.compile(r"(?:.*/)?python(?:\d+(?:\.\d+)*)?")
+_READERS = frozenset({"cat", "head", "tail", "chmod", "chown", "cp", "mv", "ls", "unzip", "rm"})
+_PIP_SETTINGS = ("/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf", "/etc/xdg/pip/pip.conf")
+_BROUGHT_BY_UV = frozenset({"python", "python3"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """A command, and what it finds."""
+
+    command: Command
+    shell: Shell
+    state: StageState
+    files: KnownFiles
+    run_by: tuple[str, ...]
+    """The shell of the instruction; empty where there is none."""
+
+    def lacks(self, word: str) -> str | None:
+        """The absolute path that a word names, if nothing is there."""
+        if re.search(r"[$`*?\[{(<>]", word) or not word or (not self.shell.is_workdir_known and word[0] != "/"):
+            return None
+        path = self.shell.absolute(word)
+        return path if self.files.surely_lacks(path, self.state) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandRule:
+    """A kind of command that surely fails."""
+
+    code: ReasonCode
+    says: Callable[[Situation], str | None]
+    """Why a command fails; None where it may not."""
+    fails: str
+    """Instructions of which the last one fails by it."""
+    passes: str
+    """The like that may pass."""
+
+
+def reason_to_fail(situation: Situation) -> tuple[ReasonCode, str] | None:
+    """Why a command surely fails, by the first rule that says so; None where it may not."""
+    for rule in RULES:
+        if (reason := rule.says(situation)) is not None:
+            return rule.code, reason
+    return None
+
+
+def _ends_badly(of: Situation) -> str | None:
+    words = of.command.words
+    if words[:1] == ("false",):
+        return "`false` ends with 1"
+    if len(words) == 2 and words[0] == "exit" and words[1].isdigit() and int(words[1]) != 0:
+        return f"it ends with {words[1]}"
+    return None
+
+
+def _no_program(of: Situation) -> str | None:
+    for word in (*(word for word in of.command.wrappers if word == "sudo"), of.command.program):
+        if re.search(r"[$`*?(]", word) or not word or ("/" in word and not word.startswith("/")):
+            continue
+        found = of.state.look_up(word, of.shell.folders, holds_file=False)
+        if isinstance(found, Missing) and not _held_by_name(of, word):
+            only_three = word == "python" and "/usr/bin/python3" in of.state.programs
+            return f"nothing brings the program {word}" + (": python3 comes without it" if only_three else "")
+    return None
+
+
+def _held_by_name(of: Situation, word: str) -> bool:
+    paths = [word] if word.startswith("/") else [posixpath.join(folder, word) for folder in of.shell.folders or ()]
+    return any(of.files.holds(path) for path in paths)
+
+
+def _no_pip_module(of: Situation) -> str | None:
+    command, state = of.command, of.state
+    if command.rest[:2] != ("-m", "pip") or not _PYTHON.fullmatch(command.program):
+        return None
+    found = interpreter_of(command, of.shell, state)
+    if found is None or not found.is_system or state.open_programs is not None or {"pip", "pip3"} & state.names:
+        return None
+    if may_bring(state.packages, "pip", only_by_name=True) or state.pips:
+        return None
+    return f"{found.path} has no pip: no python3-pip is installed"
+
+
+def _no_ensurepip(of: Situation) -> str | None:
+    command, state = of.command, of.state
+    if command.rest[:2] != ("-m", "venv") or "--without-pip" in command.rest:
+        return None
+    found = interpreter_of(command, of.shell, state)
+    if found is None or not found.is_system or state.open_programs is not None:
+        return None
+    brings = any(
+        programs_of(name) is None or re.search(r"venv|python3[.\d]*-full|virtualenv", name) for name in state.packages
+    )
+    return None if brings else f"{found.path} can't make environments with pip: no python3-venv is installed"
+
+
+def _externally_managed(of: Situation) -> str | None:
+    command, state = of.command, of.state
+    if pip_arguments(list(command.words)) is None:
+        return None
+    is_uv = posixpath.basename(command.program) == "uv"
+    found = (uv_interpreter if is_uv else interpreter_of)(command, of.shell, state)
+    if found is None or not found.is_managed or (is_uv and not is_for_system(command)):
+        return None
+    options = ["--break-system-packages", "--target", "-t", "--prefix", "--root", "--python", "-p"]
+    if any(word.partition("=")[0] in options for word in command.rest):
+        return None
+    names = ("PIP_BREAK_SYSTEM_PACKAGES", "UV_BREAK_SYSTEM_PACKAGES", "PIP_TARGET", "PIP_PREFIX", "PIP_CONFIG_FILE")
+    told = any(command.variables.get(name, "0").lower() not in ("", "0", "false", "no", "off") for name in names)
+    text = "\n".join(state.texts)
+    if told or state.breaks_system or "EXTERNALLY-MANAGED" in text or re.search(r"pip\.conf|break.system", text):
+        return None
+    if any(of.files.holds(path) for path in _PIP_SETTINGS):
+        return None
+    return (
+        "externally-managed-environment: the system's own Python refuses packages of pip; make an environment, or say"
+        " --break-system-packages"
+    )
+
+
+def _not_of_this_shell(of: Situation) -> str | None:
+    system = of.state.system
+    is_dash = system is not None and system.shell_is_dash and of.run_by[:1] and of.run_by[0] in _DASHES
+    if not is_dash or any("/bin/sh" in text or "dash" in text for text in of.state.texts):
+        return None
+    if of.command.program in _NOT_OF_DASH:
+        return f"/bin/sh is dash there, which has no `{of.command.program}`"
+    return None
+
+
+def _file_missing(of: Situation) -> str | None:
+    words = [word for word in of.command.words if word not in ("]", "]]")]
+    if len(words) == 3 and words[0] in ("test", "[", "[[") and words[1] in _TESTS:
+        path = of.lacks(words[2])
+        return f"no instruction makes {path}" if path else None
+    return None
+
+
+def _operand_missing(of: Situation) -> str | None:
+    """A command that is given a file which isn't there."""
+    command = of.command
+    program = posixpath.basename(command.program)
+    operands = [word for word in command.rest if not word.startswith(("-", "+"))]
+    if _PYTHON.fullmatch(command.program) or _SHELLS.fullmatch(command.program):
+        first = next(iter(command.rest), "")
+        named = [] if not command.rest or (first.startswith("-") and first not in ("-u", "-e", "-x")) else operands[:1]
+    elif program in _READERS and not (program == "rm" and re.search(r"(?:^|\s)-\w*[fr]", " ".join(command.rest))):
+        changes_mode = program in ("chmod", "chown")
+        named = [word for word in command.rest if not word.startswith("-")][1:] if changes_mode else operands
+        named = named[:-1] if program in ("cp", "mv") else named[:1] if program == "unzip" else named
+    elif program in (".", "source") or command.program.startswith("./"):
+        named = operands[:1] if program in (".", "source") else [command.program]
+        named = named if "/" in "".join(named) else []
+    else:
+        return None
+    # What a command has written a moment ago stands among the commands; what it is told by a variable isn't known.
+    missing = next((path for word in named if (path := of.lacks(word)) is not None), None)
+    return f"no instruction has put {missing} there" if missing else None
+
+
+def _no_environment_for_uv(of: Situation) -> str | None:
+    command = of.command
+    if posixpath.basename(command.program) != "uv" or command.rest[:1] != ("pip",):
+        return None
+    if command.rest[1:2] not in (("install",), ("sync",), ("uninstall",)):
+        return None
+    if not finds_no_environment(command, of.shell, of.state):
+        return None
+    return "uv finds no environment to work for: make one, or say --system"
+
+
+_SLIM = "FROM python:3.11-slim\n"
+_CUDA = "FROM nvidia/cuda:12.4.1-runtime-ubuntu22.04\n"
+_APT = "RUN apt-get update && apt-get install -y "
+_NOBLE = f"FROM ubuntu:24.04\n{_APT}python3 python3-pip python3-venv\n"
+
+RULES: tuple[CommandRule, ...] = (
+    CommandRule(
+        code=ReasonCode.BUILD_STEP_FAILED,
+        says=_ends_badly,
+        fails=f"{_SLIM}RUN echo checking && exit 1\n",
+        passes=f"{_SLIM}RUN grep -q worker /etc/hostname || exit 1\n",
+    ),
+    CommandRule(
+        code=ReasonCode.BUILD_STEP_FAILED,
+        says=_not_of_this_shell,
+        fails=f"{_SLIM}RUN python -m venv /opt/v && source /opt/v/bin/activate && pip install idna\n",
+        passes=f'{_SLIM}SHELL ["/bin/bash", "-c"]\nRUN python -m venv /opt/v && source /opt/v/bin/activate\n',
+    ),
+    CommandRule(
+        code=ReasonCode.PROGRAM_MISSING,
+        says=_no_program,
+        fails=f"{_CUDA}{_APT}python3 python3-pip\nRUN python -m pip install idna\n",
+        passes=f"{_CUDA}{_APT}python3 python3-pip python-is-python3\nRUN python -m pip install idna\n",
+    ),
+    CommandRule(
+        code=ReasonCode.PROGRAM_MISSING,
+        says=_no_pip_module,
+        fails=f"{_CUDA}{_APT}python3\nRUN python3 -m pip install idna\n",
+        passes=f"{_CUDA}{_APT}python3 python3-pip\nRUN python3 -m pip install idna\n",
+    ),
+    CommandRule(
+        code=ReasonCode.BUILD_STEP_FAILED,
+        says=_no_ensurepip,
+        fails=f"{_CUDA}{_APT}python3 python3-pip\nRUN python3 -m venv /opt/v\n",
+        passes=f"{_CUDA}{_APT}python3 python3-venv\nRUN python3 -m venv /opt/v\n",
+    ),
+    CommandRule(
+        code=ReasonCode.EXTERNALLY_MANAGED,
+        says=_externally_managed,
+        fails=f"{_NOBLE}RUN pip3 install idna\n",
+        passes=f"{_NOBLE}RUN python3 -m venv /opt/v && /opt/v/bin/pip install idna\n",
+    ),
+    CommandRule(
+        code=ReasonCode.BUILD_STEP_FAILED,
+        says=_no_environment_for_uv,
+        fails=f"{_SLIM}RUN pip install uv\nRUN uv pip install idna\n",
+        passes=f"{_SLIM}RUN pip install uv\nRUN uv pip install --system idna\n",
+    ),
+    CommandRule(
+        code=ReasonCode.BUILD_STEP_FAILED,
+        says=_file_missing,
+        fails=f"{_SLIM}WORKDIR /app\nRUN test -f weights.bin\n",
+        passes=f"{_SLIM}WORKDIR /app\nRUN touch weights.bin && test -f weights.bin\n",
+    ),
+    CommandRule(
+        code=ReasonCode.BUILD_STEP_FAILED,
+        says=_operand_missing,
+        fails=f"{_SLIM}RUN chmod +x /start.sh\n",
+        passes=f"{_SLIM}RUN echo 'exec true' > /start.sh && chmod +x /start.sh\n",
+    ),
+)
+"""In their order: the first that speaks decides."""
