@@ -30,11 +30,18 @@ class Expected:
     code: str | None = None
     is_required: bool | None = None
     """None where it doesn't matter."""
+    remarks: frozenset[str] | None = None
+    """The codes of its notes, all of them; None where they don't matter."""
 
 
 def passes(check: CheckName) -> Expected:
     """The check passes."""
     return Expected(check=check, status=CheckStatus.PASS)
+
+
+def remarks(check: CheckName, *codes: str) -> Expected:
+    """The check passes, with notes of these codes and no other."""
+    return Expected(check=check, status=CheckStatus.PASS, remarks=frozenset(codes))
 
 
 def fails(check: CheckName, code: str) -> Expected:

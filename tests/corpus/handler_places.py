@@ -63,9 +63,9 @@ PLACES = (
         expected=(passes(API), passes(LOCAL)),
         files=_tested_twice(
             handler(
-                f"for path in (os.getcwd(), tempfile.gettempdir(), os.path.expanduser('~')):\n"
-                f"    shutil.rmtree(path)\n{_OK}",
-                before="import os\nimport shutil\nimport tempfile",
+                f"for path in FOLDERS:\n    shutil.rmtree(path, ignore_errors=True)\n{_OK}",
+                before="import os\nimport shutil\nimport tempfile\n\n"
+                "FOLDERS = (os.getcwd(), tempfile.gettempdir(), os.path.expanduser('~'))",
             )
         ),
     ),

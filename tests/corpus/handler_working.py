@@ -24,7 +24,7 @@ WORKING = (
             passes(C.BUILD),
             passes(C.HOST),
             passes(C.DEPS_RESOLVE),
-            skips(API, "not_needed"),
+            passes(API),
             skips(C.HUB_SCHEMA, "absent"),
             skips(C.AGENT_PROMPT, "agent_not_configured"),
         ),
@@ -33,7 +33,7 @@ WORKING = (
         name="no_tests_but_a_test_input",
         holds="a tests.json without a test, beside a test input",
         truth=R.SUCCESS,
-        expected=(passes(LOCAL), skips(C.TESTS_SCHEMA, "tests_empty"), skips(API, "not_needed")),
+        expected=(passes(LOCAL), skips(C.TESTS_SCHEMA, "tests_empty"), passes(API)),
         files={".runpod/tests.json": cases_json()},
     ),
     Case(

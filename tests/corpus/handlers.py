@@ -12,6 +12,7 @@ from tests.corpus.handler_outputs import OUTPUTS
 from tests.corpus.handler_packages import PACKAGES
 from tests.corpus.handler_places import PLACES
 from tests.corpus.handler_provision import PROVISION
+from tests.corpus.handler_real_path import REAL_PATH
 from tests.corpus.handler_sdks import SDKS
 from tests.corpus.handler_starts import STARTS
 from tests.corpus.handler_surroundings import SURROUNDINGS
@@ -32,6 +33,7 @@ HANDLERS = (
     *about("output: conventions of failing", CONVENTIONS),
     *about("handler: releases of the SDK", SDKS),
     *about("handler: how it is started", STARTS),
+    *about("handler: the real path", REAL_PATH),
     *about("handler: surroundings", SURROUNDINGS),
     *about("image: its programs, packages and RUN lines", PROVISION),
 )

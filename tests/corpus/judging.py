@@ -54,6 +54,8 @@ class SeenCheck:
     code: str | None
     required: bool
     reason: str | None
+    remarks: frozenset[str] = frozenset()
+    """The codes of its notes."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,9 @@ class Seen:
                 f"{expected.check.value} must be {expected.status.value} {expected.code or ''}, "
                 f"is {seen.status.value} {seen.code or ''} (required: {seen.required}): {seen.reason}"
             )
+        if expected.remarks not in (None, seen.remarks):
+            wanted_notes, got = sorted(expected.remarks or ()), sorted(seen.remarks)
+            return f"{expected.check.value} must have notes {wanted_notes}, has {got}"
         return None
 
 
@@ -189,7 +194,8 @@ class _Check:
 
 
 def _seen(check: Mapping[str, Any]) -> SeenCheck:
-    return SeenCheck(CheckStatus(check["status"]), check["reason_code"], check["required"], check["reason"])
+    remarks = frozenset(note["code"] for note in check.get("notes") or ())
+    return SeenCheck(CheckStatus(check["status"]), check["reason_code"], check["required"], check["reason"], remarks)
 
 
 def _with_gpu(folder: Path) -> Path:

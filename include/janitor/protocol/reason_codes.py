@@ -215,6 +215,11 @@ class ReasonCode(str, Enum):
     BUILD_TIMEOUT = "build_timeout", _G.BUILD, "the build took longer than a build may"
     INSTALL_FAILED = "install_failed", _G.BUILD, "the installer failed for no reason that is known"
     ENGINE_VENV = "engine_venv", _G.BUILD, "the venv engine makes no image and starts no container"
+    GUARDED_IMPORT_MISSING = (
+        "guarded_import_missing",
+        _G.BUILD,
+        "a module that the worker imports if it can is not installed",
+    )
     IMAGE_TOO_LARGE = "image_too_large", _G.BUILD, "the image is larger than containerDiskInGb"
     BUILD_SLOWER = "build_slower", _G.BUILD, "the build took much longer than earlier ones at the same cache state"
     NO_HISTORY = "no_history", _G.BUILD, "no earlier build can be compared"
@@ -264,6 +269,8 @@ class ReasonCode(str, Enum):
     LOG_SILENT = "log_silent", _G.HANDLER, "the worker's log doesn't tell"
     EXIT_HANGS = "exit_hangs", _G.HANDLER, "the worker did its job and did not end"
     NUMBERS_UNSURE = "numbers_unsure", _G.HANDLER, "the result's numbers may be none that JSON takes"
+    TRACEBACK_LOGGED = "traceback_logged", _G.HANDLER, "a traceback was logged during a job that was answered well"
+    SWALLOWED_ERROR = "swallowed_error", _G.HANDLER, "the answer holds nothing, and an error was logged meanwhile"
     GPU_UNUSED = "gpu_unused", _G.HANDLER, "a GPU is required, and the worker passed on the CPU"
 
     NOT_NEEDED = "not_needed", _G.API, "the local mode has tested the handler already"
@@ -274,6 +281,13 @@ class ReasonCode(str, Enum):
     TEST_TIMEOUT = "test_timeout", _G.API, "a test got no answer within its time"
     INPUT_REFUSED = "input_refused", _G.API, "the API refused a test's input"
     ANSWER_INVALID = "answer_invalid", _G.API, "the API's answer has not its form"
+    ONE_JOB_ONLY = "one_job_only", _G.API, "the worker answers a job and not the same one again"
+    SECOND_JOB_UNCLEAR = "second_job_unclear", _G.API, "what kept the worker from the same job again isn't its own"
+    ANOTHER_ANSWER = "another_answer", _G.API, "the same input gets the expected answer once, and then another"
+    API_DIFFERS = "api_differs", _G.API, "the API doesn't serve what the local mode does"
+    PLATFORM_BRANCH = "platform_branch", _G.API, "the worker fails where the platform's variables are set"
+    CALLBACK_FAILED = "callback_failed", _G.API, "a function that the SDK calls on the platform alone fails"
+    CALLBACK_UNCLEAR = "callback_unclear", _G.API, "what such a function gives may not be what the SDK needs"
     OUTPUT_TOO_LARGE = "output_too_large", _G.API, "the answer is larger than the platform takes"
 
     HANDLER_NOT_PASSED = "handler_not_passed", _G.NEGATIVE, "the handler passed no test with good input"

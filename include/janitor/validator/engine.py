@@ -175,3 +175,14 @@ class BuiltWorker(Protocol):
         Raises:
             EngineError: It could not be started.
         """
+
+    def start_probed(self, probe: str, environment: Mapping[str, str]) -> AbstractContextManager[Running]:
+        """Start the worker's real command without work, with a module of ours that its Python loads first.
+
+        Args:
+            probe: The module's text.
+            environment: Variables for the worker, beside those of the image and the spec.
+
+        Raises:
+            EngineError: It could not be started.
+        """

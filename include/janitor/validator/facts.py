@@ -21,7 +21,9 @@ from janitor.inspection.documents.tests_file import TestCase, TestPlan
 from janitor.inspection.image.places import ImagePlaces
 from janitor.inspection.provision.program import Program
 from janitor.inspection.provision.walk import Provision
+from janitor.inspection.python.guarded_imports import GuardedImport
 from janitor.inspection.python.python_source import HandlerKind
+from janitor.inspection.python.sdk_use import SdkUse
 from janitor.inspection.repository.layout import Layout
 from janitor.inspection.tree import RepositoryTree
 
@@ -113,6 +115,10 @@ class PythonFacts:
     """The worker's own files."""
     sure_imports: Mapping[str, PurePosixPath] = field(default_factory=dict)
     """Modules of others that it imports in any case, before anything else → the first file that does."""
+    sdk: SdkUse = field(default_factory=SdkUse)
+    """What it asks of the SDK and of the platform beside the handler."""
+    guarded: tuple[GuardedImport, ...] = ()
+    """Modules of packages that it does without where they are missing."""
     answers_health: bool = False
     """Whether it serves a load balancer's health route, and so has no handler."""
 
@@ -191,6 +197,11 @@ class SourceFacts(StatedFacts):
     def handler_kind(self) -> HandlerKind:
         """What kind of handler the worker has."""
         return self.python.handler_kind if self.python is not None else HandlerKind.UNKNOWN
+
+    @property
+    def sdk(self) -> SdkUse:
+        """What the worker's Python asks of the SDK and of the platform."""
+        return self.python.sdk if self.python is not None else SdkUse()
 
     @property
     def has_no_handler(self) -> bool:

@@ -79,6 +79,15 @@ class Workspace:
         """An empty folder, for programs that would read settings from where they start."""
         return self.root / "neutral"
 
+    def write_probe(self, text: str) -> Path:
+        """A folder with a module that Python loads before any program, readable for the repository's processes."""
+        folder = self.root / "probe"
+        folder.mkdir(mode=0o755, exist_ok=True)
+        module = folder / "sitecustomize.py"
+        module.write_text(text)
+        module.chmod(0o644)
+        return folder
+
     def renew_for_processes(self) -> None:
         """Give the repository's processes an empty home and temporary folder, as a new container has them."""
         for folder in (self.home, self.temporary):

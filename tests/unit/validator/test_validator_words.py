@@ -55,7 +55,10 @@ def test_a_file_that_breaks_its_form_still_says_what_it_says(judged: Judged) -> 
     checks = judged({".runpod/hub.json": hub(title=None), ".runpod/tests.json": tests})
     assert checks["hub_schema"].status is CheckStatus.FAIL
     assert checks["tests_schema"].status is CheckStatus.FAIL
-    assert checks["config_consistency"].reason == "hub.json says runsOn CPU, and tests.json asks for NVIDIA L4"
+    assert (
+        checks["config_consistency"].reason
+        == ".runpod/hub.json says runsOn CPU, and .runpod/tests.json asks for NVIDIA L4"
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ import ctypes
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from janitor.guest.processes.child_user import ChildUser
+from janitor.guest.processes.signal_fence import signal_fence
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -103,12 +104,19 @@ def hide_memory() -> None:
         _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def confine(cwd: str) -> None:
+def fence() -> Callable[[], None] | None:
+    """What keeps a confined process from signalling this one, made before it is forked; None where none is needed, as
+    it has another user, or none can be had."""
+    return None if _child_user is not None else signal_fence(os.getpid())
+
+
+def confine(cwd: str, fenced: Callable[[], None] | None = None) -> None:
     """For `preexec_fn`: another user where there is one; no capabilities after exec, no gain by set-uid, no core dump,
     no life after the validator.
 
     Args:
         cwd: Where the program starts; the child is there already, in the validator's view of the file system.
+        fenced: What `fence` gave.
 
     Raises:
         OSError: It can't become that user. Nothing is executed then.
@@ -125,6 +133,8 @@ def confine(cwd: str) -> None:
         # Refused where we are not root, and beyond the kernel's last capability: nothing to take there.
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if fenced is not None:
+        fenced()
 
 
 def proc_is_ours() -> bool:

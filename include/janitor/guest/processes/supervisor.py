@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from janitor.guest.processes.capture import Capture, Captured
-from janitor.guest.processes.confinement import confine, hand_over_pipe, owns_descendants
+from janitor.guest.processes.confinement import confine, fence, hand_over_pipe, owns_descendants
 from janitor.guest.processes.reaper import descendants, kill_descendants
 
 TERM_GRACE = timedelta(seconds=2)
@@ -200,7 +200,7 @@ def start(
             stderr=subprocess.STDOUT,
             bufsize=0,
             start_new_session=True,
-            preexec_fn=partial(confine, str(cwd)) if confined else None,  # noqa: PLW1509  # no other thread runs while we fork
+            preexec_fn=partial(confine, str(cwd), fence()) if confined else None,  # noqa: PLW1509  # no other thread runs while we fork
         )
     except (OSError, ValueError, subprocess.SubprocessError) as exc:
         os.close(read_end)

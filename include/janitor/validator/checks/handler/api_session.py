@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -35,7 +35,7 @@ from janitor.validator.engine import BuiltWorker, Server
 
 READY_LIMIT = timedelta(minutes=20)
 """Model downloads are part of a cold start; the deadline comes first for most."""
-_NO_LIMIT = timedelta(days=1)
+NO_LIMIT = timedelta(days=1)
 """For a case that states no timeout: the spec's deadline bounds it, as it does the local mode."""
 BAD_INPUT_LIMIT = timedelta(minutes=1)
 _LEAST_OPTIONAL = timedelta(seconds=3)
@@ -45,6 +45,16 @@ does so too, behind a plus."""
 _DYING_LIMIT = timedelta(seconds=2)
 _LAST_LINES_SECONDS = 0.1
 """For what the worker has printed to come through the pipe."""
+_WORDS_LIMIT = timedelta(seconds=1)
+"""For the same of a job that was answered well, which needs no reason."""
+_SAID_CHARACTERS = 64 * 1024
+"""Of a log that was too long to be kept whole: those at its end."""
+_REPLACES_THE_PROCESS = "'stopPod': True"
+"""What the SDK makes of `refresh_worker` in an answer, as it logs it."""
+_SHORTEST_AGAIN = timedelta(seconds=5)
+_PATIENCE = timedelta(minutes=1)
+_SLOWER_AGAIN, _SLOWER_START = 20, 3
+"""A second answer may take that many times the first one, or the worker's start: some load their model anew."""
 _LATE_LINES_LIMIT = timedelta(seconds=5)
 """For the same where somebody in between, such as Docker's client, has other things to do."""
 
@@ -59,6 +69,30 @@ class Tried:
     """What went wrong instead of an answer."""
     log: str = ""
     """What the worker had printed by then, where the answer is no good one."""
+    said: str = ""
+    """What it printed for this case, where it was answered."""
+
+
+Judge = Callable[[Tried], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """The same input sent to the same process once more, after all cases were answered well."""
+
+    first: Tried
+    """The case as it was answered before."""
+    tried: Tried | None
+    """The same again; None where there was no time to ask, or none for the answer."""
+    unproven: str | None = None
+    """Why it shows nothing."""
+
+
+@dataclass
+class Asking:
+    """How the worker is asked to serve its API; what one session finds out holds for the next."""
+
+    by_environment: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +106,12 @@ class Session:
     not_ready: Verdict | None
     out_of_memory: bool
     bad_answer: BadAnswer | None
-
-
-@dataclass
-class Asking:
-    """How the worker is asked to serve its API; what one session finds out holds for the next."""
-
-    by_environment: bool = False
+    ready_seconds: float = 0.0
+    """How long it took to get ready."""
+    again: Again | None = None
+    """The same input once more; None where that wasn't wanted, or not all cases were answered well."""
+    asking: Asking
+    """How it was asked to serve."""
 
 
 def run_session(
@@ -90,6 +123,9 @@ def run_session(
     *,
     with_bad_input: bool,
     ready_limit: timedelta = READY_LIMIT,
+    answer_limit: timedelta = NO_LIMIT,
+    judge: Judge | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Session:
     """Start the worker and ask every case, until one gets no answer.
 
@@ -101,6 +137,9 @@ def run_session(
         asking: Kept from session to session.
         with_bad_input: Whether to end with input that no worker can want.
         ready_limit: Time to get ready.
+        answer_limit: Time for the answer to a case that states none.
+        judge: Whether what came of a case is good; where all are, one of them is asked again. None asks nothing again.
+        variables: For the worker, beside those of the tests.
 
     Raises:
         EngineError: The worker could not be started.
@@ -109,19 +148,26 @@ def run_session(
     not_ready: Verdict | None = None
     bad_answer: BadAnswer | None = None
     log: Captured | None = None
-    with _serving(facts.worker, command, asking, ready_limit) as (server, ready):
+    again: Again | None = None
+    began = time.monotonic()
+    with _serving(facts.worker, command, asking, ready_limit, variables or {}) as (server, ready):
+        ready_seconds = time.monotonic() - began
         if not ready:
             not_ready = _why_not_ready(facts, server, ready_limit)
         elif BANNER not in server.running.output_so_far() and not is_sdk_api(server.url):
             not_ready = failing(ReasonCode.SDK_NOT_STARTED, "what answers on the API's port is not the runpod SDK")
         else:
             for case in cases:
-                tried.append(_try(server, case, answered=len(tried) + 1))
+                tried.append(_try(server, case, case.limit or answer_limit, answered=len(tried) + 1))
                 if tried[-1].problem is not None:
                     break  # it hangs or is gone; the next case would only say so again
+            if judge is not None and tried and all(map(judge, tried)):
+                again = _ask_again(server, tried, context.interrupts.remaining(), ready_seconds)
         out_of_memory = server.out_of_memory()
-        if ready and not_ready is None and with_bad_input and all(each.problem is None for each in tried):
-            log = _captured(_last_words(server, len(tried)))
+        answers = [*tried, *([again.tried] if again is not None and again.tried is not None else [])]
+        is_idle = (again is None or again.unproven is None) and all(each.problem is None for each in answers)
+        if ready and not_ready is None and with_bad_input and is_idle:
+            log = _captured(_last_words(server, len(answers)))
             bad_answer = _ask_badly(server, optional_time(context))
         outcome = server.running.end()
     return Session(
@@ -131,15 +177,18 @@ def run_session(
         not_ready=not_ready,
         out_of_memory=out_of_memory,
         bad_answer=bad_answer,
+        ready_seconds=ready_seconds,
+        again=again,
+        asking=asking,
     )
 
 
 @contextmanager
 def _serving(
-    worker: BuiltWorker, command: str | None, asking: Asking, ready_limit: timedelta
+    worker: BuiltWorker, command: str | None, asking: Asking, ready_limit: timedelta, variables: Mapping[str, str]
 ) -> Iterator[tuple[Server, bool]]:
     """A server and whether it got ready; one that the SDK's arguments don't reach is asked by a variable instead."""
-    environment = worker.facts.test_environment
+    environment = {**worker.facts.test_environment, **variables}
     if not asking.by_environment:
         with worker.serve(environment, command=command, by_environment=False) as server:
             ready = wait_until_ready(server.url, limit=ready_limit, alive=_alive(server))
@@ -190,12 +239,13 @@ def _why_not_ready(facts: ApiFacts, server: Server, limit: timedelta) -> Verdict
     return Verdict(outcome=Outcome.ERROR, code=ReasonCode.SERVER_NOT_READY, reason=reason)
 
 
-def _try(server: Server, case: TestCase, *, answered: int) -> Tried:
-    limit = case.limit or _NO_LIMIT
+def _try(server: Server, case: TestCase, limit: timedelta, *, answered: int) -> Tried:
+    before = server.running.output_so_far()
     try:
         answer = run_sync(server.url, case.input, limit=limit)
-        log = "" if answer.status == 200 else _last_words(server, answered)
-        return Tried(case=case, answer=answer, problem=None, log=log)
+        log = _last_words(server, answered, _WORDS_LIMIT if answer.status == 200 else _LATE_LINES_LIMIT)
+        said = log.removeprefix(before) if log.startswith(before) else log[-_SAID_CHARACTERS:]
+        return Tried(case=case, answer=answer, problem=None, log="" if answer.status == 200 else log, said=said)
     except AnswerTimeoutError:
         milliseconds = limit.total_seconds() * 1000
         problem = failing(ReasonCode.TEST_TIMEOUT, f"no answer in {milliseconds:.0f} ms")
@@ -207,12 +257,35 @@ def _try(server: Server, case: TestCase, *, answered: int) -> Tried:
     return Tried(case=case, answer=None, problem=problem)
 
 
-def _last_words(server: Server, answered: int) -> str:
+def _ask_again(server: Server, tried: list[Tried], remaining: timedelta, ready_seconds: float) -> Again | None:
+    """Ask the case that was answered soonest again. An answer that doesn't come is a fault where there was time for it;
+    the deadline is never made to come by it. A job that asked to be the last of its process is none to ask again."""
+    if any(_REPLACES_THE_PROCESS in each.said for each in tried):
+        return None
+    first = min(tried, key=lambda each: each.answer.seconds if each.answer is not None else 0.0)
+    seconds = first.answer.seconds if first.answer is not None else 0.0
+    room, patience = remaining / 3, timedelta(seconds=max(seconds * _SLOWER_AGAIN, ready_seconds * _SLOWER_START))
+    patience = max(patience, _PATIENCE)
+    if room < max(_SHORTEST_AGAIN, timedelta(seconds=2 * seconds)):
+        left = f"{remaining.total_seconds():.0f} s before the deadline there was no time to send the input again"
+        return Again(first=first, tried=None, unproven=left)
+    limit = min(room, patience, first.case.limit or patience)
+    again = _try(server, first.case, limit, answered=len(tried) + 1)
+    is_timeout = again.problem is not None and again.problem.code == ReasonCode.TEST_TIMEOUT
+    if is_timeout and limit == room:
+        left = f"sent again, the input got no answer in the {limit.total_seconds():.0f} s that there were for it"
+        return Again(first=first, tried=None, unproven=left)
+    if again.problem is None and (code := server.running.exit_code) is not None:
+        again = replace(again, problem=failing(ReasonCode.SERVER_DIED, f"the worker {ended(code)} after its answer"))
+    return Again(first=first, tried=again)
+
+
+def _last_words(server: Server, answered: int, limit: timedelta = _LATE_LINES_LIMIT) -> str:
     """What the worker has printed, with what is still on its way: all that the SDK says of the jobs that were answered.
 
     A log that ends too early is one of a handler that did something else.
     """
-    ends = time.monotonic() + _LATE_LINES_LIMIT.total_seconds()
+    ends = time.monotonic() + limit.total_seconds()
     while True:
         time.sleep(_LAST_LINES_SECONDS)
         text = server.running.output_so_far()

@@ -9,17 +9,24 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import groupby
 
-from janitor.diagnosis.handler.api_judge import generator_was_iterated, judge_answer
-from janitor.diagnosis.handler.raw_outputs import judge_raw_outputs, shows_returns
-from janitor.diagnosis.handler.sdk_log import read_sdk_log
-from janitor.diagnosis.handler.verdict import PASSED, Outcome, Verdict, failing
+from janitor.diagnosis.handler.verdict import Outcome, Verdict
 from janitor.diagnosis.host_conditions import denied_here, host_condition
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.success_when import Condition
 from janitor.validator.checks.handler.api_session import Asking, Session, run_session
-from janitor.validator.checks.handler.handler_facts import API_LOG, ApiFacts, ApiRun, nothing_to_test_with, with_remarks
+from janitor.validator.checks.handler.handler_facts import (
+    API_LOG,
+    ApiFacts,
+    ApiRun,
+    new_remarks,
+    nothing_to_test_with,
+    with_remarks,
+)
+from janitor.validator.checks.handler.real_path import may_be_asked_again, prove_further
+from janitor.validator.checks.handler.second_job import prove_by_api
+from janitor.validator.checks.handler.session_judge import judge_session, judge_tried
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import BuiltWorker, EngineError, GpuResult
 from janitor.validator.facts import WorkerFacts
@@ -38,8 +45,8 @@ def check_handler_api(context: CheckContext, facts: ApiFacts) -> Finding | Produ
         return skipped(ReasonCode.LOAD_BALANCER, "a load-balanced worker has no handler to test", required=True)
     cases = _cases(source, context.spec.repository.condition, local_has_passed=facts.local_has_passed)
     if not cases:
-        if facts.local_has_passed:
-            return skipped(ReasonCode.NOT_NEEDED, "a plain handler without tests.json is tested by its local mode")
+        if facts.local is not None and facts.local.has_passed:
+            return prove_by_api(context, facts, facts.local)
         return skipped(ReasonCode.NO_TEST_INPUT, nothing_to_test_with(source), required=True)
     sessions: list[Session] = []
     finding = _run_sessions(context, facts, cases, sessions)
@@ -55,17 +62,20 @@ def _run_sessions(context: CheckContext, facts: ApiFacts, cases: list[TestCase],
     groups = [(command, list(group)) for command, group in groupby(cases, key=lambda case: case.command)]
     for number, (command, group) in enumerate(groups, start=1):
         try:
-            session = run_session(context, facts, command, group, asking, with_bad_input=number == len(groups))
+            is_last = number == len(groups)
+            again = is_last and may_be_asked_again(facts.worker.facts)
+            judge = (lambda tried: judge_tried(tried).passes) if again else None
+            session = run_session(context, facts, command, group, asking, with_bad_input=is_last, judge=judge)
         except EngineError as exc:
             return errored(ReasonCode.ENGINE_TROUBLE, str(exc), *evidence)
         sessions.append(session)
         evidence.append(context.evidence.log(API_LOG, session.outcome))
         bodies = [(tried.case.name, tried.answer) for tried in session.tried if tried.answer is not None]
         evidence += [context.evidence.http(name, answer.body) for name, answer in bodies[:_MOST_BODIES]]
-        if session.out_of_memory:
+        if session.out_of_memory and session.again is None:
             reason = "the kernel killed the worker for want of memory"
             return errored(ReasonCode.OUT_OF_MEMORY, reason, *evidence[:30], outcome=session.outcome)
-        found = _judge(facts, session)
+        found = judge_session(facts, session)
         verdicts += found
         if not all(verdict.passes for _, verdict in found):
             break
@@ -73,7 +83,8 @@ def _run_sessions(context: CheckContext, facts: ApiFacts, cases: list[TestCase],
         f"{name}: {'pass' if verdict.passes else f'{verdict.code}: {verdict.reason}'}" for name, verdict in verdicts
     ]
     summary = context.evidence.value("cases", "\n".join([*lines, f"{len(cases)} cases in all"]))
-    return _conclude(context, facts, verdicts, [summary, *evidence[:30]], sessions[-1])
+    finding = _conclude(context, facts, verdicts, [summary, *evidence[:30]], sessions[-1])
+    return prove_further(context, facts, sessions[-1], finding)
 
 
 def _cases(source: WorkerFacts, condition: Condition | None, *, local_has_passed: bool) -> list[TestCase]:
@@ -92,33 +103,6 @@ def _cases(source: WorkerFacts, condition: Condition | None, *, local_has_passed
     ]
 
 
-def _judge(facts: ApiFacts, session: Session) -> list[tuple[str, Verdict]]:
-    if session.not_ready is not None:
-        return [("start", session.not_ready)]
-    verdicts = []
-    for tried in session.tried:
-        verdict = tried.problem
-        if verdict is None and tried.answer is not None:
-            verdict = judge_answer(tried.case, tried.answer.status, tried.answer.body, tried.log)
-        verdicts.append((tried.case.name, verdict or PASSED))
-    if all(verdict.passes for _, verdict in verdicts):
-        said = read_sdk_log(session.log.text)
-        raw = judge_raw_outputs(said, [tried.answer.body for tried in session.tried if tried.answer is not None])
-        if not raw.passes:
-            verdicts.append(("output", raw))
-        elif _is_generator_unseen(facts, session.log.text) and not shows_returns(said) and not said.is_silent:
-            reason = "the handler returns a generator without being one, which the platform never iterates"
-            verdicts.append(("generator", failing(ReasonCode.GENERATOR_RETURNED, reason)))
-    return verdicts
-
-
-def _is_generator_unseen(facts: ApiFacts, log: str) -> bool:
-    """Whether the handler should be a generator, and the SDK didn't take it for one."""
-    is_told = facts.local is not None and facts.local.code == ReasonCode.GENERATOR_NOT_ITERATED
-    expected = facts.worker.facts.handler_kind.is_generator or is_told
-    return expected and not generator_was_iterated(log)
-
-
 def _conclude(
     context: CheckContext,
     facts: ApiFacts,
@@ -133,7 +117,7 @@ def _conclude(
         if unused := gpu_unused(context, facts.worker, facts.gpu):
             return failed(ReasonCode.GPU_UNUSED, unused, *evidence, outcome=outcome)
         finding = passed(*evidence, *gpu_evidence(context, facts.worker), outcome=outcome)
-        return with_remarks(finding, verdicts)
+        return with_remarks(finding, new_remarks(facts, verdicts))
     name, verdict = bad[0]
     reason = f"{name}: {verdict.reason}"
     if verdict.outcome is Outcome.ERROR:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from janitor.diagnosis.handler.bad_input import BadAnswer
 from janitor.diagnosis.handler.verdict import Verdict
 from janitor.guest.processes.capture import Captured
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.engine import BuiltWorker, GpuResult, StartResult
 from janitor.validator.facts import SourceFacts
-from janitor.validator.findings import Finding
+from janitor.validator.findings import Finding, failed
 
 LOCAL_LOG, API_LOG = "handler, local mode", "handler, API"
 """Names of the logs in the report."""
@@ -24,6 +25,8 @@ class LocalRun:
     log: Captured
     verdict: Verdict | None
     """None where the run shows nothing of the handler."""
+    seconds: float = 0.0
+    """How long it took, its start included."""
 
     @property
     def has_passed(self) -> bool:
@@ -44,6 +47,8 @@ class ApiRun:
     """Of each session."""
     bad_answer: BadAnswer | None
     """What came of bad input at the end of the last one; None where it wasn't asked."""
+    not_ready: str | None = None
+    """Why the API could not be asked; None where it could."""
 
 
 @dataclass(frozen=True)
@@ -107,3 +112,19 @@ def nothing_to_test_with(source: SourceFacts) -> str:
         return "there is neither test_input.json nor tests.json to test with"
     missing = f", and there is no {absent[0]}" if absent else ""
     return f"{' and '.join(unusable)} can't be tested with: tests_schema and test_input say why{missing}"
+
+
+def turned(finding: Finding, code: ReasonCode, reason: str) -> Finding:
+    """A finding that passed or was skipped, as a fail with its evidence and what was remarked."""
+    fail = failed(code, reason)
+    return replace(finding, status=fail.status, reason_code=fail.reason_code, reason=fail.reason, required=True)
+
+
+def new_remarks(facts: ApiFacts, verdicts: Iterable[tuple[str, Verdict]]) -> list[tuple[str, Verdict]]:
+    """The verdicts without what was remarked on the local mode's run already."""
+    local = facts.local.verdict if facts.local is not None else None
+    known = local.remarks if local is not None else ()
+    return [
+        (name, replace(verdict, remarks=tuple(remark for remark in verdict.remarks if remark not in known)))
+        for name, verdict in verdicts
+    ]

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import uuid
 
-from janitor.diagnosis.handler.log_judge import judge_local_run
+from janitor.diagnosis.handler.api_judge import asked_of
+from janitor.diagnosis.handler.log_judge import judge_local_run, printed_result
 from janitor.diagnosis.handler.output_rules.author import Asked
+from janitor.diagnosis.handler.python_repr import parse_repr
 from janitor.diagnosis.handler.sdk_log import LOCAL_END
 from janitor.diagnosis.handler.verdict import Outcome, Verdict, inconclusive
 from janitor.diagnosis.host_conditions import denied_here, host_condition
+from janitor.diagnosis.real_path.logged_errors import during_the_job, judged_with_log, logged_errors
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import Engine
@@ -31,6 +34,7 @@ from janitor.validator.checks.handler.log_limits import (
 )
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import BuiltWorker, EngineError, HandlerRun
+from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, Produced, errored, failed, passed, skipped
 
 _EXCUSE_CHARACTERS = 12_000
@@ -57,7 +61,7 @@ def check_handler_local(context: CheckContext, facts: LocalFacts) -> Finding | P
     asked = Asked(given=source.test_input.get("input"), success_when=context.spec.repository.condition)
     verdict = _verdict(facts.worker, handler_run, job_id, asked)
     finding = _conclude(context, facts, handler_run, verdict, log)
-    return Produced(finding, LocalRun(handler_run.outcome.output, verdict))
+    return Produced(finding, LocalRun(handler_run.outcome.output, verdict, handler_run.outcome.seconds))
 
 
 def _new_job_id(worker: BuiltWorker) -> str | None:
@@ -85,11 +89,23 @@ def _verdict(worker: BuiltWorker, handler_run: HandlerRun, job_id: str | None, a
         verdict = Verdict(
             outcome=Outcome.ERROR, code=ReasonCode.PLATFORM_ONLY, reason=f"{verdict.reason}: {ONLY_THERE}"
         )
+    verdict = _with_log(source, text, verdict, asked)
     if verdict.passes and numbers_are_unsure(source, text):
         verdict = inconclusive(
             ReasonCode.NUMBERS_UNSURE, "numbers of a numpy before 2 print like Python's, and JSON has none"
         )
     return verdict
+
+
+def _with_log(source: WorkerFacts, text: str, verdict: Verdict, asked: Asked) -> Verdict:
+    """The verdict on the result with what was logged while the job was done."""
+    result = printed_result(text) or ""
+    parsed = parse_repr(result.split("\n", 1)[0])
+    errors = logged_errors(during_the_job(text), result)
+    output = parsed.value.get("output", ...) if parsed.is_literal and isinstance(parsed.value, dict) else ...
+    stated = (asked_of(case) for case in source.cases if case.input == asked.given)
+    is_settled = asked.is_settled_by_author or any(each.is_settled_by_author for each in stated)
+    return judged_with_log(verdict, errors, output, is_settled=is_settled)
 
 
 def _conclude(

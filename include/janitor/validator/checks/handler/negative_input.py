@@ -23,6 +23,8 @@ def check_negative_input(context: CheckContext, facts: AnsweredFacts) -> Finding
         local, api_went_wrong = facts.local, facts.api_status in (CheckStatus.FAIL, CheckStatus.ERROR)
         if local is None or not local.has_passed or api_went_wrong:
             return skipped(ReasonCode.HANDLER_NOT_PASSED, "the handler passed no test with good input")
+        if facts.api is not None and facts.api.not_ready is not None:
+            return skipped(ReasonCode.NOT_READY, f"the worker could not be asked: {facts.api.not_ready}")
         if facts.api_status is CheckStatus.PASS:
             return skipped(
                 ReasonCode.NO_TIME, "too little time was left before the deadline to ask for an optional check"

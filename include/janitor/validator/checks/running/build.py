@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckStatus
+from janitor.validator.checks.running.missing_imports import with_missing_imports
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.engine import BuildResult, BuiltWorker, EngineError, GpuResult, HostFacts, StartResult
 from janitor.validator.facts import WorkerFacts
@@ -44,6 +45,7 @@ def check_build(context: CheckContext, order: BuildOrder) -> Finding | Produced[
             lambda program, limit: worker.run_python(program, limit).output.text, context.evidence.tell
         )
         context.tell(ReportHead(provenance=packages))
+        return Produced(with_missing_imports(finding, worker), concluded.facts)
     return concluded
 
 

@@ -6,6 +6,7 @@ import posixpath
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -19,10 +20,12 @@ from janitor.inspection.dockerfile.python_version import only_python, python_ver
 from janitor.inspection.dockerfile.stages import Run
 from janitor.inspection.dockerfile.usage import used_stages
 from janitor.inspection.location import Location
+from janitor.inspection.python.guarded_imports import guarded_imports
 from janitor.inspection.python.health_route import health_route
 from janitor.inspection.python.module_places import ModulePlaces
 from janitor.inspection.python.python_modules import Reader, SourceError, SyntaxProblem, compile_problem, decoded_source
 from janitor.inspection.python.python_source import HandlerKind, WorkerSource, read_worker, search_workers
+from janitor.inspection.python.sdk_use import sdk_use
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
@@ -62,6 +65,8 @@ def check_python_static(context: CheckContext, stated: StatedFacts) -> Produced[
         handler_kind=kinds.pop() if len(kinds) == 1 else HandlerKind.UNKNOWN,
         modules=worker.modules,
         sure_imports=dict(sure_imports(worker, read, tree)),
+        sdk=sdk_use(_sources(worker, read)),
+        guarded=guarded_imports(_sources(worker, read), _own_modules(stated).__contains__),
     )
     evidence = context.evidence.value("source", _told(found))
     if finding := _idle(stated, evidence):
@@ -81,6 +86,20 @@ def check_python_static(context: CheckContext, stated: StatedFacts) -> Produced[
         evidence = context.evidence.value("source", f"{_told(found)}\nhealth route of a load balancer: {route}")
         return Produced(_load_balanced(evidence), replace(facts, answers_health=True))
     return Produced(_without_start(stated, found, evidence), facts)
+
+
+def _sources(worker: WorkerSource, read: Reader) -> Iterator[tuple[PurePosixPath, str]]:
+    """The worker's files that compile."""
+    for path in worker.modules:
+        if text := _text(read, path):
+            yield path, text
+
+
+def _own_modules(stated: StatedFacts) -> frozenset[str]:
+    """Names that may be modules of the repository, wherever it has them, and that of a relative import."""
+    paths = [*(PurePosixPath(path) for path in stated.image_files), *(entry.path for entry in stated.tree.entries)]
+    python = [path for path in paths if path.suffix == ".py"]
+    return frozenset({".", *(path.stem for path in python), *(part for path in python for part in path.parent.parts)})
 
 
 @dataclass(frozen=True, kw_only=True)

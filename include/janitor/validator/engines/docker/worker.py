@@ -47,6 +47,7 @@ _LAST_WORDS = timedelta(seconds=3)
 _LOOK_SECONDS = 0.25
 _NOT_FOUND = 127
 """Exit code of `docker run` for a program that the image doesn't have."""
+_PROBE_FOLDER = "/janitor-probe"
 _GROWTH = 1.25
 """An image that has grown by more than this since the last success is worth a look."""
 
@@ -214,6 +215,24 @@ class DockerWorker:
                 running=running,
                 out_of_memory=lambda: self.docker.state(name).out_of_memory,
             )
+
+    @contextlib.contextmanager
+    def start_probed(self, probe: str, environment: Mapping[str, str]) -> Iterator[Running]:
+        """Start a container of the image's command with a module of ours on its Python's path."""
+        source = self.context.workspace.write_probe(probe)
+        mount = ["--mount", f"type=bind,source={source},target={_PROBE_FOLDER},readonly"]
+        variables = self._worker_variables(environment)
+        variables["PYTHONPATH"] = ":".join(filter(None, (_PROBE_FOLDER, variables.get("PYTHONPATH", self._path()))))
+        with self._watched(), self.containers.started(mount, [], variables=variables) as (name, running):
+            yield running
+            if running.exit_code is not None:
+                _raise_refused(self._end(name, running))
+
+    def _path(self) -> str:
+        """Where the image's own Python looks for modules first."""
+        image = self.config.get("Env") or ()
+        stated = dict(each.partition("=")[::2] for each in image if isinstance(each, str))
+        return stated.get("PYTHONPATH") or self.facts.image.dockerfile.final.environment.get("PYTHONPATH", "")
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:

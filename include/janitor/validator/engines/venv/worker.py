@@ -16,7 +16,7 @@ from janitor.diagnosis.host_conditions import Place
 from janitor.guest.processes.confinement import hand_over
 from janitor.guest.processes.free_port import free_port
 from janitor.guest.processes.memory import kills_for_memory
-from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run, start
+from janitor.guest.processes.supervisor import Outcome, ProcessStartError, Running, run, start
 from janitor.inspection.capability_gap import Gap
 from janitor.inspection.dockerfile.command import PythonTarget, stage_command
 from janitor.protocol.reason_codes import ReasonCode
@@ -189,6 +189,23 @@ class VenvWorker:
                 running=running,
                 out_of_memory=lambda: running.exit_code == -9 and self.kills.happened(),
             )
+
+    @contextlib.contextmanager
+    def start_probed(self, probe: str, environment: Mapping[str, str]) -> Iterator[Running]:
+        """Start the worker's program with a module of ours on its path."""
+        self.folder.start_afresh()
+        folder = self.context.workspace.write_probe(probe)
+        env = self._worker_environment(environment)
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), env.get("PYTHONPATH"))))
+        cwd = self._start_folder(self.target)
+        try:
+            running = start(
+                self._argv(self.target), cwd=cwd, env=env, confined=True, sink=self.context.journal.streamer()
+            )
+        except ProcessStartError as exc:
+            raise EngineError(f"the worker can't be started: {exc}") from exc
+        with running:
+            yield running
 
     # -- helpers
 

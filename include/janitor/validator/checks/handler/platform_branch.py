@@ -1,0 +1,102 @@
+"""What a worker does where it finds the platform's variables: asked in a life of its own, once it has worked without.
+
+Only what the platform sets and the SDK doesn't act upon can be set here. With the address of the job queue the SDK
+would ask the platform for work; with a key it would report to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from janitor.diagnosis.handler.verdict import Outcome, Remark, Verdict
+from janitor.diagnosis.host_conditions import denied_here, host_condition
+from janitor.inspection.python.sdk_use import Named
+from janitor.protocol.proven import UnprovenKind
+from janitor.protocol.reason_codes import ReasonCode
+from janitor.validator.checks.handler.api_session import READY_LIMIT, Session, Tried, run_session
+from janitor.validator.checks.handler.handler_facts import ApiFacts, turned
+from janitor.validator.checks.handler.session_judge import judge_session
+from janitor.validator.context import CheckContext
+from janitor.validator.engine import EngineError
+from janitor.validator.findings import Finding
+
+VARIABLES: Mapping[str, str] = {
+    "RUNPOD_POD_ID": "janitor7pod4only",
+    "RUNPOD_ENDPOINT_ID": "janitor7endpoint",
+    "RUNPOD_POD_HOSTNAME": "janitor7pod4only-64410aa2",
+    "RUNPOD_DC_ID": "EU-RO-1",
+}
+"""Values as the platform has them, of a pod and an endpoint that nobody has."""
+_SHORTEST = timedelta(seconds=5)
+_SLOWER = 1.5
+_EXCUSE_CHARACTERS = 12_000
+
+
+def with_platform_branch(context: CheckContext, facts: ApiFacts, session: Session, finding: Finding) -> Finding:
+    """The finding with what the worker does as on the platform, where its source asks for that."""
+    source = facts.worker.facts
+    given = {**source.image.dockerfile.final.environment, **source.test_environment, **context.worker_variables}
+    named = [each for each in source.sdk.platform_variables if each.name not in given]
+    for each in named:
+        if each.name not in VARIABLES:
+            finding = _left(finding, each, f"what the worker does where the platform sets {each.name}")
+    settable = [each for each in named if each.name in VARIABLES]
+    case = min((each for each in session.tried if each.answer), key=_seconds, default=None)
+    if not settable or case is None:
+        return finding
+    names = ", ".join(each.name for each in settable)
+    room = context.interrupts.remaining() / 3
+    usual = timedelta(seconds=(session.ready_seconds + _seconds(case)) * _SLOWER)
+    if room < max(_SHORTEST, usual):
+        return _left(finding, settable[0], f"what the worker does where {names} is set: there was no time to ask")
+    limit = min(READY_LIMIT, room)
+    try:
+        life = run_session(
+            context,
+            facts,
+            case.case.command,
+            [case.case],
+            session.asking,
+            with_bad_input=False,
+            ready_limit=limit,
+            answer_limit=limit,
+            variables=VARIABLES,
+        )
+    except EngineError as exc:
+        return _left(finding, settable[0], f"what the worker does where {names} is set: {exc}")
+    bad = next((verdict for _, verdict in judge_session(facts, life) if not verdict.passes), None)
+    if bad is None:
+        return finding
+    reason = f"with {names} set, as on the platform: {bad.reason}"
+    if (excuse := _excuse(facts, life, bad, limit)) is not None:
+        remark = Remark(code=ReasonCode.PLATFORM_BRANCH, text=f"{reason}; {excuse}")
+        finding = _left(finding, settable[0], f"what the worker does where {names} is set: {excuse}")
+        return finding.noted(remark.code, remark.text, file=str(settable[0].path), line=settable[0].line)
+    return turned(finding, ReasonCode.PLATFORM_BRANCH, f"{settable[0].path}, line {settable[0].line}: {reason}")
+
+
+def _excuse(facts: ApiFacts, life: Session, bad: Verdict, limit: timedelta) -> str | None:
+    """Why the worker isn't to blame; None if it is."""
+    reason = bad.reason or "unknown"
+    if life.out_of_memory:
+        return "the kernel killed the worker for want of memory"
+    if bad.outcome is not Outcome.FAIL:
+        return "it could not be asked"
+    stated = [each.case.limit for each in life.tried]
+    if bad.code == ReasonCode.TEST_TIMEOUT and stated == [None]:
+        return f"there was no answer within {limit.total_seconds():.0f} s"
+    if any(value in reason for value in VARIABLES.values()):
+        return "the pod and the endpoint that it names are none that the platform knows"
+    place = facts.worker.place
+    text = life.log.text[-_EXCUSE_CHARACTERS:]
+    trouble = host_condition(text, place) or denied_here(reason, place)
+    return None if trouble is None else trouble.reason
+
+
+def _left(finding: Finding, named: Named, text: str) -> Finding:
+    return finding.left_unproven(UnprovenKind.NOT_ASKED, text, file=str(named.path), line=named.line)
+
+
+def _seconds(tried: Tried) -> float:
+    return tried.answer.seconds if tried.answer is not None else 0.0
