@@ -32,6 +32,8 @@ class Expected:
     """None where it doesn't matter."""
     remarks: frozenset[str] | None = None
     """The codes of its notes, all of them; None where they don't matter."""
+    note: str | None = None
+    """Code of a note that it must carry."""
 
 
 def passes(check: CheckName) -> Expected:
@@ -42,6 +44,11 @@ def passes(check: CheckName) -> Expected:
 def remarks(check: CheckName, *codes: str) -> Expected:
     """The check passes, with notes of these codes and no other."""
     return Expected(check=check, status=CheckStatus.PASS, remarks=frozenset(codes))
+
+
+def carries(check: CheckName, code: str) -> Expected:
+    """The check passes, with a note, whatever else it remarks."""
+    return Expected(check=check, status=CheckStatus.PASS, note=code)
 
 
 def fails(check: CheckName, code: str) -> Expected:
@@ -89,6 +96,8 @@ class Case:
     """The first one carries the verdict."""
     files: Mapping[str, str | None] = field(default_factory=dict)
     """Over those of a healthy worker; None takes one away."""
+    not_executable: tuple[str, ...] = ()
+    """Scripts with a `#!` line that git has without the right to execute them; all others have it."""
     kind: Kind = Kind.WHOLE
     like: str | None = None
     """An example worker to start from instead."""

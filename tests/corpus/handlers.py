@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.corpus.case import about
+from tests.corpus.handler_answers import LOOK_BAD, LOOK_GOOD, SETTLED
 from tests.corpus.handler_conventions import CONVENTIONS
 from tests.corpus.handler_elsewhere import ELSEWHERE
 from tests.corpus.handler_endings import ENDINGS
@@ -26,6 +27,9 @@ HANDLERS = (
     *about("handler: the world around it", WORLD),
     *about("handler: kinds of handler", KINDS),
     *about("output: what comes back", OUTPUTS),
+    *about("output: bad answers that look good", LOOK_GOOD),
+    *about("output: good answers that look bad", LOOK_BAD),
+    *about("output: the author's word", SETTLED),
     *about("handler: how it ends", ENDINGS),
     *about("handler: the place it runs in", PLACES),
     *about("handler: elsewhere alone", ELSEWHERE),

@@ -44,6 +44,8 @@ case "$*" in
 esac
 """
 _LIMIT_SECONDS = 240
+_HANDED_ON = ("SSL_CERT_FILE", "https_proxy", "HTTPS_PROXY", "PYTHONPATH")
+"""Variables by which the validator reaches the network, and is the one of this checkout."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,9 @@ class Seen:
         if expected.remarks not in (None, seen.remarks):
             wanted_notes, got = sorted(expected.remarks or ()), sorted(seen.remarks)
             return f"{expected.check.value} must have notes {wanted_notes}, has {got}"
+        if expected.note is not None and expected.note not in seen.remarks:
+            got = sorted(seen.remarks)
+            return f"{expected.check.value} must carry a note {expected.note}, has {got}"
         return None
 
 
@@ -138,6 +143,8 @@ def make_repository(case: Case, folder: Path, web: str) -> Path:
             path.symlink_to(content[3:])
         else:
             path.write_text(content.replace(WEB, web))
+            if content.startswith("#!") and name not in case.not_executable:
+                path.chmod(0o755)
     git(folder, "init", "--quiet", "--initial-branch=main")
     git(folder, "add", "--all", "--force")
     for words in case.git:
@@ -158,7 +165,7 @@ def judge_statically(
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(home),
         "UV_CACHE_DIR": str(packages),
-        **{name: os.environ[name] for name in ("SSL_CERT_FILE", "https_proxy", "HTTPS_PROXY") if name in os.environ},
+        **{name: os.environ[name] for name in _HANDED_ON if name in os.environ},
         **environment,
     }
     shown = subprocess.run(

@@ -157,6 +157,7 @@ class ReasonCode(str, Enum):
     SYNTAX_ERROR = "syntax_error", _G.PYTHON, "a file of the worker does not compile"
     PYTHON_VERSION = "python_version", _G.PYTHON, "this Python can't judge code for another version"
     START_CALL_MISSING = "start_call_missing", _G.PYTHON, "nothing that the container starts starts the runpod SDK"
+    FILE_REMOVED = "file_removed", _G.PYTHON, "the program needs a file that the build takes out of the image"
     COMMAND_STARTS_NOTHING = "command_starts_nothing", _G.PYTHON, "the container surely starts no worker"
     START_UNCLEAR = "start_unclear", _G.PYTHON, "the worker can start other programs than those that were read"
     SOURCE_UNREAD = "source_unread", _G.PYTHON, "the program is too large to be read"

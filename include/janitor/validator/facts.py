@@ -79,6 +79,13 @@ class ImageFacts:
         return self.stage_files[self.dockerfile.final.index].files
 
     @cached_property
+    def held(self) -> ImageFiles:
+        """The same once every instruction has run: without what is surely taken away, with what is moved and copied."""
+        left = {path: source for path, source in self.files.items() if not self.places.at(path).is_absent}
+        found = {path: file.source for path, file in self.places.files_below("/") if not file.is_changed}
+        return left | {path: source for path, source in found.items() if source is not None and path not in left}
+
+    @cached_property
     def _folders(self) -> frozenset[str]:
         return frozenset(str(parent) for path in self.files for parent in PurePosixPath(path).parents) - {"/"}
 

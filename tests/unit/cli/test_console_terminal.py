@@ -37,10 +37,21 @@ def test_only_a_person_s_terminal_is_fitted(
     assert capsys.readouterr().out == "one two three four\n    five six\none two three four five six\n"
 
 
-def test_an_address_stands_alone_where_there_are_no_links(capsys: pytest.CaptureFixture[str]) -> None:
-    console = Console(terminal=TerminalSettings(interactive=True, colour=False))
+@pytest.mark.parametrize(
+    ("columns", "interactive", "shown"),
+    [
+        ("80", True, f"Web UI:\n{ADDRESS}\n(login: make status)\n"),
+        ("200", True, f"Web UI: {ADDRESS} (login: make status)\n"),
+        ("80", False, f"Web UI: {ADDRESS} (login: make status)\n"),
+    ],
+)
+def test_an_address_stands_in_one_piece_where_there_are_no_links(
+    columns: str, interactive: bool, shown: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    console = Console(terminal=TerminalSettings(interactive=interactive, colour=False))
     console.link("Web UI: ", ADDRESS, shown="this run", after=" (login: make status)")
-    assert capsys.readouterr().out == f"Web UI: {ADDRESS}\n(login: make status)\n"
+    assert capsys.readouterr().out == shown
 
 
 def test_a_link_shows_a_short_text(capsys: pytest.CaptureFixture[str]) -> None:

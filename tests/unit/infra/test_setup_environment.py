@@ -66,3 +66,15 @@ def test_the_lock_s_uv_is_brought_and_nothing_else(setup: ModuleType, tmp_path: 
 
 def test_this_project_s_lock_has_a_uv(setup: ModuleType) -> None:
     assert setup.locked_uv(setup.LOCK).count("--hash=sha256:") > 5
+
+
+def test_a_long_installation_counts_the_packages(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("one==1 \\\n    --hash=sha256:aa\ntwo==2 \\\n    --hash=sha256:bb\n    # via one\n")
+    monkeypatch.setattr(setup, "LOCK", lock)
+    monkeypatch.setattr(setup, "VENV", tmp_path)
+    assert setup._progress() == "up to 2 are fetched"
+    (tmp_path / "lib" / "python3.11" / "site-packages" / "one-1.dist-info").mkdir(parents=True)
+    assert setup._progress() == "1 of up to 2 packages are in place"

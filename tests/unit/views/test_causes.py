@@ -46,6 +46,24 @@ def failed(**fields: Any) -> Any:
         ({"summary": "line one\nline two\x1b[2J", "failing_check": None}, "line one line two"),
         ({"summary": None, "reason_code": "launch_error", "failing_check": None}, "launch_error"),
         ({"summary": None, "failing_check": None}, "failed"),
+        # Causes are compared without what differs between repositories; one repository's has its names.
+        (
+            {
+                "failing_check": "handler_local",
+                "signature_title": "handler_local: no weights to transcribe … with",
+                "summary": "runpod-workers/a does not work: handler_local: output.results[0].error: no weights to"
+                " transcribe gettysburg.wav with",
+            },
+            "no weights to transcribe gettysburg.wav with",
+        ),
+        (
+            {
+                "failing_check": "build",
+                "signature_title": "build: gone … from the log",
+                "summary": "runpod-workers/a does not work: build: docker build failed: exit code 1",
+            },
+            "gone … from the log",
+        ),
     ],
 )
 def test_the_cause_in_short(fields: dict[str, Any], cause: str) -> None:
@@ -60,11 +78,12 @@ def test_what_is_well_or_goes_on_has_no_cause(view: Any) -> None:
 
 
 def test_the_line_fits_and_ends_with_the_next_command() -> None:
-    view = failed(place=PlaceView(file="requirements.txt", line=2))
+    told = "deps_resolve: what was asked for and what is there have nothing in common " * 3
+    view = failed(place=PlaceView(file="requirements.txt", line=2), summary=told)
     line = why_line("a", view, next_command(view, "a", "local"))
     assert line is not None
     assert len(f"✗ {line}") == LONGEST_LINE
-    assert line.startswith("a: requirements.txt:2: a required package")
+    assert line.startswith("a: requirements.txt:2: what was asked for")
     assert line.endswith("… (make logs REPO=a)")
 
 

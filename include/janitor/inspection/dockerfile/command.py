@@ -15,6 +15,7 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _PYTHON = re.compile(r"(?:.*/)?(?:python|pypy)(?:\d+(?:\.\d+)*)?")
 _SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|a)?sh")
 _FLAGS_WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
+_GLUED = re.compile(r"-([bBdEiIOPqRsStuvx?]*)([mc])(.*)", re.DOTALL)
 # Programs that run the rest of their arguments.
 _WRAPPERS = frozenset(
     {"exec", "env", "nohup", "sudo", "time", "tini", "dumb-init", "nice", "stdbuf", "gosu", "accelerate"}
@@ -270,10 +271,11 @@ class _Finder:
 
     def _python(self, program: str, rest: list[str], workdir: str) -> PythonTarget | None:
         options: list[str] = []
+        rest = _split_option(rest)
         while rest and rest[0].startswith("-") and rest[0] not in ("-m", "-c", "-"):
             count = 2 if rest[0] in _FLAGS_WITH_VALUE else 1
             options += rest[:count]
-            rest = rest[count:]
+            rest = _split_option(rest[count:])
         if not rest or rest[0] in ("-c", "-"):
             return None
         if rest[0] == "-m":
@@ -369,6 +371,15 @@ class _Finder:
         self._is_decisive, self._is_reached = outer
         self.has_company = self.has_company or any(_is_another(other, found) for other in started)
         return found
+
+
+def _split_option(rest: list[str]) -> list[str]:
+    """An interpreter's options with `-m` and `-c` apart from letters before them and what is glued to them."""
+    match = _GLUED.fullmatch(rest[0]) if rest else None
+    if match is None or rest[0] in ("-m", "-c"):
+        return rest
+    before = [f"-{match[1]}"] if match[1] else []
+    return [*before, f"-{match[2]}", *([match[3]] if match[3] else []), *rest[1:]]
 
 
 def _assign(stated: list[re.Match[str]], variables: dict[str, str]) -> None:

@@ -274,7 +274,7 @@ class StartJudge:
         last = self._command.executions[-1] if self._command.executions else None
         if last is None or not last.is_sure or not last.is_decisive or not self._stage.is_workdir_known:
             return None
-        if self._stage.is_mounted(path) or re.search(r"[$~]", path):
+        if self._stage.is_mounted(path) or re.search(r"[$~*\s]", path):
             return None
         if last.script is not None and (found := self._returned(last.script, path)) is not None:
             return found

@@ -115,6 +115,29 @@ def failure_signature(
     )
 
 
+def plain_cause(check: str | None, reason: str) -> str | None:
+    """The cause that a reason tells, in few words, with the names that it has in this one repository.
+
+    None where the reason says no more than that something ended: then a log has to tell.
+
+    Args:
+        check: The failing check.
+        reason: Its reason.
+    """
+    compiled = _compiled()
+    reason = compiled["lacks_before"].sub("", compiled["lacks_behind"].sub("", " ".join(reason.split())))
+    if compiled["mismatch"].search(reason):
+        return reason
+    text = _described_by_sdk(reason) or reason
+    if told := known_cause(text) or _exception(text, last=False) or _tool_error(text):
+        return told
+    if compiled["vague"].search(reason):
+        return None
+    if check in _CHECKS_OF_CASES:
+        reason = compiled["case"].sub("", reason)
+    return compiled["output"].sub("", compiled["step"].sub("", reason)) or None
+
+
 def _secrets_line(reason: str) -> str:
     """What keeps secrets from the instance, each kind of failure once; empty where that can't be told."""
     kinds = {normalised(kind.replace(" (", ": ")) for kind in _compiled()["secret"].findall(reason)}

@@ -22,6 +22,7 @@ from janitor.validator.checks.handler.handler_facts import (
     ApiRun,
     new_remarks,
     nothing_to_test_with,
+    raised_at,
     with_remarks,
 )
 from janitor.validator.checks.handler.real_path import may_be_asked_again, prove_further
@@ -127,7 +128,10 @@ def _conclude(
     trouble = host_condition(text, place) or denied_here(reason, place)
     if trouble is not None:
         return errored(trouble.code, f"{reason}; {trouble.reason}", *evidence, outcome=outcome)
-    return failed(verdict.code or ReasonCode.UNKNOWN, reason, *evidence, outcome=outcome)
+    locations = raised_at(facts.worker, session.log.text, reason)
+    code = verdict.code or ReasonCode.UNKNOWN
+    finding = failed(code, reason, *evidence, outcome=outcome, locations=locations)
+    return finding.measured(rule=verdict.rule)
 
 
 def gpu_unused(context: CheckContext, worker: BuiltWorker, gpu: GpuResult | None) -> str | None:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from janitor.diagnosis.handler.bad_input import BadAnswer
+from janitor.diagnosis.handler.raised_place import raised_place
 from janitor.diagnosis.handler.verdict import Verdict
 from janitor.guest.processes.capture import Captured
+from janitor.inspection.location import Location
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.engine import BuiltWorker, GpuResult, StartResult
@@ -98,6 +100,13 @@ def with_remarks(finding: Finding, verdicts: Iterable[tuple[str, Verdict]]) -> F
         for remark in verdict.remarks:
             finding = finding.noted(remark.code, f"{name}: {remark.text}")
     return finding
+
+
+def raised_at(worker: BuiltWorker, log: str, reason: str) -> list[Location]:
+    """The line of the repository at which the exception was raised that the reason names, where the log tells."""
+    files = {str(entry.path) for entry in worker.facts.tree.entries}
+    place = raised_place(log, reason, files)
+    return [] if place is None else [Location(path=place[0], line=place[1], message=reason)]
 
 
 def nothing_to_test_with(source: SourceFacts) -> str:

@@ -24,6 +24,7 @@ from janitor.validator.checks.handler.handler_facts import (
     LocalFacts,
     LocalRun,
     nothing_to_test_with,
+    raised_at,
     with_remarks,
 )
 from janitor.validator.checks.handler.log_limits import (
@@ -133,4 +134,5 @@ def _conclude(
     text = "" if code in NOT_IN_THE_LOG else outcome.output.text[-_EXCUSE_CHARACTERS:]
     if trouble := host_condition(text, worker.place) or denied_here(reason, worker.place):
         return errored(trouble.code, f"{reason}; {trouble.reason}", log, outcome=outcome)
-    return failed(code, reason, log, outcome=outcome)
+    finding = failed(code, reason, log, outcome=outcome, locations=raised_at(worker, outcome.output.text, reason))
+    return finding.measured(rule=verdict.rule)

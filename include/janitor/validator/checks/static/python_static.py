@@ -30,6 +30,7 @@ from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.validator.checks.static.program_packages import package_fault, sure_imports
+from janitor.validator.checks.static.removed_files import removed_need
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import PythonFacts, StatedFacts
 from janitor.validator.findings import Finding, Produced, failed, passed, skipped
@@ -72,6 +73,8 @@ def check_python_static(context: CheckContext, stated: StatedFacts) -> Produced[
     if finding := _idle(stated, evidence):
         return Produced(finding, facts)
     if (worker.problems or worker.start_calls) and (finding := _syntax(context, stated, worker, read, evidence)):
+        return Produced(finding, facts)
+    if (worker.problems or worker.start_calls) and (finding := _removed(stated, found, read, evidence)):
         return Produced(finding, facts)
     if finding := _packages(stated, found, facts, read, evidence):
         return Produced(finding, facts)
@@ -160,6 +163,21 @@ def _syntax(
     return failed(
         ReasonCode.SYNTAX_ERROR, f"a Python file does not compile: {_place(first)}", evidence, locations=[location]
     )
+
+
+def _removed(stated: StatedFacts, found: _Reading, read: Reader, evidence: Evidence) -> Finding | None:
+    """What the program needs in any case, and the build takes out of the image."""
+    if found.stated is None or found.stated != found.entry or found.worker.problems:
+        return None
+    need = removed_need(stated, found.worker, found.entry, read)
+    if need is None:
+        return None
+    dockerfile = str(stated.layout.dockerfile or "Dockerfile")
+    locations = [
+        Location(path=dockerfile, line=need.line, message=need.text),
+        Location(path=str(need.source), line=need.source_line, message=need.text),
+    ]
+    return failed(ReasonCode.FILE_REMOVED, need.text, evidence, locations=locations)
 
 
 def _place(problem: SyntaxProblem) -> str:
@@ -262,7 +280,7 @@ def _elsewhere(stated: StatedFacts) -> str | None:
 
 def _entry(stated: StatedFacts) -> PurePosixPath | None:
     """The Python file that the container starts, in the repository."""
-    command, files = stated.command, stated.image_files
+    command, files = stated.command, stated.image.held if stated.image is not None else {}
     target = command.target if command else None
     if target is None:
         return None

@@ -109,6 +109,7 @@ class VenvEngine:
                 return failure
         try:
             folders.complete()
+            self._files.settle(facts.image.files, facts.image.held, facts.tree.root)
         except OSError as exc:
             return errored(ReasonCode.ENGINE_LIMIT, f"the image's files can't be laid out here: {exc}")
         self._files.keep()

@@ -68,6 +68,29 @@ class ImageFolder:
         self.held(workdir).mkdir(parents=True, exist_ok=True)
         hand_over(self._root)
 
+    def settle(self, copied: Mapping[str, PurePosixPath], held: Mapping[str, PurePosixPath], source_root: Path) -> None:
+        """Leave of what was copied what the finished image holds, and put what its commands moved where they put it.
+
+        Args:
+            copied: What was laid out: path in the image → path in the repository.
+            held: What is in the finished image.
+            source_root: The repository.
+
+        Raises:
+            OSError: They can't lie so.
+        """
+        for path in copied:
+            if path not in held:
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    self.held(path).unlink()
+        for path, source in held.items():
+            if path not in copied:
+                target = self.held(path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.unlink(missing_ok=True)
+                _copy_or_link(str(source_root / source), str(target), follow_symlinks=False)
+        hand_over(self._root)
+
     def make_folder(self, path: str) -> None:
         """Make a folder as a command of the build does; where a file stands in the way, there is none."""
         with contextlib.suppress(OSError):

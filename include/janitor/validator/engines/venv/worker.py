@@ -255,7 +255,7 @@ def start_target(facts: WorkerFacts, command: str | None) -> PythonTarget | None
         facts: The worker.
         command: Shell words that take CMD's place.
     """
-    image, files = facts.image, facts.image_files
+    image, files = facts.image, facts.image.held
     known = image.command
     if command is not None:
         known = stage_command(
