@@ -110,10 +110,10 @@ def _judged(
         trouble = host_condition(text, facts.worker.place) or denied_here(reason, facts.worker.place)
         if trouble is not None:
             return _left(finding, (where,), f"{reason}; {trouble.reason}")
-        return turned(finding, ReasonCode.CALLBACK_FAILED, f"{place}: {reason}")
+        return turned(finding, ReasonCode.CALLBACK_FAILED, f"{reason} ({place})")
     if wrong := answer.get("wrong"):
         reason = f"{label}, which the SDK calls on the platform, {clipped(str(wrong))}"
-        return turned(finding, ReasonCode.CALLBACK_FAILED, f"{place}: {reason}")
+        return turned(finding, ReasonCode.CALLBACK_FAILED, f"{reason} ({place})")
     if odd := answer.get("odd"):
         text = f"{label}, which the SDK calls on the platform, {clipped(str(odd))}"
         return finding.noted(ReasonCode.CALLBACK_UNCLEAR, text, file=str(where.path), line=where.line)

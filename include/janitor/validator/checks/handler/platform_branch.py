@@ -73,7 +73,8 @@ def with_platform_branch(context: CheckContext, facts: ApiFacts, session: Sessio
         remark = Remark(code=ReasonCode.PLATFORM_BRANCH, text=f"{reason}; {excuse}")
         finding = _left(finding, settable[0], f"what the worker does where {names} is set: {excuse}")
         return finding.noted(remark.code, remark.text, file=str(settable[0].path), line=settable[0].line)
-    return turned(finding, ReasonCode.PLATFORM_BRANCH, f"{settable[0].path}, line {settable[0].line}: {reason}")
+    place = f"{settable[0].path}, line {settable[0].line}"
+    return turned(finding, ReasonCode.PLATFORM_BRANCH, f"{case.case.name}: the worker, {reason} ({place})")
 
 
 def _excuse(facts: ApiFacts, life: Session, bad: Verdict, limit: timedelta) -> str | None:

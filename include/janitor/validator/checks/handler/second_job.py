@@ -109,7 +109,7 @@ def _conclude(context: CheckContext, facts: ApiFacts, session: Session, verdicts
     name, verdict = next(((name, each) for name, each in verdicts if not each.passes), ("", None))
     if verdict is None:
         return passed(*evidence, outcome=outcome)
-    reason = f"{name}, sent to the API: {verdict.reason}"
+    reason = f"{name}: {verdict.reason} (through the API; the local mode passed)"
     text, place = session.log.text[-_EXCUSE_CHARACTERS:], facts.worker.place
     trouble = host_condition(text, place) or denied_here(reason, place)
     is_unclear = verdict.outcome is not Outcome.FAIL or verdict.code in _SHOWS_NOTHING or session.out_of_memory

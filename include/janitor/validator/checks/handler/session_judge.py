@@ -70,7 +70,7 @@ def judge_again(session: Session, place: Place, sdk: SdkUse) -> Verdict | None:
     verdict = _judge_second(again, again.tried)
     if verdict.passes:
         return verdict
-    reason = f"{again.first.case.name}, sent again to the same process: {verdict.reason}"
+    reason = f"the same input, sent again to the same process: {verdict.reason}"
     if session.out_of_memory:
         return _unclear(f"{reason}; the kernel killed the worker for want of memory")
     is_silent = read_sdk_log(session.log.text).is_silent
@@ -79,7 +79,7 @@ def judge_again(session: Session, place: Place, sdk: SdkUse) -> Verdict | None:
     text = session.log.text[-_EXCUSE_CHARACTERS:]
     if trouble := host_condition(text, place) or denied_here(reason, place):
         return _unclear(f"{reason}; {trouble.reason}")
-    return failing(ReasonCode.ONE_JOB_ONLY, f"the worker serves one job only: {reason}")
+    return failing(ReasonCode.ONE_JOB_ONLY, f"{again.first.case.name}: the worker serves one job only: {reason}")
 
 
 def _judge_second(again: Again, second: Tried) -> Verdict:
