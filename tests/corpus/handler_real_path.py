@@ -275,6 +275,28 @@ PLATFORM = (
 )
 
 _START = 'runpod.serverless.start({"handler": handler, "concurrency_modifier": modifier})'
+_EXPECTED = case(expectedOutput=["a", "b"])
+STREAMS = (
+    _valid(
+        "stream_that_is_expected_as_an_output",
+        "what a generator gives is expected, and the platform is not asked to put it together: worth a note",
+        only_api(handler('yield "a"\nyield "b"'), _EXPECTED),
+        remarks(API, "stream_not_aggregated"),
+    ),
+    _valid(
+        "stream_that_is_put_together",
+        "the same with the platform asked to",
+        only_api(
+            handler(
+                'yield "a"\nyield "b"',
+                start='runpod.serverless.start({"handler": handler, "return_aggregate_stream": True})',
+            ),
+            _EXPECTED,
+        ),
+        remarks(API),
+    ),
+)
+
 SIGNALS = (
     _broken(
         "ends_whoever_started_it",
@@ -353,4 +375,4 @@ CALLBACKS = (
     ),
 )
 
-REAL_PATH = (*SECOND_JOBS, *LOGGED, *GUARDED, *PLATFORM, *SIGNALS, *CALLBACKS)
+REAL_PATH = (*SECOND_JOBS, *LOGGED, *GUARDED, *PLATFORM, *STREAMS, *SIGNALS, *CALLBACKS)

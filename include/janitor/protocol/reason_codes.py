@@ -286,6 +286,7 @@ class ReasonCode(str, Enum):
     SECOND_JOB_UNCLEAR = "second_job_unclear", _G.API, "what kept the worker from the same job again isn't its own"
     ANOTHER_ANSWER = "another_answer", _G.API, "the same input gets the expected answer once, and then another"
     API_DIFFERS = "api_differs", _G.API, "the API doesn't serve what the local mode does"
+    STREAM_NOT_AGGREGATED = "stream_not_aggregated", _G.API, "a test expects of a generator what only its stream has"
     PLATFORM_BRANCH = "platform_branch", _G.API, "the worker fails where the platform's variables are set"
     CALLBACK_FAILED = "callback_failed", _G.API, "a function that the SDK calls on the platform alone fails"
     CALLBACK_UNCLEAR = "callback_unclear", _G.API, "what such a function gives may not be what the SDK needs"

@@ -37,6 +37,19 @@ def test_whether_a_process_is_replaced_after_each_job(source: str, refresh: Refr
 
 
 @pytest.mark.parametrize(
+    ("source", "may"),
+    [
+        ('start({"handler": handler, "return_aggregate_stream": True})', True),
+        ('config["return_aggregate_stream"] = wanted()', True),
+        ('start({"handler": handler, "return_aggregate_stream": False})', False),
+        ('start({"handler": handler})', False),
+    ],
+)
+def test_whether_a_stream_is_the_output_too(source: str, may: bool) -> None:
+    assert used(source).may_aggregate is may
+
+
+@pytest.mark.parametrize(
     ("source", "callbacks"),
     [
         ('start({"handler": h, "concurrency_modifier": scale})', [("concurrency_modifier", 1)]),

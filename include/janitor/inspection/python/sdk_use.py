@@ -23,7 +23,7 @@ _PLATFORM_SETS = frozenset(
 )
 """Source: docs.runpod.io, "Environment variables", and runpod-python, which reads the webhooks."""
 _CONFIG_CALLBACK, _FITNESS = "concurrency_modifier", "register_fitness_check"
-_REFRESH = "refresh_worker"
+_REFRESH, _AGGREGATE = "refresh_worker", "return_aggregate_stream"
 _MOST_CHARACTERS = 2 * 1024 * 1024
 _MOST_FOUND = 50
 
@@ -53,6 +53,8 @@ class SdkUse:
     """By the configuration of `start`."""
     job_may_refresh: bool = False
     """Whether a job's own answer may ask for it."""
+    may_aggregate: bool = False
+    """Whether the platform may be asked to give a generator's parts as the job's output, too."""
     callbacks: tuple[Named, ...] = ()
     """Functions that the SDK calls on the platform alone."""
     platform_variables: tuple[Named, ...] = ()
@@ -72,7 +74,7 @@ def sdk_use(sources: Iterable[tuple[PurePosixPath, str]]) -> SdkUse:
         if room < 0:
             break
         # Most files name none of it.
-        if not any(word in text for word in (_PREFIX, _CONFIG_CALLBACK, _FITNESS, _REFRESH)):
+        if not any(word in text for word in (_PREFIX, _CONFIG_CALLBACK, _FITNESS, _REFRESH, _AGGREGATE)):
             continue
         if compile_problem(path, text) is None:
             with warnings.catch_warnings():
@@ -81,6 +83,7 @@ def sdk_use(sources: Iterable[tuple[PurePosixPath, str]]) -> SdkUse:
     return SdkUse(
         refresh=found.refresh,
         job_may_refresh=found.job_may_refresh,
+        may_aggregate=found.may_aggregate,
         callbacks=tuple(found.callbacks.values())[:_MOST_FOUND],
         platform_variables=tuple(found.variables.values())[:_MOST_FOUND],
     )
@@ -90,6 +93,7 @@ class _Found:
     def __init__(self) -> None:
         self.refresh = Refresh.NO
         self.job_may_refresh = False
+        self.may_aggregate = False
         self.callbacks: dict[str, Named] = {}
         self.variables: dict[str, Named] = {}
 
@@ -128,6 +132,8 @@ class _Found:
         for name, value in pairs:
             if name == _CONFIG_CALLBACK and not _is_off(value):
                 self._note(self.callbacks, name, path, value.lineno)
+            elif name == _AGGREGATE:
+                self.may_aggregate = self.may_aggregate or not _is_off(value)
             elif name == _REFRESH and not _is_off(value):
                 if not in_config:
                     self.job_may_refresh = True

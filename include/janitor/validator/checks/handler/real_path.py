@@ -35,7 +35,7 @@ def prove_further(context: CheckContext, facts: ApiFacts, session: Session, find
         session: The last life of its API.
         finding: On the cases.
     """
-    for further in (with_second_job, with_platform_branch, with_callbacks):
+    for further in (with_second_job, with_stream_as_output, with_platform_branch, with_callbacks):
         if finding.status is not CheckStatus.PASS:
             break
         finding = further(context, facts, session, finding)
@@ -58,3 +58,16 @@ def with_second_job(_context: CheckContext, facts: ApiFacts, session: Session, f
     if verdict.passes:
         return with_remarks(finding, [(again.first.case.name, verdict)])
     return turned(finding, verdict.code or ReasonCode.UNKNOWN, verdict.reason or "unknown")
+
+
+def with_stream_as_output(_context: CheckContext, facts: ApiFacts, _session: Session, finding: Finding) -> Finding:
+    """The same with a note where the tests expect of a generator what the API here gives and the platform doesn't.
+
+    Source: runpod-python, rp_job.py, handle_job: parts are the job's output only with `return_aggregate_stream`.
+    """
+    source = facts.worker.facts
+    expected = [case.name for case in source.cases if case.has_expected or case.success_when is not None]
+    if not source.handler_kind.is_generator or not expected or source.sdk.may_aggregate:
+        return finding
+    text = f"{expected[0]} states what comes back, which a generator gives as a stream alone on the platform"
+    return finding.noted(ReasonCode.STREAM_NOT_AGGREGATED, f"{text}: return_aggregate_stream isn't set")
