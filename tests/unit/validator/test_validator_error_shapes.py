@@ -163,9 +163,10 @@ def test_a_printed_text_with_a_stray_backslash_warns_nobody():
 
 
 def test_many_members_cost_little():
-    started = time.monotonic()
+    # CPU time: what a busy machine adds is no cost of the judge's.
+    started = time.process_time()
     assert judge_output({f"name{number}": {"status": "ok"} for number in range(200_000)}) is PASSED
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ _SOUNDS_BROKEN = re.compile(
     r"|download|connect|allocat|initiali[sz]|creat|process|generat|run|start|decod|pars|fetch|reach|access|execut)\w{0,5}\b"
     rf"[^.\n]{{0,80}}\b{_THING}s?\b|(?:the )?{_THING}\b[^.\n]{{0,60}}\b(?:not (?:found|loaded|available)|failed|missing"
     r"|unavailable)|no (?:gpu|cuda|model|weights)\b[^.\n]{0,40}|(?:job|task|inference|generation|request|prediction)"
-    r" (?:has )?(?:failed|aborted|crashed))"
+    r" (?:has )?(?:failed|aborted|crashed)|(?:internal )?(?:server )?(?:error|failure|failed|exception)[.!]?\Z)"
 )
 _OF_CLASS = re.compile(r"(?:[A-Za-z_]\w{0,60}\.){0,6}[A-Z]\w{0,60}(?:Error|Exception)(?:: \S|\()")
 
@@ -58,6 +58,11 @@ _OF_CLASS = re.compile(r"(?:[A-Za-z_]\w{0,60}\.){0,6}[A-Z]\w{0,60}(?:Error|Excep
 def tells_of_an_error(text: str) -> bool:
     """Whether a text, taken as the whole answer, is an exception's text, a traceback or a server's error page."""
     return names_an_error(text) or is_machine_message(text)
+
+
+def tells_of_a_crash(text: str) -> bool:
+    """Whether it is a traceback, an exception with the name of its class, or what a program says without one."""
+    return TRACEBACK.match(text) is not None or begins_with_a_class(text) or is_machine_message(text)
 
 
 def names_an_error(text: str) -> bool:

@@ -73,6 +73,7 @@ _MODELS = _any_of(
     r"|processor|weights) for .{1,600}",
     r"\S{1,200} (?:is not a local folder and is not a valid model identifier|does not appear to have a file named)"
     r".{0,600}",
+    r"lib[\w.+-]{1,100}: cannot open shared object file: .{1,100}",
     r"Error while deserializing header: .{1,200}|Unable to load weights from .{1,400}",
 )
 _SHELLS = _any_of(

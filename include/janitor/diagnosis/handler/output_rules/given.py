@@ -32,9 +32,12 @@ class Given:
             return any(_CODE_LIKE.search(text) for text in texts_in(self._value))
         if isinstance(answered, str):
             return self._holds_text(answered)
-        if isinstance(answered, Mapping) and any(answered == each for each in self._objects):
-            return True
         texts = texts_in(answered)
+        if isinstance(answered, Mapping):
+            if any(answered == each for each in self._objects):
+                return True
+            if any(len(text) < _SHORTEST_QUOTE for text in texts):
+                return False
         return bool(texts) and all(self._holds_text(text) for text in texts)
 
     def _holds_text(self, text: str) -> bool:

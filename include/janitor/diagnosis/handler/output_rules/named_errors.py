@@ -30,22 +30,37 @@ _TELLING = (str, int, float, list, tuple, Mapping)
 _MANY = frozenset({"errors", names.MANY_ERRORS})
 
 
-def _single(part: Part) -> Iterator[tuple[str, Any]]:
-    """The members that state an error under a name for one."""
+def _single(part: Part) -> Iterator[tuple[str, str, Any]]:
+    """The members that state an error under a name for one: name, name as it stands, and value."""
     for name, key, item in part.those(_ONE_ERROR):
         if name == "error":
             if states_error(item):
-                yield key, item
+                yield name, key, item
         elif isinstance(item, (str, list, Mapping)) and item and not (says_none(item) or says_all_well(item)):
-            yield key, item
+            yield name, key, item
 
 
-def _is_its_own(part: Part, item: Any) -> bool:
+def _is_counted(part: Part) -> bool:
+    """Whether it is a row of a table that counts errors, or measures something of them."""
+    if not part.is_listed or part.is_result or part.holder in names.OWN_HOLDERS:
+        return False
+    left_out = names.NOT_TOLD | {"index"}
+    return any(
+        isinstance(item, (int, float)) and not isinstance(item, bool) and name not in left_out
+        for name, _key, item in part.members
+    )
+
+
+def _is_its_own(part: Part, name: str, item: Any) -> bool:
     """Whether an error in an object is the worker's."""
     if part.about is About.FINDING:
         return False
+    if _is_counted(part):
+        return False
     if any(tells_of_an_error(text) for text in texts_in(item)):
         return True
+    if name == "exception" and not part.is_result:
+        return False  # a rule may have one
     names_another = part.about is About.OTHER and part.is_listed
     return not names_another and (part.is_result or not part.has_more())
 
@@ -55,11 +70,13 @@ def _told(part: Part, key: str, item: Any) -> Seen:
 
 
 def _own_error(part: Part) -> Seen | None:
-    return next((_told(part, key, item) for key, item in _single(part) if _is_its_own(part, item)), None)
+    return next((_told(part, key, item) for name, key, item in _single(part) if _is_its_own(part, name, item)), None)
 
 
 def _error_of_another(part: Part) -> Seen | None:
-    return next((_told(part, key, item) for key, item in _single(part) if not _is_its_own(part, item)), None)
+    return next(
+        (_told(part, key, item) for name, key, item in _single(part) if not _is_its_own(part, name, item)), None
+    )
 
 
 def _several(part: Part) -> Iterator[tuple[str, str, Any]]:
@@ -75,7 +92,7 @@ def _are_its_own(part: Part, name: str, item: Any) -> bool:
     if _name_something(item):
         return any(map(tells_of_an_error, texts_in(item)))
     if part.has_more():
-        return tells_of_trouble(item)
+        return any(map(tells_of_an_error, texts_in(item)))
     if name == "errors":
         return part.about is not About.OTHER or tells_of_trouble(item)
     others = [other for each, _key, other in part.members if not each.endswith("errors") and each not in names.NOT_TOLD]
@@ -188,6 +205,8 @@ NAMED_ERRORS = Group(
             catches=outputs(
                 {"sentences": [{"text": "Their going", "error": "Their: They're"}]},
                 {"tests": [{"name": "adds", "error": "AssertionError: 1 != 2"}]},
+                {"clusters": [{"error": "KeyError: 'a'", "count": 3}]},
+                {"clauses": [{"exception": "on Sundays"}]},
             ),
             lets_pass=outputs(_MEASURED, {"sentences": [{"text": "They go", "error": None}]}),
         ),
@@ -203,6 +222,7 @@ NAMED_ERRORS = Group(
                 {"text": "Their going", "errors": ["Their: They're"]},
                 {"spelling_errors": ["teh"]},
                 {"file": "a.py", "errors": ["E501 line too long"]},
+                {"summary": "2 of today", "errors": ["disk full at 11:00", "CUDA error at 10:00"]},
                 {"errors": ["line 3: missing semicolon"]},
                 {"valid": False, "errors": [{"field": "email", "message": "is required"}]},
             ),

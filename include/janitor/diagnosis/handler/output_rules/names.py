@@ -99,6 +99,8 @@ SUBJECTS = frozenset(
     }
 )
 """Whose name stands beside a state: the answer then tells of that, not of itself."""
+REMOTE = frozenset({"url", "uri", "href", "link", "host", "hostname", "domain", "endpoint", "site", "service"})
+"""Of them what is somewhere else, of which any state and any failure of a network may be told."""
 PLACES = frozenset(
     {
         *("line", "lineno", "line_number", "column", "col", "offset", "position", "span", "range", "location"),

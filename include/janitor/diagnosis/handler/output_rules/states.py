@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from janitor.diagnosis.handler.error_texts import is_http_phrase, tells_of_an_error
+from janitor.diagnosis.handler.error_texts import is_http_phrase, tells_of_a_crash
 from janitor.diagnosis.handler.output_rules import names
 from janitor.diagnosis.handler.output_rules.part import About, Part
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
@@ -22,7 +22,7 @@ from janitor.protocol.reason_codes import ReasonCode
 _BAD_STATE = re.compile(
     r"(?!no[_ -])(?:(?:\w+[_ -])?error|(?:\w+[_-])?(?:failed|failure|aborted|timeout)|fail|errored"
     r"|failed_precondition|time(?:d[_ -]?)?out|exception|crashed|killed"
-    r"|abort(?:ed)?|unsuccessful|panic(?:ked)?|oom(?:[_ -]?killed)?|out[_ -]of[_ -]memory|not[_ -]ok)"
+    r"|abort(?:ed)?|unsuccessful|panic(?:ked)?|oom(?:[_ -]?killed)?|out[_ -]of[_ -]memory|not[_ -]ok|ko|err)"
 )
 _DOUBTFUL_STATE = re.compile(r"cancell?ed|unhealthy|unavailable|rejected|denied|dead|stopped|stalled|degraded")
 _STATE_TOLD = re.compile(r"(?:error|failed|failure)\s*:\s*\S.*|failed to \w.*", re.DOTALL)
@@ -76,7 +76,9 @@ def _is_own(part: Part) -> bool:
     if part.about is About.OWN:
         return part.is_result or part.holder in names.STATES or part.explanation is not None
     # A crash is the worker's own whatever name stands beside it, unless that is one of many things that it looked at.
-    return part.about is not About.FINDING and part.explanation is not None and tells_of_an_error(part.explanation)
+    if part.about is About.FINDING or part.explanation is None or not part.names.isdisjoint(names.REMOTE):
+        return False
+    return tells_of_a_crash(part.explanation)
 
 
 def _seen(part: Part, key: str) -> Seen:
@@ -237,6 +239,7 @@ STATES = Group(
                 _PAGE,
                 {"name": "face", "success": False, "message": "no face in the picture"},
                 {"payment": {"status": "failed", "reason": "declined"}},
+                {"url": "https://example.com", "status": 500, "message": "Internal Server Error"},
             ),
             lets_pass=(
                 *outputs(_CHECKS, _JOBS, {"payment": {"status": "settled"}}),

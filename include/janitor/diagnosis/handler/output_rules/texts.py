@@ -80,9 +80,13 @@ def _only_message(part: Part) -> Seen | None:
 
 
 def _only_machine_message(part: Part) -> Seen | None:
-    if part.is_root or not isinstance(part.value, str) or not is_machine_message(part.value):
+    text = part.value
+    if part.is_root or not isinstance(text, str):
         return None
-    return Seen(f"{part.path} says what a program says that failed: {_ending(part.value)}", on=(part.value,))
+    is_own_item = part.is_listed and part.holder in names.OWN_HOLDERS
+    if is_machine_message(text) or (is_own_item and names_an_error(text)):
+        return Seen(f"{part.path} says what a program says that failed: {_ending(text)}", on=(text,))
+    return None
 
 
 def _text_sounds_broken(part: Part) -> Seen | None:
@@ -209,8 +213,9 @@ TEXTS = Group(
             catches=outputs(
                 {"text": "CUDA error: no kernel image is available for execution on the device"},
                 ["Hello", "CUDA out of memory. Tried to allocate 2.00 GiB"],
+                {"predictions": ["Error: no weights"]},
             ),
-            lets_pass=outputs({"text": "CUDA errors have many causes"}),
+            lets_pass=outputs({"text": "CUDA errors have many causes"}, {"segments": ["Error: it says"]}),
         ),
         Rule(
             name="text_sounds_broken",
@@ -218,7 +223,9 @@ TEXTS = Group(
             code=ReasonCode.ANSWER_DOUBTFUL,
             reason="a short text that may tell that the worker is broken, or a quoted word as a KeyError prints it",
             find=_text_sounds_broken,
-            catches=outputs("Could not load the model", {"result": "Model not found"}, {"output": "'prompt'"}),
+            catches=outputs(
+                "Could not load the model", {"result": "Model not found"}, {"output": "'prompt'"}, "FAILED"
+            ),
             lets_pass=outputs("Failed to agree, they left", "I could not find a cat.", {"text": "Model not found"}),
         ),
         Rule(
