@@ -14,6 +14,7 @@ from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
 from janitor.domain.identity import run_id_for
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.run_conf import unknown_keys
+from janitor.domain.views import RunView
 from janitor.orchestration.failures import TaskFailed, as_airflow_failure, failed_task
 from janitor.orchestration.telling import name_in_grid, note_run, tell_verdict
 from janitor.orchestration.wiring import current_settings
@@ -22,7 +23,7 @@ from janitor.services.report.reports import find_run_view
 from janitor.services.result.record import record_validation
 from janitor.services.result.verdict import close_run
 from janitor.settings import Settings
-from janitor.views.text.verdicts import run_note
+from janitor.views.text.verdicts import failure_lines, run_note
 
 log = LineLogger(__name__)
 
@@ -97,19 +98,23 @@ def verdict() -> str:
             return "stale: nothing was validated"
         raise failed_task("the run was never planned: see the log of `plan`")
     text = f"{closed.successful}/{closed.total} repositories successful"
-    _note(settings, context["dag_run"].run_id, text)
+    run = _noted(settings, context["dag_run"].run_id, text)
     if closed.problems:
-        raise failed_task(text, *closed.problems)
+        # Where nobody knows better, the records' own words.
+        told = closed.problems if run is None else (*closed.structural, *failure_lines(run))
+        raise failed_task(text, *told)
     return text
 
 
-def _note(settings: Settings, airflow_run_id: str, text: str) -> None:
+def _noted(settings: Settings, airflow_run_id: str, text: str) -> RunView | None:
+    """Put the run's note on it; returns what it was made of."""
     try:
         run = find_run_view(settings, airflow_run_id)
     except DatabaseError as exc:
         log.warning("the run is noted in short: %s", exc)
         run = None
     note_run(settings, airflow_run_id, text if run is None else run_note(run))
+    return run
 
 
 def _was_stale(context: Any) -> bool:

@@ -6,31 +6,54 @@ A setting that one command can do without isn't asked for by it; but whoever has
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-_NEEDS: Mapping[tuple[str, ...], tuple[str, str]] = {
-    ("deployment",): ("JANITOR_DEPLOYMENT", "a name of yours; the tag of everything it owns in the cloud"),
-    ("bucket",): ("JANITOR_BUCKET", "the S3 bucket for specs and reports"),
-    ("database_url",): ("JANITOR_DATABASE_URL", "PostgreSQL, the role that writes; a secret"),
-    ("reader_database_url",): ("JANITOR_READER_DATABASE_URL", "PostgreSQL, the role that only reads; a secret"),
-    ("owner_database_url",): ("JANITOR_OWNER_DATABASE_URL", "PostgreSQL, the role that migrates; a secret"),
-    ("airflow_url",): ("JANITOR_AIRFLOW_URL", "the address of Airflow's web UI"),
-    ("airflow_username",): ("JANITOR_AIRFLOW_USERNAME", "a user of Airflow who may trigger DAGs"),
-    ("airflow_password",): ("JANITOR_AIRFLOW_PASSWORD", "that user's; a secret"),
-    ("launch_template", "image_id"): (
-        "JANITOR_LAUNCH_TEMPLATE or JANITOR_IMAGE_ID",
-        "what instances are launched from, in EC2",
+
+@dataclass(frozen=True)
+class Need:
+    """A setting without which something doesn't work."""
+
+    subject: str
+    """What doesn't work."""
+    name: str
+    """How it is called."""
+    source: str
+    """Where its value comes from."""
+    fields: tuple[str, ...]
+    """Of which one must be set."""
+
+
+_NEEDS = (
+    Need("cloud", "JANITOR_DEPLOYMENT", "a name of yours; the tag of all that it owns in the cloud", ("deployment",)),
+    Need("cloud", "JANITOR_BUCKET", "the S3 bucket for specs and reports", ("bucket",)),
+    Need("database", "JANITOR_DATABASE_URL", "PostgreSQL, the role that writes; a secret", ("database_url",)),
+    Need(
+        *("reading database", "JANITOR_READER_DATABASE_URL", "PostgreSQL, the role that only reads; a secret"),
+        ("reader_database_url",),
     ),
-}
-"""Fields of which one must be set, how they are called, and where a value comes from."""
+    Need(
+        *("migrations", "JANITOR_OWNER_DATABASE_URL", "PostgreSQL, the role that migrates; a secret"),
+        ("owner_database_url",),
+    ),
+    Need("airflow", "JANITOR_AIRFLOW_URL", "the address of Airflow's web UI", ("airflow_url",)),
+    Need("airflow", "JANITOR_AIRFLOW_USERNAME", "a user of Airflow who may trigger DAGs", ("airflow_username",)),
+    Need("airflow", "JANITOR_AIRFLOW_PASSWORD", "that user's; a secret", ("airflow_password",)),
+    Need(
+        *("instances", "JANITOR_LAUNCH_TEMPLATE or JANITOR_IMAGE_ID", "what instances are launched from, in EC2"),
+        ("launch_template", "image_id"),
+    ),
+)
+SUBJECTS = tuple(dict.fromkeys(need.subject for need in _NEEDS))
+"""What a deployment is made of."""
 
 
-def missing(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is needed and not set: how it is called, and where its value comes from.
+def missing(values: Mapping[str, Any]) -> Iterator[Need]:
+    """What is needed and not set.
 
     Args:
         values: Of the settings, by field.
     """
-    for fields, (name, source) in _NEEDS.items():
-        if all(values.get(field) in (None, "") for field in fields):
-            yield name, source
+    for need in _NEEDS:
+        if all(values.get(field) in (None, "") for field in need.fields):
+            yield need

@@ -66,5 +66,5 @@ class DeploymentSettings(BaseModel):
             return SettingsError(f"{name} is not set: the local stack has never been started; run `make up`")
         own = shown(override_file_path(self.project_root, self.environment), self.project_root)
         text = f"{name} is not set; put it in {shown(self.env_file, self.project_root)}, or {own}, which git ignores"
-        others = [f"  {other}: {source}" for other, source in missing(dict(self)) if other != name]
+        others = [f"  {need.name}: {need.source}" for need in missing(dict(self)) if need.name != name]
         return SettingsError("\n".join([text, *(["Not set either:", *others] if others else [])]))

@@ -106,17 +106,19 @@ def load_settings(
     except ValidationError as exc:
         problems.extend(problems_of(exc, variables, origins, committed.label))
     if problems:
-        problems += _also_missing(values, problems, committed.label)
+        problems = _with_all_missing(problems, values, committed.label)
         raise SettingsError(f"settings of ENV={name} can't be used:\n" + "\n".join(f"  {p}" for p in problems))
     return settings
 
 
-def _also_missing(values: Mapping[str, Any], problems: Sequence[str], env_file: str) -> list[str]:
-    """What else a deployment needs: who has to add one setting should add all of them at once."""
+def _with_all_missing(problems: Sequence[str], values: Mapping[str, Any], env_file: str) -> list[str]:
+    """The problems, with everything that a deployment needs and lacks, and where it comes from: who has to add one
+    setting should add all of them at once."""
     if values.get("stack") == StackKind.EMBEDDED.value:
-        return []
-    named = {problem.partition(":")[0] for problem in problems}
-    return [f"{not_set(name, env_file)} ({source})" for name, source in missing(values) if name not in named]
+        return list(problems)
+    lacking = {need.name: need.source for need in missing(values)}
+    others = [problem for problem in problems if problem.partition(":")[0] not in lacking]
+    return [*others, *(f"{not_set(name, env_file)} ({source})" for name, source in lacking.items())]
 
 
 def _own(process: Mapping[str, str]) -> Source:

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import psutil
 
-from janitor.domain.errors import SettingsError, StackError
+from janitor.domain.errors import StackError
 from janitor.guest.processes.child_user import NoChildUserError, make_child_user
 from janitor.settings import Settings, StackKind
+from janitor.settings.completeness import SUBJECTS, missing
+from janitor.settings.project import override_file_path
 from janitor.stack import health
 from janitor.stack.postgres.server import EmbeddedPostgres
 from janitor.stack.state.disk import look_at_disk, nearest_existing
@@ -213,24 +215,16 @@ def _stack(settings: Settings) -> Iterator[Finding]:
 
 
 def _external(settings: Settings) -> Iterator[Finding]:
-    needs: dict[str, Callable[[], object]] = {
-        "database": lambda: settings.writer_url,
-        "reading database": lambda: settings.reader_url,
-        "airflow": lambda: settings.airflow_login,
-    }
-    for subject, value in needs.items():
-        try:
-            value()
-        except SettingsError as exc:
-            yield _problem(subject, str(exc), f"set it, then run `make doctor ENV={settings.environment}` again")
+    lacking: dict[str, list[str]] = {subject: [] for subject in SUBJECTS}
+    for need in missing(dict(settings)):
+        lacking[need.subject].append(f"{need.name} is not set ({need.source})")
+    for subject, said in lacking.items():
+        if said:
+            own = override_file_path(settings.project_root, settings.environment).name
+            step = f"put it into infra/env/{own}, which git ignores, or {settings.env_file.name}"
+            yield _problem(subject, "; ".join(said), step)
         else:
             yield _ok(subject, "configured")
-    if settings.image_id is None and settings.launch_template is None:
-        yield _problem(
-            "instances",
-            "neither JANITOR_LAUNCH_TEMPLATE nor JANITOR_IMAGE_ID is set, so no instance can be launched",
-            f"put one into {settings.env_file}",
-        )
     killers = {
         "external timer": ("JANITOR_SCHEDULE_GROUP", settings.schedule_group),
         "external timer's role": ("JANITOR_SCHEDULER_ROLE_ARN", settings.scheduler_role_arn),

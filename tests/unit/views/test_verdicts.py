@@ -9,7 +9,7 @@ from janitor.domain.result.history_views import ChangeView, CheckView, PlaceView
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.protocol.proven import Note, ProofLevel
 from janitor.protocol.statuses import CheckStatus
-from janitor.views.text.verdicts import grounds, run_note, verdict_lines
+from janitor.views.text.verdicts import failure_lines, grounds, run_note, verdict_lines
 from tests.unit.cli.sample_views import START, after, ended, run_of
 
 NEW = ChangeView(change=Change.NEW, outcome=Outcome.FAILED, since_at=START)
@@ -68,6 +68,21 @@ def test_what_is_not_known_is_left_out() -> None:
     view = ended("a", "success", 1, instance_id=None)
     assert grounds(view, [], log_url=None) == []
     assert verdict_lines(view, [], after(5)) == ["runpod-workers/a: success (1m0s)"]
+
+
+def test_a_run_s_failures_are_a_line_each_with_the_cause() -> None:
+    run = run_of(
+        ended("a", "failed", 1, difference=NEW, summary="boom", place=PlaceView(file="handler.py", line=2)),
+        ended("b", "success", 1),
+        ended("c", "error", 0, 7, summary="no answer"),
+        ended("d", "cancelled", 0, execution_time=None),
+        status="failed",
+    )
+    assert failure_lines(run) == [
+        "a: failed (1m0s): handler.py:2: boom [new]",
+        "c: error (7s): no answer",
+        "d: cancelled: cancelled",
+    ]
 
 
 def test_the_note_of_a_run() -> None:

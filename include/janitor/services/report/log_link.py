@@ -26,10 +26,10 @@ def log_url(settings: Settings, validation_id: UUID) -> str | None:
             return None
         return settings.airflow_url.rstrip("/") + PAGE_PREFIX + PAGE_PATH.format(validation_id=validation_id)
     stream = checked_validation(settings, validation_id).validation.log_stream
-    return None if stream is None else _console_url(settings.region, settings.log_group, stream)
+    return None if stream is None else console_url(settings.region, settings.log_group, stream)
 
 
-def _console_url(region: str, log_group: str, stream: str) -> str:
+def console_url(region: str, log_group: str, stream: str) -> str:
     """Source: the console's own addresses, whose fragment is escaped twice with `$` for `%`."""
     group, name = (quote(quote(part, safe=""), safe="").replace("%", "$") for part in (log_group, stream))
     home = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"

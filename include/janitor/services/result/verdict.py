@@ -24,6 +24,8 @@ class Verdict:
     successful: int
     total: int
     problems: tuple[str, ...]
+    structural: tuple[str, ...] = ()
+    """Of the problems those that no repository has: rows that are missing, instances that are left."""
 
 
 def close_run(settings: Settings, run_id: UUID) -> Verdict | None:
@@ -78,4 +80,10 @@ def _judge(total: int, rows: list[dict[str, object]], left: list[str]) -> Verdic
     else:
         status = RunStatus.SUCCESS
     successful = sum(row["status"] == ValidationStatus.SUCCESS.value for row in rows)
-    return Verdict(status=status, successful=successful, total=total, problems=tuple(structural + problems))
+    return Verdict(
+        status=status,
+        successful=successful,
+        total=total,
+        problems=(*structural, *problems),
+        structural=tuple(structural),
+    )

@@ -80,6 +80,19 @@ def _levels(run: RunView) -> str:
     return f" ({', '.join(f'{count} {level.value}' for level, count in counts.items())})" if counts else ""
 
 
+def failure_lines(run: RunView) -> list[str]:
+    """`broken-worker: failed (57s): handler.py:9: KeyError: 'large' [new]`, of each that isn't successful."""
+    lines = []
+    for each in run.validations:
+        if each.status is ValidationStatus.SUCCESS:
+            continue
+        took = [compactly(each.execution_time)] if each.execution_time is not None else []
+        name, cause = one_line(each.repository_name), cause_of(each)
+        why = f": {cause}" if cause else ""
+        lines.append(f"{name}: {verdict_text(each, *took)}{why}{change_tag(each.difference)}")
+    return lines
+
+
 def run_note(run: RunView) -> str:
     """`2/5 successful (image), $0.13, 2 new`, with the run's state where it isn't a matter of repositories."""
     said = [f"{run.successful}/{run.total_repositories} successful{_levels(run)}"]

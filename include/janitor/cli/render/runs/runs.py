@@ -219,4 +219,9 @@ def progress_line(run: RunView, now: datetime) -> str:
     remaining = run.remaining(now)
     if remaining is not None:
         times += f", {_left(remaining, compactly)}"
+    rest = [each.left(now) for each in run.validations if not each.status.is_final]
+    known = [each for each in rest if each is not None]
+    # Only where each has begun and its last time is known.
+    if known and len(known) == len(rest) and max(known) > timedelta():
+        times += f", ~{compactly(max(known))} by the last times"
     return f"{mark_of(run.status)} {said} ({times})"
