@@ -36,6 +36,7 @@ override RUNS := $(value RUNS)
 override LIMIT := $(value LIMIT)
 override INSTANCE := $(value INSTANCE)
 override YES := $(value YES)
+override FAILED := $(value FAILED)
 override FORMAT := $(value FORMAT)
 override OUTPUT := $(value OUTPUT)
 override DIR := $(value DIR)
@@ -48,7 +49,7 @@ override ENGINE := $(value ENGINE)
 override JSON := $(value JSON)
 export IMAGE BASE FOLDER ENGINE JSON
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
-export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FORMAT OUTPUT
+export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FAILED FORMAT OUTPUT
 
 STAMP := .venv/.stamp
 BIN := .venv/bin
@@ -70,6 +71,7 @@ ABANDON_PLACE_OPTION := $${ABANDON_PLACE:+"--abandon-place=$$ABANDON_PLACE"}
 CLOSE_OPTION := $$(case "$$CLOSE" in ''|0|no|false) ;; *) echo --close;; esac)
 NETWORK_OPTION := $$(case "$$NETWORK" in ''|0|no|false) ;; *) echo --network;; esac)
 JSON_OPTION := $$(case "$$JSON" in ''|0|no|false) ;; *) echo --json;; esac)
+FAILED_OPTION := $$(case "$$FAILED" in ''|0|no|false) ;; *) echo --failed;; esac)
 FORMAT_OPTION := $${FORMAT:+"--$$FORMAT"}
 OUTPUT_OPTION := $${OUTPUT:+"--output=$$OUTPUT"}
 YES_OPTION := $$(case "$$YES" in ''|0|no|false) ;; *) echo --yes;; esac)
@@ -81,7 +83,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 # need <variable> <example>: ends with 2 and the usage where the value is missing.
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help run test test-quick test-full up down status validate-all-workers runs follow cancel check-parallel-status query-parallel-run query-db \
+.PHONY: help run test test-quick test-full up down status validate-all-workers runs follow rerun cancel check-parallel-status query-parallel-run query-db \
 	report failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate doctor completion setup lint format lock bench crash-matrix \
 	lambda image audit
 
@@ -96,8 +98,8 @@ $(STAMP): requirements.lock pyproject.toml
 setup: $(STAMP) ## make the virtual environment; every other target does so by itself
 	@:
 
-run: $(STAMP) ## validate the example workers, from nothing to results [CONFIG= REPO= TIMEOUT_MINUTES=]
-	$(JANITOR) run $(REPO_OPTION) $(TIMEOUT_OPTION) -- $(CONFIG_ARGUMENT)
+run: $(STAMP) ## validate the example workers, from nothing to results [CONFIG= REPO= TIMEOUT_MINUTES= YES=1]
+	$(JANITOR) run $(REPO_OPTION) $(TIMEOUT_OPTION) $(YES_OPTION) -- $(CONFIG_ARGUMENT)
 
 test: $(STAMP) ## run the tests of every change
 	@$(BIN)/python -m pytest --numprocesses=4 --dist=loadscope -m "not full"
@@ -117,8 +119,8 @@ down: $(STAMP) ## stop the local stack; its data stays
 status: $(STAMP) ## what runs and answers, web UI, login [ENV=]
 	$(JANITOR) status
 
-validate-all-workers: $(STAMP) ## start a parallel run and follow it [ENV= CONFIG= TIMEOUT_MINUTES= REPO= FOLLOW=0]
-	$(JANITOR) validate-all-workers $(CONFIG_OPTION) $(REPO_OPTION) $(TIMEOUT_OPTION) $(FOLLOW_OPTION)
+validate-all-workers: $(STAMP) ## start a parallel run and follow it [ENV= CONFIG= TIMEOUT_MINUTES= REPO= FOLLOW=0 YES=1]
+	$(JANITOR) validate-all-workers $(CONFIG_OPTION) $(REPO_OPTION) $(TIMEOUT_OPTION) $(FOLLOW_OPTION) $(YES_OPTION)
 
 runs: $(STAMP) ## the last runs: id, trigger, status, cost [LIMIT= ENV=]
 	$(JANITOR) runs $(LIMIT_OPTION)
@@ -129,6 +131,10 @@ follow: $(STAMP) ## follow a run that was started before: RUN_ID= [ENV=]
 
 check-parallel-status: $(STAMP) ## what is running, and the time that remains [ENV=]
 	$(JANITOR) check-parallel-status
+
+rerun: $(STAMP) ## do a run again with the parameters that it had: RUN_ID= [FAILED=1 FOLLOW=0 YES=1 ENV=]
+	$(call need,RUN_ID,550e8400-e29b-41d4-a716-446655440000)
+	$(JANITOR) rerun $(FAILED_OPTION) $(FOLLOW_OPTION) $(YES_OPTION) -- "$$RUN_ID"
 
 cancel: $(STAMP) ## stop one run and end its instances: RUN_ID= [YES=1 ENV=]
 	$(call need,RUN_ID,550e8400-e29b-41d4-a716-446655440000)

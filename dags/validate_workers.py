@@ -19,10 +19,11 @@ Validates every repository of a workers config, each on an instance of its own, 
 | `airflow dags trigger validate_workers` | `--conf '{"config_path": "infra/workers-config.yaml"}'` |
 | REST, `POST /api/v2/dags/validate_workers/dagRuns` | `{"logical_date": null, "conf": {"config_path": "…"}}` |
 
-The keys are `config_path`, `repository`, `timeout_minutes` and `max_concurrent_instances`; all may be left out. Any
-other key is refused before anything launches. A failed repository's `validate` task says why in its log, and has a
-button that leads to the validator's own log; the run's note has the totals. What to do about a red run is in
-runbook.md.
+The keys are `config_path`, `repository`, `timeout_minutes` and `max_concurrent_instances`; all may be left out.
+`rerun_of` names a run to do again with the parameters that it had, `only_unsuccessful` takes of it only what was not
+successful. Any other key is refused before anything launches. A failed repository's `validate` task says why in its
+log, and has a button that leads to the validator's own log; the run's note has the totals. What to do about a red run
+is in runbook.md.
 """
 
 from __future__ import annotations

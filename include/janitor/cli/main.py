@@ -97,7 +97,7 @@ class _Failure:
     as_json_text: bool
 
     def say(self, message: str, code: ExitCode, next_step: str | None = None, *, beside: str | None = None) -> ExitCode:
-        """Say an error, or another end without an answer.
+        """Say an error.
 
         Args:
             message: What happened.
@@ -106,10 +106,7 @@ class _Failure:
             beside: What people read in the message's place; default: the message.
         """
         self.console.error(message if beside is None else beside)
-        return self.answer(message, code, next_step)
-
-    def answer(self, message: str, code: ExitCode, next_step: str | None = None) -> ExitCode:
-        """The JSON alone, unless an answer is there already."""
+        # An answer that is there already stays the one document.
         if self.as_json_text and not was_answered():
             with suppress(OutputClosedError, OutputError):  # the exit code says it all the same
                 self.console.result(error_json(message, next_step, code))
@@ -135,11 +132,11 @@ def _run(arguments: Sequence[str] | None, session: Session, failure: _Failure) -
             sys.stdout.flush()
         return int(status) if isinstance(status, int) else ExitCode.OK
     except (KeyboardInterrupt, click.Abort) as interruption:
-        return _interrupted(ending_signal_of(interruption) or signal.SIGINT, session, failure)
+        return _interrupted(ending_signal_of(interruption) or signal.SIGINT, session, failure.console)
     except OutputClosedError as closed:
         # A terminal that goes away sends its signal, too, and either may be noticed first.
         number = ending_signal_of(closed)
-        return ExitCode.PIPE_CLOSED if number is None else _interrupted(number, session, failure)
+        return ExitCode.PIPE_CLOSED if number is None else _interrupted(number, session, failure.console)
     except Exception as error:
         if session.debug:
             failure.console.notice(traceback.format_exc())
@@ -151,12 +148,12 @@ def _run(arguments: Sequence[str] | None, session: Session, failure: _Failure) -
         return code
 
 
-def _interrupted(number: int, session: Session, failure: _Failure) -> ExitCode:
+def _interrupted(number: int, session: Session, console: Console) -> ExitCode:
     """Say what goes on without this command; the exit code is the signal's."""
     how = "Interrupted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}."
-    left = session.on_interrupt or "Nothing was left behind."
-    failure.console.notice(f"{how} {left}")
-    return failure.answer(how, _BY_SIGNAL.get(number, ExitCode.INTERRUPTED), left)
+    # No error, so nothing to read for a script: its exit code says who ended it.
+    console.notice(f"{how} {session.on_interrupt or 'Nothing was left behind.'}")
+    return _BY_SIGNAL.get(number, ExitCode.INTERRUPTED)
 
 
 def _cause_of(error: Exception, session: Session) -> Exception:

@@ -38,6 +38,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "runs": CommandEntry("runs.runs", "runs", "List the last runs."),
     "follow": CommandEntry("runs.follow", "follow", "Follow a run that was started before."),
     "cancel": CommandEntry("runs.cancel", "cancel", "Stop one run and end its instances; other runs go on."),
+    "rerun": CommandEntry("runs.rerun", "rerun", "Do a run again, with the parameters that it had."),
     "check-parallel-status": CommandEntry(
         "reports.reports", "check_parallel_status", "Show the runs that are going on."
     ),

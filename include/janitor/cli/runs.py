@@ -1,26 +1,23 @@
-"""Starting a run and seeing it through: shared by `run` and `validate-all-workers`."""
+"""Starting a run and seeing it through: shared by `run`, `validate-all-workers` and `rerun`."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 
 from janitor.cli.console import Console
 from janitor.cli.displays import display_for
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.follow import RECORD_MARGIN, Pace, RunSource, follow
+from janitor.cli.orders import RunOrder
 from janitor.cli.render.runs.runs import advice_text, cost_lines, launching_line, results_text
 from janitor.cli.session import Session
 from janitor.domain.errors import AirflowError, BudgetRefusedError, DatabaseError, NotFoundError
 from janitor.domain.states import RunStatus
 from janitor.domain.views import RunView
 from janitor.services.airflow.trigger import TriggeredRun, airflow_run_state, trigger_run
-from janitor.services.config_files import load_config
 from janitor.services.deployment import find_running
 from janitor.services.money.budget import refusal_of
-from janitor.services.money.estimate import estimate_request
 from janitor.services.report.progress import ProgressReader
 from janitor.services.report.reports import find_run_view, run_view
 from janitor.settings import Settings
@@ -28,70 +25,6 @@ from janitor.views.document import as_json
 from janitor.views.runs import run_dict
 
 _LONGEST_INTERVAL = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOrder:
-    """What the user asked for, checked."""
-
-    config_path: str
-    repository: str | None
-    timeout_minutes: float | None
-    max_concurrent_instances: int | None
-    timeout: timedelta
-    grace: timedelta
-
-
-def check_order(
-    settings: Settings,
-    *,
-    config: str | None,
-    repository: str | None,
-    timeout_minutes: float | None,
-    max_concurrent_instances: int | None = None,
-) -> RunOrder:
-    """Check everything that can be checked before anything starts.
-
-    Args:
-        settings: Of the environment.
-        config: As the user gave it, seen from the current folder; None is the environment's default.
-        repository: The only one to validate, or None.
-        timeout_minutes: Takes the place of the configuration's default.
-        max_concurrent_instances: Takes the place of the configuration's limit.
-
-    Raises:
-        ConfigError: The configuration is wrong; it lists every problem.
-        NotFoundError: The repository isn't in it.
-        BudgetRefusedError: Its worst case is above the run's limit; the day's is asked when the run is triggered.
-    """
-    path = config_path(settings, config)
-    loaded = load_config(settings, path).config
-    default = timedelta(minutes=timeout_minutes) if timeout_minutes is not None else None
-    checked = estimate_request(settings, config_path=path, repository=repository, timeout=default, ask_for_day=False)
-    if checked.refusal is not None:
-        raise BudgetRefusedError(checked.refusal.message, checked.refusal)
-    return RunOrder(
-        config_path=path,
-        repository=repository,
-        timeout_minutes=timeout_minutes,
-        max_concurrent_instances=max_concurrent_instances,
-        timeout=default or loaded.default_timeout,
-        grace=loaded.grace,
-    )
-
-
-def config_path(settings: Settings, given: str | None) -> str:
-    """The configuration as Airflow finds it: relative to the project where it is inside, absolute elsewhere.
-
-    A path is taken from the current folder, as everywhere, and else from the project's.
-    """
-    if given is None:
-        return settings.default_config
-    from_here = Path.cwd() / given
-    if not from_here.exists():
-        return given
-    file = from_here.resolve()
-    return str(file.relative_to(settings.project_root) if file.is_relative_to(settings.project_root) else file)
 
 
 def start(session: Session, settings: Settings, order: RunOrder) -> TriggeredRun:
@@ -107,12 +40,15 @@ def start(session: Session, settings: Settings, order: RunOrder) -> TriggeredRun
         f"The run may have started: `make check-parallel-status ENV={settings.environment}` shows it,"
         f" `make kill-all-workers ENV={settings.environment}` ends it."
     )
+    asked = order.request
     started = trigger_run(
         settings,
-        config_path=order.config_path,
+        config_path=asked.config_path,
         timeout_minutes=order.timeout_minutes,
-        repo=order.repository,
-        max_concurrent_instances=order.max_concurrent_instances,
+        repo=asked.repository,
+        max_concurrent_instances=asked.max_concurrent_instances,
+        rerun_of=asked.rerun_of,
+        only_unsuccessful=asked.only_unsuccessful,
     )
     session.on_interrupt = goes_on(settings, started)
     return started
@@ -122,7 +58,7 @@ def announce(console: Console, settings: Settings, order: RunOrder, started: Tri
     """Say that the run has started; without following, also how to watch it."""
     console.progress(launching_line(started.total_repositories))
     if not followed:
-        console.progress(f"Run ID: {started.run_id}\n\n{advice_text(order.timeout, settings.environment)}")
+        console.progress(f"Run ID: {started.run_id}\n\n{advice_text(order.blueprint.timeout, settings.environment)}")
 
 
 def see_through(
@@ -174,7 +110,8 @@ def goes_on(settings: Settings, started: TriggeredRun) -> str:
     return (
         f"Run {started.run_id} goes on. Follow it with `make follow RUN_ID={started.run_id} ENV={environment}`,"
         f" watch it with `make check-parallel-status ENV={environment}`,"
-        f" end it with `make kill-all-workers ENV={environment}`."
+        f" end it with `make cancel RUN_ID={started.run_id} ENV={environment}`,"
+        f" or everything with `make kill-all-workers ENV={environment}`."
     )
 
 
@@ -221,3 +158,21 @@ def exit_code_of(run: RunView) -> ExitCode:
     if run.all_successful:
         return ExitCode.OK
     return ExitCode.INFRASTRUCTURE if run.status is RunStatus.ERROR else ExitCode.NOT_SUCCESSFUL
+
+
+def carry_out(
+    session: Session, console: Console, settings: Settings, order: RunOrder, *, follow: bool, as_json_text: bool
+) -> ExitCode:
+    """Start a run, follow it if wanted, and print how it ended, or its ids.
+
+    Raises: as for `start` and `see_through`.
+    """
+    started = start(session, settings, order)
+    announce(console, settings, order, started, followed=follow)
+    if not follow:
+        if as_json_text:
+            console.result(as_json({"run_id": str(started.run_id), "airflow_run_id": started.airflow_run_id}))
+        return ExitCode.OK
+    ended = see_through(session, console, settings, started, grace=order.blueprint.grace)
+    print_results(console, settings, ended, as_json_text=as_json_text)
+    return exit_code_of(ended)

@@ -6,7 +6,14 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-RUN_KEYS = ("config_path", "repository", "timeout_minutes", "max_concurrent_instances")
+RUN_KEYS = (
+    "config_path",
+    "repository",
+    "timeout_minutes",
+    "max_concurrent_instances",
+    "rerun_of",
+    "only_unsuccessful",
+)
 
 
 def unknown_keys(conf: Mapping[str, Any] | None) -> str | None:

@@ -37,4 +37,17 @@ def run_params(default_config: str) -> dict[str, Param]:
             title="Most instances at once",
             description="Over all runs of the deployment. Empty: the configuration's.",
         ),
+        "rerun_of": Param(
+            None,
+            type=["null", "string"],
+            title="Do this run again",
+            description="A Janitor run's id, or its beginning: its repositories with the same parameters. The fields"
+            " above but the last don't count then.",
+        ),
+        "only_unsuccessful": Param(
+            False,
+            type="boolean",
+            title="Of that run, only what was not successful",
+            description="Counts only with a run to do again.",
+        ),
     }

@@ -55,6 +55,8 @@ def plan() -> list[dict[str, str]]:
         repository=params["repository"] or None,
         timeout=timedelta(minutes=minutes) if minutes else None,
         max_concurrent_instances=params["max_concurrent_instances"] or None,
+        rerun_of=params["rerun_of"] or None,
+        only_unsuccessful=bool(params["only_unsuccessful"]),
     )
     try:
         planned = plan_run(settings, request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -34,6 +35,39 @@ def costs_of_validations(connection: Connection, validation_ids: Sequence[UUID])
 def costs_of_runs(connection: Connection, run_ids: Sequence[UUID]) -> dict[UUID, Cost]:
     """By run; one that launched nothing has no entry."""
     return _by(named_queries().costs_of_runs(connection, run_ids=list(run_ids)), "run_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsualTime:
+    """How long the instances of a repository's last verdicts were billed for."""
+
+    median: timedelta
+    times: int
+    """Of how many verdicts."""
+
+
+def usual_times(
+    connection: Connection, deployment: str, repositories: Sequence[tuple[str, str]], *, last: int
+) -> list[UsualTime | None]:
+    """By repository, an organization and a name, in their order; None where one never came to a verdict.
+
+    Args:
+        connection: Of a caller's transaction.
+        deployment: Whose.
+        repositories: Which.
+        last: How many verdicts count.
+    """
+    rows = named_queries().usual_seconds(
+        connection,
+        deployment=deployment,
+        organizations=[organization for organization, _ in repositories],
+        names=[name for _, name in repositories],
+        count=last,
+    )
+    return [
+        UsualTime(median=timedelta(seconds=float(row["seconds"])), times=row["times"]) if row["times"] else None
+        for row in rows
+    ]
 
 
 def _by(rows: Iterable[Mapping[str, Any]], key: str) -> dict[UUID, Cost]:

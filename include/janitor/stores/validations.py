@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -111,6 +112,55 @@ def planned_config_sha256(connection: Connection, run_id: UUID) -> str | None:
     """The hash of the config that a run was planned from, or None when it isn't planned."""
     row = named_queries().planned_run(connection, run_id=run_id)
     return row["config_sha256"] if row else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRepository:
+    """One repository of a run, as it was planned, and how it stands."""
+
+    plan: Mapping[str, Any]
+    grace: timedelta
+    status: ValidationStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """A run as it was planned."""
+
+    config_file_path: str
+    config_sha256: str
+    timeout: timedelta
+    max_concurrent_instances: int
+    max_run_cost_usd: Decimal | None
+    daily_budget_usd: Decimal | None
+    repositories: Sequence[PlannedRepository]
+    """In the order of the configuration."""
+
+
+def planned_run(connection: Connection, run_id: UUID) -> PlannedRun:
+    """Read a run as it was planned.
+
+    Raises:
+        DatabaseError: There is none of this id.
+    """
+    run = one(named_queries().run_as_planned(connection, run_id=run_id), what=f"run {run_id}")
+    rows = named_queries().repositories_as_planned(connection, run_id=run_id)
+    return PlannedRun(
+        config_file_path=run["config_file_path"],
+        config_sha256=run["config_sha256"],
+        timeout=timedelta(minutes=float(run["timeout_minutes"])),
+        max_concurrent_instances=run["max_concurrent_instances"],
+        max_run_cost_usd=run["max_run_cost_usd"],
+        daily_budget_usd=run["daily_budget_usd"],
+        repositories=tuple(
+            PlannedRepository(
+                plan=row["plan"],
+                grace=timedelta(minutes=float(row["grace_minutes"])),
+                status=ValidationStatus(row["status"]),
+            )
+            for row in rows
+        ),
+    )
 
 
 def get_validation(connection: Connection, validation_id: UUID) -> ValidationRecord:

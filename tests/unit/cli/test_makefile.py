@@ -121,6 +121,13 @@ def test_every_target_is_phony():
         (["terminate", "INSTANCE=i-1"], ["terminate", "--", "i-1"]),
         (["terminate", "INSTANCE=i-1", "YES=1"], ["terminate", "--yes", "--", "i-1"]),
         (["completion"], ["completion"]),
+        (["rerun", "RUN_ID=550e84"], ["rerun", "--", "550e84"]),
+        (
+            ["rerun", "RUN_ID=550e84", "FAILED=1", "FOLLOW=0", "YES=1"],
+            ["rerun", "--failed", "--no-follow", "--yes", "--", "550e84"],
+        ),
+        (["run", "YES=1"], ["run", "--yes", "--"]),
+        (["validate-all-workers", "YES=1"], ["validate-all-workers", "--yes"]),
         (["report", "REPO=a"], ["report", "--", "a"]),
         (
             ["report", "RUN_ID=550e84", "FORMAT=html", "OUTPUT=a b.html"],

@@ -84,6 +84,7 @@ def test_text_has_every_check_with_its_time_the_notes_and_what_is_unproven():
         f"Run: {RUN_ID}",
         "Finished: 2024-01-15 14:31:05 UTC",
         "Instance: i-echo",
+        "Proof: environment: its handler ran in a Python environment in place of its image",
         "Commit: 0123456",
         "Engine: venv",
         "Every check:",
@@ -93,7 +94,7 @@ def test_text_has_every_check_with_its_time_the_notes_and_what_is_unproven():
         "Notes:",
         "  traceback_logged: handler.py:7: a traceback was logged",
         "Not proven:",
-        "  not_run: Dockerfile:9: RUN pytest",
+        "  not run: Dockerfile:9: RUN pytest",
     ]
 
 

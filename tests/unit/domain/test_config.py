@@ -58,6 +58,7 @@ default_required_proof: image
 grace_minutes: 1.5
 max_run_cost_usd: 0.1
 daily_budget_usd: 25
+confirm_above_usd: 5
 """
 
 

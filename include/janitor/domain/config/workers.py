@@ -149,6 +149,8 @@ class WorkersConfig(_StrictModel):
     """A run whose worst case costs more is refused. Default: no limit."""
     daily_budget_usd: Dollars | None = None
     """Runs are refused once the day's worst case would cost more (UTC). Default: no limit."""
+    confirm_above_usd: Dollars | None = None
+    """At a terminal, a run whose worst case costs more is launched only after a yes. Default: nobody is asked."""
     notifications: NotificationsConfig = Field(default_factory=NotificationsConfig)
     """Not yet. Who is told what is new. Default: nobody."""
 

@@ -30,11 +30,17 @@ def trigger_run(
     timeout_minutes: float | None = None,
     repo: str | None = None,
     max_concurrent_instances: int | None = None,
+    rerun_of: str | None = None,
+    only_unsuccessful: bool = False,
 ) -> TriggeredRun:
-    """Check the config, then start a run.
+    """Check the config, or the run that is to be done again, then start a run.
+
+    Args:
+        settings: Of the environment.
+        config_path, timeout_minutes, repo, max_concurrent_instances, rerun_of, only_unsuccessful: See `RunRequest`.
 
     Raises:
-        ConfigError, NotFoundError: The config or the repository is wrong; nothing was started.
+        ConfigError, NotFoundError, ConflictError: What was asked for is wrong; nothing was started.
         BudgetRefusedError: The budget doesn't allow the run; nothing was started.
         AirflowError: Airflow can't be reached or refused.
     """
@@ -47,13 +53,17 @@ def trigger_run(
             config_path=config_path,
             repository=repo,
             timeout=timedelta(minutes=timeout_minutes) if timeout_minutes else None,
+            rerun_of=rerun_of,
+            only_unsuccessful=only_unsuccessful,
         ),
     )
     conf = {
-        "config_path": config_path,
+        "config_path": config_path if rerun_of is None else None,
         "repository": repo,
         "timeout_minutes": timeout_minutes,
         "max_concurrent_instances": max_concurrent_instances,
+        "rerun_of": rerun_of,
+        "only_unsuccessful": only_unsuccessful or None,
     }
     with AirflowClient(settings) as airflow:
         airflow.trigger(airflow_run_id, {key: value for key, value in conf.items() if value is not None})

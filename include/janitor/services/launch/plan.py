@@ -13,30 +13,19 @@ from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.identity import run_id_for, validation_id_for
 from janitor.domain.launch.owner import Owner
-from janitor.domain.money.budget import BudgetLimits
-from janitor.services.config_files import LoadedConfig, load_config
+from janitor.services.launch.blueprint import RunBlueprint, RunRequest, blueprint_of, check_blueprint
 from janitor.services.money.budget import keep_refusal, reserve_run
-from janitor.services.money.estimate import estimate_plans, estimate_request
+from janitor.services.money.estimate import estimate_plans
 from janitor.settings import Settings
 from janitor.stores import budget
 from janitor.stores import validations as store
 from janitor.stores.database import Connection, transaction
 from janitor.stores.queries import named_queries
 
+__all__ = ["PlannedValidation", "RunRequest", "check_request", "is_stale", "plan_run"]
+
 STALE_AFTER = timedelta(hours=6)
 """A scheduled run that starts later than this after its time is dropped: unpausing a DAG fires its last missed tick."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
-    """What a trigger asks for; None leaves a value to the config."""
-
-    airflow_run_id: str
-    trigger: str
-    config_path: str
-    repository: str | None = None
-    timeout: timedelta | None = None
-    max_concurrent_instances: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +46,9 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
 
     Raises:
         ConfigError: The config is wrong; nothing was written.
-        NotFoundError: The one repository that was asked for isn't in the config; nothing was written.
+        NotFoundError: The one repository that was asked for isn't in the config, or the run that is to be done again
+            isn't known; nothing was written.
+        ConflictError: That run still goes on, or nothing of it is to be done again; nothing was written.
         SettingsError: The prices can't be used; nothing was written.
         BudgetRefusedError: The budget doesn't allow the run; only the refusal was written.
         DatabaseError: Postgres can't be used.
@@ -66,14 +57,10 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
     with transaction(settings.writer_url) as connection:
         if store.planned_config_sha256(connection, run_id) is not None:
             return _planned(connection, run_id)
-    loaded = load_config(settings, request.config_path)
-    config = loaded.config
-    plans = config.plan(
-        default_timeout=request.timeout, required_proof=settings.required_proof, only=request.repository
-    )
-    run = _run_of(run_id, settings, request, loaded, len(plans))
-    validations = [_validation_of(run_id, index, plan, config.grace) for index, plan in enumerate(plans)]
-    estimate = estimate_plans(settings, config, plans)
+    blueprint = blueprint_of(settings, request)
+    run = _run_of(run_id, settings, request, blueprint)
+    validations = [_validation_of(run_id, index, plan, blueprint.grace) for index, plan in enumerate(blueprint.plans)]
+    estimate = estimate_plans(settings, blueprint.grace, blueprint.plans)
     try:
         with transaction(settings.writer_url) as connection:
             # Under the lock, so that a second planner of this run finds the first one's reservations, not none.
@@ -86,7 +73,7 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
                 deployment=settings.deployment,
                 run_id=run_id,
                 estimate=estimate,
-                limits=BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd),
+                limits=blueprint.limits,
                 owners=[Owner.validation(validation.validation_id) for validation in validations],
             )
             return _planned(connection, run_id)
@@ -95,19 +82,17 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
         raise
 
 
-def _run_of(
-    run_id: UUID, settings: Settings, request: RunRequest, loaded: LoadedConfig, repositories: int
-) -> store.NewRun:
+def _run_of(run_id: UUID, settings: Settings, request: RunRequest, blueprint: RunBlueprint) -> store.NewRun:
     return store.NewRun(
         run_id=run_id,
         deployment=settings.deployment,
         airflow_run_id=request.airflow_run_id,
         trigger=request.trigger,
-        config_file_path=loaded.source,
-        config_sha256=loaded.sha256,
-        total_repositories=repositories,
-        timeout=request.timeout or loaded.config.default_timeout,
-        max_concurrent_instances=request.max_concurrent_instances or loaded.config.max_concurrent_instances,
+        config_file_path=blueprint.source,
+        config_sha256=blueprint.sha256,
+        total_repositories=len(blueprint.plans),
+        timeout=blueprint.timeout,
+        max_concurrent_instances=blueprint.max_concurrent_instances,
     )
 
 
@@ -136,14 +121,13 @@ def check_request(settings: Settings, request: RunRequest) -> int:
 
     Raises:
         ConfigError: The config is wrong.
-        NotFoundError: The one repository that was asked for isn't in it.
+        NotFoundError: The one repository that was asked for isn't in it, or the run to do again isn't known.
+        ConflictError: That run still goes on, or nothing of it is to be done again.
         SettingsError: The prices can't be used.
         BudgetRefusedError: The budget doesn't allow it.
-        DatabaseError: There is a daily budget, and Postgres can't be used.
+        DatabaseError: There is a daily budget or a run to do again, and Postgres can't be used.
     """
-    checked = estimate_request(
-        settings, config_path=request.config_path, repository=request.repository, timeout=request.timeout
-    )
+    checked = check_blueprint(settings, blueprint_of(settings, request))
     if checked.refusal is not None:
         raise BudgetRefusedError(checked.refusal.message, checked.refusal)
     if checked.day_trouble is not None:

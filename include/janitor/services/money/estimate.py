@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from janitor.domain.config.workers import RepositoryPlan, WorkersConfig
+from janitor.domain.config.workers import RepositoryPlan
 from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
 from janitor.domain.launch.order import LaunchOrder
 from janitor.domain.money.budget import BudgetLimits, BudgetRefusal, RepositoryEstimate, RunEstimate, judge_run
@@ -30,8 +30,8 @@ class CheckedEstimate:
     """Why it isn't known what is left of the day, where that matters."""
 
 
-def estimate_plans(settings: Settings, config: WorkersConfig, plans: Sequence[RepositoryPlan]) -> RunEstimate:
-    """The worst case of these repositories, in their order.
+def estimate_plans(settings: Settings, grace: timedelta, plans: Sequence[RepositoryPlan]) -> RunEstimate:
+    """The worst case of these repositories, in their order, each with this grace after its hard limit.
 
     Raises:
         SettingsError: The prices can't be used.
@@ -41,7 +41,7 @@ def estimate_plans(settings: Settings, config: WorkersConfig, plans: Sequence[Re
         prices_source=prices.source,
         region=settings.region,
         repositories=tuple(
-            _estimate(settings, prices, plan.name, plan.instance_types, timeout=plan.timeout, grace=config.grace)
+            _estimate(settings, prices, plan.name, plan.instance_types, timeout=plan.timeout, grace=grace)
             for plan in plans
         ),
     )
@@ -100,14 +100,29 @@ def estimate_request(
     """
     config = load_config(settings, config_path).config
     plans = config.plan(default_timeout=timeout, only=repository)
-    estimate = estimate_plans(settings, config, plans)
-    used, trouble = None, None
-    if config.daily_budget_usd is not None and ask_for_day:
+    estimate = estimate_plans(settings, config.grace, plans)
+    limits = BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd)
+    return check_estimate(settings, config_path, estimate, limits, ask_for_day=ask_for_day)
+
+
+def check_estimate(
+    settings: Settings, config_path: str, estimate: RunEstimate, limits: BudgetLimits, *, ask_for_day: bool = True
+) -> CheckedEstimate:
+    """A run's worst case, judged by its budget.
+
+    Args:
+        settings: Of the environment.
+        config_path: As the user knows the config.
+        estimate: The worst case.
+        limits: The config's; what is used of the day is asked here.
+        ask_for_day: Whether to ask Postgres what is left of the day, where there is a daily budget.
+    """
+    trouble = None
+    if limits.daily_usd is not None and ask_for_day:
         try:
-            used = day_used(settings)
+            limits = replace(limits, day_used_usd=day_used(settings))
         except (DatabaseError, SettingsError) as exc:
             trouble = exc
-    limits = BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd, day_used_usd=used)
     return CheckedEstimate(
         config_path=config_path,
         estimate=estimate,

@@ -5,6 +5,21 @@ select b.validation_id, case when bool_and(b.total_usd is not null) then sum(b.t
 from instance_bills b where b.validation_id = any(:validation_ids) and b.launched_at is not null
 group by b.validation_id;
 
+-- name: usual_seconds(deployment, organizations, names, count)
+-- What the instances of a repository's last verdicts were billed for, the median; null where there is none.
+select wanted.position::integer, percentile_cont(0.5) within group (order by took.seconds) as seconds,
+       count(took.seconds)::integer as times
+from unnest((:organizations)::text[], (:names)::text[]) with ordinality as wanted (organization, name, position)
+left join lateral (
+  select (select sum(b.billed_seconds) from instance_bills b
+          where b.validation_id = v.validation_id and b.launched_at is not null) as seconds
+  from repository_validations v join validation_runs r using (run_id)
+  where r.deployment = :deployment and v.organization = wanted.organization and v.repository_name = wanted.name
+    and v.finished_at is not null and v.launched_at is not null and v.status not in ('cancelled', 'error')
+  order by v.finished_at desc limit :count
+) took on true
+group by wanted.position order by wanted.position;
+
 -- name: costs_of_runs(run_ids)
 -- With what a run's own instances cost, beside its validations'.
 select b.run_id, case when bool_and(b.total_usd is not null) then sum(b.total_usd) end as usd,

@@ -17,6 +17,13 @@ on conflict (validation_id) do nothing;
 select run_id, total_repositories, max_concurrent_instances, config_sha256, status from validation_runs
 where run_id = :run_id;
 
+-- name: run_as_planned(run_id)^
+select config_file_path, config_sha256, timeout_minutes, max_concurrent_instances, max_run_cost_usd, daily_budget_usd
+from validation_runs where run_id = :run_id;
+
+-- name: repositories_as_planned(run_id)
+select plan, grace_minutes, status from repository_validations where run_id = :run_id order by repository_index;
+
 -- name: finish_run(run_id, status, status_reason)!
 update validation_runs
 set status = :status, status_reason = :status_reason, completed_at = clock_timestamp()

@@ -28,13 +28,24 @@ def proof_lines(validation: ValidationView) -> list[str]:
     Args:
         validation: With its notes and with what is unproven.
     """
-    lines = []
-    level, required = validation.proof_level, validation.required_proof
-    if level is not None:
-        asked = f" (required: {required.value})" if required not in (None, level) and required is not None else ""
-        lines.append(f"Proof: {level.value}{asked}: {_LEVELS[level]}")
+    level = level_text(validation)
+    lines = [f"Proof: {level}"] if level is not None else []
     rest = f"janitor report {one_line(validation.repository_name)}"
     return [*lines, *note_lines(validation.notes, rest), *unproven_lines(validation.unproven, rest)]
+
+
+def level_text(validation: ValidationView) -> str | None:
+    """`environment (required: image): its handler ran in …`; None where no level is known."""
+    level, required = validation.proof_level, validation.required_proof
+    if level is None:
+        return None
+    asked = f" (required: {required.value})" if required not in (None, level) and required is not None else ""
+    return f"{level.value}{asked}: {_LEVELS[level]}"
+
+
+def told_line(told: Note | Unproven) -> str:
+    """`traceback_logged: handler.py:7: a traceback was logged`, `not run: Dockerfile:7: RUN pytest`."""
+    return f"{told.code if isinstance(told, Note) else _KINDS[told.kind]}: {_placed(told)}"
 
 
 def note_lines(notes: Sequence[Note], rest: str) -> list[str]:
@@ -44,7 +55,7 @@ def note_lines(notes: Sequence[Note], rest: str) -> list[str]:
         notes: In their order.
         rest: Where all of them are.
     """
-    lines = [f"  {note.code}: {_placed(note)}" for note in notes[:_SHOWN]]
+    lines = [f"  {told_line(note)}" for note in notes[:_SHOWN]]
     more = len(notes) - len(lines)
     return _titled("Notes:", [*lines, f"  … and {more} more: {rest}"] if more else lines)
 
@@ -52,7 +63,7 @@ def note_lines(notes: Sequence[Note], rest: str) -> list[str]:
 def unproven_lines(unproven: Sequence[Unproven], rest: str) -> list[str]:
     """What a verdict says nothing of, by kind; of many, some of each kind. `rest` as for `note_lines`."""
     shown = _some_of_each_kind(unproven)
-    lines = [f"  {_KINDS[each.kind]}: {_placed(each)}" for each in shown]
+    lines = [f"  {told_line(each)}" for each in shown]
     left = Counter(each.kind for each in unproven)
     left.subtract(each.kind for each in shown)
     counted = ", ".join(f"{left[kind]} {words}" for kind, words in _KINDS.items() if left[kind])

@@ -8,9 +8,9 @@ import click
 
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
+from janitor.cli.orders import config_path
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.runs.config import config_text
-from janitor.cli.runs import config_path
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.config.workers import workers_config_schema
 from janitor.domain.errors import ConfigError

@@ -9,9 +9,9 @@ import click
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import repository_option, timeout_option
+from janitor.cli.orders import config_path
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.runs.estimate import estimate_text
-from janitor.cli.runs import config_path
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.services.money.estimate import estimate_request
 from janitor.views.document import as_json

@@ -6,11 +6,13 @@ from urllib.parse import quote
 
 import click
 
+from janitor.cli.asking import yes_option
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import repository_option, timeout_option
+from janitor.cli.orders import check_order, show_plan
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.runs import announce, check_order, exit_code_of, print_results, see_through, start
+from janitor.cli.runs import announce, exit_code_of, print_results, see_through, start
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.settings import Settings, StackKind
 from janitor.stack.stack import is_up, up
@@ -27,11 +29,18 @@ from janitor.stack.stack import is_up, up
 @click.argument("config", required=False)
 @repository_option
 @timeout_option
+@yes_option
 @json_option
 @shared_options
 @pass_session
 def run(
-    session: Session, config: str | None, repository: str | None, timeout_minutes: float | None, as_json_text: bool
+    session: Session,
+    config: str | None,
+    *,
+    repository: str | None,
+    timeout_minutes: float | None,
+    yes: bool,
+    as_json_text: bool,
 ) -> ExitCode:
     """Validate a fleet on the local stack, follow it and print the results.
 
@@ -42,9 +51,10 @@ def run(
     settings = session.settings()
     order = check_order(settings, config=config, repository=repository, timeout_minutes=timeout_minutes)
     settings = _with_stack(session, console, settings)
+    show_plan(console, settings, order, yes=yes, as_json_text=as_json_text)
     started = start(session, settings, order)
     announce(console, settings, order, started, followed=True)
-    ended = see_through(session, console, settings, started, grace=order.grace)
+    ended = see_through(session, console, settings, started, grace=order.blueprint.grace)
     print_results(console, settings, ended, as_json_text=as_json_text)
     if settings.airflow_url:
         page = f"{settings.airflow_url.rstrip('/')}/dags/{settings.airflow_dag_id}/runs/{quote(ended.airflow_run_id)}"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
+from janitor.cli.asking import yes_option
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import Count, repository_option, timeout_option
+from janitor.cli.orders import check_order, show_plan
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.runs import announce, check_order, exit_code_of, print_results, see_through, start
+from janitor.cli.runs import carry_out
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.domain.config.limits import MAX_CONCURRENT_INSTANCES
 from janitor.stack.stack import require_up
-from janitor.views.document import as_json
 
 
 @click.command(
@@ -32,6 +33,7 @@ from janitor.views.document import as_json
     help="Most instances at once, over all runs. Default: the configuration's.",
 )
 @click.option("--follow/--no-follow", default=True, show_default=True, help="Stay until the run has ended.")
+@yes_option
 @json_option
 @shared_options
 @pass_session
@@ -43,12 +45,14 @@ def validate_all_workers(
     timeout_minutes: float | None,
     max_concurrent_instances: int | None,
     follow: bool,
+    yes: bool,
     as_json_text: bool,
 ) -> ExitCode:
     """Start a parallel run and follow it.
 
     One instance for each repository: a line as each is launched, then live progress, at the end the result of each
-    repository and of the whole. The configuration is checked before anything starts.
+    repository and of the whole. The configuration is checked before anything starts, and the price is shown: what is
+    expected from history, and the worst case. At a terminal it is asked where that is above `confirm_above_usd`.
     """
     console = Console(quiet=as_json_text)
     settings = session.settings()
@@ -60,12 +64,5 @@ def validate_all_workers(
         max_concurrent_instances=max_concurrent_instances,
     )
     require_up(settings)
-    started = start(session, settings, order)
-    announce(console, settings, order, started, followed=follow)
-    if not follow:
-        if as_json_text:
-            console.result(as_json({"run_id": str(started.run_id), "airflow_run_id": started.airflow_run_id}))
-        return ExitCode.OK
-    ended = see_through(session, console, settings, started, grace=order.grace)
-    print_results(console, settings, ended, as_json_text=as_json_text)
-    return exit_code_of(ended)
+    show_plan(console, settings, order, yes=yes, as_json_text=as_json_text)
+    return carry_out(session, console, settings, order, follow=follow, as_json_text=as_json_text)

@@ -14,6 +14,7 @@ from janitor.views.text.causes import reason_of
 from janitor.views.text.differences import change_tag
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of
 from janitor.views.text.money import dollars
+from janitor.views.text.proof import level_text, told_line
 from janitor.views.text.times import compactly, exactly, instant
 from janitor.views.verdict import verdict_text
 
@@ -73,6 +74,8 @@ def validation_facts(reported: ReportedValidation) -> list[tuple[str, str]]:
     facts.append(("Instance", f"{validation.instance_id}{kind}" if validation.instance_id else "none launched"))
     if validation.cost_usd is not None:
         facts.append(("Cost", dollars(validation.cost_usd) + ("" if validation.cost_is_final else " so far")))
+    if (level := level_text(validation)) is not None:
+        facts.append(("Proof", level))
     if (reason := reason_of(validation)) is not None:
         facts.append(("Reason", reason))
     return facts
@@ -105,14 +108,7 @@ def check_reason(check: Check) -> str:
 
 def told_lines(told: Sequence[Note] | Sequence[Unproven]) -> list[str]:
     """Each note, or what is unproven, with its place; all of them."""
-    return [f"{each.code if isinstance(each, Note) else each.kind.value}: {_placed(each)}" for each in told]
-
-
-def _placed(told: Note | Unproven) -> str:
-    """`Dockerfile:7: RUN pytest`."""
-    if told.file is None:
-        return one_line(told.text)
-    return f"{one_line(told.file)}{f':{told.line}' if told.line is not None else ''}: {one_line(told.text)}"
+    return [told_line(each) for each in told]
 
 
 def blames_repository(reported: ReportedValidation) -> bool:

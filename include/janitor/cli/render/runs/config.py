@@ -8,6 +8,7 @@ from janitor.cli.render.names import told_apart
 from janitor.domain.config.workers import RepositoryPlan, WorkersConfig
 from janitor.protocol.proven import ProofLevel
 from janitor.protocol.statuses import EngineChoice
+from janitor.views.text.money import dollars
 from janitor.views.text.times import exactly
 
 
@@ -27,6 +28,8 @@ def config_text(
     counted = f"{len(plans)} {'repository' if len(plans) == 1 else 'repositories'}"
     head = f"{source}: {counted}{f' ({off} more switched off)' if off else ''}"
     limit = f"at most {config.max_concurrent_instances} at once, {exactly(config.grace)} of grace"
+    if config.confirm_above_usd is not None:
+        limit += f", asked before a launch above {dollars(config.confirm_above_usd)}"
     names = told_apart([(plan.name, plan.organization) for plan in plans])
     width = max(map(len, names))
     lines = (_plan_line(plan, name.ljust(width)) for plan, name in zip(plans, names, strict=True))

@@ -1,0 +1,123 @@
+"""What a person orders: checked before anything starts, and its price shown before it is launched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from janitor.cli.asking import require_yes
+from janitor.cli.console import Console
+from janitor.cli.render.runs.plan import plan_question, plan_text
+from janitor.domain.errors import BudgetRefusedError
+from janitor.services.launch.blueprint import RunBlueprint, RunRequest, blueprint_of, check_blueprint
+from janitor.services.money.estimate import CheckedEstimate
+from janitor.services.money.expected import forecast
+from janitor.settings import Settings, StackKind
+
+_UNTIL_TRIGGERED = ""
+"""Airflow's id of a run that isn't triggered yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOrder:
+    """What the user asked for, checked."""
+
+    request: RunRequest
+    timeout_minutes: float | None
+    """As it was given, so that it travels unrounded."""
+    blueprint: RunBlueprint
+    checked: CheckedEstimate
+
+
+def check_order(
+    settings: Settings,
+    *,
+    config: str | None,
+    repository: str | None,
+    timeout_minutes: float | None,
+    max_concurrent_instances: int | None = None,
+) -> RunOrder:
+    """Check everything that can be checked before anything starts.
+
+    Args:
+        settings: Of the environment.
+        config: As the user gave it, seen from the current folder; None is the environment's default.
+        repository: The only one to validate, or None.
+        timeout_minutes: Takes the place of the configuration's default.
+        max_concurrent_instances: Takes the place of the configuration's limit.
+
+    Raises:
+        ConfigError: The configuration is wrong; it lists every problem.
+        NotFoundError: The repository isn't in it.
+        BudgetRefusedError: Its worst case is above the run's limit; the day's is asked when the run is triggered.
+    """
+    request = RunRequest(
+        airflow_run_id=_UNTIL_TRIGGERED,
+        trigger="manual",
+        config_path=config_path(settings, config),
+        repository=repository,
+        timeout=timedelta(minutes=timeout_minutes) if timeout_minutes is not None else None,
+        max_concurrent_instances=max_concurrent_instances,
+    )
+    return _checked(settings, request, timeout_minutes)
+
+
+def check_rerun(settings: Settings, run_id: str, *, only_unsuccessful: bool) -> RunOrder:
+    """Check that a run can be done again.
+
+    Args:
+        settings: Of the environment.
+        run_id: As for `run_view`.
+        only_unsuccessful: Of that run, only the repositories that were not successful.
+
+    Raises:
+        NotFoundError: There is no such run.
+        ConflictError: It goes on, or nothing of it is to be done again.
+        BudgetRefusedError: As for `check_order`.
+        DatabaseError: Postgres can't be used.
+    """
+    request = RunRequest(
+        airflow_run_id=_UNTIL_TRIGGERED,
+        trigger="manual",
+        config_path=settings.default_config,
+        rerun_of=run_id,
+        only_unsuccessful=only_unsuccessful,
+    )
+    return _checked(settings, request, None)
+
+
+def _checked(settings: Settings, request: RunRequest, timeout_minutes: float | None) -> RunOrder:
+    blueprint = blueprint_of(settings, request)
+    checked = check_blueprint(settings, blueprint, ask_for_day=False)
+    if checked.refusal is not None:
+        raise BudgetRefusedError(checked.refusal.message, checked.refusal)
+    return RunOrder(request=request, timeout_minutes=timeout_minutes, blueprint=blueprint, checked=checked)
+
+
+def show_plan(console: Console, settings: Settings, order: RunOrder, *, yes: bool, as_json_text: bool) -> None:
+    """Print what the run is expected to cost and what it costs at the worst, and ask where that is above the config's
+    `confirm_above_usd`.
+
+    Raises:
+        DeclinedError: The person said no; nothing was launched.
+    """
+    expected = forecast(settings, order.blueprint.plans, order.checked.estimate)
+    console.progress(plan_text(expected, is_local=settings.stack is StackKind.EMBEDDED, region=settings.region))
+    limit = order.blueprint.confirm_above_usd
+    if (question := plan_question(expected, limit)) is not None:
+        require_yes(question, yes=yes, as_json_text=as_json_text)
+
+
+def config_path(settings: Settings, given: str | None) -> str:
+    """The configuration as Airflow finds it: relative to the project where it is inside, absolute elsewhere.
+
+    A path is taken from the current folder, as everywhere, and else from the project's.
+    """
+    if given is None:
+        return settings.default_config
+    from_here = Path.cwd() / given
+    if not from_here.exists():
+        return given
+    file = from_here.resolve()
+    return str(file.relative_to(settings.project_root) if file.is_relative_to(settings.project_root) else file)

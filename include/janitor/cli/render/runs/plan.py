@@ -1,0 +1,95 @@
+"""What a run will cost, in a few lines before it is launched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from janitor.cli.render.names import told_apart
+from janitor.services.money.expected import RepositoryForecast, RunForecast
+from janitor.views.text.marks import one_line
+from janitor.views.text.money import MONEY_PLACES, dollars, places_for
+from janitor.views.text.times import compactly
+
+_SHOWN = 10
+"""Repositories that have a line of their own."""
+
+
+def plan_text(forecast: RunForecast, *, is_local: bool, region: str) -> str:
+    """A line for each repository, up to ten, and the sum; one line where nothing real is paid.
+
+    Args:
+        forecast: What the run may cost.
+        is_local: Whether its instances are processes of this machine.
+        region: Whose prices they are.
+    """
+    count = _repositories(len(forecast.repositories))
+    if is_local:
+        # One line alone: nothing has to add up.
+        return f"Plan: {count}, {_total(forecast, MONEY_PLACES)} by AWS's prices; nothing is paid here"
+    names = told_apart([(each.plan.name, each.plan.organization) for each in forecast.repositories])
+    places = _places(forecast)
+    shown = zip(names[:_SHOWN], forecast.repositories, strict=False)
+    lines = [_line(name, each, places) for name, each in shown]
+    left = len(forecast.repositories) - len(lines)
+    if left:
+        lines.append(f"  … and {_repositories(left)} more")
+    return "\n".join([f"Plan: {count} in {region}", *lines, f"Sum: {_total(forecast, places)}"])
+
+
+def plan_question(forecast: RunForecast, limit: Decimal | None) -> str | None:
+    """What is asked before the launch; None where nothing is.
+
+    Args:
+        forecast: What the run may cost.
+        limit: `confirm_above_usd`; None: not set.
+    """
+    worst = forecast.worst_case_usd
+    if limit is None or (worst is not None and worst <= limit):
+        return None
+    named = f"confirm_above_usd ({dollars(limit)})"
+    if worst is None:
+        why = _unpriced(forecast.unpriced)
+        return f"It isn't known what this costs at the worst ({why}), and {named} is set. Launch?"
+    return f"At the worst this costs {dollars(worst)}, above {named}. Launch?"
+
+
+def _line(name: str, each: RepositoryForecast, places: int) -> str:
+    types = " or ".join(
+        f"{one_line(kind)} {'price unknown' if price is None else f'${price.normalize():f}/h'}"
+        for kind, price in each.estimate.usd_hour_by_type.items()
+    )
+    if each.usual is None:
+        expected = "no verdict yet to expect from"
+    else:
+        expected = f"expected {_money(each.expected_usd, places)} ({compactly(each.usual.median)})"
+    market = "" if each.plan.market.value == "on-demand" else f" at most, {each.plan.market.value}"
+    worst = _money(each.estimate.worst_case_usd, places)
+    return f"  {one_line(name)}: {types}{market}; at the worst {worst}, {expected}"
+
+
+def _total(forecast: RunForecast, places: int) -> str:
+    total = f"at the worst {_money(forecast.worst_case_usd, places)}"
+    if forecast.expected_usd is None:
+        return total
+    without = f" without {_repositories(forecast.unknown)}" if forecast.unknown else ""
+    return f"{total}, expected {dollars(forecast.expected_usd, places)}{without}"
+
+
+def _places(forecast: RunForecast) -> int:
+    """So many that both sums are those of the lines."""
+    worst = places_for([each.estimate.worst_case_usd for each in forecast.repositories], forecast.worst_case_usd)
+    known = [each.expected_usd for each in forecast.repositories if each.expected_usd is not None]
+    return max(worst, places_for(known, forecast.expected_usd))
+
+
+def _unpriced(names: Sequence[str]) -> str:
+    return f"no price of {', '.join(one_line(name) for name in names[:_SHOWN])}"
+
+
+def _money(amount: Decimal | None, places: int) -> str:
+    return "unknown" if amount is None else dollars(amount, places)
+
+
+def _repositories(count: int) -> str:
+    return f"{count} {'repository' if count == 1 else 'repositories'}"

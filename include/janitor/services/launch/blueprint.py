@@ -1,0 +1,132 @@
+"""What a run is made of: the repositories with all their parameters, and its limits; from a config, or from a run.
+
+A run that is done again is made of what its plan said, not of what its config says by now: the same parameters, also
+where the file has changed or is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from janitor.domain.config.repository_plan import RepositoryPlan
+from janitor.domain.errors import ConfigError, ConflictError
+from janitor.domain.money.budget import BudgetLimits
+from janitor.domain.states import RunStatus, ValidationStatus
+from janitor.services.config_files import load_config
+from janitor.services.money.estimate import CheckedEstimate, check_estimate, estimate_plans
+from janitor.services.report.reports import run_view
+from janitor.settings import Settings
+from janitor.stores import validations as store
+from janitor.stores.database import transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What a trigger asks for; None leaves a value to the config."""
+
+    airflow_run_id: str
+    trigger: str
+    config_path: str
+    repository: str | None = None
+    timeout: timedelta | None = None
+    max_concurrent_instances: int | None = None
+    rerun_of: str | None = None
+    """A run that is done again, named as for `run_view`; what the config says counts no more then."""
+    only_unsuccessful: bool = False
+    """Of that run, only the repositories that were not successful."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunBlueprint:
+    """A run before it is planned."""
+
+    source: str
+    """The config as the user knows it."""
+    sha256: str
+    """Of the config's text."""
+    plans: tuple[RepositoryPlan, ...]
+    grace: timedelta
+    timeout: timedelta
+    """The run's own hard limit for a repository."""
+    max_concurrent_instances: int
+    limits: BudgetLimits
+    confirm_above_usd: Decimal | None
+
+
+def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
+    """What a trigger asks for.
+
+    Raises:
+        ConfigError: The config is wrong.
+        NotFoundError: The one repository that was asked for isn't in it, or the run isn't known.
+        ConflictError: The run goes on, or nothing of it is to be done again.
+        DatabaseError: A run is to be done again, and Postgres can't be used.
+    """
+    if request.rerun_of is not None:
+        return _of_run(settings, request.rerun_of, request)
+    loaded = load_config(settings, request.config_path)
+    config = loaded.config
+    return RunBlueprint(
+        source=loaded.source,
+        sha256=loaded.sha256,
+        plans=config.plan(
+            default_timeout=request.timeout, required_proof=settings.required_proof, only=request.repository
+        ),
+        grace=config.grace,
+        timeout=request.timeout or config.default_timeout,
+        max_concurrent_instances=request.max_concurrent_instances or config.max_concurrent_instances,
+        limits=BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd),
+        confirm_above_usd=config.confirm_above_usd,
+    )
+
+
+def _of_run(settings: Settings, wanted: str, request: RunRequest) -> RunBlueprint:
+    run = run_view(settings, wanted)
+    if run.status is RunStatus.RUNNING:
+        raise ConflictError(
+            f"run {run.run_id} still goes on; wait for its end (`make follow RUN_ID={run.run_id}`), or stop it first"
+            f" (`make cancel RUN_ID={run.run_id}`)"
+        )
+    with transaction(settings.reader_url) as connection:
+        planned = store.planned_run(connection, run.run_id)
+    chosen = [
+        each
+        for each in planned.repositories
+        if not request.only_unsuccessful or each.status is not ValidationStatus.SUCCESS
+    ]
+    if not chosen:
+        raise ConflictError(f"every repository of run {run.run_id} is successful: there is nothing to do again")
+    try:
+        plans = tuple(RepositoryPlan.from_dict(each.plan) for each in chosen)
+    except ValueError as exc:
+        raise ConflictError(f"run {run.run_id} was planned by another version of Janitor: {exc}") from exc
+    return RunBlueprint(
+        source=planned.config_file_path,
+        sha256=planned.config_sha256,
+        plans=plans,
+        grace=chosen[0].grace,
+        timeout=planned.timeout,
+        max_concurrent_instances=request.max_concurrent_instances or planned.max_concurrent_instances,
+        limits=BudgetLimits(run_usd=planned.max_run_cost_usd, daily_usd=planned.daily_budget_usd),
+        confirm_above_usd=_confirm_above(settings, planned.config_file_path),
+    )
+
+
+def _confirm_above(settings: Settings, source: str) -> Decimal | None:
+    """What the config says now: whom to ask isn't the run's, but the person's who does it again."""
+    try:
+        return load_config(settings, source).config.confirm_above_usd
+    except ConfigError:
+        return None
+
+
+def check_blueprint(settings: Settings, blueprint: RunBlueprint, *, ask_for_day: bool = True) -> CheckedEstimate:
+    """The worst case of a run, judged by its budget; `ask_for_day` as for `check_estimate`.
+
+    Raises:
+        SettingsError: The prices can't be used.
+    """
+    estimate = estimate_plans(settings, blueprint.grace, blueprint.plans)
+    return check_estimate(settings, blueprint.source, estimate, blueprint.limits, ask_for_day=ask_for_day)
