@@ -147,7 +147,13 @@ def test_what_a_shell_makes_of_a_failure(text: str, fails: bool) -> None:
         f"{SLIM}RUN rm -f /nowhere && rm -rf /nothing\n",
         f"{SLIM}RUN if [ -f /nowhere ]; then cat /nowhere; fi\n",
         f"{SLIM}RUN [ -f /nowhere ] && cat /nowhere || true\n",
+        # Rights, and what pip needs.
+        f"{SLIM}USER 0\nRUN apt-get update\n",
+        f"{SLIM}USER $OWNER\nRUN apt-get update\n",
+        "FROM python:3.11\nRUN pip install git+https://example.org/a/b.git\n",
+        f"{SLIM}RUN pip install 'a @ git+https://example.org/a/b.git ; python_version < \"3\"'\n",
         # Shells.
+        f"{SLIM}RUN set -o pipefail; echo a | cat\n",
         f'{SLIM}SHELL ["/bin/bash", "-o", "pipefail", "-c"]\nRUN source /etc/profile && [[ -n x ]]\n',
         f'{SLIM}RUN ["/bin/bash", "-c", "source /etc/profile"]\n',
         f"{SLIM}RUN bash -c 'source /etc/profile && [[ -n x ]]'\n",
@@ -184,6 +190,8 @@ def test_no_rule_speaks_of_what_may_pass(text: str) -> None:
         f"{SLIM}RUN bash -c 'test -f /nowhere'\n",
         f"{SLIM}RUN cat /nowhere/list.txt\n",
         f"{SLIM}RUN cp /nowhere/a /app/a\n",
+        f"{SLIM}RUN pip install 'a @ git+https://example.org/a/b.git'\n",
+        "FROM debian:bookworm-slim\nRUN set -euo pipefail; echo a\n",
     ],
 )
 def test_what_surely_fails_is_told_with_its_line(text: str) -> None:
@@ -213,6 +221,8 @@ def test_what_surely_fails_is_told_with_its_line(text: str) -> None:
         (f'{SLIM}CMD ["python3.10", "/app/handler.py"]\n', True),
         ('FROM runpod/base:0.6.2-cuda12.2.0\nCMD ["python3.13", "/app/handler.py"]\n', False),
         (f'{SLIM}CMD ["/opt/venv/bin/python", "/app/handler.py"]\n', True),
+        (f'{SLIM}CMD ["uv", "run", "/app/handler.py"]\n', True),
+        (f'{SLIM}RUN pip install uv\nCMD ["uv", "run", "/app/handler.py"]\n', False),
     ],
 )  # fmt: skip
 def test_an_interpreter_that_nothing_brings(text: str, is_missing: bool) -> None:

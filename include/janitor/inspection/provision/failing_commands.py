@@ -6,12 +6,14 @@ nobody understands, a copy from elsewhere) keeps every rule from speaking.
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from janitor.inspection.install.install import pip_arguments
+from janitor.inspection.provision.base_system import Family
 from janitor.inspection.provision.known_files import KnownFiles
 from janitor.inspection.provision.shell_words import Command, Shell
 from janitor.inspection.provision.state import Missing, StageState
@@ -45,6 +47,10 @@ class Situation:
     files: KnownFiles
     run_by: tuple[str, ...]
     """The shell of the instruction; empty where there is none."""
+    user: str | None
+    """Who runs it; None for the base image's user."""
+    read: Callable[[str], str | None]
+    """The text of a file that the repository has put at an absolute path; None where there is none."""
 
     def lacks(self, word: str) -> str | None:
         """The absolute path that a word names, if nothing is there."""
@@ -159,6 +165,41 @@ def _not_of_this_shell(of: Situation) -> str | None:
     return None
 
 
+def _no_pipefail(of: Situation) -> str | None:
+    system = of.state.system
+    if system is None or not of.run_by[:1] or of.run_by[0] not in _DASHES or of.command.program != "set":
+        return None
+    is_old = system.shell_is_dash and system.release is not None and system.release < _PIPEFAIL_SINCE[system.family]
+    if not is_old or "pipefail" not in of.command.rest or any("/bin/sh" in text for text in of.state.texts):
+        return None
+    return "/bin/sh is dash there, which has no `pipefail`"
+
+
+def _no_git_for_pip(of: Situation) -> str | None:
+    rest = pip_arguments(list(of.command.words))
+    if rest is None or not isinstance(of.state.look_up("git", of.shell.folders, holds_file=False), Missing):
+        return None
+    asked = [word for word in rest if re.search(r"(?:^|@\s?)git\+", word)]
+    for name, following in itertools.pairwise(rest):
+        if name in ("-r", "--requirement", "--requirements") and not re.search(r"[$`*]", following):
+            lines = (of.read(of.shell.absolute(following)) or "").splitlines()
+            asked += [line for line in lines if re.match(r"(?:-e |[\w.\[\], -]{1,100}@ ?)?git\+", line)]
+    # What a marker leaves out asks for nothing.
+    first = next((each for each in asked if ";" not in each), None)
+    return None if first is None else f"nothing brings git, which pip needs for {first.strip()[:80]}"
+
+
+def _no_rights(of: Situation) -> str | None:
+    command, user = of.command, (of.user or "").partition(":")[0]
+    if user in ("", "root", "0") or "$" in user or {"sudo", "gosu"} & set(command.wrappers):
+        return None
+    if command.program not in ("apt-get", "apt", "apk") or not {"update", "install", "add"} & set(command.rest):
+        return None
+    if of.state.system is None or any("sudo" in text or "chmod" in text for text in of.state.texts):
+        return None
+    return f"{user} may not install packages of the system"
+
+
 def _file_missing(of: Situation) -> str | None:
     words = [word for word in of.command.words if word not in ("]", "]]")]
     if len(words) == 3 and words[0] in ("test", "[", "[[") and words[1] in _TESTS:
@@ -200,6 +241,8 @@ def _no_environment_for_uv(of: Situation) -> str | None:
     return "uv finds no environment to work for: make one, or say --system"
 
 
+_PIPEFAIL_SINCE = {Family.DEBIAN: (13, 0), Family.UBUNTU: (24, 10)}
+"""Up to here /bin/sh surely has none; later ones may."""
 _SLIM = "FROM python:3.11-slim\n"
 _CUDA = "FROM nvidia/cuda:12.4.1-runtime-ubuntu22.04\n"
 _APT = "RUN apt-get update && apt-get install -y "
@@ -241,6 +284,24 @@ RULES: tuple[CommandRule, ...] = (
         says=_externally_managed,
         fails=f"{_NOBLE}RUN pip3 install idna\n",
         passes=f"{_NOBLE}RUN python3 -m venv /opt/v && /opt/v/bin/pip install idna\n",
+    ),
+    CommandRule(
+        code=ReasonCode.BUILD_STEP_FAILED,
+        says=_no_pipefail,
+        fails=f"{_CUDA}RUN set -o pipefail && echo a | grep a\n",
+        passes=f'{_CUDA}SHELL ["/bin/bash", "-c"]\nRUN set -o pipefail && echo a | grep a\n',
+    ),
+    CommandRule(
+        code=ReasonCode.PROGRAM_MISSING,
+        says=_no_git_for_pip,
+        fails=f"{_SLIM}RUN pip install git+https://example.org/a/b.git\n",
+        passes=f"{_SLIM}{_APT}git\nRUN pip install git+https://example.org/a/b.git\n",
+    ),
+    CommandRule(
+        code=ReasonCode.BUILD_STEP_FAILED,
+        says=_no_rights,
+        fails=f"{_SLIM}RUN useradd worker\nUSER worker\nRUN apt-get update\n",
+        passes=f"{_SLIM}USER root\nRUN apt-get update\n",
     ),
     CommandRule(
         code=ReasonCode.BUILD_STEP_FAILED,

@@ -21,6 +21,8 @@ from janitor.inspection.provision.walk import Provision
 _PYTHON = re.compile(r"(?:.*/)?python(?:\d+(?:\.\d+)*)?")
 _SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|a)?sh")
 _BEFORE = frozenset({"tini", "dumb-init", "env", "nice", "stdbuf", "exec", "nohup", "time", "catchsegv"})
+_RUNNERS = frozenset({"uv", "poetry", "pipenv", "pdm", "conda", "mamba", "micromamba"})
+"""They start the program with a Python of their own choice: only whether they are there can be told."""
 _CHANGES = re.compile(r"\bPATH=|activate|conda|mamba|pyenv|\balias\b|apt-get|\bapt\b|pip[\d.]*\s+install|\bln\s|\buv\s")
 """In a start script: what a reader can't follow to an interpreter and its packages."""
 _LONGEST = 65_536
@@ -140,6 +142,8 @@ def _reads(
 def _word(words: list[str], command: StartCommand, shell: Shell, read: Callable[[str], str | None]) -> str | None:
     while words and (words[0] == "--" or posixpath.basename(words[0]) in _BEFORE or _is_option(words)):
         words = words[1:]
+    if words and posixpath.basename(words[0]) in _RUNNERS:
+        return words[0]
     if not words or command.target is None:
         return None
     if _PYTHON.fullmatch(words[0]):

@@ -181,7 +181,9 @@ class _Walk:
             if text.startswith("<<"):
                 return WELL
             command = shell.command(text)
-            situation = Situation(command=command, shell=shell, state=state, files=files, run_by=run_by)
+            situation = Situation(
+                command=command, shell=shell, state=state, files=files, run_by=run_by, user=run.user, read=read
+            )
             if (inner := _text_of_a_shell(command)) is not None and depth and reason_to_fail(situation) is None:
                 # What a further shell is told: its commands have no places of their own.
                 by = (command.program, "-c")

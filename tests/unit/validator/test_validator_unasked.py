@@ -1,0 +1,89 @@
+"""A question that nobody could be asked is listed as unproven, with the line that it stands in."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from janitor.guest.interrupts import Interrupts
+from janitor.guest.journal import Journal
+from janitor.guest.redaction import Redactor
+from janitor.inspection.repository.layout import read_layout
+from janitor.inspection.tree import RepositoryTree
+from janitor.protocol.proven import UnprovenKind
+from janitor.protocol.repository import RepositorySpec
+from janitor.protocol.spec import ValidationSpec
+from janitor.protocol.statuses import CheckStatus, EngineChoice
+from janitor.validator.checks.static.base_image_exists import check_base_image_exists
+from janitor.validator.checks.static.dockerfile_parse import check_dockerfile_parse
+from janitor.validator.checks.static.model_urls import check_model_urls
+from janitor.validator.context import CheckContext
+from janitor.validator.facts import CheckoutFacts, ImageFacts, RepositoryFacts, SourceFacts
+from janitor.validator.findings import EvidenceMaker, Produced
+from janitor.validator.settings import Settings
+from janitor.validator.workspace import Workspace
+
+
+def context_in(folder: Path) -> CheckContext:
+    redactor, deadline = Redactor(), datetime.now(timezone.utc) + timedelta(minutes=5)
+    return CheckContext(
+        spec=ValidationSpec(
+            validation_id=str(uuid.uuid4()),
+            run_id=str(uuid.uuid4()),
+            repository=RepositorySpec(name="w", organization="o", url="https://example.org/w.git"),
+            prompt="p",
+            gpu_required=False,
+            engine=EngineChoice.VENV,
+            deadline=deadline,
+            grace=timedelta(0),
+        ),
+        settings=Settings.from_environment({"PATH": "/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder)}),
+        workspace=Workspace.make(folder),
+        journal=Journal(redactor),
+        evidence=EvidenceMaker(redactor),
+        interrupts=Interrupts(deadline),
+    )
+
+
+def source_of(context: CheckContext, folder: Path, dockerfile: str) -> SourceFacts:
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(dockerfile)
+    (folder / "handler.py").write_text("import runpod\n")
+    tree = RepositoryTree(folder)
+    repository = RepositoryFacts(
+        checkout=CheckoutFacts(tree=tree, commit_sha=None, unfetched_files=()),
+        layout=read_layout(tree, dockerfile=None),
+    )
+    read = check_dockerfile_parse(context, repository)
+    assert isinstance(read, Produced)
+    assert isinstance(read.facts, ImageFacts)
+    return SourceFacts(repository, read.facts, None, None, None, None)
+
+
+def test_images_of_a_registry_that_is_not_reached_are_listed(tmp_path: Path) -> None:
+    context = context_in(tmp_path)
+    text = (
+        "FROM registry.invalid/team/tool:1 AS tool\nFROM registry.invalid/team/base:2\n"
+        'COPY --from=tool /t /t\nCOPY handler.py /\nCMD ["python", "/handler.py"]\n'
+    )
+    finding = check_base_image_exists(context, source_of(context, tmp_path / "worker", text))
+    assert finding.status is CheckStatus.SKIP
+    assert [(each.kind, each.file, each.line) for each in finding.unproven] == [
+        (UnprovenKind.NOT_ASKED, "Dockerfile", 1),
+        (UnprovenKind.NOT_ASKED, "Dockerfile", 2),
+    ]
+    assert "registry.invalid/team/base:2" in finding.unproven[1].text
+
+
+def test_models_of_a_host_that_is_not_reached_are_listed(tmp_path: Path) -> None:
+    context = context_in(tmp_path)
+    text = (
+        "FROM python:3.11\nRUN wget https://models.invalid/a/weights.safetensors\nCOPY handler.py /\n"
+        'CMD ["python", "/handler.py"]\n'
+    )
+    finding = check_model_urls(context, source_of(context, tmp_path / "worker", text))
+    assert finding.status is CheckStatus.SKIP
+    (told,) = finding.unproven
+    assert (told.kind, told.file, told.line) == (UnprovenKind.NOT_ASKED, "Dockerfile", 2)
+    assert "https://models.invalid/a/weights.safetensors" in told.text
