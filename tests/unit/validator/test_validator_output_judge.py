@@ -132,6 +132,18 @@ def test_what_the_input_holds_is_not_blamed(given, output):
     assert judge_output(output, Asked(given=given)).passes
 
 
+def test_neither_depth_nor_length_is_an_obstacle():
+    deep: dict = {"status": "failed", "url": "https://a.example"}
+    for _ in range(3_000):
+        deep = {"status": "failed", "url": "https://a.example", "child": deep}
+    copy: dict = {"status": "failed", "url": "https://a.example"}
+    for _ in range(3_000):
+        copy = {"status": "failed", "url": "https://a.example", "child": copy}
+    assert judge_output(deep, Asked(given={"record": copy})).passes
+    many = [{"url": f"https://{number}.example", "status": 404} for number in range(20_000)]
+    assert len(judge_output(many).remarks) == 1
+
+
 @pytest.mark.parametrize(
     ("given", "output"),
     [

@@ -43,12 +43,13 @@ def _judge_shapes(output: Any, given: Given) -> Verdict:
     remarks: dict[str, Remark] = {}
     for part in parts_of(output):
         for rule in _rules_for(part):
-            if (seen := _caught(rule, part, given)) is None:
+            # One remark by a rule says enough; of a long list every item would make one.
+            if rule.name in remarks or (seen := _caught(rule, part, given)) is None:
                 continue
             if rule.certainty is Certainty.SURE:
                 return rule.fails(seen)
             if len(remarks) < _MOST_REMARKS:
-                remarks.setdefault(rule.name, rule.remarks(seen))
+                remarks[rule.name] = rule.remarks(seen)
     return Verdict(outcome=Outcome.PASS, remarks=tuple(remarks.values())) if remarks else PASSED
 
 

@@ -34,11 +34,17 @@ class Given:
             return self._holds_text(answered)
         texts = texts_in(answered)
         if isinstance(answered, Mapping):
-            if any(answered == each for each in self._objects):
+            if self._holds_object(answered):
                 return True
             if any(len(text) < _SHORTEST_QUOTE for text in texts):
                 return False
         return bool(texts) and all(self._holds_text(text) for text in texts)
+
+    def _holds_object(self, answered: Mapping[Any, Any]) -> bool:
+        try:
+            return any(answered == each for each in self._objects)
+        except RecursionError:  # both are nested more deeply than can be compared
+            return False
 
     def _holds_text(self, text: str) -> bool:
         plain = _plain(text)
