@@ -13,6 +13,7 @@ from tests.corpus.static_images import IMAGES
 from tests.corpus.static_pins import PINNED
 from tests.corpus.static_python import PYTHON
 from tests.corpus.static_reached import REACHED
+from tests.corpus.static_starts import STARTS
 from tests.corpus.static_wild import WILD
 from tests.corpus.static_workflows import FLOWS
 from tests.corpus.workers import DOCKERFILE, GPU_HUB, HEALTHY, SDK, hub, on
@@ -330,4 +331,5 @@ STATIC = (
     *about("static: what a reader can't see", DOUBTS),
     *about("static: patterns of public workers", WILD),
     *about("static: what is started and reached", REACHED),
+    *about("static: what the final image holds and starts", STARTS),
 )

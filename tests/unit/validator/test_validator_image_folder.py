@@ -114,3 +114,20 @@ def test_worker_that_has_done_its_job_is_not_waited_for_for_ever(
 ):
     with start([sys.executable, "-c", script], cwd=tmp_path, env={}, confined=False) as running:
         assert wait_for_local_end(running, timedelta(seconds=exit_limit)) is ended
+
+
+def test_what_the_build_takes_away_and_moves_is_where_the_finished_image_has_it(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    source = tmp_path / "repository"
+    source.mkdir()
+    for name in ("kept.txt", "gone.txt", "moved.txt"):
+        (source / name).write_text(name)
+    folder = ImageFolder(workspace)
+    copied = {f"/app/{name}": PurePosixPath(name) for name in ("kept.txt", "gone.txt", "moved.txt")}
+    folder.lay_out(copied, source, "/app")
+    held = {"/app/kept.txt": PurePosixPath("kept.txt"), "/data/there.txt": PurePosixPath("moved.txt")}
+    folder.settle(copied, held, source)
+    assert shown(folder) == ["app", "app/kept.txt", "data", "data/there.txt"]
+    assert folder.real("/data/there.txt").read_text() == "moved.txt"
+    assert (source / "gone.txt").exists()

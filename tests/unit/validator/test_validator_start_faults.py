@@ -137,6 +137,10 @@ def fault(repository: Path, dockerfile: str, build_args: Mapping[str, str] | Non
         (f'{ALL}ENTRYPOINT ["python", "-u"]\nCMD handler.py', K.WRONG_FORM, 5),
         (f'{ALL}ENTRYPOINT ["/bin/sh", "-c"]\nCMD python handler.py', K.WRONG_FORM, 5),
         (f'{ALL}ENTRYPOINT ["bash"]\nCMD start.sh', K.WRONG_FORM, 5),
+        (f'{ALL}{RUNS}ENTRYPOINT ./passes_on.sh\nCMD ["python", "handler.py"]', K.WRONG_FORM, 5),
+        (f"{ALL}{RUNS}ENTRYPOINT exec bash ./passes_on.sh\nCMD python handler.py", K.WRONG_FORM, 5),
+        (f'{ALL}ENTRYPOINT exec "$@"\nCMD ["python", "handler.py"]', K.WRONG_FORM, 4),
+        (f'{ALL}CMD ["bash", "-c", "python", "handler.py"]', K.WRONG_FORM, 4),
     ],
 )
 def test_what_keeps_it_from_starting(
@@ -233,6 +237,10 @@ def test_what_keeps_it_from_starting(
         f'{ALL}ENTRYPOINT ["tini", "--"]\nCMD python handler.py',
         f'{ALL}ENTRYPOINT ["python", "handler.py"]\nCMD --flag',
         f'{ALL}ENTRYPOINT ["bash", "-c", "exec \\"$@\\"", "--"]\nCMD python handler.py',
+        f'{ALL}{RUNS}ENTRYPOINT ["./passes_on.sh"]\nCMD ["python", "handler.py"]',
+        f'{ALL}{RUNS}ENTRYPOINT ./start.sh\nCMD ["--port", "80"]',
+        f'{ALL}ENTRYPOINT bash ./start.sh\nCMD ["python", "handler.py"]',
+        f'{ALL}CMD ["bash", "-c", "python $0", "handler.py"]',
         # what a base image's own entrypoint does with CMD is its own business
         'FROM somebody/image:1\nCOPY . /app\nCMD ["python handler.py"]',
     ],

@@ -14,6 +14,8 @@ _NEW_FILE, _MASK = 0o644, 0o022
 """What a shell's new file gets in a build. Source: BuildKit starts processes with umask 0022."""
 _GLOB = re.compile(r"[*?\[]")
 _UNCLEAR = re.compile(r"[$`{}~]")
+_OF_HOME = re.compile(r"(?:~|\$HOME|\$\{HOME\})/\.")
+"""A settings file of whoever builds."""
 _RETURNS = re.compile(r"s(.)(?:\\r|\\x0[dD]|\\015|\^M)\+?\$?\1\1[gi]*")
 _WITH_VALUE = {
     "install": frozenset({"-m", "-o", "-g", "-t", "-S"}),
@@ -72,7 +74,10 @@ class FileCommands:
     def writes(self, word: str, *, text: str | None = None) -> None:
         """A command's output goes to a file."""
         path = self._path(word)
-        if path is None:
+        if _OF_HOME.match(word):
+            self._places.blur("/root", self._line)
+            self._places.fill("/home")
+        elif path is None:
             self._anywhere()
         elif not path.startswith("/dev/"):
             self._write(path, text)

@@ -67,6 +67,7 @@ _INSTALLERS = frozenset(
     }
 )
 """Commands that change folders of the system alone."""
+_USERS = frozenset({"useradd", "adduser", "usermod"})
 _PYTHON_INSTALLERS = re.compile(r"pip(?:\d[\d.]*)?|pipx|uv|uvx|conda|mamba|micromamba|ensurepip|easy_install")
 _PROJECT_TOOLS = frozenset({"poetry", "pdm", "pipenv", "rye", "npm", "yarn", "pnpm", "nltk", "spacy"})
 _DOWNLOADERS = frozenset({"huggingface-cli", "hf", "modelscope", "aws", "gsutil", "gcloud", "aria2c", "gdown"})
@@ -177,8 +178,12 @@ class RunFiles:
     def _adds(self, name: str, words: list[str], state: _State) -> bool:
         """Whether it is a command that only adds files, which is done then."""
         if name in _INSTALLERS:
-            for folder in _SYSTEM:
+            for folder in ["/"] if _brings_any(words) else _SYSTEM:
                 self._places.fill(folder)
+            for word in words[1:] if name in _USERS else ():
+                # A home is made where it is said to be.
+                if word.startswith("/"):
+                    self._places.fill(word)
         elif _PYTHON_INSTALLERS.fullmatch(name):
             self._installed(words)
         elif name in _PROJECT_TOOLS:
@@ -245,7 +250,8 @@ class RunFiles:
     def _module(self, words: list[str], state: _State) -> None:
         name = words[0].partition(".")[0]
         if name in ("venv", "virtualenv"):
-            self._places.fill(posixpath.join(self._folder or "/", words[-1]) if "$" not in words[-1] else "/")
+            for word in [word for word in words[1:] if not word.startswith("-")]:
+                self._places.fill("/" if "$" in word else posixpath.join(self._folder or "/", word))
         elif name == "pip":
             self._installed(words)
         elif name in _PROJECT_TOOLS or name in _HARMLESS_MODULES or name == "huggingface_hub":
@@ -267,9 +273,9 @@ class RunFiles:
         is_local = any(_LOCAL_PACKAGE.fullmatch(word) for word in words[1:] if not _is_requirement(word))
         if stated & _ELSEWHERE or is_local or self._asks_for_own_packages(words):
             self._filled_everywhere()
-        elif posixpath.basename(words[0]) == "uv" and words[1:2] == ["venv"]:
-            named = [word for word in words[2:] if not word.startswith("-")]
-            self._places.fill(posixpath.join(self._folder or "/", named[-1] if named else ".venv"))
+        elif posixpath.basename(words[0]) in ("uv", "uvx") and words[1:2] != ["pip"]:
+            # Where it puts Pythons, tools and environments is told by options and variables.
+            self._places.fill("/")
 
     def _asks_for_own_packages(self, words: list[str]) -> bool:
         """Whether a file of requirements names, or may name, a package of the repository itself."""
@@ -345,6 +351,11 @@ class RunFiles:
         self._places.is_read = False
         if self._folder is not None and self._places.at(self._folder).kind is PlaceKind.UNKNOWN:
             self._places.make_folder(self._folder, None)
+
+
+def _brings_any(words: list[str]) -> bool:
+    """Whether packages are installed that no distribution has looked at: their files can lie anywhere."""
+    return words[0] in ("dpkg", "rpm") or any(word.endswith((".deb", ".rpm", ".apk")) for word in words[1:])
 
 
 def _is_plain_cat(command: RunCommand) -> bool:

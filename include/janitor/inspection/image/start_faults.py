@@ -14,6 +14,7 @@ from enum import Enum
 
 from janitor.inspection.dockerfile.base_images import brings, is_bare, surely_lacks_pytorch
 from janitor.inspection.dockerfile.command import Command, Execution, is_python, is_shell, without_wrappers
+from janitor.inspection.dockerfile.lexer import split_words
 from janitor.inspection.dockerfile.stages import Stage
 from janitor.inspection.image.base_places import PROGRAM_FOLDERS
 from janitor.inspection.image.places import ImageFile, ImagePlaces, Place, PlaceKind
@@ -21,8 +22,11 @@ from janitor.inspection.image.places import ImageFile, ImagePlaces, Place, Place
 _LITERAL = re.compile(r"\$\{?[A-Za-z_]|^~(?:/|\Z)")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _INTERPRETER = re.compile(r"#![ \t]*(?P<program>[^\s]*)[ \t]*(?P<rest>[^\r\n]*)(?P<ended>\r?)(?:\n|\Z)")
+_PASSES_ON = re.compile(r"(?:exec[ \t]+)?(?:\"\$[@*]\"|\$[@*])")
+_PREPARES = re.compile(r"(?:set|export|umask|ulimit|echo)[ \t][^;&|`]*|#.*|")
 _LONGEST_LINE = 256
 """Of a `#!` line. Source: Linux, BINPRM_BUF_SIZE."""
+_LONGEST_SCRIPT = 4_096
 
 
 class StartFaultKind(Enum):
@@ -73,7 +77,8 @@ class StartJudge:
         # The entrypoint of an unknown base image may do anything with CMD.
         if not self._command.words or (self._stage.entrypoint is None and not is_bare(self._stage.base_image)):
             return None
-        return self._form() or self._first_word() or self._executions() or self._script()
+        faults = (self._form, self._ignored, self._lost_words, self._first_word, self._executions, self._script)
+        return next((found for judge in faults if (found := judge()) is not None), None)
 
     def _first_exec_form(self) -> bool:
         entrypoint, command = self._stage.entrypoint, self._stage.command
@@ -102,6 +107,36 @@ class StartJudge:
             )
             return StartFault(kind=StartFaultKind.WRONG_FORM, text=text, line=command.line)
         return None
+
+    def _ignored(self) -> StartFault | None:
+        """ENTRYPOINT in shell form passes no CMD on, which then nobody starts."""
+        entrypoint, command = self._stage.entrypoint, self._stage.command
+        if entrypoint is None or command is None or not command.value or entrypoint.exec_form() is not None:
+            return None
+        words = without_wrappers(split_words(entrypoint.value))
+        words = words[1:] if words and is_shell(words[0]) else words
+        text: str | None = entrypoint.value
+        if len(words) == 1 and not words[0].startswith("$"):
+            text = self._text(posixpath.normpath(posixpath.join(self._stage.workdir, words[0])))
+        if text is None or not _only_passes_on(text):
+            return None
+        told = (
+            f"ENTRYPOINT in shell form gets nothing of CMD: `{entrypoint.value[:60]}` is to run its arguments, and has "
+            "none, so that the container starts no program"
+        )
+        return StartFault(kind=StartFaultKind.WRONG_FORM, text=told, line=entrypoint.line)
+
+    def _lost_words(self) -> StartFault | None:
+        """Of a shell's words only the one behind `-c` is the command; the others are its arguments."""
+        words = without_wrappers(list(self._command.words)) if self._is_exec_form else []
+        is_command = len(words) > 3 and is_shell(words[0]) and re.fullmatch(r"-[a-z]*c", words[1]) is not None
+        if not is_command or not (is_python(words[2]) or is_shell(words[2])):
+            return None
+        told = (
+            f"the container starts `{' '.join(words[:3])}` and no program by it: what stands behind the word after "
+            f"{words[1]} is no part of the command"
+        )
+        return StartFault(kind=StartFaultKind.WRONG_FORM, text=told, line=self._line)
 
     def _first_word(self) -> StartFault | None:
         """The word that no shell reads: what a shell would make of it stays as it stands."""
@@ -292,3 +327,11 @@ class StartJudge:
         told = f"the lines of {script} end with carriage returns, so that it starts a program named {name + chr(13)!r}"
         source = None if file is None or file.source is None else str(file.source)
         return StartFault(kind=StartFaultKind.NOT_THERE, text=told, line=self._line, source=source)
+
+
+def _only_passes_on(text: str) -> bool:
+    """Whether a shell's text starts what it is given and nothing else."""
+    lines = [line.strip() for line in text[:_LONGEST_SCRIPT].split("\n")]
+    passing = [line for line in lines if _PASSES_ON.fullmatch(line)]
+    others = [line for line in lines if not _PASSES_ON.fullmatch(line) and not _PREPARES.fullmatch(line)]
+    return bool(passing) and not others and len(text) < _LONGEST_SCRIPT
