@@ -154,6 +154,27 @@ def test_an_image_without_python_has_a_note_for_packages(image: CALL):
     assert found.notes == ('the packages could not be listed: exec: "python": executable file not found in $PATH',)
 
 
+@pytest.mark.parametrize("of_the_image", [None, "/opt/lib"])
+def test_a_module_of_ours_is_mounted_and_comes_first(image: CALL, of_the_image: str | None):
+    worker, called = image('["python3", "handler.py"]', "python3")
+    config = {} if of_the_image is None else {"Env": ["PATH=/bin", f"PYTHONPATH={of_the_image}"]}
+    seen: list[str] = []
+    with replace(worker, config=config).start_probed("PROBE = 1\n", {"A": "b"}) as running:
+        assert running.wait(timedelta(seconds=20))
+        seen += called_file(running.end().argv).splitlines()
+    (words,) = called()
+    kind, source, target, right = words[words.index("--mount") + 1].split(",")
+    assert (kind, target, right) == ("type=bind", "target=/janitor-probe", "readonly")
+    assert (Path(source.removeprefix("source=")) / "sitecustomize.py").read_text() == "PROBE = 1\n"
+    assert "A=b" in seen
+    assert f"PYTHONPATH={':'.join(filter(None, ('/janitor-probe', of_the_image)))}" in seen
+
+
+def called_file(words: tuple[str, ...]) -> str:
+    """What the file holds that a container's variables are given by."""
+    return Path(words[words.index("--env-file") + 1]).read_text()
+
+
 def recorded(worker: DockerWorker, finding: Finding) -> Check:
     """The check that a report has of a finding."""
     run = Recorder(context=worker.context, redactor=Redactor([SECRET]))
