@@ -262,6 +262,19 @@ PLATFORM = (
         _files(f"{_PLATFORM}\nif ON_PLATFORM:\n    LIMIT = int('many')"),
     ),
     _valid(
+        "asks_for_the_job_queue",
+        "a branch that only the address of the job queue opens, which can't be set here: worth a note",
+        _files(
+            "import os",
+            """
+            if os.environ.get("RUNPOD_WEBHOOK_GET_JOB"):
+                return {"got": open("weights.txt").read()}
+            return {"got": job["input"]["text"]}
+            """,
+        ),
+        remarks(API, "platform_only"),
+    ),
+    _valid(
         "names_its_pod",
         "a worker that puts its pod's name into its answers",
         _files("import os", 'return {"got": job["input"]["text"], "pod": os.getenv("RUNPOD_POD_ID", "none")}'),

@@ -28,6 +28,8 @@ VARIABLES: Mapping[str, str] = {
     "RUNPOD_DC_ID": "EU-RO-1",
 }
 """Values as the platform has them, of a pod and an endpoint that nobody has."""
+_TELLS_THE_PLATFORM = "RUNPOD_WEBHOOK_GET_JOB"
+"""The SDK itself tells by it where it runs; a program that reads it does so to do something else elsewhere."""
 _SHORTEST = timedelta(seconds=5)
 _SLOWER = 1.5
 _EXCUSE_CHARACTERS = 12_000
@@ -41,6 +43,9 @@ def with_platform_branch(context: CheckContext, facts: ApiFacts, session: Sessio
     for each in named:
         if each.name not in VARIABLES:
             finding = _left(finding, each, f"what the worker does where the platform sets {each.name}")
+        if each.name == _TELLS_THE_PLATFORM:
+            text = f"what {each.path} does where {each.name} is set was not run: it is set on the platform alone"
+            finding = finding.noted(ReasonCode.PLATFORM_ONLY, text, file=str(each.path), line=each.line)
     settable = [each for each in named if each.name in VARIABLES]
     case = min((each for each in session.tried if each.answer), key=_seconds, default=None)
     if not settable or case is None:
