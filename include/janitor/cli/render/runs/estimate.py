@@ -8,7 +8,7 @@ from decimal import Decimal
 from janitor.domain.money.budget import RepositoryEstimate
 from janitor.services.money.estimate import CheckedEstimate
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line
-from janitor.views.text.money import dollars
+from janitor.views.text.money import dollars, places_for
 
 _HOUR = timedelta(hours=1)
 
@@ -17,13 +17,14 @@ def estimate_text(checked: CheckedEstimate) -> str:
     """A line for each repository, the totals, the limits, and whether the run would be accepted."""
     estimate, limits = checked.estimate, checked.limits
     count = len(estimate.repositories)
+    places = places_for([each.worst_case_usd for each in estimate.repositories], estimate.worst_case_usd)
     lines = [
         f"{one_line(checked.config_path)}: {count} {'repository' if count == 1 else 'repositories'},"
         f" at the worst in {estimate.region} (prices: {estimate.prices_source})",
         "",
-        *(_repository_line(each) for each in estimate.repositories),
+        *(_repository_line(each, places) for each in estimate.repositories),
         f"Total: {count} {'instance' if count == 1 else 'instances'}, {_hours(estimate.lifetime)},"
-        f" {_money(estimate.worst_case_usd)}",
+        f" {_money(estimate.worst_case_usd, places)}",
         "",
         f"Run: {_limit(limits.run_usd, 'max_run_cost_usd')}",
         f"Day: {_day(checked)}",
@@ -39,12 +40,12 @@ def estimate_text(checked: CheckedEstimate) -> str:
     return "\n".join(lines)
 
 
-def _repository_line(each: RepositoryEstimate) -> str:
+def _repository_line(each: RepositoryEstimate, places: int) -> str:
     candidates = ", ".join(
         f"{name} {'price unknown' if price is None else f'${price.normalize():f}/h'}"
         for name, price in each.usd_hour_by_type.items()
     )
-    return f"  {each.repository_name}: {candidates}; {_hours(each.lifetime)}; {_money(each.worst_case_usd)}"
+    return f"  {each.repository_name}: {candidates}; {_hours(each.lifetime)}; {_money(each.worst_case_usd, places)}"
 
 
 def _limit(limit: Decimal | None, name: str) -> str:
@@ -65,5 +66,5 @@ def _hours(duration: timedelta) -> str:
     return f"{duration / _HOUR:.2f} h"
 
 
-def _money(amount: Decimal | None) -> str:
-    return "unknown" if amount is None else dollars(amount)
+def _money(amount: Decimal | None, places: int) -> str:
+    return "unknown" if amount is None else dollars(amount, places)
