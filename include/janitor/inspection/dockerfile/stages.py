@@ -256,6 +256,7 @@ class _Reader:
                 own=command,
                 heredocs=tuple(each.body for each in instruction.heredocs),
                 covered=tuple(self._covered(instruction, stage)),
+                secrets=tuple(self._secrets(instruction, stage)),
                 shell=stage.shell if exact is None else (),
                 user=stage.user,
                 has_data=_is_data(instruction),
@@ -280,6 +281,12 @@ class _Reader:
         for options in _mount_options(instruction):
             target = options.get("target") or options.get("dst") or options.get("destination")
             if target and options.get("type", "bind") not in ("secret", "ssh"):
+                yield _absolute(stage.workdir, self._expand(target).text)
+
+    def _secrets(self, instruction: Instruction, stage: Stage) -> Iterator[str]:
+        for options in _mount_options(instruction):
+            target = options.get("target") or options.get("dst") or options.get("destination")
+            if target and options.get("type") == "secret":
                 yield _absolute(stage.workdir, self._expand(target).text)
 
     def _copy(self, instruction: Instruction, stage: Stage) -> None:

@@ -63,6 +63,8 @@ class Run:
     """Their bodies."""
     covered: tuple[str, ...] = ()
     """Absolute paths at which it sees a mount in place of what the image has."""
+    secrets: tuple[str, ...] = ()
+    """Absolute paths at which it sees a secret."""
     shell: tuple[str, ...] = ("/bin/sh", "-c")
     """What runs the command; empty for the exec form, which no shell reads."""
     user: str | None = None

@@ -32,7 +32,10 @@ _NOT_OF_DASH = frozenset({"source", "[[", "pushd", "popd", "shopt"})
 _DASHES = frozenset({"/bin/sh", "sh", "/bin/dash", "dash", "/usr/bin/sh"})
 _SHELLS = re.compile(r"(?:.*/)?(?:ba|da|z|a)?sh")
 _PYTHON = re.compile(r"(?:.*/)?python(?:\d+(?:\.\d+)*)?")
-_READERS = frozenset({"cat", "head", "tail", "chmod", "chown", "cp", "mv", "ls", "unzip", "rm"})
+_READERS = frozenset({"cat", "chmod", "chown", "cp", "mv", "ls", "rm"})
+_PLAIN_OPTION = re.compile(r"-[a-zA-Z0-9]*|--(?:recursive|verbose|force|parents|no-clobber|archive|all)")
+_WITH_VALUE = re.compile(r"-\w*[tSIwT]\w*")
+"""Options of these programs whose value is no file to read."""
 _PIP_SETTINGS = ("/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf", "/etc/xdg/pip/pip.conf")
 _BROUGHT_BY_UV = frozenset({"python", "python3"})
 
@@ -219,7 +222,11 @@ def _operand_missing(of: Situation) -> str | None:
     elif program in _READERS and not (program == "rm" and re.search(r"(?:^|\s)-\w*[fr]", " ".join(command.rest))):
         changes_mode = program in ("chmod", "chown")
         named = [word for word in command.rest if not word.startswith("-")][1:] if changes_mode else operands
-        named = named[:-1] if program in ("cp", "mv") else named[:1] if program == "unzip" else named
+        named = named[:-1] if program in ("cp", "mv") else named
+        options = [word for word in command.rest if word.startswith("-") and word != "-"]
+        takes_value = program not in ("chmod", "chown") and any(map(_WITH_VALUE.fullmatch, options))
+        if takes_value or not all(map(_PLAIN_OPTION.fullmatch, options)):
+            return None
     elif program in (".", "source") or command.program.startswith("./"):
         named = operands[:1] if program in (".", "source") else [command.program]
         named = named if "/" in "".join(named) else []

@@ -12,8 +12,11 @@ from pathlib import PurePosixPath
 from janitor.inspection.dockerfile.image_files import ImageFiles
 from janitor.inspection.provision.base_system import Contents
 from janitor.inspection.provision.state import StageState
+from janitor.inspection.provision.system_packages import is_listed
 
 _OF_THE_SYSTEM = re.compile(r"/(?:bin|boot|dev|etc|home|lib|lib32|lib64|proc|run|sbin|sys|usr|var)(?:/|$)")
+_OF_PACKAGES = re.compile(r"/(?:opt|srv|mnt|media)(?:/|$)")
+"""Where packages of the system may have files, too."""
 _OF_CUDA = re.compile(r"/(?:opt|[^/.]+$)")
 
 
@@ -81,6 +84,8 @@ class KnownFiles:
         if system.contents in (Contents.CUDA, Contents.CUDA_DEVEL) and _OF_CUDA.match(path):
             return False
         if not self.room.has(sum(map(len, state.texts)) + 1_000):
+            return False
+        if _OF_PACKAGES.match(path) and not all(map(is_listed, state.packages)):
             return False
         name = posixpath.basename(path)
         if any(name in text for text in state.texts) or path in self.folders or self.holds(path):

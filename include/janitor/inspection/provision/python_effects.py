@@ -28,6 +28,25 @@ _ENVIRONMENT_MAKERS = frozenset({"virtualenv"})
 _TELLING = re.compile(r"\bpip\b|subprocess|os\.(?:system|popen|symlink|link|exec)|site-packages|shutil|ensurepip")
 """In a program that the build runs: what may bring packages or programs."""
 _QUIET_MODULES = frozenset({"compileall", "nltk.downloader", "unittest", "pytest", "site", "py_compile", "json.tool"})
+_BRING_NO_TOOLS = frozenset(
+    {
+        *(
+            "pip",
+            "setuptools",
+            "wheel",
+            "runpod",
+            "requests",
+            "numpy",
+            "idna",
+            "pillow",
+            "httpx",
+            "pydantic",
+            "fastapi",
+        ),
+        *("torch", "torchvision", "torchaudio", "safetensors", "boto3"),
+    }
+)
+"""Packages that surely bring none of the tools below, nor does anything that they need."""
 _PROJECT_COMMANDS = frozenset({"sync", "add", "run"})
 
 
@@ -77,8 +96,8 @@ def _pip(command: Command, shell: Shell, state: StageState, around: Surroundings
 def _installed(rest: Sequence[str], command: Command, shell: Shell, state: StageState, around: Surroundings) -> None:
     names = named_packages(rest)
     state.names |= set(names or ())
-    if names is None:
-        # What a file names can bring programs, such as uv.
+    if names is None or names - _BRING_NO_TOOLS:
+        # What a file names, and what packages need themselves, can bring programs, such as uv.
         state.names |= {"uv", "uvx", "cmake", "ninja", "hf", "huggingface-cli", "poetry", "pipenv", "virtualenv"}
     if names is not None and "huggingface-hub" in names:
         state.names |= {"hf", "huggingface-cli"}

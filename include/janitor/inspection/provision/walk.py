@@ -215,7 +215,7 @@ class _Walk:
             folders=frozenset(stage.folders),
             is_sure=self._is_sure,
             room=self._room,
-            mounted=tuple(mount.target for mount in run.mounts),
+            mounted=(*(mount.target for mount in run.mounts), *run.covered, *run.secrets, *stage.volumes),
             sees_elsewhere=bool(run.mounts_from),
         )
 
