@@ -198,3 +198,9 @@ def test_stages_are_followed_through_every_copy():
     )
     assert [(each.arguments, each.stage) for each in found.attempts] == [(("idna",), 0), (("six",), None)]
     assert (found.made, found.made_before) == ((), ("/made",))
+
+
+def test_an_environment_is_no_gap_and_what_runs_in_it_may_be_one():
+    made = "python -m venv /opt/v && . /opt/v/bin/activate && pip install idna"
+    assert plan(f"FROM python:3.11\nRUN {made}").gaps == ()
+    assert [gap.is_deep for gap in plan(f"FROM python:3.11\nRUN {made} && python fetch.py").gaps] == [True]

@@ -228,7 +228,7 @@ class _RunReader:
         if program == "uv":
             self._uv(words[1:])
             return
-        if program not in _HARMLESS | _MAKERS:
+        if program not in _HARMLESS | _MAKERS and not _makes_environment(program, words):
             self._brings(words)
 
     def _brings(self, words: list[str]) -> None:
@@ -324,6 +324,12 @@ class _RunReader:
                 is_removal=is_removal,
             )
         )
+
+
+def _makes_environment(program: str, words: Sequence[str]) -> bool:
+    """Whether a command makes or enters a virtual environment, which the one that is made here stands for."""
+    enters = program in (".", "source") and len(words) > 1 and words[1].endswith("/bin/activate")
+    return enters or program == "virtualenv" or list(words[1:3]) == ["-m", "venv"]
 
 
 def pip_arguments(words: Sequence[str], action: str = "install") -> list[str] | None:
