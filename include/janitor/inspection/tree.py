@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -47,9 +47,13 @@ class RepositoryTree:
         root: The checkout's folder.
         only: The files that count, relative to the root, such as those that git doesn't ignore; None is all of them.
             A folder among them counts with all that is in it.
+        modes: Permission bits of files, by their paths, that go before those of the folder.
     """
 
-    def __init__(self, root: Path, *, only: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, root: Path, *, only: Iterable[str] | None = None, modes: Mapping[str, int] | None = None
+    ) -> None:
+        self._modes = modes or {}
         self.root = root.resolve()
         self._only = None if only is None else tuple(sorted(set(only)))
         self._too_deep: PurePosixPath | None = None
@@ -79,7 +83,7 @@ class RepositoryTree:
                 found += self._below(path)
             elif stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode):
                 link = stat.S_ISLNK(info.st_mode)
-                mode = stat.S_IMODE(info.st_mode)
+                mode = self._modes.get(name, stat.S_IMODE(info.st_mode))
                 entry = Entry(path=PurePosixPath(name), size_bytes=info.st_size, is_symlink=link, mode=mode)
                 found.append(entry)
         return tuple(found[:MAX_ENTRIES])

@@ -209,3 +209,16 @@ def test_folder_that_is_part_of_a_repository(worker, judged):
     result = judged(inner)
     assert failing(result) == []
     assert result.commit_sha is not None
+
+
+@pytest.mark.parametrize("may_run", [True, False])
+def test_where_the_file_system_keeps_no_modes_those_of_git_count(worker, judged, *, may_run):
+    (worker / "run.sh").write_text("#!/bin/sh\nexec python handler.py\n")
+    (worker / "run.sh").chmod(0o644 if may_run else 0o755)
+    (worker / "Dockerfile").write_text(
+        'FROM python:3.11-slim\nWORKDIR /app\nRUN pip install runpod\nCOPY . .\nCMD ["./run.sh"]\n'
+    )
+    git(worker, "config", "core.fileMode", "false")
+    git(worker, "add", "--all")
+    git(worker, "update-index", f"--chmod={'+' if may_run else '-'}x", "run.sh")
+    assert failing(judged(worker)) == ([] if may_run else [("dockerfile_parse", "command_not_executable")])

@@ -120,7 +120,7 @@ def read_local_checkout(path: Path, settings: Settings, neutral: Path) -> LocalC
     # What is changed within a submodule would be asked of its own settings.
     status = git("status", "--porcelain=v1", "--untracked-files=normal", "--ignore-submodules=dirty", "--", ".")
     return LocalCheckout(
-        tree=RepositoryTree(path, only=names.all),
+        tree=RepositoryTree(path, only=names.all, modes=_index_modes(git)),
         commit_sha=_lines(head)[0] if _lines(head) else None,
         changes=tuple(_lines(status)[:_MOST_CHANGES]),
     )
@@ -194,6 +194,16 @@ class _Names:
     def all(self) -> list[str]:
         """The names, as the file system's functions take them."""
         return [os.fsdecode(name) for name in bytes(self._content).split(b"\0") if name]
+
+
+def _index_modes(git: _Git) -> dict[str, int]:
+    """The modes that git has of its files where the file system keeps none; empty where those of the folder count."""
+    kept = _lines(git("config", "--type=bool", "--get", "core.fileMode"))
+    listed = _Names()
+    if kept != ["false"] or isinstance(git("ls-files", "-z", "--stage", sink=listed.add), str) or listed.is_cut:
+        return {}
+    found = (entry.partition("\t") for entry in listed.all)
+    return {name: int(stated[3:6], 8) for stated, _, name in found if stated.startswith("100") and name}
 
 
 def _without_filters(names: Sequence[str]) -> dict[str, str]:
