@@ -50,7 +50,8 @@ class Build(build_py):
             file.write(made())
 
 
-setup(name="drawing", version="1", packages=["drawing"], cmdclass={"build_py": Build})
+folders = {"drawing": "source"}
+setup(name="drawing", version="1", packages=["drawing"], package_dir=folders, cmdclass={"build_py": Build})
 """
 
 
@@ -248,24 +249,20 @@ LIBRARIES = (
         "library_of_the_machine",
         "library_missing",
         "an import needs a library that this machine has and the slim image hasn't",
-        DOCKERFILE.replace(
-            "COPY handler.py", "COPY drawing /src/drawing\nRUN pip install /src/drawing\nCOPY handler.py"
-        ),
+        DOCKERFILE.replace("COPY handler.py", "COPY native /src/native\nRUN pip install /src/native\nCOPY handler.py"),
         **{
-            "drawing/setup.py": _ELF,
-            "drawing/drawing/__init__.py": "from . import _native\n",
+            "native/setup.py": _ELF,
+            "native/source/__init__.py": "from . import _native\n",
             "handler.py": handler("return {'fine': 1}", before="import drawing\n"),
         },
     ),
     _works(
         "library_that_nothing_imports",
         "the same package, where only a function imports it that isn't called",
-        DOCKERFILE.replace(
-            "COPY handler.py", "COPY drawing /src/drawing\nRUN pip install /src/drawing\nCOPY handler.py"
-        ),
+        DOCKERFILE.replace("COPY handler.py", "COPY native /src/native\nRUN pip install /src/native\nCOPY handler.py"),
         **{
-            "drawing/setup.py": _ELF,
-            "drawing/drawing/__init__.py": "from . import _native\n",
+            "native/setup.py": _ELF,
+            "native/source/__init__.py": "from . import _native\n",
             "handler.py": handler("return {'fine': 1}", before="def draw():\n    import drawing\n"),
         },
     ),
