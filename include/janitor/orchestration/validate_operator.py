@@ -31,6 +31,7 @@ from janitor.services.launch.replace import advance_replacement, begin_replaceme
 from janitor.services.result.record import finish_watched
 from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
+from janitor.views.verdict import verdict_text
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -80,7 +81,7 @@ class ValidateOperator(BaseOperator):
         told = tell_verdict(settings, UUID(self.planned["validation_id"]))
         if conclusion.status is not ValidationStatus.SUCCESS:
             # Where the report may still be on its way, `record` has the last word.
-            short = f"{self.planned['repository']}: {conclusion.status.value}: {conclusion.summary}"
+            short = f"{self.planned['repository']}: {verdict_text(conclusion)}: {conclusion.summary}"
             raise failed_task(*(told or (short,)), code=conclusion.status.value)
         for line in told:
             log.info("%s", line)
