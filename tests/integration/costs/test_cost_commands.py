@@ -48,9 +48,9 @@ def test_estimate_of_an_accepted_run(janitor: Any, settings: Settings, write_con
     assert code == ExitCode.OK
     assert out.splitlines()[1:] == [
         "",
-        "  worker-1: g5.xlarge $1.006/h; 1.00 h; $1.0172",
-        "  worker-2: g5.xlarge $1.006/h; 1.00 h; $1.0172",
-        "Total: 2 instances, 2.00 h, $2.0344",
+        "  worker-1: g5.xlarge $1.006/h; 1.00 h; $1.017",
+        "  worker-2: g5.xlarge $1.006/h; 1.00 h; $1.017",
+        "Total: 2 instances, 2.00 h, $2.034",
         "",
         "Run: at most $3.00 (max_run_cost_usd)",
         "Day: at most $5.00 (daily_budget_usd); $2.03 reserved or spent, $2.97 left",

@@ -36,8 +36,8 @@ def end(settings: Settings, run_id: UUID, *statuses: str) -> None:
     with transaction(settings.writer_url) as connection:
         for index, status in enumerate(statuses):
             connection.execute(
-                "update repository_validations set status = %s, finished_at = now(), commit_sha = %s"
-                " where run_id = %s and repository_index = %s",
+                "update repository_validations set status = %s, finished_at = now(), commit_sha = %s,"
+                " proof_level = 'environment' where run_id = %s and repository_index = %s",
                 (status, COMMIT, run_id, index),
             )
         connection.execute(
@@ -149,7 +149,8 @@ def took(settings: Settings, run_id: UUID, index: int, length: timedelta, status
             },
         )
         connection.execute(
-            "update repository_validations set status = %s, launched_at = %s, finished_at = %s, commit_sha = %s"
+            "update repository_validations set status = %s, launched_at = %s, finished_at = %s, commit_sha = %s,"
+            " proof_level = 'environment'"
             " where run_id = %s and repository_index = %s",
             (status, begin, begin + length, COMMIT, run_id, index),
         )
