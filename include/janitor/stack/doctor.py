@@ -18,6 +18,8 @@ import psutil
 
 from janitor.domain.errors import StackError
 from janitor.guest.processes.child_user import NoChildUserError, make_child_user
+from janitor.protocol.proven import ProofLevel
+from janitor.protocol.text import plain_text
 from janitor.settings import Settings, StackKind
 from janitor.settings.completeness import SUBJECTS, missing
 from janitor.settings.project import override_file_path
@@ -29,6 +31,8 @@ from janitor.stack.state.ports import Ports, is_free
 from janitor.stack.state.stack_env import current_ports, kept_ports
 from janitor.stack.status import read_programs
 from janitor.stack.supervisor.unprivileged import IdentityKind
+from janitor.validator.docker.client import DockerClient
+from janitor.validator.settings import Settings as ValidatorSettings
 
 OLDEST_PYTHON = (3, 10)
 NEWEST_PYTHON = (3, 13)
@@ -184,11 +188,22 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 
 
 def _docker(settings: Settings) -> Iterator[Finding]:
-    docker = shutil.which("docker", path=settings.inherited.get("PATH"))
-    if docker and _output([docker, "version", "--format", "{{.Server.Version}}"]):
-        yield _ok("docker", "an engine answers")
-    else:
-        yield _note("docker", "no engine answers; nothing needs one, checks of containers are skipped with that reason")
+    """Which engine a validation on this machine would get, and how far its verdict would reach."""
+    client = DockerClient(ValidatorSettings.from_environment(settings.inherited))
+    why_not = client.why_not()
+    if why_not is None:
+        version, rootless = ".".join(map(str, client.version)), client.is_rootless()
+        name = f"{client.flavour.value} {version}{', rootless' if rootless else ''}"
+        yield _ok(
+            "engine", f"{name} at {client.program}: a verdict proves the image (level `{ProofLevel.IMAGE.value}`)"
+        )
+        return
+    yield _note(
+        "engine",
+        f"no container engine answers ({plain_text.one_line(why_not, limit=200)}): a verdict proves the Python"
+        f" environment alone (level `{ProofLevel.ENVIRONMENT.value}`)",
+        "start Docker, rootless or not, or install podman 4.0 or newer",
+    )
 
 
 def _workers(_: Settings) -> Iterator[Finding]:

@@ -17,7 +17,12 @@ METADATA_URL = "http://169.254.169.254"
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "all_proxy", "ALL_PROXY")
 _INSTALLER_PREFIXES = ("UV_", "PIP_")
-_DOCKER = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+_DOCKER = (
+    *("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"),
+    *("CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"),
+    # A rootless engine has its socket and its state there.
+    *("CONTAINERS_REGISTRIES_CONF", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"),
+)
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -44,7 +49,7 @@ class Settings:
     installer: Mapping[str, str]
     """UV_* and PIP_* settings such as the package index; for the package installer."""
     docker: Mapping[str, str]
-    """How to reach the Docker engine; for the docker command."""
+    """How to reach the container engine; for its command."""
     private_hosts: frozenset[str] = frozenset()
     """Hosts of a private network that the network checks may ask, such as a registry's; others they leave alone."""
     build_limit: timedelta = timedelta(minutes=90)

@@ -38,7 +38,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         )
     assert subjects["git"].level is FindingLevel.PROBLEM
     assert "install git" in str(subjects["git"].next_step)
-    assert subjects["docker"].level is FindingLevel.NOTE
+    assert subjects["engine"].level is FindingLevel.NOTE
     assert subjects["ports"].level is FindingLevel.NOTE
     assert f"{port} (web)" in subjects["ports"].message
 

@@ -13,6 +13,7 @@ from janitor.guest.processes.supervisor import ProcessStartError, run
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.validator.agent.settings import AgentMachine
 from janitor.validator.docker.client import DockerClient
+from janitor.validator.docker.flavour import Flavour
 from janitor.validator.engine import EngineError
 from janitor.validator.settings import Settings
 
@@ -129,7 +130,10 @@ def _lacks_agent(python: str, folder: Path, environment: Mapping[str, str]) -> s
 
 def _lacks_image(image: str, settings: Settings) -> str | None:
     try:
-        outcome = DockerClient(settings).command("image", "inspect", "--format", "{{.Id}}", image)
+        client = DockerClient(settings)
+        if client.flavour is not Flavour.DOCKER:
+            return f"it drives a Docker engine, and {client.flavour.value} is all that answers"
+        outcome = client.command("image", "inspect", "--format", "{{.Id}}", image)
     except EngineError as exc:
         return str(exc)
     return None if outcome.exit_code == 0 else "not on this machine, and images are not pulled for this"

@@ -1,4 +1,4 @@
-"""Talks to the Docker engine through the docker command."""
+"""Talks to the container engine through its command: docker's, or podman's, which takes the same words."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from janitor.guest.processes.supervisor import LineSink, Outcome, ProcessStartError, Running, run, start
+from janitor.validator.docker.flavour import PODMAN_OLDEST, Candidate, Flavour, as_docker_says, candidates, has_buildah
 from janitor.validator.engine import EngineError
 from janitor.validator.settings import Settings
 
@@ -42,9 +42,9 @@ _ADDRESS_SECONDS = 120.0
 
 
 class DockerClient:
-    """The docker command.
+    """The engine's command.
 
-    A machine can have several, of which one lacks the part that builds: the first on PATH that can do all is used.
+    A machine can have several, of which one lacks the part that builds: the first that can do all is used.
 
     Args:
         settings: Of the validator; they say how to reach the engine.
@@ -52,72 +52,102 @@ class DockerClient:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._program: str | None = None
+        self._found: Candidate | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """The command's whole environment."""
         settings = self._settings
-        return {"PATH": settings.path, "HOME": str(settings.home), **settings.docker, **settings.proxies}
+        own = {"PATH": settings.path, "HOME": str(settings.home), **settings.docker, **settings.proxies}
+        return {**own, **(self._found.variables if self._found is not None else {})}
 
     @property
     def program(self) -> str:
-        """The docker command that is used; the first on PATH where none can do everything."""
-        if self._program is None:
+        """The command that is used; docker where none can do everything."""
+        return self._reached.program
+
+    @property
+    def flavour(self) -> Flavour:
+        """Whose command that is."""
+        return self._reached.flavour
+
+    @property
+    def _reached(self) -> Candidate:
+        if self._found is None:
             self.why_not()
-        return self._program or "docker"
+        return self._found or Candidate(flavour=Flavour.DOCKER, program="docker")
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The engine's, as far as two numbers tell it; (0, 0) where it says none."""
+        found = re.match(r"(\d{1,6})\.(\d{1,6})", str(self.info().get("ServerVersion") or ""))
+        return (int(found[1]), int(found[2])) if found else (0, 0)
 
     def why_not(self) -> str | None:
-        """Why no Docker engine can be used; None if one answers and can build with BuildKit."""
+        """Why no engine can be used; None if one answers and can build what BuildKit builds."""
         reasons = []
-        for program in self._candidates() or ["docker"]:
-            reason = self._why_not(program)
+        for candidate in self._candidates() or [Candidate(flavour=Flavour.DOCKER, program="docker")]:
+            reason = self._why_not(candidate)
             if reason is None:
-                self._program = program
+                self._found = candidate
                 return None
             reasons.append(reason)
+        if has_buildah(self._settings):
+            reasons.append("buildah builds images and runs none of them; podman beside it does both")
         return "; ".join(dict.fromkeys(reasons))
 
     @property
     def is_installed(self) -> bool:
-        """Whether there is a docker command at all, so that an engine may still come."""
+        """Whether there is a command at all, so that an engine may still come."""
         return bool(self._candidates())
 
-    def _candidates(self) -> list[str]:
-        """Every docker command on PATH, in its order, each once."""
-        found: dict[str, str] = {}
-        for folder in self._settings.path.split(os.pathsep):
-            path = Path(folder or ".") / "docker"
-            if path.is_file() and os.access(path, os.X_OK):
-                found.setdefault(os.path.realpath(path), str(path))
-        return list(found.values())
+    def _candidates(self) -> list[Candidate]:
+        return list(candidates(self._settings))
 
-    def _why_not(self, program: str) -> str | None:
+    def _why_not(self, candidate: Candidate) -> str | None:
         try:
+            if candidate.flavour is Flavour.PODMAN:
+                return self._why_no_podman(candidate)
             words = ["version", "--format", "{{.Client.Version}} {{.Server.Version}}"]
-            versions = self._run(words, _ANSWER_LIMIT, program=program)
+            versions = self._run(words, _ANSWER_LIMIT, candidate=candidate)
             # Older clients print their trouble and end with 0.
             match = re.match(r"(\d+)\.\S* \d+\.", versions.output.text.strip())
             if versions.exit_code != 0 or match is None:
-                return " ".join(versions.output.text.split())[-300:] or f"{program}: no answer"
+                return " ".join(versions.output.text.split())[-300:] or f"{candidate.program}: no answer"
             needs_plugin = int(match.group(1)) >= _CLIENT_WITHOUT_BUILDKIT
-            if needs_plugin and self._run(["buildx", "version"], _ANSWER_LIMIT, program=program).exit_code != 0:
-                return f"{program} lacks its buildx component, without which it can't build"
+            if needs_plugin and self._run(["buildx", "version"], _ANSWER_LIMIT, candidate=candidate).exit_code != 0:
+                return f"{candidate.program} lacks its buildx component, without which it can't build"
         except EngineError as exc:
             return str(exc)
+        return None
+
+    def _why_no_podman(self, candidate: Candidate) -> str | None:
+        # It has no daemon: what it says of its host shows that its storage and its user namespace can be had.
+        shown = self._run(["info", "--format", "{{.Version.Version}}"], _ANSWER_LIMIT, candidate=candidate)
+        lines = shown.output.text.strip().splitlines()
+        match = re.match(r"(\d{1,6})\.(\d{1,6})", lines[-1]) if lines else None
+        if shown.exit_code != 0 or match is None:
+            return " ".join(shown.output.text.split())[-300:] or f"{candidate.program}: no answer"
+        if (int(match[1]), int(match[2])) < PODMAN_OLDEST:
+            return f"{candidate.program} {match[0]} is too old to build what BuildKit builds; 4.0 does"
         return None
 
     def info(self) -> dict[str, Any]:
         """What the engine says about itself and its machine; empty if it doesn't answer."""
         try:
-            return json_line(self._run(["info", "--format", "{{json .}}"], _ANSWER_LIMIT).output.text) or {}
-        except EngineError:
+            shown = self._run(["info", "--format", "{{json .}}"], _ANSWER_LIMIT).output.text
+            if self.flavour is Flavour.DOCKER:
+                return json_line(shown) or {}
+            # podman's is laid out over many lines, below its warnings.
+            return as_docker_says(json.loads(shown[max(shown.find("\n{") + 1, 0) :]))
+        except (EngineError, ValueError):
             return {}
 
     def answers(self) -> bool:
         """Whether the engine still answers."""
         try:
-            version = self._run(["version", "--format", "{{.Server.Version}}"], _ANSWER_LIMIT)
+            what = "{{.Server.Version}}" if self.flavour is Flavour.DOCKER else "{{.Client.Version}}"
+            version = self._run(["version", "--format", what], _ANSWER_LIMIT)
             return version.exit_code == 0 and version.output.text.strip()[:1].isdigit()
         except EngineError:
             return False
@@ -171,7 +201,7 @@ class DockerClient:
                 sink=sink,
             )
         except ProcessStartError as exc:
-            raise EngineError(f"docker can't be started: {exc}") from exc
+            raise EngineError(f"{self.flavour.value} can't be started: {exc}") from exc
 
     def _run(
         self,
@@ -179,25 +209,28 @@ class DockerClient:
         limit: timedelta,
         sink: LineSink | None = None,
         variables: Mapping[str, str] | None = None,
-        program: str | None = None,
+        candidate: Candidate | None = None,
     ) -> Outcome:
+        reached = candidate or self._reached
         try:
             return run(
-                [program or self.program, *arguments],
+                [reached.program, *arguments],
                 cwd=self._settings.temporary,
-                env={**self.environment, **(variables or {})},
+                env={**self.environment, **reached.variables, **(variables or {})},
                 limit=limit,
                 confined=False,
                 sink=sink,
             )
         except ProcessStartError as exc:
-            raise EngineError(f"docker can't be started: {exc}") from exc
+            raise EngineError(f"{reached.flavour.value} can't be started: {exc}") from exc
 
     def shares_network(self) -> bool:
         """Whether a container can be reached at its own address: the engine runs on this machine, and as root."""
-        info = self.info()
-        is_rootless = any("rootless" in str(option) for option in info.get("SecurityOptions") or ())
-        return info.get("Name") == os.uname().nodename and not is_rootless
+        return self.is_local() and not self.is_rootless()
+
+    def is_rootless(self) -> bool:
+        """Whether a user runs the engine for himself; its containers have a network of his own."""
+        return any("rootless" in str(option) for option in self.info().get("SecurityOptions") or ())
 
     def own_address(self, name: str, port: int, *, alive: Callable[[], bool]) -> str:
         """A container's own address, with a port; one of nobody if the container never got there.

@@ -1,6 +1,7 @@
-"""Chooses the engine: the one that the spec demands; where it leaves the choice, docker where one answers.
+"""Chooses the engine: the one that the spec demands; where it leaves the choice, containers where an engine answers.
 
-Invariant: a spec that demands docker never gets another engine, whatever this machine has.
+Docker, rootless or not, and podman are one engine here: they build and start the same image. Invariant: a spec that
+demands docker never gets the venv engine, whatever this machine has.
 """
 
 from __future__ import annotations

@@ -12,9 +12,11 @@ from pathlib import PurePosixPath
 
 from janitor.diagnosis.build_failure import client_trouble, named_files, one_line_each, step_trouble
 from janitor.diagnosis.build_log import FailedStep, cache_use, failing_step, images_taken, running_step
+from janitor.diagnosis.podman_log import as_buildkit, builder_lacks
 from janitor.diagnosis.rules.rule import Trouble
 from janitor.guest.processes.memory import kills_for_memory
 from janitor.guest.processes.supervisor import Outcome
+from janitor.inspection.dockerfile.lexer import lex
 from janitor.inspection.install.bake import BAKE_FILES, BakeError, BakeTarget, read_bake
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.provenance import Provenance
@@ -22,6 +24,7 @@ from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.docker.client import DockerClient
+from janitor.validator.docker.flavour import PODMAN_WITH_HEREDOCS, Flavour, searching_docker_hub
 from janitor.validator.engine import BuildTime
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, Produced, errored, failed, passed
@@ -64,17 +67,20 @@ def build_image(
         recipe = _recipe(context, facts)
     except (BakeError, UnreadableError) as exc:
         return errored(ReasonCode.BAKE_UNCLEAR, f"the bake file doesn't say how the image is built: {exc}")
-    command = _command(context, facts, recipe, tag=tag, label=label)
+    if docker.flavour is Flavour.PODMAN and (lacked := _lacked(facts, docker)):
+        return errored(ReasonCode.ENGINE_LIMIT, lacked)
+    command = _command(context, facts, recipe, flavour=docker.flavour, tag=tag, label=label)
     killed_before = kills_for_memory()
     outcome = _run(context, docker, command)
-    if outcome.exit_code and _is_worth_another(facts, one_line_each(outcome.output.text)):
+    if outcome.exit_code and _is_worth_another(facts, _log_of(docker, outcome)):
         # What came so far is in the cache: only the step that failed runs again.
         context.journal.say("the build failed for what an index's short trouble can be; once more")
         outcome = _run(context, docker, command)
-    images = images_taken(outcome.output.text)
+    said = _log_of(docker, outcome)
+    images = images_taken(said)
     resolved = base_images(facts.image.dockerfile, taken=images, registry={}, tell=context.evidence.tell)
     context.tell(ReportHead(provenance=Provenance(base_images=resolved)))
-    use = cache_use(outcome.output.text)
+    use = cache_use(said)
     evidence = [
         context.evidence.log("docker build", outcome),
         context.evidence.value("cache", f"{use.state.value}: {use.cached} of {use.steps} steps came from the cache"),
@@ -90,11 +96,13 @@ def build_image(
     return _why(context, facts, docker, outcome, evidence, killed=killed).measured(**measured)
 
 
-def _command(context: CheckContext, facts: WorkerFacts, recipe: _Recipe, *, tag: str, label: str) -> list[str]:
+def _command(
+    context: CheckContext, facts: WorkerFacts, recipe: _Recipe, *, flavour: Flavour, tag: str, label: str
+) -> list[str]:
     arguments = context.spec.repository.build_args
     checkout = context.workspace.checkout
     return [
-        *("build", "--progress", "plain", "--tag", tag, "--label", label),
+        *("build", "--progress", "plain", *flavour.build_options, "--tag", tag, "--label", label),
         # An argument without a value is taken from the client's environment, so that it stays out of our argv.
         *(part for name in arguments for part in ("--build-arg", name)),
         # The repository's own never get there: PATH or LD_PRELOAD would be obeyed by the client itself.
@@ -115,8 +123,34 @@ def _run(context: CheckContext, docker: DockerClient, command: Sequence[str]) ->
         command,
         limit=context.settings.build_limit,
         sink=context.journal.streamer(),
-        variables={**context.spec.repository.build_args, "DOCKER_BUILDKIT": "1"},
+        variables={**context.spec.repository.build_args, "DOCKER_BUILDKIT": "1", **_registries(context, docker)},
     )
+
+
+def _registries(context: CheckContext, docker: DockerClient) -> dict[str, str]:
+    """Lets podman take `org/image` for Docker Hub's, as everybody means it, where the machine says nothing of it."""
+    if docker.flavour is Flavour.DOCKER or "CONTAINERS_REGISTRIES_CONF" in context.settings.docker:
+        return {}
+    if docker.info().get("SearchedRegistries"):
+        return {}
+    file = context.workspace.own / "registries.conf"
+    file.write_text(searching_docker_hub(context.settings))
+    return {"CONTAINERS_REGISTRIES_CONF": str(file)}
+
+
+def _log_of(docker: DockerClient, outcome: Outcome) -> str:
+    """The build's log in BuildKit's form, whoever has built."""
+    log = one_line_each(outcome.output.text)
+    return log if docker.flavour is Flavour.DOCKER else as_buildkit(log)
+
+
+def _lacked(facts: WorkerFacts, docker: DockerClient) -> str | None:
+    """What podman's builder would read wrongly; what it refuses by itself it says."""
+    version = docker.version
+    instructions = lex(facts.image.dockerfile.text).instructions
+    if version >= PODMAN_WITH_HEREDOCS or not any(each.heredocs for each in instructions):
+        return None
+    return f"podman {version[0]}.{version[1]} can't build a Dockerfile with heredocs; 4.8 can"
 
 
 def _is_worth_another(facts: WorkerFacts, log: str) -> bool:
@@ -138,14 +172,16 @@ def _why(
     killed: bool | None,
 ) -> Finding:
     """Whose fault a failed build is."""
-    log = one_line_each(outcome.output.text)
+    log = _log_of(docker, outcome)
     if outcome.exit_code is None:
         minutes = context.settings.build_limit.total_seconds() / 60
         reason = f"the build took longer than {minutes:.3g} min; it was in {running_step(log) or 'no step'}"
         return errored(ReasonCode.BUILD_TIMEOUT, reason, *evidence, outcome=outcome)
     if not docker.answers():
-        reason = "the Docker engine answers no more; it ended while it built the image"
+        reason = "the container engine answers no more; it ended while it built the image"
         return errored(ReasonCode.ENGINE_TROUBLE, reason, *evidence, outcome=outcome)
+    if docker.flavour is Flavour.PODMAN and (lacked := builder_lacks(one_line_each(outcome.output.text))):
+        return errored(ReasonCode.ENGINE_LIMIT, f"podman's builder lacks it: {lacked}", *evidence, outcome=outcome)
     step = failing_step(log)
     trouble = _trouble(context, facts, log, step, outcome, killed=killed)
     where = f"in step {step.name}: " if step else ""

@@ -156,7 +156,7 @@ class Containers:
             *("--shm-size", str(min(memory // 2, _SHARED_MEMORY_BYTES))),
             # What is printed is taken from the client; a copy on the host's disk would have no bound.
             *("--log-driver", "none", "--env-file", str(env_file)),
-            *(("--gpus", "all") if self._machine.gpu is not None else ()),
+            *(self._docker.flavour.gpu_options if self._machine.gpu is not None else ()),
             *options,
             self._image,
             *words,
@@ -172,7 +172,7 @@ class Containers:
         for _ in range(_PASSES):
             left = [
                 *self._remove("containers", ("ps", "--all"), ("rm", "--force", "--volumes")),
-                *self._remove("images", ("images", "--all"), ("rmi", "--force")),
+                *self._remove("images", self._docker.flavour.image_listing, ("rmi", "--force")),
             ]
             if not left:
                 break
@@ -192,8 +192,11 @@ class Containers:
         return [f"{what} {', '.join(found[:5])}"] if found else []
 
 
-_CLIENT_PREFIXES = ("LD_", "DYLD_", "DOCKER_", "BUILDX_", "BUILDKIT_", "GO", "SSL_", "GCONV_", "LOCPATH", "TMPDIR")
-"""Of variables that the docker command, its runtime or the loader obey."""
+_CLIENT_PREFIXES = (
+    *("LD_", "DYLD_", "DOCKER_", "BUILDX_", "BUILDKIT_", "GO", "SSL_", "GCONV_", "LOCPATH", "TMPDIR"),
+    *("CONTAINER", "_CONTAINERS", "PODMAN", "BUILDAH", "STORAGE_", "REGISTR", "XDG_", "DBUS_", "NETAVARK", "NOTIFY_"),
+)
+"""Of variables that the engine's command, its runtime or the loader obey."""
 
 
 def _obeyed_by_the_client(key: str, environment: Mapping[str, str]) -> bool:

@@ -26,6 +26,7 @@ _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}\S*")
 class EngineHost:
     """The engine and its machine."""
 
+    name: str
     version: str
     root: str
     """Folder of images and containers."""
@@ -37,7 +38,8 @@ class EngineHost:
     def described(self) -> str:
         """In words, a line for each fact."""
         free = "not visible from here" if self.free_bytes is None else f"{self.free_bytes / 1024**3:.1f} GiB free"
-        return f"Docker {self.version}, runtimes {', '.join(self.runtimes) or 'unknown'}\nimages in {self.root}: {free}"
+        runtimes = ", ".join(self.runtimes) or "unknown"
+        return f"{self.name} {self.version}, runtimes {runtimes}\nimages in {self.root}: {free}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,7 @@ def describe_engine(docker: DockerClient) -> EngineHost:
     runtimes = info.get("Runtimes")
     memory = info.get("MemTotal")
     return EngineHost(
+        name=docker.flavour.value.capitalize(),
         version=str(info.get("ServerVersion") or "unknown"),
         root=root or "unknown",
         free_bytes=free,
@@ -98,7 +101,19 @@ def try_gpu_container(context: CheckContext, docker: DockerClient, image: str) -
     name = f"janitor-{context.spec.validation_id}-host"
     label = f"janitor.validation={context.spec.validation_id}"
     arguments = [
-        *("run", "--rm", "--name", name, "--label", label, "--gpus", "all", "--network", "none", "--cap-drop", "ALL"),
+        *(
+            "run",
+            "--rm",
+            "--name",
+            name,
+            "--label",
+            label,
+            *docker.flavour.gpu_options,
+            "--network",
+            "none",
+            "--cap-drop",
+            "ALL",
+        ),
         *("--security-opt", "no-new-privileges", "--entrypoint", "nvidia-smi", image, "-L"),
     ]
     try:

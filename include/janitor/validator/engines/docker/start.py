@@ -17,9 +17,13 @@ _NOT_STARTED = frozenset({126, 127})
 _REFUSED = _NOT_STARTED | {125}
 """By the words of its own trouble Docker chooses among all three: a driver's library that is not there gives 127."""
 _REFUSAL = re.compile(r"^docker: (?:Error response from daemon: )?(.*)$", re.MULTILINE)
-_GPU_REFUSED = re.compile(r"(?i)nvidia-container|could not select device driver|nvml|unsatisfied condition: cuda")
+_REFUSAL_BY_PODMAN = re.compile(r"^Error: (.*)$", re.MULTILINE)
+_GPU_REFUSED = re.compile(
+    r"(?i)nvidia-container|could not select device driver|nvml|unsatisfied condition: cuda|nvidia\.com/gpu"
+)
 _IMAGE_REFUSED = re.compile(
-    r"(?i)no command specified|exec: \"|exec /|unable to find (?:user|group)|no matching entries in (?:passwd|group)"
+    r"(?i)no command specified|no command or entrypoint|executable file `|open executable"
+    r"|exec: \"|exec /|unable to find (?:user|group)|no matching entries in (?:passwd|group)"
     r"|chdir to cwd|exec format error"
 )
 """What of the image itself keeps Docker from starting it."""
@@ -43,6 +47,8 @@ def engine_refusal(handler_run: HandlerRun) -> tuple[Refusal, str] | None:
     if handler_run.has_run or outcome.exit_code not in _REFUSED:
         return None
     match = _REFUSAL.search(outcome.output.text)
+    if match is None and handler_run.has_run is False:
+        match = _REFUSAL_BY_PODMAN.search(outcome.output.text)
     if match is None:
         return None
     said = match.group(1)[:500]

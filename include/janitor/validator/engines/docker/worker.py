@@ -96,9 +96,10 @@ class DockerWorker:
         if not isinstance(details, dict):
             return errored(ReasonCode.ENGINE_TROUBLE, "the image that was built can't be inspected", outcome=outcome)
         described = replace(self, config=details.get("Config") or {})
+        digest = _digest(details.get("Id"))
         size, layers = int(details.get("Size", 0)), len(details.get("RootFS", {}).get("Layers") or ())
         facts = [
-            f"digest: {details.get('Id')}",
+            f"digest: {digest}",
             f"size: {size / 1024**3:.2f} GiB ({size} bytes)",
             f"layers: {layers}",
             f"platform: {details.get('Os')}/{details.get('Architecture')}",
@@ -116,7 +117,7 @@ class DockerWorker:
             finding = failed(ReasonCode.IMAGE_TOO_LARGE, reason, *shown, outcome=outcome, required=False)
         else:
             finding = passed(*shown, outcome=outcome)
-        return Produced(finding.measured(image_bytes=size, layers=layers, digest=details.get("Id")), described)
+        return Produced(finding.measured(image_bytes=size, layers=layers, digest=digest), described)
 
     def run_python(self, program: str, limit: timedelta) -> Outcome:
         """Run a program with the interpreter that the worker uses, or with the image's own, in a container of its own
@@ -259,6 +260,11 @@ class DockerWorker:
         for name in PLATFORM_VARIABLES:
             variables.pop(name, None)
         return {**variables, **TEST_VARIABLES}
+
+
+def _digest(identity: object) -> str | None:
+    """An image's id with the name of its hash, which podman leaves out."""
+    return None if identity is None else f"sha256:{str(identity).removeprefix('sha256:')}"
 
 
 def _raise_refused(handler_run: HandlerRun) -> None:
