@@ -10,6 +10,7 @@ from tests.corpus.static_documents import DOCUMENTS_OF_PEOPLE
 from tests.corpus.static_doubts import DOUBTS
 from tests.corpus.static_hubs import HUBS
 from tests.corpus.static_images import IMAGES
+from tests.corpus.static_layouts import LAYOUTS
 from tests.corpus.static_pins import PINNED
 from tests.corpus.static_python import PYTHON
 from tests.corpus.static_reached import REACHED
@@ -330,6 +331,7 @@ STATIC = (
     *about("static: workflows", (*WORKFLOWS, *FLOWS)),
     *about("static: what a reader can't see", DOUBTS),
     *about("static: patterns of public workers", WILD),
+    *about("static: unusual layouts", LAYOUTS),
     *about("static: what is started and reached", REACHED),
     *about("static: what the final image holds and starts", STARTS),
 )

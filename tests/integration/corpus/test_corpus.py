@@ -65,6 +65,7 @@ def test_names_are_unique_and_every_verdict_has_its_case():
     assert len({case.name for case in cases}) == len(cases)
     assert {case.truth for case in cases} == set(ReportStatus)
     for case in cases:
+        assert case.subject != "other", f"{case.name}: `about` gives it the subject under which it is counted"
         assert case.kind is Kind.LOG or case.expected, case.name
         # Who says failed or error says it with a check that fails or errs.
         statuses = {expected.status for expected in case.expected}

@@ -298,6 +298,11 @@ class _Reader:
                 instruction.line, f"{instruction.keyword} takes at least a source and a destination"
             )
         from_ = instruction.flag("from")
+        # Source: BuildKit's dockerfile2llb, findStateByIndex: a number is a stage, and never an image.
+        if from_ is not None and from_.isdecimal() and int(from_) >= len(self.stages) - 1:
+            raise DockerfileSyntaxError(
+                instruction.line, f"{instruction.keyword} --from={from_[:9]}: no stage before this one has that number"
+            )
         destination = self._path(instruction, stage, words[-1])
         is_folder = words[-1].endswith(("/", "/.")) or words[-1] in (".", "..") or destination in stage.folders
         if is_folder:
