@@ -182,8 +182,8 @@ def _too_low(level: ProofLevel | None, evidence: Evidence) -> str:
     else:
         why, step = "no engine was there", "install Docker or podman in the image of the instances"
     return (
-        f"{worked}, but required_proof is image: the image was neither built nor started, as {why}; {step}, or set"
-        ' required_proof: environment; see runbook "Proof too low"'
+        f"required_proof is image, and that was neither built nor started, as {why}; {step}, or set"
+        f' required_proof: environment ({worked}); see runbook "Proof too low"'
     )
 
 
