@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from janitor.domain.run_conf import RUN_KEYS
+
 ROOT = Path(__file__).resolve().parents[2]
 _DESCRIBE = """
 import json, sys
@@ -88,7 +90,7 @@ def test_launch_and_terminate_are_the_ec2_operators(dag: dict[str, Any]) -> None
 
 
 def test_params_are_described(dag: dict[str, Any]) -> None:
-    assert set(dag["params"]) == {"config_path", "repository", "timeout_minutes", "max_concurrent_instances"}
+    assert set(dag["params"]) == set(RUN_KEYS)
     for name, param in dag["params"].items():
         assert param["description"], name
         assert param["title"], name
