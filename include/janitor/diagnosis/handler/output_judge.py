@@ -71,7 +71,7 @@ def _caught(rule: Rule[Part], part: Part, given: Given) -> Seen | None:
     if rule.names and rule.names.isdisjoint(part.names):
         return None
     seen = rule.find(part)
-    if seen is None or any(map(given.holds, seen.on)):
+    if seen is None or any(map(given.holds, seen.on)) or not all(map(given.holds, seen.echoes)):
         return None
     # Many of these rules share a code.
     return replace(seen, text=f"{seen.text} (rule {rule.name})")

@@ -79,6 +79,38 @@ def _error_of_another(part: Part) -> Seen | None:
     )
 
 
+def _unanswered_batch(part: Part) -> Seen | None:
+    """A list of the answer whose every item is an error and what the input has of it."""
+    holders = [("", "", part.value), *part.members] if isinstance(part.value, (list, tuple)) else part.members
+    for name, key, items in holders:
+        if (name and name not in names.OWN_HOLDERS) or not isinstance(items, (list, tuple)) or not items:
+            continue
+        rows = [Part(path="", value=item, is_listed=True) for item in items if isinstance(item, Mapping)]
+        errors = [next(((key, item) for _name, key, item in _single(row) if texts_in(item)), None) for row in rows]
+        if len(rows) < len(items) or None in errors or any(_tells_of_others(row) for row in rows):
+            continue
+        where = part.told(key) if name else part.path
+        first, error = next(each for each in errors if each is not None)
+        return Seen(
+            f"{where}[0].{clipped(first, 60)}: {clipped(error)}",
+            on=tuple(each[1] for each in errors if each is not None),
+            echoes=tuple(item for row in rows for item in _answered(row)),
+        )
+    return None
+
+
+def _answered(row: Part) -> Iterator[Any]:
+    """The members of a row that may be an answer."""
+    for name, _key, item in row.members:
+        if name not in names.NOT_TOLD and isinstance(item, (str, Mapping, list, tuple)) and not is_hollow(item):
+            yield item
+
+
+def _tells_of_others(row: Part) -> bool:
+    """Whether a row may tell of something else than the work on it: where something was found, what doesn't answer."""
+    return _is_counted(row) or not row.names.isdisjoint(names.PLACES | names.REMOTE | names.TESTED)
+
+
 def _several(part: Part) -> Iterator[tuple[str, str, Any]]:
     for name, key, item in part.members:
         if name.endswith("errors") and name not in _ONE_ERROR and states_errors(item):
@@ -169,6 +201,39 @@ NAMED_ERRORS = Group(
                     {"face": {"error": "none"}},
                 ),
                 Example(output={"seen": {"error": "disk full"}}, given={"log": [{"error": "disk full"}]}),
+            ),
+        ),
+        Rule(
+            name="batch_unanswered",
+            looks=Looks.WHOLE,
+            certainty=Certainty.SURE,
+            code=ReasonCode.NESTED_ERROR,
+            reason="every item of a batch is an error and what the input has of it: not one was answered",
+            find=_unanswered_batch,
+            catches=(
+                Example(
+                    output={"results": [{"file": "a.wav", "error": "no weights to read it with"}]},
+                    given={"files": ["a.wav"]},
+                ),
+                Example(
+                    output={"images": [{"prompt": "a cat", "error": "the model is not there"}]},
+                    given={"prompts": ["a cat"]},
+                ),
+                *outputs([{"id": 1, "error": "no voice of that name"}, {"id": 2, "error": "no voice of that name"}]),
+            ),
+            lets_pass=(
+                Example(
+                    output={"results": [{"file": "a.wav", "text": "Hello", "error": "clipped at the end"}]},
+                    given={"files": ["a.wav"]},
+                ),
+                Example(
+                    output={"results": [{"url": "https://a.example/x", "error": "does not answer"}]},
+                    given={"urls": ["https://a.example/x"]},
+                ),
+                *outputs(
+                    {"results": [{"file": "a.py", "line": 3, "error": "missing semicolon"}]},
+                    {"results": [{"sentence": "Their going", "error": "Their: They're"}]},
+                ),
             ),
         ),
         Rule(

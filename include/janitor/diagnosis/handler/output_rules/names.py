@@ -101,6 +101,8 @@ SUBJECTS = frozenset(
 """Whose name stands beside a state: the answer then tells of that, not of itself."""
 REMOTE = frozenset({"url", "uri", "href", "link", "host", "hostname", "domain", "endpoint", "site", "service"})
 """Of them what is somewhere else, of which any state and any failure of a network may be told."""
+TESTED = frozenset({"check", "job", "step", "test", "rule", "metric", "field", "account", "transaction", "order"})
+"""Of them what fails or is wrong without any fault of the worker that tells of it."""
 PLACES = frozenset(
     {
         *("line", "lineno", "line_number", "column", "col", "offset", "position", "span", "range", "location"),

@@ -36,6 +36,8 @@ class Seen:
     """Where, and what, for people."""
     on: tuple[Any, ...] = ()
     """What the judgement rests on: where the input holds one of these, the answer only repeats it."""
+    echoes: tuple[Any, ...] = ()
+    """What is no answer if the input holds all of it, and an answer else."""
 
 
 @dataclass(frozen=True, kw_only=True)
