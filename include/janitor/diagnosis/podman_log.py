@@ -23,6 +23,7 @@ _NEVER_RAN = re.compile(r"unable to start container process: (.{0,500}?)\"?$")
 _RUNTIME_SAYS = re.compile(
     r"^error running container: |^: exit status \d+$|level=error msg=\"|unable to start container process: "
 )
+_NO_REGISTRY = re.compile(r'^Error: creating build container: short-name ".{1,300}" did not resolve to an alias')
 _BUILDER_LACKS = re.compile(r"(?i)only supports the --|unsupported|not supported|unknown flag|not implemented")
 _MOST_PRINTED = 10_000
 
@@ -89,6 +90,9 @@ def as_buildkit(log: str) -> str:
 def builder_lacks(log: str) -> str | None:
     """What the Dockerfile asks for that BuildKit has and this builder hasn't, in its own words; None if nothing."""
     last = log.rstrip("\n").rpartition("\n")[2]
+    if _NO_REGISTRY.search(last):
+        # The machine says nowhere what such a name means; BuildKit takes it for Docker Hub's.
+        return last.removeprefix("Error: ")[:300]
     failed = _FAILED.match(last)
     # What a RUN does fails by its exit code, whatever it prints.
     if failed is None or _EXIT.search(last) or not _BUILDER_LACKS.search(failed[2]):

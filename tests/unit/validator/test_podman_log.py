@@ -91,6 +91,10 @@ def test_step_that_prints_podmans_words_fails_all_the_same():
 def test_what_the_builder_lacks_is_told_from_what_a_step_says():
     link = 'Error: building at STEP "COPY --link a /": COPY only supports the --chmod=<permissions> flags\n'
     assert builder_lacks(f"{BEGUN}{link}") == "COPY only supports the --chmod=<permissions> flags"
+    short = (
+        'Error: creating build container: short-name "org/x:1" did not resolve to an alias and no unqualified-search'
+    )
+    assert (builder_lacks(f"STEP 1/2: FROM org/x:1\n{short} registries are defined\n") or "").startswith("creating")
     run = 'unsupported\nError: building at STEP "RUN unsupported": while running runtime: exit status 1\n'
     assert builder_lacks(f"{BEGUN}{run}") is None
     assert builder_lacks("Successfully tagged localhost/x\n") is None
