@@ -11,7 +11,7 @@ import pytest
 from janitor.stores import migrate as migrations
 from janitor.stores.migrate import available_migrations, migrate
 from tests.support.postgres import TestDatabase, running_postgres
-from tests.support.rows import insert_run
+from tests.support.rows import CONFIG, insert_run
 
 FINISH = (
     "update janitor.repository_validations set status = %(status)s, required_proof = %(required)s,"
@@ -21,10 +21,16 @@ FINISH = (
 
 
 def finish(
-    url: str, *, status: str = "success", required: str | None = None, proved: str | None = None, notes: int | None = 0
+    url: str,
+    *,
+    status: str = "success",
+    required: str | None = None,
+    proved: str | None = None,
+    notes: int | None = 0,
+    config: str = CONFIG,
 ) -> None:
     """End a validation so."""
-    _, [first, _] = insert_run(url)
+    _, [first, *_] = insert_run(url, config=config)
     with psycopg.connect(url) as connection:
         connection.execute(
             FINISH, {"status": status, "required": required, "proved": proved, "notes": notes, "id": first}
@@ -84,6 +90,29 @@ def test_differences_are_between_levels(
         connection.execute(insert, (first, "whole"))
     with psycopg.connect(database.writer_url) as connection:
         connection.execute(insert, (first, "image"))
+
+
+@pytest.mark.parametrize(
+    ("life", "flaky_rate"),
+    [
+        ([("success", "image"), ("failed", "image"), ("success", "image")], 1),
+        ([("failed", "image"), ("success", "environment"), ("failed", "image"), ("success", "environment")], None),
+        ([("success", "image"), ("failed", "environment"), ("failed", "environment")], 0),
+        ([("success", None), ("failed", "image")], 1),
+    ],
+)
+def test_a_turn_between_two_levels_is_no_sign_of_a_flaky_repository(
+    database: TestDatabase, life: list[tuple[str, str | None]], flaky_rate: int | None
+) -> None:
+    name = f"flaky-{uuid4().hex[:8]}"
+    config = f"repositories: [{{name: {name}, organization: acme, prompt: p}}]"
+    for status, proved in life:
+        finish(database.writer_url, status=status, proved=proved, config=config)
+    with psycopg.connect(database.reader_url) as reader:
+        row = reader.execute(
+            "select flaky_rate, last_proof_level from janitor.repository_health where repository_name = %s", (name,)
+        ).fetchone()
+    assert row == (flaky_rate, life[-1][1])
 
 
 ROWS_OF_BEFORE = """
