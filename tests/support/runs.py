@@ -25,7 +25,7 @@ from janitor.stores.database import transaction
 from tests.support.instances import instances_of_deployment
 
 Found = TypeVar("Found")
-RUN_LIMIT = timedelta(seconds=240)
+RUN_LIMIT = timedelta(seconds=420)
 
 
 class Runs:

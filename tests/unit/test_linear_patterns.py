@@ -48,6 +48,7 @@ COMPOSED: dict[str, str] = {
     "janitor.diagnosis.rules.rule: words": "the rules of the tables, which are collected",
     "janitor.diagnosis.rules.git: pattern": "the rules of the table, which are collected",
     "janitor.diagnosis.handler.machine_messages: f\"(?:{'|'.join(messages)})[.!]?\"": "lists that are collected",
+    "janitor.diagnosis.handler.raised_place: f'(?<![\\\\w.]){re.escape(kind)}(?!\\\\w)'": "one name, in a reason",
     "janitor.diagnosis.host_conditions: worker.says_missing(f'\\\\b{re.escape(name)}\\\\b')": "one name",
     "janitor.protocol.values: bounds.pattern": "fullmatch on a field of bounded length, where the pattern stands",
     "janitor.protocol.values: bounds.key_pattern": "fullmatch on keys of bounded length",

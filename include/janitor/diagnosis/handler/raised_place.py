@@ -61,5 +61,5 @@ def _in_repository(path: str, files: Collection[str]) -> str | None:
 def _patterns() -> dict[str, re.Pattern[str]]:
     return {
         "frame": re.compile(r'\s{1,8}File "([^"\n]{1,400})", line (\d{1,7})'),
-        "exception": re.compile(r"((?:[A-Za-z_]\w{0,80}\.){0,10}[A-Za-z_]\w{0,80})(?=:|$|\")"),
+        "exception": re.compile(r'^([A-Za-z_][\w.]{0,300})(?=:|$|")'),
     }
