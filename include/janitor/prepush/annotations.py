@@ -15,16 +15,21 @@ _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
 
 
-def annotation_lines(result: StaticResult) -> list[str]:
-    """One workflow command for each place, and for each finding that has none."""
+def annotation_lines(result: StaticResult, *, folder: str = ".") -> list[str]:
+    """One workflow command for each place, and for each finding that has none.
+
+    Args:
+        result: What was found.
+        folder: The worker's, from the repository's root; `.` is the root.
+    """
     lines: list[str] = []
     for each in result.checks:
-        lines += [_of_location(each, location) for location in each.locations]
+        lines += [_of_location(each, location, folder) for location in each.locations]
         level = _level(each)
         if level is not None and not any(not location.is_warning or level == "warning" for location in each.locations):
             said = f"{each.check.reason_code}: {each.check.reason}"
             lines.append(f"::{level} title={_escaped(each.check.name, _PROPERTY)}::{_escaped(said, _DATA)}")
-        lines += [_of_note(each, note) for note in each.check.notes]
+        lines += [_of_note(each, note, folder) for note in each.check.notes]
     return lines
 
 
@@ -34,19 +39,23 @@ def _level(each: StaticCheck) -> str | None:
     return "error" if each.check.required else "warning"
 
 
-def _of_location(each: StaticCheck, location: Location) -> str:
+def _of_location(each: StaticCheck, location: Location, folder: str) -> str:
     level = "warning" if location.is_warning else _level(each) or "warning"
     line = f",line={location.line}" if location.line else ""
-    properties = f"file={_escaped(location.path, _PROPERTY)}{line},title={_escaped(each.check.name, _PROPERTY)}"
+    properties = f"file={_file(location.path, folder)}{line},title={_escaped(each.check.name, _PROPERTY)}"
     return f"::{level} {properties}::{_escaped(location.message, _DATA)}"
 
 
-def _of_note(each: StaticCheck, note: Note) -> str:
+def _of_note(each: StaticCheck, note: Note, folder: str) -> str:
     """What decides nothing warns of nothing either."""
     line = f",line={note.line}" if note.line else ""
-    where = "" if note.file is None else f"file={_escaped(note.file, _PROPERTY)}{line},"
+    where = "" if note.file is None else f"file={_file(note.file, folder)}{line},"
     said = _escaped(f"{note.code}: {note.text}", _DATA)
     return f"::notice {where}title={_escaped(each.check.name, _PROPERTY)}::{said}"
+
+
+def _file(path: str, folder: str) -> str:
+    return _escaped(path if folder == "." else f"{folder}/{path}", _PROPERTY)
 
 
 def _escaped(text: str, table: dict[str, str]) -> str:

@@ -100,23 +100,24 @@ def _judge(options: argparse.Namespace) -> int:
     from janitor.validator.pipeline.static_run import validate_checkout
     from janitor.validator.settings import Settings
 
+    settings = Settings.from_environment()
     try:
         with _no_silence(), owning_descendants():  # nothing that the checks start may outlive them
             result = validate_checkout(
                 options.path.resolve(),
-                settings=Settings.from_environment(),
+                settings=settings,
                 network=options.network,
                 dockerfile=options.dockerfile,
                 gpu_required=options.gpu_required,
             )
     except NoCheckoutError as error:
         return _said(str(error), EXIT_USAGE)
-    _answer(result, options)
+    _answer(result, options, settings.github_workspace)
     sys.stdout.flush()
     return EXIT_GOOD if result.is_good else EXIT_BAD
 
 
-def _answer(result: StaticResult, options: argparse.Namespace) -> None:
+def _answer(result: StaticResult, options: argparse.Namespace, workspace: Path | None) -> None:
     """Write the files, then print what was asked for; each form is loaded where it is wanted."""
     if options.junit is not None:
         from janitor.prepush.junit import junit_xml
@@ -135,8 +136,9 @@ def _answer(result: StaticResult, options: argparse.Namespace) -> None:
     print(without_commands(static_text(result)))
     if options.github:
         from janitor.prepush.annotations import annotation_lines
+        from janitor.prepush.repository_root import folder_in_repository
 
-        print("\n".join(annotation_lines(result)))
+        print("\n".join(annotation_lines(result, folder=folder_in_repository(result.root, workspace))))
 
 
 def _said(message: str, code: int) -> int:

@@ -65,6 +65,9 @@ class Settings:
     cuda_image: str | None = None
     """An image that is known to work with CUDA, with which the host is tried; None leaves that out."""
 
+    github_workspace: Path | None = None
+    """Where GitHub has checked out the repository whose pull request it annotates; None elsewhere."""
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings.
@@ -93,6 +96,7 @@ class Settings:
             metadata_url=env.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or METADATA_URL,
             secrets_url=env.get("AWS_ENDPOINT_URL_SECRETS_MANAGER") or None,
             cuda_image=env.get("JANITOR_CUDA_IMAGE") or None,
+            github_workspace=Path(env["GITHUB_WORKSPACE"]) if env.get("GITHUB_WORKSPACE") else None,
             private_hosts=frozenset(env.get("JANITOR_PRIVATE_HOSTS", "").replace(",", " ").lower().split()),
         )
 

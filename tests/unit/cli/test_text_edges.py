@@ -106,6 +106,7 @@ _PROGRAMS = ("janitor.prepush.command", "janitor.prepush.archive")
 RENDERERS = renderers()
 NOT_RENDERED = {
     "annotations.annotation_lines": "it has an edge of its own, below",
+    "repository_root.folder_in_repository": "it renders nothing: what it finds is escaped with an annotation's file",
     "config.config_text": "a configuration's fields are checked by patterns: no such text gets through",
     "names.shown_names": "its names stand in the answers of other renderers, which are tried with them",
     "names.told_apart": "as with shown_names",

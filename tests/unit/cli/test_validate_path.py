@@ -243,6 +243,16 @@ def test_annotations_are_escaped_and_have_file_and_line(worker):
     assert "1 fail" in answer.stdout
 
 
+def test_annotations_name_files_from_the_root_of_the_repository(worker, tmp_path):
+    bad = {**BASE, "Dockerfile": BROKEN, "requirements.txt": "runpod\n"}
+    inner = worker({f"workers/a/{name}": content for name, content in bad.items()}) / "workers" / "a"
+    lines = validate(inner, "--github", GITHUB_WORKSPACE=str(tmp_path / "worker")).stdout.splitlines()
+    assert any(line.startswith("::error file=workers/a/Dockerfile,line=5,title=dockerfile_parse::") for line in lines)
+    assert any(line.startswith("::warning file=workers/a/requirements.txt,line=1,title=pins::") for line in lines)
+    # People who have named the folder read its own paths.
+    assert "    Dockerfile:5: the build context doesn't hold gone,1.txt" in lines
+
+
 def test_changes_of_the_worktree_are_no_annotations(worker):
     path = worker()
     (path / "requirements.txt").write_text("runpod==1.7.7\n")

@@ -36,7 +36,7 @@ def run_action(worker: Path, temporary: Path, **inputs: str) -> tuple[int, str]:
         assert not _EXPRESSION.search(step["run"]), "what people write must not be pasted into a shell"
         chosen = {name: _EXPRESSION.sub(lambda found: values[found[1]], text) for name, text in step["env"].items()}
         env = {"PATH": os.environ["PATH"], "HOME": str(temporary), **chosen}
-        env["GITHUB_STEP_SUMMARY"] = str(temporary / "summary.md")
+        env |= {"GITHUB_STEP_SUMMARY": str(temporary / "summary.md"), "GITHUB_WORKSPACE": str(worker)}
         done = subprocess.run(
             [*_BASH, step["run"]], cwd=worker, env=env, capture_output=True, text=True, timeout=120, check=False
         )
@@ -61,7 +61,8 @@ def test_action_on_a_bad_worker_in_a_folder_with_an_odd_name(tmp_path):
     (repository / odd / "Dockerfile").write_text(BROKEN)
     code, printed = run_action(repository, tmp_path, path=odd, junit="x y.xml", gpu="true")
     assert code == 1
-    assert "::error file=Dockerfile,line=5,title=dockerfile_parse::" in printed
+    # From the repository's root: GitHub would show another's lines else, or none.
+    assert f"::error file={odd}/Dockerfile,line=5,title=dockerfile_parse::" in printed
     assert "❌ | dockerfile\\_parse" in (tmp_path / "summary.md").read_text()
     assert ElementTree.parse(repository / "x y.xml").getroot().get("failures") == "1"
     assert not list(tmp_path.rglob("pwned"))

@@ -60,12 +60,12 @@ def validate(
     from janitor.validator.pipeline.static_run import validate_checkout
     from janitor.validator.settings import Settings
 
-    console = Console()
+    console, settings = Console(), Settings.from_environment()
     try:
         with owning_descendants():  # nothing that the checks start may outlive them
             result = validate_checkout(
                 path.resolve(),
-                settings=Settings.from_environment(),
+                settings=settings,
                 network=network,
                 dockerfile=dockerfile,
                 gpu_required=gpu_required,
@@ -88,8 +88,10 @@ def validate(
     console.result(static_json(result) if as_json_text else static_text(result))
     if as_annotations:
         from janitor.prepush.annotations import annotation_lines
+        from janitor.prepush.repository_root import folder_in_repository
 
-        console.annotations(annotation_lines(result))
+        folder = folder_in_repository(result.root, settings.github_workspace)
+        console.annotations(annotation_lines(result, folder=folder))
     return ExitCode.OK if result.is_good else ExitCode.NOT_SUCCESSFUL
 
 
