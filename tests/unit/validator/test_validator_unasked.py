@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+
+import pytest
 
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
@@ -12,15 +15,21 @@ from janitor.guest.redaction import Redactor
 from janitor.inspection.repository.layout import read_layout
 from janitor.inspection.tree import RepositoryTree
 from janitor.protocol.proven import UnprovenKind
+from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import CheckStatus, EngineChoice
+from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
 from janitor.validator.checks.static.base_image_exists import check_base_image_exists
+from janitor.validator.checks.static.deps_resolve import check_deps_resolve
 from janitor.validator.checks.static.dockerfile_parse import check_dockerfile_parse
 from janitor.validator.checks.static.model_urls import check_model_urls
 from janitor.validator.context import CheckContext
-from janitor.validator.facts import CheckoutFacts, ImageFacts, RepositoryFacts, SourceFacts
-from janitor.validator.findings import EvidenceMaker, Produced
+from janitor.validator.facts import CheckoutFacts, ImageFacts, RepositoryFacts, SourceFacts, StatedFacts
+from janitor.validator.findings import EvidenceMaker, Finding, Produced, passed, skipped
+from janitor.validator.pipeline.recording import Recorder
+from janitor.validator.pipeline.results import Met
+from janitor.validator.pipeline.static_checks import DEPS_RESOLVE
+from janitor.validator.pipeline.steps import Phase, Step
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 
@@ -61,6 +70,11 @@ def source_of(context: CheckContext, folder: Path, dockerfile: str) -> SourceFac
     return SourceFacts(repository, read.facts, None, None, None, None)
 
 
+def stated_in(context: CheckContext, folder: Path, dockerfile: str) -> StatedFacts:
+    source = source_of(context, folder / "worker", dockerfile)
+    return StatedFacts(source.repository, source.image, None, None)
+
+
 def test_images_of_a_registry_that_is_not_reached_are_listed(tmp_path: Path) -> None:
     context = context_in(tmp_path)
     text = (
@@ -87,3 +101,52 @@ def test_models_of_a_host_that_is_not_reached_are_listed(tmp_path: Path) -> None
     (told,) = finding.unproven
     assert (told.kind, told.file, told.line) == (UnprovenKind.NOT_ASKED, "Dockerfile", 2)
     assert "https://models.invalid/a/weights.safetensors" in told.text
+
+
+REQUIRING = 'FROM python:3.11\nRUN pip install {}\nCOPY handler.py /\nCMD ["python", "/handler.py"]\n'
+
+
+@pytest.fixture
+def no_uv_beside_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "bin" / "python3"))
+
+
+@pytest.mark.usefixtures("no_uv_beside_python")
+@pytest.mark.parametrize(
+    ("required", "code"),
+    [
+        ("reqeusts==2.32.0", ReasonCode.INSTALLER_MISSING),
+        ("git+https://example.org/tool.git", ReasonCode.NEEDS_BUILD),
+        ("--index-url http://10.0.0.1/simple reqeusts", ReasonCode.HOST_REFUSED),
+    ],
+)
+def test_packages_that_no_index_was_asked_for_are_listed(tmp_path: Path, required: str, code: ReasonCode) -> None:
+    context = context_in(tmp_path)
+    context = replace(context, settings=replace(context.settings, path=str(tmp_path / "bin")))
+    finding = check_deps_resolve(context, stated_in(context, tmp_path, REQUIRING.format(required)))
+    assert (finding.status, finding.reason_code) == (CheckStatus.SKIP, code)
+    (told,) = finding.unproven
+    assert (told.kind, told.file, told.line) == (UnprovenKind.NOT_ASKED, "Dockerfile", 2)
+    assert told.text.startswith("whether an index has every required package, by that name and version: ")
+    assert finding.reason is not None
+    assert told.text.endswith(finding.reason)
+
+
+def test_where_nothing_is_required_nothing_is_left_open(tmp_path: Path) -> None:
+    context = context_in(tmp_path)
+    finding = check_deps_resolve(context, stated_in(context, tmp_path, 'FROM python:3.11\nCMD ["python"]\n'))
+    assert (finding.reason_code, finding.unproven) == (ReasonCode.ABSENT, ())
+
+
+@pytest.mark.parametrize("is_built", [True, False])
+def test_a_build_answers_what_no_index_was_asked(tmp_path: Path, is_built: bool) -> None:
+    context = context_in(tmp_path)
+    run = Recorder(context=context, redactor=Redactor())
+    left = skipped(ReasonCode.INSTALLER_MISSING, "no uv").left_unproven(UnprovenKind.NOT_ASKED, "the packages")
+
+    def build(_context: CheckContext, _need: None) -> Finding:
+        return passed() if is_built else skipped(ReasonCode.NO_NETWORK, "offline")
+
+    run(DEPS_RESOLVE, lambda _context, _need: left, Met(None))
+    run(Step(CheckName.BUILD, Phase.BUILD), build, Met(None))
+    assert [each.text for each in run.unproven] == ([] if is_built else ["the packages"])

@@ -140,8 +140,14 @@ class Recorder(StepRunner):
 
     @property
     def unproven(self) -> tuple[Unproven, ...]:
-        """What the checks have left unproven, each once, in their order."""
-        told = (self._told(each) for done in self.done for each in done.finding.unproven)
+        """What the checks have left unproven and no later one has answered, each once, in their order."""
+        passed = {done.step.name for done in self.done if done.check.status is CheckStatus.PASS}
+        told = (
+            self._told(each)
+            for done in self.done
+            if done.step.answered_by not in passed
+            for each in done.finding.unproven
+        )
         return tuple(dict.fromkeys(told))[:MAX_UNPROVEN]
 
     def _told(self, told: Told) -> Told:

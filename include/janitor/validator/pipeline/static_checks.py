@@ -37,6 +37,8 @@ _DOCKER = frozenset({Engine.DOCKER})
 _BUILT = Settlement(checks=frozenset({CheckName.BUILD}))
 _BUILT_BY_DOCKER = Settlement(checks=frozenset({CheckName.BUILD}), engines=_DOCKER)
 _TESTED_BY_DOCKER = Settlement(checks=frozenset({CheckName.HANDLER_LOCAL, CheckName.HANDLER_API}), engines=_DOCKER)
+DEPS_RESOLVE = Step(CheckName.DEPS_RESOLVE, Phase.NETWORK, _BUILT, announced=True, answered_by=CheckName.BUILD)
+"""Asks the package index."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,4 +100,4 @@ def ask_network(run: StepRunner, found: StaticResults) -> None:
     source = found.source
     run(Step(CheckName.BASE_IMAGE_EXISTS, Phase.NETWORK, _BUILT_BY_DOCKER), check_base_image_exists, source)
     run(Step(CheckName.MODEL_URLS, Phase.NETWORK, _TESTED_BY_DOCKER), check_model_urls, source)
-    run(Step(CheckName.DEPS_RESOLVE, Phase.NETWORK, _BUILT, announced=True), check_deps_resolve, source)
+    run(DEPS_RESOLVE, check_deps_resolve, source)

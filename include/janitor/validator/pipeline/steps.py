@@ -49,6 +49,8 @@ class Step:
     """What makes an error of this check count no more."""
     announced: bool = False
     """Whether its start is worth a line in the log."""
+    answered_by: CheckName | None = None
+    """A later check whose pass answers what this one leaves unproven."""
 
 
 class StepRunner(ABC):

@@ -24,8 +24,10 @@ from janitor.inspection.install.install import IMAGE_PATH, Install, plan_install
 from janitor.inspection.install.resolvable import NotResolvableError, Refusal, Resolvable, resolvable
 from janitor.inspection.install.worker_requirements import USUAL_FILES
 from janitor.inspection.tree import RepositoryTree
+from janitor.protocol.proven import UnprovenKind
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
+from janitor.protocol.statuses import CheckStatus
 from janitor.validator.checks.static.requirement_hosts import why_unasked
 from janitor.validator.checks.static.tested_uv import NoTestedUvError, find_tested_uv
 from janitor.validator.context import CheckContext
@@ -60,32 +62,49 @@ def check_deps_resolve(context: CheckContext, stated: StatedFacts) -> Finding:
     installs = _installs(image, tree)
     if not installs:
         return skipped(ReasonCode.ABSENT, "no command of the Dockerfile installs Python packages")
-    base = image.dockerfile.final.base_image
-    named = python_version(image.dockerfile)
-    version = named or system_python(base)
     evidence: list[Evidence] = []
     for install in installs:
-        try:
-            wanted = resolvable(_arguments(image, install), read=tree.read)
-        except NotResolvableError as exc:
-            return skipped(exc.code.value, f"{_place(install)}{exc}", *evidence)
-        if unasked := why_unasked(context.settings, wanted.addresses):
-            code, reason = unasked
-            return skipped(code, f"{_place(install)}{reason}", *evidence)
-        try:
-            outcome = _resolve(context, wanted, version or _MINE)
-        except NoTestedUvError as exc:
-            return skipped(ReasonCode.INSTALLER_MISSING, str(exc), *evidence)
-        except ProcessStartError as exc:
-            return errored(
-                ReasonCode.INSTALLER_MISSING, f"no installer can be started: {exc}", *evidence, required=False
-            )
-        evidence.append(context.evidence.log(f"resolution, line {install.line}", outcome))
-        if outcome.exit_code == 0:
-            continue
-        finding = _why(outcome, install, stated, is_known=named is not None)
-        return replace(finding, argv=outcome.argv, exit_code=outcome.exit_code, evidence=tuple(evidence))
+        finding = _asked(context, stated, image, install, evidence)
+        if finding is not None:
+            return _left_open(finding, image, install)
     return passed(*evidence)
+
+
+def _asked(
+    context: CheckContext, stated: StatedFacts, image: ImageFacts, install: Install, evidence: list[Evidence]
+) -> Finding | None:
+    """What an index says of one installation command; None where there is a solution."""
+    named = python_version(image.dockerfile)
+    version = named or system_python(image.dockerfile.final.base_image)
+    try:
+        wanted = resolvable(_arguments(image, install), read=stated.tree.read)
+    except NotResolvableError as exc:
+        return skipped(exc.code.value, f"{_place(install)}{exc}", *evidence)
+    if unasked := why_unasked(context.settings, wanted.addresses):
+        code, reason = unasked
+        return skipped(code, f"{_place(install)}{reason}", *evidence)
+    try:
+        outcome = _resolve(context, wanted, version or _MINE)
+    except NoTestedUvError as exc:
+        return skipped(ReasonCode.INSTALLER_MISSING, str(exc), *evidence)
+    except ProcessStartError as exc:
+        return errored(ReasonCode.INSTALLER_MISSING, f"no installer can be started: {exc}", *evidence, required=False)
+    evidence.append(context.evidence.log(f"resolution, line {install.line}", outcome))
+    if outcome.exit_code == 0:
+        return None
+    finding = _why(outcome, install, stated, is_known=named is not None)
+    return replace(finding, argv=outcome.argv, exit_code=outcome.exit_code, evidence=tuple(evidence))
+
+
+def _left_open(finding: Finding, image: ImageFacts, install: Install) -> Finding:
+    """The same; without an answer that counts, a typo in a package's name was not looked for, and that is said."""
+    is_open = finding.status in (CheckStatus.SKIP, CheckStatus.ERROR) and not finding.required
+    if not is_open:
+        return finding
+    text = f"whether an index has every required package, by that name and version: {finding.reason}"
+    return finding.left_unproven(
+        UnprovenKind.NOT_ASKED, text, file=str(image.path) if install.line else None, line=install.line or None
+    )
 
 
 def _installs(image: ImageFacts, tree: RepositoryTree) -> list[Install]:
