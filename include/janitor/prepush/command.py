@@ -1,7 +1,8 @@
 """The command line of the file that is used alone: `python3 janitor-validate.pyz PATH`.
 
 The options are those of `janitor validate`. Exit codes: 0 nothing is wrong, 1 a check fails or could not tell, 2 bad
-usage or no checkout, 3 an answer can't be written, 130 Ctrl-C, 141 whoever read the answer went away.
+usage or no checkout, 3 an answer can't be written, 130 Ctrl-C, 141 whoever read the answer went away. With `--json` an
+error is JSON too: `{"error": {"message", "next_step", "exit_code"}}`.
 """
 
 from __future__ import annotations
@@ -44,8 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: Arguments, without the program's name; by default those of the process.
     """
-    parser = _parser()
-    options = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    as_json = _wants_json(words)
+    parser = _parser(as_json=as_json)
+    options = parser.parse_args(words)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Whatever locale a runner has: a line that can't be encoded would be lost.
@@ -55,12 +58,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _judge(options)
     except KeyboardInterrupt:
+        # No error, so nothing to read for a script: its exit code says who ended it.
         return _said("interrupted; nothing was left behind", EXIT_INTERRUPTED)
     except BrokenPipeError:
         return EXIT_PIPE_CLOSED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _said(f"{where}{error.strerror or error}; nothing is said about the worker", EXIT_TROUBLE)
+        message = f"{where}{error.strerror or error}; nothing is said about the worker"
+        return _failed(message, EXIT_TROUBLE, as_json=as_json)
 
 
 def run_and_exit() -> NoReturn:
@@ -73,13 +78,32 @@ def run_and_exit() -> NoReturn:
     sys.exit(code)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether JSON is asked for, whatever else is wrong with the words; argparse takes the beginning of it, too."""
+    options = words[: words.index("--")] if "--" in words else words
+    return any(len(word) > len("--j") and "--json".startswith(word) for word in options)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the words in the form that they ask for."""
+
+    as_json = False
+
+    def error(self, message: str) -> NoReturn:
+        """Say it, and end with the exit code of bad usage."""
+        self.print_usage(sys.stderr)
+        advice = f"see `{PROGRAM} --help`"
+        sys.exit(_failed(message, EXIT_USAGE, advice, as_json=self.as_json))
+
+
+def _parser(*, as_json: bool) -> argparse.ArgumentParser:
+    parser = _Parser(
         prog=PROGRAM,
         description="Check a worker's checkout before it is pushed; execute nothing of it.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.as_json = as_json
     parser.add_argument("path", nargs="?", default=Path(), type=Path, help="the worker's folder; default: this one")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
     parser.add_argument("--network", action="store_true", help="ask registries, model hosts and the package index too")
@@ -111,7 +135,7 @@ def _judge(options: argparse.Namespace) -> int:
                 gpu_required=options.gpu_required,
             )
     except NoCheckoutError as error:
-        return _said(str(error), EXIT_USAGE)
+        return _failed(str(error), EXIT_USAGE, as_json=options.json)
     _answer(result, options, settings.github_workspace)
     sys.stdout.flush()
     return EXIT_GOOD if result.is_good else EXIT_BAD
@@ -139,6 +163,16 @@ def _answer(result: StaticResult, options: argparse.Namespace, workspace: Path |
         from janitor.prepush.repository_root import folder_in_repository
 
         print("\n".join(annotation_lines(result, folder=folder_in_repository(result.root, workspace))))
+
+
+def _failed(message: str, code: int, next_step: str | None = None, *, as_json: bool) -> int:
+    """Say an error to people, and to whoever asked for JSON on standard output too, as `janitor` has it."""
+    if as_json:
+        from janitor.protocol.text.plain_text import json_text
+
+        with suppress(OSError):  # the exit code says it all the same
+            print(json_text({"error": {"message": message, "next_step": next_step, "exit_code": code}}), flush=True)
+    return _said(message, code)
 
 
 def _said(message: str, code: int) -> int:

@@ -74,14 +74,37 @@ def test_answers_are_those_of_the_whole_product(program, tmp_path):
     [
         (["gone"], 2, "gone is not a folder"),
         (["."], 2, "is no git checkout, and no Dockerfile lies in it"),
-        (["--json", "--github", "."], 2, "not allowed with argument"),
         (["--nonsense"], 2, "unrecognized arguments"),
+        (["--", "--json"], 2, "--json is not a folder"),
     ],
 )
 def test_bad_usage(program, tmp_path, arguments, code, words):
     (tmp_path / "empty").mkdir()
     answer = run(program, *arguments, cwd=tmp_path / "empty")
     assert (answer.returncode, answer.stdout) == (code, "")
+    assert words in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["gone", "--json"], 2, "gone is not a folder"),
+        (["--json", "."], 2, "is no git checkout, and no Dockerfile lies in it"),
+        (["--json", "--github", "."], 2, "not allowed with argument"),
+        (["--json", "--nonsense"], 2, "unrecognized arguments"),
+        (["--json", "--junit"], 2, "expected one argument"),
+        (["--json", "--junit", "/nowhere/x.xml", "../worker"], 3, "/nowhere/x.xml: No such file or directory"),
+    ],
+)
+def test_an_error_is_json_for_who_asked_for_json(program, tmp_path, arguments, code, words):
+    (tmp_path / "empty").mkdir()
+    new_repository(tmp_path / "worker", BASE)
+    answer = run(program, *arguments, cwd=tmp_path / "empty")
+    document = json.loads(answer.stdout)
+    assert set(document) == {"error"}
+    assert set(document["error"]) == {"message", "next_step", "exit_code"}
+    assert (answer.returncode, document["error"]["exit_code"]) == (code, code)
+    assert words in document["error"]["message"]
     assert words in answer.stderr
 
 
