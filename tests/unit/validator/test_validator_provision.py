@@ -348,6 +348,48 @@ def test_what_is_taken_away_for_good(command: str, names: tuple[str, ...] | None
     assert [each.names for each in removed_for(provision, started)] == ([] if names is None else [names])
 
 
+# -- what may have been made, and what brings a program
+
+
+@pytest.mark.parametrize(
+    ("run", "fails"),
+    [
+        ("python -m nltk.downloader punkt && mv /nltk_data /models", False),
+        ("python -m compileall /app && ls /pycache", False),
+        ("python -m py_compile /app/handler.py && mv /made /models", False),
+        ("python -m unittest && cp /result.xml /models", False),
+        ("python -m pytest && cat /result.xml", False),
+        ("python -m json.tool /app/in.json /out && cat /other", False),
+        ("ffmpeg -i a.wav b%02d.wav && mv /b01.wav /models", False),
+        ("python -m site && mv /nltk_data /models", True),
+        ("git --version && mv /nltk_data /models", True),
+        ("mv /nltk_data /models", True),
+    ],
+)
+def test_a_module_that_writes_or_runs_code_leaves_open_which_files_there_are(run: str, fails: bool) -> None:
+    text = f"FROM python:3.11-slim\n{APT}git ffmpeg\nRUN {run}\n"
+    assert bool(failures(text)) is fails
+
+
+@pytest.mark.parametrize(
+    ("base", "run", "fails"),
+    [
+        ("alpine:3.20", "apk add --no-cache bash && bash --version", False),
+        ("python:3.11-alpine", "apk add bash && bash -c true", False),
+        ("python:3.11-alpine", "apk add coreutils && bash -c true", True),
+        ("python:3.11-alpine", "bash -c true", True),
+        ("python:3.11-alpine", "wget -q https://example.org/a && unzip a", False),
+        ("python:3.11-alpine", "curl -O https://example.org/a", True),
+        ("alpine:3.20", "apk add python3 && python --version", False),
+        ("alpine:3.20", "apk add git && python3 --version", True),
+        ("debian:12", "apt-get update && apt-get install -y ffmpeg && ffmpeg -version", False),
+        ("debian:12", "apt-get update && apt-get install -y git && wget -q https://example.org/a", True),
+    ],
+)
+def test_a_package_brings_the_program_that_it_is_named_after(base: str, run: str, fails: bool) -> None:
+    assert bool(failures(f"FROM {base}\nRUN {run}\n")) is fails
+
+
 # -- what was left out
 
 

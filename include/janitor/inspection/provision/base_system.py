@@ -76,7 +76,9 @@ class BaseSystem:
             # A further Python by its number; where the image's own isn't known, any may be that.
             is_another = self.python is not None and program in _NUMBERED and not program.endswith(self.python)
             return is_another and self.contents is not Contents.BUILD_TOOLS
-        return program in _LACKING[self.contents] or (self.family is Family.ALPINE and program in _NOT_IN_ALPINE)
+        if self.family is Family.ALPINE:
+            return program in _NOT_IN_ALPINE or (program in _LACKING[self.contents] and program not in _OF_BUSYBOX)
+        return program in _LACKING[self.contents]
 
 
 _MANAGED_SINCE = {Family.DEBIAN: (12, 0), Family.UBUNTU: (23, 4)}
@@ -132,6 +134,7 @@ _LACKING = {
     Contents.BUILD_TOOLS: (_ADDED | {"nvcc"}) - {"zip", "sudo"},
 }
 _NOT_IN_ALPINE = frozenset({"bash", "git", "curl", "gcc", "g++", "make", "ffmpeg", "sudo"})
+_OF_BUSYBOX = frozenset({"wget", "unzip", "patch"})
 _RELEASES = {
     **{"bullseye": (11, 0), "bookworm": (12, 0), "trixie": (13, 0)},
     **{"focal": (20, 4), "jammy": (22, 4), "noble": (24, 4)},

@@ -34,9 +34,9 @@ _NOTHING = frozenset(
         *("uname", "grep", "egrep", "head", "tail", "wc", "du", "df", "sort", "uniq", "tr", "cut", "awk", "touch"),
         *("mkdir", "nvidia-smi", "fc-cache", "update-ca-certificates", "dpkg-reconfigure", "apt-mark", "apt-key"),
         *("debconf-set-selections", "umask", "ulimit", "shopt", "trap", "wait", "sync", "chsh", "chpasswd", "passwd"),
-        *("nproc", "file", "stat", "readlink", "realpath", "basename", "dirname", "sha256sum", "md5sum", "ffmpeg"),
-        *("fi", "done", "esac", "}", "for", "local", "read", "yes", "find", "add-apt-repository", "nvcc", "hash"),
-        *("gpg", "update-locale", "strip", "alias", "dpkg-divert", "debconf", "diff", "cmp", "seq", "let", "declare"),
+        *("nproc", "file", "stat", "readlink", "realpath", "basename", "dirname", "sha256sum", "md5sum"),
+        *("fi", "done", "esac", "}", "for", "local", "read", "yes", "find", "add-apt-repository", "hash"),
+        *("update-locale", "strip", "alias", "dpkg-divert", "debconf", "diff", "cmp", "seq", "let", "declare"),
     }
 )
 _FILES = frozenset(
@@ -56,11 +56,13 @@ _FILES = frozenset(
             "tar",
         ),
         *("gunzip", "gsutil", "aws", "modelscope", "kaggle", "7z", "sed", "patch", "split", "xz", "bunzip2", "curl"),
-        *("tee", "envsubst", "openssl", "ssh-keygen", "ssh-keyscan"),
+        *("tee", "envsubst", "openssl", "ssh-keygen", "ssh-keyscan", "ffmpeg", "nvcc", "gpg"),
     }
 )
 """They make files of their own, wherever they are told to."""
 _UNPACKERS = frozenset({"tar", "unzip", "7z", "rsync", "dd"})
+_TELLS = frozenset({"--version", "-version", "--help", "-V"})
+"""What a program is asked by that only prints."""
 _SYSTEM_INSTALLERS = {"apt-get": "install", "apt": "install", "apk": "add", "aptitude": "install"}
 _READS_SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|a)?sh")
 _ACTIVATES = re.compile(r"(.+)/bin/activate")
@@ -88,7 +90,7 @@ def apply(command: Command, shell: Shell, state: StageState, around: Surrounding
         state.open_files = state.open_files or f"line {around.line}: {program}"
         if not {"rm", "chmod", "chown", "grep", "strip"} & set(command.rest):
             state.open_all(f"line {around.line}: {program}")
-    elif program in _NOTHING:
+    elif program in _NOTHING or (program in _FILES and len(command.rest) == 1 and command.rest[0] in _TELLS):
         return
     elif program in _FILES:
         state.open_files = state.open_files or f"line {around.line}: {program}"

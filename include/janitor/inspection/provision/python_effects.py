@@ -27,7 +27,12 @@ _PIP = re.compile(r"pip(?:\d+(?:\.\d+)?)?")
 _ENVIRONMENT_MAKERS = frozenset({"virtualenv"})
 _TELLING = re.compile(r"\bpip\b|subprocess|os\.(?:system|popen|symlink|link|exec)|site-packages|shutil|ensurepip")
 """In a program that the build runs: what may bring packages or programs."""
-_QUIET_MODULES = frozenset({"compileall", "nltk.downloader", "unittest", "pytest", "site", "py_compile", "json.tool"})
+_TELL_ONLY = frozenset({"site", "platform", "sysconfig", "this"})
+"""Modules that print something and leave the image as it is."""
+_WRITE_FILES = frozenset(
+    {"compileall", "py_compile", "json.tool", "nltk.downloader", "zipfile", "tarfile", "gzip", "base64"}
+)
+"""Modules that make files, by names of their own, and bring no programs and no packages."""
 _BRING_NO_TOOLS = frozenset(
     {
         *(
@@ -235,6 +240,9 @@ def _module(words: list[str], interpreter: Interpreter | None, shell: Shell, sta
             state.open_packages = state.open_packages or line
     elif name == "ensurepip":
         state.names |= {"pip", "pip3"}
-    elif name not in _QUIET_MODULES:
+    elif name in _WRITE_FILES:
+        state.open_files = state.open_files or line
+    elif name not in _TELL_ONLY:
+        # It runs code: that of the tests, of the repository, or of a package.
         state.open_packages = state.open_packages or line
         state.open_files = state.open_files or line

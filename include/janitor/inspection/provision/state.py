@@ -7,10 +7,11 @@ isn't understood opens the stage: from then on nothing is surely missing.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from janitor.inspection.provision.base_system import BaseSystem, Contents
+from janitor.inspection.provision.base_system import BaseSystem, Contents, Family
 from janitor.inspection.provision.interpreters import (
     Interpreter,
     matches,
@@ -25,6 +26,7 @@ BIN_FOLDERS = frozenset(USUAL_PATH)
 _MOST_PROGRAMS, _MOST_SITES, _MOST_INSTALLED = 400, 80, 400
 _MOST_FOLDERS = 100
 """Of PATH."""
+_PYTHONS = re.compile(r"(?:python|pip)[\d.]*$")
 ANYTHING = "?"
 """Stands for packages of the system whose names aren't known."""
 
@@ -221,6 +223,9 @@ class StageState:
         system = self.system
         if system is None or self.open_programs is not None or name in self.names or not system.lacks(name):
             return True
+        if system.family is Family.ALPINE and _PYTHONS.match(name):
+            # Its packages of Python bring the plain names, too.
+            return any(each == ANYTHING or each.startswith(("py3", "python")) for each in self.packages)
         return may_bring(self.packages, name, only_by_name=system.has_no_plain_python)
 
     def _by_path(self, path: str, *, holds_file: bool) -> Lookup:

@@ -89,4 +89,5 @@ def may_bring(packages: Iterable[str], program: str, *, only_by_name: bool) -> b
     """
     if program == "python" and only_by_name:
         return any(name in _PLAIN or re.fullmatch(r"python2[\w.-]*", name) is not None for name in packages)
-    return any((found := programs_of(name)) is None or program in found for name in packages)
+    # A package brings the program that it is named after, in every distribution.
+    return any(name == program or (found := programs_of(name)) is None or program in found for name in packages)
