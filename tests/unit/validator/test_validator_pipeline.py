@@ -104,6 +104,30 @@ def run(tmp_path: Path) -> Recorder:
     return Recorder(context=context, redactor=redactor)
 
 
+def test_the_start_of_every_check_that_waits_for_others_is_told() -> None:
+    """Those that only read what is there, or what was found before, are over at once."""
+    quiet = {each.name for each in (*order.PIPELINE, order.CLEANUP) if not each.announced}
+    asking = {each.name for each in order.PIPELINE if each.phase in (Phase.CHECKOUT, Phase.NETWORK)}
+    assert not quiet & asking
+    assert order.CLEANUP.announced
+    assert {each.name for each in order.PIPELINE if each.phase in (Phase.BUILD, Phase.TEST)} & quiet == {
+        CheckName.BUILD_TIME,
+        CheckName.LOG_SCAN,
+    }
+
+
+def test_a_start_is_told_before_the_end_and_a_check_that_is_not_run_has_none(run: Recorder) -> None:
+    said: list[str] = []
+    run.say = said.append
+    run.first(order.CLEANUP, lambda _context: passed())
+    run(Step(CheckName.BUILD, Phase.BUILD, announced=True), never, Unmet("no"))
+    assert [line.partition(" (")[0].removesuffix(", not required") for line in said] == [
+        "check cleanup started [test]",
+        "check cleanup … pass [test]",
+        "check build … skip [build]",
+    ]
+
+
 FIRST, SECOND, THIRD = (
     Step(name, Phase.STATIC) for name in (CheckName.LAYOUT, CheckName.DOCKERFILE_PARSE, CheckName.BUILD)
 )

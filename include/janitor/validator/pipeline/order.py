@@ -28,7 +28,7 @@ from janitor.validator.pipeline.results import Met, gather
 from janitor.validator.pipeline.static_checks import ask_network, read_source
 from janitor.validator.pipeline.steps import Phase, Step, StepList, StepRunner
 
-CLEANUP = Step(CheckName.CLEANUP, Phase.TEST)
+CLEANUP = Step(CheckName.CLEANUP, Phase.TEST, announced=True)
 """Always run, last, and not cut short by the deadline."""
 
 
@@ -37,23 +37,23 @@ def run_checks(run: StepRunner) -> None:
     checkout = run.first(Step(CheckName.CHECKOUT, Phase.CHECKOUT, announced=True), check_checkout)
     source = read_source(run, checkout.passed)
     ask_network(run, source)
-    host = run(Step(CheckName.HOST, Phase.STATIC), check_host, source.source)
+    host = run(Step(CheckName.HOST, Phase.STATIC, announced=True), check_host, source.source)
 
     order = gather(BuildOrder, source.worker, host.passed)
     built = run(Step(CheckName.BUILD, Phase.BUILD, announced=True), check_build, order)
-    image = run(Step(CheckName.IMAGE, Phase.BUILD), check_image, built.passed)
+    image = run(Step(CheckName.IMAGE, Phase.BUILD, announced=True), check_image, built.passed)
     run(Step(CheckName.BUILD_TIME, Phase.BUILD), check_build_time, built.passed)
     # An image that was described is known better.
     worker = gather(lambda build, described: described or build.worker, built.passed, image.if_any)
-    gpu = run(Step(CheckName.GPU_IN_CONTAINER, Phase.TEST), check_gpu_in_container, worker)
-    started = run(Step(CheckName.CONTAINER_START, Phase.TEST), check_container_start, worker)
+    gpu = run(Step(CheckName.GPU_IN_CONTAINER, Phase.TEST, announced=True), check_gpu_in_container, worker)
+    started = run(Step(CheckName.CONTAINER_START, Phase.TEST, announced=True), check_container_start, worker)
 
     on_local = gather(LocalFacts, worker, gpu.if_any, started.if_any)
     local = run(Step(CheckName.HANDLER_LOCAL, Phase.TEST, announced=True), check_handler_local, on_local)
     on_api = gather(ApiFacts, worker, gpu.if_any, local.unless_failed)
     api = run(Step(CheckName.HANDLER_API, Phase.TEST, announced=True), check_handler_api, on_api)
     answered = gather(AnsweredFacts, worker, local.if_any, api.if_any, Met(api.status))
-    run(Step(CheckName.NEGATIVE_INPUT, Phase.TEST), check_negative_input, answered)
+    run(Step(CheckName.NEGATIVE_INPUT, Phase.TEST, announced=True), check_negative_input, answered)
     logs = gather(lambda _worker, of_local, of_api: HandlerLogs(of_local, of_api), worker, local.if_any, api.if_any)
     run(Step(CheckName.LOG_SCAN, Phase.TEST), check_log_scan, logs)
     asked = gather(AgentFacts, Met(run.checks), checkout.if_any, host.if_any, built.if_any)

@@ -98,6 +98,10 @@ def read_source(run: StepRunner, checkout: Need[CheckoutFacts]) -> StaticResults
 def ask_network(run: StepRunner, found: StaticResults) -> None:
     """The checks that ask registries, model hosts and the package index."""
     source = found.source
-    run(Step(CheckName.BASE_IMAGE_EXISTS, Phase.NETWORK, _BUILT_BY_DOCKER), check_base_image_exists, source)
-    run(Step(CheckName.MODEL_URLS, Phase.NETWORK, _TESTED_BY_DOCKER), check_model_urls, source)
+    run(
+        Step(CheckName.BASE_IMAGE_EXISTS, Phase.NETWORK, _BUILT_BY_DOCKER, announced=True),
+        check_base_image_exists,
+        source,
+    )
+    run(Step(CheckName.MODEL_URLS, Phase.NETWORK, _TESTED_BY_DOCKER, announced=True), check_model_urls, source)
     run(DEPS_RESOLVE, check_deps_resolve, source)

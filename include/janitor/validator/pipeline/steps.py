@@ -48,7 +48,7 @@ class Step:
     settlement: Settlement | None = None
     """What makes an error of this check count no more."""
     announced: bool = False
-    """Whether its start is worth a line in the log."""
+    """Whether it takes time: its start is a line in the log, so that who watches sees what is going on."""
     answered_by: CheckName | None = None
     """A later check whose pass answers what this one leaves unproven."""
 

@@ -6,20 +6,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from janitor.domain.views import ValidationView
-from janitor.protocol.statuses import CheckStatus
-from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line
+from janitor.views.text.marks import one_line
 from janitor.views.text.times import compactly
-
-_MARKS = {CheckStatus.PASS: GOOD, CheckStatus.FAIL: BAD}
 
 
 def doing(validation: ValidationView) -> str | None:
-    """`test: handler_api`, with the mark of a check that has ended: `static: pins ✓`; None where it isn't known."""
+    """`test: handler_api`; `static` between two checks, for one that has ended isn't what it is at; None if unknown."""
     progress = validation.progress
     if progress is None or validation.status.is_final:
         return None
-    mark = "" if progress.status is None else f" {_MARKS.get(progress.status, UNKNOWN)}"
-    return one_line(f"{progress.phase}: {progress.check}{mark}")
+    return one_line(progress.phase if progress.status is not None else f"{progress.phase}: {progress.check}")
 
 
 def against_last(validation: ValidationView, now: datetime) -> str:
