@@ -1,19 +1,21 @@
 """Following a run until it ends.
 
-Invariant: following only looks. It ends when the run has ended, when Airflow gave the run up without ending its
-records, when nothing has changed for longer than anything may take, or when looking fails for too long.
+Invariant: following only looks. It ends when the run has ended with all that it validated, when Airflow gave the run
+up without ending its records, when nothing has changed for longer than anything may take, or when looking fails for
+too long.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
 from janitor.cli.changes import changes_between, is_stalled
-from janitor.domain.errors import AirflowError, CloudError, DatabaseError, JanitorError
+from janitor.domain.errors import AirflowError, AirflowRunEndedError, CloudError, DatabaseError, JanitorError
 from janitor.domain.views import RunView
 from janitor.domain.waits import waiting
 
@@ -24,6 +26,8 @@ PLAN_TIMEOUT = timedelta(minutes=5)
 _AIRFLOW_INTERVAL = timedelta(seconds=5)
 _SETTLE = timedelta(seconds=20)
 """How long the records may lag behind Airflow's own end of the run."""
+_CONCLUDE = timedelta(minutes=1)
+"""How long the validations may lag behind the end of their run: one that is cancelled ends before they do."""
 _TROUBLE_TIMEOUT = timedelta(minutes=2)
 """How long the database or Airflow may be away; a restart takes less."""
 
@@ -80,7 +84,8 @@ def follow(
         shown: Whether the display itself shows that something is waited for.
 
     Raises:
-        AirflowError: Airflow's run ended and the records didn't, or nothing changes any more.
+        AirflowError: Nothing changes any more, or Airflow can't be asked for too long.
+        AirflowRunEndedError: Airflow's run ended and the records didn't.
         DatabaseError: The records can't be read for too long.
     """
     return _Follower(source, display, pace, notice, shown).run()
@@ -110,7 +115,19 @@ class _Follower:
         with waiting(f"run {self.latest.run_id} goes on", shown=self.shown):
             while not self.latest.status.is_final:
                 self._step()
+        if self.latest.has_open_validations:
+            with waiting(f"run {self.latest.run_id} has ended, its results are recorded", _CONCLUDE, shown=self.shown):
+                self._await_conclusions()
         return self.latest
+
+    def _await_conclusions(self) -> None:
+        """Look on until every validation has ended, too; what doesn't in time is left as it was seen last."""
+        until = self.pace.monotonic() + _CONCLUDE.total_seconds()
+        while self.latest is not None and self.latest.has_open_validations and self.pace.monotonic() < until:
+            self.pace.sleep(self.pace.interval.total_seconds())
+            with suppress(DatabaseError, CloudError):  # the run's own end is known, and said in any case
+                self.latest = self.source.look() or self.latest
+            self.display.update(self.latest, self.pace.now())
 
     def _step(self) -> None:
         """One look, and a pause unless that was the last."""
@@ -152,8 +169,8 @@ class _Follower:
         name = f"Airflow run {self.source.airflow_run_id}"
         if self.ended_in_airflow_at is not None and now - self.ended_in_airflow_at > _SETTLE.total_seconds():
             if self.latest is None:
-                raise AirflowError(f"{name} ended before it was planned; the log of its task `plan` says why")
-            raise AirflowError(
+                raise AirflowRunEndedError(f"{name} ended before it was planned; the log of its task `plan` says why")
+            raise AirflowRunEndedError(
                 f"{name} ended, but run {self.latest.run_id} is still recorded as {self.latest.status.value};"
                 " see its tasks in the Airflow web UI, and end what is left with `make kill-all-workers`"
             )

@@ -12,7 +12,13 @@ from janitor.cli.follow import RECORD_MARGIN, Pace, RunSource, follow
 from janitor.cli.orders import RunOrder
 from janitor.cli.render.runs.runs import advice_text, cost_lines, launching_line, results_text
 from janitor.cli.session import Session
-from janitor.domain.errors import AirflowError, BudgetRefusedError, DatabaseError, NotFoundError
+from janitor.domain.errors import (
+    AirflowError,
+    AirflowRunEndedError,
+    BudgetRefusedError,
+    DatabaseError,
+    NotFoundError,
+)
 from janitor.domain.states import RunStatus
 from janitor.domain.views import RunView
 from janitor.services.airflow.trigger import TriggeredRun, airflow_run_state, trigger_run
@@ -90,7 +96,9 @@ def see_through(
         try:
             shown = console.terminal.interactive and not console.quiet
             run = follow(source, display, pace, notice=console.notice, shown=shown)
-        except AirflowError:
+        except AirflowError as error:
+            if isinstance(error, AirflowRunEndedError):
+                session.on_interrupt = None  # nothing goes on that could be followed
             with suppress(DatabaseError):  # Airflow's word is the cause, whatever is away beside it
                 if (refused := refusal_of(settings, started.airflow_run_id)) is not None:
                     raise BudgetRefusedError(refused) from None

@@ -12,6 +12,7 @@
     ├── CloudError         AWS (or the local cloud) refused or didn't answer
     │   └── WrongPlaceError another account, region or cloud is asked than the one that the instances are in
     ├── AirflowError       Airflow's API refused or didn't answer
+    │   └── AirflowRunEndedError Airflow's run is over, and Janitor's records of it are not
     └── DatabaseError      PostgreSQL refused or didn't answer
 
 Every message says what happened, to what, and the next action.
@@ -130,3 +131,7 @@ class DatabaseError(JanitorError):
 
 class AirflowError(JanitorError):
     """Airflow's API refused a request or didn't answer."""
+
+
+class AirflowRunEndedError(AirflowError):
+    """Airflow's own run is over, and nobody goes on with what Janitor's records hold as open."""

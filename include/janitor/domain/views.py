@@ -167,6 +167,11 @@ class RunView:
         return sum(each.status is ValidationStatus.SUCCESS for each in self.validations)
 
     @property
+    def has_open_validations(self) -> bool:
+        """Whether one of the validations has no end yet; after the run's own end it is to be recorded soon."""
+        return any(not each.status.is_final for each in self.validations)
+
+    @property
     def all_successful(self) -> bool:
         """Whether the run is over and every repository that it was to validate is successful."""
         return self.status is RunStatus.SUCCESS and self.successful == self.total_repositories

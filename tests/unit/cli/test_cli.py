@@ -144,6 +144,7 @@ def test_group_knows_the_commands():
         (errors.WrongPlaceError("x is", ["there"], "here"), ExitCode.INFRASTRUCTURE),
         (errors.DatabaseError("x"), ExitCode.INFRASTRUCTURE),
         (errors.AirflowError("x"), ExitCode.INFRASTRUCTURE),
+        (errors.AirflowRunEndedError("x"), ExitCode.INFRASTRUCTURE),
         (errors.LaunchRefusedError("capacity", "x"), ExitCode.INFRASTRUCTURE),
     ],
 )

@@ -18,9 +18,10 @@ from janitor.cli.console import Console
 from janitor.cli.displays import LineDisplay, SilentDisplay, display_for, progress_table
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.follow import Pace, RunSource, follow
+from janitor.cli.render.runs.runs import results_text
 from janitor.cli.runs import exit_code_of
 from janitor.cli.terminal_settings import TerminalSettings
-from janitor.domain.errors import AirflowError, DatabaseError
+from janitor.domain.errors import AirflowError, AirflowRunEndedError, DatabaseError
 from janitor.domain.views import ProgressView, RunView
 from janitor.protocol.statuses import CheckStatus
 from tests.unit.cli.sample_views import START, after, ended, run_of, validation
@@ -165,6 +166,45 @@ def test_records_may_lag_behind_airflow():
         return final if clock.now > START + timedelta(seconds=10) else run_of(validation("a", "running"))
 
     assert follow(source(look, lambda: True), SilentDisplay(), clock.pace()) is final
+
+
+def test_the_validations_of_a_cancelled_run_may_lag_behind_it():
+    clock = Clock()
+    final = run_of(ended("a", "cancelled", 1), status="cancelled")
+
+    def look() -> RunView:
+        if timedelta(seconds=20) < clock.now - START < timedelta(seconds=25):
+            raise DatabaseError("Postgres can't be used")
+        return final if clock.now > START + timedelta(seconds=30) else run_of(validation("a", "running"), status=now())
+
+    def now() -> str:
+        return "cancelled" if clock.now > START + timedelta(seconds=10) else "running"
+
+    assert follow(source(look), SilentDisplay(), clock.pace()) is final
+
+
+def test_a_validation_that_is_never_concluded_is_said_to_be_unrecorded():
+    clock = Clock()
+    stopped = run_of(validation("a", "running"), ended("b", "success", 1), status="cancelled")
+    seen = follow(source(lambda: stopped), SilentDisplay(), clock.pace())
+    assert timedelta(seconds=55) < clock.now - START < timedelta(minutes=2)
+    lines = results_text(seen, clock.now).splitlines()
+    assert lines[:3] == ["Results:", "⏳ a: not recorded yet", "✓ b: success (1m0s)"]
+
+
+def test_a_run_that_ended_whole_is_not_waited_for():
+    clock = Clock()
+    follow(source(recorded(run_of(ended("a", "failed", 1), status="failed"))), SilentDisplay(), clock.pace())
+    assert clock.sleeps == []
+
+
+def test_only_a_run_that_airflow_ended_is_said_not_to_go_on():
+    for look in (lambda: None, lambda: run_of(validation("a", "running"))):
+        with pytest.raises(AirflowRunEndedError):
+            follow(source(look, lambda: True), SilentDisplay(), Clock().pace())
+    with pytest.raises(AirflowError) as never_planned:
+        follow(source(lambda: None), SilentDisplay(), Clock().pace())
+    assert not isinstance(never_planned.value, AirflowRunEndedError)
 
 
 def test_a_run_that_is_never_planned():

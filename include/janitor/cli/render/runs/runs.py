@@ -12,7 +12,7 @@ from janitor.domain.views import RunView, ValidationView
 from janitor.settings import DEFAULT_ENVIRONMENT
 from janitor.views.text.causes import next_command, why_line
 from janitor.views.text.differences import change_tag, changes_line
-from janitor.views.text.marks import BAD, GOOD, mark_of, one_line, words_of
+from janitor.views.text.marks import BAD, GOOD, WAITING, mark_of, one_line, words_of
 from janitor.views.text.money import MONEY_PLACES, dollars, places_for
 from janitor.views.text.progress import doing, left_text
 from janitor.views.text.provenance import changes_text, commit_text, short_sha
@@ -58,7 +58,12 @@ def results_text(
     names, places = shown_names(run.validations), _places(run)
     lines = ["Results:"]
     for each in run.validations:
-        lines.append(result_line(each, now, names[each.validation_id], places=places, sha=not with_commits))
+        name = names[each.validation_id]
+        if run.status.is_final and not each.status.is_final:
+            # The run was stopped: what it was seen at last isn't what it is at now.
+            lines.append(f"{WAITING} {name}: not recorded yet")
+        else:
+            lines.append(result_line(each, now, name, places=places, sha=not with_commits))
     missing = run.total_repositories - len(run.validations)
     if missing > 0:
         lines.append(f"{BAD} {missing} of {run.total_repositories} repositories have no result")
