@@ -1,4 +1,4 @@
-"""What `airflow dags trigger` of the validation DAG is told before Airflow starts: a mistaken key, and the run's id."""
+"""What a trigger of the validation DAG is told before Airflow starts: a mistaken conf, and the run's id."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from janitor.domain.identity import run_id_for
 from janitor.domain.run_conf import unknown_keys
 
 _RUN_ID, _CONF = ("-r", "--run-id"), ("-c", "--conf")
+_EXAMPLE = """it must be as in --conf '{"repository": "echo-worker"}'"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,8 @@ def read_trigger(arguments: Sequence[str], *, deployment: str, dag_id: str, now:
         now: Names a run that nobody has named.
 
     Raises:
-        ConflictError: The conf has keys that no run takes. Whatever else is wrong with it, Airflow says.
+        ConflictError: The conf is no JSON object, or has keys that no run takes. What is wrong with its values, the
+            run's own plan says.
     """
     if list(arguments[:2]) != ["dags", "trigger"] or dag_id not in arguments or {"-h", "--help"} & set(arguments):
         return None
@@ -48,19 +50,23 @@ def read_trigger(arguments: Sequence[str], *, deployment: str, dag_id: str, now:
 
 
 def _conf(text: str | None) -> dict[str, object] | None:
+    """The conf, which may be left out, empty or null."""
     try:
         conf = json.loads(text) if text else None
-    except ValueError:
-        return None
-    return conf if isinstance(conf, dict) else None
+    except (ValueError, RecursionError) as exc:
+        raise ConflictError(f"the run's conf is no JSON ({exc}): {_EXAMPLE}. Nothing was triggered") from None
+    if conf is not None and not isinstance(conf, dict):
+        raise ConflictError(f"the run's conf is JSON, but no object: {_EXAMPLE}. Nothing was triggered")
+    return conf
 
 
 def _value(arguments: Sequence[str], names: tuple[str, ...]) -> str | None:
-    """Of an option, written `--conf X`, `--conf=X` or `-c X`."""
+    """Of an option, written `--conf X`, `--conf=X` or `-c X`; the last one counts, as for Airflow."""
+    found = None
     for argument, following in zip(arguments, (*arguments[1:], None), strict=True):
-        if argument in names:
-            return following
         name, equals, value = argument.partition("=")
-        if equals and name in names:
-            return value
-    return None
+        if argument in names:
+            found = following
+        elif equals and name in names:
+            found = value
+    return found

@@ -50,6 +50,21 @@ def test_a_mistaken_key_is_refused_at_once(given: tuple[str, ...]) -> None:
         read(*TRIGGER, *given)
 
 
-@pytest.mark.parametrize("conf", ['{"config_path": "x"}', "{}", "", "not json", "[1]", "null"])
-def test_what_else_is_wrong_airflow_says(conf: str) -> None:
+@pytest.mark.parametrize("conf", ['{"config_path": "x"}', '{"config_path": 1}', "{}", "", "null"])
+def test_what_else_is_wrong_the_plan_says(conf: str) -> None:
     assert read(*TRIGGER, "--conf", conf) is not None
+
+
+@pytest.mark.parametrize("conf", ["not json", '{"nosuch": 1', "[1]", "1", '"x"', "false", "[" * 100_000])
+@pytest.mark.parametrize("equals", [True, False])
+def test_a_conf_that_is_no_object_is_refused_before_airflow_is_called(conf: str, equals: bool) -> None:
+    given = (f"--conf={conf}",) if equals else ("--conf", conf)
+    with pytest.raises(ConflictError, match=r"^the run's conf is .*Nothing was triggered$") as refused:
+        read(*TRIGGER, *given)
+    assert "\n" not in str(refused.value)
+
+
+def test_of_two_confs_the_last_one_counts() -> None:
+    assert read(*TRIGGER, "--conf", "[1]", "--conf", "{}") is not None
+    with pytest.raises(ConflictError):
+        read(*TRIGGER, "--conf={}", "-c", "[1]")

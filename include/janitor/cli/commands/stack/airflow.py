@@ -30,7 +30,8 @@ def airflow(session: Session, arguments: tuple[str, ...]) -> None:
     """Run Airflow's own command on the local stack.
 
     Everything after `--` is Airflow's: its home, its database and its keys are those of the stack. A trigger of the
-    validation DAG is refused where its conf has a key that no run takes, and is told the run's id.
+    validation DAG is refused where its conf is no JSON object or has a key that no run takes, and is told the
+    run's id.
     """
     settings = session.settings()
     trigger = read_trigger(
@@ -40,5 +41,6 @@ def airflow(session: Session, arguments: tuple[str, ...]) -> None:
         exec_airflow(settings, arguments)
     require_up(settings)
     environment = "" if settings.environment == DEFAULT_ENVIRONMENT else f" ENV={settings.environment}"
-    Console().notice(f"Run ID: {trigger.run_id}; follow it with `make follow RUN_ID={trigger.run_id}{environment}`")
+    follow = f"make follow RUN_ID={trigger.run_id}{environment}"
+    Console().notice(f"Run ID: {trigger.run_id}; once it is triggered, follow it with `{follow}`")
     exec_airflow(settings, trigger.arguments)
