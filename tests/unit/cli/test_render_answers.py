@@ -128,8 +128,9 @@ def test_a_gpu_that_nobody_asked_for_is_not_needed(fields, said):
         (
             {"engine": "venv", "build_succeeded": False},
             "✗ failed (its Python environment; the image was not built)",
-            "– not proven here (a Python environment took its place)",  # noqa: RUF001
+            "– not reached",  # noqa: RUF001
         ),
+        ({"engine": "venv", "build_succeeded": None}, "– not reached", "– not reached"),  # noqa: RUF001
         ({"engine": "docker", "build_succeeded": True, "container_succeeded": True}, "✓ succeeded", "✓ executed"),
         ({"engine": "docker", "build_succeeded": False}, "✗ failed", "– not reached"),  # noqa: RUF001
         ({"engine": None}, "– not reached", "– not reached"),  # noqa: RUF001
@@ -394,10 +395,11 @@ def test_cancelling_says_what_it_ended_and_what_is_left():
 
 def test_terminating_says_what_becomes_of_the_validation():
     found = Terminable(instance_id="i-1", words="worker-a", works_for_open_validation=True)
-    assert terminate_question(found).startswith("Terminate i-1 (worker-a)? Its validation goes on with another")
+    assert terminate_question(found) == "Terminate i-1 (worker-a)? Its validation ends with it, as error."
     ended = terminate_text(found, KillReport(terminated=("i-1",), remaining=(), was={"i-1": "worker-a"}))
     assert ended.splitlines()[0] == "✓ i-1: terminated (worker-a)"
-    assert "`make cancel` ends its run" in ended
+    assert "Its validation ends with it, as error, unless it was still being launched" in ended
+    assert "The rest of its run goes on; `make cancel` ends that, too." in ended
     idle = replace(found, works_for_open_validation=False)
     assert terminate_question(idle) == "Terminate i-1 (worker-a)?"
     assert "could not be terminated" in terminate_text(idle, KillReport(terminated=(), remaining=("i-1",)))

@@ -28,7 +28,7 @@ class Terminable:
     words: str
     """What it is: its repository, and whether it is kept, adopted or unknown."""
     works_for_open_validation: bool
-    """Whether its validation goes on, with another instance if it may still have one."""
+    """Whether its validation has no end yet: it gets one by this, unless it is still being launched."""
 
 
 def terminable(settings: Settings, instance_id: str) -> Terminable:

@@ -52,9 +52,10 @@ def terminate(session: Session, instance: str, yes: bool, as_json_text: bool) ->
     """Terminate one instance and verify it.
 
     Asks on a terminal. INSTANCE is the whole id, as `janitor instances` shows it; one that `keep` holds is ended too,
-    one of another deployment never. A validation that runs on it goes on with another instance, once; `janitor cancel`
-    ends its run. Exit code 0: EC2 shows it terminated; 2: it is none of this deployment's or gone already, or you said
-    no, and nothing was changed; 3: it remains, or EC2 could not be asked.
+    one of another deployment never. A validation that runs on it ends with it, as error; one that was still being
+    launched may have another instance. The rest of the run goes on; `janitor cancel` ends that, too. Exit code 0: EC2
+    shows it terminated; 2: it is none of this deployment's or gone already, or you said no, and nothing was changed;
+    3: it remains, or EC2 could not be asked.
     """
     console = Console(quiet=as_json_text)
     settings = session.settings()

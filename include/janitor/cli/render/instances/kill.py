@@ -58,12 +58,8 @@ def cancel_text(run: Cancellable, report: KillReport) -> str:
 
 def terminate_question(instance: Terminable) -> str:
     """What `terminate` asks."""
-    goes_on = (
-        " Its validation goes on with another instance, if it may still have one."
-        if instance.works_for_open_validation
-        else ""
-    )
-    return f"Terminate {instance.instance_id} ({one_line(instance.words)})?{goes_on}"
+    becomes = " Its validation ends with it, as error." if instance.works_for_open_validation else ""
+    return f"Terminate {instance.instance_id} ({one_line(instance.words)})?{becomes}"
 
 
 def terminate_text(instance: Terminable, report: KillReport) -> str:
@@ -78,7 +74,8 @@ def terminate_text(instance: Terminable, report: KillReport) -> str:
         lines.append(f"{GOOD} {instance.instance_id}: gone; the ledger says so now, too")
     if instance.works_for_open_validation:
         lines.append(
-            "Its validation goes on with another instance, if it may still have one; `make cancel` ends its run."
+            "Its validation ends with it, as error, unless it was still being launched: then it may have another"
+            " instance. The rest of its run goes on; `make cancel` ends that, too."
         )
     return "\n".join(lines)
 

@@ -70,7 +70,8 @@ def _build(validation: ValidationView) -> str:
 
 
 def _container(validation: ValidationView) -> str:
-    if validation.container_succeeded is None and validation.engine == Engine.VENV.value:
+    in_environment = validation.engine == Engine.VENV.value and validation.build_succeeded is True
+    if validation.container_succeeded is None and in_environment:
         return f"{UNKNOWN} not proven here (a Python environment took its place)"
     return _outcome(validation.container_succeeded, "executed successfully", "failed")
 
