@@ -390,6 +390,36 @@ def test_a_package_brings_the_program_that_it_is_named_after(base: str, run: str
     assert bool(failures(f"FROM {base}\nRUN {run}\n")) is fails
 
 
+# -- an environment whose Python stayed behind
+
+BUILT = f"{SLIM.strip()} AS build\nRUN python -m venv /opt/venv && /opt/venv/bin/pip install runpod\n"
+TAKEN = "COPY --from=build /opt/venv /opt/venv\nENV PATH=/opt/venv/bin:$PATH\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "between", "start", "is_missing"),
+    [
+        (CUDA, "", START, True),
+        (CUDA, "", 'CMD ["/opt/venv/bin/python", "/app/handler.py"]\n', True),
+        (CUDA, f"{APT}python3\n", START, True),
+        (CUDA, f"{APT}python3\n", 'CMD ["/opt/venv/bin/python", "/app/handler.py"]\n', True),
+        ("FROM debian:12-slim\n", "", START, True),
+        (SLIM, "", START, False),
+        (CUDA, f"{APT}python-is-python3\n", START, False),
+        (CUDA, "COPY --from=build /usr/local /usr/local\n", START, False),
+        (CUDA, "COPY --from=build /usr/local/bin/python3.11 /usr/local/bin/\n", START, False),
+        (CUDA, "RUN ln -s /usr/bin/python3 /usr/local/bin/python3\n", START, False),
+        (CUDA, "RUN ./build-python\n", START, False),
+        ("FROM example.org/own/base:1\n", "", START, False),
+    ],
+)
+def test_an_environment_without_the_python_that_it_was_made_with(
+    base: str, between: str, start: str, is_missing: bool
+) -> None:
+    started = program(f"{BUILT}{base}{between}{TAKEN}{start}")[1]
+    assert started.is_missing is is_missing
+
+
 # -- what was left out
 
 
@@ -408,6 +438,72 @@ def test_every_run_that_was_not_run_is_listed_once_and_none_that_was() -> None:
         (6, 'python -c "import six"'),
         (8, "python - <<EOF print(1)"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("run", "is_listed"),
+    [
+        ("mkdir /app", True),
+        ("mkdir /a/b/c", True),
+        ("mkdir -p /a/b/c", False),
+        ("mkdir -p /a/b && cd /a/b && cd .. && cd ..", False),
+        ("mkdir -p $NOBODY_KNOWS", True),
+        ("cd /nope", True),
+        ("cd /app", False),
+        ("cd /usr/local && cd", False),
+        ("cd /data/in", False),
+        ("cd /data/out", True),
+        ("set -eu; echo $FOO", True),
+        ("set -eux; echo built", False),
+        ("echo $FOO", False),
+        ("echo ${FOO:?}", True),
+        ("echo $(make)", True),
+        ("echo a > /a", True),
+        ("export A=b && A=c && unset A && umask 022 && true", False),
+        ("A=$(false)", True),
+        ("set -o pipefail", True),
+        ("! true", True),
+        ("rm /root/.cache/pip", True),
+        ("rm -rf /root/.cache/pip /var/lib/apt/lists/*", False),
+        ("rm -rf /srv/data", True),
+        ("python -m venv /v && . /v/bin/activate", False),
+        (". /w/bin/activate", True),
+    ],
+)
+def test_what_may_fail_is_listed_and_what_surely_succeeds_is_not(run: str, is_listed: bool) -> None:
+    text = f"{SLIM}WORKDIR /app\nCOPY in /data/in\nCOPY a.txt /data/out\nRUN {run}\n"
+    assert bool(unrun_commands(parse_dockerfile(text, build_args={}), ())) is is_listed
+
+
+def test_what_needs_rights_is_listed_where_root_does_not_run_it() -> None:
+    text = f"{SLIM}RUN mkdir -p /models\nUSER worker\nRUN mkdir -p /cache\n"
+    assert [each.line for each in unrun_commands(parse_dockerfile(text, build_args={}), ())] == [4]
+
+
+@pytest.mark.parametrize(
+    ("run", "fails"),
+    [
+        ("mkdir /app", True),
+        ("mkdir /tmp", True),
+        ("mkdir /models /models", True),
+        ("mkdir /models /models/a", False),
+        ("mkdir /weights/b", True),
+        ("mkdir -p /weights && mkdir /weights/b", False),
+        ("mkdir /app || true", False),
+        ("rm -rf /app && mkdir /app", False),
+        ("[ -d /app ] || mkdir /app", False),
+        ("mkdir models && cd models && cd ../models", False),
+        ("cd models", True),
+        ("cd models || true", False),
+        ("cd ~ && cd - && cd /usr/nobody_knows", False),
+        ("git clone https://example.org/a/b /b && cd /b", False),
+        ("apt-get source hello && cd hello-2.10", False),
+        ("cd /later", False),
+    ],
+)
+def test_a_folder_that_is_there_or_is_not(run: str, fails: bool) -> None:
+    text = f"FROM python:3.11-slim\n{APT}git\nWORKDIR /app\nRUN {run}\nWORKDIR /later\n"
+    assert bool(failures(text)) is fails
 
 
 # -- what is meant to take long

@@ -263,9 +263,16 @@ class _Reader:
             )
         )
         for match in _MKDIR.finditer(command):
-            for word in split_words(self._expand(match.group(1)[:_LONGEST_FOLDER]).text):
-                if not word.startswith("-"):
-                    _add_folder(stage, _absolute(stage.workdir, word))
+            words = split_words(self._expand(match.group(1)[:_LONGEST_FOLDER]).text)
+            makes_all = any(word == "--parents" or (word[:1] == "-" != word[1:2] and "p" in word) for word in words)
+            for word in words:
+                path = _absolute(stage.workdir, word)
+                if word.startswith("-"):
+                    continue
+                if makes_all:
+                    _add_folder(stage, path)
+                elif len(path) <= _LONGEST_FOLDER and len(stage.folders) < _MOST_FOLDERS:
+                    stage.folders.add(path)
 
     def _mounts(self, instruction: Instruction, stage: Stage) -> Iterator[Mount]:
         for options in _mount_options(instruction):

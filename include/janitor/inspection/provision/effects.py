@@ -122,6 +122,8 @@ def _sourced(command: Command, shell: Shell, state: StageState) -> None:
 
 
 def _system_packages(command: Command, state: StageState, action: str) -> None:
+    if {"source", "download", "build-dep"} & set(command.rest):
+        state.open_files = state.open_files or f"a command of {command.program}"
     if action not in command.rest:
         return
     words = command.rest[command.rest.index(action) + 1 :]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from janitor.inspection.dockerfile.base_images import SYSTEM_FOLDERS
 from janitor.inspection.install.install import pip_arguments
 from janitor.inspection.provision.base_system import Family
 from janitor.inspection.provision.known_files import KnownFiles
@@ -52,6 +53,8 @@ class Situation:
     """The shell of the instruction; empty where there is none."""
     user: str | None
     """Who runs it; None for the base image's user."""
+    workdir: str | None
+    """The folder that the instruction starts in; None where it isn't known."""
     read: Callable[[str], str | None]
     """The text of a file that the repository has put at an absolute path; None where there is none."""
 
@@ -237,6 +240,42 @@ def _operand_missing(of: Situation) -> str | None:
     return f"no instruction has put {missing} there" if missing else None
 
 
+def _folder_there(of: Situation) -> str | None:
+    """A `mkdir` without -p of a folder that is there, or below one that isn't."""
+    command, made = of.command, set[str]()
+    if command.program != "mkdir" or any(word.startswith("-") and word != "-v" for word in command.rest):
+        return None
+    for word in (word for word in command.rest if word != "-v"):
+        if re.search(r"[$`*?\[{(<>~]", word) or (not of.shell.is_workdir_known and word[:1] != "/"):
+            return None
+        path = of.shell.absolute(word)
+        if path in made or _is_there(path, of):
+            return f"{path} is there already (File exists)"
+        around = posixpath.dirname(path)
+        if around not in made and of.lacks(around) is not None:
+            return f"no instruction makes {around}, which mkdir makes only with -p"
+        made.add(path)
+    return None
+
+
+def _is_there(path: str, of: Situation) -> bool:
+    """Whether it is surely a folder of every system, or the instruction's own or one around it."""
+    own = of.workdir is not None and f"{of.workdir.rstrip('/')}/".startswith(f"{path.rstrip('/')}/")
+    if of.state.system is None or of.state.open_programs is not None or not (own or path in SYSTEM_FOLDERS):
+        return False
+    name = posixpath.basename(path)
+    texts = [text for text in of.state.texts if re.search(r"\b(?:rm|rmdir|mv|find|unlink|rsync)\b", text)]
+    return not any(name in text or "$" in text or "find" in text for text in texts)
+
+
+def _no_folder_to_enter(of: Situation) -> str | None:
+    command = of.command
+    if command.program != "cd" or len(command.rest) != 1 or "CDPATH" in command.variables:
+        return None
+    path = None if command.rest[0].startswith(("-", "~")) else of.lacks(command.rest[0])
+    return f"no instruction makes {path}" if path is not None else None
+
+
 def _no_environment_for_uv(of: Situation) -> str | None:
     command = of.command
     if posixpath.basename(command.program) != "uv" or command.rest[:1] != ("pip",):
@@ -327,6 +366,18 @@ RULES: tuple[CommandRule, ...] = (
         says=_operand_missing,
         fails=f"{_SLIM}RUN chmod +x /start.sh\n",
         passes=f"{_SLIM}RUN echo 'exec true' > /start.sh && chmod +x /start.sh\n",
+    ),
+    CommandRule(
+        code=ReasonCode.BUILD_STEP_FAILED,
+        says=_folder_there,
+        fails=f"{_SLIM}WORKDIR /app\nRUN mkdir /app\n",
+        passes=f"{_SLIM}WORKDIR /app\nRUN mkdir -p /app && mkdir /models\n",
+    ),
+    CommandRule(
+        code=ReasonCode.BUILD_STEP_FAILED,
+        says=_no_folder_to_enter,
+        fails=f"{_SLIM}RUN cd /nope\n",
+        passes=f"{_SLIM}RUN mkdir /nope && cd /nope\n",
     ),
 )
 """In their order: the first that speaks decides."""

@@ -211,9 +211,9 @@ class StageState:
             return self._by_path(word, holds_file=holds_file)
         for folder in folders or ():
             path = posixpath.join(folder, word)
-            if path in self.programs:
-                found = self._by_path(path, holds_file=holds_file)
-                return Unknown() if isinstance(found, Missing) else found
+            if path in self.programs and not isinstance(found := self._by_path(path, holds_file=holds_file), Missing):
+                # A link that leads nowhere is passed over for the next folder.
+                return found
         if folders is None or holds_file or self._may_bring(word):
             return Unknown()
         return Missing()
@@ -247,8 +247,17 @@ class StageState:
         return Missing() if is_known and not is_vague and self.open_files is None else Unknown()
 
     def _is_cut_off(self, path: str) -> bool:
-        """Whether the interpreter that an environment links to is surely not here."""
-        return path not in self.programs and isinstance(self._by_path(path, holds_file=False), Missing)
+        """Whether the interpreter that an environment links to is surely not here.
+
+        Packages of the system put none into /usr/local, and whoever copies one brings it by several names.
+        """
+        folder, name = posixpath.split(path)
+        if path in self.programs:
+            return False
+        if folder != "/usr/local/bin" or self.open_programs is not None or self.system is None:
+            return isinstance(self._by_path(path, holds_file=False), Missing)
+        is_beside = any(posixpath.dirname(each) == folder for each in self.programs)
+        return not self.system.has_python and self.system.lacks(name) and name not in self.names and not is_beside
 
     def received(self, folders: tuple[str, ...]) -> list[Installed]:
         """What was put into any of these folders."""

@@ -182,7 +182,14 @@ class _Walk:
                 return WELL
             command = shell.command(text)
             situation = Situation(
-                command=command, shell=shell, state=state, files=files, run_by=run_by, user=run.user, read=read
+                command=command,
+                shell=shell,
+                state=state,
+                files=files,
+                run_by=run_by,
+                user=run.user,
+                workdir=run.workdir if stage.is_workdir_known else None,
+                read=read,
             )
             if (inner := _text_of_a_shell(command)) is not None and depth and reason_to_fail(situation) is None:
                 # What a further shell is told: its commands have no places of their own.
