@@ -18,6 +18,13 @@ _ALL_WELL = re.compile(
 _CODES = frozenset({"code", "status", "errno", "number", "error_code", "status_code"})
 _GOOD_CODES = range(200, 300)
 _AT_A_PLACE = re.compile(r"(?i)\s{0,20}(?:line |ln |l)?\d{1,7}(?:[:,]\d|:\s)|\s{0,20}[\w./-]{1,200}:\d{1,7}:")
+_FINDING = re.compile(
+    r"(?i)https?://\S{1,300}:\s|[A-Z]{1,4}\d{3,4}:? \w|AssertionError\b|SyntaxError\b"
+    r"|.{0,300}\b(?:on |at )?line \d{1,7}\b|.{0,200}['\"] (?:should be|->|=>|→|instead of) ['\"]"
+)
+_MEASURE = re.compile(
+    r"[-+±]?(?:\d{1,15}\.\d{1,15}(?:e[-+]?\d{1,3})?\s?[A-Za-z%°µ²/]{0,8}|\d{1,15}\s?(?:px|pixels?|[mcnµk]?m|%|°|dB|K|[mn]?s))"
+)
 _LONGEST_WORD = 40
 
 
@@ -39,7 +46,8 @@ def says_all_well(value: Any) -> bool:
 def states_error(value: Any) -> bool:
     """Whether what stands under `error` states one: a text, true, a code by its name.
 
-    Nothing and a text such as `none` don't, and neither does a number, which is how far a model is off or how often.
+    Nothing and a text such as `none` don't, and neither does a number, with or without its unit, which is how far a
+    model is off or how often.
     """
     waiting: list[tuple[str, Any]] = [("", value)]
     while waiting:
@@ -49,7 +57,7 @@ def states_error(value: Any) -> bool:
         elif isinstance(part, (list, tuple)):
             waiting += ((name, item) for item in part)
         elif isinstance(part, str):
-            if not says_none(part) and not says_all_well(part):
+            if not says_none(part) and not says_all_well(part) and not _MEASURE.fullmatch(part.strip()):
                 return True
         elif isinstance(part, bool):
             if part:
@@ -97,3 +105,8 @@ def tells_of_trouble(value: Any) -> bool:
 def is_at_a_place(text: str) -> bool:
     """Whether a text begins with a place in what was looked at, as the findings of a linter do."""
     return _AT_A_PLACE.match(text) is not None
+
+
+def is_finding_text(text: str) -> bool:
+    """Whether a text reads as what was found in something: a rule's number, a line, a better word."""
+    return is_at_a_place(text) or _FINDING.match(text) is not None

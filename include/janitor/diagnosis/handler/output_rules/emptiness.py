@@ -1,7 +1,7 @@
 """Rules for answers that hold nothing.
 
-An empty list is an answer: a detector has looked and found nothing. Null and an empty text under a name are none, and
-an empty list of what was to be made isn't either.
+An empty list is an answer: a detector has looked and found nothing. Null and an empty text under the name of a product
+are none, and an empty list of what was to be made isn't either; under another name null may say that nothing was found.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from janitor.protocol.reason_codes import ReasonCode
 
 _WORDS = frozenset({"none", "null", "undefined", "nan", "{}", "[]", "nil", "none.", "n/a"})
 _BESIDE = names.FINISH_REASONS | frozenset({"index", "role", "logprobs", "id", "object", "model"})
+_WANTED = names.PRODUCTS | names.MADE | names.OWN_HOLDERS | frozenset({"vector", "vectors", "content", "file", "files"})
+_WANTED_ENDS = ("_url", "_urls", "_base64", "_b64", "_path", "_text", "_image", "_images", "_audio", "_video")
 _REMARKS = names.ERROR_NAMES | frozenset({"warning", "warnings"})
 
 
@@ -60,7 +62,8 @@ def _hollow_surely(part: Part) -> bool | None:
     if kinds <= {_Leaf.LIST}:
         return False if any(name in names.MADE for name, _ in leaves) else None
     if _Leaf.LIST not in kinds:
-        return True
+        # Where none of the names is one of a product, nothing may have been found.
+        return any(not name or name in _WANTED or name.endswith(_WANTED_ENDS) for name, _ in leaves)
     return _Leaf.NULL in kinds and any(name in names.PRODUCTS for name, _ in leaves)
 
 
@@ -136,7 +139,7 @@ EMPTINESS = Group(
             name="hollow",
             certainty=Certainty.SURE,
             code=ReasonCode.EMPTY_OUTPUT,
-            reason="names with nothing but nulls and empty texts under them",
+            reason="names with nothing but nulls and empty texts under them, one of them that of a product",
             find=_hollow,
             catches=outputs(
                 {"image": None, "seed": None},
@@ -145,15 +148,19 @@ EMPTINESS = Group(
                 {"images": [], "seed": None},
                 [{"image": None}, {"image": None}],
             ),
-            lets_pass=outputs({"result": []}, {"detections": [], "error": None}, {"image": None, "faces": 0}),
+            lets_pass=outputs(
+                {"result": []}, {"detections": [], "error": None}, {"image": None, "faces": 0}, {"qr": None}
+            ),
         ),
         Rule(
             name="hollow_perhaps",
             certainty=Certainty.NOTE,
             code=ReasonCode.ANSWER_DOUBTFUL,
-            reason="an empty list beside something else that is nothing, or of what should have been made",
+            reason="an empty list beside something else that is nothing, or of what should have been made; null for"
+            " what may be found or not",
             find=_hollow_perhaps,
-            catches=outputs({"detections": [], "next_page": None}, {"text": "", "segments": []}, {"images": []}),
+            catches=outputs({"detections": [], "next_page": None}, {"text": "", "segments": []}, {"images": []})
+            + outputs({"qr": None}, {"match": None, "distance": None}),
             lets_pass=outputs({"detections": []}, {"detections": [], "count": 0}),
         ),
         Rule(

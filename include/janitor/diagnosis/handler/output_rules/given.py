@@ -16,8 +16,19 @@ _SHORTEST_QUOTE = 12
 """Characters; a shorter text that stands within a longer one may stand there by chance."""
 
 
+_ASKS = re.compile(
+    r"(?i)\b(?:errors?|fehler|erreurs?|errore|exceptions?|tracebacks?|stack ?traces?|python|javascript"
+    r"|log (?:line|entry|message)|status code|error page|404|500)\b|\bprint\(|\d\s?/\s?0\b"
+)
+_FEWEST_WORDS = 3
+
 CODE = object()
 """Stands for any program among what was given: the failure of one is the right answer of a worker that runs it."""
+
+
+ASKS = object()
+"""Stands for a sentence among what was given that speaks of errors or of what a program prints: what answers it does,
+too."""
 
 
 class Given:
@@ -30,6 +41,8 @@ class Given:
         """Whether a part of an answer is a part of the input: a text within a text, or an object as it was."""
         if answered is CODE:
             return any(_CODE_LIKE.search(text) for text in texts_in(self._value))
+        if answered is ASKS:
+            return any(_asks_of_errors(text) for text in texts_in(self._value))
         if isinstance(answered, str):
             return self._holds_text(answered)
         texts = texts_in(answered)
@@ -67,6 +80,11 @@ class Given:
             elif isinstance(part, (list, tuple)):
                 waiting += part
         return found
+
+
+def _asks_of_errors(text: str) -> bool:
+    is_division = re.fullmatch(r"\s{0,9}\d{1,9}\s?/\s?0\s{0,9}", text) is not None
+    return _ASKS.search(text) is not None and (is_division or len(text.split()) >= _FEWEST_WORDS)
 
 
 def _plain(text: str) -> str:

@@ -6,15 +6,17 @@ its own, in words that no program has for its failures, it may be something that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from janitor.diagnosis.handler.error_texts import tells_of_an_error
+from janitor.diagnosis.handler.error_texts import sounds_bad, tells_of_a_crash, tells_of_an_error
 from janitor.diagnosis.handler.output_rules import names
 from janitor.diagnosis.handler.output_rules.part import About, Part, is_hollow
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
 from janitor.diagnosis.handler.stated_errors import (
     is_at_a_place,
+    is_finding_text,
     says_all_well,
     says_none,
     states_error,
@@ -27,6 +29,8 @@ from janitor.protocol.reason_codes import ReasonCode
 
 _ONE_ERROR = names.ERROR_NAMES - {"errors"}
 _TELLING = (str, int, float, list, tuple, Mapping)
+_TOP = "output"
+_WORD = re.compile(r"[^\W\d_]{1,40}")
 _MANY = frozenset({"errors", names.MANY_ERRORS})
 
 
@@ -55,7 +59,7 @@ def _is_its_own(part: Part, name: str, item: Any) -> bool:
     """Whether an error in an object is the worker's."""
     if part.about is About.FINDING:
         return False
-    if _is_counted(part):
+    if _is_counted(part) or part.holder in names.STEPS or _is_finding(part, item):
         return False
     if any(tells_of_an_error(text) for text in texts_in(item)):
         return True
@@ -63,6 +67,24 @@ def _is_its_own(part: Part, name: str, item: Any) -> bool:
         return False  # a rule may have one
     names_another = part.about is About.OTHER and part.is_listed
     return not names_another and (part.is_result or not part.has_more())
+
+
+def _is_finding(part: Part, item: Any) -> bool:
+    """Whether an error is what a worker that examines something has found: beside the verdict, or with a place.
+
+    An `error` at the top of what a handler returns fails the job whatever it means: that is the SDK's own contract.
+    """
+    if part.path == _TOP and any(name == "error" for name, _key, _item in part.members):
+        return False
+    judges = any(isinstance(each, bool) for _name, _key, each in part.those(names.JUDGED))
+    if not judges and not (isinstance(item, Mapping) and _has_place(item)):
+        return False
+    return not any(tells_of_a_crash(text) and not is_finding_text(text) for text in texts_in(item))
+
+
+def _has_place(error: Mapping[Any, Any]) -> bool:
+    wanted = names.PLACES - {"severity"}
+    return any(str(key).strip().lower() in wanted and not isinstance(each, str) for key, each in error.items())
 
 
 def _told(part: Part, key: str, item: Any) -> Seen:
@@ -108,7 +130,7 @@ def _answered(row: Part) -> Iterator[Any]:
 
 def _tells_of_others(row: Part) -> bool:
     """Whether a row may tell of something else than the work on it: where something was found, what doesn't answer."""
-    return _is_counted(row) or not row.names.isdisjoint(names.PLACES | names.REMOTE | names.TESTED)
+    return _is_counted(row) or not row.names.isdisjoint(names.PLACES | names.REMOTE | names.TESTED | names.JUDGED)
 
 
 def _several(part: Part) -> Iterator[tuple[str, str, Any]]:
@@ -119,7 +141,7 @@ def _several(part: Part) -> Iterator[tuple[str, str, Any]]:
 
 def _are_its_own(part: Part, name: str, item: Any) -> bool:
     """Whether a list of errors is the worker's: nothing else was answered, or they read as a program's trouble."""
-    if part.about is About.FINDING or are_findings(item):
+    if part.about is About.FINDING or are_findings(item) or _are_finding_texts(item):
         return False
     if _name_something(item):
         return any(map(tells_of_an_error, texts_in(item)))
@@ -134,6 +156,15 @@ def _are_its_own(part: Part, name: str, item: Any) -> bool:
 def are_findings(value: Any) -> bool:
     """Whether the items of a list, or of lists by name, say where they were found or what belongs there."""
     return _all_have(value, names.PLACES)
+
+
+def _are_finding_texts(value: Any) -> bool:
+    """Whether all of them are texts as linters and proof-readers have them, or words by the words for them."""
+    if isinstance(value, Mapping) and value:
+        pairs = [*value.keys(), *value.values()]
+        return all(isinstance(each, str) and _WORD.fullmatch(each) and not sounds_bad(each) for each in pairs)
+    items = _items(value)
+    return bool(items) and all(isinstance(item, str) and is_finding_text(item) for item in items)
 
 
 def _name_something(value: Any) -> bool:
@@ -190,6 +221,8 @@ NAMED_ERRORS = Group(
                 {"results": [{"prompt": "a cat", "error": "CUDA out of memory. Tried to allocate 2.00 GiB"}]},
                 {"ok": False, "error_message": "boom"},
                 {"a": {"error": True}},
+                {"valid": False, "error": "boom"},
+                {"result": 1, "check": {"valid": False, "error": "CUDA out of memory. Tried to allocate 2.00 GiB"}},
             ),
             lets_pass=(
                 *outputs(
@@ -199,6 +232,10 @@ NAMED_ERRORS = Group(
                     {"reply": {"error": {"code": 0, "message": "Success"}}},
                     {"errcode": 0, "errmsg": "ok"},
                     {"face": {"error": "none"}},
+                    {"alignment": {"error": "0.35 px", "rmse": 0.3}},
+                    {"trace": [{"tool": "py", "error": "NameError: x"}], "answer": "3"},
+                    {"results": [{"id": 1, "passed": False, "error": "AssertionError"}, {"id": 2, "passed": True}]},
+                    {"is_valid": False, "error_message": "unexpected end of the text"},
                 ),
                 Example(output={"seen": {"error": "disk full"}}, given={"log": [{"error": "disk full"}]}),
             ),
@@ -233,6 +270,7 @@ NAMED_ERRORS = Group(
                 *outputs(
                     {"results": [{"file": "a.py", "line": 3, "error": "missing semicolon"}]},
                     {"results": [{"sentence": "Their going", "error": "Their: They're"}]},
+                    {"results": [{"id": 1, "passed": False, "error": "AssertionError"}]},
                 ),
             ),
         ),
@@ -256,6 +294,8 @@ NAMED_ERRORS = Group(
                 {"errors": [{"line": 3, "message": "missing semicolon"}]},
                 {"errors": 3, "accuracy": 0.5},
                 {"errors": {"wer": 0.25, "count": 0}},
+                {"errors": ["E501 line too long (line 3)"]},
+                {"errors": {"teh": "the"}},
                 {"text": "Their going", "errors": []},
             ),
         ),
@@ -272,6 +312,9 @@ NAMED_ERRORS = Group(
                 {"tests": [{"name": "adds", "error": "AssertionError: 1 != 2"}]},
                 {"clusters": [{"error": "KeyError: 'a'", "count": 3}]},
                 {"clauses": [{"exception": "on Sundays"}]},
+                {"is_valid": False, "error_message": "unexpected end of the text"},
+                {"trace": [{"tool": "py", "error": "NameError: x"}], "answer": "3"},
+                {"query": {"error": {"position": 7, "message": "syntax error at the end"}}},
             ),
             lets_pass=outputs(_MEASURED, {"sentences": [{"text": "They go", "error": None}]}),
         ),
@@ -289,6 +332,10 @@ NAMED_ERRORS = Group(
                 {"file": "a.py", "errors": ["E501 line too long"]},
                 {"summary": "2 of today", "errors": ["disk full at 11:00", "CUDA error at 10:00"]},
                 {"errors": ["line 3: missing semicolon"]},
+                {"errors": ["E501 line too long (line 3)"]},
+                {"errors": ["'teh' should be 'the'"]},
+                {"errors": {"teh": "the"}},
+                {"ok": 0, "errors": ["https://a.example: timeout"]},
                 {"valid": False, "errors": [{"field": "email", "message": "is required"}]},
             ),
             lets_pass=outputs(_GRAMMAR, {"spelling_errors": [], "text": "fine"}),

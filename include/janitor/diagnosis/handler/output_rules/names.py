@@ -140,6 +140,32 @@ NOT_TOLD = (
     )
 )
 """What is no answer by itself: the state, whose it is, and when."""
+JUDGED = frozenset(
+    {"passed", "valid", "is_valid", "live", "verified", "approved", "matched", "compiles", "accepted", "correct"}
+)
+"""True or false, the answer of a worker that examines something."""
+STEPS = frozenset(
+    {"steps", "trace", "traces", "attempts", "tool_calls", "actions", "turns", "history", "intermediate_steps"}
+)
+"""What an agent did on its way to an answer; one that went wrong is part of the way."""
+KEPT_BESIDE = frozenset(
+    {
+        *(
+            "seconds",
+            "took",
+            "latency",
+            "execution_time",
+            "executiontime",
+            "delaytime",
+            "delay_time",
+            "processing_time",
+        ),
+        *("inference_time", "total_time", "time_taken", "elapsed_time", "elapsed_ms", "duration_ms", "runtime"),
+        *("worker_id", "workerid", "hint", "help", "param", "retry", "retries", "retry_after", "refresh_worker"),
+        *("messages", "log", "logs", "stderr", "stdout", "progress", "trace_id", "endpoint_id", "stage"),
+    }
+)
+"""What servers put beside a state, besides `NOT_TOLD`: how long it took, and what was printed."""
 EXIT_CODES = frozenset({"returncode", "return_code", "exit_code", "exitcode", "exit_status", "rc"})
 ERROR_STREAMS = frozenset({"stderr", "err_output", "error_output", "logs", "log"})
 OUTPUT_STREAMS = frozenset({"stdout", "out"})

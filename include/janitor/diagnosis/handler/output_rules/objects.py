@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from janitor.diagnosis.handler.output_rules.given import ASKS
 from janitor.diagnosis.handler.output_rules.part import Part
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
 from janitor.diagnosis.handler.python_repr import parse_repr
@@ -81,13 +82,17 @@ def _object(part: Part) -> Seen | None:
     is_whole_array = _is_array(text) and _OF_ARRAY.search(text[:_TAIL] + text[-_TAIL:]) is not None
     is_bytes = text.lstrip()[:1] == "b" and _is_bytes(text) and _ESCAPED.search(text) is not None
     if is_object(text) or _holds_object(text) or is_whole_array or is_bytes:
-        return Seen(f"{part.path} is what Python prints for an object: {clipped(text, 120)}", on=(text,))
+        return Seen(f"{part.path} is what Python prints for an object: {clipped(text, 120)}", on=(text, ASKS))
     return None
 
 
 def _object_perhaps(part: Part) -> Seen | None:
     text = part.value
-    if not isinstance(text, str) or _object(part) is not None or _unfinished(part) is not None:
+    if not isinstance(text, str):
+        return None
+    if _object(part) is not None:  # the input asks what a program prints, else it had failed
+        return Seen(f"{part.path} is what Python prints for an object: {clipped(text, 120)}", on=(text,))
+    if _unfinished(part) is not None:
         return None
     plain = text.strip()
     is_bytes = plain.startswith("b'") and (_BASE64.fullmatch(plain) is not None or (part.is_root and _is_bytes(plain)))
@@ -146,7 +151,10 @@ OBJECTS = Group(
             code=ReasonCode.OBJECT_AS_TEXT,
             reason="what may be printed for a type, an array, a record or bytes, and may be meant so",
             find=_object_perhaps,
-            catches=outputs("<class 'int'>", {"scores": "tensor([0.1, 0.9])"}, {"image": "b'aGVsbG8gd29ybGQhISE='"}),
+            catches=(
+                *outputs("<class 'int'>", {"scores": "tensor([0.1, 0.9])"}, {"image": "b'aGVsbG8gd29ybGQhISE='"}),
+                Example(output=_IMAGE, given={"prompt": "What does print(image) print for an image?"}),
+            ),
             lets_pass=outputs("Use a tensor (rank 2)", {"text": "b is a letter"}, "<class 'int'> is the type"),
         ),
     ),

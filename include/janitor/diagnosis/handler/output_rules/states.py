@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from janitor.diagnosis.handler.error_texts import is_http_phrase, tells_of_a_crash
+from janitor.diagnosis.handler.error_texts import is_http_phrase, tells_of_a_crash, tells_of_an_error
 from janitor.diagnosis.handler.output_rules import names
-from janitor.diagnosis.handler.output_rules.part import About, Part
+from janitor.diagnosis.handler.output_rules.named_errors import are_findings
+from janitor.diagnosis.handler.output_rules.part import About, Part, is_hollow
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
 from janitor.diagnosis.handler.stated_errors import says_all_well, says_none
 from janitor.diagnosis.handler.verdict import clipped
@@ -25,6 +27,8 @@ _BAD_STATE = re.compile(
     r"|abort(?:ed)?|unsuccessful|panic(?:ked)?|oom(?:[_ -]?killed)?|out[_ -]of[_ -]memory|not[_ -]ok|ko|err)"
 )
 _DOUBTFUL_STATE = re.compile(r"cancell?ed|unhealthy|unavailable|rejected|denied|dead|stopped|stalled|degraded")
+_OWN_DEVICE = re.compile(r"(?i)(?:cuda|cpu|gpu|mps|nvidia|xpu|rocm|tpu)")
+_DECIDED = re.compile(r"[a-z][a-z_ -]{2,30}")
 _STATE_TOLD = re.compile(r"(?:error|failed|failure)\s*:\s*\S.*|failed to \w.*", re.DOTALL)
 _CODE_AS_TEXT = re.compile(r"[45]\d\d(?: [A-Za-z][A-Za-z -]{1,40})?")
 _LONGEST_STATE = 40
@@ -85,20 +89,64 @@ def _seen(part: Part, key: str) -> Seen:
     return Seen(f"{part.told(key)} is {part.value[key]!r}: {clipped(part.value)}", on=(part.value,))
 
 
+def _answers_beside(part: Part) -> tuple[Any, ...]:
+    """What stands beside a state and may be the answer that the state is a part of: the label of what was looked at.
+
+    Where a word of why is an error's own, the state is the job's whatever stands beside it.
+    """
+    if part.holder in names.STATES or (part.explanation is not None and tells_of_an_error(part.explanation)):
+        return ()
+    return tuple(item for name, _key, item in part.members if _may_be_answer(name, item))
+
+
+def _may_be_answer(name: str, item: Any) -> bool:
+    if name == "errors":
+        return are_findings(item)
+    if name == "device":
+        return isinstance(item, str) and _OWN_DEVICE.match(item) is None
+    if name in names.NOT_TOLD | names.KEPT_BESIDE or name.endswith(("errors", "_id")):
+        return False
+    if name in names.ENVELOPES and isinstance(item, str):
+        return False  # what a server's error has to say
+    return name in names.JUDGED if isinstance(item, bool) else not is_hollow(item)
+
+
+def _of_job(part: Part, keys: Iterator[str]) -> Seen | None:
+    """A bad state of the job; what may be an answer beside it is none if the input holds all of it."""
+    key = next(keys, None) if _is_own(part) else None
+    return None if key is None else replace(_seen(part, key), echoes=_answers_beside(part))
+
+
 def _own_state(part: Part) -> Seen | None:
-    return next((_seen(part, key) for key in _bad_states(part) if _is_own(part)), None)
+    return _of_job(part, _bad_states(part))
 
 
 def _own_flag(part: Part) -> Seen | None:
-    return next((_seen(part, key) for key in _bad_flags(part) if _is_own(part)), None)
+    return _of_job(part, _bad_flags(part))
 
 
 def _own_code(part: Part) -> Seen | None:
-    return next((_seen(part, key) for key in _bad_codes(part) if _is_own(part) and part.is_result), None)
+    return _of_job(part, _bad_codes(part)) if part.is_result and not _is_decided(part) else None
+
+
+def _is_decided(part: Part) -> bool:
+    """Whether a state says in a word what was decided, so that a code tells why: declined, refunded."""
+    bad = set(_bad_states(part))
+    return any(
+        isinstance(item, str) and _DECIDED.fullmatch(item) and key not in bad and not _DOUBTFUL_STATE.fullmatch(item)
+        for _name, key, item in part.those(names.STATES)
+    )
 
 
 def _own_kind(part: Part) -> Seen | None:
-    return next((_seen(part, key) for key in _bad_kinds(part) if part.is_result and _is_own(part)), None)
+    return _of_job(part, _bad_kinds(part)) if part.is_result else None
+
+
+def _state_beside_answer(part: Part) -> Seen | None:
+    bad = [*_bad_states(part), *_bad_flags(part)] + (_result_only(part) if part.is_result else [])
+    if not bad or not _is_own(part) or not (_answers_beside(part) or _is_decided(part)):
+        return None
+    return _seen(part, bad[0])
 
 
 def _state_of_another(part: Part) -> Seen | None:
@@ -162,11 +210,16 @@ STATES = Group(
             "a status that says error, failed, aborted or timeout",
             _own_state,
             names.STATES,
-            catches=outputs(
-                {"status": "aborted", "reason": "no GPU found"},
-                {"state": "FAILED"},
-                {"results": [{"status": "ok"}, {"status": "error", "message": "boom"}]},
-                {"status": "Failed to load the model because it is nowhere to be found in the image"},
+            catches=(
+                *outputs(
+                    {"status": "aborted", "reason": "no GPU found"},
+                    {"state": "FAILED"},
+                    {"results": [{"status": "ok"}, {"status": "error", "message": "boom"}]},
+                    {"status": "Failed to load the model because it is nowhere to be found in the image"},
+                    {"status": "failed", "message": "CUDA out of memory. Tried to allocate 2.00 GiB", "voice": "a"},
+                    {"status": "error", "message": "no weights", "seconds": 0.2, "images": []},
+                ),
+                Example(output={"status": "error", "prompt": "a cat"}, given={"prompt": "a cat"}),
             ),
             lets_pass=outputs(
                 _JOBS,
@@ -175,6 +228,9 @@ STATES = Group(
                 {"status": "no_failure"},
                 {"state": "cancelled"},
                 {"status": "failed over"},
+                {"status": "failed", "confidence": 0.9},
+                {"part": "A-17", "status": "fail", "defects": [{"type": "scratch"}]},
+                {"jobs": [{"name": "build", "conclusion": "failure"}], "status": "failure"},
             ),
         ),
         _sure(
@@ -185,7 +241,11 @@ STATES = Group(
             catches=outputs(
                 {"success": False}, {"failed": True, "reason": "boom"}, {"body": {"success": False, "detail": "boom"}}
             ),
-            lets_pass=outputs(_CHECKS, {"ok": False, "valid": False}, {"failed": 2, "message": "of many"}),
+            lets_pass=outputs(_CHECKS, {"ok": False, "valid": False}, {"failed": 2, "message": "of many"})
+            + outputs(
+                {"success": False, "reward": -1, "steps": 200}, {"failed": True, "message": "3 of 10", "score": 3}
+            )
+            + outputs({"success": False, "errors": [{"line": 1, "message": "expected ';'"}]}),
         ),
         _sure(
             "code_failed",
@@ -203,6 +263,8 @@ STATES = Group(
                 {"code": 0, "message": "success"},
                 {"error_code": "OK", "message": "done"},
                 {"code": 404, "pages": 1},
+                {"status": "declined", "code": 402, "reason": "suspected fraud"},
+                {"device": "dishwasher", "error_code": "E24", "message": "Drain blocked"},
             ),
         ),
         _sure(
@@ -217,6 +279,7 @@ STATES = Group(
                 {"diagnostics": [{"type": "error", "message": "missing semicolon", "line": 3}]},
                 [{"type": "error", "message": "missing semicolon", "line": 3}],
                 {"type": "error"},
+                {"type": "error", "confidence": 0.9, "message": "disk full"},
             ),
         ),
         _sure(
@@ -226,6 +289,25 @@ STATES = Group(
             frozenset({"detail"}),
             catches=outputs({"detail": "Not Found"}, {"detail": [{"loc": ["body", "a"], "msg": "field required"}]}),
             lets_pass=outputs({"detail": "a cat on a mat"}, {"items": [{"detail": "Not Found"}]}),
+        ),
+        Rule(
+            name="state_beside_answer",
+            certainty=Certainty.NOTE,
+            code=ReasonCode.ANSWER_DOUBTFUL,
+            reason="a bad state, flag or code beside other data, which may be the label of what was looked at",
+            looks=Looks.OBJECTS,
+            find=_state_beside_answer,
+            names=_ALL,
+            catches=outputs(
+                {"status": "failed", "confidence": 0.9},
+                {"success": False, "message": "The problem appears infeasible", "nit": 4, "x": [0.1]},
+                [{"image": 0, "status": "failed", "defects": 3}, {"image": 1, "status": "passed", "defects": 0}],
+                {"passed": False, "failed": True, "message": "1 of 1 tests"},
+                {"type": "error", "priority": "high", "reason": "app is slow on start"},
+                {"merchant": "X", "status": "Failed", "total": 3},
+                {"status": "declined", "code": 402, "reason": "suspected fraud"},
+            ),
+            lets_pass=outputs({"status": "passed", "confidence": 0.9}, {"success": True, "reward": 1}),
         ),
         Rule(
             name="state_of_another",

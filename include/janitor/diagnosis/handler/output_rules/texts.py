@@ -14,6 +14,7 @@ from janitor.diagnosis.handler.error_texts import (
 )
 from janitor.diagnosis.handler.machine_messages import is_machine_message
 from janitor.diagnosis.handler.output_rules import names
+from janitor.diagnosis.handler.output_rules.given import ASKS
 from janitor.diagnosis.handler.output_rules.part import Part, is_hollow
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
 from janitor.diagnosis.handler.verdict import clipped
@@ -39,20 +40,28 @@ def _ending(text: str) -> str:
 
 def _traceback(part: Part) -> Seen | None:
     if part.is_result and isinstance(part.value, str) and TRACEBACK.match(part.value):
-        return Seen(f"{part.path} is a traceback: {_ending(part.value)}", on=(part.value,))
+        return Seen(f"{part.path} is a traceback: {_ending(part.value)}", on=(part.value, ASKS))
     return None
 
 
 def _error_text(part: Part) -> Seen | None:
     if part.is_root and isinstance(part.value, str) and names_an_error(part.value):
         text = f"{part.path} is all of the answer and tells of an error: {_ending(part.value)}"
-        return Seen(text, on=(part.value,))
+        return Seen(text, on=(part.value, ASKS))
     return None
 
 
 def _machine_text(part: Part) -> Seen | None:
     if part.is_root and isinstance(part.value, str) and is_machine_message(part.value):
         text = f"{part.path} is all of the answer and says what a program says that failed: {_ending(part.value)}"
+        return Seen(text, on=(part.value, ASKS))
+    return None
+
+
+def _asked_for(part: Part) -> Seen | None:
+    """What would fail if the input didn't ask for such a text."""
+    if part.is_root and isinstance(part.value, str) and tells_of_an_error(part.value):
+        text = f"{part.path} tells of an error, as the input does: {_ending(part.value)}"
         return Seen(text, on=(part.value,))
     return None
 
@@ -182,6 +191,22 @@ TEXTS = Group(
                     "division by zero is not defined, because no number times zero is one",
                 ),
                 Example(output="list index out of range", given={"speech": "List index out of range."}),
+            ),
+        ),
+        Rule(
+            name="text_asked_for",
+            certainty=Certainty.NOTE,
+            code=ReasonCode.ANSWER_DOUBTFUL,
+            reason="an error as all of the answer to a question that speaks of errors, or of what a program prints",
+            find=_asked_for,
+            catches=(
+                Example(output="KeyError: 'a'", given={"prompt": "What does Python print for {}['a']?"}),
+                Example(output="Error: no such file", given={"text": "Fehler: Datei nicht da", "to": "en"}),
+                Example(output={"result": "ZeroDivisionError: division by zero"}, given={"code": "1/0"}),
+            ),
+            lets_pass=(
+                *outputs("An error is what it is"),
+                Example(output="Error: disk full", given={"text": "He reads: Error: disk full"}),
             ),
         ),
         Rule(
