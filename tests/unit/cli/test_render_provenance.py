@@ -152,7 +152,7 @@ def test_a_run_names_the_commits_of_its_results():
         "✓ plain: success (1m0s)\n"
         "\n"
         "Why:\n"
-        "✗ worker-basic: boom (make logs REPO=worker-basic)\n"
+        "✗ boom (make logs REPO=worker-basic)\n"
         "\n"
         "Commits:\n"
         f"worker-basic: {SHOWN_COMMIT}; changed: commit aaaaaaa..bbbbbbb; package torch 2.1.0 → 2.2.0\n"

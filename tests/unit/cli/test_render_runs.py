@@ -86,9 +86,9 @@ def test_query_parallel_run_of_a_bad_run():
         "✗ 1 of 4 repositories have no result\n"
         "\n"
         "Why:\n"
-        "✗ worker-basic: the handler raised KeyError (make logs REPO=worker-basic)\n"
-        "✗ worker-sdxl: cut short in build (make logs REPO=worker-sdxl)\n"
-        "✗ worker-odd: cancelled (make query-db REPO=worker-odd)\n"
+        "✗ the handler raised KeyError (make logs REPO=worker-basic)\n"
+        "✗ cut short in build (make logs REPO=worker-sdxl)\n"
+        "✗ cancelled (make query-db REPO=worker-odd)\n"
         "\n"
         "Overall Status: 0/4 repositories successful"
     )

@@ -64,7 +64,10 @@ _UNRESOLVED = (
 """How `janitor.validator.secrets.delivery` tells of each secret; their names and number are no part of a cause."""
 _RULE_BEHIND = r" \(rule [a-z_]{1,60}\)$"
 """By which rule the output judge saw it is told beside the cause, and is no part of it."""
-_OUTPUT_MISMATCH = r"\bexpected .{0,200}, got "
+OUTPUT_MISMATCH = r"\bexpected .{0,200}, got "
+"""What tells that an output is another than a test case says."""
+MISMATCH_TITLE = "the output is not the expected one"
+"""What clusters call it, whatever was expected."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +128,8 @@ def plain_cause(check: str | None, reason: str) -> str | None:
         reason: Its reason.
     """
     compiled = _compiled()
-    reason = compiled["lacks_before"].sub("", compiled["lacks_behind"].sub("", " ".join(reason.split())))
+    reason = compiled["rule_behind"].sub("", " ".join(reason.split()))
+    reason = compiled["lacks_before"].sub("", compiled["lacks_behind"].sub("", reason))
     if compiled["mismatch"].search(reason):
         return reason
     text = _described_by_sdk(reason) or reason
@@ -164,7 +168,7 @@ def _plain_line(check: str | None, reason: str, logs: Sequence[str], organizatio
         return plain(found) if found else None
 
     if compiled["mismatch"].search(reason):
-        return "the output is not the expected one"
+        return MISMATCH_TITLE
     if line := told(reason, last=False):
         return line
     if compiled["vague"].search(reason):
@@ -245,5 +249,5 @@ def _compiled() -> dict[str, re.Pattern[str]]:
         "lacks_behind": re.compile(_LACKS_BEHIND),
         "lacks_before": re.compile(_LACKS_BEFORE),
         "signal": re.compile(_ENDED_BY_SIGNAL, re.DOTALL),
-        "mismatch": re.compile(_OUTPUT_MISMATCH),
+        "mismatch": re.compile(OUTPUT_MISMATCH),
     }

@@ -1,18 +1,24 @@
-"""Why a repository isn't successful, in one line for people, with the place to look at."""
+"""Why a repository isn't successful, in a line for people, with the place to look at."""
 
 from __future__ import annotations
 
+from janitor.domain.result.history_views import PlaceView
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import ValidationView
-from janitor.protocol.text.signature import plain_cause
+from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.text.signature import MISMATCH_TITLE, plain_cause
 from janitor.settings import DEFAULT_ENVIRONMENT
+from janitor.views.text.fitting import at_word, fitted
 from janitor.views.text.marks import one_line
 
 LONGEST_LINE = 100
 """Characters of a line that says why."""
 _MARK = 2
 """Of them, for the mark before it."""
-_SHORTEST_CAUSE = 24
+_LEAST_ROOM = 56
+"""What a place and a cause need to be told; where the next command leaves less, it goes on a line of its own."""
+_INDENT = "  "
+_LONGEST_PATH = 4_200
 
 
 def reason_of(validation: ValidationView) -> str | None:
@@ -30,24 +36,40 @@ def cause_of(validation: ValidationView) -> str | None:
     """`handler.py:12: KeyError: 'large'`: the place to look at, and the cause in the wording that all tools share."""
     if not _is_trouble(validation):
         return None
-    cause = _short(validation)
-    place = validation.place
-    if place is None:
-        return cause
-    # A cause that names its place itself doesn't need it twice.
-    return cause if cause.startswith((str(place), place.file)) else f"{one_line(str(place))}: {cause}"
+    place, cause = _place_and_cause(validation)
+    return cause if place is None else f"{place}: {cause}"
 
 
-def why_line(name: str, validation: ValidationView, command: str) -> str | None:
-    """`broken-worker: handler.py:12: KeyError: 'large' (make logs REPO=broken-worker)`; None where all is well.
+def placed_title(validation: ValidationView) -> str | None:
+    """`handler_local: handler.py:12: KeyError: 'large'`: the cause's name among repositories, with its place."""
+    title, place = validation.signature_title, validation.place
+    if title is None or place is None:
+        return one_line(title) if title else None
+    check = f"{validation.failing_check}: "
+    prefix = check if title.startswith(check) else ""
+    shown, told = _beside(place, one_line(title.removeprefix(prefix)))
+    return prefix + (told if shown is None else f"{shown}: {told}")
 
-    At most `LONGEST_LINE` characters: what the name and the command leave is the cause's.
+
+def why_lines(name: str, validation: ValidationView, environment: str) -> list[str]:
+    """`handler.py:12: KeyError: 'large' (make logs REPO=broken-worker)`; empty where all is well.
+
+    At most `LONGEST_LINE` characters each, the mark that comes before the first included. The name is told once: by the
+    command, or before the cause where the command doesn't tell it. A command that leaves too little room for the cause
+    goes on the next line.
     """
-    cause = cause_of(validation)
-    if cause is None:
-        return None
-    left = max(LONGEST_LINE - _MARK - len(f"{name}:  ({command})"), _SHORTEST_CAUSE)
-    return f"{name}: {cause if len(cause) <= left else cause[: left - 1].rstrip() + '…'} ({command})"
+    if not _is_trouble(validation):
+        return []
+    place, cause = _place_and_cause(validation)
+    command, begin = next_command(validation, name, environment), ""
+    if step := _own_step(validation):
+        # Its summary ends in that step.
+        command, begin, cause = step, f"{at_word(name, LONGEST_LINE // 2)}: ", cause.partition("; ")[0]
+    whole = cause if place is None else f"{place}: {cause}"
+    left = LONGEST_LINE - _MARK - len(f"{begin} ({command})")
+    if left >= min(len(whole), _LEAST_ROOM):
+        return [f"{begin}{fitted(place, cause, left)} ({command})"]
+    return [f"{begin}{fitted(place, cause, LONGEST_LINE - _MARK - len(begin))}", *_own_lines(command)]
 
 
 def next_command(validation: ValidationView, name: str, environment: str) -> str:
@@ -56,11 +78,50 @@ def next_command(validation: ValidationView, name: str, environment: str) -> str
     return f"make {target} REPO={name}" + ("" if environment == DEFAULT_ENVIRONMENT else f" ENV={environment}")
 
 
+def _own_step(validation: ValidationView) -> str | None:
+    """What helps where no log tells more."""
+    if validation.reason_code != ReasonCode.PROOF_TOO_LOW.value:
+        return None
+    if "JANITOR_ENGINE" in (validation.summary or ""):
+        return "set JANITOR_ENGINE=docker or required_proof: environment"
+    return "install Docker or podman on the instances, or set required_proof: environment"
+
+
+def _own_lines(command: str) -> list[str]:
+    """A command on its own line; the longest names of GitHub are broken so that a shell puts them together again."""
+    lines, rest = [], _INDENT + command
+    while len(rest) > LONGEST_LINE:
+        lines.append(rest[: LONGEST_LINE - 1] + "\\")
+        rest = rest[LONGEST_LINE - 1 :]
+    return [*lines, rest]
+
+
+def _place_and_cause(validation: ValidationView) -> tuple[str | None, str]:
+    cause, place = _short(validation), validation.place
+    return (None, cause) if place is None else _beside(place, cause)
+
+
+def _beside(place: PlaceView, cause: str) -> tuple[str | None, str]:
+    """The place, and the cause without it; no place where the cause begins with another one of the same file."""
+    file, at = (one_line(each, limit=_LONGEST_PATH) for each in (place.file, str(place)))
+    repeated = [f"{at}: ", f"{file}: "]
+    if place.line is not None:
+        repeated += [f"{file}, line {place.line}: ", f"line {place.line}: "]
+        cause = cause.removesuffix(f" ({file}, line {place.line})")
+    for each in repeated:
+        if cause.startswith(each):
+            cause = cause.removeprefix(each) or cause
+        cause = cause.replace(f": {each}", ": ", 1)
+    if cause.startswith((f"{file}:", f"{file},")):
+        return None, cause
+    return at, cause.removeprefix(f"{file} ")
+
+
 def _short(validation: ValidationView) -> str:
     check, title = validation.failing_check, validation.signature_title
     prefix = f"{check}: " if check else ""
     # What clusters failures has marks for what differs between repositories; here there is one.
-    if title and "…" not in title:
+    if title and "…" not in title and not title.endswith(MISMATCH_TITLE):
         return one_line(title.removeprefix(prefix))
     reason = _without_subject(validation).removeprefix(prefix)
     told = plain_cause(check, reason) if reason else None

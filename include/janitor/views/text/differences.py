@@ -10,7 +10,7 @@ from uuid import UUID
 from janitor.domain.result.history_views import ChangeView, CheckChangeView
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.views import ValidationView
-from janitor.views.text.marks import one_line
+from janitor.views.text.causes import placed_title
 from janitor.views.text.provenance import cause_text, changes_text, commit_text
 from janitor.views.text.times import instant
 
@@ -32,7 +32,7 @@ def change_lines(validation: ValidationView) -> list[str]:
         if difference.checks:
             lines.append(f"Checks: {'; '.join(_check(check) for check in difference.checks)}")
     if validation.signature is not None:
-        lines.append(f"Cause: {one_line(validation.signature_title or 'unknown')} [{validation.signature}]")
+        lines.append(f"Cause: {placed_title(validation) or 'unknown'} [{validation.signature}]")
     return lines
 
 

@@ -10,7 +10,7 @@ from janitor.cli.render.names import shown_names
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView, ValidationView
 from janitor.settings import DEFAULT_ENVIRONMENT
-from janitor.views.text.causes import next_command, why_line
+from janitor.views.text.causes import why_lines
 from janitor.views.text.differences import change_tag, changes_line
 from janitor.views.text.marks import BAD, GOOD, WAITING, mark_of, one_line, words_of
 from janitor.views.text.money import MONEY_PLACES, dollars, places_for
@@ -81,12 +81,11 @@ def results_text(
 
 
 def _why_lines(run: RunView, names: Mapping[UUID, str], environment: str) -> list[str]:
-    """Why each repository isn't successful, and the next command, a line for each."""
+    """Why each repository isn't successful, and the next command; see `why_lines`."""
     lines = []
     for each in run.validations:
-        name = names[each.validation_id]
-        if line := why_line(name, each, next_command(each, name, environment)):
-            lines.append(f"{mark_of(each.status)} {line}")
+        if told := why_lines(names[each.validation_id], each, environment):
+            lines += [f"{mark_of(each.status)} {told[0]}", *told[1:]]
     return lines
 
 
