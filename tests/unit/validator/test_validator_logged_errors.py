@@ -17,6 +17,8 @@ from janitor.protocol.reason_codes import ReasonCode
 
 _RAISED = 'Traceback (most recent call last):\n  File "/app/handler.py", line 3, in run\n    load()\n'
 TRACEBACK = f"ERROR:root:inference failed\n{_RAISED}FileNotFoundError: [Errno 2] No such file: '/app/model.bin'\n"
+BARE = "handler.py          :11   2026-01-02 12:25:29,243 "
+"""Before a line of the root logger, once the SDK is imported."""
 PREFIX = "--- Starting Serverless Worker |  Version 1.7.7 ---\n"
 STARTED = "INFO   | local_test | Started.\n"
 
@@ -34,6 +36,17 @@ STARTED = "INFO   | local_test | Started.\n"
             ["ffmpeg: error while loading shared libraries: libx.so.1: cannot open"],
         ),
         ("CRITICAL worker: no weights\nCRITICAL worker: no weights\n", ["CRITICAL worker: no weights"]),
+        ("ERROR:root:could not load the tokenizer\n", ["ERROR:root:could not load the tokenizer"]),
+        ("ERROR:worker.model:no weights\n", ["ERROR:worker.model:no weights"]),
+        (
+            f"{BARE}could not load the tokenizer\n",
+            ["handler.py :11 2026-01-02 12:25:29,243 could not load the tokenizer"],
+        ),
+        (f"{BARE}Error: no weights\n", ["handler.py :11 2026-01-02 12:25:29,243 Error: no weights"]),
+        # What may have any level, and tells of nothing that failed or of how it goes on.
+        (f"{BARE}loaded; 3 of 4 could not be used\n{BARE}error rate 0.1\n{BARE}errors: 0\n", []),
+        (f"{BARE}could not find a cached model, downloading it\n{BARE}failed to connect, retrying in 1 s\n", []),
+        ("could not load the tokenizer\n", []),
         # What says so and means nothing.
         ("0 errors, error_rate=0\nLOG_LEVEL=ERROR\nfinished without ERRORS\n", []),
         ("ERROR  | a | Failed to return job results. | JOB_DONE_URL&isStream=false\n", []),
@@ -133,6 +146,13 @@ def test_whatever_else_is_worth_a_note_and_no_more(log: str, output: Any, is_set
 def test_an_error_line_and_a_null_are_the_fault() -> None:
     verdict = judged_with_log(PASSED, logged_errors("ERROR no weights\n"), {"image": None}, is_settled=False)
     assert verdict.code == ReasonCode.SWALLOWED_ERROR
+
+
+def test_a_line_of_unknown_level_is_a_note_and_never_the_fault() -> None:
+    errors = logged_errors(f"{BARE}could not load the tokenizer\n")
+    verdict = judged_with_log(PASSED, errors, {"image": None}, is_settled=False)
+    assert verdict.passes
+    assert [remark.code for remark in verdict.remarks] == [ReasonCode.ERRORS_LOGGED]
 
 
 def test_a_log_without_trouble_changes_nothing() -> None:

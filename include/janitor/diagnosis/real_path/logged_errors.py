@@ -33,6 +33,15 @@ _TOOL = re.compile(
     r"|^(?:/\S{0,100}/)?python[\d.]{0,6}: (?:can't open file|No module named|Error while finding module)[^\n]{0,300}$"
 )
 """What shells, the loader and Python say of a program that could not be started or died."""
+_WITHOUT_LEVEL = re.compile(
+    r"(?m)^[^\s:]{1,100} {0,30}:\d{1,6} {1,6}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} "
+    r"(?i:could(?: not|n't)|can(?:not|'t)|failed to|unable to|error\b(?! rate)(?!s?\s*[:=]\s*(?:0|none|null)\b))"
+    r"[^\n]{0,300}$"
+)
+"""What begins as errors do, in the format that the SDK's import gives to Python's root logger: it leaves the level out.
+Source: runpod 1.7.7, runpod/serverless/utils/rp_upload.py."""
+_GOES_ON = re.compile(r"(?i)\b(?:instead|default|download\w{0,3}|cached?|skipp\w{0,3}|will|using)\b")
+"""Words of somebody who tells how it goes on all the same."""
 _TRIES_AGAIN = re.compile(r"(?i)\bre-?try|\btry(?:ing)? again\b|\battempts?\b|\bfall(?:ing|s)? ?back\b|\bback-?off\b")
 _AROUND = 400
 """Characters on either side of a traceback in which somebody says that it is tried again."""
@@ -55,6 +64,9 @@ class LoggedError:
     is_traceback: bool
     is_tried_again: bool = False
     """Whether the log says around it that it was tried again, or done in another way."""
+
+    is_sure: bool = True
+    """Whether it is known to have been logged as an error."""
 
     @property
     def remark(self) -> Remark:
@@ -89,6 +101,9 @@ def logged_errors(text: str, answered: str = "") -> list[LoggedError]:
     found = [*_tracebacks(text)]
     lines = [line for line in telling_lines(text, (ERROR, _TOOL)) if _TRACEBACK not in line]
     found += [LoggedError(line, is_traceback=False) for line in lines]
+    unsure = [line for line in telling_lines(text, (_WITHOUT_LEVEL,)) if line not in lines]
+    unsure = [line for line in unsure if not (_GOES_ON.search(line) or _TRIES_AGAIN.search(line))]
+    found += [LoggedError(line, is_traceback=False, is_sure=False) for line in unsure]
     distinct = {error.text: error for error in reversed(found) if error.text not in answered}
     return [error for error in found if distinct.get(error.text) is error][:_MOST]
 
@@ -119,7 +134,7 @@ def swallowed(errors: Iterable[LoggedError], output: Any) -> LoggedError | None:
     """
     if not shows_nothing(output):
         return None
-    candidates = (error for error in errors if not error.is_tried_again)
+    candidates = (error for error in errors if error.is_sure and not error.is_tried_again)
     return next((error for error in candidates if error.is_traceback or _has_null(output)), None)
 
 
