@@ -179,9 +179,9 @@ def test_cleaned_text_can_always_be_stored(text):
     "text", ["a" * 200_000, "token" * 40_000, "x://" * 50_000, "eyJ-" * 50_000, "--password " * 20_000]
 )
 def test_no_text_takes_long(text):
-    started = time.perf_counter()
+    started = time.process_time()  # a busy machine takes none of it
     REDACTOR.clean(text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 SECRET_VALUES = [
