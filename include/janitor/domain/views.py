@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from janitor.domain.money.places import MONEY_PLACES, places_for
 from janitor.domain.result.history_views import ChangeView, PhaseView, PlaceView
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
 from janitor.protocol.proven import Note, ProofLevel, Unproven
@@ -81,6 +82,8 @@ class ValidationView:
     """Of all its instances, so far; None where none was launched, or where a price isn't known. Not rounded."""
     cost_is_final: bool = True
     """Whether all of them have ended; until then it still grows."""
+    cost_places: int = MONEY_PLACES
+    """With how many places its cost is written, wherever it stands: its run's."""
     signature: str | None = None
     """Of its failure; equal for equal causes in any repository."""
     signature_title: str | None = None
@@ -135,6 +138,9 @@ class RunSummary:
     cost_is_final: bool = True
     """As for a validation."""
 
+    cost_places: int = MONEY_PLACES
+    """As for a validation."""
+
     def duration(self, now: datetime) -> timedelta:
         """From start to completion, or to now."""
         return max((self.completed_at or now) - self.started_at, timedelta())
@@ -165,6 +171,11 @@ class RunView:
     def successful(self) -> int:
         """How many repositories are successful."""
         return sum(each.status is ValidationStatus.SUCCESS for each in self.validations)
+
+    @property
+    def cost_places(self) -> int:
+        """With how many places its cost and its validations' costs are written, wherever they stand."""
+        return places_for([each.cost_usd for each in self.validations], self.cost_usd)
 
     @property
     def has_open_validations(self) -> bool:

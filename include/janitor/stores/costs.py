@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from janitor.domain.money.places import places_for
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
 
@@ -35,6 +36,19 @@ def costs_of_validations(connection: Connection, validation_ids: Sequence[UUID])
 def costs_of_runs(connection: Connection, run_ids: Sequence[UUID]) -> dict[UUID, Cost]:
     """By run; one that launched nothing has no entry."""
     return _by(named_queries().costs_of_runs(connection, run_ids=list(run_ids)), "run_id")
+
+
+def places_of_runs(connection: Connection, costs: Mapping[UUID, Cost]) -> dict[UUID, int]:
+    """By run: with how many places its cost and its validations' are written, so that they add up.
+
+    Args:
+        connection: Of a caller's transaction.
+        costs: Of the runs that are asked for; see `costs_of_runs`.
+    """
+    parts: dict[UUID, list[Decimal | None]] = {run_id: [] for run_id in costs}
+    for row in named_queries().cost_parts_of_runs(connection, run_ids=list(costs)):
+        parts[row["run_id"]].append(row["usd"])
+    return {run_id: places_for(parts[run_id], cost.usd) for run_id, cost in costs.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -187,6 +187,24 @@ def test_runs_and_histories_show_their_cost(janitor: Any, two_instances: tuple[s
     assert "\nCost: $0.20\n" in out
 
 
+def test_one_sum_has_the_same_digits_in_every_answer(
+    janitor: Any, settings: Settings, two_instances: tuple[str, datetime]
+) -> None:
+    airflow_run_id, _ = two_instances
+    with transaction(settings.writer_url) as connection:
+        connection.execute(
+            "update instances set price_usd_hour ="
+            " case when instance_id like 'i-worker-1-%%' then 0.1056 else 0.1032 end where deployment = %s",
+            (settings.deployment,),
+        )
+    _, out, _ = janitor("query-parallel-run", airflow_run_id)
+    assert "\nCost: $0.035\n" in out
+    assert "$0.018" in next(line for line in out.splitlines() if line[2:].startswith("worker-1: "))
+    assert "$0.017" in next(line for line in out.splitlines() if line[2:].startswith("worker-2: "))
+    assert janitor("runs")[1].rstrip().endswith("  $0.035")
+    assert "\nCost: $0.018\n" in janitor("query-db", "worker-1")[1]
+
+
 def test_a_cost_is_told_to_the_end_or_not_at_all(
     janitor: Any, settings: Settings, two_instances: tuple[str, datetime]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -10,6 +11,8 @@ from uuid import UUID
 import pytest
 
 from janitor.cli.render.names import shown_names
+from janitor.cli.render.runs.history import history_text
+from janitor.cli.render.runs.run_list import runs_text
 from janitor.cli.render.runs.runs import (
     advice_text,
     dollars,
@@ -22,10 +25,12 @@ from janitor.cli.render.runs.runs import (
     running_text,
     status_line,
 )
+from janitor.domain.views import RunSummary
 from janitor.protocol.proven import ProofLevel, Unproven, UnprovenKind
 from janitor.views.document import as_json
 from janitor.views.runs import run_dict
 from janitor.views.text.times import compactly, exactly, instant, roughly
+from janitor.views.text.verdicts import run_note
 from janitor.views.verdict import verdict_text
 from tests.unit.cli.sample_views import RUN_ID, START, after, ended, run_of, validation
 
@@ -338,3 +343,26 @@ def test_a_run_says_where_notes_and_what_is_not_proven_can_be_read():
     told = run_dict(run_of(ended("b", "success", 1, unproven=unproven, gpu_required=False)), after(5))["validations"][0]
     assert told["unproven"] == [{"kind": "not_run", "text": "RUN make", "file": None, "line": None}]
     assert (told["gpu_required"], told["required_proof"]) == (False, None)
+
+
+def test_one_sum_is_written_with_the_same_digits_everywhere():
+    run = costing("0.0176", "0.0172", status="success", completed_at=after(5))
+    summary = RunSummary(
+        run_id=run.run_id,
+        airflow_run_id=run.airflow_run_id,
+        config_path=run.config_path,
+        trigger=run.trigger,
+        started_at=run.started_at,
+        completed_at=run.completed_at,
+        status=run.status,
+        successful=2,
+        total_repositories=2,
+        cost_usd=run.cost_usd,
+        cost_places=run.cost_places,
+    )
+    (cost,) = [line.removeprefix("Cost: ") for line in run_text(run, after(10)).splitlines() if line.startswith("Cost")]
+    assert runs_text([summary], after(10)).endswith(f"  {cost}")
+    assert f", {cost}" in run_note(run)
+    first = replace(run.validations[0], cost_places=run.cost_places)
+    assert "$0.018" in result_line(first, after(5), places=run.cost_places)
+    assert "\nCost: $0.018\n" in history_text([first], after(10)) + "\n"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from janitor.domain.errors import NotFoundError
 from janitor.domain.identity import run_id_for
+from janitor.domain.money.places import MONEY_PLACES
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
 from janitor.services.report.details import ReportDetails, details_of, level_of
@@ -133,7 +135,15 @@ def validation_views(
     ids = [row["validation_id"] for row in rows]
     details = details_of(connection, ids, phases=phases)
     known = costs.costs_of_validations(connection, ids)
-    return [_validation_view(row, details, known.get(row["validation_id"], NO_COST)) for row in rows]
+    run_ids = list({row["run_id"] for row in rows})
+    places = costs.places_of_runs(connection, costs.costs_of_runs(connection, run_ids))
+    return [
+        replace(
+            _validation_view(row, details, known.get(row["validation_id"], NO_COST)),
+            cost_places=places.get(row["run_id"], MONEY_PLACES),
+        )
+        for row in rows
+    ]
 
 
 def _validation_view(row: Mapping[str, Any], details: ReportDetails, cost: Cost) -> ValidationView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from janitor.domain.money.places import MONEY_PLACES
 from janitor.domain.states import RunStatus
 from janitor.domain.views import RunSummary
 from janitor.settings import Settings
@@ -25,6 +26,7 @@ def latest_runs(settings: Settings, limit: int) -> list[RunSummary]:
         queries = named_queries()
         rows = list(queries.latest_run_summaries(connection, deployment=settings.deployment, count=max(limit, 1)))
         known = costs.costs_of_runs(connection, [row["run_id"] for row in rows])
+        places = costs.places_of_runs(connection, known)
     summaries = []
     for row in rows:
         cost = known.get(row["run_id"], NO_COST)
@@ -41,6 +43,7 @@ def latest_runs(settings: Settings, limit: int) -> list[RunSummary]:
                 total_repositories=row["total_repositories"],
                 cost_usd=cost.usd,
                 cost_is_final=cost.is_final,
+                cost_places=places.get(row["run_id"], MONEY_PLACES),
             )
         )
     return summaries

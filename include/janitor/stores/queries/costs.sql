@@ -26,3 +26,11 @@ select b.run_id, case when bool_and(b.total_usd is not null) then sum(b.total_us
        bool_or(b.ended_at is null) as goes_on
 from instance_bills b where b.run_id = any(:run_ids) and b.launched_at is not null
 group by b.run_id;
+
+-- name: cost_parts_of_runs(run_ids)
+-- What each validation cost, as above; null where it launched nothing.
+select v.run_id, case when bool_and(b.total_usd is not null) then sum(b.total_usd) end as usd
+from repository_validations v
+left join instance_bills b on b.validation_id = v.validation_id and b.launched_at is not null
+where v.run_id = any(:run_ids)
+group by v.run_id, v.validation_id;

@@ -41,7 +41,7 @@ def grounds(validation: ValidationView, checks: Sequence[CheckView], *, log_url:
         lines.append(f"Commit: {commit}")
     if validation.cost_usd is not None:
         so_far = "" if validation.cost_is_final else " so far; its instance is being ended"
-        lines.append(f"Cost: {dollars(validation.cost_usd)}{so_far}")
+        lines.append(f"Cost: {dollars(validation.cost_usd, validation.cost_places)}{so_far}")
     lines += proof_lines(validation)
     if log_url:
         lines.append(f"Log of the validator: {log_url}")
@@ -97,7 +97,7 @@ def run_note(run: RunView) -> str:
     """`2/5 successful (image), $0.13, 2 new`, with the run's state where it isn't a matter of repositories."""
     said = [f"{run.successful}/{run.total_repositories} successful{_levels(run)}"]
     if run.cost_usd is not None:
-        said.append(dollars(run.cost_usd))
+        said.append(dollars(run.cost_usd, run.cost_places))
     said += counted_changes(run.validations)
     if run.status in (RunStatus.ERROR, RunStatus.CANCELLED):
         said.append(words_of(run.status))

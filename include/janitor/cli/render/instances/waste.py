@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from janitor.domain.money.costs import InstancePhase
+from janitor.domain.money.places import places_for
 from janitor.services.money.waste import PhaseTotal, UnexplainedTime, WasteReport
 from janitor.views.text.marks import BAD, GOOD, one_line
-from janitor.views.text.money import dollars, places_for
+from janitor.views.text.money import dollars
 from janitor.views.text.times import compactly, instant
 
 _WORDS = {

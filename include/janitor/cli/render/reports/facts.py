@@ -13,7 +13,7 @@ from janitor.services.report.documents import ReportedRun, ReportedValidation
 from janitor.views.text.causes import reason_of
 from janitor.views.text.differences import change_tag
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of
-from janitor.views.text.money import dollars
+from janitor.views.text.money import cost_text
 from janitor.views.text.proof import level_text, told_line
 from janitor.views.text.times import compactly, exactly, instant
 from janitor.views.verdict import verdict_text
@@ -43,7 +43,7 @@ def run_facts(reported: ReportedRun, now: datetime) -> list[tuple[str, str]]:
         ("Total Duration", exactly(run.duration(now)) + ("" if run.completed_at else " so far")),
     ]
     if run.cost_usd is not None:
-        facts.append(("Cost", dollars(run.cost_usd) + ("" if run.cost_is_final else " so far")))
+        facts.append(("Cost", cost_text(run.cost_usd, run.cost_places, is_final=run.cost_is_final)))
     facts.append(
         ("Status", f"{words_of(run.status)}, {run.successful}/{run.total_repositories} repositories successful")
     )
@@ -73,7 +73,9 @@ def validation_facts(reported: ReportedValidation) -> list[tuple[str, str]]:
     kind = f", {one_line(validation.instance_type)}" if validation.instance_type else ""
     facts.append(("Instance", f"{validation.instance_id}{kind}" if validation.instance_id else "none launched"))
     if validation.cost_usd is not None:
-        facts.append(("Cost", dollars(validation.cost_usd) + ("" if validation.cost_is_final else " so far")))
+        facts.append(
+            ("Cost", cost_text(validation.cost_usd, validation.cost_places, is_final=validation.cost_is_final))
+        )
     if (level := level_text(validation)) is not None:
         facts.append(("Proof", level))
     if (reason := reason_of(validation)) is not None:

@@ -6,9 +6,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 from janitor.domain.money.budget import RepositoryEstimate
+from janitor.domain.money.places import places_for
 from janitor.services.money.estimate import CheckedEstimate
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line
-from janitor.views.text.money import dollars, places_for
+from janitor.views.text.money import dollars
 
 _HOUR = timedelta(hours=1)
 

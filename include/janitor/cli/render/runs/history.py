@@ -11,7 +11,7 @@ from janitor.protocol.statuses import Engine
 from janitor.views.text.causes import reason_of
 from janitor.views.text.differences import change_lines, change_tag
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line
-from janitor.views.text.money import dollars
+from janitor.views.text.money import cost_text
 from janitor.views.text.proof import proof_lines
 from janitor.views.text.times import compactly, exactly, instant
 from janitor.views.verdict import verdict_text
@@ -56,7 +56,8 @@ def validation_text(validation: ValidationView, now: datetime) -> str:
         *proof_lines(validation),
     ]
     if validation.cost_usd is not None:
-        lines.append(f"Cost: {dollars(validation.cost_usd)}{'' if validation.cost_is_final else ' so far'}")
+        cost = cost_text(validation.cost_usd, validation.cost_places, is_final=validation.cost_is_final)
+        lines.append(f"Cost: {cost}")
     if phases := phases_line(validation.phases):
         lines.append(phases)
     return "\n".join(lines)

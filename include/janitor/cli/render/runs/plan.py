@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from janitor.cli.render.names import told_apart
+from janitor.domain.money.places import MONEY_PLACES, places_for
 from janitor.services.money.expected import RepositoryForecast, RunForecast
 from janitor.views.text.marks import one_line
-from janitor.views.text.money import MONEY_PLACES, dollars, places_for
+from janitor.views.text.money import dollars
 from janitor.views.text.times import compactly
 
 _SHOWN = 10

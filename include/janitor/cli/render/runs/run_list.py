@@ -7,7 +7,7 @@ from datetime import datetime
 
 from janitor.domain.views import RunSummary
 from janitor.views.text.marks import UNKNOWN, mark_of, one_line, words_of
-from janitor.views.text.money import dollars
+from janitor.views.text.money import cost_text
 from janitor.views.text.times import compactly, instant
 
 _LONGEST_TRIGGER = 20
@@ -24,7 +24,7 @@ def runs_text(runs: Sequence[RunSummary], now: datetime) -> str:
 
 
 def _cells(run: RunSummary, now: datetime) -> tuple[str, ...]:
-    money = UNKNOWN if run.cost_usd is None else dollars(run.cost_usd) + ("" if run.cost_is_final else " so far")
+    money = UNKNOWN if run.cost_usd is None else cost_text(run.cost_usd, run.cost_places, is_final=run.cost_is_final)
     return (
         mark_of(run.status),
         str(run.run_id),

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from janitor.cli.render.names import shown_names
+from janitor.domain.money.places import MONEY_PLACES
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView, ValidationView
 from janitor.settings import DEFAULT_ENVIRONMENT
 from janitor.views.text.causes import why_lines
 from janitor.views.text.differences import change_tag, changes_line
 from janitor.views.text.marks import BAD, GOOD, WAITING, mark_of, one_line, words_of
-from janitor.views.text.money import MONEY_PLACES, dollars, places_for
+from janitor.views.text.money import cost_text, dollars
 from janitor.views.text.progress import doing, left_text
 from janitor.views.text.provenance import changes_text, commit_text, short_sha
 from janitor.views.text.times import compactly, exactly, instant, roughly
@@ -37,11 +38,7 @@ def cost_lines(run: RunView) -> list[str]:
     """`Cost: $0.0329`; nothing where it isn't known. It is the sum of what stands beside the repositories."""
     if run.cost_usd is None:
         return []
-    return [f"Cost: {dollars(run.cost_usd, _places(run))}{'' if run.cost_is_final else ' so far'}"]
-
-
-def _places(run: RunView) -> int:
-    return places_for([each.cost_usd for each in run.validations], run.cost_usd)
+    return [f"Cost: {cost_text(run.cost_usd, run.cost_places, is_final=run.cost_is_final)}"]
 
 
 def results_text(
@@ -55,7 +52,7 @@ def results_text(
         environment: Of the commands that are named.
         with_commits: Whether what each is of stands below, with what changed; else it stands beside, in short.
     """
-    names, places = shown_names(run.validations), _places(run)
+    names, places = shown_names(run.validations), run.cost_places
     lines = ["Results:"]
     for each in run.validations:
         name = names[each.validation_id]
