@@ -26,6 +26,7 @@ from janitor.domain.errors import (
 from janitor.protocol.text.plain_text import json_text
 
 _JSON = "--json"
+_COMMANDS = ("`make ", "`janitor ")
 _NEXT_STEPS: tuple[tuple[type[JanitorError], str], ...] = (
     (ConfigError, "correct the configuration; `janitor check-config` lists every problem of it"),
     (SettingsError, "correct the setting where the message says that it comes from"),
@@ -47,12 +48,21 @@ def wants_json(words: Sequence[str]) -> bool:
     if _JSON not in options:
         return False
     name = next((word for word in options if word in COMMANDS), None)
-    return name is not None and any(_JSON in parameter.opts for parameter in COMMANDS[name].load().params)
+    if name is None:  # a mistyped command, which would have answered in JSON for all that anybody knows
+        return any(not word.startswith("-") for word in options)
+    return any(_JSON in parameter.opts for parameter in COMMANDS[name].load().params)
 
 
 def next_step_of(error: BaseException) -> str | None:
-    """What to do about it; None where its message alone can say."""
-    return next((said for kind, said in _NEXT_STEPS if isinstance(error, kind)), None)
+    """What to do about it; None where neither its kind nor its message says it."""
+    said = next((said for kind, said in _NEXT_STEPS if isinstance(error, kind)), None)
+    return said if said is not None or not isinstance(error, JanitorError) else _step_in(str(error))
+
+
+def _step_in(message: str) -> str | None:
+    """The last part of a message that names a command, `start one with ...`."""
+    parts = [part for sentence in message.split("; ") for part in sentence.split(". ")]
+    return next((part.strip() for part in reversed(parts) if any(each in part for each in _COMMANDS)), None)
 
 
 def error_json(message: str, next_step: str | None, code: ExitCode) -> str:

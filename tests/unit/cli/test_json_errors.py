@@ -90,7 +90,8 @@ def test_a_number_is_named_with_its_bounds(value, capsys):
         (["query-db", "x"], False),
         (["query-db", "--", "--json"], False),
         (["logs", "x", "--json"], False),
-        (["nonsense", "--json"], False),
+        (["nonsense", "--json"], True),
+        (["nonsense", "--", "--json"], False),
         (["airflow", "--", "dags", "list", "--json"], False),
         (["--json"], False),
     ],
@@ -102,8 +103,33 @@ def test_who_asks_for_json(words, asked):
 def test_the_narrowest_kind_says_the_next_step():
     assert next_step_of(errors.StackDownError("x")) == "start it with `make up`"
     assert "Wrong place" in (next_step_of(errors.WrongPlaceError("x is", ["there"], "here")) or "")
-    assert next_step_of(errors.NotFoundError("x")) is None
+    assert next_step_of(errors.NotFoundError("x; y. `z`")) is None
     assert next_step_of(click.ClickException("x")) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "step"),
+    [
+        ("there is no run here yet; start one with `make run`", "start one with `make run`"),
+        (
+            "none is alive: it runs. Start one with `make run FOLLOW=0`, and keep it",
+            "Start one with `make run FOLLOW=0`, and keep it",
+        ),
+        (
+            "run x goes on; wait (`make follow RUN_ID=x`), or stop it (`make cancel RUN_ID=x`)",
+            "wait (`make follow RUN_ID=x`), or stop it (`make cancel RUN_ID=x`)",
+        ),
+    ],
+)
+def test_a_step_that_the_message_names_is_the_next_step(message, step):
+    assert next_step_of(errors.NotFoundError(message)) == step
+
+
+def test_a_mistyped_command_is_answered_in_json(capsys):
+    assert main(["query-bd", "--json"]) == ExitCode.USAGE
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "no such command 'query-bd'; did you mean query-db?" in error["message"]
+    assert error["next_step"]
 
 
 @pytest.mark.usefixtures("nowhere")
