@@ -20,6 +20,7 @@ from janitor.inspection.provision.walk import Provision, read_provision
 SLIM = "FROM python:3.11-slim\n"
 CUDA = "FROM nvidia/cuda:12.4.1-cudnn-runtime-ubuntu22.04\n"
 APT = "RUN apt-get update && apt-get install -y --no-install-recommends "
+SITE = "/usr/local/lib/python3.11/site-packages"
 NOBLE = f"FROM ubuntu:24.04\n{APT}python3 python3-pip python3-venv\n"
 START = 'CMD ["python", "-u", "/app/handler.py"]\n'
 HELD = {"/app/handler.py": "handler.py", "/app/build.py": "build.py"}
@@ -341,6 +342,20 @@ def test_a_program_that_gets_no_package_at_all(text: str, nothing: bool) -> None
         ("pip check || pip uninstall -y requests", None),
         ("python -m venv /v && /v/bin/pip uninstall -y requests", None),
         ("pip uninstall -y -r list.txt", None),
+        ("pip check && pip uninstall -y requests || true", None),
+        ("pip check && pip uninstall -y requests; true", None),
+        (f"rm -rf {SITE}/requests", ("requests",)),
+        (f"cd {SITE} && rm -r requests", ("requests",)),
+        (f"rm -rf {SITE}/*", ("*",)),
+        (f"rm -rf {SITE}", ("*",)),
+        (f"rm -rf {SITE}/requests && pip install httpx", None),
+        (f"rm -rf {SITE}/requests/tests {SITE}/six-1.17.0.dist-info /root/.cache", None),
+        (f"rm -f {SITE}/requests", None),
+        (f"rm -rf {SITE}/requests-*", None),
+        (f"[ -d /x ] && rm -rf {SITE}/requests || true", None),
+        (f"rm -rf {SITE}/requests && python -m restore", None),
+        (f"rm -rf {SITE}/requests\nCOPY requests {SITE}/requests", None),
+        ("rm -rf /usr/local/lib/python3.10/site-packages/requests", None),
     ],
 )
 def test_what_is_taken_away_for_good(command: str, names: tuple[str, ...] | None) -> None:
@@ -418,6 +433,24 @@ def test_an_environment_without_the_python_that_it_was_made_with(
 ) -> None:
     started = program(f"{BUILT}{base}{between}{TAKEN}{start}")[1]
     assert started.is_missing is is_missing
+
+
+def test_an_environment_that_is_taken_away_is_no_longer_found_by_its_name() -> None:
+    made = f"{SLIM}ENV PATH=/opt/venv/bin:$PATH\nRUN python -m venv /opt/venv\nRUN pip install runpod\n"
+    provision, kept = program(f"{made}RUN rm -rf /opt/venv/share\n{START}")
+    assert not has_nothing(provision, kept)
+    assert removed_for(provision, kept) == []
+    provision, gone = program(f"{made}RUN rm -rf /opt/venv\n{START}")
+    assert gone.interpreter is not None
+    assert gone.interpreter.path == "/usr/local/bin/python3"
+    assert has_nothing(provision, gone)
+
+
+def test_what_was_taken_away_comes_back_with_a_copy_of_its_folder() -> None:
+    built = f"{SLIM.strip()} AS build\nRUN pip install requests runpod\n"
+    taken = f"{SLIM}RUN pip install requests && rm -rf {SITE}/*\n"
+    assert removed_for(*program(f"{built}{taken}{START}")) != []
+    assert removed_for(*program(f"{built}{taken}COPY --from=build {SITE} {SITE}\n{START}")) == []
 
 
 # -- what was left out

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from janitor.inspection.dockerfile.steps import Copy
-from janitor.inspection.provision.interpreters import Interpreter, moved
+from janitor.inspection.provision.interpreters import Interpreter, matches, moved
 from janitor.inspection.provision.state import BIN_FOLDERS, StageState
 
 _UV_IMAGE = re.compile(r"(?:^|/)astral-sh/uv(?:[:@]|$)")
@@ -67,6 +67,8 @@ def _copied(path: str, destination: str, source: StageState, state: StageState) 
                 state.pips[target] = moved(owner, path, destination) or owner
     for folder, found in source.sites.items():
         if (target := moved(folder, path, destination)) is not None:
+            # What was taken away there comes back.
+            state.removed = [each for each in state.removed if not matches(each.folder, target)]
             for each in found:
                 state.installed(target, each)
     for removed in source.removed:

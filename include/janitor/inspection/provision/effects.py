@@ -10,7 +10,7 @@ import re
 
 from janitor.inspection.provision.python_effects import is_of_python, python_effect
 from janitor.inspection.provision.shell_words import Command, Shell, Surroundings
-from janitor.inspection.provision.state import ANYTHING, BIN_FOLDERS, StageState
+from janitor.inspection.provision.state import ALL, ANYTHING, BIN_FOLDERS, Removed, StageState
 from janitor.inspection.provision.system_packages import bare_name
 
 _NOTHING = frozenset(
@@ -65,6 +65,7 @@ _TELLS = frozenset({"--version", "-version", "--help", "-V"})
 """What a program is asked by that only prints."""
 _SYSTEM_INSTALLERS = {"apt-get": "install", "apt": "install", "apk": "add", "aptitude": "install"}
 _READS_SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|a)?sh")
+_A_PACKAGE = re.compile(r"(/.+/(?:site|dist)-packages)/([A-Za-z_]\w*)")
 _ACTIVATES = re.compile(r"(.+)/bin/activate")
 _FINDS_AND_RUNS = re.compile(r"^-(?:exec|execdir|ok)$")
 
@@ -73,6 +74,7 @@ def apply(command: Command, shell: Shell, state: StageState, around: Surrounding
     """Take in what a command may bring."""
     program = posixpath.basename(command.program)
     _note_written(command, shell, state)
+    _take_away(command, shell, state, around)
     if not command.words or program in ("export", "cd"):
         if program == "cd":
             shell.enter(command)
@@ -102,6 +104,28 @@ def apply(command: Command, shell: Shell, state: StageState, around: Surrounding
     else:
         # What a shell reads from a pipe or a script, a build, a program of the image: anything.
         state.open_all(f"line {around.line}: {program[:40]}")
+
+
+def _take_away(command: Command, shell: Shell, state: StageState, around: Surroundings) -> None:
+    """Packages, and environments as a whole, that `rm -r` takes away."""
+    recursive = any(re.fullmatch(r"-[a-zA-Z]*[rR][a-zA-Z]*|--recursive", word) for word in command.rest)
+    if posixpath.basename(command.program) != "rm" or not recursive or not around.is_sure or not shell.is_workdir_known:
+        return
+    for word in (word for word in command.rest if not word.startswith("-")):
+        path = shell.absolute(word.removesuffix("/*"))
+        if re.search(r"[$`*?\[{~]", path):
+            continue
+        match = _A_PACKAGE.fullmatch(path)
+        gone = {match[1]: match[2].lower().replace("_", "-")} if match and not word.endswith("/*") else {}
+        inside = [folder for folder in state.sites if f"{folder}/".startswith(f"{path.rstrip('/')}/")]
+        gone.update(dict.fromkeys(inside, ALL))
+        # Where more may lie there than is known, it may do without.
+        for folder, name in gone.items() if state.open_packages is None else ():
+            taken = Removed(line=around.line, place=around.place, folder=folder, names=(name,), is_by_hand=True)
+            state.removed.append(taken)
+        for program in [each for each in state.programs if each.startswith(f"{path.rstrip('/')}/")]:
+            if (found := state.programs[program]) is not None and found.folder is not None:
+                del state.programs[program]
 
 
 def _note_written(command: Command, shell: Shell, state: StageState) -> None:

@@ -111,6 +111,7 @@ def removed_for(provision: Provision, program: Program) -> list[Removed]:
         each
         for each in _removed_from(state, program)
         if not any((one.line, one.place) > (each.line, each.place) for one in later)
+        and not (each.is_by_hand and state.open_packages is not None)
     ]
 
 

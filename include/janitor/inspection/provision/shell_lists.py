@@ -143,6 +143,20 @@ def surely_fails(text: str, judge: Judge, options: ShellOptions) -> Failure | No
     return last.failure if last.end is End.BADLY and not may_end_well else None
 
 
+def surely_run(text: str) -> frozenset[int]:
+    """The places of the commands that are run in every run of the text that ends well.
+
+    What `&&` joins is, in the last list; in a list with a `||`, and in one after which others go on, it is not.
+    """
+    found: set[int] = set()
+    lists = _lists(pieces(text))
+    for index, each in enumerate(lists):
+        is_chained = index == len(lists) - 1 and not any(pipeline[0].before == "||" for pipeline in each)
+        for pipeline in each if is_chained else each[:1]:
+            found |= {piece.place for piece in pipeline if piece.is_plain}
+    return frozenset(found)
+
+
 def _judged(judge: Judge, piece: Piece) -> Ended:
     ended = judge(piece.text, piece.place)
     return ended if piece.is_plain else OPEN

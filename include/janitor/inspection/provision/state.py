@@ -27,6 +27,8 @@ _MOST_PROGRAMS, _MOST_SITES, _MOST_INSTALLED = 400, 80, 400
 _MOST_FOLDERS = 100
 """Of PATH."""
 _PYTHONS = re.compile(r"(?:python|pip)[\d.]*$")
+ALL = "*"
+"""Stands for all packages of a folder."""
 ANYTHING = "?"
 """Stands for packages of the system whose names aren't known."""
 
@@ -50,6 +52,9 @@ class Removed:
     place: int
     folder: str
     names: tuple[str, ...]
+    """`ALL` alone where it is everything."""
+    is_by_hand: bool = False
+    """Whether its files were taken away, and no package was uninstalled."""
 
 
 class Lookup:

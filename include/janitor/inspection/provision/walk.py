@@ -24,8 +24,8 @@ from janitor.inspection.provision.shell_lists import (
     Ended,
     Failure,
     ShellOptions,
-    pieces,
     surely_fails,
+    surely_run,
 )
 from janitor.inspection.provision.shell_words import Command, Shell, Surroundings
 from janitor.inspection.provision.state import BIN_FOLDERS, StageState
@@ -172,7 +172,7 @@ class _Walk:
         self, run: Run, stage: Stage, state: StageState, shell: Shell, said: list[tuple[str, ReasonCode]]
     ) -> Callable[[str, int], Ended]:
         files = self._files(run, stage)
-        sure = {piece.place for piece in pieces(run.command[:_LONGEST]) if piece.is_plain and piece.before != "||"}
+        sure = surely_run(run.command[:_LONGEST])
 
         def read(path: str) -> str | None:
             return self._read(path, self._stage_files[stage.index].before(run.line))

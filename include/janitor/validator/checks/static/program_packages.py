@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from janitor.inspection.dockerfile.stages import Run
 from janitor.inspection.dockerfile.usage import used_stages
 from janitor.inspection.provision.program import has_nothing, removed_for
+from janitor.inspection.provision.state import ALL
 from janitor.inspection.python.python_modules import SourceError
 from janitor.inspection.python.python_source import WorkerSource
 from janitor.inspection.tree import RepositoryTree
@@ -85,8 +86,12 @@ def _removed(image: ImageFacts, imported: Mapping[str, PurePosixPath]) -> Packag
     for each in removed_for(image.provision, program):
         for name in each.names:
             module = _MODULES.get(name, name.replace("-", "_"))
+            if name == ALL:
+                module = "runpod" if "runpod" in imported else next(iter(imported))
             if module in imported and module not in _SHARED:
-                reason = f"line {each.line} uninstalls {name}, and {imported[module]} imports {module}"
+                does = "takes away" if each.is_by_hand else "uninstalls"
+                what = f"all of {each.folder}" if name == ALL else name
+                reason = f"line {each.line} {does} {what}, and {imported[module]} imports {module}"
                 return PackageFault(code=ReasonCode.PACKAGE_REMOVED, reason=reason, line=each.line)
     return None
 
