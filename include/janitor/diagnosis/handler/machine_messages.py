@@ -57,7 +57,7 @@ _NETWORK = _any_of(
     r"Access to model .{1,200} is restricted.{0,300}|You are trying to access a gated repo.{0,400}",
 )
 _MODELS = _any_of(
-    r"CUDA (?:driver )?error: ?.{1,700}|CUDA out of memory\..{0,700}|HIP (?:error: |out of memory\.).{0,700}",
+    r"CUDA (?:driver )?error: ?.{1,700}|CUDA out of memory(?:\..{0,700})?|HIP (?:error: |out of memory\.).{0,700}",
     r"CUDA (?:initialization|failure)[: ].{1,400}|MPS backend out of memory.{0,400}|out of memory",
     r"cuDNN error: .{1,300}|CU(?:DNN|BLAS)_STATUS_\w{1,60}.{0,200}|NCCL (?:error|failure).{1,400}",
     r"No CUDA GPUs are available|Found no NVIDIA driver.{0,400}|Torch not compiled with CUDA enabled",

@@ -17,8 +17,18 @@ from janitor.diagnosis.handler.output_rules.part import Part
 from janitor.diagnosis.handler.output_rules.programs import PROGRAMS
 from janitor.diagnosis.handler.output_rules.rule import Group, Rule
 from janitor.diagnosis.handler.output_rules.states import STATES
+from janitor.diagnosis.handler.output_rules.suspicions import SUSPICIONS
 from janitor.diagnosis.handler.output_rules.texts import TEXTS
 
-SHAPE_GROUPS: tuple[Group[Part], ...] = (EMPTINESS, OBJECTS, TEXTS, NAMED_ERRORS, STATES, PROGRAMS, JSON_TEXTS)
+SHAPE_GROUPS: tuple[Group[Part], ...] = (
+    EMPTINESS,
+    OBJECTS,
+    TEXTS,
+    NAMED_ERRORS,
+    STATES,
+    PROGRAMS,
+    JSON_TEXTS,
+    SUSPICIONS,
+)
 SHAPES: tuple[Rule[Part], ...] = tuple(rule for group in SHAPE_GROUPS for rule in group.rules)
 GROUPS: tuple[Group[Any], ...] = (AUTHOR, ANSWER, PRINTED, *SHAPE_GROUPS)

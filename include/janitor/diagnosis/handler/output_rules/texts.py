@@ -66,7 +66,7 @@ def _asked_for(part: Part) -> Seen | None:
     return None
 
 
-def _only_text(part: Part) -> tuple[str, str, str] | None:
+def only_text(part: Part) -> tuple[str, str, str] | None:
     """Name, key and text of the only member of an answer that says something; None where there are others."""
     if not part.is_root:
         return None
@@ -82,7 +82,7 @@ def _says_nothing(item: object) -> bool:
 
 
 def _only_message(part: Part) -> Seen | None:
-    only = _only_text(part)
+    only = only_text(part)
     if only is None or only[0] not in names.ALONE or not tells_of_an_error(only[2]):
         return None
     return Seen(f"{part.told(only[1])} is all that is said and tells of an error: {_ending(only[2])}", on=(only[2],))
@@ -107,7 +107,7 @@ def _text_sounds_broken(part: Part) -> Seen | None:
 
 
 def _only_text_of_a_class(part: Part) -> Seen | None:
-    only = _only_text(part)
+    only = only_text(part)
     if only is None or only[0] in names.ALONE:
         return None
     is_error = begins_with_a_class(only[2]) or (names_an_error(only[2]) and sounds_bad(only[2]))
@@ -124,7 +124,7 @@ def _traceback_logged(part: Part) -> Seen | None:
 
 
 def _message_sounds_bad(part: Part) -> Seen | None:
-    only = _only_text(part)
+    only = only_text(part)
     if only is None or only[0] not in names.EXPLANATIONS or tells_of_an_error(only[2]) or not sounds_bad(only[2]):
         return None
     return Seen(f"{part.told(only[1])} is all that is said: {_ending(only[2])}", on=(only[2],))
