@@ -104,7 +104,6 @@ def _state_in_words(part: Part) -> Seen | None:
             or (name in _UNDONE and item is False and part.explanation is not None)
             or (name in _WHY and isinstance(item, str) and bool(item.strip()) and not _has_answer_but(part, key))
             or (name in names.EXIT_CODES and isinstance(item, str) and _NUMBER.fullmatch(item.strip()) is not None)
-            or (name in names.SUCCESS_FLAGS and item == 0 and item is not False and not _has_answer(part))
             or (name in names.STATES and isinstance(item, str) and _is_waiting(part, item))
         )
         if is_bad:
@@ -209,7 +208,7 @@ SUSPICIONS = Group(
             _state_in_words,
             Looks.OBJECTS,
             _DOUBTFUL,
-            names=_RESULTS | _FLAGS | _UNDONE | _WHY | names.EXIT_CODES | names.SUCCESS_FLAGS | names.STATES,
+            names=_RESULTS | _FLAGS | _UNDONE | _WHY | names.EXIT_CODES | names.STATES,
             catches=outputs(
                 {"result": "failed", "details": "no checkpoint"},
                 {"content": [{"type": "text", "text": "no weights"}], "isError": True},
@@ -224,6 +223,7 @@ SUSPICIONS = Group(
                 {"status": "loading", "truck": "A-17"},
                 {"completed": False},
                 {"isError": False, "n": 1},
+                {"success": 0, "status": 200},
             ),
         ),
         _note(
