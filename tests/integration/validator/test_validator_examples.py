@@ -7,7 +7,7 @@ import pytest
 from janitor.protocol.statuses import CheckName, CheckStatus, Engine, ReportStatus
 from tests.integration.validator.conftest import Result, new_repository, validators
 
-HANGING_SECONDS = 45
+HANGING_SECONDS = 75
 """Enough to install its packages beside four others on a busy machine, and to reach its handler."""
 GRACE_SECONDS = 30
 """Enough to end and remove all of it on a busy machine."""
