@@ -225,7 +225,12 @@ COMMANDS = (
             "server.py": "x = 1\n",
         },
     ),
-    works("tini", "an init in front", f'{APP}COPY handler.py .\nENTRYPOINT ["/usr/bin/tini", "-s", "--"]\n{START}'),
+    works(
+        "tini",
+        "an init in front",
+        f"{APP}RUN apt-get update && apt-get install -y tini\nCOPY handler.py .\n"
+        f'ENTRYPOINT ["/usr/bin/tini", "-s", "--"]\n{START}',
+    ),
     works(
         "entrypoint_with_arguments",
         "ENTRYPOINT is the program, CMD its arguments",

@@ -16,6 +16,7 @@ _HANDLER = "def handler(job):\n    return {'ok': job['input']}\n"
 _START = "runpod.serverless.start({'handler': handler})"
 _RUN = f"import runpod\n{_HANDLER}def run():\n    {_START}\n"
 _CALLS = "from {} import run\nrun()\n"
+_INIT = "RUN apt-get update && apt-get install -y tini\n"
 _BUILT = f"{APP}COPY . .\n"
 _PINNED = "torch==2.4.0\n"
 _CU130 = "https://download.pytorch.org/whl/cu130"
@@ -118,7 +119,11 @@ IDLE = tuple(
         ("python_alone", "Python without a program", f'{_BUILT}CMD ["python", "-u"]\n'),
         ("shell_alone", "a shell without input", f'{_BUILT}CMD ["/bin/bash"]\n'),
         ("sleep", "a container for people to log in to", f"{_BUILT}CMD sleep infinity\n"),
-        ("tail", "the same behind an init", f'{_BUILT}ENTRYPOINT ["tini", "--"]\nCMD ["tail", "-f", "/dev/null"]\n'),
+        (
+            "tail",
+            "the same behind an init",
+            f'{_BUILT}{_INIT}ENTRYPOINT ["tini", "--"]\nCMD ["tail", "-f", "/dev/null"]\n',
+        ),
         ("single_quotes", "a list in single quotes, which is no JSON", f"{_BUILT}CMD ['python', 'handler.py']\n"),
         ("last_comma", "a list with a comma at its end", f'{_BUILT}CMD [ "python", "handler.py", ]\n'),
         ("cd", "a shell's command without a shell", f'{_BUILT}CMD ["cd", "/app", "&&", "python", "handler.py"]\n'),

@@ -14,6 +14,8 @@ from janitor.inspection.install.install import plan_installs
 from janitor.inspection.provision.failing_commands import RULES, CommandRule
 from janitor.inspection.provision.program import Program, Reach, has_nothing, reach, removed_for, started_program
 from janitor.inspection.provision.shell_lists import OPEN, WELL, End, Ended, Failure, ShellOptions, surely_fails
+from janitor.inspection.provision.start_needs import lacks_interpreter, lacks_starter
+from janitor.inspection.provision.state import path_folders
 from janitor.inspection.provision.unrun import unrun_commands
 from janitor.inspection.provision.walk import Provision, read_provision
 
@@ -451,6 +453,70 @@ def test_what_was_taken_away_comes_back_with_a_copy_of_its_folder() -> None:
     taken = f"{SLIM}RUN pip install requests && rm -rf {SITE}/*\n"
     assert removed_for(*program(f"{built}{taken}{START}")) != []
     assert removed_for(*program(f"{built}{taken}COPY --from=build {SITE} {SITE}\n{START}")) == []
+
+
+# -- what starts the program
+
+
+@pytest.mark.parametrize(
+    ("steps", "word", "is_lacking"),
+    [
+        ("", "/tini", True),
+        ("", "tini", True),
+        ("", "/usr/bin/tini", True),
+        ("", "dumb-init", True),
+        ("", "gunicorn", True),
+        ("RUN pip install -r /app/requirements.txt\n", "dumb-init", True),
+        ("RUN pip install -r /app/requirements.txt\n", "gunicorn", False),
+        ("RUN pip install -r /app/others.txt\n", "dumb-init", False),
+        ("RUN pip install .\n", "dumb-init", False),
+        ("RUN pip install -r /app/requirements.txt ./own\n", "dumb-init", False),
+        ("RUN pip install dumb-init\n", "dumb-init", False),
+        ("RUN pip install runpod\n", "dumb-init", True),
+        (f"{APT}tini\n", "tini", False),
+        (f"{APT}tini\n", "dumb-init", True),
+        (f"{APT}anybodys-package\n", "tini", False),
+        ("ADD https://example.org/tini /tini\n", "/tini", False),
+        ("COPY --from=example.org/tini:1 /tini-static /usr/bin/tini\n", "tini", False),
+        ("RUN curl -fsSLo /tini https://example.org/tini\n", "/tini", False),
+        ("RUN conda install -y tini\n", "tini", False),
+        ("RUN ./install-init\n", "tini", False),
+        ("RUN cp /app/handler.py /usr/local/bin/tini\n", "tini", False),
+        ("", "bash", False),
+        ("", "./tini", False),
+    ],
+)
+def test_what_starts_the_program_and_is_brought_by_nothing(steps: str, word: str, is_lacking: bool) -> None:
+    read = {"/app/requirements.txt": "runpod==1.7.7\n"}
+    dockerfile, provision = provided(f"{SLIM}{steps}{START}", read)
+    folders = path_folders(dockerfile.final.environment)
+    assert lacks_starter(word, folders, provision.final, lambda path: path in read) is is_lacking
+    assert not lacks_starter(word, folders, provision.final, lambda _: True)
+    elsewhere = provided(f"FROM example.org/own/base:1\n{steps}{START}", read)[1]
+    assert not lacks_starter(word, folders, elsewhere.final, lambda path: path in read)
+
+
+@pytest.mark.parametrize(
+    ("steps", "path", "is_lacking"),
+    [
+        ("", "/opt/conda/bin/python", True),
+        ("RUN pip install -r /app/requirements.txt\n", "/opt/conda/bin/python", True),
+        ("RUN python -m venv /opt/venv\n", "/opt/venv/bin/python", False),
+        (
+            "RUN curl -O https://example.org/conda.sh && bash conda.sh -b -p /opt/conda\n",
+            "/opt/conda/bin/python",
+            False,
+        ),
+        ("RUN ln -s /usr/local /opt/conda\n", "/opt/conda/bin/python", False),
+        ("COPY --from=condaforge/miniforge3 /opt/conda /opt/conda\n", "/opt/conda/bin/python", False),
+        ("", "/usr/bin/env", False),
+        ("", "/bin/bash", False),
+    ],
+)
+def test_an_interpreter_in_a_folder_that_nothing_makes(steps: str, path: str, is_lacking: bool) -> None:
+    state = provided(f"{SLIM}{steps}{START}", {"/app/requirements.txt": "runpod\n"})[1].final
+    assert lacks_interpreter(path, state, lambda _: False) is is_lacking
+    assert not lacks_interpreter(path, state, lambda _: True)
 
 
 # -- what was left out

@@ -61,9 +61,18 @@ class StartJudge:
         command: What it starts.
         places: Its files.
         text: Text of a file in it, by absolute path; None where that isn't known.
+        is_lacking: Whether nothing brings a program, by its absolute path, of whose place nothing else is known.
     """
 
-    def __init__(self, stage: Stage, command: Command, places: ImagePlaces, text: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        command: Command,
+        places: ImagePlaces,
+        text: Callable[[str], str | None],
+        is_lacking: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self._is_lacking = is_lacking
         self._stage = stage
         self._command = command
         self._places = places
@@ -245,7 +254,7 @@ class StartJudge:
                 return None
             program = names[0] if names else program
         place = self._places.at(program) if program.startswith("/") else None
-        if place is not None and place.is_absent:
+        if place is not None and (place.is_absent or self._is_lacking(program)):
             missing = True
         else:
             missing = "/" not in program and bool(program) and self._is_nowhere(program)

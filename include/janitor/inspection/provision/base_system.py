@@ -118,7 +118,21 @@ _ADDED = frozenset(
             "git-lfs",
             "zip",
         ),
-        *("huggingface-cli", "hf", "aws", "gsutil", "modelscope", "dvc", "supervisord", "tmux", "espeak-ng", "sox"),
+        *(
+            "tini",
+            "dumb-init",
+            "gunicorn",
+            "huggingface-cli",
+            "hf",
+            "aws",
+            "gsutil",
+            "modelscope",
+            "dvc",
+            "supervisord",
+            "tmux",
+            "espeak-ng",
+            "sox",
+        ),
     }
 )
 """No system comes with these by itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 from collections.abc import Sequence
@@ -104,6 +105,9 @@ def _installed(rest: Sequence[str], command: Command, shell: Shell, state: Stage
     if names is None or names - _BRING_NO_TOOLS:
         # What a file names, and what packages need themselves, can bring programs, such as uv.
         state.names |= {"uv", "uvx", "cmake", "ninja", "hf", "huggingface-cli", "poetry", "pipenv", "virtualenv"}
+        state.names |= {"gunicorn"}
+    if names is None and not _leave_out_an_init(rest, shell, around):
+        state.names |= {"dumb-init", "tini"}
     if names is not None and "huggingface-hub" in names:
         state.names |= {"hf", "huggingface-cli"}
     folder = installs_into(command, shell, state, around.user)
@@ -111,6 +115,18 @@ def _installed(rest: Sequence[str], command: Command, shell: Shell, state: Stage
         state.open_packages = state.open_packages or f"line {around.line}: an installation into an unknown folder"
         return
     state.installed(folder, Installed(line=around.line, place=around.place, names=names))
+
+
+def _leave_out_an_init(rest: Sequence[str], shell: Shell, around: Surroundings) -> bool:
+    """Whether files name all that is installed, and none of it is an init: no package asks for one."""
+    plain = [word for before, word in itertools.pairwise(("", *rest)) if not before.startswith("-")]
+    if any(word in ("-e", "--editable") or re.search(r"^\.|[/$`*]", word) for word in plain):
+        return False
+    named = [following for word, following in itertools.pairwise(rest) if word in ("-r", "--requirement")]
+    texts = [around.read(shell.absolute(word)) if shell.is_workdir_known else None for word in named]
+    return bool(texts) and all(
+        text is not None and not re.search(r"dumb.init|tini|(?m:^[ \t]*(?:-|\.|/))", text) for text in texts
+    )
 
 
 def _removed(names: Sequence[str], interpreter: Interpreter | None, state: StageState, around: Surroundings) -> None:
@@ -159,6 +175,7 @@ def _project(action: str, command: Command, shell: Shell, state: StageState, aro
         _add_environment(folder, _uv_python(command, shell, state), state, reads_system=False)
     own = state.programs[path]
     site = own.writes if own is not None else site_of(folder, None)
+    state.names |= {"dumb-init", "tini", "gunicorn"}
     state.installed(site, Installed(line=around.line, place=around.place, names=None))
     if action == "run":
         state.open_files = state.open_files or f"line {around.line}: uv run"
