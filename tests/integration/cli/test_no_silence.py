@@ -31,10 +31,15 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "validate-all-workers": ("--config", "{config}", "--json"),
     "follow": ("550e8400", "--json"),
     "check-parallel-status": ("--json",),
+    "runs": ("--json",),
+    "cancel": ("550e8400", "--yes", "--json"),
+    "rerun": ("550e8400", "--yes", "--json"),
+    "report": ("worker-one", "--json"),
     "query-parallel-run": ("550e8400",),
     "query-db": ("worker-one", "--json"),
     "failures": (),
     "instances": ("--json",),
+    "terminate": ("i-0123456789abcdef0", "--yes", "--json"),
     "kill-all-workers": ("--json",),
     "reap": (),
     "keep": ("--repo", "worker-one", "--for", "30m"),
@@ -46,9 +51,10 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "waste": (),
     "db-migrate": (),
     "airflow": ("version",),
+    "completion": ("bash",),
     "doctor": ("--json",),
 }
-ASK_NOBODY = {"up", "down", "airflow", "validate", "check-config", "estimate", "doctor"}
+ASK_NOBODY = {"completion", "up", "down", "airflow", "validate", "check-config", "estimate", "doctor"}
 """Commands that need no service of an external deployment (an estimate: without a day's budget), or refuse one."""
 
 
