@@ -7,6 +7,7 @@ import json
 
 import jsonschema
 
+from janitor.protocol.proven import ProofLevel, UnprovenKind
 from janitor.protocol.provenance import BaseImage, Machine, ResolvedBy
 from janitor.protocol.report_schema import report_schema
 from janitor.protocol.statuses import CheckStatus, ReportStatus
@@ -17,7 +18,10 @@ MACHINE = {"instance_type": "g5.xlarge", "image_id": "ami-0c10ca1ca10ca1ca1"}
 
 
 def test_a_report_says_what_it_is_about(validate, make_worker, artefact):
-    repository = make_worker(ECHO, {"Dockerfile": DOCKERFILE.replace("FROM", "FROM --platform=linux/amd64") + "\n"})
+    dockerfile = (
+        DOCKERFILE.replace("FROM", "FROM --platform=linux/amd64").rstrip() + '\nRUN python -c "import runpod"\n'
+    )
+    repository = make_worker(ECHO, {"Dockerfile": dockerfile})
     git(repository, "commit", "--quiet", "--amend", "--author", "Ada\x1b[31m <a@example.com>", "-m", "One\n\nBody")
     sha = git(repository, "rev-parse", "HEAD").strip()
     result = validate(repository, machine=MACHINE)
@@ -37,6 +41,10 @@ def test_a_report_says_what_it_is_about(validate, make_worker, artefact):
     assert (image.reference, image.stage) == ("python:3.11-slim", "0")
     assert (image.digest is None) == (image.resolved_by is None)
     assert provenance.notes == ()
+    # How far the green reaches: a place without an image runs no other line than installations.
+    assert report.proof_level is ProofLevel.ENVIRONMENT
+    not_run = [(each.file, each.line) for each in report.unproven if each.kind is UnprovenKind.NOT_RUN]
+    assert not_run == [("Dockerfile", dockerfile.count("\n"))]
     measured = {check.name: check.measurements for check in report.checks}
     assert measured["checkout"]["files"] == 5
     assert measured["checkout"]["content_bytes"] > 200
