@@ -13,21 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from errno import EAFNOSUPPORT, ENOSYS, EPERM
 
-from janitor.guest.processes.seccomp import (
-    ALLOW,
-    ANY_BIT,
-    ARCHITECTURE,
-    AT_LEAST,
-    EQUAL,
-    ERRNO,
-    FOREIGN,
-    LOAD,
-    NUMBER,
-    RETURN,
-    Line,
-    argument,
-    loader,
-)
+from janitor.guest.processes.seccomp import ALLOW, ANY_BIT, EQUAL, ERRNO, LOAD, RETURN, Line, argument, loader, prelude
 
 _CLONE_NEWUSER = 0x10000000
 _FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, 16)  # 16: netlink, which libc asks for its addresses
@@ -62,14 +48,7 @@ def seccomp_filter() -> Callable[[], None] | None:
 
 
 def _program(machine: _Machine) -> Sequence[Line]:
-    lines: list[Line] = [
-        (LOAD, 0, 0, ARCHITECTURE),
-        (EQUAL, 1, 0, machine.architecture),
-        (RETURN, 0, 0, ERRNO | ENOSYS),
-        (LOAD, 0, 0, NUMBER),
-        (AT_LEAST, 0, 1, FOREIGN),
-        (RETURN, 0, 0, ERRNO | ENOSYS),
-    ]
+    lines = prelude(machine.architecture)
     for number in (_CLONE3, _IO_URING_SETUP):
         lines += [(EQUAL, 0, 1, number), (RETURN, 0, 0, ERRNO | ENOSYS)]
     for number in machine.refused:

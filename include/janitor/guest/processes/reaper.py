@@ -11,6 +11,7 @@ import signal
 import time
 
 from janitor.guest.processes.confinement import owns_descendants
+from janitor.guest.processes.proc_stat import read_stat
 
 _PAUSE_SECONDS = 0.01
 
@@ -22,15 +23,11 @@ def descendants() -> list[int]:
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
-        try:
-            with open(f"/proc/{entry}/stat", "rb") as file:
-                stat = file.read()
-        except OSError:
+        stat = read_stat(int(entry))
+        if stat is None:
             continue  # it ended while we looked
-        # The command name, in parentheses, may itself hold spaces and parentheses.
-        fields = stat[stat.rfind(b")") + 2 :].split()
-        states[int(entry)] = fields[0].decode()
-        parents[int(entry)] = int(fields[1])
+        states[int(entry)] = stat.state
+        parents[int(entry)] = stat.parent
     children: dict[int, list[int]] = {}
     for pid, parent in parents.items():
         children.setdefault(parent, []).append(pid)

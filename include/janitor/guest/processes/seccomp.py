@@ -9,17 +9,18 @@ import ctypes
 import struct
 import sys
 from collections.abc import Callable, Sequence
+from errno import ENOSYS
 
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
-LOAD, EQUAL, ANY_BIT, AT_LEAST, RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
+LOAD, EQUAL, ANY_BIT, _AT_LEAST, RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 """Source: linux/bpf_common.h."""
-NUMBER, ARCHITECTURE = 0, 4
-"""Offsets in struct seccomp_data."""
-FOREIGN = 0x40000000
-"""From here x86_64 has its x32 calls, the same ones under other numbers."""
 Line = tuple[int, int, int, int]
 """Operation, lines to skip where it holds and where it doesn't, value."""
 
+_NUMBER, _ARCHITECTURE = 0, 4
+"""Offsets in struct seccomp_data."""
+_FOREIGN = 0x40000000
+"""From here x86_64 has its x32 calls, the same ones under other numbers."""
 _PR_SET_SECCOMP = 22
 _MODE_FILTER = 2
 
@@ -27,6 +28,18 @@ _MODE_FILTER = 2
 def argument(number: int) -> int:
     """Where an argument's low half stands, counted from 0, on a little-endian machine."""
     return 16 + 8 * number
+
+
+def prelude(architecture: int) -> list[Line]:
+    """The lines that come first: calls under the numbers of another machine don't exist, and the number is loaded."""
+    return [
+        (LOAD, 0, 0, _ARCHITECTURE),
+        (EQUAL, 1, 0, architecture),
+        (RETURN, 0, 0, ERRNO | ENOSYS),
+        (LOAD, 0, 0, _NUMBER),
+        (_AT_LEAST, 0, 1, _FOREIGN),
+        (RETURN, 0, 0, ERRNO | ENOSYS),
+    ]
 
 
 def loader(lines: Sequence[Line]) -> Callable[[], None] | None:

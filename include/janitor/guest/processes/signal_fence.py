@@ -15,22 +15,10 @@ import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from errno import ENOSYS, EPERM
+from errno import EPERM
 
-from janitor.guest.processes.seccomp import (
-    ALLOW,
-    ARCHITECTURE,
-    AT_LEAST,
-    EQUAL,
-    ERRNO,
-    FOREIGN,
-    LOAD,
-    NUMBER,
-    RETURN,
-    Line,
-    argument,
-    loader,
-)
+from janitor.guest.processes.proc_stat import read_stat
+from janitor.guest.processes.seccomp import ALLOW, EQUAL, ERRNO, LOAD, RETURN, Line, argument, loader, prelude
 
 _EVERYBODY = -1
 _MOST_ANCESTORS = 40
@@ -78,31 +66,19 @@ def _protected(pid: int) -> list[int]:
     targets, current = [_EVERYBODY], pid
     for _ in range(_MOST_ANCESTORS):
         targets.append(current)
-        try:
-            with open(f"/proc/{current}/stat", "rb") as file:
-                stat = file.read()
-        except OSError:
+        stat = read_stat(current)
+        if stat is None:
             break
-        # The command name, in parentheses, may itself hold spaces and parentheses.
-        fields = stat[stat.rfind(b")") + 2 :].split()
-        parent, group = int(fields[1]), int(fields[2])
-        if group > 1:
-            targets.append(-group)
-        if parent <= 0:
+        if stat.group > 1:
+            targets.append(-stat.group)
+        if stat.parent <= 0:
             break
-        current = parent
+        current = stat.parent
     return list(dict.fromkeys((*targets, os.getpid(), os.getppid())))
 
 
 def _program(machine: _Machine, targets: Sequence[int]) -> Sequence[Line]:
-    lines: list[Line] = [
-        (LOAD, 0, 0, ARCHITECTURE),
-        (EQUAL, 1, 0, machine.architecture),
-        (RETURN, 0, 0, ERRNO | ENOSYS),
-        (LOAD, 0, 0, NUMBER),
-        (AT_LEAST, 0, 1, FOREIGN),
-        (RETURN, 0, 0, ERRNO | ENOSYS),
-    ]
+    lines = prelude(machine.architecture)
     for number, signal_argument in (
         (machine.kill, 1),
         (machine.tkill, 1),
