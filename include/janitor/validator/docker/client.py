@@ -34,6 +34,8 @@ class ContainerState:
     """Whether its program was ever started; None where the engine says nothing."""
 
 
+_BY_ITS_NAME = Candidate(flavour=Flavour.DOCKER, program="docker")
+"""What is tried where none is found, and used where none can do everything."""
 _NOWHERE = "127.0.0.1:0"
 _NEVER = "0001-01-01T00:00:00Z"
 """Docker's instant for what hasn't happened."""
@@ -75,7 +77,7 @@ class DockerClient:
     def _reached(self) -> Candidate:
         if self._found is None:
             self.why_not()
-        return self._found or Candidate(flavour=Flavour.DOCKER, program="docker")
+        return self._found or _BY_ITS_NAME
 
     @property
     def version(self) -> tuple[int, int]:
@@ -86,7 +88,7 @@ class DockerClient:
     def why_not(self) -> str | None:
         """Why no engine can be used; None if one answers and can build what BuildKit builds."""
         reasons = []
-        for candidate in self._candidates() or [Candidate(flavour=Flavour.DOCKER, program="docker")]:
+        for candidate in self._candidates() or [_BY_ITS_NAME]:
             reason = self._why_not(candidate)
             if reason is None:
                 self._found = candidate

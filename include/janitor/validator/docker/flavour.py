@@ -20,8 +20,6 @@ PODMAN_OLDEST = (4, 0)
 """The first whose builder knows the mounts of a RUN: secret, bind and cache. Source: buildah 1.24's changes."""
 PODMAN_WITH_HEREDOCS = (4, 8)
 """Before it the builder takes what a heredoc holds for instructions. Source: buildah 1.33's changes."""
-
-
 _OF_SHORT_NAMES = ("unqualified-search-registries", "short-name-mode")
 
 
@@ -59,17 +57,17 @@ class Candidate:
 
 def candidates(settings: Settings) -> Iterator[Candidate]:
     """Every command that may reach an engine, the preferred ones first, each program once."""
-    dockers = list(_programs(settings, Flavour.DOCKER))
+    dockers = list(_programs(settings, Flavour.DOCKER.value))
     yield from (Candidate(flavour=Flavour.DOCKER, program=program) for program in dockers)
     if not {"DOCKER_HOST", "DOCKER_CONTEXT"} & settings.docker.keys() and (socket := _rootless_socket(settings)):
         for program in dockers:
             yield Candidate(flavour=Flavour.DOCKER, program=program, variables={"DOCKER_HOST": f"unix://{socket}"})
-    yield from (Candidate(flavour=Flavour.PODMAN, program=each) for each in _programs(settings, Flavour.PODMAN))
+    yield from (Candidate(flavour=Flavour.PODMAN, program=each) for each in _programs(settings, Flavour.PODMAN.value))
 
 
 def has_buildah(settings: Settings) -> bool:
     """Whether there is a builder that runs nothing."""
-    return any(os.access(Path(folder or ".") / "buildah", os.X_OK) for folder in settings.path.split(os.pathsep))
+    return any(_programs(settings, "buildah"))
 
 
 def as_docker_says(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,11 +100,11 @@ def searching_docker_hub(settings: Settings) -> str:
     return "\n".join([*own, *kept, ""])
 
 
-def _programs(settings: Settings, flavour: Flavour) -> Iterator[str]:
+def _programs(settings: Settings, name: str) -> Iterator[str]:
     """The commands of that name on PATH, in its order, each once."""
     found: dict[str, str] = {}
     for folder in settings.path.split(os.pathsep):
-        path = Path(folder or ".") / flavour.value
+        path = Path(folder or ".") / name
         if path.is_file() and os.access(path, os.X_OK):
             found.setdefault(os.path.realpath(path), str(path))
     yield from found.values()

@@ -72,11 +72,12 @@ def build_image(
     command = _command(context, facts, recipe, flavour=docker.flavour, tag=tag, label=label)
     killed_before = kills_for_memory()
     outcome = _run(context, docker, command)
-    if outcome.exit_code and _is_worth_another(facts, _log_of(docker, outcome)):
+    said = _log_of(docker, outcome)
+    if outcome.exit_code and _is_worth_another(facts, said):
         # What came so far is in the cache: only the step that failed runs again.
         context.journal.say("the build failed for what an index's short trouble can be; once more")
         outcome = _run(context, docker, command)
-    said = _log_of(docker, outcome)
+        said = _log_of(docker, outcome)
     images = images_taken(said)
     resolved = base_images(facts.image.dockerfile, taken=images, registry={}, tell=context.evidence.tell)
     context.tell(ReportHead(provenance=Provenance(base_images=resolved)))
@@ -93,7 +94,7 @@ def build_image(
         return Produced(passed(*evidence, outcome=outcome).measured(**measured), taken)
     killed_now = kills_for_memory() if docker.is_local() else None
     killed = None if killed_now is None or killed_before is None else killed_now > killed_before
-    return _why(context, facts, docker, outcome, evidence, killed=killed).measured(**measured)
+    return _why(context, facts, docker, outcome, evidence, log=said, killed=killed).measured(**measured)
 
 
 def _command(
@@ -146,9 +147,10 @@ def _log_of(docker: DockerClient, outcome: Outcome) -> str:
 
 def _lacked(facts: WorkerFacts, docker: DockerClient) -> str | None:
     """What podman's builder would read wrongly; what it refuses by itself it says."""
+    if not any(each.heredocs for each in lex(facts.image.dockerfile.text).instructions):
+        return None
     version = docker.version
-    instructions = lex(facts.image.dockerfile.text).instructions
-    if version >= PODMAN_WITH_HEREDOCS or not any(each.heredocs for each in instructions):
+    if version >= PODMAN_WITH_HEREDOCS:
         return None
     return f"podman {version[0]}.{version[1]} can't build a Dockerfile with heredocs; 4.8 can"
 
@@ -169,10 +171,10 @@ def _why(
     outcome: Outcome,
     evidence: list[Evidence],
     *,
+    log: str,
     killed: bool | None,
 ) -> Finding:
-    """Whose fault a failed build is."""
-    log = _log_of(docker, outcome)
+    """Whose fault a failed build is; `log` is in BuildKit's form."""
     if outcome.exit_code is None:
         minutes = context.settings.build_limit.total_seconds() / 60
         reason = f"the build took longer than {minutes:.3g} min; it was in {running_step(log) or 'no step'}"

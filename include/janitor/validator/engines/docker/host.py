@@ -101,19 +101,8 @@ def try_gpu_container(context: CheckContext, docker: DockerClient, image: str) -
     name = f"janitor-{context.spec.validation_id}-host"
     label = f"janitor.validation={context.spec.validation_id}"
     arguments = [
-        *(
-            "run",
-            "--rm",
-            "--name",
-            name,
-            "--label",
-            label,
-            *docker.flavour.gpu_options,
-            "--network",
-            "none",
-            "--cap-drop",
-            "ALL",
-        ),
+        *("run", "--rm", "--name", name, "--label", label),
+        *(*docker.flavour.gpu_options, "--network", "none", "--cap-drop", "ALL"),
         *("--security-opt", "no-new-privileges", "--entrypoint", "nvidia-smi", image, "-L"),
     ]
     try:
