@@ -15,7 +15,7 @@ def junit_xml(result: StaticResult) -> str:
         "tests": str(len(result.checks)),
         "failures": str(len(result.with_status(CheckStatus.FAIL, required=True))),
         "errors": str(len(result.undecided)),
-        "skipped": str(sum(_is_skipped(each) for each in result.checks)),
+        "skipped": str(sum(each.is_skipped for each in result.checks)),
         "time": f"{result.seconds:.3f}",
     }
     suites = ET.Element("testsuites", {"name": "janitor validate", **totals})
@@ -37,7 +37,7 @@ def _add_case(suite: ET.Element, each: StaticCheck) -> None:
         for at in each.locations
     )
     said = xml_plain(f"{check.reason_code}: {check.reason}")
-    if _is_skipped(each):
+    if each.is_skipped:
         ET.SubElement(case, "skipped", {"message": said})
     elif check.status is not CheckStatus.PASS and check.required:
         kind = "failure" if check.status is CheckStatus.FAIL else "error"
@@ -49,7 +49,3 @@ def _add_case(suite: ET.Element, each: StaticCheck) -> None:
         noted = "\n".join([*([noted] if noted.strip() else []), *(f"{note.code}: {note.text}" for note in check.notes)])
         if noted.strip():
             ET.SubElement(case, "system-out").text = xml_plain(noted)
-
-
-def _is_skipped(each: StaticCheck) -> bool:
-    return each.check.status is CheckStatus.SKIP and not each.is_undecided

@@ -24,7 +24,7 @@ def summary_markdown(result: StaticResult) -> str:
     verdict = "passes" if result.is_good else "does not pass"
     lines = [f"### janitor validate: {_quoted(result.root.name or 'worker')} {verdict}{commit}", ""]
     told = [each for each in result.checks if each.check.reason_code is not None or each.locations or each.check.notes]
-    told = [each for each in told if each.check.status is not CheckStatus.SKIP or each.is_undecided]
+    told = [each for each in told if not each.is_skipped]
     if told:
         lines += ["| | check | what it says |", "|---|---|---|"]
         # What is wrong first: a reader may look no further.

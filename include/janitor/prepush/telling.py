@@ -103,7 +103,7 @@ def summary_line(result: StaticResult) -> str:
     unsure = result.undecided
     noted = result.with_status(CheckStatus.FAIL, required=False)
     passed = [each for each in result.checks if each.check.status is CheckStatus.PASS]
-    skipped = [each for each in result.checks if each.check.status is CheckStatus.SKIP and not each.is_undecided]
+    skipped = [each for each in result.checks if each.is_skipped]
     parts = [
         f"{len(passed)} of {len(result.checks)} checks pass",
         f"{len(failed)} fail" if failed else "",

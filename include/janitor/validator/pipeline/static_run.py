@@ -58,6 +58,11 @@ class StaticCheck:
         skipped = check.status is CheckStatus.SKIP and check.reason_code != ReasonCode.PREREQUISITE_FAILED
         return check.required and (check.status is CheckStatus.ERROR or skipped)
 
+    @property
+    def is_skipped(self) -> bool:
+        """Whether it was skipped, and nothing that counts is left open by that."""
+        return self.check.status is CheckStatus.SKIP and not self.is_undecided
+
 
 @dataclass(frozen=True, kw_only=True)
 class StaticResult:
