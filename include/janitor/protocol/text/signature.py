@@ -127,9 +127,7 @@ def plain_cause(check: str | None, reason: str) -> str | None:
         check: The failing check.
         reason: Its reason.
     """
-    compiled = _compiled()
-    reason = compiled["rule_behind"].sub("", " ".join(reason.split()))
-    reason = compiled["lacks_before"].sub("", compiled["lacks_behind"].sub("", reason))
+    compiled, reason = _compiled(), _cause_alone(reason)
     if compiled["mismatch"].search(reason):
         return reason
     text = _described_by_sdk(reason) or reason
@@ -142,6 +140,13 @@ def plain_cause(check: str | None, reason: str) -> str | None:
     return compiled["output"].sub("", compiled["step"].sub("", reason)) or None
 
 
+def _cause_alone(reason: str) -> str:
+    """The reason on one line, without what is told beside its cause."""
+    compiled = _compiled()
+    reason = compiled["rule_behind"].sub("", " ".join(reason.split()))
+    return compiled["lacks_before"].sub("", compiled["lacks_behind"].sub("", reason))
+
+
 def _secrets_line(reason: str) -> str:
     """What keeps secrets from the instance, each kind of failure once; empty where that can't be told."""
     kinds = {normalised(kind.replace(" (", ": ")) for kind in _compiled()["secret"].findall(reason)}
@@ -150,9 +155,7 @@ def _secrets_line(reason: str) -> str:
 
 def _plain_line(check: str | None, reason: str, logs: Sequence[str], organization: str, name: str) -> str:
     """The normalised line that tells a failure's cause."""
-    compiled = _compiled()
-    reason = compiled["rule_behind"].sub("", " ".join(reason.split()))
-    reason = compiled["lacks_before"].sub("", compiled["lacks_behind"].sub("", reason))
+    compiled, reason = _compiled(), _cause_alone(reason)
     images = check == CheckName.BASE_IMAGE_EXISTS.value
 
     def plain(text: str) -> str:
