@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import Check, Report
 from janitor.protocol.statuses import EngineChoice, ReportStatus
-from janitor.validator.packaging import build_artefact
+from janitor.validator.settings import Settings
 from tests.accuracy.repositories import Labelled, make_checkout
+from tests.accuracy.side_by_side import Place, side_by_side
 from tests.accuracy.tally import Mark, mark_of
 from tests.integration.validator.conftest import validators
-
-_REACHES_AN_ENGINE = (
-    *("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"),
-    *("CONTAINER_HOST", "CONTAINERS_CONF", "XDG_RUNTIME_DIR"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,37 +58,21 @@ def judge_folder(
     tell: Callable[[Judged], None],
 ) -> list[Judged]:
     """Judge repositories side by side, in their order; `tell` gets each when it is judged."""
+    judge = partial(_judge, engine=engine, seconds=seconds)
+    judged: dict[int, Judged] = {}
     with tempfile.TemporaryDirectory(prefix="janitor-accuracy-") as name:
-        folder = Path(name)
-        artefact = build_artefact(folder).path
-        packages = folder / "packages"
-        packages.mkdir()
-
-        def one(number: int) -> Judged:
-            own = folder / f"case-{number}"
-            own.mkdir()
-            try:
-                said = _judge(labelled[number], own, artefact, packages, engine=engine, seconds=seconds)
-            except Exception as error:  # one that can't be judged is named, and the others go on
-                said = Said(status=None, reason=f"could not be judged: {type(error).__name__}: {error}"[:2_000])
-            return Judged(labelled=labelled[number], said=said)
-
-        judged: dict[int, Judged] = {}
-        with ThreadPoolExecutor(max_workers=jobs) as pool:
-            running = {pool.submit(one, number): number for number in range(len(labelled))}
-            for future in as_completed(running):
-                judged[running[future]] = future.result()
-                tell(future.result())
+        for number, seen in side_by_side(labelled, judge, Path(name), jobs=jobs):
+            said = Said(status=None, reason=f"could not be judged: {seen}") if isinstance(seen, str) else seen
+            judged[number] = Judged(labelled=labelled[number], said=said)
+            tell(judged[number])
     return [judged[number] for number in sorted(judged)]
 
 
-def _judge(
-    labelled: Labelled, own: Path, artefact: Path, packages: Path, *, engine: EngineChoice, seconds: float
-) -> Said:
-    checkout = make_checkout(labelled, own / "worker")
-    environment = {name: os.environ[name] for name in _REACHES_AN_ENGINE if name in os.environ}
-    with validators(artefact, packages, own) as start:
-        result = start(checkout, seconds=seconds, engine=engine.value, environment=environment).result()
+def _judge(labelled: Labelled, place: Place, *, engine: EngineChoice, seconds: float) -> Said:
+    checkout = make_checkout(labelled, place.folder / "worker")
+    reaches_an_engine = Settings.from_environment().docker
+    with validators(place.artefact, place.packages, place.folder) as start:
+        result = start(checkout, seconds=seconds, engine=engine.value, environment=reaches_an_engine).result()
     if result.report is None:
         return Said(status=None, reason=f"no report: {result.output[-1_000:]}", seconds=result.seconds)
     return said_by(result.report)

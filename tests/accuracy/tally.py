@@ -60,12 +60,14 @@ class Tally:
             cells = "".join(f"  {counts[mark] or '·':>{len(_plural(mark))}}" for mark in shown)
             yield f"{name:<{width}}  {sum(counts.values()):>5}{cells}"
 
-    def document(self) -> list[dict[str, object]]:
+    def document(self) -> dict[str, object]:
         """The same for scripts."""
-        return [
+        kinds = [
             {"kind": kind, "cases": sum(counts.values()), **{_key(mark): counts[mark] for mark in Mark}}
             for kind, counts in sorted(self.counts.items())
         ]
+        total = {mark.value.replace(" ", "_"): count for mark, count in self.total.items()}
+        return {"kinds": kinds, "total": total}
 
 
 def _plural(mark: Mark) -> str:

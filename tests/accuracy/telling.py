@@ -59,14 +59,12 @@ def tally_of(judged: Sequence[Judged]) -> Tally:
 
 def document(judged: Sequence[Judged], *, folder: str, engine: EngineChoice, seconds: float) -> dict[str, Any]:
     """Everything, for scripts."""
-    total = tally_of(judged).total
     return {
         "folder": folder,
         "engine": engine.value,
         "seconds": round(seconds, 1),
         "cases": [_case(each) for each in judged],
-        "kinds": tally_of(judged).document(),
-        "total": {mark.value.replace(" ", "_"): total[mark] for mark in Mark},
+        **tally_of(judged).document(),
     }
 
 

@@ -11,11 +11,10 @@ import os
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TextIO
 
-from janitor.validator.packaging import build_artefact
+from tests.accuracy.side_by_side import side_by_side
 from tests.corpus.case import Case, Kind
 from tests.corpus.catalogue import all_cases
 from tests.corpus.judging import Seen, judge
@@ -52,31 +51,15 @@ def judge_all(
     cases: list[Case], folder: Path, *, jobs: int, out: TextIO | None = None
 ) -> dict[str, tuple[Case, Seen | str]]:
     """Judge cases side by side, each in a folder of its own; `out` gets a line for each."""
-    artefact = build_artefact(folder).path
-    packages = folder / "packages"
-    packages.mkdir()
-
-    def one(case: Case) -> Seen | str:
-        own = folder / case.name
-        own.mkdir()
-        try:
-            return judge(case, artefact=artefact, packages=packages, folder=own)
-        except Exception as error:  # a case that can't be judged is named, and the others go on
-            return f"{type(error).__name__}: {error}"[:2_000]
-
     judged: dict[str, tuple[Case, Seen | str]] = {}
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        # The longest first.
-        order = sorted(cases, key=lambda case: case.kind is not Kind.WHOLE)
-        running = {pool.submit(one, case): case for case in order}
-        for future in as_completed(running):
-            case = running[future]
-            judged[case.name] = (case, future.result())
-            if out is not None:
-                seen = judged[case.name][1]
-                bad = isinstance(seen, str) or bool(seen.differs(case))
-                status = "?" if isinstance(seen, str) else seen.status.value
-                print(f"{'✗' if bad else '✓'} {case.name}: {status}", flush=True, file=out)
+    order = sorted(cases, key=lambda case: case.kind is not Kind.WHOLE)  # the longest first
+    for number, seen in side_by_side(order, judge, folder, jobs=jobs):
+        case = order[number]
+        judged[case.name] = (case, seen)
+        if out is not None:
+            bad = isinstance(seen, str) or bool(seen.differs(case))
+            status = "?" if isinstance(seen, str) else seen.status.value
+            print(f"{'✗' if bad else '✓'} {case.name}: {status}", flush=True, file=out)
     return {case.name: judged[case.name] for case in cases}
 
 

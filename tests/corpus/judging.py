@@ -16,6 +16,7 @@ from janitor.diagnosis.handler.log_judge import judge_local_run
 from janitor.diagnosis.handler.verdict import Outcome
 from janitor.protocol.rollup import roll_up
 from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
+from tests.accuracy.side_by_side import Place
 from tests.corpus.case import WEB, Case, Expected, Kind
 from tests.corpus.web import web_server
 from tests.corpus.workers import BASE
@@ -101,29 +102,24 @@ def asks_network(case: Case) -> bool:
     return any(each.check in NETWORK_NAMES for each in case.expected)
 
 
-def judge(case: Case, *, artefact: Path, packages: Path, folder: Path) -> Seen:
-    """Judge a case as its kind asks for.
-
-    Args:
-        case: The case.
-        artefact: The validator, for whole runs.
-        packages: Where downloaded packages are kept.
-        folder: An empty folder for everything else.
-    """
+def judge(case: Case, place: Place) -> Seen:
+    """Judge a case as its kind asks for."""
     if case.kind is Kind.LOG:
         text, exit_code = case.log or ("", 0)
         verdict = judge_local_run(text, exit_code)
         return Seen(status=_OF_LOG[verdict.outcome], checks={}, output=verdict.reason or "")
     with web_server(case.web) as web:
-        repository = make_repository(case, folder / "worker", web)
+        repository = make_repository(case, place.folder / "worker", web)
         environment = {name: value.replace(WEB, web) for name, value in case.environment.items()}
-        environment = {name: value.replace("{fresh}", str(folder / "fresh")) for name, value in environment.items()}
+        environment = {
+            name: value.replace("{fresh}", str(place.folder / "fresh")) for name, value in environment.items()
+        }
         environment["JANITOR_PRIVATE_HOSTS"] = "127.0.0.1"
         if case.gpu:
-            environment["PATH"] = f"{_with_gpu(folder)}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+            environment["PATH"] = f"{_with_gpu(place.folder)}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         if case.kind is Kind.STATIC:
-            return judge_statically(repository, case, environment, packages, network=asks_network(case))
-        return _judge_wholly(case, repository, web, environment, artefact, packages, folder)
+            return judge_statically(repository, case, environment, place.packages, network=asks_network(case))
+        return _judge_wholly(case, repository, web, environment, place)
 
 
 def make_repository(case: Case, folder: Path, web: str) -> Path:
@@ -180,10 +176,8 @@ def judge_statically(
     return Seen(status=status, checks=checks, output=shown.stdout + shown.stderr)
 
 
-def _judge_wholly(
-    case: Case, repository: Path, web: str, environment: dict[str, str], artefact: Path, packages: Path, folder: Path
-) -> Seen:
-    with validators(artefact, packages, folder) as start:
+def _judge_wholly(case: Case, repository: Path, web: str, environment: dict[str, str], place: Place) -> Seen:
+    with validators(place.artefact, place.packages, place.folder) as start:
         url = repository if case.url is None else case.url.replace(WEB, web)
         validation = start(url, environment=environment, repository=dict(case.repository), **case.spec)
         result = validation.result(_LIMIT_SECONDS)

@@ -27,12 +27,12 @@ class Matrix:
     @property
     def false_greens(self) -> list[str]:
         """Cases that were called a success and are none."""
-        return self._names(lambda truth, seen: seen is ReportStatus.SUCCESS and truth is not seen)
+        return self._names(Mark.FALSE_GREEN)
 
     @property
     def false_blames(self) -> list[str]:
         """Cases that were called the repository's fault and aren't."""
-        return self._names(lambda truth, seen: seen is ReportStatus.FAILED and truth is not seen)
+        return self._names(Mark.FALSE_BLAME)
 
     @property
     def wrong(self) -> dict[str, list[str]]:
@@ -51,7 +51,7 @@ class Matrix:
 
     def document(self) -> dict[str, object]:
         """The same for scripts."""
-        total = self.tally.total
+        wrong = self.wrong
         return {
             "cases": [
                 {
@@ -60,20 +60,15 @@ class Matrix:
                     "truth": case.truth.value,
                     "status": None if isinstance(seen, str) else seen.status.value,
                     "mark": _mark(case, seen).value,
-                    "differs": self.wrong.get(name, []),
+                    "differs": wrong.get(name, []),
                 }
                 for name, (case, seen) in self._judged.items()
             ],
-            "kinds": self.tally.document(),
-            "total": {mark.value.replace(" ", "_"): total[mark] for mark in Mark},
+            **self.tally.document(),
         }
 
-    def _names(self, is_wrong: object) -> list[str]:
-        return [
-            name
-            for name, (case, seen) in self._judged.items()
-            if not isinstance(seen, str) and is_wrong(case.truth, seen.status)  # type: ignore[operator]  # the kinds are checked above
-        ]
+    def _names(self, mark: Mark) -> list[str]:
+        return [name for name, (case, seen) in self._judged.items() if _mark(case, seen) is mark]
 
     def lines(self) -> Iterable[str]:
         """The matrix as text, then the cases that are wrong."""
@@ -83,14 +78,15 @@ class Matrix:
             cells = (str(self.counts[truth, seen] or "·").rjust(width) for seen in _ORDER)
             yield truth.value.ljust(14) + "".join(cells)
         yield ""
-        for name, texts in self.wrong.items():
+        wrong = self.wrong
+        for name, texts in wrong.items():
             case = self._judged[name][0]
             yield f"wrong: {name} ({case.holds})"
             yield from (f"    {text}" for text in texts)
         yield from self.tally.lines()
         yield ""
         yield (
-            f"{len(self._judged)} cases, {len(self.wrong)} wrong: "
+            f"{len(self._judged)} cases, {len(wrong)} wrong: "
             f"{len(self.false_greens)} false greens, {len(self.false_blames)} false blames"
         )
 
