@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -39,8 +40,7 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def image(repository: Path, dockerfile: str) -> ImagePlaces:
-    (repository / "Dockerfile").write_text(dockerfile)
+def reader(repository: Path) -> Callable[[PurePosixPath], str | None]:
     tree = RepositoryTree(repository)
 
     def read(path: PurePosixPath) -> str | None:
@@ -49,10 +49,17 @@ def image(repository: Path, dockerfile: str) -> ImagePlaces:
         except UnreadableError:
             return None
 
-    parsed = parse_dockerfile(dockerfile, build_args={})
-    places = files_of_final_image(parsed, read_context(tree, PurePosixPath("Dockerfile")), read)
-    places.text = lambda path: text_at(places, path, read)  # type: ignore[attr-defined]  # not in typeshed
-    return places
+    return read
+
+
+def image(repository: Path, dockerfile: str) -> ImagePlaces:
+    (repository / "Dockerfile").write_text(dockerfile)
+    context = read_context(RepositoryTree(repository), PurePosixPath("Dockerfile"))
+    return files_of_final_image(parse_dockerfile(dockerfile, build_args={}), context, reader(repository))
+
+
+def text_in_image(repository: Path, dockerfile: str, path: str) -> str | None:
+    return text_at(image(repository, dockerfile), path, reader(repository))
 
 
 @pytest.mark.parametrize(
@@ -213,12 +220,12 @@ def test_who_may_execute_a_file(repository: Path, steps: str, path: str, *, may_
     ],
 )
 def test_what_a_file_holds(repository: Path, step: str, text: str | None) -> None:
-    assert image(repository, f"{ALL}{step}\n").text("/app/start.sh") == text  # type: ignore[attr-defined]  # not in typeshed
+    assert text_in_image(repository, f"{ALL}{step}\n", "/app/start.sh") == text
 
 
 def test_a_file_that_a_heredoc_makes_is_read(repository: Path) -> None:
-    made = image(repository, f"{SLIM}RUN cat > /start.sh <<'EOF'\n#!/bin/sh\nexec python\nEOF\n")
-    assert made.text("/start.sh") == "#!/bin/sh\nexec python"  # type: ignore[attr-defined]  # not in typeshed
+    dockerfile = f"{SLIM}RUN cat > /start.sh <<'EOF'\n#!/bin/sh\nexec python\nEOF\n"
+    assert text_in_image(repository, dockerfile, "/start.sh") == "#!/bin/sh\nexec python"
 
 
 @pytest.mark.parametrize(
