@@ -57,7 +57,7 @@ def dag(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
