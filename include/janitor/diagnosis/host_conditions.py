@@ -96,6 +96,17 @@ def host_condition(text: str, place: Place) -> Trouble | None:
     return None if place.is_image else _not_the_image(text, place)
 
 
+def excuse(printed: str, reason: str, place: Place) -> Trouble | None:
+    """What in the place made a worker fail, by what it printed and by what it is blamed for; None if nothing did.
+
+    Args:
+        printed: By the worker; empty where nothing of it can be the cause.
+        reason: Why the worker is blamed, which may be what it answered.
+        place: Where it ran.
+    """
+    return host_condition(printed, place) or denied_here(reason, place)
+
+
 def denied_here(text: str, place: Place) -> Trouble | None:
     """Why a path of the machine that was refused says nothing of the worker: in a container it is the worker's own.
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from janitor.diagnosis.handler.verdict import clipped
-from janitor.diagnosis.host_conditions import denied_here, host_condition
+from janitor.diagnosis.host_conditions import excuse
 from janitor.inspection.python.sdk_use import Named
 from janitor.protocol.proven import UnprovenKind
 from janitor.protocol.reason_codes import ReasonCode
@@ -30,7 +30,6 @@ _SHORTEST = timedelta(seconds=5)
 _SLOWER = 3
 """How much longer than the worker's start it may take until the functions have answered."""
 _LOOK = timedelta(seconds=0.2)
-_EXCUSE_CHARACTERS = 12_000
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,7 @@ def _judged(
     place = f"{where.path}, line {where.line}"
     if raised := answer.get("raised"):
         reason = f"{label}, which the SDK calls on the platform, raises {clipped(str(raised))}"
-        text = f"{log[-_EXCUSE_CHARACTERS:]}\n{raised}"
-        trouble = host_condition(text, facts.worker.place) or denied_here(reason, facts.worker.place)
+        trouble = excuse(f"{log}\n{raised}", reason, facts.worker.place)
         if trouble is not None:
             return _left(finding, (where,), f"{reason}; {trouble.reason}")
         return turned(finding, ReasonCode.CALLBACK_FAILED, f"{reason} ({place})")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from janitor.diagnosis.handler.verdict import Outcome, Verdict
-from janitor.diagnosis.host_conditions import denied_here, host_condition
+from janitor.diagnosis.host_conditions import excuse
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
@@ -34,7 +34,6 @@ from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, Produced, errored, failed, passed, skipped
 
 _MOST_BODIES = 10
-_EXCUSE_CHARACTERS = 12_000
 NOT_IN_THE_LOG = frozenset({ReasonCode.OUTPUT_MISMATCH, ReasonCode.OUTPUT_NOT_JSON})
 """Failures of which no other line of the log can be the cause."""
 
@@ -123,9 +122,8 @@ def _conclude(
     reason = f"{name}: {verdict.reason}"
     if verdict.outcome is Outcome.ERROR:
         return errored(verdict.code or ReasonCode.UNKNOWN, reason, *evidence, outcome=outcome)
-    text = "" if verdict.code in NOT_IN_THE_LOG else session.log.text[-_EXCUSE_CHARACTERS:]
-    place = facts.worker.place
-    trouble = host_condition(text, place) or denied_here(reason, place)
+    text = "" if verdict.code in NOT_IN_THE_LOG else session.log.text
+    trouble = excuse(text, reason, facts.worker.place)
     if trouble is not None:
         return errored(trouble.code, f"{reason}; {trouble.reason}", *evidence, outcome=outcome)
     locations = raised_at(facts.worker, session.log.text, reason)

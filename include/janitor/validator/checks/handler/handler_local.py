@@ -13,7 +13,7 @@ from janitor.diagnosis.handler.output_rules.author import Asked
 from janitor.diagnosis.handler.python_repr import parse_repr
 from janitor.diagnosis.handler.sdk_log import LOCAL_END
 from janitor.diagnosis.handler.verdict import Outcome, Verdict, inconclusive
-from janitor.diagnosis.host_conditions import denied_here, host_condition
+from janitor.diagnosis.host_conditions import excuse
 from janitor.diagnosis.real_path.logged_errors import during_the_job, judged_with_log, logged_errors
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
@@ -37,8 +37,6 @@ from janitor.validator.context import CheckContext
 from janitor.validator.engine import BuiltWorker, EngineError, HandlerRun
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, Produced, errored, failed, passed, skipped
-
-_EXCUSE_CHARACTERS = 12_000
 
 
 def check_handler_local(context: CheckContext, facts: LocalFacts) -> Finding | Produced[LocalRun]:
@@ -131,8 +129,8 @@ def _conclude(
         return skipped(code, reason, log)
     if verdict.outcome is Outcome.ERROR:
         return errored(code, reason, log, outcome=outcome)
-    text = "" if code in NOT_IN_THE_LOG else outcome.output.text[-_EXCUSE_CHARACTERS:]
-    if trouble := host_condition(text, worker.place) or denied_here(reason, worker.place):
+    text = "" if code in NOT_IN_THE_LOG else outcome.output.text
+    if trouble := excuse(text, reason, worker.place):
         return errored(trouble.code, f"{reason}; {trouble.reason}", log, outcome=outcome)
     finding = failed(code, reason, log, outcome=outcome, locations=raised_at(worker, outcome.output.text, reason))
     return finding.measured(rule=verdict.rule)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from janitor.diagnosis.handler.verdict import Outcome, Remark, Verdict
-from janitor.diagnosis.host_conditions import denied_here, host_condition
+from janitor.diagnosis.host_conditions import excuse
 from janitor.inspection.python.sdk_use import Named
 from janitor.protocol.proven import UnprovenKind
 from janitor.protocol.reason_codes import ReasonCode
@@ -32,7 +32,6 @@ _TELLS_THE_PLATFORM = "RUNPOD_WEBHOOK_GET_JOB"
 """The SDK itself tells by it where it runs; a program that reads it does so to do something else elsewhere."""
 _SHORTEST = timedelta(seconds=5)
 _SLOWER = 1.5
-_EXCUSE_CHARACTERS = 12_000
 
 
 def with_platform_branch(context: CheckContext, facts: ApiFacts, session: Session, finding: Finding) -> Finding:
@@ -74,9 +73,9 @@ def with_platform_branch(context: CheckContext, facts: ApiFacts, session: Sessio
     if bad is None:
         return finding
     reason = f"with {names} set, as on the platform: {bad.reason}"
-    if (excuse := _excuse(facts, life, bad, limit)) is not None:
-        remark = Remark(code=ReasonCode.PLATFORM_BRANCH, text=f"{reason}; {excuse}")
-        finding = _left(finding, settable[0], f"what the worker does where {names} is set: {excuse}")
+    if (not_its_own := _excuse(facts, life, bad, limit)) is not None:
+        remark = Remark(code=ReasonCode.PLATFORM_BRANCH, text=f"{reason}; {not_its_own}")
+        finding = _left(finding, settable[0], f"what the worker does where {names} is set: {not_its_own}")
         return finding.noted(remark.code, remark.text, file=str(settable[0].path), line=settable[0].line)
     place = f"{settable[0].path}, line {settable[0].line}"
     return turned(finding, ReasonCode.PLATFORM_BRANCH, f"{case.case.name}: the worker, {reason} ({place})")
@@ -94,9 +93,7 @@ def _excuse(facts: ApiFacts, life: Session, bad: Verdict, limit: timedelta) -> s
         return f"there was no answer within {limit.total_seconds():.0f} s"
     if any(value in reason for value in VARIABLES.values()):
         return "the pod and the endpoint that it names are none that the platform knows"
-    place = facts.worker.place
-    text = life.log.text[-_EXCUSE_CHARACTERS:]
-    trouble = host_condition(text, place) or denied_here(reason, place)
+    trouble = excuse(life.log.text, reason, facts.worker.place)
     return None if trouble is None else trouble.reason
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from janitor.diagnosis.handler.verdict import Outcome, Verdict
-from janitor.diagnosis.host_conditions import denied_here, host_condition
+from janitor.diagnosis.host_conditions import excuse
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.proven import UnprovenKind
 from janitor.protocol.reason_codes import ReasonCode
@@ -41,7 +41,6 @@ _SLOWER = 1.5
 """How much longer than the local mode the start and the job may take, for there to be time to ask."""
 _SHOWS_NOTHING = frozenset({ReasonCode.INPUT_REFUSED, ReasonCode.ANSWER_INVALID, ReasonCode.OUTPUT_TOO_LARGE})
 """What is the API's way alone, and not the platform's."""
-_EXCUSE_CHARACTERS = 12_000
 
 
 def prove_by_api(context: CheckContext, facts: ApiFacts, local: LocalRun) -> Finding | Produced[ApiRun]:
@@ -110,8 +109,7 @@ def _conclude(context: CheckContext, facts: ApiFacts, session: Session, verdicts
     if verdict is None:
         return passed(*evidence, outcome=outcome)
     reason = f"{name}: {verdict.reason} (through the API; the local mode passed)"
-    text, place = session.log.text[-_EXCUSE_CHARACTERS:], facts.worker.place
-    trouble = host_condition(text, place) or denied_here(reason, place)
+    trouble = excuse(session.log.text, reason, facts.worker.place)
     is_unclear = verdict.outcome is not Outcome.FAIL or verdict.code in _SHOWS_NOTHING or session.out_of_memory
     answered = [each.answer for each in session.tried if each.answer is not None]
     if trouble is not None or is_unclear or not answered or answered[0].status != 200:

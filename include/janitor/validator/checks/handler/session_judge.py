@@ -11,14 +11,12 @@ from janitor.diagnosis.handler.output_rules.author import same_value
 from janitor.diagnosis.handler.raw_outputs import judge_raw_outputs, shows_returns
 from janitor.diagnosis.handler.sdk_log import read_sdk_log
 from janitor.diagnosis.handler.verdict import PASSED, Remark, Verdict, clipped, failing
-from janitor.diagnosis.host_conditions import Place, denied_here, host_condition
+from janitor.diagnosis.host_conditions import Place, excuse
 from janitor.diagnosis.real_path.logged_errors import during_the_job, judged_with_log, logged_errors
 from janitor.inspection.python.sdk_use import Refresh, SdkUse
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checks.handler.api_session import Again, Session, Tried
 from janitor.validator.checks.handler.handler_facts import ApiFacts
-
-_EXCUSE_CHARACTERS = 12_000
 
 
 def judge_session(facts: ApiFacts, session: Session) -> list[tuple[str, Verdict]]:
@@ -76,8 +74,7 @@ def judge_again(session: Session, place: Place, sdk: SdkUse) -> Verdict | None:
     is_silent = read_sdk_log(session.log.text).is_silent
     if sdk.refresh is not Refresh.NO or (sdk.job_may_refresh and is_silent):
         return _unclear(f"{reason}; the worker may ask to be replaced after each job (refresh_worker)")
-    text = session.log.text[-_EXCUSE_CHARACTERS:]
-    if trouble := host_condition(text, place) or denied_here(reason, place):
+    if trouble := excuse(session.log.text, reason, place):
         return _unclear(f"{reason}; {trouble.reason}")
     return failing(ReasonCode.ONE_JOB_ONLY, f"{again.first.case.name}: the worker serves one job only: {reason}")
 

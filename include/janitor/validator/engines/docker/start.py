@@ -27,7 +27,6 @@ _IMAGE_REFUSED = re.compile(
     r"|chdir to cwd|exec format error"
 )
 """What of the image itself keeps Docker from starting it."""
-_EXCUSE_CHARACTERS = 12_000
 
 
 class Refusal(str, Enum):
@@ -98,7 +97,7 @@ def judge_start(handler_run: HandlerRun, *, evidence: EvidenceMaker, place: Plac
     if code == 0 and not serves:
         reason = "the image's command ended with exit code 0 without starting the runpod SDK"
         return failed(ReasonCode.EXITED_AT_ONCE, reason, *logs, outcome=outcome)
-    if trouble := host_condition(text[-_EXCUSE_CHARACTERS:], place):
+    if trouble := host_condition(text, place):
         return errored(trouble.code, trouble.reason, *logs, outcome=outcome)
     before = "while it should serve" if serves else "before the runpod SDK started"
     reason = f"the image's command ended with exit code {code} {before}: {cause(text)}"
