@@ -96,8 +96,9 @@ def ask(tmp_path: Path) -> ASK:
         context = cast("CheckContext", SimpleNamespace(interrupts=interrupts))
         facts = ApiFacts(cast("BuiltWorker", Scripted(tmp_path, answer)), None, None)
         cases = [case or TestCase(name="one", input={"text": "a b"}, limit=None)]
-        judge = lambda tried: judge_tried(tried).passes  # noqa: E731
-        return run_session(context, facts, None, cases, Asking(), with_bad_input=False, judge=judge)
+        return run_session(
+            context, facts, None, cases, Asking(), judge=judge_tried, asks_again=True, with_bad_input=False
+        )
 
     return run
 

@@ -51,7 +51,7 @@ _SAID_CHARACTERS = 64 * 1024
 """Of a log that was too long to be kept whole: those at its end."""
 _REPLACES_THE_PROCESS = "'stopPod': True"
 """What the SDK makes of `refresh_worker` in an answer, as it logs it."""
-_SHORTEST_AGAIN = timedelta(seconds=5)
+_SHORTEST_LIFE, _SHORTEST_AGAIN = timedelta(seconds=5), timedelta(seconds=5)
 _PATIENCE = timedelta(minutes=1)
 _SLOWER_AGAIN, _SLOWER_START = 20, 3
 """A second answer may take that many times the first one, or the worker's start: some load their model anew."""
@@ -73,7 +73,7 @@ class Tried:
     """What it printed for this case, where it was answered."""
 
 
-Judge = Callable[[Tried], bool]
+Judge = Callable[[Tried], Verdict]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +100,8 @@ class Session:
     """One server's life."""
 
     tried: tuple[Tried, ...]
+    verdicts: tuple[Verdict, ...]
+    """On each of them."""
     outcome: ProcessOutcome
     log: Captured
     """What it printed for the cases, without what bad input made it print."""
@@ -121,10 +123,11 @@ def run_session(
     cases: list[TestCase],
     asking: Asking,
     *,
+    judge: Judge,
+    asks_again: bool,
     with_bad_input: bool,
     ready_limit: timedelta = READY_LIMIT,
     answer_limit: timedelta = NO_LIMIT,
-    judge: Judge | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> Session:
     """Start the worker and ask every case, until one gets no answer.
@@ -135,16 +138,18 @@ def run_session(
         command: Shell words that take CMD's place.
         cases: What to ask.
         asking: Kept from session to session.
+        judge: Tells what came of a case.
+        asks_again: Whether one of the cases is asked once more, where all were answered well.
         with_bad_input: Whether to end with input that no worker can want.
         ready_limit: Time to get ready.
         answer_limit: Time for the answer to a case that states none.
-        judge: Whether what came of a case is good; where all are, one of them is asked again. None asks nothing again.
         variables: For the worker, beside those of the tests.
 
     Raises:
         EngineError: The worker could not be started.
     """
     tried: list[Tried] = []
+    verdicts: list[Verdict] = []
     not_ready: Verdict | None = None
     bad_answer: BadAnswer | None = None
     log: Captured | None = None
@@ -161,7 +166,8 @@ def run_session(
                 tried.append(_try(server, case, case.limit or answer_limit, answered=len(tried) + 1))
                 if tried[-1].problem is not None:
                     break  # it hangs or is gone; the next case would only say so again
-            if judge is not None and tried and all(map(judge, tried)):
+            verdicts = [judge(each) for each in tried]
+            if asks_again and tried and all(verdict.passes for verdict in verdicts):
                 again = _ask_again(server, tried, context.interrupts.remaining(), ready_seconds)
         out_of_memory = server.out_of_memory()
         answers = [*tried, *([again.tried] if again is not None and again.tried is not None else [])]
@@ -172,6 +178,7 @@ def run_session(
         outcome = server.running.end()
     return Session(
         tried=tuple(tried),
+        verdicts=tuple(verdicts),
         outcome=outcome,
         log=log or outcome.output,
         not_ready=not_ready,
@@ -296,6 +303,17 @@ def _last_words(server: Server, answered: int, limit: timedelta = _LATE_LINES_LI
 def optional_time(context: CheckContext) -> timedelta:
     """How long an optional step may take: never so long that the deadline makes a time-out of a good worker."""
     return min(BAD_INPUT_LIMIT, context.interrupts.remaining() / 4)
+
+
+def room_for_another(context: CheckContext, usual: timedelta) -> timedelta | None:
+    """How long another life of the worker may take, so that enough is left before the deadline for the rest.
+
+    Args:
+        context: The validation.
+        usual: What it takes by what was seen before; None is returned where there is less.
+    """
+    room = context.interrupts.remaining() / 3
+    return None if room < max(_SHORTEST_LIFE, usual) else room
 
 
 def _ask_badly(server: Server, limit: timedelta) -> BadAnswer | None:

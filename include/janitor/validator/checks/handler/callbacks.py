@@ -18,7 +18,7 @@ from janitor.diagnosis.host_conditions import excuse
 from janitor.inspection.python.sdk_use import Named
 from janitor.protocol.proven import UnprovenKind
 from janitor.protocol.reason_codes import ReasonCode
-from janitor.validator.checks.handler.api_session import Session
+from janitor.validator.checks.handler.api_session import Session, room_for_another
 from janitor.validator.checks.handler.callback_probe import MARK, PROBE
 from janitor.validator.checks.handler.handler_facts import ApiFacts, turned
 from janitor.validator.context import CheckContext
@@ -26,7 +26,6 @@ from janitor.validator.engine import EngineError
 from janitor.validator.findings import Finding
 
 _LIMIT = timedelta(minutes=5)
-_SHORTEST = timedelta(seconds=5)
 _SLOWER = 3
 """How much longer than the worker's start it may take until the functions have answered."""
 _LOOK = timedelta(seconds=0.2)
@@ -54,8 +53,8 @@ def with_callbacks(context: CheckContext, facts: ApiFacts, session: Session | No
         return finding
     local = facts.local.seconds if facts.local is not None else 0.0
     usual = timedelta(seconds=session.ready_seconds if session is not None else local)
-    room = context.interrupts.remaining() / 3
-    if room < max(_SHORTEST, usual * 2):
+    room = room_for_another(context, usual * 2)
+    if room is None:
         return _left(finding, callbacks, "there was no time to call it")
     limit = min(room, max(usual * _SLOWER, _LIMIT))
     try:

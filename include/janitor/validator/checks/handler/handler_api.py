@@ -63,9 +63,16 @@ def _run_sessions(context: CheckContext, facts: ApiFacts, cases: list[TestCase],
     for number, (command, group) in enumerate(groups, start=1):
         try:
             is_last = number == len(groups)
-            again = is_last and may_be_asked_again(facts.worker.facts)
-            judge = (lambda tried: judge_tried(tried).passes) if again else None
-            session = run_session(context, facts, command, group, asking, with_bad_input=is_last, judge=judge)
+            session = run_session(
+                context,
+                facts,
+                command,
+                group,
+                asking,
+                judge=judge_tried,
+                asks_again=is_last and may_be_asked_again(facts.worker.facts),
+                with_bad_input=is_last,
+            )
         except EngineError as exc:
             return errored(ReasonCode.ENGINE_TROUBLE, str(exc), *evidence)
         sessions.append(session)

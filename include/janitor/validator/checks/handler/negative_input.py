@@ -11,6 +11,7 @@ from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckStatus
 from janitor.validator.checks.handler.api_session import Asking, optional_time, run_session
 from janitor.validator.checks.handler.handler_facts import AnsweredFacts, ApiFacts
+from janitor.validator.checks.handler.session_judge import judge_tried
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import EngineError
 from janitor.validator.findings import Finding, errored, failed, passed, skipped
@@ -32,7 +33,17 @@ def check_negative_input(context: CheckContext, facts: AnsweredFacts) -> Finding
         try:
             limit = optional_time(context)
             asked = ApiFacts(facts.worker, None, local)
-            session = run_session(context, asked, None, [], Asking(), with_bad_input=True, ready_limit=limit)
+            session = run_session(
+                context,
+                asked,
+                None,
+                [],
+                Asking(),
+                judge=judge_tried,
+                asks_again=False,
+                with_bad_input=True,
+                ready_limit=limit,
+            )
         except EngineError as exc:
             return errored(ReasonCode.ENGINE_TROUBLE, str(exc), required=False)
         answer = session.bad_answer

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from janitor.diagnosis.handler.verdict import Outcome, Remark, Verdict
+from janitor.diagnosis.handler.verdict import Outcome, Verdict
 from janitor.diagnosis.host_conditions import excuse
 from janitor.inspection.python.sdk_use import Named
 from janitor.protocol.proven import UnprovenKind
 from janitor.protocol.reason_codes import ReasonCode
-from janitor.validator.checks.handler.api_session import READY_LIMIT, Session, Tried, run_session
+from janitor.validator.checks.handler.api_session import READY_LIMIT, Session, Tried, room_for_another, run_session
 from janitor.validator.checks.handler.handler_facts import ApiFacts, turned
-from janitor.validator.checks.handler.session_judge import judge_session
+from janitor.validator.checks.handler.session_judge import judge_session, judge_tried
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import EngineError
 from janitor.validator.findings import Finding
@@ -30,7 +30,6 @@ VARIABLES: Mapping[str, str] = {
 """Values as the platform has them, of a pod and an endpoint that nobody has."""
 _TELLS_THE_PLATFORM = "RUNPOD_WEBHOOK_GET_JOB"
 """The SDK itself tells by it where it runs; a program that reads it does so to do something else elsewhere."""
-_SHORTEST = timedelta(seconds=5)
 _SLOWER = 1.5
 
 
@@ -50,10 +49,10 @@ def with_platform_branch(context: CheckContext, facts: ApiFacts, session: Sessio
     if not settable or case is None:
         return finding
     names = ", ".join(each.name for each in settable)
-    room = context.interrupts.remaining() / 3
-    usual = timedelta(seconds=(session.ready_seconds + _seconds(case)) * _SLOWER)
-    if room < max(_SHORTEST, usual):
-        return _left(finding, settable[0], f"what the worker does where {names} is set: there was no time to ask")
+    first, unproven = settable[0], f"what the worker does where {names} is set"
+    room = room_for_another(context, timedelta(seconds=(session.ready_seconds + _seconds(case)) * _SLOWER))
+    if room is None:
+        return _left(finding, first, f"{unproven}: there was no time to ask")
     limit = min(READY_LIMIT, room)
     try:
         life = run_session(
@@ -62,22 +61,24 @@ def with_platform_branch(context: CheckContext, facts: ApiFacts, session: Sessio
             case.case.command,
             [case.case],
             session.asking,
+            judge=judge_tried,
+            asks_again=False,
             with_bad_input=False,
             ready_limit=limit,
             answer_limit=limit,
             variables=VARIABLES,
         )
     except EngineError as exc:
-        return _left(finding, settable[0], f"what the worker does where {names} is set: {exc}")
+        return _left(finding, first, f"{unproven}: {exc}")
     bad = next((verdict for _, verdict in judge_session(facts, life) if not verdict.passes), None)
     if bad is None:
         return finding
     reason = f"with {names} set, as on the platform: {bad.reason}"
     if (not_its_own := _excuse(facts, life, bad, limit)) is not None:
-        remark = Remark(code=ReasonCode.PLATFORM_BRANCH, text=f"{reason}; {not_its_own}")
-        finding = _left(finding, settable[0], f"what the worker does where {names} is set: {not_its_own}")
-        return finding.noted(remark.code, remark.text, file=str(settable[0].path), line=settable[0].line)
-    place = f"{settable[0].path}, line {settable[0].line}"
+        text = f"{reason}; {not_its_own}"
+        finding = _left(finding, first, f"{unproven}: {not_its_own}")
+        return finding.noted(ReasonCode.PLATFORM_BRANCH, text, file=str(first.path), line=first.line)
+    place = f"{first.path}, line {first.line}"
     return turned(finding, ReasonCode.PLATFORM_BRANCH, f"{case.case.name}: the worker, {reason} ({place})")
 
 

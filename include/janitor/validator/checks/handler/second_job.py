@@ -15,7 +15,7 @@ from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.proven import UnprovenKind
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.checks.handler.api_session import READY_LIMIT, Asking, Session, run_session
+from janitor.validator.checks.handler.api_session import READY_LIMIT, Asking, Session, room_for_another, run_session
 from janitor.validator.checks.handler.callbacks import with_callbacks
 from janitor.validator.checks.handler.handler_facts import (
     API_LOG,
@@ -36,7 +36,6 @@ from janitor.validator.findings import Finding, Produced, passed, skipped
 _NOT_NEEDED = "a plain handler without tests.json is tested by its local mode"
 _PASSED_ON = frozenset({"input", "id", "webhook"})
 """Members of a job that the API gives to the handler."""
-_SHORTEST = timedelta(seconds=5)
 _SLOWER = 1.5
 """How much longer than the local mode the start and the job may take, for there to be time to ask."""
 _SHOWS_NOTHING = frozenset({ReasonCode.INPUT_REFUSED, ReasonCode.ANSWER_INVALID, ReasonCode.OUTPUT_TOO_LARGE})
@@ -46,12 +45,12 @@ _SHOWS_NOTHING = frozenset({ReasonCode.INPUT_REFUSED, ReasonCode.ANSWER_INVALID,
 def prove_by_api(context: CheckContext, facts: ApiFacts, local: LocalRun) -> Finding | Produced[ApiRun]:
     """Ask the test input twice, if that can be; what was passed stays passed where it can't."""
     source = facts.worker.facts
-    room = context.interrupts.remaining() / 3
     if not may_be_asked_again(source):
         finding = skipped(ReasonCode.NOT_NEEDED, f"{_NOT_NEEDED}; each process does one job (refresh_worker)")
         return with_callbacks(context, facts, None, finding)
-    if (why := _cannot_be_asked(source, local, room)) is not None:
-        return with_callbacks(context, facts, None, _unasked(why))
+    why, room = _cannot_be_asked(source), room_for_another(context, timedelta(seconds=local.seconds * _SLOWER))
+    if why is not None or room is None:
+        return with_callbacks(context, facts, None, _unasked(why or "there was no time for it before the deadline"))
     case = TestCase(
         name="test_input",
         input=(source.test_input or {})["input"],
@@ -66,10 +65,11 @@ def prove_by_api(context: CheckContext, facts: ApiFacts, local: LocalRun) -> Fin
             None,
             [case],
             Asking(),
+            judge=judge_tried,
+            asks_again=True,
             with_bad_input=True,
             ready_limit=limit,
             answer_limit=limit,
-            judge=lambda tried: judge_tried(tried).passes,
         )
     except EngineError as exc:
         return with_callbacks(context, facts, None, _unasked(str(exc)))
@@ -84,14 +84,12 @@ def prove_by_api(context: CheckContext, facts: ApiFacts, local: LocalRun) -> Fin
     return Produced(finding, ApiRun((session.log,), session.bad_answer))
 
 
-def _cannot_be_asked(source: WorkerFacts, local: LocalRun, room: timedelta) -> str | None:
+def _cannot_be_asked(source: WorkerFacts) -> str | None:
     job = source.test_input or {}
     if more := sorted(str(name) for name in job if name not in _PASSED_ON):
         return f"the test input has {', '.join(more)[:100]} beside `input`, which the SDK's API doesn't pass on"
     if not isinstance(job.get("input"), dict):
         return "the SDK's API takes no input that isn't an object"
-    if room < max(_SHORTEST, timedelta(seconds=local.seconds * _SLOWER)):
-        return "there was no time for it before the deadline"
     return None
 
 

@@ -23,7 +23,7 @@ def judge_session(facts: ApiFacts, session: Session) -> list[tuple[str, Verdict]
     """A verdict for each case by its name, then those on all answers together where there is something to say."""
     if session.not_ready is not None:
         return [("start", session.not_ready)]
-    verdicts = [(tried.case.name, judge_tried(tried)) for tried in session.tried]
+    verdicts = [(tried.case.name, verdict) for tried, verdict in zip(session.tried, session.verdicts, strict=True)]
     if all(verdict.passes for _, verdict in verdicts):
         said = read_sdk_log(session.log.text)
         answers = [*session.tried, *_asked_again(session)]
