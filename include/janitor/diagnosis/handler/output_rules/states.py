@@ -39,8 +39,8 @@ _ALL = _STATED | names.EXPLAINED_CODES
 
 
 def _bad_states(part: Part) -> Iterator[str]:
-    for name, key, item in part.those(names.STATES):
-        if name in names.STATES and isinstance(item, str) and len(item) <= _LONGEST_TOLD:
+    for _name, key, item in part.those(names.STATES):
+        if isinstance(item, str) and len(item) <= _LONGEST_TOLD:
             text = item.strip().lower()
             if _STATE_TOLD.fullmatch(text) or (len(item) <= _LONGEST_STATE and _BAD_STATE.fullmatch(text)):
                 yield key
@@ -143,21 +143,23 @@ def _own_kind(part: Part) -> Seen | None:
 
 
 def _state_beside_answer(part: Part) -> Seen | None:
-    bad = [*_bad_states(part), *_bad_flags(part)] + (_result_only(part) if part.is_result else [])
+    bad = _all_bad(part)
     if not bad or not _is_own(part) or not (_answers_beside(part) or _is_decided(part)):
         return None
     return _seen(part, bad[0])
 
 
 def _state_of_another(part: Part) -> Seen | None:
-    bad = [*_bad_states(part), *_bad_flags(part)] + (_result_only(part) if part.is_result else [])
+    bad = _all_bad(part)
     if not bad or _is_own(part) or part.about is About.FINDING:
         return None
     return _seen(part, bad[0]) if part.is_result or part.explanation is not None else None
 
 
-def _result_only(part: Part) -> list[str]:
-    return [*_bad_codes(part), *_bad_kinds(part)]
+def _all_bad(part: Part) -> list[str]:
+    """The members that state something bad; a code or a kind does so at the top of an answer alone."""
+    keys = [*_bad_states(part), *_bad_flags(part)]
+    return [*keys, *_bad_codes(part), *_bad_kinds(part)] if part.is_result else keys
 
 
 def _doubtful_state(part: Part) -> Seen | None:
