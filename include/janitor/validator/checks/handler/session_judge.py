@@ -45,6 +45,8 @@ def judge_tried(tried: Tried) -> Verdict:
         return verdict
     body = tried.answer.body
     errors = logged_errors(during_the_job(tried.said), body.decode("utf-8", errors="replace"))
+    if not errors:
+        return verdict  # as most do: a large answer need not be read once more
     return judged_with_log(verdict, errors, answered_output(body), is_settled=asked_of(tried.case).is_settled_by_author)
 
 
