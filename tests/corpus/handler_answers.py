@@ -6,7 +6,7 @@ import json
 
 from janitor.protocol.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, carries, fails, passes
-from tests.corpus.workers import case, handler, only_api
+from tests.corpus.workers import case, handler, only_api, returns
 
 C, R = CheckName, ReportStatus
 LOCAL, API = C.HANDLER_LOCAL, C.HANDLER_API
@@ -14,16 +14,12 @@ _CAUGHT = "try:\n    {}\nexcept Exception as error:\n    return {}"
 _DOUBTFUL = "answer_doubtful"
 
 
-def _returns(expression: str, before: str = "") -> dict[str, str | None]:
-    return {"handler.py": handler(f"return {expression}", before=before)}
-
-
 def _catches(statement: str, answer: str, before: str = "") -> dict[str, str | None]:
     return {"handler.py": handler(_CAUGHT.format(statement, answer), before=before)}
 
 
 def _given(text: str, expression: str, before: str = "") -> dict[str, str | None]:
-    return {**_returns(expression, before), "test_input.json": json.dumps({"input": {"text": text}})}
+    return {**returns(expression, before), "test_input.json": json.dumps({"input": {"text": text}})}
 
 
 LOOK_GOOD = (
@@ -32,7 +28,7 @@ LOOK_GOOD = (
         holds="FALSE PASS: `str` of a picture instead of the picture",
         truth=R.FAILED,
         expected=(fails(LOCAL, "object_as_text"),),
-        files=_returns('{"image": str(Canvas())}', "class Canvas:\n    width = 512\n"),
+        files=returns('{"image": str(Canvas())}', "class Canvas:\n    width = 512\n"),
     ),
     Case(
         name="answer_task_as_text",
@@ -52,7 +48,7 @@ LOOK_GOOD = (
         holds="FALSE PASS: `str` of bytes",
         truth=R.FAILED,
         expected=(fails(LOCAL, "object_as_text"),),
-        files=_returns('{"audio": str(bytes([0x52, 0x49, 0xFF, 0xFB]))}'),
+        files=returns('{"audio": str(bytes([0x52, 0x49, 0xFF, 0xFB]))}'),
     ),
     Case(
         name="answer_exception_without_its_class",
@@ -82,7 +78,7 @@ LOOK_GOOD = (
         holds="FALSE PASS: a return code that isn't 0, with a traceback in the stream of errors",
         truth=R.FAILED,
         expected=(fails(LOCAL, "nested_error"),),
-        files=_returns(
+        files=returns(
             '{"returncode": done.returncode, "stdout": done.stdout, "stderr": done.stderr}',
             "import subprocess\nimport sys\n\n"
             "done = subprocess.run([sys.executable, '-c', 'import weights_of_old'], capture_output=True, text=True)",
@@ -105,7 +101,7 @@ LOOK_GOOD = (
         holds="FALSE PASS: names, and nothing under them",
         truth=R.FAILED,
         expected=(fails(LOCAL, "empty_output"),),
-        files=_returns('{"audio": None, "sample_rate": None, "words": ""}'),
+        files=returns('{"audio": None, "sample_rate": None, "words": ""}'),
     ),
     Case(
         name="answer_aborted_job",
@@ -119,7 +115,7 @@ LOOK_GOOD = (
         holds="FALSE PASS: no picture, and errors by the nodes of a graph",
         truth=R.FAILED,
         expected=(fails(LOCAL, "nested_error"),),
-        files=_returns('{"images": [], "node_errors": {"12": "unet_name not in []"}}'),
+        files=returns('{"images": [], "node_errors": {"12": "unet_name not in []"}}'),
     ),
     Case(
         name="answer_infinite",
@@ -133,7 +129,7 @@ LOOK_GOOD = (
         holds="a message that may tell of a failure is noted, and nobody is blamed for it",
         truth=R.SUCCESS,
         expected=(carries(LOCAL, _DOUBTFUL),),
-        files=_returns('{"message": "The two faces could not be matched"}'),
+        files=returns('{"message": "The two faces could not be matched"}'),
     ),
 )
 
@@ -150,14 +146,14 @@ LOOK_BAD = (
         holds="FALSE BLAME: what a linter found is of type error",
         truth=R.SUCCESS,
         expected=(passes(LOCAL),),
-        files=_returns('[{"type": "error", "message": "undefined name", "line": 7}, {"type": "note", "message": "a"}]'),
+        files=returns('[{"type": "error", "message": "undefined name", "line": 7}, {"type": "note", "message": "a"}]'),
     ),
     Case(
         name="answer_of_a_proof_reader",
         holds="FALSE BLAME: errors of a text, each with its place",
         truth=R.SUCCESS,
         expected=(passes(LOCAL),),
-        files=_returns('{"errors": [{"offset": 4, "length": 3, "replacements": ["the"]}], "language": "en"}'),
+        files=returns('{"errors": [{"offset": 4, "length": 3, "replacements": ["the"]}], "language": "en"}'),
     ),
     Case(
         name="answer_about_jobs",
@@ -175,14 +171,14 @@ LOOK_BAD = (
         holds="FALSE BLAME: named checks of a document, with their outcome",
         truth=R.SUCCESS,
         expected=(passes(LOCAL),),
-        files=_returns('{"checks": [{"name": "signature", "success": False, "reason": "page 2 has none"}]}'),
+        files=returns('{"checks": [{"name": "signature", "success": False, "reason": "page 2 has none"}]}'),
     ),
     Case(
         name="answer_about_a_page",
         holds="FALSE BLAME: a status beside the url that it is of; noted",
         truth=R.SUCCESS,
         expected=(carries(LOCAL, _DOUBTFUL),),
-        files=_returns('{"url": "https://example.com/gone", "status": 410}'),
+        files=returns('{"url": "https://example.com/gone", "status": 410}'),
     ),
     Case(
         name="answer_with_codes_that_say_ok",
@@ -230,7 +226,7 @@ LOOK_BAD = (
         holds="FALSE BLAME: a detector that found nothing; the null beside it is noted",
         truth=R.SUCCESS,
         expected=(carries(LOCAL, _DOUBTFUL),),
-        files=_returns('{"detections": [], "next_page": None}'),
+        files=returns('{"detections": [], "next_page": None}'),
     ),
 )
 
@@ -250,7 +246,7 @@ SETTLED = (
         holds="FALSE BLAME: what the config calls good is good, whatever stands beside it",
         truth=R.SUCCESS,
         expected=(passes(LOCAL),),
-        files=_returns('{"status": "COMPLETED", "errors": ["two pages could not be read"]}'),
+        files=returns('{"status": "COMPLETED", "errors": ["two pages could not be read"]}'),
         repository={"success_when": "status = COMPLETED"},
     ),
     Case(
@@ -258,7 +254,7 @@ SETTLED = (
         holds="FALSE PASS: an answer without what the config asks for",
         truth=R.FAILED,
         expected=(fails(LOCAL, "success_when_unmet"),),
-        files=_returns('{"images": [{"type": "s3_url", "data": "https://example.com/a.png"}]}'),
+        files=returns('{"images": [{"type": "s3_url", "data": "https://example.com/a.png"}]}'),
         repository={"success_when": "images[0].type = base64"},
     ),
     Case(

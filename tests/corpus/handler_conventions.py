@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from janitor.protocol.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, fails, passes
-from tests.corpus.workers import case, handler, only_api
+from tests.corpus.workers import case, handler, only_api, returns
 
 C, R = CheckName, ReportStatus
 LOCAL, API = C.HANDLER_LOCAL, C.HANDLER_API
-
-
-def _returns(expression: str, before: str = "") -> dict[str, str | None]:
-    return {"handler.py": handler(f"return {expression}", before=before)}
 
 
 def _caught(answer: str) -> dict[str, str | None]:
@@ -38,16 +34,16 @@ CONVENTIONS = (
     _bad(
         "item_without_success",
         "one of several results says `success: false`",
-        _returns('{"results": [{"success": True, "id": 1}, {"success": False, "reason": "no weights"}]}'),
+        returns('{"results": [{"success": True, "id": 1}, {"success": False, "reason": "no weights"}]}'),
         LOCAL,
     ),
     _bad(
         "status_of_an_item",
         "one of several results has the status of an error",
-        _returns('{"results": [{"status": "ok"}, {"status": "error", "message": "no weights"}]}'),
+        returns('{"results": [{"status": "ok"}, {"status": "error", "message": "no weights"}]}'),
         LOCAL,
     ),
-    _bad("status_timeout", "a status of `timeout`", _returns('{"status": "timeout", "prompt_id": "a1"}'), LOCAL),
+    _bad("status_timeout", "a status of `timeout`", returns('{"status": "timeout", "prompt_id": "a1"}'), LOCAL),
     _bad("status_500", "an HTTP status as status", _caught('{"status": 500, "message": str(e)}'), LOCAL),
     _bad(
         "status_code_404",
@@ -103,7 +99,7 @@ CONVENTIONS = (
     _bad(
         "json_lines_with_an_error",
         "an error in the last line of several lines of JSON",
-        _returns('"{\\"text\\": \\"a\\"}\\n{\\"error\\": \\"no model\\"}\\n"'),
+        returns('"{\\"text\\": \\"a\\"}\\n{\\"error\\": \\"no model\\"}\\n"'),
         LOCAL,
     ),
     _bad(
@@ -149,7 +145,7 @@ CONVENTIONS = (
     _bad(
         "pydantic_model",
         "a pydantic model, which the API makes an object of and the platform refuses",
-        _returns(
+        returns(
             'Result(text="a", score=0.5)',
             "from pydantic import BaseModel\n\n\nclass Result(BaseModel):\n    text: str\n    score: float\n",
         ),
@@ -159,7 +155,7 @@ CONVENTIONS = (
     _bad(
         "dataclass_within",
         "a dataclass within an output",
-        _returns(
+        returns(
             '{"results": [Result("a", 0.5)]}',
             "from dataclasses import dataclass\n\n\n@dataclass\nclass Result:\n    text: str\n    score: float\n",
         ),
@@ -192,7 +188,7 @@ CONVENTIONS = (
     _good(
         "named_tuples",
         "named tuples are sent as lists",
-        _returns(
+        returns(
             '{"box": Box(1, 2), "boxes": [Box(3, 4)]}',
             "import collections\n\nBox = collections.namedtuple('Box', 'x y')",
         ),
@@ -201,7 +197,7 @@ CONVENTIONS = (
     _good(
         "named_tuple_beside_an_object",
         "a named tuple beside an object with the same names",
-        _returns(
+        returns(
             '{"box": Box(1, 2), "seen": {"x": 1}}', "import collections\n\nBox = collections.namedtuple('Box', 'x y')"
         ),
         API,
@@ -215,25 +211,25 @@ CONVENTIONS = (
     _good(
         "success_true",
         "`success: true`, `status: success`, and an empty error",
-        _returns('{"success": True, "status": "success", "error": None, "errors": [], "images": ["a"]}'),
+        returns('{"success": True, "status": "success", "error": None, "errors": [], "images": ["a"]}'),
         LOCAL,
     ),
     _good(
         "status_200",
         "status 200",
-        _returns('{"status": 200, "status_code": 200, "statusCode": 201, "body": "x"}'),
+        returns('{"status": 200, "status_code": 200, "statusCode": 201, "body": "x"}'),
         LOCAL,
     ),
     _good(
         "measured_status",
         "steps that were left out, and counts of failures",
-        _returns('{"steps": [{"name": "upload", "status": "skipped"}], "failed": 0, "timeout": 30, "success": 12}'),
+        returns('{"steps": [{"name": "upload", "status": "skipped"}], "failed": 0, "timeout": 30, "success": 12}'),
         LOCAL,
     ),
     _good(
         "jobs_it_tells_of",
         "an answer that tells of jobs that failed elsewhere",
-        _returns('{"jobs": [{"id": 7, "status": "failed"}, {"id": 8, "status": "done"}]}'),
+        returns('{"jobs": [{"id": 7, "status": "failed"}, {"id": 8, "status": "done"}]}'),
         LOCAL,
     ),
     _good(
@@ -250,13 +246,13 @@ CONVENTIONS = (
     _good(
         "prose_with_braces",
         "prose whose lines begin with braces",
-        _returns('{"text": "{error: x}\\n[error]\\ndata: {not json}\\ndata: error\\n{\\n \\"error\\": \\"x\\"\\n}"}'),
+        returns('{"text": "{error: x}\\n[error]\\ndata: {not json}\\ndata: error\\n{\\n \\"error\\": \\"x\\"\\n}"}'),
         LOCAL,
     ),
     _good(
         "refresh_worker",
         "a wish to be restarted after a good answer",
-        _returns('{"refresh_worker": True, "text": "a"}'),
+        returns('{"refresh_worker": True, "text": "a"}'),
         LOCAL,
     ),
     _good(
@@ -271,19 +267,19 @@ CONVENTIONS = (
     _good(
         "moderation",
         "an answer that is no: false, flagged, invalid",
-        _returns('{"ok": False, "is_valid": False, "flagged": True, "passed": False}'),
+        returns('{"ok": False, "is_valid": False, "flagged": True, "passed": False}'),
         LOCAL,
     ),
     _good(
         "detected_nothing",
         "nothing was found, and that is an answer",
-        _returns('{"detections": [], "text": "", "count": 0, "mask": None}'),
+        returns('{"detections": [], "text": "", "count": 0, "mask": None}'),
         LOCAL,
     ),
     _good(
         "http_codes_as_data",
         "numbers like HTTP's codes as data",
-        _returns('{"codes": [404, 500], "status_counts": {"500": 2}, "code": 500, "height": 500}'),
+        returns('{"codes": [404, 500], "status_counts": {"500": 2}, "code": 500, "height": 500}'),
         LOCAL,
     ),
 )

@@ -6,14 +6,10 @@ import json
 
 from janitor.protocol.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, fails, passes, skips
-from tests.corpus.workers import case, handler, only_api
+from tests.corpus.workers import case, handler, only_api, returns
 
 C, R = CheckName, ReportStatus
 LOCAL, API, SCAN = C.HANDLER_LOCAL, C.HANDLER_API, C.LOG_SCAN
-
-
-def _returns(expression: str, before: str = "") -> dict[str, str | None]:
-    return {"handler.py": handler(f"return {expression}", before=before)}
 
 
 def _expecting(output: object, expression: str) -> dict[str, str | None]:
@@ -49,7 +45,7 @@ OUTPUTS = (
         holds="FALSE BLAME: False is an answer",
         truth=R.SUCCESS,
         expected=(passes(LOCAL),),
-        files=_returns("False"),
+        files=returns("False"),
     ),
     Case(
         name="output_zero",
@@ -63,14 +59,14 @@ OUTPUTS = (
         holds="FALSE BLAME: measurements, empty errors and texts that only look like errors",
         truth=R.SUCCESS,
         expected=(passes(API), passes(SCAN)),
-        files={**_returns(repr(LOOKALIKES)), ".runpod/tests.json": json.dumps({"tests": [{"name": "a", **case()}]})},
+        files={**returns(repr(LOOKALIKES)), ".runpod/tests.json": json.dumps({"tests": [{"name": "a", **case()}]})},
     ),
     Case(
         name="output_empty_text",
         holds="FALSE PASS: an empty text",
         truth=R.FAILED,
         expected=(fails(LOCAL, "empty_output"),),
-        files=_returns("''"),
+        files=returns("''"),
     ),
     Case(
         name="output_empty_object",
@@ -84,14 +80,14 @@ OUTPUTS = (
         holds="FALSE PASS: a list of nothings",
         truth=R.FAILED,
         expected=(fails(LOCAL, "empty_output"),),
-        files=_returns("[None, '', []]"),
+        files=returns("[None, '', []]"),
     ),
     Case(
         name="output_deep_error",
         holds="FALSE PASS: an error twelve levels down",
         truth=R.FAILED,
         expected=(fails(LOCAL, "nested_error"),),
-        files=_returns('{"a": [{"b": [{"c": {"d": [[{"e": {"f": ({"error": "no weights"},)}}]]}}]}]}'),
+        files=returns('{"a": [{"b": [{"c": {"d": [[{"e": {"f": ({"error": "no weights"},)}}]]}}]}]}'),
     ),
     Case(
         name="output_error_in_a_list_of_errors",
@@ -105,7 +101,7 @@ OUTPUTS = (
         holds="FALSE PASS: an error that is only stated",
         truth=R.FAILED,
         expected=(fails(LOCAL, "nested_error"),),
-        files=_returns('{"result": {"error": True}}'),
+        files=returns('{"result": {"error": True}}'),
     ),
     Case(
         name="output_error_text",
@@ -144,16 +140,14 @@ OUTPUTS = (
         holds="FALSE BLAME: a text with lines as the SDK prints them of a job that failed",
         truth=R.SUCCESS,
         expected=(passes(LOCAL),),
-        files=_returns(
-            repr("It says:\nERROR  | a | Captured Handler Exception\nERROR  | Job a failed with error: b\n")
-        ),
+        files=returns(repr("It says:\nERROR  | a | Captured Handler Exception\nERROR  | Job a failed with error: b\n")),
     ),
     Case(
         name="output_bytes",
         holds="FALSE PASS: bytes, which the SDK can't send to the platform",
         truth=R.FAILED,
         expected=(fails(LOCAL, "output_not_json"),),
-        files=_returns("b'\\x89PNG'"),
+        files=returns("b'\\x89PNG'"),
     ),
     Case(
         name="output_dates",
@@ -167,14 +161,14 @@ OUTPUTS = (
         holds="FALSE PASS: a set",
         truth=R.FAILED,
         expected=(fails(LOCAL, "output_not_json"),),
-        files=_returns('{"labels": {"cat", "dog"}}'),
+        files=returns('{"labels": {"cat", "dog"}}'),
     ),
     Case(
         name="output_subclasses",
         holds="FALSE BLAME: what only prints otherwise than JSON; the API has it as JSON",
         truth=R.SUCCESS,
         expected=(passes(API), skips(LOCAL, "result_unread")),
-        files=_returns(
+        files=returns(
             '{"counts": collections.Counter("aab"), "at": Point(1, 2), "kind": Kind.A}',
             "import collections\nimport enum\n\nPoint = collections.namedtuple('Point', 'x y')\n\n\n"
             "class Kind(str, enum.Enum):\n    A = 'a'\n",
@@ -185,21 +179,21 @@ OUTPUTS = (
         holds="FALSE BLAME: the type that makes a defaultdict's missing values is printed, and not sent",
         truth=R.SUCCESS,
         expected=(passes(API), skips(LOCAL, "result_unread")),
-        files=_returns('{"counts": counts}', "import collections\n\ncounts = collections.defaultdict(int, cat=3)"),
+        files=returns('{"counts": counts}', "import collections\n\ncounts = collections.defaultdict(int, cat=3)"),
     ),
     Case(
         name="output_cut_within_a_text",
         holds="FALSE BLAME: the SDK cuts a long result, and what is left of it begins within a text",
         truth=R.SUCCESS,
         expected=(passes(API), skips(LOCAL, "result_truncated")),
-        files=_returns('{"text": "word " * 700, "n": list(range(600)), "labels": ["a", "b", "c"]}'),
+        files=returns('{"text": "word " * 700, "n": list(range(600)), "labels": ["a", "b", "c"]}'),
     ),
     Case(
         name="output_not_a_number",
         holds="FALSE PASS: NaN, which the SDK sends as the word, which the platform answers with HTTP 400",
         truth=R.FAILED,
         expected=(fails(LOCAL, "output_not_json"),),
-        files=_returns('{"score": float("nan")}'),
+        files=returns('{"score": float("nan")}'),
     ),
     Case(
         name="output_nested_deeply",
@@ -215,14 +209,14 @@ OUTPUTS = (
         holds="an output in many scripts",
         truth=R.SUCCESS,
         expected=(passes(LOCAL),),
-        files=_returns('{"text": "Żółć 漢字 🙂 \\u2028 \\x1b[31m \\x00"}'),
+        files=returns('{"text": "Żółć 漢字 🙂 \\u2028 \\x1b[31m \\x00"}'),
     ),
     Case(
         name="output_about_a_broken_gpu",
         holds="FALSE BLAME: an answer of several lines that speaks of CUDA errors is no broken GPU",
         truth=R.SUCCESS,
         expected=(passes(LOCAL), passes(SCAN)),
-        files=_returns('"Why?\\nCUDA error: no kernel image is available\\nERROR is a word.\\nThat is why."'),
+        files=returns('"Why?\\nCUDA error: no kernel image is available\\nERROR is a word.\\nThat is why."'),
         spec={"gpu_required": True},
         gpu=True,
     ),
@@ -231,7 +225,7 @@ OUTPUTS = (
         holds="FALSE BLAME: the same in a result that the SDK cuts in two lines",
         truth=R.SUCCESS,
         expected=(passes(API), passes(SCAN)),
-        files=_returns('{"text": "x" * 9_000 + " CUDA error: no kernel image is available"}'),
+        files=returns('{"text": "x" * 9_000 + " CUDA error: no kernel image is available"}'),
         spec={"gpu_required": True},
         gpu=True,
     ),
@@ -240,14 +234,14 @@ OUTPUTS = (
         holds="megabytes of output within the platform's limit",
         truth=R.SUCCESS,
         expected=(passes(API),),
-        files=_returns('{"audio": "A" * 6_000_000}'),
+        files=returns('{"audio": "A" * 6_000_000}'),
     ),
     Case(
         name="output_too_large",
         holds="an output that the platform refuses",
         truth=R.FAILED,
         expected=(fails(API, "output_too_large"),),
-        files=_returns('{"audio": "A" * 22_000_000}'),
+        files=returns('{"audio": "A" * 22_000_000}'),
     ),
     Case(
         name="expected_fraction",

@@ -33,6 +33,11 @@ def handler(body: str, *, definition: str = "def handler(job):", before: str = "
     return f"import runpod\n{before}\n\n{definition}\n{indented}\n\n\n{start}\n"
 
 
+def returns(expression: str, before: str = "") -> dict[str, str | None]:
+    """The file of a handler that does nothing but return something."""
+    return {"handler.py": handler(f"return {expression}", before=before)}
+
+
 HEALTHY = handler(
     'text = job["input"].get("text")\n'
     "if not isinstance(text, str):\n"
