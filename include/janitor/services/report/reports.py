@@ -11,7 +11,7 @@ from uuid import UUID
 
 from janitor.domain.errors import NotFoundError
 from janitor.domain.identity import run_id_for
-from janitor.domain.money.places import MONEY_PLACES
+from janitor.domain.money.places import MONEY_PLACES, places_for
 from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
 from janitor.services.report.details import ReportDetails, details_of, level_of
@@ -111,6 +111,9 @@ def _find(connection: Connection, deployment: str, wanted: str) -> Mapping[str, 
 def _run_view(connection: Connection, summary: Mapping[str, Any], *, phases: bool = False) -> RunView:
     rows = list(named_queries().overviews_of_run(connection, run_id=summary["run_id"]))
     cost = costs.costs_of_runs(connection, [summary["run_id"]]).get(summary["run_id"], NO_COST)
+    validations = _unplaced_views(connection, rows, phases=phases)
+    # The parts of its cost are all here: the ledger need not be asked for them again, at every look at a run.
+    places = places_for([each.cost_usd for each in validations], cost.usd)
     return RunView(
         run_id=summary["run_id"],
         airflow_run_id=summary["airflow_run_id"],
@@ -122,7 +125,7 @@ def _run_view(connection: Connection, summary: Mapping[str, Any], *, phases: boo
         timeout_enforced=summary["timeout_enforced"],
         status=RunStatus(summary["status"]),
         total_repositories=summary["total_repositories"],
-        validations=tuple(validation_views(connection, rows, phases=phases)),
+        validations=tuple(replace(each, cost_places=places) for each in validations),
         cost_usd=cost.usd,
         cost_is_final=cost.is_final,
     )
@@ -132,18 +135,20 @@ def validation_views(
     connection: Connection, rows: Sequence[Mapping[str, Any]], *, phases: bool
 ) -> list[ValidationView]:
     """Rows of `validation_overview` as people are shown them; `phases` as for `details_of`."""
-    ids = [row["validation_id"] for row in rows]
-    details = details_of(connection, ids, phases=phases)
-    known = costs.costs_of_validations(connection, ids)
     run_ids = list({row["run_id"] for row in rows})
     places = costs.places_of_runs(connection, costs.costs_of_runs(connection, run_ids))
     return [
-        replace(
-            _validation_view(row, details, known.get(row["validation_id"], NO_COST)),
-            cost_places=places.get(row["run_id"], MONEY_PLACES),
-        )
-        for row in rows
+        replace(each, cost_places=places.get(each.run_id, MONEY_PLACES))
+        for each in _unplaced_views(connection, rows, phases=phases)
     ]
+
+
+def _unplaced_views(connection: Connection, rows: Sequence[Mapping[str, Any]], *, phases: bool) -> list[ValidationView]:
+    """The same, where it isn't told yet with how many places their costs are written."""
+    ids = [row["validation_id"] for row in rows]
+    details = details_of(connection, ids, phases=phases)
+    known = costs.costs_of_validations(connection, ids)
+    return [_validation_view(row, details, known.get(row["validation_id"], NO_COST)) for row in rows]
 
 
 def _validation_view(row: Mapping[str, Any], details: ReportDetails, cost: Cost) -> ValidationView:
