@@ -36,7 +36,7 @@ def tell_verdict(settings: Settings, validation_id: UUID) -> tuple[str, ...]:
         told = checked_validation(settings, validation_id)
         if not told.validation.status.is_final:
             return ()
-        address = log_url(settings, validation_id)
+        address = log_url(settings, validation_id, known=told.validation)
     except JanitorError as exc:
         log.warning("the verdict can't be told here: %s", exc)
         return ()

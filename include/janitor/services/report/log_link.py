@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 from uuid import UUID
 
+from janitor.domain.views import ValidationView
 from janitor.services.report.validation import checked_validation
 from janitor.settings import Settings
 
@@ -14,8 +15,13 @@ PAGE_PATH = "/logs/{validation_id}"
 """Below it: one validation's log."""
 
 
-def log_url(settings: Settings, validation_id: UUID) -> str | None:
+def log_url(settings: Settings, validation_id: UUID, *, known: ValidationView | None = None) -> str | None:
     """The address: of AWS's console where AWS itself has the log, else of a page in the deployment's web UI.
+
+    Args:
+        settings: Of the deployment.
+        validation_id: Which.
+        known: The validation, for whoever has read it; else it is read where AWS has the log.
 
     Raises:
         NotFoundError: There is no such validation.
@@ -25,7 +31,7 @@ def log_url(settings: Settings, validation_id: UUID) -> str | None:
         if settings.airflow_url is None:
             return None
         return settings.airflow_url.rstrip("/") + PAGE_PREFIX + PAGE_PATH.format(validation_id=validation_id)
-    stream = checked_validation(settings, validation_id).validation.log_stream
+    stream = (known or checked_validation(settings, validation_id).validation).log_stream
     return None if stream is None else console_url(settings.region, settings.log_group, stream)
 
 
