@@ -52,7 +52,26 @@ def check_order(
         NotFoundError: The repository isn't in it.
         BudgetRefusedError: Its worst case is above the run's limit; the day's is asked when the run is triggered.
     """
-    request = RunRequest(
+    request = manual_request(
+        settings,
+        config=config,
+        repository=repository,
+        timeout_minutes=timeout_minutes,
+        max_concurrent_instances=max_concurrent_instances,
+    )
+    return _checked(settings, request, timeout_minutes)
+
+
+def manual_request(
+    settings: Settings,
+    *,
+    config: str | None,
+    repository: str | None,
+    timeout_minutes: float | None,
+    max_concurrent_instances: int | None = None,
+) -> RunRequest:
+    """What a person asks for, unchecked; the arguments are as for `check_order`."""
+    return RunRequest(
         airflow_run_id=_UNTIL_TRIGGERED,
         trigger="manual",
         config_path=config_path(settings, config),
@@ -60,7 +79,6 @@ def check_order(
         timeout=timedelta(minutes=timeout_minutes) if timeout_minutes is not None else None,
         max_concurrent_instances=max_concurrent_instances,
     )
-    return _checked(settings, request, timeout_minutes)
 
 
 def check_rerun(settings: Settings, run_id: str, *, only_unsuccessful: bool) -> RunOrder:

@@ -11,7 +11,6 @@ from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
 from janitor.domain.launch.order import LaunchOrder
 from janitor.domain.money.budget import BudgetLimits, BudgetRefusal, RepositoryEstimate, RunEstimate, judge_run
 from janitor.domain.money.prices import PriceTable
-from janitor.services.config_files import load_config
 from janitor.services.money.budget import day_used
 from janitor.services.money.price_files import load_prices
 from janitor.settings import Settings
@@ -74,35 +73,6 @@ def _estimate(
         volume_gib=settings.volume_gib,
         volume_usd_gib_month=prices.volume_usd_gib_month(settings.region),
     )
-
-
-def estimate_request(
-    settings: Settings,
-    *,
-    config_path: str,
-    repository: str | None = None,
-    timeout: timedelta | None = None,
-    ask_for_day: bool = True,
-) -> CheckedEstimate:
-    """The worst case of what a trigger asks for, judged by the configuration's budget.
-
-    Args:
-        settings: Of the environment.
-        config_path: As the user gave it.
-        repository: The only one to validate, or None.
-        timeout: Takes the place of the configuration's default.
-        ask_for_day: Whether to ask Postgres what is left of the day, where there is a daily budget.
-
-    Raises:
-        ConfigError: The configuration is wrong.
-        NotFoundError: The repository isn't in it.
-        SettingsError: The prices can't be used.
-    """
-    config = load_config(settings, config_path).config
-    plans = config.plan(default_timeout=timeout, only=repository)
-    estimate = estimate_plans(settings, config.grace, plans)
-    limits = BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd)
-    return check_estimate(settings, config_path, estimate, limits, ask_for_day=ask_for_day)
 
 
 def check_estimate(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import click
 
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import repository_option, timeout_option
-from janitor.cli.orders import config_path
+from janitor.cli.orders import manual_request
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.runs.estimate import estimate_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.services.money.estimate import estimate_request
+from janitor.services.launch.blueprint import blueprint_of, check_blueprint
 from janitor.views.document import as_json
 from janitor.views.estimate import estimate_dict
 
@@ -42,11 +40,7 @@ def estimate(
     database. The exit code is 2 where the run would be refused.
     """
     settings = session.settings()
-    checked = estimate_request(
-        settings,
-        config_path=config_path(settings, config),
-        repository=repository,
-        timeout=timedelta(minutes=timeout_minutes) if timeout_minutes is not None else None,
-    )
+    request = manual_request(settings, config=config, repository=repository, timeout_minutes=timeout_minutes)
+    checked = check_blueprint(settings, blueprint_of(settings, request))
     Console().result(as_json(estimate_dict(checked)) if as_json_text else estimate_text(checked))
     return ExitCode.OK if checked.refusal is None else ExitCode.USAGE
