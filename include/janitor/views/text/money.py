@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from janitor.domain.money.places import MONEY_PLACES
+from janitor.views.text.marks import one_line
 
 _SMALL_PLACES = 4
 
@@ -19,6 +21,19 @@ def dollars(amount: Decimal, places: int = MONEY_PLACES) -> str:
     if places == MONEY_PLACES and 0 < abs(amount) < Decimal("0.01"):
         places = _SMALL_PLACES
     return f"${amount:.{places}f}"
+
+
+def dollars_if_known(amount: Decimal | None, places: int) -> str:
+    """`unknown` without an amount; the arguments are as for `dollars`."""
+    return "unknown" if amount is None else dollars(amount, places)
+
+
+def hourly_prices(usd_hour_by_type: Mapping[str, Decimal | None]) -> list[str]:
+    """`g4dn.xlarge $0.526/h`, `g5.xlarge price unknown`: of each type, in their order."""
+    return [
+        f"{one_line(name)} {'price unknown' if price is None else f'${price.normalize():f}/h'}"
+        for name, price in usd_hour_by_type.items()
+    ]
 
 
 def cost_text(amount: Decimal, places: int, *, is_final: bool) -> str:

@@ -9,7 +9,7 @@ from janitor.domain.money.budget import RepositoryEstimate
 from janitor.domain.money.places import places_for
 from janitor.services.money.estimate import CheckedEstimate
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line
-from janitor.views.text.money import dollars
+from janitor.views.text.money import dollars, dollars_if_known, hourly_prices
 
 _HOUR = timedelta(hours=1)
 
@@ -25,7 +25,7 @@ def estimate_text(checked: CheckedEstimate) -> str:
         "",
         *(_repository_line(each, places) for each in estimate.repositories),
         f"Total: {count} {'instance' if count == 1 else 'instances'}, {_hours(estimate.lifetime)},"
-        f" {_money(estimate.worst_case_usd, places)}",
+        f" {dollars_if_known(estimate.worst_case_usd, places)}",
         "",
         f"Run: {_limit(limits.run_usd, 'max_run_cost_usd')}",
         f"Day: {_day(checked)}",
@@ -42,11 +42,9 @@ def estimate_text(checked: CheckedEstimate) -> str:
 
 
 def _repository_line(each: RepositoryEstimate, places: int) -> str:
-    candidates = ", ".join(
-        f"{name} {'price unknown' if price is None else f'${price.normalize():f}/h'}"
-        for name, price in each.usd_hour_by_type.items()
-    )
-    return f"  {each.repository_name}: {candidates}; {_hours(each.lifetime)}; {_money(each.worst_case_usd, places)}"
+    candidates = ", ".join(hourly_prices(each.usd_hour_by_type))
+    worst = dollars_if_known(each.worst_case_usd, places)
+    return f"  {each.repository_name}: {candidates}; {_hours(each.lifetime)}; {worst}"
 
 
 def _limit(limit: Decimal | None, name: str) -> str:
@@ -65,7 +63,3 @@ def _day(checked: CheckedEstimate) -> str:
 
 def _hours(duration: timedelta) -> str:
     return f"{duration / _HOUR:.2f} h"
-
-
-def _money(amount: Decimal | None, places: int) -> str:
-    return "unknown" if amount is None else dollars(amount, places)

@@ -9,7 +9,7 @@ from janitor.cli.render.names import told_apart
 from janitor.domain.money.places import MONEY_PLACES, places_for
 from janitor.services.money.expected import RepositoryForecast, RunForecast
 from janitor.views.text.marks import one_line
-from janitor.views.text.money import dollars
+from janitor.views.text.money import dollars, dollars_if_known, hourly_prices
 from janitor.views.text.times import compactly
 
 _SHOWN = 10
@@ -56,21 +56,18 @@ def plan_question(forecast: RunForecast, limit: Decimal | None) -> str | None:
 
 
 def _line(name: str, each: RepositoryForecast, places: int) -> str:
-    types = " or ".join(
-        f"{one_line(kind)} {'price unknown' if price is None else f'${price.normalize():f}/h'}"
-        for kind, price in each.estimate.usd_hour_by_type.items()
-    )
+    types = " or ".join(hourly_prices(each.estimate.usd_hour_by_type))
     if each.usual is None:
         expected = "no verdict yet to expect from"
     else:
-        expected = f"expected {_money(each.expected_usd, places)} ({compactly(each.usual.median)})"
+        expected = f"expected {dollars_if_known(each.expected_usd, places)} ({compactly(each.usual.median)})"
     market = "" if each.plan.market.value == "on-demand" else f" at most, {each.plan.market.value}"
-    worst = _money(each.estimate.worst_case_usd, places)
+    worst = dollars_if_known(each.estimate.worst_case_usd, places)
     return f"  {one_line(name)}: {types}{market}; at the worst {worst}, {expected}"
 
 
 def _total(forecast: RunForecast, places: int) -> str:
-    total = f"at the worst {_money(forecast.worst_case_usd, places)}"
+    total = f"at the worst {dollars_if_known(forecast.worst_case_usd, places)}"
     if forecast.expected_usd is None:
         return total
     without = f" without {_repositories(forecast.unknown)}" if forecast.unknown else ""
@@ -86,10 +83,6 @@ def _places(forecast: RunForecast) -> int:
 
 def _unpriced(names: Sequence[str]) -> str:
     return f"no price of {', '.join(one_line(name) for name in names[:_SHOWN])}"
-
-
-def _money(amount: Decimal | None, places: int) -> str:
-    return "unknown" if amount is None else dollars(amount, places)
 
 
 def _repositories(count: int) -> str:
