@@ -48,12 +48,16 @@ def grounds(validation: ValidationView, checks: Sequence[CheckView], *, log_url:
     return lines
 
 
+def timed_verdict(validation: ValidationView, now: datetime) -> str:
+    """`failed (1m20s, environment), 2 notes`: a verdict with the time that it took, where it has begun."""
+    elapsed = validation.elapsed(now)
+    return verdict_text(validation, *([compactly(elapsed)] if elapsed is not None else []))
+
+
 def verdict_lines(validation: ValidationView, checks: Sequence[CheckView], now: datetime) -> list[str]:
     """The verdict itself, as the last lines of a log: status and cause; why at length, where no check says it."""
-    elapsed = validation.elapsed(now)
     name = one_line(f"{validation.organization}/{validation.repository_name}")
-    said = verdict_text(validation, *([compactly(elapsed)] if elapsed is not None else []))
-    lines = [f"{name}: {said}{change_tag(validation.difference)}"]
+    lines = [f"{name}: {timed_verdict(validation, now)}{change_tag(validation.difference)}"]
     cause, reason = cause_of(validation), reason_of(validation)
     if reason and reason != cause and not checks:
         lines.append(f"Reason: {reason}")

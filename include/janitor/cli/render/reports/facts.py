@@ -15,8 +15,8 @@ from janitor.views.text.differences import change_tag
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of
 from janitor.views.text.money import cost_text
 from janitor.views.text.proof import level_text, told_line
-from janitor.views.text.times import compactly, exactly, instant
-from janitor.views.verdict import verdict_text
+from janitor.views.text.times import exactly, instant
+from janitor.views.text.verdicts import timed_verdict
 
 LONGEST_REASON = 1_000
 """Characters of a check's reason that a person is shown."""
@@ -58,10 +58,7 @@ def full_name(reported: ReportedValidation) -> str:
 
 def verdict_of(reported: ReportedValidation, now: datetime) -> str:
     """`failed (1m20s, environment), 2 notes [new]`."""
-    validation = reported.validation
-    elapsed = validation.elapsed(now)
-    details = [] if elapsed is None else [compactly(elapsed)]
-    return verdict_text(validation, *details) + change_tag(validation.difference)
+    return timed_verdict(reported.validation, now) + change_tag(reported.validation.difference)
 
 
 def validation_facts(reported: ReportedValidation) -> list[tuple[str, str]]:

@@ -13,7 +13,8 @@ from janitor.views.text.differences import change_lines, change_tag
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line
 from janitor.views.text.money import cost_text
 from janitor.views.text.proof import proof_lines
-from janitor.views.text.times import compactly, exactly, instant
+from janitor.views.text.times import exactly, instant
+from janitor.views.text.verdicts import timed_verdict
 from janitor.views.verdict import verdict_text
 
 _NOT_REACHED = f"{UNKNOWN} not reached"
@@ -97,9 +98,7 @@ def _gpu(validation: ValidationView) -> str:
 
 def _earlier_line(validation: ValidationView, now: datetime) -> str:
     at = validation.finished_at or validation.started_at
-    elapsed = validation.elapsed(now)
-    said = verdict_text(validation, *([compactly(elapsed)] if elapsed is not None else []))
-    text = f"{mark_of(validation.status)} {instant(at) if at else WAITING} {said}"
-    text += f" run {validation.run_id}"
+    said = timed_verdict(validation, now)
+    text = f"{mark_of(validation.status)} {instant(at) if at else WAITING} {said} run {validation.run_id}"
     reason = reason_of(validation)
     return (f"{text}: {reason}" if reason else text) + change_tag(validation.difference)

@@ -18,6 +18,7 @@ from janitor.views.text.money import cost_text, dollars
 from janitor.views.text.progress import doing, left_text
 from janitor.views.text.provenance import changes_text, commit_text, short_sha
 from janitor.views.text.times import compactly, exactly, instant, roughly
+from janitor.views.text.verdicts import timed_verdict
 from janitor.views.verdict import verdict_text
 
 
@@ -129,9 +130,8 @@ def ended_line(validation: ValidationView, now: datetime, name: str | None = Non
 
     Args: as for `result_line`.
     """
-    elapsed = validation.elapsed(now)
     # What it costs is known when its instance has ended.
-    said = verdict_text(validation, *([compactly(elapsed)] if elapsed is not None else []))
+    said = timed_verdict(validation, now)
     decided = validation.failing_check if validation.status is not ValidationStatus.SUCCESS else None
     where = f" in {one_line(decided)}" if decided else ""
     text = f"{mark_of(validation.status)} {name or validation.repository_name}: {said}{where}"
