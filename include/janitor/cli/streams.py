@@ -13,9 +13,12 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class OutputClosedError(Exception):
@@ -77,6 +80,18 @@ def not_written(what: str, error: OSError, advice: str = "") -> Exception:
     if isinstance(error, ConnectionError):
         return OutputClosedError()
     return OutputError(f"{what}: {_plain_reason(error)}")
+
+
+def write_file(path: Path, text: str, *, mode: Literal["w", "a"] = "w") -> None:
+    """Write an answer to a file that the user named, over what is there or behind it.
+
+    Raises: what `not_written` says.
+    """
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise not_written(f"{path} can't be written", error) from error
 
 
 def _plain_reason(error: OSError) -> str:

@@ -12,7 +12,7 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.cli.streams import not_written
+from janitor.cli.streams import write_file
 from janitor.services.report.documents import ReportedRun, reports_of
 
 
@@ -58,10 +58,7 @@ def report(
     if output is None:
         console.result(text.rstrip("\n"))
         return ExitCode.OK
-    try:
-        output.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
-    except OSError as error:
-        raise not_written(f"{output} can't be written", error) from error
+    write_file(output, text if text.endswith("\n") else f"{text}\n")
     console.notice(f"Written to {output}")
     return ExitCode.OK
 

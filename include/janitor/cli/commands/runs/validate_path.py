@@ -10,7 +10,7 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import json_option, shared_options
-from janitor.cli.streams import not_written
+from janitor.cli.streams import not_written, write_file
 
 
 @click.command(
@@ -78,11 +78,11 @@ def validate(
     if junit is not None:
         from janitor.prepush.junit import junit_xml
 
-        _write(junit, junit_xml(result), mode="w")
+        write_file(junit, junit_xml(result))
     if summary is not None:
         from janitor.prepush.summary import summary_markdown
 
-        _write(summary, summary_markdown(result), mode="a")
+        write_file(summary, summary_markdown(result), mode="a")
     from janitor.prepush.telling import static_json, static_text
 
     console.result(static_json(result) if as_json_text else static_text(result))
@@ -93,11 +93,3 @@ def validate(
         folder = folder_in_repository(result.root, settings.github_workspace)
         console.annotations(annotation_lines(result, folder=folder))
     return ExitCode.OK if result.is_good else ExitCode.NOT_SUCCESSFUL
-
-
-def _write(path: Path, text: str, *, mode: str) -> None:
-    try:
-        with path.open(mode, encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise not_written(f"{path} can't be written", error) from error
