@@ -17,6 +17,7 @@ from janitor.services.airflow.client import AirflowClient
 from janitor.services.report.log_link import log_url
 from janitor.services.report.validation import checked_validation
 from janitor.settings import Settings
+from janitor.views.text.marks import words_of
 from janitor.views.text.verdicts import grounds, verdict_lines
 
 _LONGEST_NAME = 200
@@ -53,7 +54,7 @@ def name_in_grid(context: Any, repository: str, status: ValidationStatus) -> Non
         repository: What it was called while it went on.
         status: How it ended.
     """
-    name = one_line(f"{repository}: {status.value.replace('_', ' ')}", limit=_LONGEST_NAME)
+    name = one_line(f"{repository}: {words_of(status)}", limit=_LONGEST_NAME)
     context["repository"] = name
     # A task that ends by an exit isn't named anew by its template.
     context["ti"].rendered_map_index = name

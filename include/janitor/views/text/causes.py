@@ -7,9 +7,9 @@ from janitor.domain.states import ValidationStatus
 from janitor.domain.views import ValidationView
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.text.signature import MISMATCH_TITLE, plain_cause
-from janitor.settings import DEFAULT_ENVIRONMENT
+from janitor.views.text.commands import make_command
 from janitor.views.text.fitting import at_word, fitted
-from janitor.views.text.marks import one_line
+from janitor.views.text.marks import one_line, words_of
 
 LONGEST_LINE = 100
 """Characters of a line that says why."""
@@ -75,7 +75,7 @@ def why_lines(name: str, validation: ValidationView, environment: str) -> list[s
 def next_command(validation: ValidationView, name: str, environment: str) -> str:
     """What prints the log of the repository's latest validation; its records, where nothing was run."""
     target = "logs" if validation.instance_id is not None else "query-db"
-    return f"make {target} REPO={name}" + ("" if environment == DEFAULT_ENVIRONMENT else f" ENV={environment}")
+    return make_command(f"{target} REPO={name}", environment)
 
 
 def _own_step(validation: ValidationView) -> str | None:
@@ -125,17 +125,15 @@ def _short(validation: ValidationView) -> str:
         return one_line(title.removeprefix(prefix))
     reason = _without_subject(validation).removeprefix(prefix)
     told = plain_cause(check, reason) if reason else None
-    return one_line(told or (title or "").removeprefix(prefix) or reason or validation.reason_code or _word(validation))
+    return one_line(
+        told or (title or "").removeprefix(prefix) or reason or validation.reason_code or words_of(validation.status)
+    )
 
 
 def _without_subject(validation: ValidationView) -> str:
     """The summary behind `org/name does not work: `, which whoever reads it knows."""
     summary, subject = validation.summary or "", f"{validation.organization}/{validation.repository_name} "
     return summary.removeprefix(subject).partition(": ")[2] or summary if summary.startswith(subject) else summary
-
-
-def _word(validation: ValidationView) -> str:
-    return validation.status.value.replace("_", " ")
 
 
 def _is_trouble(validation: ValidationView) -> bool:

@@ -10,8 +10,8 @@ from janitor.cli.airflow_trigger import read_trigger
 from janitor.cli.console import Console
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
-from janitor.settings import DEFAULT_ENVIRONMENT
 from janitor.stack.stack import exec_airflow, require_up
+from janitor.views.text.commands import make_command
 
 
 @click.command(
@@ -40,7 +40,6 @@ def airflow(session: Session, arguments: tuple[str, ...]) -> None:
     if trigger is None:
         exec_airflow(settings, arguments)
     require_up(settings)
-    environment = "" if settings.environment == DEFAULT_ENVIRONMENT else f" ENV={settings.environment}"
-    follow = f"make follow RUN_ID={trigger.run_id}{environment}"
+    follow = make_command(f"follow RUN_ID={trigger.run_id}", settings.environment)
     Console().notice(f"Run ID: {trigger.run_id}; once it is triggered, follow it with `{follow}`")
     exec_airflow(settings, trigger.arguments)

@@ -12,6 +12,7 @@ from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView, ValidationView
 from janitor.settings import DEFAULT_ENVIRONMENT
 from janitor.views.text.causes import why_lines
+from janitor.views.text.commands import make_command
 from janitor.views.text.differences import change_tag, changes_line
 from janitor.views.text.marks import BAD, GOOD, WAITING, mark_of, one_line, words_of
 from janitor.views.text.money import cost_text, dollars
@@ -73,8 +74,7 @@ def results_text(
     changes = changes_line(run.validations)
     below = [changes] if changes else []
     if any(each.note_count or each.unproven for each in run.validations):
-        suffix = "" if environment == DEFAULT_ENVIRONMENT else f" ENV={environment}"
-        below.append(f"Notes, and what is not proven: make query-db REPO=…{suffix}")
+        below.append(f"Notes, and what is not proven: {make_command('query-db REPO=…', environment)}")
     return "\n".join([*lines, "", *below, overall_line(run)])
 
 
