@@ -77,7 +77,8 @@ class _StageBuilder:
         self._places = places = around.made[stage.index]
         self._dockerfile, self._context, self._made = around.dockerfile, around.context, around.made
         self.runs = RunFiles(places, lambda path: text_at(places, path, read))
-        if stage.parent is None and stage.base and _is_unfinished(stage):
+        if stage.parent is None and stage.base and stage.base_unknown:
+            # Any image may be meant.
             places.blur("/", stage.line)
 
     def copy(self, copy: Copy) -> None:
@@ -112,7 +113,7 @@ class _StageBuilder:
             return
         for path in found:
             if not self._context.brings_all(path) or copy.keeps_parents or copy.excluded:
-                self._partly(copy, source, path)
+                self._partly(copy, path)
             elif self._context.is_folder(path):
                 self._folder(copy, path)
             else:
@@ -136,7 +137,7 @@ class _StageBuilder:
             else:
                 self._places.put(end, self._file(copy, path))
 
-    def _partly(self, copy: Copy, source: str, path: PurePosixPath) -> None:
+    def _partly(self, copy: Copy, path: PurePosixPath) -> None:
         """A copy of which is known what it may bring at most; what isn't left out is there."""
         target = copy.destination.rstrip("/") or "/"
         if copy.keeps_parents or not self._context.brings_all(path):
@@ -146,7 +147,6 @@ class _StageBuilder:
                 end = posixpath.join(target, str(file) if copy.keeps_parents else posixpath.relpath(file, path))
                 self._places.blur(posixpath.normpath(end), copy.line)
             return
-        del source
         left_out = DockerIgnore("\n".join(copy.excluded))
         is_folder = self._context.is_folder(path)
         for file in self._context.files_below(path):
@@ -229,8 +229,3 @@ _SHARED = frozenset({"/bin", "/usr/bin", "/usr/local/bin", "/usr/local", "/usr/l
 
 def _is(stage: Stage, name: str | None) -> bool:
     return name is not None and (name.lower() == stage.name or name == str(stage.index))
-
-
-def _is_unfinished(stage: Stage) -> bool:
-    """Whether the base's name has a variable without a value: any image may be meant."""
-    return bool(stage.base_unknown)

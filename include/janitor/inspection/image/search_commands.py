@@ -10,7 +10,7 @@ from janitor.inspection.image.places import ImagePlaces
 
 _ACTS = frozenset({"-exec", "-execdir", "-ok", "-okdir", "-delete"})
 _ALTERS = frozenset({"-o", "-or", "!", "-not", "-iname", "-regex", "-path", "-wholename", "-newer"})
-_KEEPS_PLACES = frozenset({"chmod", "chown", "sed", "dos2unix", "touch"})
+_KEEPS_PLACES = frozenset({"chmod", "sed", "dos2unix", "touch"})
 _QUIET = frozenset({"ls", "cat", "grep", "echo", "file", "stat", "head", "wc", "du", "strip", "chown"})
 
 

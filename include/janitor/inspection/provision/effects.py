@@ -64,7 +64,6 @@ _UNPACKERS = frozenset({"tar", "unzip", "7z", "rsync", "dd"})
 _TELLS = frozenset({"--version", "-version", "--help", "-V"})
 """What a program is asked by that only prints."""
 _SYSTEM_INSTALLERS = {"apt-get": "install", "apt": "install", "apk": "add", "aptitude": "install"}
-_READS_SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|a)?sh")
 _A_PACKAGE = re.compile(r"(/.+/(?:site|dist)-packages)/([A-Za-z_]\w*)")
 _ACTIVATES = re.compile(r"(.+)/bin/activate")
 _FINDS_AND_RUNS = re.compile(r"^-(?:exec|execdir|ok)$")

@@ -27,7 +27,6 @@ from janitor.inspection.provision.which_python import (
 )
 from janitor.protocol.reason_codes import ReasonCode
 
-_TRUE = frozenset({"1", "true", "yes", "on"})
 _TESTS = frozenset({"-f", "-e", "-s", "-d", "-r", "-x"})
 _NOT_OF_DASH = frozenset({"source", "[[", "pushd", "popd", "shopt"})
 _DASHES = frozenset({"/bin/sh", "sh", "/bin/dash", "dash", "/usr/bin/sh"})
@@ -38,7 +37,6 @@ _PLAIN_OPTION = re.compile(r"-[a-zA-Z0-9]*|--(?:recursive|verbose|force|parents|
 _WITH_VALUE = re.compile(r"-\w*[tSIwT]\w*")
 """Options of these programs whose value is no file to read."""
 _PIP_SETTINGS = ("/etc/pip.conf", "/root/.config/pip/pip.conf", "/root/.pip/pip.conf", "/etc/xdg/pip/pip.conf")
-_BROUGHT_BY_UV = frozenset({"python", "python3"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,12 +128,12 @@ class _Walk:
             if isinstance(step, Run):
                 self._run(step, stage, state)
             else:
-                self._copy(step, stage, state)
+                self._copy(step, state)
             state.bounded()
         if stage.base == "scratch" and state.system is None:
             state.open_all("an image out of nothing")
 
-    def _copy(self, copy: Copy, stage: Stage, state: StageState) -> None:
+    def _copy(self, copy: Copy, state: StageState) -> None:
         if copy.from_ is not None:
             names = {each.name: each for each in self._dockerfile.stages if each.name}
             names.update({str(each.index): each for each in self._dockerfile.stages})
@@ -146,7 +146,6 @@ class _Walk:
                 state.open_all(f"line {copy.line}: {copy.keyword}")
         elif any("site-packages" in each or "dist-packages" in each for each in (copy.destination, *copy.sources)):
             state.open_packages = state.open_packages or f"line {copy.line}: {copy.keyword}"
-        del stage
 
     def _run(self, run: Run, stage: Stage, state: StageState) -> None:
         shell = Shell(variables=dict(run.environment), workdir=run.workdir, has_shell=bool(run.shell))
