@@ -28,6 +28,9 @@ SYSTEM_FOLDERS = frozenset(
     )
 )
 """Folders of every Linux image; `scratch` alone has none."""
+PROGRAM_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""PATH where an image states none. Source: runc and the images' own settings."""
+_UV_IMAGE = re.compile(r"(?:^|/)astral-sh/uv(?:[:@]|$)")
 
 
 def is_bare(reference: str) -> bool:
@@ -45,6 +48,11 @@ def brings(reference: str, path: str) -> bool:
     return _PACKAGE_FILE.search(path) is not None or any(
         image.search(reference) and file.search(path) for image, file in _OWN_FILES
     )
+
+
+def is_of_uv(reference: str) -> bool:
+    """Whether an image brings an installer alone, which is no part of a worker."""
+    return _UV_IMAGE.search(reference) is not None
 
 
 def workdir_of(reference: str) -> str:

@@ -6,20 +6,16 @@ The venv engine makes these files real, and the static checks ask whether the co
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 
-from janitor.inspection.dockerfile.base_images import surely_lacks_pytorch
+from janitor.inspection.dockerfile.base_images import is_of_uv, surely_lacks_pytorch
 from janitor.inspection.dockerfile.patterns import DockerIgnore, has_wildcard
-from janitor.inspection.dockerfile.sources import BuildContext, is_remote
+from janitor.inspection.dockerfile.sources import BuildContext, is_archive, is_remote
 from janitor.inspection.dockerfile.stages import Copy, Dockerfile, Mount, Stage
 from janitor.inspection.dockerfile.usage import used_stages
-
-_UV_IMAGE = re.compile(r"(?:^|/)astral-sh/uv(?:[:@]|$)")
-"""Brings an installer, which is no part of the worker."""
 
 ImageFiles = dict[str, PurePosixPath]
 """Absolute path in the image → path in the repository."""
@@ -104,8 +100,8 @@ def copies_beside_the_repository(stage: Stage) -> list[Copy]:
         and (
             step.unknown
             or step.inline
-            or (step.from_ is not None and not _UV_IMAGE.search(step.from_))
-            or any(is_remote(source) or _is_archive(step, source) for source in step.sources)
+            or (step.from_ is not None and not is_of_uv(step.from_))
+            or any(is_remote(source) or is_archive(step, source) for source in step.sources)
         )
     ]
 
@@ -190,7 +186,3 @@ def _stage(dockerfile: Dockerfile, name: str) -> Stage | None:
         if name.lower() == stage.name or name == str(stage.index):
             return stage
     return None
-
-
-def _is_archive(copy: Copy, source: str) -> bool:
-    return copy.keyword == "ADD" and source.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz"))

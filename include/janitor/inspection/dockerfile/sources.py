@@ -167,6 +167,11 @@ def is_address(source: str) -> bool:
     return source.startswith(("http://", "https://", "git@"))
 
 
+def is_archive(copy: Copy, source: str) -> bool:
+    """Whether it is one that ADD unpacks, by its name."""
+    return copy.keyword == "ADD" and source.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz"))
+
+
 def is_remote(source: str) -> bool:
     """Whether ADD fetches this source from elsewhere."""
     return _REMOTE.match(source) is not None

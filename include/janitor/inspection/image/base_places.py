@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-from janitor.inspection.dockerfile.base_images import folders_of, surely_lacks_pytorch
+from janitor.inspection.dockerfile.base_images import PROGRAM_FOLDERS, folders_of, surely_lacks_pytorch
 from janitor.inspection.image.places import Budget, ImagePlaces
 
-PROGRAM_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-"""PATH where an image states none. Source: runc and the images' own settings."""
 _NAMES = ("python", "python3", *(f"python3.{minor}" for minor in range(6, 16)), "python2", "python2.7")
 
 

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from janitor.inspection.dockerfile.base_images import brings, is_bare, surely_lacks_pytorch
+from janitor.inspection.dockerfile.base_images import PROGRAM_FOLDERS, brings, is_bare, surely_lacks_pytorch
 from janitor.inspection.dockerfile.command import Command, Execution, is_python, is_shell, without_wrappers
 from janitor.inspection.dockerfile.lexer import split_words
 from janitor.inspection.dockerfile.stages import Stage
-from janitor.inspection.image.base_places import PROGRAM_FOLDERS
 from janitor.inspection.image.places import ImageFile, ImagePlaces, Place, PlaceKind
 
 _LITERAL = re.compile(r"\$\{?[A-Za-z_]|^~(?:/|\Z)")

@@ -332,6 +332,11 @@ def _makes_environment(program: str, words: Sequence[str]) -> bool:
     return enters or program == "virtualenv" or list(words[1:3]) == ["-m", "venv"]
 
 
+def is_pip(program: str) -> bool:
+    """Whether a program's name is that of pip."""
+    return _PIP.fullmatch(program) is not None
+
+
 def pip_arguments(words: Sequence[str], action: str = "install") -> list[str] | None:
     """What follows `pip install`, in any of its spellings; None for another command.
 

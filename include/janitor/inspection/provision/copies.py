@@ -6,11 +6,10 @@ import posixpath
 import re
 from dataclasses import replace
 
+from janitor.inspection.dockerfile.base_images import is_of_uv
 from janitor.inspection.dockerfile.steps import Copy
 from janitor.inspection.provision.interpreters import Interpreter, matches, moved
 from janitor.inspection.provision.state import BIN_FOLDERS, StageState
-
-_UV_IMAGE = re.compile(r"(?:^|/)astral-sh/uv(?:[:@]|$)")
 
 
 def copy_from_stage(copy: Copy, source: StageState | None, state: StageState) -> None:
@@ -40,7 +39,7 @@ def copy_from_stage(copy: Copy, source: StageState | None, state: StageState) ->
 
 def _from_an_image(copy: Copy, destination: str, state: StageState) -> None:
     names = {posixpath.basename(each.rstrip("/")) for each in copy.sources}
-    if copy.from_ is not None and _UV_IMAGE.search(copy.from_) and not copy.unknown:
+    if copy.from_ is not None and is_of_uv(copy.from_) and not copy.unknown:
         state.names |= names | {"uv", "uvx"}
         for name in names:
             state.programs[posixpath.join(destination, name)] = None

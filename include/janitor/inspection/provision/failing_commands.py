@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from janitor.inspection.dockerfile.base_images import SYSTEM_FOLDERS
+from janitor.inspection.dockerfile.command import is_shell
 from janitor.inspection.install.install import pip_arguments
 from janitor.inspection.provision.base_system import Family
 from janitor.inspection.provision.known_files import KnownFiles
@@ -30,7 +31,6 @@ from janitor.protocol.reason_codes import ReasonCode
 _TESTS = frozenset({"-f", "-e", "-s", "-d", "-r", "-x"})
 _NOT_OF_DASH = frozenset({"source", "[[", "pushd", "popd", "shopt"})
 _DASHES = frozenset({"/bin/sh", "sh", "/bin/dash", "dash", "/usr/bin/sh"})
-_SHELLS = re.compile(r"(?:.*/)?(?:ba|da|z|a)?sh")
 _PYTHON = re.compile(r"(?:.*/)?python(?:\d+(?:\.\d+)*)?")
 _READERS = frozenset({"cat", "chmod", "chown", "cp", "mv", "ls", "rm"})
 _PLAIN_OPTION = re.compile(r"-[a-zA-Z0-9]*|--(?:recursive|verbose|force|parents|no-clobber|archive|all)")
@@ -217,7 +217,7 @@ def _operand_missing(of: Situation) -> str | None:
     command = of.command
     program = posixpath.basename(command.program)
     operands = [word for word in command.rest if not word.startswith(("-", "+"))]
-    if _PYTHON.fullmatch(command.program) or _SHELLS.fullmatch(command.program):
+    if _PYTHON.fullmatch(command.program) or is_shell(command.program):
         first = next(iter(command.rest), "")
         named = [] if not command.rest or (first.startswith("-") and first not in ("-u", "-e", "-x")) else operands[:1]
     elif program in _READERS and not (program == "rm" and re.search(r"(?:^|\s)-\w*[fr]", " ".join(command.rest))):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from janitor.inspection.dockerfile.command import Command as StartCommand
+from janitor.inspection.dockerfile.command import is_shell
 from janitor.inspection.dockerfile.stages import Stage
 from janitor.inspection.install.install import Install
 from janitor.inspection.provision.interpreters import Interpreter, matches
@@ -19,7 +20,6 @@ from janitor.inspection.provision.state import Found, Lookup, Missing, Removed, 
 from janitor.inspection.provision.walk import Provision
 
 _PYTHON = re.compile(r"(?:.*/)?python(?:\d+(?:\.\d+)*)?")
-_SHELL = re.compile(r"(?:.*/)?(?:ba|da|z|a)?sh")
 _BEFORE = frozenset({"tini", "dumb-init", "env", "nice", "stdbuf", "exec", "nohup", "time", "catchsegv"})
 _RUNNERS = frozenset({"uv", "poetry", "pipenv", "pdm", "conda", "mamba", "micromamba"})
 """They start the program with a Python of their own choice: only whether they are there can be told."""
@@ -149,7 +149,7 @@ def _word(words: list[str], command: StartCommand, shell: Shell, read: Callable[
         return None
     if _PYTHON.fullmatch(words[0]):
         return words[0]
-    if not _SHELL.fullmatch(words[0]):
+    if not is_shell(words[0]):
         return _of_script(words[0], command, shell, read)
     texts = [following for word, following in itertools.pairwise(words) if re.fullmatch(r"-[a-z]*c", word)]
     if texts:

@@ -7,7 +7,8 @@ import posixpath
 import re
 from collections.abc import Sequence
 
-from janitor.inspection.install.install import pip_arguments, removed_packages
+from janitor.inspection.dockerfile.command import is_python
+from janitor.inspection.install.install import is_pip, pip_arguments, removed_packages
 from janitor.inspection.install.requirements import normalised
 from janitor.inspection.provision.interpreters import Interpreter, environment, site_of
 from janitor.inspection.provision.python_options import named_packages, option, without_values
@@ -23,8 +24,6 @@ from janitor.inspection.provision.which_python import (
     uv_interpreter,
 )
 
-_PYTHON = re.compile(r"(?:python|pypy)(?:\d+(?:\.\d+)*)?")
-_PIP = re.compile(r"pip(?:\d+(?:\.\d+)?)?")
 _ENVIRONMENT_MAKERS = frozenset({"virtualenv"})
 _TELLING = re.compile(r"\bpip\b|subprocess|os\.(?:system|popen|symlink|link|exec)|site-packages|shutil|ensurepip")
 """In a program that the build runs: what may bring packages or programs."""
@@ -59,7 +58,7 @@ _PROJECT_COMMANDS = frozenset({"sync", "add", "run"})
 def is_of_python(program: str) -> bool:
     """Whether a program is one that this module knows."""
     known = program in UV or program in _ENVIRONMENT_MAKERS
-    return known or _PYTHON.fullmatch(program) is not None or _PIP.fullmatch(program) is not None
+    return known or is_python(program) or is_pip(program)
 
 
 def python_effect(command: Command, shell: Shell, state: StageState, around: Surroundings) -> None:
@@ -71,7 +70,7 @@ def python_effect(command: Command, shell: Shell, state: StageState, around: Sur
         wanted = option(command.rest, "-p", "--python")
         made_with = named_python(wanted, shell, state) if wanted is not None else None
         _make_environments(command.rest, made_with, shell, state, has_pip=True)
-    elif _PIP.fullmatch(program) or command.rest[:2] == ("-m", "pip"):
+    elif is_pip(program) or command.rest[:2] == ("-m", "pip"):
         _pip(command, shell, state, around)
     else:
         _program(command, shell, state, around)

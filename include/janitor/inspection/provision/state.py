@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from janitor.inspection.dockerfile.base_images import PROGRAM_FOLDERS
 from janitor.inspection.provision.base_system import BaseSystem, Contents, Family
 from janitor.inspection.provision.interpreters import (
     Interpreter,
@@ -21,8 +22,7 @@ from janitor.inspection.provision.interpreters import (
 )
 from janitor.inspection.provision.system_packages import may_bring
 
-USUAL_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-BIN_FOLDERS = frozenset(USUAL_PATH)
+BIN_FOLDERS = frozenset(PROGRAM_FOLDERS)
 _MOST_PROGRAMS, _MOST_SITES, _MOST_INSTALLED = 400, 80, 400
 _MOST_FOLDERS = 100
 """Of PATH."""
@@ -278,13 +278,13 @@ def path_folders(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     """The folders of PATH in their order; None where it isn't known. An empty part is what the base image has."""
     value = environment.get("PATH")
     if value is None:
-        return USUAL_PATH
+        return PROGRAM_FOLDERS
     folders: list[str] = []
     if value.count(":") > _MOST_FOLDERS:
         return None
     for part in value.split(":"):
         if not part:
-            folders += USUAL_PATH
+            folders += PROGRAM_FOLDERS
         elif "$" in part or not part.startswith("/"):
             return None
         else:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from janitor.inspection.dockerfile.command import is_shell
 from janitor.inspection.dockerfile.image_files import ImageFiles, StageFiles
-from janitor.inspection.dockerfile.sources import is_remote
+from janitor.inspection.dockerfile.sources import is_archive, is_remote
 from janitor.inspection.dockerfile.stages import Copy, Dockerfile, Run, Stage
 from janitor.inspection.dockerfile.usage import used_stages
 from janitor.inspection.provision.base_system import base_system
@@ -139,7 +140,7 @@ class _Walk:
             names.update({str(each.index): each for each in self._dockerfile.stages})
             source = names.get(copy.from_.lower())
             copy_from_stage(copy, self.states.get(source.index) if source is not None else None, state)
-        elif copy.unknown or copy.inline or any(is_remote(each) or _is_archive(copy, each) for each in copy.sources):
+        elif copy.unknown or copy.inline or any(is_remote(each) or is_archive(copy, each) for each in copy.sources):
             target = copy.destination.rstrip("/") or "/"
             state.vague.append(target)
             if copy.unknown or target in BIN_FOLDERS | {"/", "/usr", "/usr/local", "/opt"}:
@@ -157,13 +158,13 @@ class _Walk:
         if len(run.command) > _LONGEST or run.mounts_from:
             state.open_files = state.open_files or f"line {run.line}"
         reads_data = run.has_data and shell.command(text).program not in ("cat", "tee")
-        if reads_data or (run.shell and not _is_shell(run.shell)):
+        if reads_data or (run.shell and not is_shell(run.shell[0])):
             state.open_all(f"line {run.line}: what reads its text")
         said: list[tuple[str, ReasonCode]] = []
         judge = self._judge(run, stage, state, shell, said)
         failure = surely_fails(text, judge, _options(run.shell))
         state.texts.append(run.command)
-        if failure is not None and (not run.shell or _is_shell(run.shell)):
+        if failure is not None and (not run.shell or is_shell(run.shell[0])):
             code = next((code for command, code in said if command == failure.command), ReasonCode.BUILD_STEP_FAILED)
             self.failures.append(RunFailure(line=run.line, command=failure.command, code=code, reason=failure.reason))
 
@@ -239,7 +240,7 @@ def _ended(situation: Situation, text: str, said: list[tuple[str, ReasonCode]]) 
 
 def _text_of_a_shell(command: Command) -> str | None:
     """What `bash -c` is told; None for another command, and where a shell makes it up."""
-    if not command.words or not _is_shell(command.words):
+    if not is_shell(command.program):
         return None
     options = [word for word in command.rest if re.fullmatch(r"-[a-z]*c", word)]
     if not options or command.rest.index(options[0]) + 1 >= len(command.rest):
@@ -252,11 +253,3 @@ def _options(shell: tuple[str, ...]) -> ShellOptions:
     return ShellOptions(
         errexit=any(not word.startswith("--") and "e" in word for word in flags), pipefail="pipefail" in shell
     )
-
-
-def _is_shell(shell: tuple[str, ...]) -> bool:
-    return posixpath.basename(shell[0]) in ("sh", "bash", "dash", "ash", "zsh") if shell else False
-
-
-def _is_archive(copy: Copy, source: str) -> bool:
-    return copy.keyword == "ADD" and source.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz"))

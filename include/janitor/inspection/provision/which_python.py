@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 
+from janitor.inspection.install.install import is_pip
 from janitor.inspection.provision.interpreters import Interpreter, site_of
 from janitor.inspection.provision.python_options import option
 from janitor.inspection.provision.shell_words import Command, Shell
 from janitor.inspection.provision.state import Found, StageState
 
-_PIP = re.compile(r"pip(?:\d+(?:\.\d+)?)?")
 UV = frozenset({"uv", "uvx"})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _MOST_PARENTS = 20
@@ -23,7 +23,7 @@ def interpreter_of(command: Command, shell: Shell, state: StageState) -> Interpr
     path = _path_of(word, shell, state)
     if path is None:
         return None
-    if _PIP.fullmatch(posixpath.basename(path)):
+    if is_pip(path):
         owner = state.pips.get(path)
         wanted = option(command.rest, "--python")
         if wanted is not None:
