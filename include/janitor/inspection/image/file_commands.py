@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from janitor.inspection.dockerfile.patterns import CopyPattern
 from janitor.inspection.image.file_modes import changed_mode
@@ -111,7 +112,7 @@ class FileCommands:
     def _copy(self, words: list[str], name: str) -> None:
         options = _WITH_VALUE[name]
         plain = _plain(words[1:], options)
-        into = _option(words, "-t", "--target-directory")
+        into = option_value(words, "-t", "--target-directory")
         if name == "install" and _has(words, "d"):
             for path in self._all(plain):
                 self._folder_at(path)
@@ -242,14 +243,7 @@ class FileCommands:
             # A copy over a file keeps that one's mode.
             mode = there.file.mode if there.file is not None else file.mode
             mode = None if mode is None else mode & ~_MASK
-        return ImageFile(
-            line=self._line,
-            mode=file.mode if mode is None and moves else mode,
-            source=file.source,
-            text=file.text,
-            is_changed=file.is_changed,
-            lost_returns=file.lost_returns,
-        )
+        return replace(file, line=self._line, mode=file.mode if mode is None and moves else mode)
 
     # -- paths
 
@@ -319,7 +313,8 @@ def _has(words: Sequence[str], letters: str) -> bool:
     return any(letter in word for word in short for letter in letters)
 
 
-def _option(words: Sequence[str], *names: str) -> str | None:
+def option_value(words: Sequence[str], *names: str) -> str | None:
+    """The value of the first of these options that is among the words."""
     for index, word in enumerate(words[:-1]):
         if word in names:
             return words[index + 1]
@@ -327,7 +322,7 @@ def _option(words: Sequence[str], *names: str) -> str | None:
 
 
 def _install_mode(words: Sequence[str]) -> int | None:
-    stated = _option(words, "-m", "--mode") or next(
+    stated = option_value(words, "-m", "--mode") or next(
         (word[2:] for word in words if re.fullmatch(r"-m[0-7]+", word)), None
     )
     return 0o755 if stated is None else changed_mode(None, stated)

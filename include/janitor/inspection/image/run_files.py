@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from janitor.inspection.dockerfile.command import is_python, is_shell, without_wrappers
 from janitor.inspection.dockerfile.steps import Run
-from janitor.inspection.image.file_commands import FileCommands
+from janitor.inspection.image.file_commands import FileCommands, option_value
 from janitor.inspection.image.places import ImagePlaces, PlaceKind
 from janitor.inspection.image.run_commands import RunCommand, run_commands
 from janitor.inspection.image.search_commands import find_changes
@@ -323,12 +323,12 @@ class RunFiles:
             if stated and stated != "-":
                 files.writes(stated)
         if is_wget or any(re.fullmatch(r"-[a-zA-Z]*O[a-zA-Z]*|--remote-name(?:-all)?", word) for word in words):
-            folder = _after(words, "-P", "--directory-prefix", "--output-dir")
+            folder = option_value(words, "-P", "--directory-prefix", "--output-dir")
             place = folder if folder is not None and "$" not in folder else "."
             self._places.fill(posixpath.join(self._folder, place) if self._folder is not None and place else "/")
 
     def _unpacked(self, words: list[str], state: _State) -> None:
-        stated = _after(words, "-C", "--directory", "-d")
+        stated = option_value(words, "-C", "--directory", "-d")
         glued = next((word[2:] for word in words if re.fullmatch(r"-[od](?:/|\./).*", word)), None)
         place = stated or glued or "."
         if self._folder is None or "$" in place:
@@ -364,10 +364,3 @@ def _is_plain_cat(command: RunCommand) -> bool:
 
 def _is_requirement(word: str) -> bool:
     return word.startswith("-") or "://" in word or word.endswith((".txt", ".whl", ".in"))
-
-
-def _after(words: list[str], *names: str) -> str | None:
-    for index, word in enumerate(words[:-1]):
-        if word in names:
-            return words[index + 1]
-    return next((word.partition("=")[2] for word in words if word.partition("=")[0] in names and "=" in word), None)
