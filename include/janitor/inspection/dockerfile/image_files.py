@@ -68,11 +68,11 @@ def mounted_files(mounts: Sequence[Mount], context: BuildContext) -> ImageFiles:
     }
 
 
-def inline_files(dockerfile: Dockerfile) -> dict[str, str]:
-    """The files that heredocs of COPY and ADD bring into the final image: absolute path → content."""
+def inline_files(last: Stage) -> dict[str, str]:
+    """The files that heredocs of COPY and ADD bring into a stage: absolute path → content."""
     return {
         posixpath.join(step.destination, name) if step.destination.endswith("/") else step.destination: content
-        for stage in dockerfile.final.lineage()
+        for stage in last.lineage()
         for step in stage.steps
         if isinstance(step, Copy)
         for name, content in step.inline
@@ -81,11 +81,10 @@ def inline_files(dockerfile: Dockerfile) -> dict[str, str]:
 
 def copies_from_elsewhere(dockerfile: Dockerfile) -> list[Copy]:
     """The copies of the final image's lineage that bring in what the repository doesn't hold."""
-    names = {stage.name for stage in dockerfile.stages} | {str(stage.index) for stage in dockerfile.stages}
     return [
         copy
         for copy in copies_beside_the_repository(dockerfile.final)
-        if copy.from_ is None or copy.from_.lower() not in names
+        if copy.from_ is None or copy.from_.lower() not in dockerfile.stages_by_name
     ]
 
 
@@ -129,7 +128,7 @@ def _apply(copy: Copy, stage: Stage, context: BuildContext, dockerfile: Dockerfi
                 several = len(copy.sources) > 1 or has_wildcard(source)
                 _place(copy, below, path.name, into_folder=several or is_folder, files=files)
         return count
-    source_stage = _stage(dockerfile, copy.from_)
+    source_stage = dockerfile.stages_by_name.get(copy.from_.lower())
     origin = made.get(source_stage.index, {}) if source_stage is not None else {}
     for source in copy.sources:
         wanted = posixpath.normpath("/" + source.lstrip("/"))
@@ -167,7 +166,7 @@ def _with_parents(source: str, path: PurePosixPath, below: ImageFiles) -> ImageF
 
 def _place(copy: Copy, below: ImageFiles, name: str, *, into_folder: bool, files: ImageFiles) -> None:
     """Put one source, a file (`.` alone) or a folder's content, where the copy says."""
-    destination = copy.destination.rstrip("/") or "/"
+    destination = copy.target
     if set(below) == {"."}:
         into_folder = (
             into_folder
@@ -179,10 +178,3 @@ def _place(copy: Copy, below: ImageFiles, name: str, *, into_folder: bool, files
         return
     for relative, file in below.items():
         files[posixpath.normpath(posixpath.join(destination, relative))] = file
-
-
-def _stage(dockerfile: Dockerfile, name: str) -> Stage | None:
-    for stage in dockerfile.stages:
-        if name.lower() == stage.name or name == str(stage.index):
-            return stage
-    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from janitor.inspection.dockerfile.lexer import Instruction
@@ -33,6 +34,11 @@ class Copy:
     """Patterns of what is left out (`--exclude`)."""
     mode: str | None = None
     """What the files get (`--chmod`)."""
+
+    @property
+    def target(self) -> str:
+        """The destination without a slash at its end."""
+        return self.destination.rstrip("/") or "/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,3 +146,12 @@ class Dockerfile:
     def final(self) -> Stage:
         """The stage that `docker build` makes an image of."""
         return self.stages[-1]
+
+    @cached_property
+    def stages_by_name(self) -> Mapping[str, Stage]:
+        """Stages by what COPY and mounts call them: their index, or their name in small letters.
+
+        Of two stages with one name it is the last, as BuildKit has it.
+        """
+        named = {stage.name: stage for stage in self.stages if stage.name}
+        return named | {str(stage.index): stage for stage in self.stages}

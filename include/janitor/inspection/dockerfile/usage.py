@@ -27,7 +27,7 @@ class ImageUse:
 
 def used_images(dockerfile: Dockerfile) -> list[ImageUse]:
     """The images that the build starts or copies from, each once."""
-    names = {stage.name for stage in dockerfile.stages if stage.name} | {str(each.index) for each in dockerfile.stages}
+    names = dockerfile.stages_by_name
     found: dict[str, ImageUse] = {}
     for stage in used_stages(dockerfile):
         if stage.parent is None and stage.base and not stage.base_unknown and stage.base not in _VIRTUAL:
@@ -41,8 +41,7 @@ def used_images(dockerfile: Dockerfile) -> list[ImageUse]:
 
 def used_stages(dockerfile: Dockerfile) -> list[Stage]:
     """The stages that are built, in order."""
-    by_name = {stage.name: stage for stage in dockerfile.stages if stage.name}
-    by_name.update({str(stage.index): stage for stage in dockerfile.stages})
+    by_name = dockerfile.stages_by_name
     waiting, found = [dockerfile.final], set[int]()
     while waiting:
         stage = waiting.pop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from janitor.inspection.dockerfile.patterns import DockerIgnore, has_wildcard
@@ -125,7 +125,7 @@ class _StageBuilder:
 
     def _folder(self, copy: Copy, folder: PurePosixPath) -> None:
         """A folder's content, into the destination."""
-        target = copy.destination.rstrip("/") or "/"
+        target = copy.target
         self._places.make_folder(target, copy.line)
         for path in self._context.files_below(folder):
             relative = posixpath.relpath(str(path), str(folder))
@@ -139,7 +139,7 @@ class _StageBuilder:
 
     def _partly(self, copy: Copy, path: PurePosixPath) -> None:
         """A copy of which is known what it may bring at most; what isn't left out is there."""
-        target = copy.destination.rstrip("/") or "/"
+        target = copy.target
         if copy.keeps_parents or not self._context.brings_all(path):
             self._places.fill(target)
             self._places.make_folder(target, copy.line)
@@ -169,7 +169,7 @@ class _StageBuilder:
 
     def _put(self, copy: Copy, name: str, file: ImageFile) -> None:
         """One file: into a folder, or under the destination's own name where there is none."""
-        target = copy.destination.rstrip("/") or "/"
+        target = copy.target
         there = self._places.at(target)
         if copy.destination.endswith("/") or there.kind is PlaceKind.FOLDER:
             self._places.make_folder(target, copy.line)
@@ -185,47 +185,35 @@ class _StageBuilder:
             self._places.put(there.path, file)
 
     def _from_elsewhere(self, copy: Copy) -> None:
-        origin = next((self._made.get(each.index) for each in self._dockerfile.stages if _is(each, copy.from_)), None)
-        target = copy.destination.rstrip("/") or "/"
+        stage = self._dockerfile.stages_by_name.get((copy.from_ or "").lower())
+        origin = self._made.get(stage.index) if stage is not None else None
         for source in copy.sources[:_MOST_SOURCES]:
             path = posixpath.normpath("/" + source.lstrip("/"))
             place = origin.at(path) if origin is not None and not has_wildcard(source) else None
             if origin is not None and not origin.is_read:
                 self._places.is_read = False
             if place is None or place.file is None:
-                self._grafted(copy, origin, path, target)
+                self._grafted(copy, origin, path)
                 continue
-            mode = self._mode(copy, place.file.mode)
-            file = ImageFile(
-                line=copy.line,
-                mode=mode,
-                source=place.file.source,
-                text=place.file.text,
-                is_changed=place.file.is_changed,
-                lost_returns=place.file.lost_returns,
-            )
+            file = replace(place.file, line=copy.line, mode=self._mode(copy, place.file.mode))
             self._put(copy, posixpath.basename(path), file)
 
-    def _grafted(self, copy: Copy, origin: ImagePlaces | None, path: str, target: str) -> None:
+    def _grafted(self, copy: Copy, origin: ImagePlaces | None, path: str) -> None:
         """A folder of another stage, where nothing is in its way; else what comes there isn't known."""
-        there = self._places.at(target)
+        there = self._places.at(copy.target)
         is_whole = origin is not None and origin.at(path).kind is PlaceKind.FOLDER and there.is_absent
         if origin is not None and is_whole and copy.mode is None:
             self._places.graft(origin, path, there.path, copy.line)
-        elif there.kind is PlaceKind.FOLDER and not has_wildcard(path) and target in _SHARED:
+        elif there.kind is PlaceKind.FOLDER and not has_wildcard(path) and copy.target in _SHARED:
             # Programs and libraries come beside those that are there.
-            self._places.fill(target)
+            self._places.fill(copy.target)
         else:
             self._unclear(copy)
 
     def _unclear(self, copy: Copy) -> None:
-        self._places.blur(copy.destination.rstrip("/") or "/", copy.line)
+        self._places.blur(copy.target, copy.line)
         if copy.destination.endswith("/"):
             self._places.make_folder(copy.destination, copy.line)
 
 
 _SHARED = frozenset({"/bin", "/usr/bin", "/usr/local/bin", "/usr/local", "/usr/lib", "/usr/local/lib"})
-
-
-def _is(stage: Stage, name: str | None) -> bool:
-    return name is not None and (name.lower() == stage.name or name == str(stage.index))

@@ -14,7 +14,7 @@ from janitor.inspection.provision.state import BIN_FOLDERS, StageState
 
 def copy_from_stage(copy: Copy, source: StageState | None, state: StageState) -> None:
     """Take in what is copied from a stage, or from an image that nothing is known of."""
-    destination = copy.destination.rstrip("/") or "/"
+    destination = copy.target
     if source is state:
         state.open_all(f"line {copy.line}: COPY from its own stage")
         return

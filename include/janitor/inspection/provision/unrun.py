@@ -56,11 +56,10 @@ def unrun_commands(dockerfile: Dockerfile, done: Collection[tuple[int, int]]) ->
 
 def _copied(copy: Copy, folders: set[str]) -> None:
     """The folder that a COPY surely makes: one that it names as such, or one that a folder is copied to."""
-    target = copy.destination.rstrip("/") or "/"
     sources = [posixpath.basename(each) for each in copy.sources]
     is_folder = copy.destination.endswith("/") or copy.from_ is not None or len(sources) > 1
     is_folder = is_folder or any(not each or each == "." or "." not in each for each in sources)
-    _add(folders, target if is_folder else posixpath.dirname(target))
+    _add(folders, copy.target if is_folder else posixpath.dirname(copy.target))
 
 
 def _add(folders: set[str], path: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from janitor.inspection.dockerfile.command import is_shell
-from janitor.inspection.dockerfile.image_files import ImageFiles, StageFiles
+from janitor.inspection.dockerfile.image_files import ImageFiles, StageFiles, inline_files
 from janitor.inspection.dockerfile.sources import is_archive, is_remote
 from janitor.inspection.dockerfile.stages import Copy, Dockerfile, Run, Stage
 from janitor.inspection.dockerfile.usage import used_stages
@@ -136,14 +136,11 @@ class _Walk:
 
     def _copy(self, copy: Copy, state: StageState) -> None:
         if copy.from_ is not None:
-            names = {each.name: each for each in self._dockerfile.stages if each.name}
-            names.update({str(each.index): each for each in self._dockerfile.stages})
-            source = names.get(copy.from_.lower())
+            source = self._dockerfile.stages_by_name.get(copy.from_.lower())
             copy_from_stage(copy, self.states.get(source.index) if source is not None else None, state)
         elif copy.unknown or copy.inline or any(is_remote(each) or is_archive(copy, each) for each in copy.sources):
-            target = copy.destination.rstrip("/") or "/"
-            state.vague.append(target)
-            if copy.unknown or target in BIN_FOLDERS | {"/", "/usr", "/usr/local", "/opt"}:
+            state.vague.append(copy.target)
+            if copy.unknown or copy.target in BIN_FOLDERS | {"/", "/usr", "/usr/local", "/opt"}:
                 state.open_all(f"line {copy.line}: {copy.keyword}")
         elif any("site-packages" in each or "dist-packages" in each for each in (copy.destination, *copy.sources)):
             state.open_packages = state.open_packages or f"line {copy.line}: {copy.keyword}"
@@ -209,16 +206,9 @@ class _Walk:
         return judge
 
     def _files(self, run: Run, stage: Stage) -> KnownFiles:
-        inline = {
-            posixpath.join(step.destination, name) if step.destination.endswith("/") else step.destination
-            for each in stage.lineage()
-            for step in each.steps
-            if isinstance(step, Copy)
-            for name, _ in step.inline
-        }
         return KnownFiles(
             listed=lambda: self._stage_files[stage.index].before(run.line),
-            made_by_copies=frozenset(inline),
+            made_by_copies=frozenset(inline_files(stage)),
             folders=frozenset(stage.folders),
             is_sure=self._is_sure,
             room=self._room,

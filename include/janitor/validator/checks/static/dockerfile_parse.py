@@ -162,7 +162,7 @@ def _command(
     tree: RepositoryTree,
 ) -> Command:
     """What the container starts, read through the scripts that the image holds."""
-    inline, files = inline_files(dockerfile), stages[dockerfile.final.index].files
+    inline, files = inline_files(dockerfile.final), stages[dockerfile.final.index].files
 
     def read(path: str) -> str | None:
         if (text := held(path)) is not None:
@@ -296,7 +296,7 @@ def _missing_program(dockerfile: Dockerfile, command: Command, files: ImageFiles
     if not is_bare(final.base_image) or copies_from_elsewhere(dockerfile) or not final.is_workdir_known:
         return None
     runs = [step.command for stage in used_stages(dockerfile) for step in stage.steps if isinstance(step, Run)]
-    inline = inline_files(dockerfile)
+    inline = inline_files(dockerfile.final)
     script = command.target.script if command.target and command.is_sure else None
     for path in filter(None, (command.first_file, script)):
         name = posixpath.basename(path)

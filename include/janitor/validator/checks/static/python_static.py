@@ -262,7 +262,7 @@ def _elsewhere(stated: StatedFacts) -> str | None:
         return f"the base image {base}"
     if copies_from_elsewhere(dockerfile):
         return "a COPY from elsewhere"
-    if any(name.endswith(".py") for name in inline_files(dockerfile)):
+    if any(name.endswith(".py") for name in inline_files(dockerfile.final)):
         return "a heredoc of the Dockerfile"
     if script is not None and dockerfile.final.is_mounted(script):
         return f"the volume of {script}"
