@@ -93,7 +93,8 @@ FOLDERS = (
     dockerfile_works(
         "uv_directory",
         "uv that changes to the worker's folder",
-        f'{FROM}{PIP}COPY handler.py /app/\nCMD ["uv", "run", "--directory", "/app", "python", "handler.py"]\n',
+        f"{FROM}RUN pip install --no-cache-dir uv runpod==1.12.0\nCOPY handler.py /app/\n"
+        'CMD ["uv", "run", "--directory", "/app", "python", "handler.py"]\n',
     ),
     *(
         dockerfile_works(
