@@ -17,44 +17,15 @@ from janitor.inspection.image.file_commands import FileCommands, option_value
 from janitor.inspection.image.places import ImagePlaces, PlaceKind
 from janitor.inspection.image.run_commands import RunCommand, run_commands
 from janitor.inspection.image.search_commands import find_changes
+from janitor.inspection.quiet_commands import QUIET_COMMANDS
 from janitor.inspection.shell_pieces import without_redirections
 
 _SYSTEM = ("/usr", "/etc", "/var", "/opt", "/root", "/home", "/run", "/lib", "/bin", "/sbin", "/srv", "/mnt")
 _PACKAGES = ("/usr/local", "/opt", "/root", "/home", "/var")
-_QUIET = frozenset(
+_QUIET = QUIET_COMMANDS | frozenset(
     {
-        *(":", "[", "[[", "alias", "apt-mark", "arch", "basename", "break", "cat", "chgrp", "chown", "cmp", "command"),
-        *("continue", "cut", "date", "df", "diff", "dirname", "du", "echo", "exit", "export", "false", "file", "free"),
-        *("getconf", "getent", "grep", "egrep", "head", "hash", "hostname", "id", "jq", "ls", "lscpu", "md5sum"),
-        *(
-            "nproc",
-            "nvcc",
-            "nvidia-smi",
-            "printenv",
-            "printf",
-            "pwd",
-            "readlink",
-            "realpath",
-            "return",
-            "set",
-            "sha256sum",
-        ),
-        *("shasum", "shopt", "sleep", "sort", "stat", "sync", "tail", "test", "tr", "tree", "true", "type"),
-        *(
-            "ulimit",
-            "uname",
-            "uniq",
-            "unset",
-            "wait",
-            "wc",
-            "which",
-            "whoami",
-            "yes",
-            "awk",
-            "base64",
-            "openssl",
-            "popd",
-        ),
+        *("arch", "base64", "break", "continue", "free", "getconf", "getent", "hostname", "jq", "lscpu"),
+        *("nvcc", "openssl", "popd", "printenv", "shasum", "tree"),
     }
 )
 """Commands that leave all files as they are; what they print may go to one."""

@@ -12,31 +12,15 @@ from janitor.inspection.provision.python_effects import is_of_python, python_eff
 from janitor.inspection.provision.shell_words import Command, Shell, Surroundings
 from janitor.inspection.provision.state import ALL, ANYTHING, BIN_FOLDERS, Removed, StageState
 from janitor.inspection.provision.system_packages import bare_name
+from janitor.inspection.quiet_commands import QUIET_COMMANDS
 
-_NOTHING = frozenset(
+_NOTHING = QUIET_COMMANDS | frozenset(
     {
-        *("true", "false", ":", "echo", "printf", "cd", "set", "export", "unset", "exit", "return", "test", "[", "[["),
-        *(
-            "ls",
-            "cat",
-            "rm",
-            "rmdir",
-            "chmod",
-            "chown",
-            "chgrp",
-            "useradd",
-            "adduser",
-            "groupadd",
-            "addgroup",
-            "usermod",
-        ),
-        *("groupmod", "ldconfig", "locale-gen", "which", "command", "type", "sleep", "date", "id", "whoami", "pwd"),
-        *("uname", "grep", "egrep", "head", "tail", "wc", "du", "df", "sort", "uniq", "tr", "cut", "awk", "touch"),
-        *("mkdir", "nvidia-smi", "fc-cache", "update-ca-certificates", "dpkg-reconfigure", "apt-mark", "apt-key"),
-        *("debconf-set-selections", "umask", "ulimit", "shopt", "trap", "wait", "sync", "chsh", "chpasswd", "passwd"),
-        *("nproc", "file", "stat", "readlink", "realpath", "basename", "dirname", "sha256sum", "md5sum"),
-        *("fi", "done", "esac", "}", "for", "local", "read", "yes", "find", "add-apt-repository", "hash"),
-        *("update-locale", "strip", "alias", "dpkg-divert", "debconf", "diff", "cmp", "seq", "let", "declare"),
+        *("add-apt-repository", "addgroup", "adduser", "apt-key", "cd", "chmod", "chpasswd", "chsh"),
+        *("debconf", "debconf-set-selections", "declare", "done", "dpkg-divert", "dpkg-reconfigure"),
+        *("esac", "fc-cache", "fi", "find", "for", "groupadd", "groupmod", "ldconfig", "let", "local"),
+        *("locale-gen", "mkdir", "passwd", "read", "rm", "rmdir", "seq", "strip", "touch", "trap"),
+        *("umask", "update-ca-certificates", "update-locale", "useradd", "usermod", "}"),
     }
 )
 _FILES = frozenset(
