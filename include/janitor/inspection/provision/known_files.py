@@ -90,8 +90,7 @@ class KnownFiles:
         name = posixpath.basename(path)
         if any(name in text for text in state.texts) or path in self.folders or self.holds(path):
             return False
-        around = (*self.mounted, *state.vague)
-        if any(f"{path}/".startswith(f"{each.rstrip('/')}/") for each in around):
+        if state.is_vague(path) or any(f"{path}/".startswith(f"{each.rstrip('/')}/") for each in self.mounted):
             return False
         # What is in an environment that a command made.
         return not any(f"{each}/".startswith(f"{path.rstrip('/')}/") for each in state.programs)

@@ -29,7 +29,7 @@ def lacks_starter(
     if "/" in word and not word.startswith("/"):
         return False
     paths = [word] if "/" in word else [posixpath.join(folder, word) for folder in folders or ()]
-    if not paths or any(may_hold(path) or path in state.programs or _is_vague(path, state) for path in paths):
+    if not paths or any(may_hold(path) or path in state.programs or state.is_vague(path) for path in paths):
         return False
     # A link or a copy under this name stands among the names.
     return isinstance(state.look_up(name, tuple(sorted(BIN_FOLDERS)), holds_file=False), Missing)
@@ -43,7 +43,3 @@ def lacks_interpreter(path: str, state: StageState, may_hold: Callable[[str], bo
     if any(folder in text for text in state.texts):
         return False
     return isinstance(state.look_up(path, None, holds_file=False), Missing)
-
-
-def _is_vague(path: str, state: StageState) -> bool:
-    return any(f"{path}/".startswith(f"{each.rstrip('/')}/") for each in state.vague)

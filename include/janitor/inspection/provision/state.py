@@ -223,6 +223,10 @@ class StageState:
             return Unknown()
         return Missing()
 
+    def is_vague(self, path: str) -> bool:
+        """Whether a path is in a folder into which files were copied that the repository doesn't hold, or is it."""
+        return any(f"{path}/".startswith(f"{each.rstrip('/')}/") for each in self.vague)
+
     def _may_bring(self, name: str) -> bool:
         """Whether a program of this name may be somewhere in the image."""
         system = self.system
@@ -248,8 +252,7 @@ class StageState:
             return Unknown() if self._may_bring(name) else Missing()
         is_known = folder.startswith("/opt/") and self.system.contents in (Contents.MINIMAL, Contents.BUILD_TOOLS)
         is_known = is_known or folder.startswith(("/app", "/src", "/workspace", "/venv", "/worker", "/code", "/srv"))
-        is_vague = any(f"{path}/".startswith(f"{each.rstrip('/')}/") for each in self.vague)
-        return Missing() if is_known and not is_vague and self.open_files is None else Unknown()
+        return Missing() if is_known and not self.is_vague(path) and self.open_files is None else Unknown()
 
     def _is_cut_off(self, path: str) -> bool:
         """Whether the interpreter that an environment links to is surely not here.

@@ -87,9 +87,7 @@ def finds_no_environment(command: Command, shell: Shell, state: StageState) -> b
         return False
     if any("/.venv/" in path for path in state.programs) or "uv.toml" in " ".join(state.texts):
         return False
-    return not any(
-        any(f"{each}/".startswith(f"{vague.rstrip('/')}/") for vague in state.vague) for each in _around(shell.workdir)
-    )
+    return not any(map(state.is_vague, _around(shell.workdir)))
 
 
 def project_environment(command: Command, shell: Shell) -> str | None:
