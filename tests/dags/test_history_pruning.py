@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 import psycopg
@@ -16,11 +16,8 @@ from janitor.stack.environment import airflow_environment, base_environment
 from janitor.stack.state.layout import Layout
 from janitor.stack.state.secrets import read_secrets
 from janitor.stack.state.stack_env import AIRFLOW_DATABASE, AIRFLOW_ROLE, current_ports, database_url
-from tests.support.runs import Runs, eventually
+from tests.support.runs import SOON, Runs, eventually
 from tests.support.workers import WorkerRepository, write_config
-
-# A pass every 30 s: enough of them in the time that this file takes.
-PASSES_WITHIN = timedelta(seconds=180)
 
 
 class History:
@@ -72,7 +69,7 @@ def test_old_passes_go_and_everything_else_stays(
     def passes(count: int) -> Callable[[], list[tuple[object, ...]] | None]:
         return lambda: found if len(found := history.runs_of(PRUNED_DAG)) >= count else None
 
-    old = eventually(passes(3), within=PASSES_WITHIN)
+    old = eventually(passes(3), within=SOON)
     latest = old[-1][1]
     assert isinstance(latest, datetime)
     assert history.prune(latest) == len(old) - 1
@@ -85,7 +82,7 @@ def test_old_passes_go_and_everything_else_stays(
 
     # The scheduler goes on, and what it starts is kept.
     assert history.prune(latest) == 0
-    eventually(passes(len(left) + 1), within=PASSES_WITHIN)
+    eventually(passes(len(left) + 1), within=SOON)
     assert runs.finished(runs.start(write_config(tmp_path / "again.yaml", [workers["failing"].entry()])))
 
 

@@ -19,7 +19,7 @@ from janitor.domain.states import InstanceState
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.services.provider import provider_of
 from janitor.settings import Settings, load_dag_settings
-from tests.support.runs import Runs, eventually
+from tests.support.runs import SOON, Runs, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 _DESCRIBE = """
@@ -114,8 +114,8 @@ def test_it_ends_an_overdue_instance_by_itself(stack: Settings, runs: Runs) -> N
         seen = provider_of(stack).describe(instance_id)
         return seen is None or seen.state is InstanceState.TERMINATED or None
 
-    eventually(ended, within=timedelta(seconds=120))
-    eventually(lambda: runs.assert_nothing_left() is None or None, within=timedelta(seconds=60))
+    eventually(ended, within=SOON)
+    eventually(lambda: runs.assert_nothing_left() is None or None, within=SOON)
 
 
 def test_a_dry_run_on_request_is_green(stack: Settings) -> None:
@@ -127,7 +127,7 @@ def test_a_dry_run_on_request_is_green(stack: Settings) -> None:
             state = airflow.state(airflow_run_id)
             return state if state.is_final else None
 
-        assert eventually(ended, within=timedelta(seconds=120)) is AirflowRunState.SUCCESS
+        assert eventually(ended, within=SOON) is AirflowRunState.SUCCESS
         # The ones that the schedule has started, too.
         scheduled = [run for run in airflow.latest_runs() if run.startswith("scheduled__")]
         assert scheduled

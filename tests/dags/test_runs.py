@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,11 +20,10 @@ from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
 from janitor.views.text.verdicts import run_note
-from tests.support.runs import Runs, by_name, eventually
+from tests.support.runs import SOON, Runs, by_name, eventually
 from tests.support.workers import WorkerRepository, write_config
 
 ROOT = Path(__file__).resolve().parents[2]
-PLANNED = timedelta(seconds=60)
 
 
 def test_each_repository_gets_its_own_verdict(runs: Runs, workers: dict[str, WorkerRepository], tmp_path: Path) -> None:
@@ -106,7 +104,7 @@ def test_a_wrong_config_fails_the_run_and_writes_nothing(runs: Runs, tmp_path: P
     airflow_run_id = f"test__{uuid4()}"
     with AirflowClient(runs.settings) as airflow:
         airflow.trigger(airflow_run_id, {"config_path": str(config)})
-    eventually(lambda: runs.state(airflow_run_id).is_final or None, within=timedelta(seconds=90))
+    eventually(lambda: runs.state(airflow_run_id).is_final or None, within=SOON)
     assert runs.state(airflow_run_id) is AirflowRunState.FAILED
     assert runs.view(airflow_run_id) is None
     assert runs.task_state(airflow_run_id, "terminate_all") == "success"
@@ -116,7 +114,7 @@ def test_an_unknown_key_fails_the_run_before_anything_launches(runs: Runs) -> No
     airflow_run_id = f"test__{uuid4()}"
     with AirflowClient(runs.settings) as airflow:
         airflow.trigger(airflow_run_id, {"config": "infra/local/workers.yaml"})
-    eventually(lambda: runs.state(airflow_run_id).is_final or None, within=timedelta(seconds=90))
+    eventually(lambda: runs.state(airflow_run_id).is_final or None, within=SOON)
     assert runs.state(airflow_run_id) is AirflowRunState.FAILED
     assert runs.view(airflow_run_id) is None
     refusal = "unknown key in the run's conf: 'config' (did you mean config_path?); known: config_path, repository, "
@@ -175,7 +173,7 @@ def test_airflow_dags_trigger_runs_the_same_dag(
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
-    eventually(lambda: runs.state(airflow_run_id).is_final or None, within=timedelta(seconds=120))
+    eventually(lambda: runs.state(airflow_run_id).is_final or None, within=SOON)
     view = runs.view(airflow_run_id)
     assert view is not None
     assert view.run_id == run_id_for(stack.deployment, airflow_run_id)
@@ -192,10 +190,10 @@ def test_marking_a_run_failed_still_ends_its_instances(
         view = runs.view(run.airflow_run_id)
         return (view is not None and view.validations[0].status is ValidationStatus.RUNNING) or None
 
-    eventually(is_running, within=timedelta(seconds=60))
+    eventually(is_running, within=SOON)
     with AirflowClient(runs.settings) as airflow:
         airflow.mark_failed(run.airflow_run_id)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + SOON.total_seconds()
     while True:
         try:
             runs.assert_nothing_left()
@@ -217,10 +215,10 @@ def test_a_launch_that_waits_for_a_place_holds_no_worker(
     )
     waiting = write_config(tmp_path / "waiting.yaml", [workers["healthy"].entry()], max_concurrent_instances=1)
     holder = runs.start(endless)
-    eventually(lambda: _launched(runs, holder.airflow_run_id), within=PLANNED)
+    eventually(lambda: _launched(runs, holder.airflow_run_id), within=SOON)
     waiter = runs.start(waiting)
     launch = "validate_repository.launch"
-    eventually(lambda: runs.task_state(waiter.airflow_run_id, launch, 0) == "deferred" or None, within=PLANNED)
+    eventually(lambda: runs.task_state(waiter.airflow_run_id, launch, 0) == "deferred" or None, within=SOON)
     assert runs.finished(holder).status is RunStatus.FAILED
     assert runs.finished(waiter).status is RunStatus.SUCCESS
     runs.assert_nothing_left()

@@ -10,7 +10,7 @@ import pytest
 from janitor.domain.states import ValidationStatus
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.launch.plan import STALE_AFTER, is_stale
-from tests.support.runs import Runs, eventually
+from tests.support.runs import SOON, Runs, eventually
 from tests.support.stack import running_stack
 from tests.support.workers import write_config
 
@@ -34,9 +34,9 @@ def test_a_scheduled_run_starts_by_itself(tmp_path_factory: pytest.TempPathFacto
             with AirflowClient(settings) as airflow:
                 return next((run for run in airflow.latest_runs() if run.startswith("scheduled__")), None)
 
-        airflow_run_id = eventually(scheduled, within=timedelta(seconds=120))
+        airflow_run_id = eventually(scheduled, within=SOON)
         runs = Runs(settings)
-        eventually(lambda: runs.state(airflow_run_id).is_final or None, within=timedelta(seconds=120))
+        eventually(lambda: runs.state(airflow_run_id).is_final or None, within=SOON)
         view = runs.view(airflow_run_id)
         assert view is not None
         assert view.trigger == "scheduled"

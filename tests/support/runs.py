@@ -25,7 +25,9 @@ from janitor.stores.database import transaction
 from tests.support.instances import instances_of_deployment
 
 Found = TypeVar("Found")
-RUN_LIMIT = timedelta(seconds=420)
+RUN_LIMIT = timedelta(minutes=15)
+SOON = timedelta(seconds=240)
+"""For one step of a run: seconds on a quiet machine, minutes on one with a load of 20."""
 
 
 class Runs:

@@ -15,7 +15,9 @@ from tests.support.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 _PORT_NAMES = ("WEB", "POSTGRES", "CLOUD", "SUPERVISOR")
-_HTTP_TIMEOUT_SECONDS = 30
+_HTTP_TIMEOUT_SECONDS = 60
+_START_TIMEOUT_SECONDS = 480
+"""Twice a user's: tests start stacks side by side, on two cores that others use too."""
 
 
 def stack_environ(state_dir: Path, overrides: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -27,6 +29,7 @@ def stack_environ(state_dir: Path, overrides: Mapping[str, str] | None = None) -
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("JANITOR_") and name != "ENV"},
         "JANITOR_STATE_DIR": str(state_dir),
+        "JANITOR_START_TIMEOUT_SECONDS": str(_START_TIMEOUT_SECONDS),
         **{f"JANITOR_{name}_PORT": str(port) for name, port in zip(_PORT_NAMES, ports, strict=True)},
         **(overrides or {}),
     }

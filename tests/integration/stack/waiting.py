@@ -11,8 +11,8 @@ import psutil
 _POLL_SECONDS = 0.2
 
 
-def wait_until(what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Poll a condition; fail when it doesn't come true in time."""
+def wait_until(what: str, condition: Callable[[], bool], seconds: float = 180) -> None:
+    """Poll a condition; fail when it doesn't come true in time, which a machine with a load of 20 keeps too."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
