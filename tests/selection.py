@@ -35,9 +35,14 @@ REST = (
     ),
     Part(
         name="kills",
-        paths=("dags/kills",),
-        why="kills what runs and waits until Airflow has noticed; `make crash-matrix` tries every cell",
-        minutes=10,
+        paths=(
+            "dags/kills",
+            "integration/stack/test_stack_recovery.py::test_a_killed_stack_comes_up_with_its_data",
+            "integration/stack/test_stack_recovery.py::test_two_stacks_and_down_ends_all_of_one",
+            "integration/stack/test_stack_recovery.py::test_an_interrupted_up_leaves_nothing_that_the_next_cant_use",
+        ),
+        why="kills what runs, and waits until Airflow has noticed or starts anew; `make crash-matrix` tries every cell",
+        minutes=15,
     ),
     Part(
         name="clocks",

@@ -131,7 +131,11 @@ def test_the_web_ui_tells_the_verdict_in_plain_lines(
     run = runs.start(config)
     view = runs.finished(run)
     task = "validate_repository.validate"
-    events = [str(line["event"]) for line in runs.log(run.airflow_run_id, task, 1)]
+    # A task whose process a busy machine starves is tried again; it is no verdict that is tried again.
+    tries = range(1, runs.task_instance(run.airflow_run_id, task, 1)["try_number"] + 1)
+    logs = [runs.log(run.airflow_run_id, task, 1, attempt=attempt) for attempt in tries]
+    events = [str(line["event"]) for line in logs[-1]]
+    assert [line["event"] for log in logs for line in log].count("Checks:") == 1
     # The verdict is the end of what the task says, with no frames of Airflow's in it.
     first = events.index("Checks:")
     said = events[first:]
@@ -143,10 +147,9 @@ def test_the_web_ui_tells_the_verdict_in_plain_lines(
     assert any("✗ handler_local" in event for event in said)
     assert any("✓ checkout" in event for event in said)
     address = next(each for each in said if each.startswith("Log of"))
-    assert not any("Traceback" in json.dumps(line) for line in runs.log(run.airflow_run_id, task, 1))
+    assert not any("Traceback" in json.dumps(line) for line in logs[-1])
     names = [runs.task_instance(run.airflow_run_id, task, index)["rendered_map_index"] for index in range(2)]
     assert names == ["healthy-worker: success", "failing-worker: failed"]
-    assert runs.task_instance(run.airflow_run_id, task, 1)["try_number"] == 1
     assert runs.note(run.airflow_run_id) == run_note(view)
     # The button leads to the validator's own log, which only who is logged in may read.
     url = runs.links(run.airflow_run_id, task, 1)["Validator's log"]

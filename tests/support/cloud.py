@@ -15,7 +15,7 @@ from tests.support.localcloud_server import LocalCloudServer
 
 IMAGE_ID = "ami-0123456789abcdef0"
 INSTANCE_TYPE = "g5.xlarge"
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.05
 OPEN_STATUSES = ("Pending", "InProgress", "Delayed", "Cancelling")
 

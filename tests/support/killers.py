@@ -7,10 +7,13 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 from janitor.cloud.session import CloudAccess
@@ -27,11 +30,15 @@ from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
 from tests.support.rows import insert_run
 
-TIMEOUT = timedelta(seconds=8.04)
 GRACE = timedelta(seconds=1.98)
-SHUTDOWN = timedelta(seconds=4)
-"""EC2's own time to end an instance, beyond the bound."""
+SHORT_LIVES = (timedelta(seconds=8.04), timedelta(seconds=30), timedelta(seconds=120))
+"""Timeouts to try: what a test does before an instance's time is over takes a busy machine longer."""
+LONG_LIFE = timedelta(minutes=20)
+SHUTDOWN = timedelta(seconds=20)
+"""EC2's own time to end an instance, beyond the bound, on a machine with a load of 20."""
+BOOTS_WITHIN = timedelta(seconds=60)
 _POLL_SECONDS = 0.1
+Prepared = TypeVar("Prepared")
 
 
 class Killer(str, Enum):
@@ -55,19 +62,19 @@ class Fleet:
     def access(self) -> CloudAccess:
         return CloudAccess.of(self.settings)
 
-    def launch(self) -> InstanceRecord:
-        """Launch one instance through the product, with an expiry a few seconds from now; wait until it runs."""
+    def launch(self, timeout: timedelta = LONG_LIFE) -> InstanceRecord:
+        """Launch one instance through the product, with an expiry so long from now; wait until it runs."""
         _, (validation_id, _) = insert_run(self.settings.writer_url, deployment=self.settings.deployment)
         with transaction(self.settings.writer_url) as connection:
             connection.execute(
                 "update janitor.repository_validations set timeout_minutes = %s, grace_minutes = %s"
                 " where validation_id = %s",
-                (TIMEOUT / timedelta(minutes=1), GRACE / timedelta(minutes=1), validation_id),
+                (timeout / timedelta(minutes=1), GRACE / timedelta(minutes=1), validation_id),
             )
         step = advance_launch(self.settings, ValidationOrderer(validation_id))
         assert isinstance(step, Launched), step
         self.launched.append(step.instance_id)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + BOOTS_WITHIN.total_seconds()
         while self.state(step.instance_id) == "pending":
             assert time.monotonic() < deadline, "it doesn't boot"
             time.sleep(_POLL_SECONDS)
@@ -212,6 +219,33 @@ def fleet_of(settings: Settings) -> Fleet:
     return Fleet(own)
 
 
+@contextmanager
+def short_lived(
+    settings: Settings, prepare: Callable[[Fleet, InstanceRecord], Prepared]
+) -> Iterator[tuple[Fleet, InstanceRecord, Prepared]]:
+    """A fleet with one instance for which something was done before its time was over; its life is long enough.
+
+    Args:
+        settings: Of the stack whose cloud and database it uses.
+        prepare: What has to end before the instance's expiry, for example taking its killers away.
+    """
+    for timeout in SHORT_LIVES:
+        fleet = fleet_of(settings)
+        try:
+            record = fleet.launch(timeout)
+            try:
+                prepared = prepare(fleet, record)
+            except AssertionError:
+                if datetime.now(timezone.utc) < record.may_live_until or timeout is SHORT_LIVES[-1]:
+                    raise
+            if datetime.now(timezone.utc) < record.may_live_until:
+                yield fleet, record, prepared
+                return
+        finally:
+            fleet.remove()
+    raise AssertionError(f"not prepared within {SHORT_LIVES[-1]}")
+
+
 def guest_timer_processes(instance_id: str) -> list[int]:
     """The processes of an instance's guest timer: its loop, by its command line in the box's folder."""
     found = []
@@ -229,7 +263,7 @@ def guest_timer_processes(instance_id: str) -> list[int]:
 
 def kill_guest_timer(instance_id: str) -> None:
     """Kill the guest timer inside a box."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + BOOTS_WITHIN.total_seconds()
     while not (found := guest_timer_processes(instance_id)):
         assert time.monotonic() < deadline, f"{instance_id} has no guest timer: there was nothing to disable"
         time.sleep(_POLL_SECONDS)

@@ -26,8 +26,8 @@ from tests.support.ports import free_ports
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 START_TIMEOUT_SECONDS = 60
-STOP_TIMEOUT_SECONDS = 30
-REQUEST_TIMEOUT_SECONDS = 30
+STOP_TIMEOUT_SECONDS = 120
+REQUEST_TIMEOUT_SECONDS = 60
 
 
 @functools.cache

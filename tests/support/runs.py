@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from janitor.stores.database import transaction
 from tests.support.instances import instances_of_deployment
 
 Found = TypeVar("Found")
+_LOOK_EVERY_SECONDS = 1.0
 RUN_LIMIT = timedelta(minutes=15)
 SOON = timedelta(seconds=240)
 """For one step of a run: seconds on a quiet machine, minutes on one with a load of 20."""
@@ -35,6 +37,17 @@ class Runs:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._session: AirflowClient | None = None
+
+    @contextmanager
+    def _airflow(self) -> Iterator[AirflowClient]:
+        """A session that is kept: logging in for each look would be half of the API server's work."""
+        self._session = self._session or AirflowClient(self.settings)
+        try:
+            yield self._session
+        except AirflowError:
+            self._session = None
+            raise
 
     def start(
         self, config: Path, *, repo: str | None = None, max_concurrent_instances: int | None = None
@@ -50,12 +63,12 @@ class Runs:
 
     def state(self, airflow_run_id: str) -> AirflowRunState:
         """Airflow's own word on the run."""
-        with AirflowClient(self.settings) as airflow:
+        with self._airflow() as airflow:
             return airflow.state(airflow_run_id)
 
     def task_state(self, airflow_run_id: str, task_id: str, map_index: int = -1) -> str | None:
         """Airflow's state of one task."""
-        with AirflowClient(self.settings) as airflow:
+        with self._airflow() as airflow:
             states = airflow.task_states(airflow_run_id)
         return next((state for task, index, state in states if (task, index) == (task_id, map_index)), None)
 
@@ -64,9 +77,10 @@ class Runs:
         found: dict[str, Any] = self._ask(self._task(airflow_run_id, task_id, map_index)).json()
         return found
 
-    def log(self, airflow_run_id: str, task_id: str, map_index: int = -1) -> list[dict[str, Any]]:
-        """The records in the log of a task's first try."""
-        path = f"/api/v2/dags/{self.settings.airflow_dag_id}/dagRuns/{airflow_run_id}/taskInstances/{task_id}/logs/1"
+    def log(self, airflow_run_id: str, task_id: str, map_index: int = -1, *, attempt: int = 1) -> list[dict[str, Any]]:
+        """The records in the log of one try of a task."""
+        task = f"/api/v2/dags/{self.settings.airflow_dag_id}/dagRuns/{airflow_run_id}/taskInstances/{task_id}"
+        path = f"{task}/logs/{attempt}"
         answer = self._ask(f"{path}?map_index={map_index}&full_content=true").json()
         return [line for line in answer["content"] if isinstance(line, dict)]
 
@@ -147,4 +161,4 @@ def eventually(look: Callable[[], Found | None], *, within: timedelta) -> Found:
         if found is not None:
             return found
         assert time.monotonic() < deadline, f"it did not come to pass within {within}; last: {last}"
-        time.sleep(0.5)
+        time.sleep(_LOOK_EVERY_SECONDS)

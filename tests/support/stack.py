@@ -16,8 +16,8 @@ from tests.support.ports import free_ports
 ROOT = Path(__file__).resolve().parents[2]
 _PORT_NAMES = ("WEB", "POSTGRES", "CLOUD", "SUPERVISOR")
 _HTTP_TIMEOUT_SECONDS = 60
-_START_TIMEOUT_SECONDS = 480
-"""Twice a user's: tests start stacks side by side, on two cores that others use too."""
+_START_TIMEOUT_SECONDS = 900
+"""Longer than a user's: tests start stacks side by side, on two cores that others use too."""
 
 
 def stack_environ(state_dir: Path, overrides: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -18,7 +18,7 @@ from janitor.services.ending.external_notices import take_notices
 from janitor.services.ledger.reconcile import observe_deployment
 from janitor.settings import Settings
 from janitor.stores.records import InstanceRecord
-from tests.support.killers import Fleet, Killer, fleet_of
+from tests.support.killers import Fleet, Killer, short_lived
 
 REASONS = {
     Killer.GUEST_TIMER: TerminationReason.GUEST_TIMER,
@@ -40,16 +40,14 @@ class Outcome:
 
 def _outcomes(settings: Settings, *, disable_it_too: bool) -> Iterator[dict[Killer, Outcome]]:
     with ExitStack() as stack, ThreadPoolExecutor(len(Killer)) as pool:
-        fleets = {killer: fleet_of(settings) for killer in Killer}
-        for fleet in fleets.values():
-            stack.callback(fleet.remove)
 
         def outcome(killer: Killer) -> Outcome:
-            fleet = fleets[killer]
-            record = fleet.launch()
-            fleet.leave_only(killer, record)
-            if disable_it_too:
-                fleet.disable(killer, record)
+            def take_away(fleet: Fleet, record: InstanceRecord) -> None:
+                fleet.leave_only(killer, record)
+                if disable_it_too:
+                    fleet.disable(killer, record)
+
+            fleet, record, _ = stack.enter_context(short_lived(settings, take_away))
             try:
                 return Outcome(fleet, record, fleet.assert_gone_by(record), "")
             except AssertionError as exc:

@@ -17,7 +17,9 @@ from janitor.services.ending.external_timer import (
     move_external_timer,
     unarmed,
 )
-from tests.support.killers import Fleet
+from janitor.settings import Settings
+from janitor.stores.records import InstanceRecord
+from tests.support.killers import Fleet, Killer, short_lived
 from tests.support.localcloud_server import LocalCloudServer
 
 INSTANCE_ID = "i-0123456789abcdef0"
@@ -117,13 +119,15 @@ def test_more_than_a_page(fleet: Fleet) -> None:
     assert unarmed(fleet.settings, records) == records[105:]
 
 
-def test_a_throttled_target_is_tried_again(fleet: Fleet, killers_cloud: LocalCloudServer) -> None:
-    record = fleet.launch()
-    fleet.leave_only(None, record)
-    arm_external_timer(fleet.settings, record.instance_id or "", record.expires_at)
-    killers_cloud.set_faults({"api": "TerminateInstances", "code": "RequestLimitExceeded", "times": 3})
+def test_a_throttled_target_is_tried_again(killers_settings: Settings, killers_cloud: LocalCloudServer) -> None:
+    def leave_only_the_timer(fleet: Fleet, record: InstanceRecord) -> None:
+        fleet.leave_only(Killer.EXTERNAL_TIMER, record)
+        killers_cloud.set_faults({"api": "TerminateInstances", "code": "RequestLimitExceeded", "times": 3})
+
     try:
-        fleet.assert_gone_by(record)
+        with short_lived(killers_settings, leave_only_the_timer) as (fleet, record, _):
+            fleet.assert_gone_by(record)
+            killers_cloud.set_faults()
     finally:
         killers_cloud.set_faults()
 

@@ -18,8 +18,9 @@ from janitor.domain.errors import CloudError
 from janitor.settings import Settings, StackKind
 from janitor.stack.provision.foundation import ensure_foundation
 from janitor.stack.provision.killers import close_passes, ensure_killers
+from janitor.stores.records import InstanceRecord
 from tests.support.cloud import eventually
-from tests.support.killers import Fleet
+from tests.support.killers import Fleet, short_lived
 from tests.support.localcloud_server import LocalCloudServer
 
 
@@ -158,25 +159,26 @@ def test_a_refusal_says_what_to_do(fleet: Fleet, killers_cloud: LocalCloudServer
         killers_cloud.set_faults()
 
 
-def test_the_function_runs_as_it_is_packed(fleet: Fleet) -> None:
+def test_the_function_runs_as_it_is_packed(killers_settings: Settings) -> None:
     """Through Lambda, from its zip, with its environment: one overdue instance goes, with a notice."""
-    record = fleet.launch()
-    fleet.leave_only(None, record)
-    client = fleet.access.client("lambda")
 
-    def invoke() -> dict[str, Any]:
-        answer = client.invoke(FunctionName=fleet.settings.reaper_function, Payload=b"{}")
+    def invoke(fleet: Fleet) -> dict[str, Any]:
+        answer = fleet.access.client("lambda").invoke(FunctionName=fleet.settings.reaper_function, Payload=b"{}")
         body: dict[str, Any] = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, body
         return body
 
-    first = invoke()
-    assert (first["looked_at"], first["terminated"]) == (1, [])
-    found = eventually("the end of its time", lambda: [one for one in [invoke()] if one["terminated"]])
-    assert found[0]["terminated"] == [record.instance_id]
-    key = f"janitor-notices/{fleet.settings.deployment}/terminated/{record.instance_id}.json"
-    body = json.load(fleet.access.client("s3").get_object(Bucket=fleet.settings.bucket, Key=key)["Body"])
-    assert (body["killer"], body["instance_id"]) == (fleet.settings.reaper_function, record.instance_id)
+    def look_once(fleet: Fleet, record: InstanceRecord) -> dict[str, Any]:
+        fleet.leave_only(None, record)
+        return invoke(fleet)
+
+    with short_lived(killers_settings, look_once) as (fleet, record, first):
+        assert (first["looked_at"], first["terminated"]) == (1, [])
+        found = eventually("the end of its time", lambda: [one for one in [invoke(fleet)] if one["terminated"]], 300)
+        assert found[0]["terminated"] == [record.instance_id]
+        key = f"janitor-notices/{fleet.settings.deployment}/terminated/{record.instance_id}.json"
+        body = json.load(fleet.access.client("s3").get_object(Bucket=fleet.settings.bucket, Key=key)["Body"])
+        assert (body["killer"], body["instance_id"]) == (fleet.settings.reaper_function, record.instance_id)
 
 
 def test_the_clock_calls_the_function(fleet: Fleet) -> None:
@@ -196,7 +198,7 @@ def test_the_clock_calls_the_function(fleet: Fleet) -> None:
         )["Datapoints"]
         return max((float(point["Maximum"]) for point in points), default=0.0)
 
-    eventually("a pass that saw the instance", lambda: told() == 1.0, 25)
+    eventually("a pass that saw the instance", lambda: told() == 1.0, 120)
 
 
 def test_an_alarm_calls_the_function(fleet: Fleet) -> None:
@@ -213,7 +215,7 @@ def test_an_alarm_calls_the_function(fleet: Fleet) -> None:
             }
         ],
     )
-    eventually("the end", lambda: fleet.state(instance_id) == "terminated", 30)
+    eventually("the end", lambda: fleet.state(instance_id) == "terminated", 120)
 
 
 def test_a_spot_warning_reaches_the_bucket(fleet: Fleet) -> None:
@@ -229,7 +231,7 @@ def test_a_spot_warning_reaches_the_bucket(fleet: Fleet) -> None:
         ]
     )
     settings = fleet.settings
-    eventually("the notice", lambda: spot_warnings(fleet.access, settings.bucket, settings.deployment), 20)
+    eventually("the notice", lambda: spot_warnings(fleet.access, settings.bucket, settings.deployment), 120)
     assert spot_warnings(fleet.access, settings.bucket, settings.deployment) == {record.instance_id}
 
 

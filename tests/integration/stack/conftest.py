@@ -91,7 +91,6 @@ def overrides(dags_folder: Path, examples_folder: Path, tmp_path_factory: pytest
         "JANITOR_DAGS_FOLDER": str(dags_folder),
         "JANITOR_PLUGINS_FOLDER": str(tmp_path_factory.mktemp("plugins")),
         "JANITOR_EXAMPLES_FOLDER": str(examples_folder),
-        "JANITOR_START_TIMEOUT_SECONDS": "900",  # a machine that has other things to do
         SHELL_SECRET: "not for the stack",
     }
 

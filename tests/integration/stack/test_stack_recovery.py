@@ -159,7 +159,7 @@ def test_an_interrupted_up_leaves_nothing_that_the_next_cant_use(tmp_path: Path,
     with subprocess.Popen([sys.executable, "-c", UP, str(layout.state_dir)], env=environment) as starting:
         wait_until("PostgreSQL has begun", lambda: bool(servers_of(layout.postgres_data)))
         starting.send_signal(number)
-        starting.wait(60)
+        starting.wait(300)
     if number is signal.SIGINT:
         assert not stack_processes(layout)
         return
@@ -223,7 +223,7 @@ def running_server(layout: Layout, settings: Settings) -> Iterator[str]:
         yield database_url(OWNER_ROLE, secrets.postgres_owner, JANITOR_DATABASE, ports)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(120)
 
 
 def start_server(server: EmbeddedPostgres) -> subprocess.Popen[bytes]:
@@ -247,7 +247,7 @@ def test_a_stale_pid_file_is_cleared_even_if_the_pid_lives_again(tmp_path: Path)
             with pytest.raises(StackError, match="already runs on"):
                 server.prepare(ports)
             kill_processes(layout)
-            first.wait(10)
+            first.wait(120)
             # Those that it started itself end when they see that it is gone.
             wait_until("its processes are gone", lambda: not stack_processes(layout))
             pid_file = layout.postgres_data / "postmaster.pid"
@@ -258,7 +258,7 @@ def test_a_stale_pid_file_is_cleared_even_if_the_pid_lives_again(tmp_path: Path)
             second = start_server(server)
             assert server.wait_ready(ports, secrets, time.monotonic() + 30)
             second.send_signal(signal.SIGINT)
-            second.wait(30)
+            second.wait(120)
             assert bystander.poll() is None
         finally:
             bystander.kill()

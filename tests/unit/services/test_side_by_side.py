@@ -14,7 +14,7 @@ from janitor.domain.errors import CloudError
 from janitor.services.side_by_side import answers_of
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60
 
 
 def test_answers_come_in_the_order_of_the_calls():

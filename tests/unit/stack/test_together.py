@@ -11,7 +11,7 @@ from janitor.domain.errors import DatabaseError, SettingsError, StackError
 from janitor.stack.state.start_log import keep_failure, with_log
 from janitor.stack.together import GaveUpError, Together, primary_of
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60
 
 
 def test_a_cause_deep_inside_wins_over_those_that_gave_up_before_it_arrived():
