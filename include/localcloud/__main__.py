@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from localcloud.faults import command as fault_command
-from localcloud.settings import ContainmentChoice, Settings, prepare_own_environment
+from localcloud.settings import LOOPBACK, ContainmentChoice, Settings, prepare_own_environment
 from localcloud.standard_output import code_after_output, open_closed_streams
 
 EXIT_TROUBLE = 3
@@ -35,6 +35,7 @@ def run_server(options: argparse.Namespace) -> int:
     settings = Settings(
         home=options.home.resolve(),
         port=options.port,
+        address=options.address,
         key_file=options.key_file.resolve(),
         region=options.region,
         boot_delay=timedelta(seconds=options.boot_delay),
@@ -73,7 +74,10 @@ def parser() -> argparse.ArgumentParser:
     )
     serve.set_defaults(run=run_server)
     serve.add_argument("--home", type=Path, required=True, help="folder for objects, logs and boxes")
-    serve.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
+    serve.add_argument("--port", type=int, required=True, help="port on that address")
+    serve.add_argument(
+        "--address", default=LOOPBACK, help="what to listen on; another for containers (default %(default)s)"
+    )
     serve.add_argument("--key-file", type=Path, required=True, help="JSON with the access key; made when missing")
     serve.add_argument("--region", default="us-east-1", help="region that is loaded at the start (default %(default)s)")
     serve.add_argument("--boot-delay", type=float, default=0.5, help="seconds from pending to running")

@@ -48,7 +48,6 @@ from localcloud.trees import spread_subfolders
 log = logging.getLogger(__name__)
 
 END_TIMEOUT = timedelta(seconds=20)
-LOOPBACK = "127.0.0.1"
 BACKLOG = 128
 POLL_SECONDS = 0.2
 """How soon SIGTERM is noticed."""
@@ -83,9 +82,9 @@ def serve(settings: Settings) -> None:
     runtime = ProcessRuntime(containment, sight_of_boxes(settings, containment))
     fleet = ec2_instances.InstanceFleet(settings, runtime, faults, earlier)
     logs = install_patches(settings.home, fleet, faults, earlier)
-    services = ManagedServices(settings.home, key, f"http://{LOOPBACK}:{settings.port}", containment)
+    services = ManagedServices(settings.home, key, f"http://{settings.address}:{settings.port}", containment)
     own = OwnEndpoints(faults, fleet.interrupt)
-    role = InstanceRole(f"http://{LOOPBACK}:{settings.port}", fleet.is_running)
+    role = InstanceRole(f"http://{settings.address}:{settings.port}", fleet.is_running)
     fleet.command_variables = role.variables
     application = Application(
         faults,
@@ -95,11 +94,11 @@ def serve(settings: Settings) -> None:
         after=services.keep,
         secrets=secrets_of(settings),
     )
-    listening = socket.create_server((LOOPBACK, settings.port), backlog=BACKLOG)
+    listening = socket.create_server((settings.address, settings.port), backlog=BACKLOG)
     server = make_server(
-        LOOPBACK,
+        settings.address,
         settings.port,
-        Guard(application, key, role),
+        Guard(application, key, role, settings.address),
         threaded=True,
         request_handler=QuietRequestHandler,
         fd=listening.fileno(),  # werkzeug would end the process by itself where the port is taken
@@ -117,7 +116,7 @@ def serve(settings: Settings) -> None:
     housework = (settings.prune_interval, fleet.prune, lambda: logs.release_idle(idle))
     threading.Thread(target=keep_house, args=housework, name="house", daemon=True).start()
     threading.Thread(target=load_models, args=(settings.region,), name="load", daemon=True).start()
-    log.info("local cloud on http://%s:%s, boxes: %s", LOOPBACK, settings.port, runtime.name)
+    log.info("local cloud on http://%s:%s, boxes: %s", settings.address, settings.port, runtime.name)
     server.serve_forever(poll_interval=POLL_SECONDS)
     log.info("stopping")
     fleet.end_all(END_TIMEOUT)

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 ACCOUNT_ID = "123456789012"
+LOOPBACK = "127.0.0.1"
 
 BOX_VARIABLES = {
     "LANG",
@@ -74,6 +75,9 @@ class Settings:
     home: Path
     port: int
     key_file: Path
+    address: str = LOOPBACK
+    """What it listens on and is called by: another than the loopback's is for containers on this machine, which have
+    addresses of their own. Whoever reaches it still needs the key."""
     region: str = "us-east-1"
     boot_delay: timedelta = timedelta(seconds=0.5)
     agent_delay: timedelta = timedelta(seconds=0.5)

@@ -41,14 +41,22 @@ class LocalCloudServer:
 
     Args:
         home: where it keeps its data; a second server on the same home finds what the first one left.
+        address: what it listens on.
         options: command-line options by name, for example `boot_delay=0.1`.
         environment: variables that the server gets in addition to this process's own.
     """
 
     def __init__(
-        self, home: Path, *, environment: dict[str, str] | None = None, port: int | None = None, **options: Any
+        self,
+        home: Path,
+        *,
+        environment: dict[str, str] | None = None,
+        port: int | None = None,
+        address: str = "127.0.0.1",
+        **options: Any,
     ) -> None:
         self.home = home
+        self.address = address
         self.port = port or free_ports(1)[0]
         self.log_file = home.parent / f"{home.name}-{self.port}.log"
         self._key_file = home / "key.json"
@@ -67,7 +75,7 @@ class LocalCloudServer:
 
     @property
     def endpoint_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     @property
     def access_key_id(self) -> str:
@@ -89,7 +97,7 @@ class LocalCloudServer:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in self._options.items()]
         return [
             *(sys.executable, "-m", "localcloud", "serve", "--home", str(self.home)),
-            *("--port", str(self.port), "--key-file", str(self._key_file), *options),
+            *("--port", str(self.port), "--address", self.address, "--key-file", str(self._key_file), *options),
         ]
 
     def process_environment(self) -> dict[str, str]:

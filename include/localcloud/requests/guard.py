@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timezone
 from typing import IO, Any
 
@@ -35,12 +35,13 @@ from localcloud.requests.sigv4 import (
     verify,
 )
 from localcloud.requests.sigv4_chunks import SIGNED_STREAMING, UNSIGNED_STREAMING, verify_chunks
+from localcloud.settings import LOOPBACK
 
 WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 CLAIM = "localcloud.claim"
 """Environ key of the verified claim."""
-LOCAL_HOSTS = {"127.0.0.1", "localhost"}
+LOCAL_HOSTS = {LOOPBACK, "localhost"}
 MEMORY_BYTES = 8 << 20
 READ_BYTES = 1 << 20
 DRAIN_LIMIT = 4 << 20
@@ -76,8 +77,9 @@ EC2_DEFAULT_CODE = "AuthFailure"
 class Guard:
     """WSGI middleware in front of everything."""
 
-    def __init__(self, app: WsgiApp, key: Key, role: InstanceRole) -> None:
+    def __init__(self, app: WsgiApp, key: Key, role: InstanceRole, address: str = LOOPBACK) -> None:
         self._app = app
+        self._hosts = LOCAL_HOSTS | {address}
         self._key = key
         self._role = role
 
@@ -85,7 +87,7 @@ class Guard:
         # One stream that knows where the body ends, however often it is read.
         environ["wsgi.input"] = get_input_stream(environ)
         environ["wsgi.input_terminated"] = True
-        if refusal := foreign(environ):
+        if refusal := foreign(environ, self._hosts):
             drain(environ)
             start_response("403 Forbidden", [("Content-Type", "text/plain"), ("Connection", "close")])
             return [f"refused: {refusal}\n".encode()]
@@ -144,10 +146,15 @@ class Guard:
         return body
 
 
-def foreign(environ: dict[str, Any]) -> str | None:
-    """Why a request can't come from this machine's own tools, or None."""
+def foreign(environ: dict[str, Any], hosts: Collection[str] = LOCAL_HOSTS) -> str | None:
+    """Why a request can't come from this machine's own tools, or None.
+
+    Args:
+        environ: The request's.
+        hosts: What this local cloud is called.
+    """
     host, _, port = environ.get("HTTP_HOST", "").partition(":")
-    if host not in LOCAL_HOSTS or port != environ["SERVER_PORT"]:
+    if host not in hosts or port != environ["SERVER_PORT"]:
         return "the Host header is not this local cloud's address"
     if environ.get("HTTP_ORIGIN"):
         return "requests from web pages are not answered"
