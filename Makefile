@@ -9,6 +9,15 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 
+ifeq ($(TOOLS),docker)
+# Everything that is asked for runs in the tools' container, by this same file.
+FIRST_GOAL := $(or $(firstword $(MAKECMDGOALS)),help)
+$(FIRST_GOAL): ; @infra/docker/tools.sh $(or $(MAKECMDGOALS),help)
+ifneq (,$(filter-out $(FIRST_GOAL),$(MAKECMDGOALS)))
+$(filter-out $(FIRST_GOAL),$(MAKECMDGOALS)): $(FIRST_GOAL) ; @:
+endif
+else
+
 ifneq (,$(and $(findstring environment,$(origin ENV)),$(findstring /,$(value ENV))))
 # Some shells keep the path of a start-up file in ENV.
 unexport ENV
@@ -47,7 +56,11 @@ override BASE := $(value BASE)
 override FOLDER := $(value FOLDER)
 override ENGINE := $(value ENGINE)
 override JSON := $(value JSON)
-export IMAGE BASE FOLDER ENGINE JSON
+override AIRFLOW_IMAGE := $(value AIRFLOW_IMAGE)
+override AIRFLOW_BASE := $(value AIRFLOW_BASE)
+override PUSH := $(value PUSH)
+override REGISTRY := $(value REGISTRY)
+export IMAGE BASE FOLDER ENGINE JSON AIRFLOW_IMAGE AIRFLOW_BASE PUSH REGISTRY
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
 export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FAILED FORMAT OUTPUT
 
@@ -85,7 +98,7 @@ need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers runs follow rerun cancel check-parallel-status query-parallel-run query-db \
 	report failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate doctor completion setup lint format lock bench crash-matrix \
-	lambda image audit
+	lambda image audit check-workflows ci dotenv
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
@@ -236,5 +249,17 @@ bench: $(STAMP) ## measure what the orchestration costs
 crash-matrix: $(STAMP) ## kill every component at every edge, say what is left [JOBS= ONLY= REPORT=]
 	@$(BIN)/python -m tests.crash $${JOBS:+"--jobs=$$JOBS"} $${ONLY:+"--only=$$ONLY"} $${REPORT:+"--report=$$REPORT"}
 
-image: ## build the `janitor` image with Docker: the validator and its agent [IMAGE= BASE=]
+check-workflows: $(STAMP) ## the workflows and compose files: schema, actionlint, zizmor, pins, targets
+	@$(BIN)/python infra/scripts/check_workflows.py
+
+ci: lint check-workflows test ## what a pull request must pass
+
+dotenv: ## make .env from .env.example, with fresh secrets; what is in it stays
+	@"$${PYTHON:-python3}" infra/scripts/write_dotenv.py
+
+image: $(STAMP) ## build the images of the agent and of Airflow, push them to ENV's registry [ENV= PUSH=1 IMAGE= BASE= AIRFLOW_BASE=]
 	@infra/docker/build.sh
+	@infra/docker/build_airflow.sh
+	@$(BIN)/python infra/docker/push.py
+
+endif

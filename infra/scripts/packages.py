@@ -2,8 +2,10 @@
 """Prints the part of requirements.lock that some packages need, with hashes: what an image installs, and nothing else.
 
     python3 infra/scripts/packages.py requirements.lock pydantic-ai-slim
+    python3 infra/scripts/packages.py --alone requirements.lock aiosql
 
-Goes by the lock's own notes of what needs what (`# via`). Needs the standard library alone.
+With `--alone` it prints the named packages without what they need, for where that is there already. Goes by the lock's
+own notes of what needs what (`# via`). Needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -20,12 +22,13 @@ class LockError(Exception):
     """The lock doesn't hold what is asked for."""
 
 
-def subset(lock: str, wanted: list[str]) -> str:
+def subset(lock: str, wanted: list[str], *, alone: bool = False) -> str:
     """The entries of a lock that `wanted` and all that they need make.
 
     Args:
         lock: Text of a lock as `uv pip compile --generate-hashes` writes it.
         wanted: Names of packages.
+        alone: Leave out what they need.
 
     Raises:
         LockError: A package is not in the lock.
@@ -35,7 +38,7 @@ def subset(lock: str, wanted: list[str]) -> str:
     chosen = {_normal(name) for name in wanted}
     if missing := sorted(chosen - known):
         raise LockError(f"not in the lock: {', '.join(missing)}")
-    while True:
+    while not alone:
         more = {name for name, parents, _ in entries if name not in chosen and parents & chosen}
         if not more:
             break
@@ -63,11 +66,13 @@ def _normal(name: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Print the subset; 2 for bad usage."""
+    alone = arguments[:1] == ["--alone"]
+    arguments = arguments[alone:]
     if len(arguments) < 2:
-        print("usage: packages.py LOCK PACKAGE...", file=sys.stderr)  # noqa: T201  # what the program tells
+        print("usage: packages.py [--alone] LOCK PACKAGE...", file=sys.stderr)  # noqa: T201  # what the program tells
         return 2
     try:
-        print(subset(Path(arguments[0]).read_text(), arguments[1:]), end="")  # noqa: T201  # what the program tells
+        print(subset(Path(arguments[0]).read_text(), arguments[1:], alone=alone), end="")  # noqa: T201  # what the program tells
     except (OSError, LockError) as exc:
         print(f"packages.py: {exc}", file=sys.stderr)  # noqa: T201  # what the program tells
         return 2

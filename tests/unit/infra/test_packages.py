@@ -67,3 +67,10 @@ def test_image_gets_the_agents_packages_without_airflow():
     assert {"pydantic-ai-slim", "pydantic", "anthropic", "openai", "boto3"} <= names
     assert not any(name.startswith("apache-airflow") for name in names)
     assert done.stdout.count("--hash=sha256:") >= len(names)
+
+
+def test_image_of_airflow_gets_what_airflow_lacks_and_nothing_else():
+    done = packages("--alone", str(ROOT / "requirements.lock"), "aiosql", "psycopg", "psycopg-binary")
+    assert done.returncode == 0, done.stderr
+    names = [line.split("==")[0] for line in done.stdout.splitlines() if "==" in line]
+    assert names == ["aiosql", "psycopg", "psycopg-binary"]
