@@ -12,6 +12,9 @@ from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
 
+_LONGEST_MESSAGE = 4_000
+"""Of AWS's words: an encoded authorization message can't be decoded in part."""
+
 
 def begin_attempt(connection: Connection, ledger_id: int, owner: Owner, attempt: Try) -> None:
     """Write that a candidate is about to be tried, together with its intent."""
@@ -43,7 +46,7 @@ def finish_attempt(
         ledger_id=ledger_id,
         result=result.value,
         aws_code=aws_code,
-        aws_message=aws_message[:1000] if aws_message else None,
+        aws_message=aws_message[:_LONGEST_MESSAGE] if aws_message else None,
         availability_zone=availability_zone,
     )
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from janitor.domain.config.fields import Market
-from janitor.domain.launch.launching import LaunchVerdict, classify_launch_failure, is_refusal
+from janitor.domain.launch.launch_codes import LaunchVerdict
+from janitor.domain.launch.launching import classify_launch_failure, is_refusal
 from janitor.domain.launch.placement import (
     LONGEST_THROTTLE_PAUSE,
     PATIENCE,

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 
+from janitor.domain.launch.launch_codes import (
+    QUOTA_ON_DEMAND,
+    VERDICTS,
+    LaunchCode,
+    LaunchVerdict,
+    known_code,
+)
 from janitor.domain.states import PlacementResult
 from janitor.protocol.reason_codes import ReasonCode
-
-
-class LaunchVerdict(str, Enum):
-    """What may be done after a failed launch call."""
-
-    SAME_ATTEMPT = "same_attempt"  # no answer came: there may be an instance, so only the same token is safe
-    SAME_CANDIDATE = "same_candidate"  # AWS asked to slow down: the same again, a little later
-    NEXT_CANDIDATE = "next_candidate"  # not here and now: elsewhere it may be possible
-    STOP = "stop"  # AWS will say no again until somebody changes something
-
-
-_VERDICTS = {
-    PlacementResult.UNKNOWN: LaunchVerdict.SAME_ATTEMPT,
-    PlacementResult.THROTTLED: LaunchVerdict.SAME_CANDIDATE,
-    PlacementResult.CAPACITY: LaunchVerdict.NEXT_CANDIDATE,
-    PlacementResult.PRICE: LaunchVerdict.NEXT_CANDIDATE,
-    PlacementResult.QUOTA: LaunchVerdict.STOP,
-    PlacementResult.PERMISSION: LaunchVerdict.STOP,
-    PlacementResult.CONFIG: LaunchVerdict.STOP,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,85 +29,35 @@ class LaunchFailure:
     @property
     def verdict(self) -> LaunchVerdict:
         """What may be done next."""
-        return _VERDICTS[self.result]
+        return VERDICTS[self.result]
 
 
-# Source of the codes: EC2 API, "Error codes for the Amazon EC2 API", and the messages of Spot requests.
-_CLASSES: dict[PlacementResult, frozenset[str]] = {
-    # Beside these, everything that begins with `_CAPACITY_PREFIX`: instances, hosts, volumes, addresses of a subnet.
-    PlacementResult.CAPACITY: frozenset(
-        {
-            "ReservationCapacityExceeded",
-            "Unsupported",  # this type isn't offered in this zone
-        }
-    ),
-    PlacementResult.PRICE: frozenset({"SpotMaxPriceTooLow", "InvalidSpotMaxPrice"}),
-    # Beside these, everything that ends in `_QUOTA_SUFFIX` and is no throttling.
-    PlacementResult.QUOTA: frozenset({"MaxSpotInstanceCountExceeded"}),
-    PlacementResult.THROTTLED: frozenset(
-        {
-            "RequestLimitExceeded",
-            "BandwidthLimitExceeded",
-            "Throttling",
-            "ThrottlingException",
-            "ThrottledException",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "TooManyRequestsException",
-            "EC2ThrottledException",
-        }
-    ),
-    PlacementResult.PERMISSION: frozenset(
-        {
-            "UnauthorizedOperation",
-            "AuthFailure",
-            "AccessDenied",
-            "AccessDeniedException",
-        }
-    ),
-    # The last two: the token was used before, so there may be an instance, or there was one; only a look by tag can
-    # tell.
-    PlacementResult.UNKNOWN: frozenset(
-        {
-            "InternalError",
-            "InternalFailure",
-            "ServiceUnavailable",
-            "Unavailable",
-            "IdempotentParameterMismatch",
-            "IdempotentInstanceTerminated",
-        }
-    ),
-}
-_CAPACITY_PREFIX = "Insufficient"
-_QUOTA_SUFFIX = "LimitExceeded"
-
-_BAD_CREDENTIALS = frozenset(
-    {
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
-        "MissingAuthenticationToken",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "RequestExpired",
-    }
-)
-"""Of the class permission: what helps is other credentials, or a clock that is right, not another policy."""
-_OF_THE_ACCOUNT = frozenset({"OptInRequired", "Blocked", "PendingVerification"})
-"""Of the class permission as well: no policy of ours changes them."""
 _NOT_SENT = {
-    "NoCredentialsError": PlacementResult.PERMISSION,
-    "PartialCredentialsError": PlacementResult.PERMISSION,
-    "ParamValidationError": PlacementResult.CONFIG,
+    "NoCredentialsError": (PlacementResult.PERMISSION, "give this process AWS credentials"),
+    "PartialCredentialsError": (PlacementResult.PERMISSION, "give this process AWS credentials"),
+    "CredentialRetrievalError": (PlacementResult.PERMISSION, "give this process AWS credentials"),
+    "ParamValidationError": (PlacementResult.CONFIG, "check image, subnets and instance types in the settings"),
 }
 """botocore's own refusals: the request never left, so that there is no instance and never will be."""
 
-_QUOTA_NAMES = {
-    "MaxSpotInstanceCountExceeded": 'quota L-3819A6DF ("All G and VT Spot Instance Requests", in vCPUs)',
-}
+_REFUSED = (PlacementResult.CAPACITY, PlacementResult.THROTTLED)
+"""What says that no instance was made even where it comes with a 5xx."""
 _VCPU_QUOTA = "VcpuLimitExceeded"
 _G_TYPE = re.compile(r"(?:gr?\d|vt\d)[a-z0-9-]*\.")
+
+_LONGEST_MESSAGE = 250
+"""Of AWS's own words in a summary: an encoded authorization message would push out what helps. All of it is kept with
+the attempt."""
+
+_WORDS = {
+    PlacementResult.UNKNOWN: (ReasonCode.LAUNCH_UNANSWERED, "EC2 did not say whether the instance was launched"),
+    PlacementResult.CAPACITY: (ReasonCode.CAPACITY, "EC2 has no capacity"),
+    PlacementResult.PRICE: (ReasonCode.PRICE, "the spot price is above the limit"),
+    PlacementResult.THROTTLED: (ReasonCode.THROTTLED, "EC2 throttled the launch"),
+    PlacementResult.QUOTA: (ReasonCode.QUOTA, "the account's quota is used up"),
+    PlacementResult.PERMISSION: (ReasonCode.PERMISSION, "EC2 refused"),
+    PlacementResult.CONFIG: (ReasonCode.LAUNCH_CONFIG, "EC2 refused the launch"),
+}
 
 
 def classify_launch_failure(
@@ -135,26 +71,18 @@ def classify_launch_failure(
         answered: Whether AWS answered at all.
         instance_type: What was to be launched, for the name of its quota; None: not known.
     """
-    result = _class_of(aws_code) if answered else _NOT_SENT.get(aws_code, PlacementResult.UNKNOWN)
-    reason_code, summary = {
-        PlacementResult.UNKNOWN: (
-            ReasonCode.LAUNCH_UNANSWERED,
-            f"EC2 did not say whether the instance was launched ({aws_code})",
-        ),
-        PlacementResult.CAPACITY: (ReasonCode.CAPACITY, f"EC2 has no capacity: {message}"),
-        PlacementResult.PRICE: (ReasonCode.PRICE, f"the spot price is above the limit: {message}"),
-        PlacementResult.THROTTLED: (ReasonCode.THROTTLED, f"EC2 throttled the launch: {message}"),
-        PlacementResult.QUOTA: (
-            ReasonCode.QUOTA,
-            f"the account's quota is used up: {message}; ask AWS for a higher"
-            f" {_quota_name(aws_code, instance_type)}, or lower max_concurrent_instances",
-        ),
-        PlacementResult.PERMISSION: (ReasonCode.PERMISSION, _permission_words(aws_code, message, answered)),
-        PlacementResult.CONFIG: (
-            ReasonCode.LAUNCH_CONFIG,
-            f"EC2 refused the launch ({aws_code}): {message}; check image, subnets and instance types in the settings",
-        ),
-    }[result]
+    if answered:
+        row = known_code(aws_code)
+        result, step = row.result, _step_for(row, instance_type)
+    else:
+        result, step = _NOT_SENT.get(aws_code, (PlacementResult.UNKNOWN, ""))
+    reason_code, what = _WORDS[result]
+    if not answered and step:
+        what = "RunInstances was not sent"
+    summary = f"{what} ({aws_code})"
+    if result is not PlacementResult.UNKNOWN:  # what EC2 says of its own trouble helps nobody
+        said = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
+        summary += f": {said}; {step}"
     return LaunchFailure(
         result=result, aws_code=aws_code, aws_message=message, reason_code=reason_code, summary=summary
     )
@@ -162,36 +90,12 @@ def classify_launch_failure(
 
 def is_refusal(aws_code: str) -> bool:
     """Whether a code says that nothing was launched even where it comes with a 5xx."""
-    return _class_of(aws_code) in (PlacementResult.CAPACITY, PlacementResult.THROTTLED)
+    return known_code(aws_code).result in _REFUSED
 
 
-def _class_of(aws_code: str) -> PlacementResult:
-    for result, codes in _CLASSES.items():
-        if aws_code in codes:
-            return result
-    if aws_code in _BAD_CREDENTIALS | _OF_THE_ACCOUNT:
-        return PlacementResult.PERMISSION
-    if aws_code.startswith(_CAPACITY_PREFIX):
-        return PlacementResult.CAPACITY
-    if aws_code.endswith(_QUOTA_SUFFIX):
-        return PlacementResult.QUOTA
-    return PlacementResult.CONFIG
-
-
-def _permission_words(aws_code: str, message: str, answered: bool) -> str:
-    if not answered:
-        return f"RunInstances was not sent ({aws_code}): {message}; give this process AWS credentials"
-    if aws_code in _BAD_CREDENTIALS:
-        return f"EC2 refused ({aws_code}): {message}; check the AWS credentials of this process, and its clock"
-    if aws_code in _OF_THE_ACCOUNT:
-        return f"EC2 refused ({aws_code}): {message}; the AWS account itself is in the way: ask AWS Support"
-    return f"EC2 refused: {message}; check the role's policy"
-
-
-def _quota_name(aws_code: str, instance_type: str | None) -> str:
-    """The quota by AWS's own code, where it is known for sure."""
-    if aws_code != _VCPU_QUOTA:
-        return _QUOTA_NAMES.get(aws_code, f"one ({aws_code})")
-    if instance_type is None or _G_TYPE.match(instance_type):
-        return 'quota L-DB2E81BA ("Running On-Demand G and VT instances", in vCPUs)'
-    return f"quota of on-demand vCPUs for {instance_type} (Service Quotas, Amazon EC2, by the type's family)"
+def _step_for(row: LaunchCode, instance_type: str | None) -> str:
+    """What helps; a quota is named by AWS's own code only where it is known for sure."""
+    if row.code != _VCPU_QUOTA or instance_type is None or _G_TYPE.match(instance_type):
+        return row.step
+    other = f"quota of on-demand vCPUs for {instance_type} (Service Quotas, Amazon EC2, by the type's family)"
+    return row.step.replace(QUOTA_ON_DEMAND, other)

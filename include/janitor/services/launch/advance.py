@@ -12,7 +12,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Union
 
 from janitor.domain.errors import CloudError, LaunchRefusedError, WrongPlaceError
-from janitor.domain.launch.launching import LaunchFailure, LaunchVerdict
+from janitor.domain.launch.launch_codes import LaunchVerdict
+from janitor.domain.launch.launching import LaunchFailure
 from janitor.domain.launch.placement import Pause
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.place import Place
@@ -206,4 +207,5 @@ def _after_failure(
         raise CloudError(f"{failure.summary}; trying again with the same token") from cause
     if failure.verdict is LaunchVerdict.STOP:
         raise LaunchRefusedError(failure.reason_code, failure.summary) from cause
-    return NotYet(until=datetime.now(timezone.utc) + timedelta(milliseconds=1), why=failure.summary)
+    why = f"{failure.summary}; Janitor {failure.verdict.told}"
+    return NotYet(until=datetime.now(timezone.utc) + timedelta(milliseconds=1), why=why)
