@@ -86,7 +86,11 @@ class Fleet:
         specification = {"ResourceType": "instance", "Tags": [{"Key": key, "Value": tags[key]} for key in tags]}
         provider = provider_of(self.settings)
         instance_id = provider.launch(
-            {"ImageId": provider.image(), "InstanceType": "g5.xlarge", "TagSpecifications": [specification]}
+            {
+                "ImageId": provider.launch_source().image,
+                "InstanceType": "g5.xlarge",
+                "TagSpecifications": [specification],
+            }
         )
         self.launched.append(instance_id)
         return instance_id

@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from janitor.cloud.failures import launch_failure_of
 from janitor.cloud.place import place_of
 from janitor.cloud.session import CLIENT_ERRORS, LAUNCH_CALL_TIMEOUT, CloudAccess, error_code
+from janitor.cloud.template_versions import current_version
 from janitor.domain.config.fields import Market
 from janitor.domain.errors import CloudError, SettingsError
 from janitor.domain.launch.launching import LaunchFailure
-from janitor.domain.launch.provider import InstanceSeen, LaunchRequest
+from janitor.domain.launch.provider import InstanceSeen, LaunchRequest, LaunchSource
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState
 from janitor.settings import Settings
@@ -66,20 +66,25 @@ class Ec2:
             raise CloudError(f"DescribeInstances {instance_id}: {exc}") from exc
         return next(iter(_seen(answer)), None)
 
-    def image(self) -> str:
-        """The AMI to launch."""
-        if self._settings.image_id:
-            return self._settings.image_id
-        if self._settings.launch_template:
-            return _template_image(self._access, self._settings.launch_template)
-        raise SettingsError(f"set JANITOR_IMAGE_ID or JANITOR_LAUNCH_TEMPLATE in {self._settings.env_file.name}")
+    def launch_source(self) -> LaunchSource:
+        """The AMI to launch, and the template's version of this moment."""
+        settings = self._settings
+        if settings.launch_template:
+            version = current_version(self._access, settings.launch_template)
+            image = settings.image_id or version.image
+            if not image:
+                raise CloudError(f"launch template {settings.launch_template} names no image; set JANITOR_IMAGE_ID")
+            return LaunchSource(image=image, template_version=version.number)
+        if settings.image_id:
+            return LaunchSource(image=settings.image_id)
+        raise SettingsError(f"set JANITOR_IMAGE_ID or JANITOR_LAUNCH_TEMPLATE in {settings.env_file.name}")
 
     def launch_parameters(self, request: LaunchRequest) -> dict[str, Any]:
         """RunInstances' parameters beside the count."""
         settings = self._settings
         tag_list = [{"Key": key, "Value": value} for key, value in sorted(request.tags.items())]
         parameters: dict[str, Any] = {
-            "ImageId": request.image,
+            "ImageId": request.source.image,
             # The token makes a repeated call return the same instance.
             "ClientToken": request.client_token,
             "InstanceType": request.instance_type,
@@ -99,7 +104,11 @@ class Ec2:
                 "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
             }
         if settings.launch_template:
-            parameters["LaunchTemplate"] = {"LaunchTemplateName": settings.launch_template, "Version": "$Default"}
+            parameters["LaunchTemplate"] = {
+                "LaunchTemplateName": settings.launch_template,
+                # Never `$Default`: with another default the same token would come with other parameters.
+                "Version": request.source.template_version,
+            }
         if settings.instance_profile:
             parameters["IamInstanceProfile"] = {"Name": settings.instance_profile}
         if request.subnet_id:
@@ -166,30 +175,6 @@ class Ec2:
             raise CloudError(f"DescribeSpotPriceHistory {instance_type} in {availability_zone}: {exc}") from exc
         prices = answer["SpotPriceHistory"]
         return Decimal(prices[0]["SpotPrice"]) if prices else None
-
-
-@cache
-def _template_image(access: CloudAccess, launch_template: str) -> str:
-    """The image that a launch template's default version names, asked once per process.
-
-    The provider's operator always sends an image, so one that the template alone knows must be looked up.
-
-    Raises:
-        CloudError: EC2 can't be asked, or the template names no image.
-    """
-    try:
-        answer = access.client("ec2").describe_launch_template_versions(
-            LaunchTemplateName=launch_template, Versions=["$Default"], ResolveAlias=True
-        )
-    except CLIENT_ERRORS as exc:
-        raise CloudError(
-            f"launch template {launch_template} can't be read: {exc}; check JANITOR_LAUNCH_TEMPLATE"
-        ) from exc
-    versions = answer["LaunchTemplateVersions"]
-    image: str = versions[0]["LaunchTemplateData"].get("ImageId", "") if versions else ""
-    if not image:
-        raise CloudError(f"launch template {launch_template} names no image; set JANITOR_IMAGE_ID")
-    return image
 
 
 def _changed_at(reason: str) -> datetime | None:

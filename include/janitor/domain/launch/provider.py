@@ -41,12 +41,21 @@ class InstanceSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LaunchSource:
+    """What the deployment's instances are launched from, at one moment: a template's default may change."""
+
+    image: str
+    template_version: str | None = None
+    """Of the launch template, as a number; None where there is no template."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LaunchRequest:
     """One instance to launch, as far as it differs from the deployment's other instances."""
 
     client_token: str
     """Makes a repeated call return the same instance."""
-    image: str
+    source: LaunchSource
     tags: Mapping[str, str]
     instance_type: str
     market: Market
@@ -79,11 +88,11 @@ class InstanceProvider(Protocol):
         """One instance; None where the provider doesn't know it (gone for good, or not visible yet)."""
         ...
 
-    def image(self) -> str:
-        """The image that the deployment launches.
+    def launch_source(self) -> LaunchSource:
+        """What is to be launched now; asked once for each intent, and kept with it.
 
         Raises:
-            SettingsError: None is set.
+            SettingsError: Neither an image nor a launch template is set.
         """
         ...
 

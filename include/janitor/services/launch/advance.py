@@ -113,7 +113,7 @@ def keep_problem(settings: Settings, orderer: Orderer, reason_code: ReasonCode, 
 
 
 def _intent(settings: Settings, orderer: Orderer) -> _Intent | NoPlace | NotYet:
-    image = provider_of(settings).image()  # before an intent takes a place
+    source = provider_of(settings).launch_source()  # before an intent takes a place
     at = here(settings)
     with transaction(settings.writer_url) as connection:
         _refuse_elsewhere(connection, settings, at)
@@ -140,7 +140,7 @@ def _intent(settings: Settings, orderer: Orderer) -> _Intent | NoPlace | NotYet:
                 return NotYet(until=place.until, why="launches are paced")
             deadline_at = orderer.keep_intent(connection, order.deadline(now))
             record = insert_intent(
-                connection, settings, order, place, at=at, image=image, deadline_at=deadline_at, now=now
+                connection, settings, order, place, at=at, source=source, deadline_at=deadline_at, now=now
             )
     # A launch template, a lease or AWS itself may add tags of its own.
     adopted = next((one.instance_id for one in seen if record.tags.items() <= one.tags.items()), None)

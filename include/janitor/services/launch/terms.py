@@ -8,7 +8,7 @@ from janitor.domain.deadlines import expires_at, guest_timer_at
 from janitor.domain.errors import LaunchRefusedError
 from janitor.domain.launch.order import LaunchIdentity, LaunchOrder
 from janitor.domain.launch.placement import GiveUp, Pause, Try, candidates_of, next_step, present_search
-from janitor.domain.launch.provider import LaunchRequest
+from janitor.domain.launch.provider import LaunchRequest, LaunchSource
 from janitor.domain.place import Place
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.protocol.reason_codes import ReasonCode
@@ -83,7 +83,7 @@ def insert_intent(
     place: Try,
     *,
     at: Place,
-    image: str,
+    source: LaunchSource,
     deadline_at: datetime,
     now: datetime,
 ) -> InstanceRecord:
@@ -105,7 +105,7 @@ def insert_intent(
     parameters = provider_of(settings).launch_parameters(
         LaunchRequest(
             client_token=identity.client_token,
-            image=image,
+            source=source,
             tags=identity.tags,
             instance_type=candidate.instance_type,
             market=candidate.market,
