@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
@@ -32,6 +32,8 @@ class CommandSeen:
     status: CommandStatus
     exit_code: int | None
     ended_at: datetime | None
+    requested_at: datetime | None = None
+    """By SSM's clock."""
 
     @property
     def observation(self) -> CommandObservation:
@@ -58,14 +60,15 @@ def agent_online(access: CloudAccess, instance_id: str) -> bool:
     return any(info.get("PingStatus") == "Online" for info in answer["InstanceInformationList"])
 
 
-def online_agents(access: CloudAccess) -> frozenset[str]:
-    """Ids of all instances whose SSM agent answers.
+def online_agents(access: CloudAccess, tag: str, value: str) -> frozenset[str]:
+    """Ids of the instances that carry a tag and whose SSM agent answers: an account has others' machines, too.
 
     Raises:
         CloudError: SSM can't be asked.
     """
+    filters = [{"Key": f"tag:{tag}", "Values": [value]}]
     try:
-        pages = access.client("ssm").get_paginator("describe_instance_information").paginate()
+        pages = access.client("ssm").get_paginator("describe_instance_information").paginate(Filters=filters)
         return frozenset(
             info["InstanceId"]
             for page in pages
@@ -134,6 +137,17 @@ def look(access: CloudAccess, instance_id: str, command_id: str) -> CommandSeen 
     return seen[0] if seen else None
 
 
+def sent_since(access: CloudAccess, since: datetime) -> list[CommandSeen]:
+    """What was sent with our document since then, to whichever instances of the account: SSM filters by no tag.
+
+    Raises:
+        CloudError: SSM can't be asked.
+    """
+    after = since.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    filters = [{"key": "InvokedAfter", "value": after}, {"key": "DocumentName", "value": DOCUMENT}]
+    return list_invocations(access, {"Filters": filters})
+
+
 def list_invocations(access: CloudAccess, parameters: Mapping[str, Any]) -> list[CommandSeen]:
     """Every page of ListCommandInvocations.
 
@@ -187,4 +201,5 @@ def _seen(invocation: Mapping[str, Any]) -> CommandSeen:
         status=status,
         exit_code=code if status.is_final else None,
         ended_at=plugins[0].get("ResponseFinishDateTime") if plugins and status.is_final else None,
+        requested_at=invocation.get("RequestedDateTime"),
     )

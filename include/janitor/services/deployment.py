@@ -89,7 +89,7 @@ def _cloud_questions(settings: Settings) -> _Questions:
     access = CloudAccess.of(settings)
     return {
         "cloud": lambda: live_instances(settings),
-        "cloud (commands)": lambda: commands.online_agents(access),
+        "cloud (commands)": lambda: commands.online_agents(access, TAG_DEPLOYMENT, settings.deployment),
         "cloud (storage)": lambda: storage.exists(access, settings.bucket, _PROBE),
         "cloud (logs)": lambda: read_page(access, settings.log_group, _PROBE, None),
     }

@@ -21,6 +21,8 @@ DEFAULT_EXECUTION_TIMEOUT_SECONDS = 3600
 MAX_INSTANCES = 50
 MAX_COMMENT_LENGTH = 100
 MAX_TARGETS = 5
+MAX_DOCUMENT_BYTES = 64 * 1024
+"""With its parameters, which stand in it when it is run. Whether AWS counts just so isn't documented."""
 PARAMETERS = {"commands", "workingDirectory", "executionTimeout"}
 
 
@@ -109,4 +111,6 @@ def _parameters(parameters: Mapping[str, Any]) -> dict[str, list[str]]:
     timeout = (parameters.get("executionTimeout") or [""])[0]
     if timeout and not EXECUTION_TIMEOUT.fullmatch(timeout):
         raise SsmError("InvalidParameters", f"executionTimeout {timeout!r} is not a number of seconds up to 172800")
+    if sum(len(item.encode()) for value in parameters.values() for item in value) > MAX_DOCUMENT_BYTES:
+        raise SsmError("MaxDocumentSizeExceeded", "The size limit of a document is 64 KB.")
     return dict(parameters)

@@ -151,6 +151,7 @@ def test_instance_that_is_not_online_is_refused(cloud: Cloud) -> None:
         ({"Parameters": {"commands": ["true"], "executionTimeout": ["soon"]}}, "InvalidParameters"),
         ({"Parameters": {"commands": ["true"], "nonsense": ["1"]}}, "InvalidParameters"),
         ({"Parameters": {}}, "InvalidParameters"),
+        ({"Parameters": {"commands": ["x" * 64 * 1024, "y"]}}, "MaxDocumentSizeExceeded"),
         ({"DocumentName": "AWS-NoSuchDocument"}, "InvalidDocument"),
     ],
 )

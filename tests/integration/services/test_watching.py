@@ -10,7 +10,7 @@ import json
 import re
 import time
 import urllib.request
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from pydantic import SecretStr
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from janitor.cloud import commands as ssm
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
+from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import Step, WatchOutcome, decide
 from janitor.protocol.spec import ValidationSpec
@@ -33,7 +34,7 @@ from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
-from tests.integration.services.test_launching import launch
+from tests.integration.services.test_launching import eventually, launch
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
@@ -116,6 +117,48 @@ repositories:
         spec = ValidationSpec.from_json(answer.read())
     assert (spec.repository.bake_target, spec.build) == ("cuda-12.4", None)
     assert spec.repository.dockerfile == "d/D"
+
+
+def test_the_longest_parameters_of_a_repository_travel_beside_the_command(settings: Settings) -> None:
+    """SSM takes no more than 64 KB; every character of these is three or four bytes, and would be six or twelve."""
+    prompt, value = "\N{CJK UNIFIED IDEOGRAPH-6E08}" * 20_000, "\N{CAT FACE}" * 32_768
+    entry = {"name": "w", "organization": "acme", "prompt": prompt, "url": "file:///does-not-exist"}
+    config = json.dumps({"repositories": [{**entry, "env": {f"V{n}": value for n in range(7)}}]}, ensure_ascii=False)
+    assert 970_000 < len(config.encode()) < 1_000_000  # the largest config
+    _, (first,) = insert_run(settings.writer_url, deployment=settings.deployment, config=config)
+    launch(settings, first)
+    command_id = wait_for_command(Watch(settings, first))
+    client = CloudAccess.of(settings).client("ssm")
+    (script,) = client.list_commands(CommandId=command_id)["Commands"][0]["Parameters"]["commands"]
+    assert len(script.encode()) <= 32 * 1024
+    order = re.search(r'b64decode\("([^"]+)"\)', script)
+    assert order is not None
+    with urllib.request.urlopen(json.loads(base64.b64decode(order[1]))["spec"]["url"], timeout=30) as answer:
+        spec = ValidationSpec.from_json(answer.read())
+    assert (spec.prompt, spec.repository.env["V6"]) == (prompt, value)
+
+
+def test_an_account_s_other_machines_and_commands_are_not_asked_for(settings: Settings) -> None:
+    access = CloudAccess.of(settings)
+    other = settings.model_copy(update={"deployment": f"{settings.deployment}-other"})
+    ids = []
+    for each in (settings, other):
+        _, (first, _) = insert_run(each.writer_url, deployment=each.deployment)
+        ids.append(launch(each, first))
+    eventually(lambda: all(ssm.agent_online(access, each) for each in ids))
+    assert ssm.online_agents(access, TAG_DEPLOYMENT, settings.deployment) == {ids[0]}
+    assert ssm.online_agents(access, TAG_DEPLOYMENT, other.deployment) == {ids[1]}
+    before = datetime.now(timezone.utc) - timedelta(minutes=1)
+    sent = ssm.send(
+        access,
+        instance_id=ids[0],
+        script="true",
+        comment="of the test",
+        execution_timeout=timedelta(seconds=20),
+        log_group=settings.log_group,
+    )
+    assert sent in {one.command_id for one in ssm.sent_since(access, before)}
+    assert sent not in {one.command_id for one in ssm.sent_since(access, before + timedelta(minutes=2))}
 
 
 @pytest.mark.usefixtures("_no_faults_afterwards")

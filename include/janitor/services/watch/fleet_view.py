@@ -63,15 +63,10 @@ def look_at_fleet(settings: Settings, watched: Sequence[Watched]) -> FleetView:
     commands: dict[str, CommandObservation] = {}
     if any(one.command_id for one in watched):
         since = min(one.launched_at for one in watched) - _CLOCK_SLACK
-        commands = {
-            seen.command_id: seen.observation
-            for seen in ssm.list_invocations(
-                access, {"Filters": [{"key": "InvokedAfter", "value": since.strftime("%Y-%m-%dT%H:%M:%SZ")}]}
-            )
-        }
+        commands = {seen.command_id: seen.observation for seen in ssm.sent_since(access, since)}
     online: frozenset[str] = frozenset()
     if any(one.command_id is None for one in watched):
-        online = ssm.online_agents(access)
+        online = ssm.online_agents(access, TAG_DEPLOYMENT, settings.deployment)
     states = {one.instance_id: one.state for one in instances}
     missing = [
         one.instance_id for one in watched if one.instance_id not in states and at >= one.launched_at + one.consistency
