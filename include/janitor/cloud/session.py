@@ -92,10 +92,17 @@ class CloudAccess:
 
 @cache
 def _client(access: CloudAccess, service: str, single_attempt: bool) -> Any:
+    return client_of(_session(), access, service, single_attempt=single_attempt)
+
+
+def client_of(
+    session: boto3.session.Session, access: CloudAccess, service: str, *, single_attempt: bool = False
+) -> Any:
+    """A client of a session's own, with the timeouts of every other."""
     config = _LAUNCH if single_attempt else _CONFIGS.get(service, _READS)
     if access.answer_timeout is not None and not single_attempt:
         config = config.merge(Config(read_timeout=access.answer_timeout.total_seconds()))
-    client = _session().client(
+    client = session.client(
         service,
         region_name=access.region,
         endpoint_url=access.endpoint_url,
@@ -133,6 +140,11 @@ def _enter_waits(client: Any, limit: timedelta) -> None:
 
     for event, handler in (("before-call", begin), ("after-call", end), ("after-call-error", end)):
         client.meta.events.register(event, handler)
+
+
+def process_credentials() -> Any:
+    """The credentials that botocore's default chain has found for this process; None where it found none."""
+    return _session().get_credentials()
 
 
 @cache

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
+from janitor.cloud.signing import signing_client
 from janitor.domain.errors import CloudError
 
 _MISSING = ("NoSuchKey", "404", "NotFound", "NoSuchBucket")
+_REFUSED = ("403", "AccessDenied", "Forbidden")
+"""A HEAD's answer has no body, so that botocore knows its status alone."""
 _LONGEST_SIGNATURE = timedelta(days=7)
 """Longest life of a SigV4 presigned URL. Source: S3 documentation, "Sharing objects with presigned URLs"."""
 
@@ -27,7 +30,7 @@ def exists(access: CloudAccess, bucket: str, key: str) -> bool:
     except CLIENT_ERRORS as exc:
         if error_code(exc) in _MISSING:
             return False
-        raise CloudError(f"HeadObject s3://{bucket}/{key}: {exc}") from exc
+        raise CloudError(f"HeadObject s3://{bucket}/{key}: {_words_of(exc, bucket)}") from exc
     return True
 
 
@@ -73,7 +76,7 @@ def get(access: CloudAccess, bucket: str, key: str, *, at_most_bytes: int) -> by
     except CLIENT_ERRORS as exc:
         if error_code(exc) in _MISSING:
             return None
-        raise CloudError(f"GetObject s3://{bucket}/{key}: {exc}") from exc
+        raise CloudError(f"GetObject s3://{bucket}/{key}: {_words_of(exc, bucket)}") from exc
     return body
 
 
@@ -90,19 +93,44 @@ def delete(access: CloudAccess, bucket: str, key: str) -> None:
 
 
 def presigned_get(access: CloudAccess, bucket: str, key: str, *, valid_for: timedelta) -> str:
-    """An address from which anyone who holds it may read one object for a while."""
+    """An address from which anyone who holds it may read one object for a while.
+
+    It ends with the signer's credentials: see `janitor.cloud.signing`.
+
+    Raises:
+        CloudError: There are no credentials to sign with.
+    """
     return _presigned(access, "get_object", bucket, key, valid_for)
 
 
 def presigned_put(access: CloudAccess, bucket: str, key: str, *, valid_for: timedelta) -> str:
-    """An address to which anyone who holds it may write one object for a while."""
+    """An address to which anyone who holds it may write one object for a while; it ends as `presigned_get`'s does.
+
+    Raises:
+        CloudError: There are no credentials to sign with.
+    """
     return _presigned(access, "put_object", bucket, key, valid_for)
 
 
-def _presigned(access: CloudAccess, operation: str, bucket: str, key: str, valid_for: timedelta) -> str:
-    url: str = access.client("s3").generate_presigned_url(
-        operation,
-        Params={"Bucket": bucket, "Key": key},
-        ExpiresIn=int(min(valid_for, _LONGEST_SIGNATURE).total_seconds()),
+def _words_of(exc: BaseException, bucket: str) -> str:
+    """S3's own words, and what they may mean: of a key that is missing it tells only those who may list the bucket."""
+    if error_code(exc) not in _REFUSED:
+        return str(exc)
+    return (
+        f"{exc}; either this process may not read it, or it isn't there and this process lacks s3:ListBucket on"
+        f" arn:aws:s3:::{bucket} (without a condition on prefixes), without which S3 answers 403 for a key that is"
+        " missing"
     )
+
+
+def _presigned(access: CloudAccess, operation: str, bucket: str, key: str, valid_for: timedelta) -> str:
+    try:
+        client = signing_client(access, valid_for, f"s3://{bucket}/{key}")
+        url: str = client.generate_presigned_url(
+            operation,
+            Params={"Bucket": bucket, "Key": key},
+            ExpiresIn=int(min(valid_for, _LONGEST_SIGNATURE).total_seconds()),
+        )
+    except CLIENT_ERRORS as exc:
+        raise CloudError(f"no address of s3://{bucket}/{key} can be signed: {exc}") from exc
     return url

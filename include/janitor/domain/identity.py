@@ -54,6 +54,11 @@ def command_comment_for(validation_id: UUID, generation: int) -> str:
     return f"janitor {validation_id} {generation}"
 
 
+def second_chance_comment_for(validation_id: UUID, generation: int) -> str:
+    """The SSM Comment of the command that asks an instance for its report a second time."""
+    return f"{command_comment_for(validation_id, generation)} report"
+
+
 def instance_name_for(repository_name: str, at: datetime) -> str:
     """`janitor-{repository}-{timestamp}`, with the UTC timestamp to the second."""
     return f"janitor-{repository_name}-{at:%Y%m%d%H%M%S}"

@@ -83,7 +83,7 @@ def run_spec(spec: ValidationSpec) -> int:
         """Get the partial report out before anything else; it is delivered again, whole, after the cleanup."""
         nonlocal delivered
         try:
-            deliver(report, spec, limit=spec.grace / 2, journal=journal)
+            deliver(report, spec, settings, limit=spec.grace / 2, journal=journal)
             delivered = True
         except DeliveryError as exc:
             journal.say(f"partial report not delivered yet: {exc}")
@@ -104,7 +104,7 @@ def run_spec(spec: ValidationSpec) -> int:
     report = runner.validate()
     journal.say(f"result: {report.status.value} in {report.duration_seconds:.1f} s: {report.summary}")
     try:
-        sha256 = deliver(report, spec, limit=_delivery_time(report, spec, interrupts), journal=journal)
+        sha256 = deliver(report, spec, settings, limit=_delivery_time(report, spec, interrupts), journal=journal)
     except DeliveryError as exc:
         journal.say(f"report not delivered: {exc}")
         return EXIT_OTHER if delivered else EXIT_UNDELIVERED

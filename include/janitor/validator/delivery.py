@@ -1,4 +1,8 @@
-"""Delivers the report: to a file, and to a presigned URL. The URL is a secret and appears nowhere."""
+"""Delivers the report: to a file, and to a presigned URL. The URL is a secret and appears nowhere.
+
+Until the URL has taken it, the report stays on this machine: an address can end with the credentials that signed it,
+and then the control plane asks for the report again.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ from janitor.guest.journal import Journal
 from janitor.protocol.proof import sealed
 from janitor.protocol.report import Report
 from janitor.protocol.spec import ValidationSpec
+from janitor.validator.kept_report import KeptReport
+from janitor.validator.settings import Settings
 
 LEAST_TIME = timedelta(seconds=3)
 """What a report may take when the grace period is over: better late than never."""
@@ -33,12 +39,13 @@ class DeliveryError(Exception):
     """The report could not be delivered; the message doesn't name the URL."""
 
 
-def deliver(report: Report, spec: ValidationSpec, *, limit: timedelta, journal: Journal) -> str:
+def deliver(report: Report, spec: ValidationSpec, settings: Settings, *, limit: timedelta, journal: Journal) -> str:
     """Write the report, with its proof where the spec has a key, wherever the spec wants it.
 
     Args:
         report: The report.
         spec: Names the destinations.
+        settings: Name the folder in which it stays until it is uploaded.
         limit: Time for all attempts together.
         journal: Where attempts that failed are told.
 
@@ -54,11 +61,14 @@ def deliver(report: Report, spec: ValidationSpec, *, limit: timedelta, journal: 
     if spec.report_path is not None:
         _write(Path(spec.report_path), content)
     if spec.report_url is not None:
+        kept = KeptReport(settings.temporary, spec.validation_id)
+        kept.keep(content, journal)
         try:
             with delivery_limit(limit):
                 _upload(spec.report_url, content, journal)
         except DeliveryTimeOver as exc:
             raise DeliveryError(f"the report was not uploaded within {limit.total_seconds():.0f} s") from exc
+        kept.forget()
     return hashlib.sha256(content).hexdigest()
 
 

@@ -37,6 +37,9 @@ EXIT_UNFETCHED = 4
 _EXIT_KILLED = 137
 """Of a command that SSM killed at its execution timeout, on Linux."""
 _EXIT_SUCCESS, _EXIT_NOT_SUCCESSFUL, _EXIT_BAD_SPEC, _EXIT_UNDELIVERED = 0, 1, 2, 3
+_NOT_STORED = 'is not in storage; see runbook "Report not in storage"'
+_HANDED_IN = (_EXIT_SUCCESS, _EXIT_NOT_SUCCESSFUL)
+_WITHOUT_REPORT = (_EXIT_BAD_SPEC, EXIT_UNFETCHED)
 
 
 _OWN_SHARE = 0.5
@@ -203,6 +206,13 @@ def _cancelled(report: Report | None) -> Conclusion:
     )
 
 
+def may_hold_report(status: CommandStatus, exit_code: int | None) -> bool:
+    """Whether a command ended so that its instance may hold a report that storage hasn't taken."""
+    if status is CommandStatus.TIMED_OUT:
+        return exit_code == _EXIT_KILLED
+    return status is CommandStatus.FAILED and exit_code not in (*_HANDED_IN, *_WITHOUT_REPORT)
+
+
 def conclude_unusable(problem: str) -> Conclusion:
     """The end of a validation whose report can't be used, although it was read."""
     return _error(ReasonCode.REPORT_UNREADABLE, problem, None)
@@ -251,14 +261,17 @@ def _without_report(evidence: Evidence) -> Conclusion:
     if evidence.report_problem is not None:
         return conclude_unusable(evidence.report_problem)
     reason, what = {
-        _EXIT_SUCCESS: (ReasonCode.REPORT_MISSING, "the validator ended well but its report is not in storage"),
-        _EXIT_NOT_SUCCESSFUL: (ReasonCode.REPORT_MISSING, "the validator ended, but its report is not in storage"),
+        _EXIT_SUCCESS: (ReasonCode.REPORT_MISSING, f"the validator ended well but its report {_NOT_STORED}"),
+        _EXIT_NOT_SUCCESSFUL: (ReasonCode.REPORT_MISSING, f"the validator ended, but its report {_NOT_STORED}"),
         _EXIT_BAD_SPEC: (ReasonCode.SPEC_REFUSED, "the validator refused its spec; see its log"),
         EXIT_UNFETCHED: (
             ReasonCode.VALIDATOR_UNFETCHED,
             "the instance could not fetch the validator from storage; see its log",
         ),
-        _EXIT_UNDELIVERED: (ReasonCode.REPORT_UNDELIVERED, "the validator could not upload its report; see its log"),
+        _EXIT_UNDELIVERED: (
+            ReasonCode.REPORT_UNDELIVERED,
+            f"the validator could not upload its report, so that it {_NOT_STORED}, and its log",
+        ),
     }.get(
         evidence.exit_code if evidence.exit_code is not None else -1,
         (ReasonCode.VALIDATOR_CRASHED, f"the validator ended with {_ending(evidence)} and no report; see its log"),

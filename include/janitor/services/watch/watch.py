@@ -36,6 +36,7 @@ from janitor.services.watch.artefact import ensure_artefact
 from janitor.services.watch.build_history import earlier_builds
 from janitor.services.watch.conclude import Concluded, conclude_validation
 from janitor.services.watch.instance_script import instance_script
+from janitor.services.watch.second_chance import SecondChance
 from janitor.services.watch.signs import awaited_sign, look_for_life
 from janitor.services.watch.spec import spec_for
 from janitor.services.watch.spec_object import fetched, put_spec, remove_specs
@@ -73,6 +74,7 @@ class Watch:
         self._instance: InstanceRecord = instance
         self._instance_id: str = instance.instance_id
         self._command_id = self._validation.command_id
+        self._second_chance = SecondChance(settings, self._validation.run_id, validation_id, instance)
 
     @property
     def validation(self) -> ValidationRecord:
@@ -111,6 +113,8 @@ class Watch:
         if decision.step is Step.SEND_COMMAND:
             self._send()
         elif decision.step is Step.FINISH:
+            if self._awaits_report(decision):
+                return None
             self._end, self._concluded = decision, None
             return decision.outcome
         elif not self._artefact_ready:
@@ -145,6 +149,14 @@ class Watch:
         if self._concluded is None:
             self._concluded = conclude_validation(self._settings, self._validation.validation_id, self._end)
         return self._concluded
+
+    def _awaits_report(self, decision: Decision) -> bool:
+        """Whether the validator has ended by itself, and its instance is asked for its report a second time."""
+        if decision.outcome is not WatchOutcome.COMMAND_FINISHED or decision.command is None:
+            return False
+        if self._validation.run_status.is_final:
+            return False
+        return self._second_chance.is_awaited(decision.command)
 
     def _observe(self) -> Observation:
         command: CommandObservation | None = None
