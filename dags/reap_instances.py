@@ -30,11 +30,11 @@ from datetime import datetime, timedelta, timezone
 from airflow.sdk import dag
 
 from janitor.orchestration.reap_tasks import reap, reap_params
-from janitor.settings import load_dag_settings
+from janitor.orchestration.wiring import parsing_settings
 
 
 @dag(
-    schedule=load_dag_settings().reap_interval,
+    schedule=parsing_settings().reap_interval,
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,

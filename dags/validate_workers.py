@@ -39,9 +39,9 @@ from janitor.orchestration.schedule import nightly
 from janitor.orchestration.tasks import plan, record, verdict
 from janitor.orchestration.terminate_operator import TerminateRunOperator, TerminateValidationOperator
 from janitor.orchestration.validate_operator import ValidateOperator
-from janitor.settings import load_dag_settings
+from janitor.orchestration.wiring import parsing_settings
 
-SETTINGS = load_dag_settings()
+SETTINGS = parsing_settings()
 # Two minutes of an AWS or a database that can't be asked are got over.
 RETRY = {
     "retries": 5,

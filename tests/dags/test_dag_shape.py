@@ -49,6 +49,7 @@ def dag(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         "HOME": str(tmp_path_factory.mktemp("home")),
         "PYTHONPATH": str(ROOT / "include"),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "JANITOR_ENV": "local",
         "JANITOR_SCHEDULE": request.param,
     }
     answer = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -10,11 +11,22 @@ from uuid import UUID
 import pytest
 from airflow.triggers.base import TriggerEvent
 
+from janitor.domain.errors import SettingsError, WrongEnvironmentError
 from janitor.domain.watching import AwaitedSign, Watched
-from janitor.orchestration.place_trigger import EARLIEST_EVENT
+from janitor.orchestration.place_trigger import EARLIEST_EVENT, PlaceTrigger
 from janitor.orchestration.trigger import WatchTrigger
+from janitor.orchestration.wiring import current_settings
 
 VALIDATION = UUID(int=7)
+
+
+@pytest.fixture(autouse=True)
+def of_the_local_stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As a triggerer of the local stack has it."""
+    monkeypatch.setenv("JANITOR_ENV", "local")
+    current_settings.cache_clear()
+    yield
+    current_settings.cache_clear()
 
 
 def _watched(*, sign: bool) -> Watched:
@@ -39,7 +51,7 @@ def _watched(*, sign: bool) -> Watched:
     )
 
 
-async def _first_event(trigger: WatchTrigger) -> tuple[TriggerEvent, datetime]:
+async def _first_event(trigger: WatchTrigger | PlaceTrigger) -> tuple[TriggerEvent, datetime]:
     async for event in trigger.run():
         return event, datetime.now(timezone.utc)
     raise AssertionError("no event")
@@ -76,3 +88,35 @@ def test_a_trigger_of_before_still_fires() -> None:
     del arguments["not_before"], arguments["watched"]["sign"]
     event, _ = asyncio.run(_first_event(WatchTrigger(**arguments)))
     assert event.payload["reason"] == "limit"
+
+
+TRIGGERS = {
+    "watch": lambda: WatchTrigger.of(VALIDATION, _watched(sign=False), environment="local"),
+    "place": lambda: PlaceTrigger.at(datetime.now(timezone.utc) - timedelta(hours=1), environment="local"),
+}
+
+
+def _at_once(kind: str) -> WatchTrigger | PlaceTrigger:
+    """A trigger of a task of ENV=local, as another triggerer makes it, whose instant is over."""
+    trigger = TRIGGERS[kind]()
+    _, arguments = trigger.serialize()
+    over = datetime.now(timezone.utc).isoformat()
+    return type(trigger)(**{**arguments, "not_before": over})
+
+
+@pytest.mark.parametrize("kind", TRIGGERS)
+def test_a_triggerer_of_another_environment_refuses(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    event, _ = asyncio.run(_first_event(_at_once(kind)))
+    assert event.payload["reason"]
+    monkeypatch.setenv("JANITOR_ENV", "dev")
+    monkeypatch.setenv("JANITOR_BUCKET", "some-bucket")
+    current_settings.cache_clear()
+    with pytest.raises(WrongEnvironmentError, match=r"planned for ENV=local, .*has JANITOR_ENV=dev"):
+        asyncio.run(_first_event(_at_once(kind)))
+
+
+@pytest.mark.parametrize("kind", TRIGGERS)
+def test_a_triggerer_without_an_environment_refuses(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JANITOR_ENV")
+    with pytest.raises(SettingsError, match="JANITOR_ENV is not set in this component of Airflow"):
+        asyncio.run(_first_event(_at_once(kind)))

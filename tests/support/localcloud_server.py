@@ -25,7 +25,7 @@ from botocore.credentials import Credentials
 from tests.support.ports import free_ports
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
-START_TIMEOUT_SECONDS = 60
+START_TIMEOUT_SECONDS = 180
 STOP_TIMEOUT_SECONDS = 120
 REQUEST_TIMEOUT_SECONDS = 60
 

@@ -16,7 +16,7 @@ from janitor.stack.state.secrets import StackSecrets, ensure_secrets
 from janitor.stack.state.stack_env import JANITOR_DATABASE, OWNER_ROLE, READER_ROLE, WRITER_ROLE, database_url
 from tests.support.ports import free_ports
 
-_READY_SECONDS = 60
+_READY_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,4 @@ def running_postgres(folder: Path) -> Iterator[TestDatabase]:
         )
     finally:
         process.send_signal(2)
-        process.wait(30)
+        process.wait(120)

@@ -94,6 +94,22 @@ def test_region_of_the_shell_is_the_last_resort(root: Path) -> None:
     assert load(root, "dev", AWS_REGION="eu-west-2", JANITOR_REGION="eu-west-3").region == "eu-west-3"
 
 
+def test_region_of_the_shell_comes_before_the_files_outside_the_embedded_stack(root: Path) -> None:
+    write(root, "dev", EXTERNAL + "AWS_REGION=us-east-1\n")
+    assert load(root, "dev").region == "us-east-1"
+    assert load(root, "dev", AWS_REGION="eu-west-1").region == "eu-west-1"
+    assert load(root, "dev", AWS_DEFAULT_REGION="eu-west-1", AWS_REGION=" ").region == "eu-west-1"
+    (root / "infra/env/dev.override.env").write_text("AWS_REGION=us-west-2\n")
+    assert load(root, "dev").region == "us-west-2"
+    assert load(root, "dev", AWS_REGION="eu-west-1").region == "eu-west-1"
+
+
+def test_the_deployments_own_region_comes_before_the_shells(root: Path) -> None:
+    write(root, "dev", EXTERNAL + "JANITOR_REGION=eu-central-1\nAWS_REGION=us-east-1\n")
+    assert load(root, "dev", AWS_REGION="eu-west-1").region == "eu-central-1"
+    assert load(root, "dev", JANITOR_REGION="eu-west-3", AWS_REGION="eu-west-1").region == "eu-west-3"
+
+
 def test_an_empty_value_is_not_set(root: Path) -> None:
     write(root, "dev", EXTERNAL + "JANITOR_IMAGE_ID=\nJANITOR_LOG_GROUP=\n")
     settings = load(root, "dev", JANITOR_LOG_GROUP=" ")

@@ -3,6 +3,7 @@
     JanitorError
     ├── ConfigError        the workers configuration is wrong; lists every problem
     ├── SettingsError      the deployment's settings (environment, env file) are wrong
+    ├── WrongEnvironmentError a component of Airflow is of another environment than the run that it should go on with
     ├── NotFoundError      a run, a repository or a log that was asked for doesn't exist
     ├── LaunchRefusedError nothing more is tried to launch an instance
     ├── ConflictError      what was asked for contradicts what is recorded
@@ -58,6 +59,10 @@ class ConfigError(JanitorError):
 
 class SettingsError(JanitorError):
     """The deployment's settings are missing or wrong."""
+
+
+class WrongEnvironmentError(JanitorError):
+    """A component of Airflow has another environment than the run that it should go on with."""
 
 
 class NotFoundError(JanitorError):

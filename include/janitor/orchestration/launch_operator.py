@@ -19,7 +19,7 @@ from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.ec2_hook import SharedEc2Hook
 from janitor.orchestration.failures import as_airflow_failure
 from janitor.orchestration.place_trigger import PlaceTrigger
-from janitor.orchestration.wiring import current_settings
+from janitor.orchestration.wiring import current_settings, settings_for
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.services.launch import advance as launching
 from janitor.services.launch.advance import Launched, NoPlace, NotYet
@@ -65,7 +65,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         """
         context["repository"] = self.planned["repository"]
         try:
-            return [self._launch(current_settings(), context)]
+            return [self._launch(settings_for(self.planned), context)]
         except Exception as exc:
             self._keep_problem(exc)
             raise as_airflow_failure(exc) from exc
@@ -115,14 +115,20 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
             if pause <= max(left_here, 0):
                 time.sleep(max(pause, 0))
                 return
-            self.defer(trigger=PlaceTrigger.at(step.until), method_name="execute_complete")
+            trigger = PlaceTrigger.at(step.until, environment=settings.environment)
+            self.defer(trigger=trigger, method_name="execute_complete")
             return
         if now >= started_at + PLACE_WAIT_LIMIT:
             raise CloudError(f"no place became free within {PLACE_WAIT_LIMIT}; see `make check-parallel-status`")
         if left_here <= 0:
             log.info("every place is held; waiting without holding a worker")
             self.defer(
-                trigger=PlaceTrigger.free(validation_id, step.limit, not_after=started_at + PLACE_WAIT_LIMIT),
+                trigger=PlaceTrigger.free(
+                    validation_id,
+                    step.limit,
+                    not_after=started_at + PLACE_WAIT_LIMIT,
+                    environment=settings.environment,
+                ),
                 method_name="execute_complete",
             )
         log.info("every place is held; waiting")

@@ -14,6 +14,7 @@ from uuid import UUID
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from janitor.orchestration.place_poller import shared_place_poller
+from janitor.orchestration.wiring import require_environment
 
 EARLIEST_EVENT = timedelta(seconds=15)
 """From the deferral: a trigger that fires sooner can find its task not deferred yet, and Airflow fails that task."""
@@ -26,25 +27,34 @@ class PlaceTrigger(BaseTrigger):
     :param not_after: ISO 8601: fires then at the latest.
     :param limit: Most live instances of the deployment; None: only the instants count.
     :param validation_id: Who waits, as text; for people who look at triggers.
+    :param environment: Of the task that deferred; a triggerer of another one refuses.
     """
 
     def __init__(
-        self, not_before: str, not_after: str, limit: int | None = None, validation_id: str | None = None
+        self,
+        not_before: str,
+        not_after: str,
+        limit: int | None = None,
+        validation_id: str | None = None,
+        environment: str | None = None,
     ) -> None:
         super().__init__()
         self.not_before = not_before
         self.not_after = not_after
         self.limit = limit
         self.validation_id = validation_id
+        self.environment = environment
 
     @classmethod
-    def at(cls, until: datetime) -> PlaceTrigger:
+    def at(cls, until: datetime, *, environment: str | None = None) -> PlaceTrigger:
         """Fire at an instant."""
         earliest = max(until, datetime.now(timezone.utc) + EARLIEST_EVENT).isoformat()
-        return cls(not_before=earliest, not_after=earliest)
+        return cls(not_before=earliest, not_after=earliest, environment=environment)
 
     @classmethod
-    def free(cls, validation_id: UUID, limit: int, *, not_after: datetime) -> PlaceTrigger:
+    def free(
+        cls, validation_id: UUID, limit: int, *, not_after: datetime, environment: str | None = None
+    ) -> PlaceTrigger:
         """Fire when fewer than `limit` places are held."""
         earliest = datetime.now(timezone.utc) + EARLIEST_EVENT
         return cls(
@@ -52,6 +62,7 @@ class PlaceTrigger(BaseTrigger):
             not_after=max(not_after, earliest).isoformat(),
             limit=limit,
             validation_id=str(validation_id),
+            environment=environment,
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -63,11 +74,13 @@ class PlaceTrigger(BaseTrigger):
                 "not_after": self.not_after,
                 "limit": self.limit,
                 "validation_id": self.validation_id,
+                "environment": self.environment,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""
+        require_environment(self.environment)
         await asyncio.sleep(seconds_until(self.not_before))
         reason = "the pause is over"
         if self.limit is not None:

@@ -17,7 +17,12 @@ from janitor.domain.run_conf import unknown_keys
 from janitor.domain.views import RunView
 from janitor.orchestration.failures import TaskFailed, as_airflow_failure, failed_task
 from janitor.orchestration.telling import name_in_grid, note_run, tell_verdict
-from janitor.orchestration.wiring import current_settings
+from janitor.orchestration.wiring import (
+    PLANNED_ENVIRONMENT,
+    current_settings,
+    settings_for,
+    settings_for_run,
+)
 from janitor.services.launch.plan import RunRequest, is_stale, plan_run
 from janitor.services.report.reports import find_run_view
 from janitor.services.result.record import record_validation
@@ -67,7 +72,14 @@ def plan() -> list[dict[str, str]]:
         raise failure from exc
     run_id = run_id_for(settings.deployment, dag_run.run_id)
     log.info("Janitor run %s; follow it with `make follow RUN_ID=%s`", run_id, run_id)
-    return [{"validation_id": str(one.validation_id), "repository": one.repository_name} for one in planned]
+    return [
+        {
+            "validation_id": str(one.validation_id),
+            "repository": one.repository_name,
+            PLANNED_ENVIRONMENT: settings.environment,
+        }
+        for one in planned
+    ]
 
 
 @task
@@ -76,7 +88,7 @@ def record(planned: dict[str, str]) -> str:
     context, validation_id = get_current_context(), UUID(planned["validation_id"])
     context["repository"] = planned["repository"]
     try:
-        settings = current_settings()
+        settings = settings_for(planned)
         status = record_validation(settings, validation_id).status
     except JanitorError as exc:
         raise as_airflow_failure(exc) from exc
@@ -91,7 +103,7 @@ def verdict() -> str:
     """Judge the run; fails unless every repository is successful and nothing is left."""
     context = get_current_context()
     try:
-        settings = current_settings()
+        settings = settings_for_run(context)
         closed = close_run(settings, run_id_for(settings.deployment, context["dag_run"].run_id))
     except JanitorError as exc:
         raise as_airflow_failure(exc) from exc

@@ -20,7 +20,7 @@ from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import TerminationReason
 from janitor.orchestration.ec2_hook import SharedEc2Hook
 from janitor.orchestration.failures import as_airflow_failure
-from janitor.orchestration.wiring import current_settings
+from janitor.orchestration.wiring import settings_for, settings_for_run
 from janitor.services.ending import terminate as terminating
 from janitor.services.result.record import reason_to_terminate
 from janitor.settings import Settings
@@ -96,7 +96,7 @@ class TerminateValidationOperator(_TerminateScopeOperator):
         context["repository"] = self.planned["repository"]
         validation_id = UUID(self.planned["validation_id"])
         try:
-            settings = current_settings()
+            settings = settings_for(self.planned)
             reason = reason_to_terminate(settings, validation_id)
             return self._terminate(settings, terminating.scope_of(Owner.validation(validation_id)), reason, context)
         except JanitorError as exc:
@@ -112,7 +112,7 @@ class TerminateRunOperator(_TerminateScopeOperator):
     def execute(self, context: Context) -> list[str]:
         """Terminate by the run's tag."""
         try:
-            settings = current_settings()
+            settings = settings_for_run(context)
             run_id = run_id_for(settings.deployment, context["dag_run"].run_id)
             return self._terminate(settings, terminating.scope_of_run(run_id), TerminationReason.RUN_TEARDOWN, context)
         except JanitorError as exc:

@@ -18,6 +18,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from janitor.domain.watching import AwaitedSign, Watched
 from janitor.orchestration.place_trigger import EARLIEST_EVENT, seconds_until
 from janitor.orchestration.poller import shared_poller
+from janitor.orchestration.wiring import require_environment
 
 _LAST_LOOK = timedelta(seconds=30)
 """How long after deadline and grace the poller may be late before the trigger fires by itself."""
@@ -29,16 +30,24 @@ class WatchTrigger(BaseTrigger):
     :param validation_id: The validation, as text.
     :param watched: The fields of `Watched`, with instants in ISO 8601 and durations in seconds.
     :param not_before: ISO 8601: never fires earlier; None: at any time, as triggers did that still wait.
+    :param environment: Of the task that deferred; a triggerer of another one refuses.
     """
 
-    def __init__(self, validation_id: str, watched: dict[str, Any], not_before: str | None = None) -> None:
+    def __init__(
+        self,
+        validation_id: str,
+        watched: dict[str, Any],
+        not_before: str | None = None,
+        environment: str | None = None,
+    ) -> None:
         super().__init__()
         self.validation_id = validation_id
         self.watched = watched
         self.not_before = not_before
+        self.environment = environment
 
     @classmethod
-    def of(cls, validation_id: UUID, watched: Watched) -> WatchTrigger:
+    def of(cls, validation_id: UUID, watched: Watched, *, environment: str | None = None) -> WatchTrigger:
         """The trigger for one validation."""
         return cls(
             validation_id=str(validation_id),
@@ -54,17 +63,24 @@ class WatchTrigger(BaseTrigger):
                 "sign": _plain(watched.sign),
             },
             not_before=(datetime.now(timezone.utc) + EARLIEST_EVENT).isoformat(),
+            environment=environment,
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path and arguments from which another triggerer makes the same trigger."""
         return (
             "janitor.orchestration.trigger.WatchTrigger",
-            {"validation_id": self.validation_id, "watched": self.watched, "not_before": self.not_before},
+            {
+                "validation_id": self.validation_id,
+                "watched": self.watched,
+                "not_before": self.not_before,
+                "environment": self.environment,
+            },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""
+        require_environment(self.environment)
         watched = Watched(
             instance_id=self.watched["instance_id"],
             launched_at=datetime.fromisoformat(self.watched["launched_at"]),

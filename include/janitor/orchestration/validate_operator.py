@@ -24,7 +24,7 @@ from janitor.orchestration.log_link import ValidatorLogLink
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.telling import name_in_grid, tell_verdict
 from janitor.orchestration.trigger import WatchTrigger
-from janitor.orchestration.wiring import current_settings
+from janitor.orchestration.wiring import settings_for
 from janitor.services.launch.advance import Launched, NotYet, keep_problem
 from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.launch.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
@@ -71,7 +71,7 @@ class ValidateOperator(BaseOperator):
     def _go_on(self, context: Context) -> str:
         context["repository"] = self.planned["repository"]
         try:
-            settings = current_settings()
+            settings = settings_for(self.planned)
             watch, outcome = self._wait_in_worker(settings, UUID(self.planned["validation_id"]))
             log.info("watching ended: %s", outcome.value)
             conclusion = finish_watched(settings, watch, outcome)
@@ -112,7 +112,8 @@ class ValidateOperator(BaseOperator):
                 continue
             if time.monotonic() >= defer_at:
                 # Also while AWS can't be asked: the triggerer goes on asking and never drops a validation.
-                self.defer(trigger=WatchTrigger.of(validation_id, watch.watched), method_name="execute_complete")
+                trigger = WatchTrigger.of(validation_id, watch.watched, environment=settings.environment)
+                self.defer(trigger=trigger, method_name="execute_complete")
             time.sleep(pause.total_seconds())
             pause = min(pause * _POLL_GROWTH, settings.poll_interval)
 
@@ -130,12 +131,18 @@ class ValidateOperator(BaseOperator):
             now = datetime.now(timezone.utc)
             if not isinstance(step, NotYet):
                 log.info("every place is held; waiting without holding a worker")
-                trigger = PlaceTrigger.free(validation_id, step.limit, not_after=now + _LONGEST_PLACE_WAIT)
+                trigger = PlaceTrigger.free(
+                    validation_id,
+                    step.limit,
+                    not_after=now + _LONGEST_PLACE_WAIT,
+                    environment=settings.environment,
+                )
                 self.defer(trigger=trigger, method_name="execute_complete")
                 continue
             log.info("%s", step.why)
             pause = max(step.until - now, timedelta(0))
             if pause > _LONGEST_PAUSE_HERE:
-                self.defer(trigger=PlaceTrigger.at(step.until), method_name="execute_complete")
+                trigger = PlaceTrigger.at(step.until, environment=settings.environment)
+                self.defer(trigger=trigger, method_name="execute_complete")
             time.sleep(pause.total_seconds())
         return Watch(settings, validation_id)

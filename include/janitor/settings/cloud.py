@@ -15,7 +15,12 @@ from janitor.settings.variables import Seconds, SecretsPrefix, Variable, WaitSec
 class CloudSettings(DeploymentSettings):
     """Region, endpoint, credentials, and the names of what is in the account."""
 
-    region: Annotated[str, Variable("JANITOR_REGION", ("AWS_REGION", "AWS_DEFAULT_REGION"), ambient=True)] = "us-east-1"
+    region: Annotated[
+        str,
+        Variable("JANITOR_REGION", ("AWS_REGION", "AWS_DEFAULT_REGION"), ambient=True, ambient_before_files=True),
+    ] = "us-east-1"
+    """JANITOR_REGION says where a deployment is, whoever looks; without it the shell's AWS_REGION counts, as for every
+    other tool of AWS, and then the file's."""
     aws_endpoint_url: Annotated[str | None, Variable("JANITOR_AWS_ENDPOINT_URL", ("AWS_ENDPOINT_URL",), True)] = None
     aws_access_key_id: Annotated[str | None, Variable("JANITOR_AWS_ACCESS_KEY_ID", ("AWS_ACCESS_KEY_ID",))] = None
     """None (as in dev and prod): boto3's default chain, which knows session tokens, profiles and roles."""

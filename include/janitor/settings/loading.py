@@ -18,8 +18,8 @@ from janitor.settings.database import DatabaseSettings
 from janitor.settings.deployment import STACK_ENV_NAME, StackKind
 from janitor.settings.local_stack import LocalStackSettings
 from janitor.settings.own_stack import without_other_stacks
-from janitor.settings.process import inheritable, process_environment
-from janitor.settings.project import override_file_path
+from janitor.settings.process import PROCESS_LABEL, inheritable, process_environment
+from janitor.settings.project import folder_for_state, override_file_path
 from janitor.settings.project import project_root as default_root
 from janitor.settings.sources import (
     Source,
@@ -35,7 +35,6 @@ from janitor.settings.validation import ValidationSettings
 from janitor.settings.variables import variables_of
 
 DEFAULT_ENVIRONMENT = "local"
-_PROCESS = "process environment"
 _PATHS = {
     "dags_folder": "dags",
     "plugins_folder": "plugins",
@@ -78,7 +77,7 @@ def load_settings(
             with its variable and file), or the process names another embedded stack than the checkout's.
     """
     process = process_environment(environ)
-    root = (project_root or default_root()).resolve()
+    root = (project_root or default_root(process)).resolve()
     name = environment_name or process.get("JANITOR_ENV") or process.get("ENV") or DEFAULT_ENVIRONMENT
     process["JANITOR_ENV"] = name
     committed = read_env_file(root, name)
@@ -87,13 +86,14 @@ def load_settings(
     variables = variables_of(Settings)
     problems = [*unknown_names(override, variables), *unknown_names(committed, variables)]
     sources = [_own(process), override, committed]
-    state_dir = root / first_value("JANITOR_STATE_DIR", sources, ".local")
+    state_dir = folder_for_state(root) / first_value("JANITOR_STATE_DIR", sources, ".local")
     # Only an environment with an embedded stack reads the stack's file: it never leaks into dev or prod.
-    if first_value("JANITOR_STACK", sources, "") == StackKind.EMBEDDED.value:
+    is_embedded = first_value("JANITOR_STACK", sources, "") == StackKind.EMBEDDED.value
+    if is_embedded:
         written = read_if_there(state_dir / STACK_ENV_NAME, root)
         process = without_other_stacks(process, written)
         sources = [_own(process), written, override, committed]
-    values, origins = collect(variables, sources, Source(_PROCESS, process))
+    values, origins = collect(variables, sources, Source(PROCESS_LABEL, process), ambient_before_files=not is_embedded)
 
     values |= {"environment": name, "project_root": root, "state_dir": state_dir}
     values["inherited"] = inheritable(process)
@@ -122,7 +122,7 @@ def _with_all_missing(problems: Sequence[str], values: Mapping[str, Any], env_fi
 
 
 def _own(process: Mapping[str, str]) -> Source:
-    return Source(_PROCESS, {name: value for name, value in process.items() if name.startswith("JANITOR_")})
+    return Source(PROCESS_LABEL, {name: value for name, value in process.items() if name.startswith("JANITOR_")})
 
 
 def _deployment_of(state_dir: Path) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+PROCESS_LABEL = "process environment"
+"""How messages call it."""
+
 _INHERITED_NAMES = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
@@ -20,6 +23,11 @@ _INHERITED_PREFIXES = ("JANITOR_", "LC_", "PIP_", "UV_")
 def process_environment(given: Mapping[str, str] | None) -> dict[str, str]:
     """What was given in its place, else the environment of this process."""
     return dict(os.environ if given is None else given)
+
+
+def give_to_process(values: Mapping[str, str]) -> None:
+    """Put variables into the environment of this process, for it and for whatever it starts."""
+    os.environ.update(values)
 
 
 def inheritable(process: Mapping[str, str]) -> dict[str, str]:

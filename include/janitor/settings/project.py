@@ -1,26 +1,57 @@
-"""Where the checkout and the files of its environments are."""
+"""Where the checkout and the files of its environments are.
+
+An installed wheel isn't below a checkout. It carries the files itself (`setup.py`), and JANITOR_PROJECT_ROOT names a
+folder that comes before them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from janitor.domain.errors import SettingsError
+from janitor.settings.process import process_environment
 
 OVERRIDE_SUFFIX = ".override.env"
 
 
-def project_root() -> Path:
-    """Return the folder that holds `infra/env`, above this file.
+ROOT_VARIABLE = "JANITOR_PROJECT_ROOT"
+_PACKAGED = Path(__file__).resolve().parents[1] / "project"
+"""In a wheel alone."""
+
+
+def project_root(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder that holds `infra/env`: the one that is named, the checkout, or what the package carries.
+
+    Args:
+        environ: Process environment; default: that of this process.
 
     Raises:
-        SettingsError: the package isn't inside a checkout.
+        SettingsError: There is none.
     """
-    for parent in Path(__file__).resolve().parents:
-        if (parent / "infra" / "env").is_dir():
-            return parent
+    named = process_environment(environ).get(ROOT_VARIABLE, "").strip()
+    if named:
+        if not _is_root(Path(named)):
+            raise SettingsError(
+                f"{ROOT_VARIABLE}={named}: there is no folder infra/env in it; name the project's folder"
+            )
+        return Path(named).resolve()
+    for folder in (*Path(__file__).resolve().parents, _PACKAGED):
+        if _is_root(folder):
+            return folder
     raise SettingsError(
-        "the project's folder (with infra/env) isn't above the installed package; install with `pip install -e .`"
+        "the project's folder (with infra/env) isn't above the installed package, and the package carries none;"
+        f" name a checkout by {ROOT_VARIABLE}, or install a wheel that was built from a whole checkout"
     )
+
+
+def folder_for_state(root: Path) -> Path:
+    """What a relative folder of state is below: the project, but never an installed package."""
+    return Path.cwd() if root == _PACKAGED else root
+
+
+def _is_root(folder: Path) -> bool:
+    return (folder / "infra" / "env").is_dir()
 
 
 def env_file_path(root: Path, environment: str) -> Path:

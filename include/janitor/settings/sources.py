@@ -61,22 +61,37 @@ def first_value(name: str, sources: Sequence[Source], default: str) -> str:
 
 
 def collect(
-    variables: Mapping[str, Variable], sources: Sequence[Source], ambient: Source
+    variables: Mapping[str, Variable], sources: Sequence[Source], ambient: Source, *, ambient_before_files: bool = False
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return each setting's value, and the variable and source that it came from."""
+    """Return each setting's value, and the variable and source that it came from.
+
+    Args:
+        variables: By field.
+        sources: Strongest first.
+        ambient: Where the vendor's names of the process are.
+        ambient_before_files: Whether the settings that ask for it take those before the files' vendor names.
+    """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for field, variable in variables.items():
-        candidates = [(source, name) for source in sources for name in (variable.name, *variable.vendor)]
-        if variable.ambient:
-            candidates += [(ambient, name) for name in variable.vendor]
-        for source, name in candidates:
+        for source, name in _candidates(variable, sources, ambient, ambient_before_files):
             value = source.values.get(name, "").strip()
             if value:
                 values[field] = value
                 origins[field] = f"{name} ({source.label})"
                 break
     return values, origins
+
+
+def _candidates(
+    variable: Variable, sources: Sequence[Source], ambient: Source, ambient_before_files: bool
+) -> Sequence[tuple[Source, str]]:
+    """Where a setting's value may be, strongest first."""
+    from_process = [(ambient, name) for name in variable.vendor] if variable.ambient else []
+    if ambient_before_files and variable.ambient_before_files:
+        own = [(source, variable.name) for source in sources]
+        return [*own, *from_process, *((source, name) for source in sources for name in variable.vendor)]
+    return [*((source, name) for source in sources for name in (variable.name, *variable.vendor)), *from_process]
 
 
 def problems_of(

@@ -28,6 +28,10 @@ class Variable:
     ambient: bool = False
     """Whether the vendor's names are also read from the process, as the weakest source."""
 
+    ambient_before_files: bool = False
+    """Whether outside an embedded stack the vendor's names come from the process before they come from files; the
+    product's own name comes before them wherever it stands."""
+
 
 def variables_of(model: type[BaseModel]) -> Mapping[str, Variable]:
     """Return the environment variables of every setting of a model, by field."""

@@ -137,6 +137,7 @@ def test_group_knows_the_commands():
         (errors.ConflictError("x"), ExitCode.USAGE),
         (errors.BudgetRefusedError("x"), ExitCode.USAGE),
         (errors.SettingsError("x"), ExitCode.USAGE),
+        (errors.WrongEnvironmentError("x"), ExitCode.INFRASTRUCTURE),
         (errors.NotFoundError("x"), ExitCode.USAGE),
         (errors.StackError("x"), ExitCode.INFRASTRUCTURE),
         (errors.StackDownError("x"), ExitCode.INFRASTRUCTURE),
