@@ -10,6 +10,7 @@ from janitor.cli.asking import require_yes
 from janitor.cli.console import Console
 from janitor.cli.render.runs.plan import plan_question, plan_text
 from janitor.domain.errors import BudgetRefusedError
+from janitor.services.config_files import is_object
 from janitor.services.launch.blueprint import RunBlueprint, RunRequest, blueprint_of, check_blueprint
 from janitor.services.money.estimate import CheckedEstimate
 from janitor.services.money.expected import forecast
@@ -130,10 +131,12 @@ def show_plan(console: Console, settings: Settings, order: RunOrder, *, yes: boo
 def config_path(settings: Settings, given: str | None) -> str:
     """The configuration as Airflow finds it: relative to the project where it is inside, absolute elsewhere.
 
-    A path is taken from the current folder, as everywhere, and else from the project's.
+    A path is taken from the current folder, as everywhere, and else from the project's. An object in S3 keeps its name.
     """
     if given is None:
         return settings.default_config
+    if is_object(given):
+        return given
     from_here = Path.cwd() / given
     if not from_here.exists():
         return given

@@ -13,7 +13,7 @@ def run_params(default_config: str) -> dict[str, Param]:
             type="string",
             minLength=1,
             title="Configuration",
-            description="Workers config, relative to the project's root.",
+            description="Workers config, relative to the project's root, or s3://bucket/key.",
         ),
         "repository": Param(
             None,

@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from janitor.domain.config.repository_plan import RepositoryPlan
-from janitor.domain.errors import ConfigError, ConflictError
+from janitor.domain.errors import CloudError, ConfigError, ConflictError
 from janitor.domain.money.budget import BudgetLimits
 from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.services.config_files import load_config
@@ -118,7 +118,7 @@ def _confirm_above(settings: Settings, source: str) -> Decimal | None:
     """What the config says now: whom to ask isn't the run's, but the person's who does it again."""
     try:
         return load_config(settings, source).config.confirm_above_usd
-    except ConfigError:
+    except (CloudError, ConfigError):
         return None
 
 
