@@ -100,6 +100,9 @@ def client_of(
 ) -> Any:
     """A client of a session's own, with the timeouts of every other."""
     config = _LAUNCH if single_attempt else _CONFIGS.get(service, _READS)
+    if access.endpoint_url is not None:
+        # A prefix such as MWAA's `env.` belongs to AWS's own addresses.
+        config = config.merge(Config(inject_host_prefix=False))
     if access.answer_timeout is not None and not single_attempt:
         config = config.merge(Config(read_timeout=access.answer_timeout.total_seconds()))
     client = session.client(

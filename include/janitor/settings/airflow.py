@@ -1,7 +1,8 @@
-"""Where Airflow is, and what its runs validate when nobody says."""
+"""Where Airflow is, how to be let in, and what its runs validate when nobody says."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import SecretStr
@@ -13,17 +14,60 @@ DEFAULT_DAG_ID = "validate_workers"
 DEFAULT_CONFIG = "infra/workers-config.yaml"
 
 
+@dataclass(frozen=True, kw_only=True)
+class PasswordLogin:
+    """A user of Airflow's, whose password makes a token."""
+
+    url: str
+    username: str
+    password: SecretStr
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenLogin:
+    """A token that was made elsewhere, such as by Astronomer or by an identity provider."""
+
+    url: str
+    token: SecretStr
+
+
+@dataclass(frozen=True, kw_only=True)
+class MwaaLogin:
+    """An environment of Amazon MWAA, to which AWS's credentials are the login."""
+
+    environment: str
+
+
+AirflowLogin = PasswordLogin | TokenLogin | MwaaLogin
+
+
 class AirflowSettings(DeploymentSettings):
     """Airflow's address and login, the DAG, its defaults."""
 
     airflow_url: Annotated[str | None, Variable("JANITOR_AIRFLOW_URL")] = None
     airflow_username: Annotated[str | None, Variable("JANITOR_AIRFLOW_USERNAME")] = None
     airflow_password: Annotated[SecretStr | None, Variable("JANITOR_AIRFLOW_PASSWORD")] = None
+    airflow_token: Annotated[SecretStr | None, Variable("JANITOR_AIRFLOW_TOKEN")] = None
+    """Goes before user and password."""
+    airflow_mwaa: Annotated[str | None, Variable("JANITOR_AIRFLOW_MWAA")] = None
+    """Name of an environment of Amazon MWAA; goes before everything else."""
     airflow_dag_id: Annotated[str, Variable("JANITOR_AIRFLOW_DAG_ID")] = DEFAULT_DAG_ID
     default_config: Annotated[str, Variable("JANITOR_DEFAULT_CONFIG")] = DEFAULT_CONFIG
     """Workers config of a run that names none."""
     schedule: Annotated[Schedule, Variable("JANITOR_SCHEDULE")] = ""
     """Cron expression of the nightly run; empty: off."""
+
+    @property
+    def airflow_entrance(self) -> AirflowLogin:
+        """How Airflow lets this deployment in. Raises SettingsError when a part of it is missing."""
+        if self.airflow_mwaa is not None:
+            return MwaaLogin(environment=self.airflow_mwaa)
+        if self.airflow_token is None:
+            url, username, password = self.airflow_login
+            return PasswordLogin(url=url, username=username, password=SecretStr(password))
+        if self.airflow_url is None:
+            raise self._missing("airflow_url")
+        return TokenLogin(url=self.airflow_url.rstrip("/"), token=self.airflow_token)
 
     @property
     def airflow_login(self) -> tuple[str, str, str]:

@@ -36,9 +36,15 @@ _NEEDS = (
         *("migrations", "JANITOR_OWNER_DATABASE_URL", "PostgreSQL, the role that migrates; a secret"),
         ("owner_database_url",),
     ),
-    Need("airflow", "JANITOR_AIRFLOW_URL", "the address of Airflow's web UI", ("airflow_url",)),
-    Need("airflow", "JANITOR_AIRFLOW_USERNAME", "a user of Airflow who may trigger DAGs", ("airflow_username",)),
-    Need("airflow", "JANITOR_AIRFLOW_PASSWORD", "that user's; a secret", ("airflow_password",)),
+    Need("airflow", "JANITOR_AIRFLOW_URL", "the address of Airflow's web UI", ("airflow_url", "airflow_mwaa")),
+    Need(
+        *("airflow", "JANITOR_AIRFLOW_USERNAME", "a user of Airflow who may trigger DAGs, or JANITOR_AIRFLOW_TOKEN"),
+        ("airflow_username", "airflow_token", "airflow_mwaa"),
+    ),
+    Need(
+        *("airflow", "JANITOR_AIRFLOW_PASSWORD", "that user's; a secret"),
+        ("airflow_password", "airflow_token", "airflow_mwaa"),
+    ),
     Need(
         *("instances", "JANITOR_LAUNCH_TEMPLATE or JANITOR_IMAGE_ID", "what instances are launched from, in EC2"),
         ("launch_template", "image_id"),

@@ -26,6 +26,9 @@ MADE: Mapping[str, str] = {
 """What a stack makes for itself: the variable of the process, and how the stack's file calls it. A process has one that
 the file doesn't only from elsewhere."""
 
+_ELSEWHERE = frozenset({"JANITOR_AIRFLOW_TOKEN", "JANITOR_AIRFLOW_MWAA"})
+"""Ways into an Airflow that no stack makes: for a deployment's commands in the same shell, never for the stack's."""
+
 
 def without_other_stacks(process: Mapping[str, str], written: Source) -> dict[str, str]:
     """The process environment of an embedded stack, without what its own file says better.
@@ -53,4 +56,4 @@ def without_other_stacks(process: Mapping[str, str], written: Source) -> dict[st
             " Nothing was started or written. If you sourced that stack's stack.env in this shell:"
             f" `unset {' '.join(given)}`, or use a new shell"
         )
-    return {name: value for name, value in process.items() if name not in own_names}
+    return {name: value for name, value in process.items() if name not in own_names | _ELSEWHERE}

@@ -6,18 +6,14 @@ The command talks REST instead of importing Airflow, which would cost seconds an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
 from janitor.domain.errors import AirflowError, NotFoundError
-from janitor.domain.waits import waiting
+from janitor.services.airflow.doors import AirflowDoor, detail_of, door_of
 from janitor.settings import Settings
 
-_TIMEOUT = timedelta(seconds=30)
 _NOT_FOUND, _CONFLICT = 404, 409
 _PAGE_SIZE = 100
 """Most entries of one page. Source: Airflow configuration, [api] maximum_page_limit."""
@@ -45,17 +41,14 @@ class AirflowClient:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._url, username, password = settings.airflow_login
         self._dag_id = settings.airflow_dag_id
-        self._http = httpx.Client(base_url=self._url, timeout=_TIMEOUT.total_seconds(), trust_env=False)
-        token = self._call("POST", "/auth/token", {"username": username, "password": password})["access_token"]
-        self._http.headers["Authorization"] = f"Bearer {token}"
+        self._door: AirflowDoor = door_of(settings)
 
     def __enter__(self) -> AirflowClient:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        self._door.close()
 
     def trigger(self, airflow_run_id: str, conf: Mapping[str, Any]) -> None:
         """Start a run of this id; one that exists already is fine."""
@@ -93,6 +86,27 @@ class AirflowClient:
         answer: Mapping[str, Any] = self._call("GET", "/api/v2/monitor/health")
         return answer
 
+    def version(self) -> str:
+        """Airflow's own version."""
+        return str(self._call("GET", "/api/v2/version")["version"])
+
+    def dag(self, dag_id: str) -> Mapping[str, Any]:
+        """What Airflow makes of a DAG: schedule, params, whether it is paused, when it was parsed.
+
+        Raises:
+            NotFoundError: Airflow has no such DAG.
+        """
+        answer: Mapping[str, Any] = self._call("GET", f"/api/v2/dags/{quote(dag_id, safe='')}/details")
+        return answer
+
+    def import_errors(self) -> list[tuple[str, str]]:
+        """(file, last line of the trace) of the DAG files that Airflow can't load."""
+        answer = self._call("GET", f"/api/v2/importErrors?limit={_PAGE_SIZE}")
+        return [
+            (str(each.get("filename")), str(each.get("stack_trace")).strip().rpartition("\n")[2])
+            for each in answer["import_errors"]
+        ]
+
     def mark_failed(self, airflow_run_id: str) -> None:
         """Stop a run; its teardown tasks still run."""
         self._call("PATCH", self._run(airflow_run_id), {"state": "failed"}, accepted=(_NOT_FOUND,))
@@ -105,23 +119,11 @@ class AirflowClient:
         return f"/api/v2/dags/{self._dag_id}/dagRuns/{quote(airflow_run_id, safe='')}"
 
     def _call(self, method: str, path: str, body: Any = None, accepted: tuple[int, ...] = ()) -> Any:
-        try:
-            with waiting(f"waiting for Airflow at {self._url}", _TIMEOUT):
-                answer = self._http.request(method, path, json=body)
-        except httpx.HTTPError as exc:
-            raise AirflowError(
-                f"Airflow at {self._url} can't be reached ({type(exc).__name__}); is the stack up? Try `make status`"
-            ) from exc
-        if answer.is_success or answer.status_code in accepted:
-            return answer.json() if answer.content else {}
-        if answer.status_code == _NOT_FOUND:
-            raise NotFoundError(f"Airflow at {self._url} doesn't know {path}: {_detail(answer)}")
-        raise AirflowError(f"Airflow refused {method} {path} ({answer.status_code}): {_detail(answer)}")
-
-
-def _detail(answer: httpx.Response) -> str:
-    try:
-        detail = answer.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        detail = answer.text
-    return str(detail)[:500]
+        answer = self._door.ask(method, path, body)
+        if answer.is_success and answer.document is None:
+            raise AirflowError(f"{self._door.place} answers {method} {path} with no JSON; is its address right?")
+        if answer.is_success or answer.status in accepted:
+            return answer.document
+        if answer.status == _NOT_FOUND:
+            raise NotFoundError(f"{self._door.place} doesn't know {path}: {detail_of(answer)}")
+        raise AirflowError(f"Airflow refused {method} {path} ({answer.status}): {detail_of(answer)}")
