@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from janitor.domain.config.architecture import is_arm
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 from janitor.protocol.repository import BAKE_TARGET_PATTERN, VARIABLE_PATTERN
 from janitor.protocol.spec import LONGEST_SECRETS_PREFIX
@@ -76,6 +77,11 @@ def _check_prompt(value: str) -> str:
 def _check_instance_type(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}", value):
         raise ValueError(f"{_quoted(value)} is not an EC2 instance type such as g5.xlarge")
+    if is_arm(value):
+        raise ValueError(
+            f"{_quoted(value)} has an arm64 processor, and instances are launched from an image for x86_64;"
+            " name a type such as g5.xlarge or g6.xlarge"
+        )
     return value
 
 
