@@ -97,7 +97,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers runs follow rerun cancel check-parallel-status query-parallel-run query-db \
-	report failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate doctor completion setup lint format lock bench crash-matrix \
+	report failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
 	lambda image audit check-workflows ci dotenv
 
 help: ## list the targets
@@ -217,10 +217,13 @@ waste: $(STAMP) ## what every instance-second went into, and what is unexplained
 db-migrate: $(STAMP) ## bring the database schema up to date [ENV=]
 	$(JANITOR) db-migrate
 
+db-roles: $(STAMP) ## make the database roles that write and read, or set their passwords anew [ENV=]
+	$(JANITOR) db-roles
+
 completion: $(STAMP) ## print what makes your shell complete commands, names and ids
 	$(JANITOR) completion
 
-doctor: $(STAMP) ## what is missing on this machine, in plain words
+doctor: $(STAMP) ## what is missing, in plain words: on this machine, or before the first dollar in an account [ENV=]
 	$(JANITOR) doctor
 
 lint: $(STAMP) ## style, types and the import contract

@@ -21,7 +21,7 @@ from moto.ec2.models.instances import Instance
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
-from localcloud import moto_memory
+from localcloud import moto_memory, quotas
 from localcloud.box.containment import Containment, best_containment
 from localcloud.box.process import ProcessRuntime, Sight, can_hide
 from localcloud.ec2 import describe as ec2_describe
@@ -172,6 +172,7 @@ def install_patches(
     ec2_describe.install(faults, earlier)
     ec2_spot.install()
     ssm_api.install(fleet, faults)
+    quotas.install()
     s3_disk.install(home / "s3")
     return logs_disk.install(home / "logs")
 

@@ -70,11 +70,14 @@ COMMANDS: dict[str, CommandEntry] = {
         "instances.waste", "waste", "Say what every instance-second went into, and what is unexplained."
     ),
     "db-migrate": CommandEntry("reports.database", "db_migrate", "Bring the database schema up to date."),
+    "db-roles": CommandEntry(
+        "reports.database", "db_roles", "Make the database roles that write and read, or set their passwords anew."
+    ),
     "completion": CommandEntry(
         "stack.completion", "completion", "Print what makes a shell complete commands, names and ids."
     ),
     "airflow": CommandEntry("stack.airflow", "airflow", "Run Airflow's own command on the local stack."),
-    "doctor": CommandEntry("stack.doctor", "doctor", "Say what is missing on this machine, in plain words."),
+    "doctor": CommandEntry("stack.doctor", "doctor", "Say what is missing, in plain words."),
 }
 
 

@@ -8,15 +8,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
 from importlib import metadata
 from pathlib import Path
 
 import psutil
 
 from janitor.domain.errors import StackError
+from janitor.domain.findings import Finding, note, ok, problem
 from janitor.guest.processes.child_user import NoChildUserError, make_child_user
 from janitor.protocol.proven import ProofLevel
 from janitor.protocol.text import plain_text
@@ -45,63 +44,26 @@ _COMMAND_TIMEOUT = timedelta(seconds=10)
 _GIB = 2**30
 
 
-class FindingLevel(str, Enum):
-    """How much a finding matters."""
-
-    OK = "ok"
-    NOTE = "note"  # works all the same; worth knowing
-    PROBLEM = "problem"  # something won't work
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    level: FindingLevel
-    subject: str
-    message: str
-    next_step: str | None = None
-    """What to do about it; None where there is nothing to do."""
-
-    def to_dict(self) -> dict[str, str | None]:
-        """Return plain values for JSON."""
-        return {
-            "level": self.level.value,
-            "subject": self.subject,
-            "message": self.message,
-            "next_step": self.next_step,
-        }
-
-
 def run(settings: Settings) -> list[Finding]:
-    """Look at everything that an environment needs on this machine. Changes nothing."""
-    checks: list[Callable[[Settings], Iterator[Finding]]] = [_python, _git, _packages]
+    """Look at everything that an environment needs on this machine, and at what its settings lack. Changes nothing.
+
+    What a deployment outside the local stack has in AWS, Postgres and Airflow is `services.examination`'s.
+    """
+    checks: list[Callable[[Settings], Iterator[Finding]]] = [_python, _git]
     if settings.stack is StackKind.EMBEDDED:
-        checks += [_state_folder, _disk, _memory, _postgres, _ports, _docker, _workers, _stack]
+        checks += [_packages, _state_folder, _disk, _memory, _postgres, _ports, _docker, _workers, _stack]
     else:
         checks += [_external]
     return [finding for check in checks for finding in check(settings)]
-
-
-def _ok(subject: str, message: str) -> Finding:
-    return Finding(FindingLevel.OK, subject, message)
-
-
-def _problem(subject: str, message: str, next_step: str) -> Finding:
-    return Finding(FindingLevel.PROBLEM, subject, message, next_step)
-
-
-def _note(subject: str, message: str, next_step: str | None = None) -> Finding:
-    return Finding(FindingLevel.NOTE, subject, message, next_step)
 
 
 def _python(_: Settings) -> Iterator[Finding]:
     version = sys.version_info[:3]
     text = ".".join(map(str, version))
     if OLDEST_PYTHON <= version[:2] <= NEWEST_PYTHON:
-        yield _ok("python", f"Python {text}")
+        yield ok("python", f"Python {text}")
     else:
-        yield _problem(
+        yield problem(
             "python",
             f"Python {text}; Airflow runs on {_dotted(OLDEST_PYTHON)} to {_dotted(NEWEST_PYTHON)}",
             "install one of those, remove .venv, and run make again",
@@ -111,67 +73,67 @@ def _python(_: Settings) -> Iterator[Finding]:
 def _git(settings: Settings) -> Iterator[Finding]:
     path = shutil.which("git", path=settings.inherited.get("PATH"))
     if path is None:
-        yield _problem("git", "git isn't installed, or isn't on PATH", "install git with your package manager")
+        yield problem("git", "git isn't installed, or isn't on PATH", "install git with your package manager")
         return
     match = re.search(r"(\d+)\.(\d+)", _output([path, "--version"]) or "")
     version = (int(match[1]), int(match[2])) if match else None
     if version is None:
-        yield _problem("git", f"{path} doesn't tell its version", "reinstall git")
+        yield problem("git", f"{path} doesn't tell its version", "reinstall git")
     elif version < OLDEST_GIT:
-        yield _problem("git", f"git {_dotted(version)} is older than {_dotted(OLDEST_GIT)}", "update git")
+        yield problem("git", f"git {_dotted(version)} is older than {_dotted(OLDEST_GIT)}", "update git")
     else:
-        yield _ok("git", f"git {_dotted(version)}")
+        yield ok("git", f"git {_dotted(version)}")
 
 
 def _packages(_: Settings) -> Iterator[Finding]:
     missing = [name for name in _PACKAGES if not _installed(name)]
     if missing:
-        yield _problem(
+        yield problem(
             "packages", f"not installed here: {', '.join(missing)}", "run `make run`, which installs what is pinned"
         )
     else:
-        yield _ok("packages", f"installed in {Path(sys.executable).parent.parent}")
+        yield ok("packages", f"installed in {Path(sys.executable).parent.parent}")
 
 
 def _state_folder(settings: Settings) -> Iterator[Finding]:
     nearest = nearest_existing(settings.state_dir)
     if os.access(nearest, os.W_OK | os.X_OK):
-        yield _ok("state folder", f"{settings.state_dir}")
+        yield ok("state folder", f"{settings.state_dir}")
     else:
-        yield _problem("state folder", f"can't write to {nearest}", "make it writable, or set JANITOR_STATE_DIR")
+        yield problem("state folder", f"can't write to {nearest}", "make it writable, or set JANITOR_STATE_DIR")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
     space = look_at_disk(settings)
     message = space.words
     if space.problem is not None:
-        yield _problem("disk", f"{message}; workers install their packages there", "free some space")
+        yield problem("disk", f"{message}; workers install their packages there", "free some space")
     elif space.free_gib < COMFORTABLE_DISK_GIB:
-        yield _note("disk", f"{message}; enough for the examples, few real workers are content with it")
+        yield note("disk", f"{message}; enough for the examples, few real workers are content with it")
     else:
-        yield _ok("disk", message)
+        yield ok("disk", message)
 
 
 def _memory(_: Settings) -> Iterator[Finding]:
     total = psutil.virtual_memory().total / _GIB
     if total < NEEDED_MEMORY_GIB:
-        yield _problem(
+        yield problem(
             "memory",
             f"{total:.1f} GiB; Airflow, PostgreSQL and a few validations take about {NEEDED_MEMORY_GIB} GiB",
             "give the machine more memory, or expect it to swap",
         )
     else:
-        yield _ok("memory", f"{total:.0f} GiB")
+        yield ok("memory", f"{total:.0f} GiB")
 
 
 def _postgres(settings: Settings) -> Iterator[Finding]:
     try:
         identity = EmbeddedPostgres(Layout.of(settings)).identity
     except StackError as exc:
-        yield _problem("postgresql", str(exc), "see above")
+        yield problem("postgresql", str(exc), "see above")
         return
     how = "" if identity.kind is IdentityKind.OWN else f" (it refuses root, so it runs as: {identity.kind.value})"
-    yield _ok("postgresql", f"can be run here{how}")
+    yield ok("postgresql", f"can be run here{how}")
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
@@ -182,9 +144,9 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     wanted = preferred.as_dict() | kept_ports(layout)
     taken = [f"{port} ({name})" for name, port in wanted.items() if not is_free(port)]
     if taken:
-        yield _note("ports", f"taken by another program: {', '.join(taken)}; the next free ones will be used")
+        yield note("ports", f"taken by another program: {', '.join(taken)}; the next free ones will be used")
     else:
-        yield _ok("ports", f"free: {', '.join(f'{port} ({name})' for name, port in wanted.items())}")
+        yield ok("ports", f"free: {', '.join(f'{port} ({name})' for name, port in wanted.items())}")
 
 
 def _docker(settings: Settings) -> Iterator[Finding]:
@@ -194,11 +156,9 @@ def _docker(settings: Settings) -> Iterator[Finding]:
     if why_not is None:
         version, rootless = ".".join(map(str, client.version)), client.is_rootless()
         name = f"{client.flavour.value} {version}{', rootless' if rootless else ''}"
-        yield _ok(
-            "engine", f"{name} at {client.program}: a verdict proves the image (level `{ProofLevel.IMAGE.value}`)"
-        )
+        yield ok("engine", f"{name} at {client.program}: a verdict proves the image (level `{ProofLevel.IMAGE.value}`)")
         return
-    yield _note(
+    yield note(
         "engine",
         f"no container engine answers ({plain_text.one_line(why_not, limit=200)}): a verdict proves the Python"
         f" environment alone (level `{ProofLevel.ENVIRONMENT.value}`)",
@@ -211,9 +171,9 @@ def _workers(_: Settings) -> Iterator[Finding]:
         make_child_user([]).close()
     except NoChildUserError as exc:
         why = "validate here only what you would run anyway" if sys.platform == "linux" else None
-        yield _note("workers", f"without a container they run as the stack's own user: {exc}", why)
+        yield note("workers", f"without a container they run as the stack's own user: {exc}", why)
     else:
-        yield _ok("workers", "without a container they run as a user of their own")
+        yield ok("workers", "without a container they run as a user of their own")
 
 
 def _stack(settings: Settings) -> Iterator[Finding]:
@@ -221,12 +181,12 @@ def _stack(settings: Settings) -> Iterator[Finding]:
     try:
         running = bool(read_programs(layout))
     except StackError as exc:
-        yield _problem("local stack", str(exc), "see above")
+        yield problem("local stack", str(exc), "see above")
         return
     ports = current_ports(layout)
     if running and ports is not None and health.boxes_see_the_stack(ports):
-        yield _note("local instances", health.SEEN_BY_BOXES)
-    yield _ok("local stack", "running") if running else _note("local stack", "not running", "run `make up`")
+        yield note("local instances", health.SEEN_BY_BOXES)
+    yield ok("local stack", "running") if running else note("local stack", "not running", "run `make up`")
 
 
 def _external(settings: Settings) -> Iterator[Finding]:
@@ -237,9 +197,9 @@ def _external(settings: Settings) -> Iterator[Finding]:
         if said:
             own = override_file_path(settings.project_root, settings.environment).name
             step = f"put it into infra/env/{own}, which git ignores, or {settings.env_file.name}"
-            yield _problem(subject, "; ".join(said), step)
+            yield problem(subject, "; ".join(said), step)
         else:
-            yield _ok(subject, "configured")
+            yield ok(subject, "configured")
     killers = {
         "external timer": ("JANITOR_SCHEDULE_GROUP", settings.schedule_group),
         "external timer's role": ("JANITOR_SCHEDULER_ROLE_ARN", settings.scheduler_role_arn),
@@ -247,13 +207,13 @@ def _external(settings: Settings) -> Iterator[Finding]:
     }
     for subject, (variable, setting) in killers.items():
         if setting is None:
-            yield _note(
+            yield note(
                 subject,
                 f"{variable} is not set: one of the killers that work without Airflow is missing",
                 f"put it into {settings.env_file}",
             )
         else:
-            yield _ok(subject, setting)
+            yield ok(subject, setting)
 
 
 def _installed(distribution: str) -> bool:

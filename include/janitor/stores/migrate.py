@@ -111,6 +111,25 @@ def migrate(database_url: str) -> list[str]:
     return applied
 
 
+def missing_migrations(database_url: str) -> tuple[str, ...]:
+    """The names of the migrations that the database lacks, in order; all of them where there is no schema.
+
+    Args:
+        database_url: A role that reads the schema.
+
+    Raises:
+        DatabaseError: The server can't be asked.
+    """
+    try:
+        with open_connection(database_url, application_name="janitor-migrate") as connection:
+            is_there = connection.execute("select to_regclass('janitor.schema_migrations') is not null").fetchone()
+            rows = connection.execute("select name from janitor.schema_migrations") if is_there and is_there[0] else ()
+            known = {str(row[0]) for row in rows}
+    except psycopg.Error as exc:
+        raise DatabaseError(f"the applied migrations can't be read: {exc}") from exc
+    return tuple(each.name for each in available_migrations() if each.name not in known)
+
+
 def _take_turn(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     """Wait until no other migrator is at work in this database; the turn ends with the connection.
 

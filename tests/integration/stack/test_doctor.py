@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from janitor.domain.findings import Finding, FindingLevel
 from janitor.settings import load_settings
 from janitor.stack import doctor
-from janitor.stack.doctor import Finding, FindingLevel
 from janitor.stack.state.ports import LOOPBACK
 from tests.support.stack import ROOT, stack_settings
 

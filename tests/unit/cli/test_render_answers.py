@@ -22,6 +22,7 @@ from janitor.cli.render.runs.history import history_text
 from janitor.cli.render.stack.doctor import doctor_text
 from janitor.cli.render.stack.stack import deployment_text, ending_text, stack_text
 from janitor.domain.config.workers import parse_workers_config
+from janitor.domain.findings import Finding, FindingLevel
 from janitor.protocol.proven import Note, ProofLevel, Unproven, UnprovenKind
 from janitor.protocol.statuses import EngineChoice
 from janitor.protocol.text.plain_text import plain
@@ -30,7 +31,6 @@ from janitor.services.reap.by_hand import KillReport
 from janitor.services.reap.cancel import Cancellable
 from janitor.services.reap.terminate_one import Terminable
 from janitor.stack.components import Component
-from janitor.stack.doctor import Finding, FindingLevel
 from janitor.stack.state.disk import DiskSpace
 from janitor.stack.status import ComponentStatus, StackStatus
 from janitor.stack.supervisor.client import ProgramState
@@ -279,6 +279,11 @@ def test_doctor_in_words():
         "✓ git     git 2.39\n✗ memory  1.0 GiB\n          → give the machine more memory\n\n1 problem found."
     )
     assert doctor_text(findings[:1]).endswith("Everything that is needed is here.")
+    untold = Finding(FindingLevel.UNKNOWN, "quota", "not allowed to ask", "ask as somebody who may")
+    assert doctor_text([findings[0], untold]) == (
+        "✓ git    git 2.39\n? quota  not allowed to ask\n         → ask as somebody who may\n\n1 could not be told."
+    )
+    assert doctor_text([*findings, untold]).endswith("1 problem found, 1 could not be told.")
 
 
 def test_instances_in_words():

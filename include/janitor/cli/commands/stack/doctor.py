@@ -1,4 +1,4 @@
-"""What is missing on this machine."""
+"""What is missing: on this machine, and in an account before anything is launched there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.stack.doctor import doctor_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.domain.findings import FindingLevel
+from janitor.settings import StackKind
 from janitor.stack import doctor as examination
 from janitor.views.document import as_json
 
@@ -18,14 +20,24 @@ from janitor.views.document import as_json
 @shared_options
 @pass_session
 def doctor(session: Session, as_json_text: bool) -> ExitCode:
-    """Say what is missing on this machine, in plain words.
+    """Say what is missing, in plain words.
 
-    Changes nothing. The exit code is 3 if something won't work.
+    On the local stack it looks at this machine. Outside of it, it asks AWS, Postgres and Airflow before the first
+    dollar is spent: credentials, clock, quotas, template, image, zones, bucket, killers, roles, DAGs, their settings.
+
+    Changes nothing. The exit code is 3 if something is missing or won't work, 1 if something could not be told.
     """
-    findings = examination.run(session.settings())
+    settings = session.settings()
+    findings = examination.run(settings)
+    if settings.stack is StackKind.EXTERNAL:
+        from janitor.services.examination.examine import examine
+
+        findings = [*findings, *examine(settings)]
     if as_json_text:
         Console().result(as_json({"findings": [finding.to_dict() for finding in findings]}))
     else:
         Console().result(doctor_text(findings))
-    broken = any(finding.level is examination.FindingLevel.PROBLEM for finding in findings)
-    return ExitCode.INFRASTRUCTURE if broken else ExitCode.OK
+    levels = {finding.level for finding in findings}
+    if FindingLevel.PROBLEM in levels:
+        return ExitCode.INFRASTRUCTURE
+    return ExitCode.NOT_SUCCESSFUL if FindingLevel.UNKNOWN in levels else ExitCode.OK

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from janitor.stack.doctor import Finding, FindingLevel
+from janitor.domain.findings import Finding, FindingLevel
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN
 
-_MARKS = {FindingLevel.OK: GOOD, FindingLevel.NOTE: UNKNOWN, FindingLevel.PROBLEM: BAD}
+_UNTOLD = "?"
+_MARKS = {FindingLevel.OK: GOOD, FindingLevel.NOTE: UNKNOWN, FindingLevel.PROBLEM: BAD, FindingLevel.UNKNOWN: _UNTOLD}
 
 
 def doctor_text(findings: Sequence[Finding]) -> str:
@@ -16,7 +17,11 @@ def doctor_text(findings: Sequence[Finding]) -> str:
     lines = [line for finding in findings for line in _lines(finding, width)]
     problems = sum(finding.level is FindingLevel.PROBLEM for finding in findings)
     counted = f"{problems} {'problem' if problems == 1 else 'problems'}"
-    return "\n".join([*lines, "", "Everything that is needed is here." if not problems else f"{counted} found."])
+    untold = sum(finding.level is FindingLevel.UNKNOWN for finding in findings)
+    words = "Everything that is needed is here." if not problems else f"{counted} found."
+    if untold:
+        words = f"{counted} found, {untold} could not be told." if problems else f"{untold} could not be told."
+    return "\n".join([*lines, "", words])
 
 
 def _lines(finding: Finding, width: int) -> Iterator[str]:

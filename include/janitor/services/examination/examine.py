@@ -1,0 +1,99 @@
+"""The examination of a deployment: every question, at the same time where they don't depend on each other.
+
+Nothing is changed or launched. What can't be asked is unknown, with the reason; it is never taken for right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from janitor.cloud.examine.asking import NotAllowedError
+from janitor.domain.errors import JanitorError
+from janitor.domain.findings import Finding, FindingLevel, problem, unknown
+from janitor.domain.waits import waiting
+from janitor.services.examination import account, airflow, database, launching, parts
+from janitor.services.examination.wanted import Wanted, wanted_by
+from janitor.services.side_by_side import answers_of
+from janitor.settings import Settings
+
+
+@dataclass(frozen=True)
+class _Question:
+    subject: str
+    ask: Callable[[], Iterator[Finding]]
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything that a run of the deployment would need."""
+    groups = (_of_the_cloud, _of_the_database, _of_airflow)
+    with waiting(f"waiting for the parts of deployment {settings.deployment}"):
+        return [
+            finding for found in answers_of([partial(each, settings) for each in groups], "look") for finding in found
+        ]
+
+
+def _of_the_cloud(settings: Settings) -> list[Finding]:
+    first, can_ask = account.credentials(settings)
+    region = list(account.region(settings))
+    can_ask = can_ask and all(finding.level is FindingLevel.OK for finding in region)
+    found = [*first, *region]
+    wanted, problem_of_config = _wanted(settings)
+    found += [problem_of_config] if problem_of_config is not None else []
+    found += account.prices(settings, wanted)
+    if not can_ask:
+        said = "nothing of it could be asked without credentials and a region"
+        return [*found, unknown("account", said, "see above, then run this again")]
+    questions = [
+        _Question("quotas", partial(account.quotas, settings, wanted)),
+        _Question("spot role", partial(account.spot_role, settings, wanted)),
+        _Question("launch template", partial(launching.template_and_image, settings)),
+        _Question("subnets", partial(launching.places, settings, wanted)),
+        _Question("bucket", partial(parts.bucket, settings)),
+        _Question("log group", partial(parts.log_group, settings)),
+        _Question("external timer", partial(parts.external_timer, settings)),
+        _Question("reaper function", partial(parts.reaper_function, settings)),
+    ]
+    return [*found, *_answers(questions)]
+
+
+def _wanted(settings: Settings) -> tuple[Wanted | None, Finding | None]:
+    """What the deployment's own config asks for, or why that isn't known."""
+    name = settings.default_config
+    try:
+        return wanted_by(settings), None
+    except JanitorError as exc:
+        step = f"correct it (`make check-config CONFIG={name}`), or name another one by JANITOR_DEFAULT_CONFIG"
+        return None, problem("configuration", f"{name}: {_first_line(exc)}", step)
+
+
+def _of_the_database(settings: Settings) -> list[Finding]:
+    return _answers(
+        [
+            _Question("database roles", partial(database.roles, settings)),
+            _Question("database schema", partial(database.schema, settings)),
+        ]
+    )
+
+
+def _of_airflow(settings: Settings) -> list[Finding]:
+    return _answers([_Question("airflow", partial(airflow.airflow, settings))])
+
+
+def _answers(questions: Sequence[_Question]) -> list[Finding]:
+    return [finding for question in questions for finding in _answer(question)]
+
+
+def _answer(question: _Question) -> Iterator[Finding]:
+    try:
+        yield from question.ask()
+    except NotAllowedError as exc:
+        step = "ask as somebody who may, or let whoever asks do so; a run may need less than this question"
+        yield unknown(question.subject, f"not allowed to ask: {_first_line(exc)}", step)
+    except JanitorError as exc:
+        yield unknown(question.subject, _first_line(exc), "mend that, then run this again")
+
+
+def _first_line(exc: BaseException) -> str:
+    return str(exc).strip().partition("\n")[0]

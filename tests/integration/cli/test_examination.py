@@ -1,0 +1,349 @@
+"""`janitor doctor` of a deployment outside the local stack: all is there, and each thing taken away is named.
+
+The cloud, the database and the function are real ones of this machine; Airflow is a server that answers its REST API.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from janitor.cli.main import main
+from janitor.cloud.session import CloudAccess
+from janitor.domain.findings import Finding, FindingLevel
+from janitor.services.examination.examine import examine
+from janitor.settings import Settings, load_settings
+from janitor.stack.provision.foundation import ensure_foundation
+from janitor.stack.provision.killers import ensure_killers
+from tests.support.airflow_doors import Asked, listening
+from tests.support.localcloud_server import LocalCloudServer
+from tests.support.postgres import TestDatabase
+
+ROOT = Path(__file__).resolve().parents[3]
+ZONE = "us-east-1a"
+SPOT_ROLE = "AWSServiceRoleForEC2Spot"
+CONFIG = """\
+default_market: spot-then-on-demand
+default_instance_type: g5.xlarge
+repositories:
+  - {name: one, organization: tests, prompt: look}
+  - {name: two, organization: tests, prompt: look}
+"""
+
+
+@dataclass
+class Airflow:
+    """What the REST API of a healthy Airflow with this deployment's settings says; a test changes it."""
+
+    schedule: str = "0 3 * * *"
+    interval: str = "0:05:00"
+    config: str = ""
+    is_paused: bool = False
+    version: str = "3.3.2"
+    heartbeat_age: timedelta = timedelta(seconds=3)
+    token: str = "the-token"
+
+    def __call__(self, asked: Asked) -> tuple[int, Any]:
+        if asked.headers.get("Authorization") != f"Bearer {self.token}":
+            return 401, {"detail": "Not authenticated"}
+        path = asked.path.partition("?")[0].removeprefix("/api/v2")
+        beat = (datetime.now(timezone.utc) - self.heartbeat_age).isoformat()
+        programs = ("scheduler", "dag_processor", "triggerer")
+        dags = {
+            "/dags/validate_workers/details": (self.schedule, {"config_path": {"value": self.config}}),
+            "/dags/reap_instances/details": (self.interval, {}),
+        }
+        if path in dags:
+            summary, params = dags[path]
+            return 200, {"timetable_summary": summary, "is_paused": self.is_paused, "params": params}
+        answers = {
+            "/version": {"version": self.version},
+            "/monitor/health": {name: {"status": "healthy", f"latest_{name}_heartbeat": beat} for name in programs},
+            "/importErrors": {"import_errors": []},
+        }
+        return (200, answers[path]) if path in answers else (404, {"detail": "not found"})
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A whole deployment in the local cloud."""
+
+    settings: Settings
+    environ: dict[str, str]
+    airflow: Airflow
+
+    def client(self, service: str) -> Any:
+        return CloudAccess.of(self.settings).client(service)
+
+    def findings(self, **changed: Any) -> dict[str, list[Finding]]:
+        by_subject: dict[str, list[Finding]] = {}
+        for finding in examine(self.settings.model_copy(update=changed)):
+            by_subject.setdefault(finding.subject, []).append(finding)
+        return by_subject
+
+
+@pytest.fixture
+def deployment(cloud: LocalCloudServer, database: TestDatabase, tmp_path: Path) -> Iterator[Deployment]:
+    mark = uuid4().hex[:8]
+    ec2 = cloud.client("ec2")
+    image = ec2.register_image(Name=f"janitor-{mark}", Architecture="x86_64", RootDeviceName="/dev/sda1")["ImageId"]
+    ec2.create_launch_template(
+        LaunchTemplateName=f"janitor-{mark}",
+        LaunchTemplateData={
+            "ImageId": image,
+            "MetadataOptions": {"HttpTokens": "required"},
+            "BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 100}}],
+        },
+    )
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone=ZONE)["Subnet"]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+    iam = cloud.client("iam")
+    if SPOT_ROLE not in {each["RoleName"] for each in iam.list_roles(MaxItems=1000)["Roles"]}:
+        iam.create_role(RoleName=SPOT_ROLE, AssumeRolePolicyDocument="{}", Path="/aws-service-role/spot.amazonaws.com/")
+    config = tmp_path / "workers.yaml"
+    config.write_text(CONFIG)
+    airflow = Airflow(config=str(config))
+    with listening(airflow) as door:
+        environ = {
+            "JANITOR_DEPLOYMENT": f"doctor-{mark}",
+            "JANITOR_BUCKET": f"janitor-{mark}",
+            "JANITOR_LOG_GROUP": f"/janitor-{mark}",
+            "JANITOR_LAUNCH_TEMPLATE": f"janitor-{mark}",
+            "JANITOR_SUBNET_IDS": subnet,
+            "JANITOR_SCHEDULE_GROUP": f"janitor-{mark}",
+            "JANITOR_SCHEDULER_ROLE_ARN": f"arn:aws:iam::123456789012:role/scheduler-{mark}",
+            "JANITOR_REAPER_FUNCTION": f"janitor-{mark}",
+            "JANITOR_REGION": "us-east-1",
+            "JANITOR_AWS_ENDPOINT_URL": cloud.endpoint_url,
+            "JANITOR_AWS_ACCESS_KEY_ID": cloud.access_key_id,
+            "JANITOR_AWS_SECRET_ACCESS_KEY": cloud.secret_access_key,
+            "JANITOR_DATABASE_URL": database.writer_url,
+            "JANITOR_READER_DATABASE_URL": database.reader_url,
+            "JANITOR_OWNER_DATABASE_URL": database.owner_url,
+            "JANITOR_AIRFLOW_URL": door.url,
+            "JANITOR_AIRFLOW_TOKEN": airflow.token,
+            "JANITOR_SCHEDULE": "0 3 * * *",
+            "JANITOR_DEFAULT_CONFIG": str(config),
+        }
+        settings = load_settings("prod", environ={"PATH": "/usr/bin:/bin", **environ}, project_root=ROOT)
+        ensure_foundation(settings)
+        ensure_killers(settings)
+        CloudAccess.of(settings).client("lambda").invoke(FunctionName=f"janitor-{mark}", Payload=b"{}")
+        yield Deployment(settings, environ, airflow)
+
+
+def test_a_whole_deployment_lacks_nothing(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    for name, value in {"JANITOR_ENV": "prod", **deployment.environ}.items():
+        monkeypatch.setenv(name, value)
+    code = main(["doctor", "--json"])
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [each for each in findings if each["level"] in ("problem", "unknown")] == []
+    assert code == 0
+    subjects = {each["subject"] for each in findings if each["level"] == "ok"}
+    assert {
+        *("credentials", "clock", "region", "prices", "quota L-DB2E81BA", "quota L-3819A6DF", "spot role"),
+        *("launch template", "image", "subnets", "zones", "bucket", "log group", "external timer"),
+        *("external timer's role", "reaper function", "database (writing)", "database (reading)", "database schema"),
+        *("airflow", "airflow's scheduler", "airflow's triggerer", "dag validate_workers", "dag reap_instances"),
+        *("JANITOR_SCHEDULE", "JANITOR_DEFAULT_CONFIG", "JANITOR_REAP_INTERVAL_SECONDS"),
+    } <= subjects
+
+
+def without_bucket(deployment: Deployment) -> None:
+    deployment.client("s3").delete_bucket(Bucket=deployment.settings.bucket)
+
+
+def without_log_group(deployment: Deployment) -> None:
+    deployment.client("logs").delete_log_group(logGroupName=deployment.settings.log_group)
+
+
+def without_template(deployment: Deployment) -> None:
+    deployment.client("ec2").delete_launch_template(LaunchTemplateName=deployment.settings.launch_template)
+
+
+def with_network_interfaces(deployment: Deployment) -> None:
+    name = deployment.settings.launch_template
+    made = deployment.client("ec2").create_launch_template_version(
+        LaunchTemplateName=name,
+        LaunchTemplateData={"ImageId": "ami-1", "NetworkInterfaces": [{"DeviceIndex": 0}]},
+    )
+    version = str(made["LaunchTemplateVersion"]["VersionNumber"])
+    deployment.client("ec2").modify_launch_template(LaunchTemplateName=name, DefaultVersion=version)
+
+
+def without_image(deployment: Deployment) -> None:
+    ec2, name = deployment.client("ec2"), deployment.settings.launch_template
+    version = ec2.describe_launch_template_versions(LaunchTemplateName=name)["LaunchTemplateVersions"][0]
+    ec2.deregister_image(ImageId=version["LaunchTemplateData"]["ImageId"])
+
+
+def without_subnet(deployment: Deployment) -> None:
+    deployment.client("ec2").delete_subnet(SubnetId=deployment.settings.subnet_ids[0])
+
+
+def without_spot_role(deployment: Deployment) -> None:
+    deployment.client("iam").delete_role(RoleName=SPOT_ROLE)
+
+
+def without_quota(code: str) -> Callable[[Deployment], None]:
+    def take(deployment: Deployment) -> None:
+        deployment.client("service-quotas").request_service_quota_increase(
+            ServiceCode="ec2", QuotaCode=code, DesiredValue=0
+        )
+
+    return take
+
+
+def without_group(deployment: Deployment) -> None:
+    deployment.client("scheduler").delete_schedule_group(Name=deployment.settings.schedule_group)
+
+
+def without_scheduler_role(deployment: Deployment) -> None:
+    name = str(deployment.settings.scheduler_role_arn).rpartition("/")[2]
+    iam = deployment.client("iam")
+    iam.delete_role_policy(RoleName=name, PolicyName="janitor")
+    iam.delete_role(RoleName=name)
+
+
+def without_function(deployment: Deployment) -> None:
+    deployment.client("lambda").delete_function(FunctionName=deployment.settings.reaper_function)
+
+
+def with_another_deployments_function(deployment: Deployment) -> None:
+    deployment.client("lambda").update_function_configuration(
+        FunctionName=deployment.settings.reaper_function,
+        Environment={"Variables": {"DEPLOYMENT": "another", "BUCKET": deployment.settings.bucket}},
+    )
+
+
+TAKEN: dict[str, tuple[Callable[[Deployment], None], str, str, str]] = {
+    "bucket": (without_bucket, "bucket", "isn't there", "JANITOR_BUCKET"),
+    "log group": (without_log_group, "log group", "isn't there in us-east-1", "JANITOR_LOG_GROUP"),
+    "template": (without_template, "launch template", "isn't there in us-east-1", "JANITOR_LAUNCH_TEMPLATE"),
+    "network interfaces": (with_network_interfaces, "launch template", "refuses its network interfaces", "subnets"),
+    "image": (without_image, "image", "isn't there, or not shared", "build one"),
+    "subnet": (without_subnet, "subnets", "is not there in us-east-1", "JANITOR_SUBNET_IDS"),
+    "spot role": (without_spot_role, "spot role", "no spot instance is launched", "create-service-linked-role"),
+    "quota": (without_quota("L-DB2E81BA"), "quota L-DB2E81BA", "0 vCPUs; one instance has 4", "Service Quotas"),
+    "spot quota": (without_quota("L-3819A6DF"), "quota L-3819A6DF", "none can be launched", "ask for 8"),
+    "group": (without_group, "external timer", "no instance gets its timer", "JANITOR_SCHEDULE_GROUP"),
+    "role": (without_scheduler_role, "external timer's role", "would fire and end nothing", "Terraform"),
+    "function": (without_function, "reaper function", "isn't there in us-east-1", "JANITOR_REAPER_FUNCTION"),
+    "function's deployment": (
+        with_another_deployments_function,
+        *("reaper function", "looks after another deployment (DEPLOYMENT=another)", "apply Terraform"),
+    ),
+}
+
+
+@pytest.fixture
+def whole_again(cloud: LocalCloudServer) -> Iterator[None]:
+    """What belongs to the account, and not to the deployment, comes back."""
+    yield
+    for code in ("L-DB2E81BA", "L-3819A6DF"):
+        cloud.client("service-quotas").request_service_quota_increase(
+            ServiceCode="ec2", QuotaCode=code, DesiredValue=64
+        )
+
+
+@pytest.mark.usefixtures("whole_again")
+@pytest.mark.parametrize("taken", TAKEN)
+def test_what_is_taken_away_is_named_with_the_next_step(deployment: Deployment, taken: str) -> None:
+    take, subject, said, step = TAKEN[taken]
+    take(deployment)
+    found = deployment.findings()
+    (finding,) = [each for each in found[subject] if each.level is FindingLevel.PROBLEM]
+    assert said in finding.message
+    assert step in str(finding.next_step)
+    every = [each for of_subject in found.values() for each in of_subject]
+    others = [each for each in every if each.level is FindingLevel.PROBLEM and each is not finding]
+    # A template that is gone takes its image along; nothing else is blamed.
+    assert {each.subject for each in others} <= {"image"}
+
+
+def test_a_function_that_nobody_calls_is_dead(deployment: Deployment) -> None:
+    name = f"idle-{uuid4().hex[:8]}"
+    ensure_killers(deployment.settings.model_copy(update={"reaper_function": name, "schedule_group": None}))
+    (finding,) = deployment.findings(reaper_function=name)["reaper function"]
+    assert finding.level is FindingLevel.PROBLEM
+    assert "has not run in the last 15 minutes" in finding.message
+
+
+def test_an_account_that_doesnt_know_who_asks(deployment: Deployment) -> None:
+    found = deployment.findings(aws_access_key_id="AKIAUNKNOWN000000000")
+    assert found["credentials"][0].level is FindingLevel.PROBLEM
+    assert "aws sso login" in str(found["credentials"][0].next_step)
+    assert found["account"][0].level is FindingLevel.UNKNOWN
+    assert "bucket" not in found
+    # The other parts are asked all the same.
+    assert found["database schema"][0].level is FindingLevel.OK
+
+
+def test_a_question_that_is_refused_is_unknown_and_never_right(deployment: Deployment, cloud: LocalCloudServer) -> None:
+    cloud.set_faults({"api": "GetServiceQuota", "code": "AccessDeniedException"})
+    try:
+        found = deployment.findings()
+    finally:
+        cloud.set_faults()
+    (finding,) = found["quotas"]
+    assert finding.level is FindingLevel.UNKNOWN
+    assert "not allowed to ask" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("changed", "subject", "said"),
+    [
+        ({"region": "us-east-9"}, "region", "us-east-9 is no region of EC2; did you mean us-east-"),
+        ({"default_config": "infra/nowhere.yaml"}, "configuration", "there is no such file"),
+        ({"volume_gib": 50}, "root volume", "100 GiB in the template, 50 GiB in the costs"),
+        ({"subnet_ids": ()}, "subnets", "none are named"),
+    ],
+)
+def test_settings_that_dont_fit(deployment: Deployment, changed: dict[str, Any], subject: str, said: str) -> None:
+    assert said in deployment.findings(**changed)[subject][0].message
+
+
+def test_a_zone_without_the_type(deployment: Deployment) -> None:
+    ec2 = deployment.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24", AvailabilityZone="us-east-1e")["Subnet"]["SubnetId"]
+    found = deployment.findings(subnet_ids=(subnet,))
+    (zones,) = found["zones"]
+    assert zones.level is FindingLevel.PROBLEM
+    assert "no subnet is in a zone that offers g5.xlarge, which is offered in us-east-1a" in zones.message
+    assert "no public address" in found["subnets"][0].message
+
+
+def test_an_airflow_that_read_other_settings(deployment: Deployment) -> None:
+    deployment.airflow.schedule, deployment.airflow.interval = "None", "0:10:00"
+    deployment.airflow.is_paused, deployment.airflow.heartbeat_age = True, timedelta(hours=1)
+    found = deployment.findings()
+    assert found["JANITOR_SCHEDULE"][0].message == "Airflow has none, ENV=prod says 0 3 * * *"
+    assert "Airflow has 0:10:00, ENV=prod says 0:05:00" in found["JANITOR_REAP_INTERVAL_SECONDS"][0].message
+    assert found["JANITOR_DEFAULT_CONFIG"][0].level is FindingLevel.OK
+    assert "is paused" in found["dag validate_workers"][0].message
+    assert found["airflow's triggerer"][0].level is FindingLevel.PROBLEM
+
+
+def test_an_airflow_of_another_version_and_one_that_refuses(deployment: Deployment) -> None:
+    deployment.airflow.version = "3.0.6"
+    assert "version 3.0.6; this checkout is tested with" in deployment.findings()["airflow"][0].message
+    deployment.airflow.token = "another"
+    (refused,) = deployment.findings()["airflow"]
+    assert refused.level is FindingLevel.PROBLEM
+    assert "(401)" in refused.message
+
+
+def test_a_role_without_its_group(deployment: Deployment, database: TestDatabase) -> None:
+    """The reading role in the writing one's place logs in, and may not write."""
+    (writing,) = deployment.findings(database_url=deployment.settings.reader_database_url)["database (writing)"]
+    assert writing.level is FindingLevel.PROBLEM
+    assert "make db-roles" in str(writing.next_step)
