@@ -21,6 +21,8 @@ from janitor.domain.log_lines import LineLogger
 
 _ASK_AGAIN_AFTER = timedelta(minutes=5)
 """Before the chain is asked anew once more: a metadata service hands out the same credentials until they are old."""
+_SHORTEST_SESSION = timedelta(minutes=15)
+"""Of temporary credentials. Source: STS API, AssumeRole, DurationSeconds."""
 
 log = LineLogger(__name__)
 
@@ -31,6 +33,10 @@ class _Signer:
 
     client: Any
     credentials: Any
+
+    def is_vague(self) -> bool:
+        """Whether they end, and nobody says when: a session's token in the environment, as CI jobs have it."""
+        return self.left() == timedelta.max and bool(self.credentials and self.credentials.token)
 
     def left(self) -> timedelta:
         """How long they last from now; the longest time where they have no end, or nobody knows it."""
@@ -64,13 +70,21 @@ def signing_client(access: CloudAccess, valid_for: timedelta, subject: str) -> A
     left = signer.left()
     if left < valid_for and (renewed := _renew(access, valid_for)) is not None and renewed.left() > left:
         signer, left = renewed, renewed.left()
+    wanted = valid_for.total_seconds() // 60
     if left < valid_for:
         log.warning(
             "the address of %s is wanted for %d min and lasts %d: it ends with the credentials that sign it;"
             ' see runbook "Report not in storage"',
             subject,
-            valid_for.total_seconds() // 60,
+            wanted,
             max(left.total_seconds(), 0) // 60,
+        )
+    elif valid_for > _SHORTEST_SESSION and signer.is_vague():
+        log.warning(
+            "the address of %s is wanted for %d min and may end before: the credentials that sign it are temporary and"
+            ' don\'t say for how long (AWS_CREDENTIAL_EXPIRATION); see runbook "Report not in storage"',
+            subject,
+            wanted,
         )
     return signer.client
 

@@ -9,7 +9,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -65,11 +66,13 @@ class Chain:
         record = self._program.with_suffix(".asked")
         return len(record.read_text()) if record.exists() else 0
 
-    def sign(self, *minutes: float, **access: str) -> tuple[list[str], str]:
+    def sign(
+        self, *minutes: float, environment: Mapping[str, str] | None = None, **access: str
+    ) -> tuple[list[str], str]:
         """The access keys that sign addresses wanted for so long, and what is logged."""
         done = subprocess.run(
             [sys.executable, "-c", SIGN, json.dumps(minutes), json.dumps(access)],
-            env=self._environment,
+            env={**self._environment, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=120,
@@ -114,6 +117,19 @@ def test_a_chain_that_fails_when_it_is_asked_anew_costs_nothing(tmp_path: Path) 
 def test_keys_that_are_given_have_no_end_and_nothing_is_looked_for(tmp_path: Path) -> None:
     chain = Chain(tmp_path, [1])
     assert chain.sign(2_880, access_key_id="GIVEN", secret_access_key="s") == (["GIVEN"], "")
+    assert chain.asked == 0
+
+
+def test_a_token_that_does_not_say_when_it_ends_is_told_where_that_counts(tmp_path: Path) -> None:
+    """As a CI job has it in its environment."""
+    chain = Chain(tmp_path, [60])
+    given = {"AWS_ACCESS_KEY_ID": "OFCI", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"}
+    assert chain.sign(15, environment=given) == (["OFCI"], "")
+    keys, said = chain.sign(45, environment=given)
+    assert keys == ["OFCI"]
+    assert "is wanted for 45 min and may end before" in said
+    ends_at = (datetime.now(timezone.utc) + timedelta(hours=2)).isoformat()
+    assert chain.sign(45, environment={**given, "AWS_CREDENTIAL_EXPIRATION": ends_at}) == (["OFCI"], "")
     assert chain.asked == 0
 
 
