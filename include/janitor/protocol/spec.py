@@ -24,6 +24,8 @@ SPEC_FORMAT = "janitor-spec/1"
 
 SECRETS_PREFIX_PATTERN = r"(?:[A-Za-z0-9_+=.@-]+/)+"
 LONGEST_SECRETS_PREFIX = 100
+REGISTRY_NAME_PATTERN = r"[A-Za-z0-9/_+=.@-]+"
+"""Of a name in Secrets Manager. Source: Secrets Manager API, CreateSecret."""
 
 SPEC_MAX_BYTES = 1024 * 1024
 """Largest spec document that is read, in bytes."""
@@ -72,7 +74,9 @@ class ValidationSpec(Document):
     build: Later[BuildSpec | None] = None
     """What earlier builds of the image were like."""
     secret_store: Later[SecretStore | None] = None
-    """Where the repository's secrets are; None where it has none."""
+    """Where the secrets are that this names; None where it names none."""
+    registry_secret: Later[Annotated[str, Text(400, REGISTRY_NAME_PATTERN)] | None] = None
+    """NAME of a secret with the login `user:token` of Docker Hub, for the machine's own pulls; None: as anybody."""
     machine: Later[Machine | None] = None
     """Which instance it is for; for the report alone."""
     proof_key: Later[Annotated[str, Text(64, KEY_PATTERN)] | None] = None
@@ -92,6 +96,8 @@ class ValidationSpec(Document):
         """Names of secrets are worth nothing without their place."""
         if self.repository.secrets and self.secret_store is None:
             return "secret_store", "is required for a repository with secrets"
+        if self.registry_secret is not None and self.secret_store is None:
+            return "secret_store", "is required for a registry's login"
         return None
 
     def to_json(self) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import ValidationInfo, field_validator
 
+from janitor.domain.config.fields import SecretName
 from janitor.protocol.proven import ProofLevel
 from janitor.protocol.statuses import EngineChoice
 from janitor.settings.deployment import DeploymentSettings, StackKind
@@ -20,6 +21,8 @@ class ValidationSettings(DeploymentSettings):
     """What a repository is built and run in. Only an embedded stack may do without containers."""
     required_proof: Annotated[ProofLevel, Variable("JANITOR_REQUIRED_PROOF")] = ProofLevel.IMAGE
     """How far a success must be proved, where a config doesn't say."""
+    registry_secret: Annotated[SecretName | None, Variable("JANITOR_REGISTRY_SECRET")] = None
+    """NAME in Secrets Manager, below the deployment's prefix, of Docker Hub's login `user:token` for pulls."""
     poll_interval: Annotated[Seconds, Variable("JANITOR_POLL_INTERVAL_SECONDS")] = timedelta(seconds=15)
     """Pause between two looks at commands and instances."""
     worker_wait: Annotated[Seconds, Variable("JANITOR_WORKER_WAIT_SECONDS")] = timedelta(seconds=20)

@@ -75,7 +75,7 @@ def run_spec(spec: ValidationSpec) -> int:
     interrupts = Interrupts(spec.deadline)
     settings = Settings.from_environment()
     secrets = deliver_secrets(spec, settings, within=min(PATIENCE, interrupts.remaining()))
-    redactor = Redactor((*_secrets(spec), *secrets.values.values()))
+    redactor = Redactor((*_secrets(spec), *secrets.literals))
     journal = Journal(redactor)
     delivered = False
 

@@ -62,6 +62,8 @@ class Settings:
     """The instance metadata service, which has the credentials of the instance's role."""
     secrets_url: str | None = None
     """Of Secrets Manager, such as a VPC endpoint's; None is AWS's own."""
+    pull_config: Path | None = None
+    """The engine's command is configured by this folder, which has a login, in place of the machine's own; only it."""
     cuda_image: str | None = None
     """An image that is known to work with CUDA, with which the host is tried; None leaves that out."""
 

@@ -110,7 +110,10 @@ INSTANCE = InstanceRecord(
 
 
 def spec_of(
-    plan: RepositoryPlan, earlier_builds: BuildSpec = NOTHING_BUILT, agent: AgentSpec | None = None
+    plan: RepositoryPlan,
+    earlier_builds: BuildSpec = NOTHING_BUILT,
+    agent: AgentSpec | None = None,
+    registry_secret: str | None = None,
 ) -> ValidationSpec:
     return spec_for(
         validation_of(plan),
@@ -119,6 +122,7 @@ def spec_of(
         earlier_builds=earlier_builds,
         agent=agent,
         secret_store=STORE,
+        registry_secret=registry_secret,
         image_id="ami-1",
         report_url=REPORT_URL,
     )
@@ -176,6 +180,7 @@ def test_the_instance_is_told_what_it_is(parameters: dict[str, object], image_id
         earlier_builds=NOTHING_BUILT,
         agent=None,
         secret_store=STORE,
+        registry_secret=None,
         image_id=Ec2.image_of(parameters),
         report_url=REPORT_URL,
     )
@@ -187,6 +192,12 @@ def test_of_secrets_the_names_are_told_and_where_they_are():
     assert spec.repository.secrets == {"HF_TOKEN": "models/hf-token"}
     assert spec.secret_store == STORE
     assert spec_of(PLAN).secret_store is None
+
+
+def test_the_name_of_the_registry_s_login_is_told_with_its_place():
+    spec = spec_of(PLAN, registry_secret="docker-hub")
+    assert (spec.registry_secret, spec.secret_store) == ("docker-hub", STORE)
+    assert spec.repository.secrets == {}
 
 
 def test_the_validator_reads_what_is_made():

@@ -23,6 +23,7 @@ def spec_for(
     earlier_builds: BuildSpec,
     agent: AgentSpec | None,
     secret_store: SecretStore,
+    registry_secret: str | None,
     image_id: str | None,
     report_url: str,
 ) -> ValidationSpec:
@@ -35,6 +36,7 @@ def spec_for(
         earlier_builds: What is known of earlier builds of the repository's image.
         agent: Who answers the prompt; None: nobody.
         secret_store: Where the instance reads the repository's secrets, if it has any.
+        registry_secret: Name of the login with which it pulls base images; None: as anybody.
         image_id: The machine image that the instance was launched from; None: not known.
         report_url: Takes the report by PUT for as long as it may be delivered; a secret.
     """
@@ -51,7 +53,8 @@ def spec_for(
         report_url=report_url,
         build=None if earlier_builds == BuildSpec() else earlier_builds,
         agent=agent,
-        secret_store=secret_store if plan.secrets else None,
+        secret_store=secret_store if plan.secrets or registry_secret is not None else None,
+        registry_secret=registry_secret,
         machine=Machine(instance_type=instance.instance_type, image_id=image_id),
         proof_key=terms.proof_key.hex(),
     )

@@ -246,6 +246,7 @@ class Watch:
             earlier_builds=builds,
             agent=settings.agent,
             secret_store=settings.secret_store,
+            registry_secret=settings.registry_secret,
             image_id=provider_of(settings).image_of(instance.launch_parameters),
             report_url=storage.presigned_put(
                 self._access, settings.bucket, report_key_for(*generation), valid_for=lifetime

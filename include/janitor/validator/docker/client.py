@@ -61,6 +61,8 @@ class DockerClient:
         """The command's whole environment."""
         settings = self._settings
         own = {"PATH": settings.path, "HOME": str(settings.home), **settings.docker, **settings.proxies}
+        if settings.pull_config is not None:
+            own["DOCKER_CONFIG"] = str(settings.pull_config)
         return {**own, **(self._found.variables if self._found is not None else {})}
 
     @property

@@ -31,6 +31,7 @@ from janitor.validator.pipeline.order import PIPELINE, run_checks, run_cleanup
 from janitor.validator.pipeline.recording import Recorded, Recorder, now, seconds_by_phase
 from janitor.validator.provenance.artefact import artefact_sha256
 from janitor.validator.secrets.delivered import DeliveredSecrets
+from janitor.validator.secrets.registry_login import with_login
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import Workspace
 
@@ -78,6 +79,7 @@ class Runner:
         self._head = ReportHead()
         self._artefact = artefact_sha256()
         workspace = Workspace.make(settings.temporary)
+        settings = with_login(settings, secrets.registry_login, workspace.own / "docker")
         housing = house(settings, workspace)
         journal.say(f"the repository's processes run {housing.described}")
         context = CheckContext(

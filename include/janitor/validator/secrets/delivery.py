@@ -8,8 +8,10 @@ holds a value. `protocol.text.signature` takes the names out, which stand first,
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.error import HTTPError
@@ -48,6 +50,7 @@ _ADVICE = {
 }
 """What is said of AWS's code, and what to do; `{}` is where AWS's message stands, else it follows."""
 _MOST_TROUBLE = 100
+_LOGIN = re.compile(r"[^\s:]{1,255}:\S{6,}")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -66,12 +69,13 @@ def deliver_secrets(
         within: Longest time for all of them.
         pause: Before another try, where AWS was in trouble.
     """
-    named, store = spec.repository.secrets, spec.secret_store
-    if not named or store is None:
+    named, store, login = spec.repository.secrets, spec.secret_store, spec.registry_secret
+    if store is None or not (named or login):
         return DeliveredSecrets()
     give_up_at = time.monotonic() + within.total_seconds()
     values: dict[str, str] = {}
     problems: list[str] = []
+    registry = DeliveredSecrets()
     try:
         url = _url(settings.secrets_url, store)
         credentials = role_credentials(settings.metadata_url, _ANSWER)
@@ -81,10 +85,29 @@ def deliver_secrets(
                 values[variable] = _value(answer)
             except _UnresolvedError as exc:
                 problems.append(f"the secret {store.prefix}{name} (for {variable}) {exc}")
+        if login is not None:
+            registry = _registry_login(
+                lambda: _asked(url, store, credentials, login, give_up_at=give_up_at, pause=pause)
+            )
     except RoleError as exc:
+        registry = DeliveredSecrets(registry_problem=str(exc) if login is not None else None)
         todo = "give it an instance profile whose role may read them (docs/notes/secrets.md)"
-        problems.append(f"the secrets for {', '.join(named)} can't be asked for by this instance: {exc}; {todo}")
-    return DeliveredSecrets(problem="; ".join(problems)) if problems else DeliveredSecrets(values=values)
+        if named:
+            problems.append(f"the secrets for {', '.join(named)} can't be asked for by this instance: {exc}; {todo}")
+    if problems:
+        return replace(registry, problem="; ".join(problems))
+    return replace(registry, values=values)
+
+
+def _registry_login(ask: Callable[[], dict[str, Any]]) -> DeliveredSecrets:
+    """The machine's login. Without it a validation goes on: most pulls need none."""
+    try:
+        login = _value(ask())
+    except _UnresolvedError as exc:
+        return DeliveredSecrets(registry_problem=str(exc))
+    if _LOGIN.fullmatch(login) is None:
+        return DeliveredSecrets(registry_problem="is no login of the form user:token")
+    return DeliveredSecrets(registry_login=login)
 
 
 def _url(own: str | None, store: SecretStore) -> str:

@@ -45,6 +45,10 @@ def check_host(context: CheckContext, source: SourceFacts) -> Finding | Produced
         return errored(ReasonCode.SECRET_UNRESOLVED, context.secrets.problem, *evidence)
     if context.secrets.values:
         evidence.append(context.evidence.value("secrets", f"delivered: {', '.join(context.secrets.values)}"))
+    if context.spec.registry_secret is not None:
+        why = context.secrets.registry_problem
+        delivered = "base images are pulled with the deployment's login" if why is None else f"as anybody: it {why}"
+        evidence.append(context.evidence.value("login of Docker Hub", delivered))
     if context.spec.gpu_required and (why_not := query.why_not):
         code, said = why_not
         reason = f"a GPU is required and this instance has none that works: {said}"
