@@ -52,6 +52,9 @@ override DIR := $(value DIR)
 override NETWORK := $(value NETWORK)
 override PYTHON := $(value PYTHON)
 override IMAGE := $(value IMAGE)
+override AMI := $(value AMI)
+override CUDA_IMAGE := $(value CUDA_IMAGE)
+override TIDY := $(value TIDY)
 override BASE := $(value BASE)
 override FOLDER := $(value FOLDER)
 override ENGINE := $(value ENGINE)
@@ -60,7 +63,7 @@ override AIRFLOW_IMAGE := $(value AIRFLOW_IMAGE)
 override AIRFLOW_BASE := $(value AIRFLOW_BASE)
 override PUSH := $(value PUSH)
 override REGISTRY := $(value REGISTRY)
-export IMAGE BASE FOLDER ENGINE JSON AIRFLOW_IMAGE AIRFLOW_BASE PUSH REGISTRY
+export IMAGE BASE FOLDER ENGINE JSON AIRFLOW_IMAGE AIRFLOW_BASE PUSH REGISTRY AMI CUDA_IMAGE TIDY
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
 export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FAILED FORMAT OUTPUT
 
@@ -89,6 +92,10 @@ FORMAT_OPTION := $${FORMAT:+"--$$FORMAT"}
 OUTPUT_OPTION := $${OUTPUT:+"--output=$$OUTPUT"}
 YES_OPTION := $$(case "$$YES" in ''|0|no|false) ;; *) echo --yes;; esac)
 DAYS_OPTION := $${DAYS:+"--days=$$DAYS"}
+AMI_OPTION := $${AMI:+"--image=$$AMI"}
+BASE_OPTION := $${BASE:+"--base=$$BASE"}
+CUDA_IMAGE_OPTION := $${CUDA_IMAGE:+"--cuda-image=$$CUDA_IMAGE"}
+TIDY_OPTION := $$(case "$$TIDY" in ''|0|no|false) ;; *) echo --tidy;; esac)
 LIMIT_OPTION := $${LIMIT:+"--limit=$$LIMIT"}
 RUNS_OPTION := $${RUNS:+"--runs=$$RUNS"}
 LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; esac)
@@ -98,7 +105,7 @@ need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers runs follow rerun cancel check-parallel-status query-parallel-run query-db \
 	report failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
-	lambda image audit check-workflows ci dotenv
+	lambda image audit check-workflows ci dotenv ami check-packer
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
@@ -255,7 +262,7 @@ crash-matrix: $(STAMP) ## kill every component at every edge, say what is left [
 check-workflows: $(STAMP) ## the workflows and compose files: schema, actionlint, zizmor, pins, targets
 	@$(BIN)/python infra/scripts/check_workflows.py
 
-ci: lint check-workflows test ## what a pull request must pass
+ci: lint check-workflows check-packer test ## what a pull request must pass
 
 dotenv: ## make .env from .env.example, with fresh secrets; what is in it stays
 	@"$${PYTHON:-python3}" infra/scripts/write_dotenv.py
@@ -264,5 +271,12 @@ image: $(STAMP) ## build the images of the agent and of Airflow, push them to EN
 	@infra/docker/build.sh
 	@infra/docker/build_airflow.sh
 	@$(BIN)/python infra/docker/push.py
+
+ami: $(STAMP) ## build the instances' machine image with Packer and publish it: ENV= [AMI= BASE= CUDA_IMAGE= TIDY=1 DRY_RUN=1]
+	$(JANITOR) ami $(AMI_OPTION) $(BASE_OPTION) $(CUDA_IMAGE_OPTION) $(TIDY_OPTION) $(DRY_RUN_OPTION)
+
+check-packer: $(STAMP) ## the machine image's definition and scripts: packer, shellcheck; says so where packer is not installed
+	@$(BIN)/shellcheck infra/scripts/bootstrap.sh infra/packer/check.sh infra/packer/provision/*.sh
+	@infra/packer/check.sh || test $$? = 3
 
 endif

@@ -64,6 +64,12 @@ REST = (
         why="builds base images and asks a real engine what each broken worker does",
         minutes=11,
     ),
+    Part(
+        name="machine",
+        paths=("integration/machine",),
+        why="mounts loop devices, starts engines of its own, and kills the bootstrap at each of its steps",
+        minutes=6,
+    ),
 )
 
 

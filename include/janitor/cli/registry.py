@@ -57,6 +57,9 @@ COMMANDS: dict[str, CommandEntry] = {
     "reap": CommandEntry("instances.reap", "reap", "End instances that nobody works on, as the reaper does."),
     "terminate": CommandEntry("instances.terminate", "terminate", "Terminate one instance and verify it."),
     "keep": CommandEntry("instances.keep", "keep", "Keep a repository's instance alive for debugging."),
+    "ami": CommandEntry(
+        "instances.ami", "ami", "Build the image of the instances, publish it, and remove superseded ones."
+    ),
     "breaker": CommandEntry(
         "instances.breaker", "breaker", "Show whether launches are paused; --close lets them go on."
     ),

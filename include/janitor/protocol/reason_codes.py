@@ -335,6 +335,7 @@ class ReasonCode(str, Enum):
     REPORT_UNDELIVERED = "report_undelivered", _G.VALIDATION, "the validator could not upload its report"
     SPEC_REFUSED = "spec_refused", _G.VALIDATION, "the validator refused its spec"
     VALIDATOR_UNFETCHED = "validator_unfetched", _G.VALIDATION, "the instance could not fetch the validator"
+    MACHINE_NOT_READY = "machine_not_ready", _G.VALIDATION, "the instance's image did not get its machine ready"
     VALIDATOR_CRASHED = "validator_crashed", _G.VALIDATION, "the validator ended without a report"
     RUN_CANCELLED = "run_cancelled", _G.VALIDATION, "somebody stopped the run"
     NOT_LAUNCHED = "not_launched", _G.VALIDATION, "the run was stopped before an instance was launched"

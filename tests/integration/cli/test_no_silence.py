@@ -44,6 +44,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "reap": (),
     "keep": ("--repo", "worker-one", "--for", "30m"),
     "breaker": (),
+    "ami": ("--tidy",),
     "logs": ("worker-one",),
     "validate": ("{folder}",),
     "check-config": ("{config}", "--json"),

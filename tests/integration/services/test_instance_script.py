@@ -7,15 +7,17 @@ import io
 import os
 import subprocess
 import threading
+import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from janitor.domain.result.outcome import EXIT_UNFETCHED
+from janitor.domain.result.outcome import EXIT_NOT_READY, EXIT_UNFETCHED
 from janitor.services.watch.instance_script import Fetched, instance_script
 
 
@@ -83,6 +85,7 @@ def run(
     spec_sha256: str | None = None,
     program: bytes | None = None,
     before: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     sha256 = sha256 or hashlib.sha256(program or artefact()).hexdigest()
     script = instance_script(
@@ -91,7 +94,14 @@ def run(
         sign_url=f"{url}/sign?X-Amz-Signature=secret",
     )
     script = script.replace("\nimport base64", f"\n{before}\nimport base64", 1)
-    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        ["sh", "-c", script],
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_storage_that_throttles_is_asked_again() -> None:
@@ -139,6 +149,43 @@ def test_another_spec_than_the_ordered_one_is_not_handed_over() -> None:
         done = run(url, spec_sha256="0" * 64)
     assert (done.returncode, done.stdout) == (EXIT_UNFETCHED, "")
     assert "the spec that was fetched is not the one that was ordered" in done.stderr
+
+
+def test_a_machine_that_is_getting_ready_is_waited_for(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    later = threading.Timer(2, ready.touch)
+    began = time.monotonic()
+    later.start()
+    with storage(200) as url:
+        done = run(url, environment={"JANITOR_READY_FILE": str(ready)})
+    assert (done.returncode, done.stdout) == (7, 'spec: {"prompt": "say {{ this }}"}\n')
+    assert time.monotonic() - began >= 2
+
+
+def test_a_machine_that_says_why_it_is_not_ready_runs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "ready.failed").write_text("Docker doesn't answer: cannot connect\n")
+    seen: list[str] = []
+    with storage(200, seen=seen) as url:
+        done = run(url, environment={"JANITOR_READY_FILE": str(tmp_path / "ready")})
+    assert (done.returncode, done.stdout) == (EXIT_NOT_READY, "")
+    assert done.stderr == "the machine is not ready: Docker doesn't answer: cannot connect\n"
+    assert seen[0] == "PUT /sign 200"
+
+
+def test_a_machine_that_never_gets_ready_ends_the_wait(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    with storage(200) as url:
+        # The clock of the script is put forward, for the wait is minutes.
+        hurry = "import time, itertools\nreal, steps = time.monotonic, itertools.count()\n"
+        hurry += "time.monotonic = lambda: real() + next(steps) * 60"
+        done = run(url, environment={"JANITOR_READY_FILE": str(ready)}, before=hurry)
+    assert (done.returncode, done.stdout) == (EXIT_NOT_READY, "")
+    assert done.stderr == f"the machine is not ready: {ready} did not appear within 240 s\n"
+
+
+def test_an_image_that_announces_nothing_is_ready() -> None:
+    with storage(200) as url:
+        assert run(url, environment={"JANITOR_READY_FILE": ""}).returncode == 7
 
 
 _ATTACK = """\

@@ -96,6 +96,8 @@ def test_success_needs_a_report_and_exit_code_0() -> None:
         (replace(NO_REPORT, exit_code=1), "report_missing"),
         (replace(NO_REPORT, exit_code=2), "spec_refused"),
         (replace(NO_REPORT, exit_code=3), "report_undelivered"),
+        (replace(NO_REPORT, exit_code=4), "validator_unfetched"),
+        (replace(NO_REPORT, exit_code=5), "machine_not_ready"),
         (replace(NO_REPORT, exit_code=137), "validator_crashed"),
         (replace(NO_REPORT, exit_code=None), "validator_crashed"),
         (replace(NO_REPORT, report_problem="not JSON"), "report_unreadable"),

@@ -34,6 +34,8 @@ _UNTOLD = frozenset({ValidationStatus.ERROR, ValidationStatus.INCOMPLETE})
 
 EXIT_UNFETCHED = 4
 """Of the script on the instance: it could not fetch the validator. The validator's own codes are 0 to 3."""
+EXIT_NOT_READY = 5
+"""Of the script on the instance: the machine never said that it is ready, or said that it isn't."""
 _EXIT_KILLED = 137
 """Of a command that SSM killed at its execution timeout, on Linux."""
 _EXIT_SUCCESS, _EXIT_NOT_SUCCESSFUL, _EXIT_BAD_SPEC, _EXIT_UNDELIVERED = 0, 1, 2, 3
@@ -267,6 +269,10 @@ def _without_report(evidence: Evidence) -> Conclusion:
         EXIT_UNFETCHED: (
             ReasonCode.VALIDATOR_UNFETCHED,
             "the instance could not fetch the validator from storage; see its log",
+        ),
+        EXIT_NOT_READY: (
+            ReasonCode.MACHINE_NOT_READY,
+            'the instance did not get ready (its disk or its Docker); see its log and runbook "Machine not ready"',
         ),
         _EXIT_UNDELIVERED: (
             ReasonCode.REPORT_UNDELIVERED,

@@ -7,6 +7,10 @@ SSM replaces `{{ … }}` in plain parameters.
 The validator runs from a sealed file in memory where the kernel has such: it imports from it while it runs the
 repository's processes, and not even root can write to it. Elsewhere it has all of it loaded before it starts the first
 (see `janitor.validator.loading`).
+
+An image that prepares its machine at boot announces the file that says so in the agent's environment
+(JANITOR_READY_FILE). It is waited for: Docker's data may be moving to another disk until then. A machine that doesn't
+get there runs nothing of a repository.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from janitor.domain.result.outcome import EXIT_UNFETCHED
+from janitor.domain.result.outcome import EXIT_NOT_READY, EXIT_UNFETCHED
 
 _PROGRAM = """\
 import base64, hashlib, json, os, sys, tempfile, time, urllib.error, urllib.request
@@ -54,6 +58,18 @@ def fetched(what):
         sys.exit(@UNFETCHED@)
     return content
 
+def wait_until_ready():
+    ready, ends_at = sys.argv[1], time.monotonic() + @READY_PATIENCE@
+    while ready and not os.path.exists(ready):
+        why = f"{ready} did not appear within @READY_PATIENCE@ s" if time.monotonic() > ends_at else ""
+        if os.path.exists(ready + ".failed"):
+            with open(ready + ".failed", errors="replace") as file:
+                why = file.read(500).strip() or "its bootstrap failed"
+        if why:
+            print(f"the machine is not ready: {why}", file=sys.stderr)
+            sys.exit(@NOT_READY@)
+        time.sleep(0.5)
+
 def sealed(content):
     import fcntl
     for flags in (0x8, os.MFD_ALLOW_SEALING):  # MFD_NOEXEC_SEAL first: a kernel can insist on it, older ones lack it
@@ -80,6 +96,7 @@ def closed(content):
     return path
 
 validator, spec = fetched("validator"), fetched("spec")
+wait_until_ready()
 try:
     artefact = sealed(validator)
 except (AttributeError, ImportError, OSError):
@@ -92,6 +109,8 @@ os.execv(sys.executable, [sys.executable, "-I", artefact, "run", "--spec", "-"])
 """
 _FETCH_PATIENCE = timedelta(minutes=3)
 """For storage that throttles or is away for a while."""
+_READY_PATIENCE = timedelta(minutes=4)
+"""For a boot that isn't over: more than the machine's own units may take."""
 _SIGN_PATIENCE = timedelta(seconds=10)
 """For one try to put the sign of life; it is tried again with each try to fetch the validator."""
 
@@ -106,7 +125,8 @@ class Fetched:
 
 
 def instance_script(*, validator: Fetched, spec: Fetched, sign_url: str) -> str:
-    """The script for AWS-RunShellScript; it exits with the validator's exit code, or EXIT_UNFETCHED.
+    """The script for AWS-RunShellScript; it exits with the validator's exit code, EXIT_UNFETCHED or
+    EXIT_NOT_READY.
 
     Args:
         validator: The artefact.
@@ -117,7 +137,9 @@ def instance_script(*, validator: Fetched, spec: Fetched, sign_url: str) -> str:
     program = (
         _PROGRAM.replace("@PATIENCE@", str(int(_FETCH_PATIENCE.total_seconds())))
         .replace("@SIGN_PATIENCE@", str(int(_SIGN_PATIENCE.total_seconds())))
+        .replace("@READY_PATIENCE@", str(int(_READY_PATIENCE.total_seconds())))
         .replace("@UNFETCHED@", str(EXIT_UNFETCHED))
+        .replace("@NOT_READY@", str(EXIT_NOT_READY))
         .replace("@ORDER@", base64.b64encode(order.encode()).decode())
     )
-    return f"umask 077\nexec python3 -I - <<'JANITOR_PROGRAM'\n{program}JANITOR_PROGRAM\n"
+    return f"umask 077\nexec python3 -I - \"${{JANITOR_READY_FILE:-}}\" <<'JANITOR_PROGRAM'\n{program}JANITOR_PROGRAM\n"
