@@ -61,6 +61,8 @@ class ManagedServices:
             "monitoring": self._install_alarms,
             "sns": self._install_sns,
         }
+        self._patches: dict[str, Callable[[], None]] = {"budgets": _patch_budgets}
+        """Of services that neither act nor are kept; each is applied once."""
 
     @property
     def api(self) -> InternalApi:
@@ -82,6 +84,10 @@ class ManagedServices:
         Raises:
             OSError: The request may change a definition, and the disk has no room for it.
         """
+        if service in self._patches:
+            with self._lock:
+                if patch := self._patches.pop(service, None):
+                    patch()
         if service not in self._installers:
             return
         with self._lock:
@@ -170,6 +176,12 @@ class ManagedServices:
 
         sns_api.install(self.api)
         return _definitions(sns_backends, sns_api)
+
+
+def _patch_budgets() -> None:
+    from localcloud.provisioning import budgets  # noqa: PLC0415  # loaded where it is needed alone
+
+    budgets.install()
 
 
 def _definitions(backends: Any, module: Any) -> Definitions:

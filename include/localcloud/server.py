@@ -35,6 +35,7 @@ from localcloud.logs import disk as logs_disk
 from localcloud.managed_services import ManagedServices
 from localcloud.moto_pin import check_version
 from localcloud.own_endpoints import OwnEndpoints
+from localcloud.provisioning import bucket_policies, launch_templates
 from localcloud.requests import identity, key_file
 from localcloud.requests.dispatch import Application
 from localcloud.requests.guard import Guard
@@ -171,6 +172,8 @@ def install_patches(
     ec2_launch.install(fleet)
     ec2_describe.install(faults, earlier)
     ec2_spot.install()
+    launch_templates.install()
+    bucket_policies.install()
     ssm_api.install(fleet, faults)
     quotas.install()
     s3_disk.install(home / "s3")

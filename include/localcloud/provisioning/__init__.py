@@ -1,0 +1,1 @@
+"""What Terraform asks of services beside their use, and moto lacks."""
