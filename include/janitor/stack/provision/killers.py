@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from janitor.cloud.place import place_of
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import NOTICE_PREFIX
@@ -107,7 +108,14 @@ class _Reaper:
             policy=read_policy(
                 settings.project_root,
                 "reaper",
-                {"deployment": settings.deployment, "bucket": settings.bucket, "notice_prefix": NOTICE_PREFIX},
+                {
+                    "account": place_of(self.access).account,
+                    "region": self.access.region,
+                    "deployment": settings.deployment,
+                    "bucket": settings.bucket,
+                    "notice_prefix": NOTICE_PREFIX,
+                    "reaper_function": self.name,
+                },
             ),
         )
 
