@@ -63,7 +63,8 @@ override AIRFLOW_IMAGE := $(value AIRFLOW_IMAGE)
 override AIRFLOW_BASE := $(value AIRFLOW_BASE)
 override PUSH := $(value PUSH)
 override REGISTRY := $(value REGISTRY)
-export IMAGE BASE FOLDER ENGINE JSON AIRFLOW_IMAGE AIRFLOW_BASE PUSH REGISTRY AMI CUDA_IMAGE TIDY
+override KILL := $(value KILL)
+export IMAGE BASE FOLDER ENGINE JSON AIRFLOW_IMAGE AIRFLOW_BASE PUSH REGISTRY AMI CUDA_IMAGE TIDY KILL
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
 export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FAILED FORMAT OUTPUT
 
@@ -91,6 +92,7 @@ FAILED_OPTION := $$(case "$$FAILED" in ''|0|no|false) ;; *) echo --failed;; esac
 FORMAT_OPTION := $${FORMAT:+"--$$FORMAT"}
 OUTPUT_OPTION := $${OUTPUT:+"--output=$$OUTPUT"}
 YES_OPTION := $$(case "$$YES" in ''|0|no|false) ;; *) echo --yes;; esac)
+KILL_OPTION := $$(case "$$KILL" in ''|0|no|false) ;; *) echo --kill-all-workers;; esac)
 DAYS_OPTION := $${DAYS:+"--days=$$DAYS"}
 AMI_OPTION := $${AMI:+"--image=$$AMI"}
 BASE_OPTION := $${BASE:+"--base=$$BASE"}
@@ -105,7 +107,7 @@ need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers runs follow rerun cancel check-parallel-status query-parallel-run query-db \
 	report failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
-	lambda image audit check-workflows ci dotenv ami check-packer
+	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
 help: ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-22s %s\n", $$1, $$2 }' Makefile
@@ -253,6 +255,24 @@ audit: $(STAMP) ## known vulnerabilities of the locked packages; says so where t
 lambda: $(STAMP) ## pack the reaper's Lambda function: infra/lambda/dist/reaper.zip
 	@$(BIN)/python infra/lambda/build.py
 
+infra-plan: $(STAMP) ## show what Terraform would change in the cloud [ENV=]
+	$(JANITOR) infra-plan
+
+infra-apply: $(STAMP) ## make what the deployment needs in the cloud, and tell the settings [YES=1 ENV=]
+	$(JANITOR) infra-apply $(YES_OPTION)
+
+env-file: $(STAMP) ## write what Terraform made into infra/env/<ENV>.env, never a secret [ENV=]
+	$(JANITOR) env-file
+
+destroy: $(STAMP) ## remove everything that Terraform made; refuses while instances live [KILL=1 YES=1 ENV=]
+	$(JANITOR) destroy $(KILL_OPTION) $(YES_OPTION)
+
+idle-cost: $(STAMP) ## what the deployment costs a day while nothing runs [ENV=]
+	$(JANITOR) idle-cost
+
+check-terraform: $(STAMP) ## format, validate and test what Terraform reads; says so where there is no Terraform
+	@$(BIN)/python infra/scripts/check_terraform.py
+
 bench: $(STAMP) ## measure what the orchestration costs
 	@$(BIN)/python -m bench
 
@@ -262,7 +282,7 @@ crash-matrix: $(STAMP) ## kill every component at every edge, say what is left [
 check-workflows: $(STAMP) ## the workflows and compose files: schema, actionlint, zizmor, pins, targets
 	@$(BIN)/python infra/scripts/check_workflows.py
 
-ci: lint check-workflows check-packer test ## what a pull request must pass
+ci: lint check-workflows check-packer check-terraform test ## what a pull request must pass
 
 dotenv: ## make .env from .env.example, with fresh secrets; what is in it stays
 	@"$${PYTHON:-python3}" infra/scripts/write_dotenv.py

@@ -54,6 +54,12 @@ REST = (
         minutes=3,
     ),
     Part(
+        name="Terraform",
+        paths=("integration/infrastructure",),
+        why="plans, applies and destroys a whole deployment with a provider that takes seconds for each call",
+        minutes=15,
+    ),
+    Part(
         name="Docker truth",
         paths=(
             "integration/validator/docker",

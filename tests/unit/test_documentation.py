@@ -17,6 +17,7 @@ TARGETS = re.findall(r"^([a-z][a-z-]*):.*## ", MAKEFILE, flags=re.MULTILINE)
 DOCUMENTS = {
     "README.md": README,
     "runbook.md": RUNBOOK,
+    "docs/deploy.md": (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8"),
     **{
         f"docs/{path.parent.name}/{path.name}": path.read_text(encoding="utf-8")
         for path in (ROOT / "docs").glob("*/*.md")

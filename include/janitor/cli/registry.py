@@ -76,6 +76,23 @@ COMMANDS: dict[str, CommandEntry] = {
     "db-roles": CommandEntry(
         "reports.database", "db_roles", "Make the database roles that write and read, or set their passwords anew."
     ),
+    "infra-plan": CommandEntry(
+        "infrastructure.terraform", "infra_plan", "Show what Terraform would change; change nothing."
+    ),
+    "infra-apply": CommandEntry(
+        "infrastructure.terraform",
+        "infra_apply",
+        "Make or change what the deployment has in the cloud, and tell the settings.",
+    ),
+    "env-file": CommandEntry(
+        "infrastructure.terraform", "env_file", "Write what Terraform made into the environment's settings."
+    ),
+    "destroy": CommandEntry(
+        "infrastructure.terraform", "destroy", "Remove everything that Terraform made for the deployment."
+    ),
+    "idle-cost": CommandEntry(
+        "infrastructure.cost", "idle_cost", "Say what the deployment costs a day while nothing runs."
+    ),
     "completion": CommandEntry(
         "stack.completion", "completion", "Print what makes a shell complete commands, names and ids."
     ),

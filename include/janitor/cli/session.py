@@ -35,6 +35,16 @@ class Session:
 
         return load_settings(self.environment)
 
+    def settings_before_apply(self) -> Settings:
+        """The same, of an environment that may lack what Terraform is yet to make.
+
+        Raises:
+            SettingsError: The environment is unknown, or a value is wrong.
+        """
+        from janitor.settings import load_settings
+
+        return load_settings(self.environment, before_apply=True)
+
 
 def _keep_environment(context: click.Context, _: click.Parameter, value: str | None) -> None:
     if value is not None:

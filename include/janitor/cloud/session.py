@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from janitor.cloud.call_record import keep_calls
 from janitor.domain.waits import begin_wait, end_wait
 from janitor.settings import Settings
 
@@ -68,6 +70,8 @@ class CloudAccess:
     endpoint_url: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = None
+    calls_file: Path | None = None
+    """Takes a line for each kind of call; None: none is kept."""
 
     @classmethod
     def of(cls, settings: Settings) -> CloudAccess:
@@ -79,6 +83,7 @@ class CloudAccess:
             endpoint_url=settings.aws_endpoint_url,
             access_key_id=settings.aws_access_key_id,
             secret_access_key=secret.get_secret_value() if secret else None,
+            calls_file=settings.aws_calls_file,
         )
 
     def client(self, service: str) -> Any:
@@ -114,6 +119,8 @@ def client_of(
         config=config,
     )
     _enter_waits(client, longest_call(config))
+    if access.calls_file is not None:
+        keep_calls(client, access.calls_file)
     return client
 
 

@@ -12,6 +12,7 @@
     │   └── StackDownError the command needs the local stack, and it is down
     ├── CloudError         AWS (or the local cloud) refused or didn't answer
     │   └── WrongPlaceError another account, region or cloud is asked than the one that the instances are in
+    ├── InfrastructureError Terraform is missing, or could not do what was asked of it
     ├── AirflowError       Airflow's API refused or didn't answer
     │   └── AirflowRunEndedError Airflow's run is over, and Janitor's records of it are not
     └── DatabaseError      PostgreSQL refused or didn't answer
@@ -105,6 +106,10 @@ class StackError(JanitorError):
 
 class StackDownError(StackError):
     """The command needs the local stack, and it isn't running."""
+
+
+class InfrastructureError(JanitorError):
+    """What a deployment has in the cloud can't be planned, made, priced or removed."""
 
 
 class CloudError(JanitorError):

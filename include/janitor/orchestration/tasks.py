@@ -26,6 +26,7 @@ from janitor.orchestration.wiring import (
 from janitor.services.launch.plan import RunRequest, is_stale, plan_run
 from janitor.services.report.reports import find_run_view
 from janitor.services.result.record import record_validation
+from janitor.services.result.run_metrics import tell_metrics
 from janitor.services.result.verdict import close_run
 from janitor.settings import Settings
 from janitor.views.text.verdicts import failure_lines, run_note
@@ -113,6 +114,8 @@ def verdict() -> str:
         raise failed_task("the run was never planned: see the log of `plan`")
     text = f"{closed.successful}/{closed.total} repositories successful"
     run = _noted(settings, context["dag_run"].run_id, text)
+    if run is not None:
+        tell_metrics(settings, run)
     if closed.problems:
         # Where nobody knows better, the records' own words.
         told = closed.problems if run is None else (*closed.structural, *failure_lines(run))

@@ -1,12 +1,13 @@
 """Settings: the one place where environment variables are read.
 
-Five sources, strongest first:
+Six sources, strongest first:
 
 1. `JANITOR_*` variables of the process;
 2. `<state_dir>/stack.env`, which the local stack writes when it starts (only where the environment has such a stack);
 3. `infra/env/<ENV>.override.env`, a checkout's own settings, which git ignores;
-4. `infra/env/<ENV>.env`;
-5. the vendor's own variables of the process (`AWS_REGION`, …), only for the settings that say so.
+4. `<state_dir>/infrastructure.env`, what `make infra-apply` made in such a stack's cloud;
+5. `infra/env/<ENV>.env`;
+6. the vendor's own variables of the process (`AWS_REGION`, …), only for the settings that say so.
 
 The vendor's variables come last so that credentials or an endpoint exported in a shell can't make the local
 environment talk to real AWS, nor hand real keys to the local cloud. Within one source a setting's `JANITOR_` name comes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import SecretStr
@@ -39,6 +40,8 @@ class CloudSettings(DeploymentSettings):
     """What comes before the names of repositories' secrets in Secrets Manager; None: `janitor/<deployment>/`."""
     subnet_ids: Annotated[Words, Variable("JANITOR_SUBNET_IDS")] = ()
     security_group_ids: Annotated[Words, Variable("JANITOR_SECURITY_GROUP_IDS")] = ()
+    aws_calls_file: Annotated[Path | None, Variable("JANITOR_AWS_CALLS_FILE")] = None
+    """Takes a line `service action` for each kind of call to AWS, to be compared with a policy; None: none is kept."""
     consistency: Annotated[Seconds, Variable("JANITOR_CONSISTENCY_SECONDS")] = timedelta(seconds=60)
     """How long EC2 and SSM may not show yet what was made.
     Source: EC2 API, "Eventual consistency": describe calls may lag behind for a while."""

@@ -16,6 +16,7 @@ from janitor.settings.completeness import missing
 from janitor.settings.cost_safety import CostSafetySettings
 from janitor.settings.database import DatabaseSettings
 from janitor.settings.deployment import STACK_ENV_NAME, StackKind
+from janitor.settings.infrastructure import INFRASTRUCTURE_ENV_NAME, NOT_MADE, InfrastructureSettings
 from janitor.settings.local_stack import LocalStackSettings
 from janitor.settings.own_stack import without_other_stacks
 from janitor.settings.process import PROCESS_LABEL, inheritable, process_environment
@@ -46,7 +47,13 @@ _PATHS = {
 
 # Bases in reverse: pydantic takes the last one's fields first.
 class Settings(
-    LocalStackSettings, AirflowSettings, AgentSettings, ValidationSettings, CostSafetySettings, DatabaseSettings
+    LocalStackSettings,
+    InfrastructureSettings,
+    AirflowSettings,
+    AgentSettings,
+    ValidationSettings,
+    CostSafetySettings,
+    DatabaseSettings,
 ):
     """Settings of one environment, read once and handed to whoever needs them.
 
@@ -64,6 +71,7 @@ def load_settings(
     *,
     environ: Mapping[str, str] | None = None,
     project_root: Path | None = None,
+    before_apply: bool = False,
 ) -> Settings:
     """Read the settings of one environment.
 
@@ -71,6 +79,7 @@ def load_settings(
         environment_name: Name of the environment; default: JANITOR_ENV, then ENV, then `local`.
         environ: Process environment; default: that of this process.
         project_root: The checkout; default: the one that this package is in.
+        before_apply: What Terraform is yet to make may be missing.
 
     Raises:
         SettingsError: the environment is unknown, or values are missing or wrong (all problems are named at once, each
@@ -92,7 +101,8 @@ def load_settings(
     if is_embedded:
         written = read_if_there(state_dir / STACK_ENV_NAME, root)
         process = without_other_stacks(process, written)
-        sources = [_own(process), written, override, committed]
+        made = read_if_there(state_dir / INFRASTRUCTURE_ENV_NAME, root)
+        sources = [_own(process), written, override, made, committed]
     values, origins = collect(variables, sources, Source(PROCESS_LABEL, process), ambient_before_files=not is_embedded)
 
     values |= {"environment": name, "project_root": root, "state_dir": state_dir}
@@ -101,6 +111,8 @@ def load_settings(
         values[field] = root / values.get(field, default)
     if values.get("stack") == StackKind.EMBEDDED.value:
         values.setdefault("deployment", _deployment_of(state_dir))
+    if before_apply:
+        values.setdefault("bucket", NOT_MADE)
     try:
         settings = Settings(**values)
     except ValidationError as exc:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NoReturn
@@ -22,9 +23,11 @@ from janitor.stack.state.secrets import read_secrets
 from janitor.stack.state.stack_env import current_ports
 from janitor.stack.status import StackStatus, read_programs, read_status
 from janitor.stack.stop import DownReport, stop
-from janitor.stack.supervisor.client import ProgramState
+from janitor.stack.supervisor.client import ProgramState, Supervisor
 
 _DOWN_LOCK_WAIT = timedelta(seconds=60)
+_STOP_LIMIT = timedelta(seconds=60)
+_POLL_SECONDS = 0.2
 
 
 def up(settings: Settings, *, progress: Callable[[str], None]) -> Settings:
@@ -105,6 +108,28 @@ def require_up(settings: Settings) -> None:
         names = ", ".join(component.label for component in missing)
         logs = Layout.of(settings).logs
         raise StackDownError(f"the local stack runs without {names}; see {logs}, then `make up` starts what is missing")
+
+
+def restart_triggerer(settings: Settings, *, progress: Callable[[str], None]) -> None:
+    """Let the triggerer, which reads the settings once in its life, read them anew. Waiting validations go on.
+
+    Raises:
+        StackError: It doesn't stop, or the stack isn't running.
+    """
+    layout = _layout(settings)
+    ports, secrets = current_ports(layout), read_secrets(layout)
+    if ports is None or secrets is None:
+        raise StackDownError("the local stack was never started; start it with `make up`")
+    supervisor = Supervisor(identifier=layout.stack_id, port=ports.supervisor, password=secrets.supervisor_password)
+    name = Component.TRIGGERER.value
+    supervisor.stop(name)
+    give_up_at = time.monotonic() + _STOP_LIMIT.total_seconds()
+    while supervisor.programs()[name].state.is_alive:
+        if time.monotonic() >= give_up_at:
+            raise StackError(f"the triggerer doesn't stop within {_STOP_LIMIT.total_seconds():.0f} s; run `make down`")
+        time.sleep(_POLL_SECONDS)
+    supervisor.start(name)
+    progress("The triggerer is started anew, with the new settings")
 
 
 def exec_airflow(settings: Settings, arguments: Sequence[str]) -> NoReturn:

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta, timezone
 
 from janitor.domain.errors import StackError
 from janitor.settings import Settings
+from janitor.settings.infrastructure import INFRASTRUCTURE_ENV_NAME, Provisioner
 from janitor.stack import health
 from janitor.stack.airflow.database import migrate_airflow
 from janitor.stack.airflow.history import KEPT, PRUNED_DAG, prune_history
@@ -77,6 +78,11 @@ def start(settings: Settings, layout: Layout, progress: Progress) -> None:
             stop(layout, progress)
     for leftover in end_processes(layout, grace=_LEFTOVER_GRACE):
         progress(f"ended a process that an earlier stack left behind: {leftover.pid} ({leftover.title})")
+    if _forget_infrastructure(layout):
+        progress(
+            "what Terraform made in the local cloud ended with it; the stack uses its own again,"
+            " `make infra-apply ENV=local` makes Terraform's anew"
+        )
     preferred = Ports(
         web=settings.web_port,
         postgres=settings.postgres_port,
@@ -105,6 +111,14 @@ def start(settings: Settings, layout: Layout, progress: Progress) -> None:
 
 def _supervisor(layout: Layout, ports: Ports, secrets: StackSecrets) -> Supervisor:
     return Supervisor(identifier=layout.stack_id, port=ports.supervisor, password=secrets.supervisor_password)
+
+
+def _forget_infrastructure(layout: Layout) -> bool:
+    """Instances' roles and templates are in the memory of a local cloud: a new one has none of Terraform's."""
+    path = layout.state_dir / INFRASTRUCTURE_ENV_NAME
+    was_there = path.exists()
+    path.unlink(missing_ok=True)
+    return was_there
 
 
 def _starting(unhealthy: Sequence[Component]) -> str:
@@ -200,8 +214,9 @@ class _Start:
 
         _supervisor(self.layout, self.ports, self.secrets).start(Component.CLOUD.value)
         self._await_healthy((Component.CLOUD,), deadline)
-        ensure_foundation(self.settings)
-        ensure_killers(self.settings)
+        if self.settings.provisioned_by is Provisioner.OWN:
+            ensure_foundation(self.settings)
+            ensure_killers(self.settings)
         self.progress(f"local cloud is ready on port {self.ports.cloud}")
 
     def _examples(self) -> None:

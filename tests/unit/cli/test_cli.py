@@ -142,6 +142,7 @@ def test_group_knows_the_commands():
         (errors.StackError("x"), ExitCode.INFRASTRUCTURE),
         (errors.StackDownError("x"), ExitCode.INFRASTRUCTURE),
         (errors.CloudError("x"), ExitCode.INFRASTRUCTURE),
+        (errors.InfrastructureError("x"), ExitCode.INFRASTRUCTURE),
         (errors.WrongPlaceError("x is", ["there"], "here"), ExitCode.INFRASTRUCTURE),
         (errors.DatabaseError("x"), ExitCode.INFRASTRUCTURE),
         (errors.AirflowError("x"), ExitCode.INFRASTRUCTURE),

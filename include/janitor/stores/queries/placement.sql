@@ -40,3 +40,11 @@ join instances i using (ledger_id)
 join repository_validations v on v.validation_id = i.validation_id
 where i.deployment = :deployment and a.started_at > :since
 order by 1, 2;
+
+-- name: launch_results_of_run(run_id)
+-- How often each result was met, by all that a run launched for its repositories and for itself.
+select a.result, count(*) as times
+from placement_attempts a
+join instances i using (ledger_id)
+where i.run_id = :run_id
+group by a.result;

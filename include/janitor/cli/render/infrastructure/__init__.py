@@ -1,0 +1,1 @@
+"""Texts about what a deployment has in the cloud."""

@@ -1,0 +1,140 @@
+"""Plan, apply, destroy: each step of Terraform for one environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from janitor.domain.errors import InfrastructureError
+from janitor.domain.identity import TAG_DEPLOYMENT
+from janitor.infrastructure.env_file import remove_settings, settings_of, write_settings
+from janitor.infrastructure.workspace import Workspace, open_workspace
+from janitor.services.provider import provider_of
+from janitor.settings import Settings, StackKind
+from janitor.stack import stack
+
+Progress = Callable[[str], None]
+
+_INIT_LIMIT = timedelta(minutes=15)
+_PLAN_LIMIT = timedelta(minutes=20)
+_CHANGE_LIMIT = timedelta(hours=1)
+_OUTPUT_LIMIT = timedelta(minutes=2)
+_CHANGES = 2
+"""Exit code of `plan -detailed-exitcode` where there is something to do."""
+_SHOWN = 10
+
+
+class Infrastructure:
+    """What Terraform makes for one environment.
+
+    Args:
+        settings: Of the environment; what Terraform is yet to make may be missing.
+        process: The process environment.
+    """
+
+    def __init__(self, settings: Settings, process: Mapping[str, str], progress: Progress) -> None:
+        stack.require_up(settings)
+        self._settings = settings
+        self._progress = progress
+        self._workspace: Workspace = open_workspace(settings, process)
+        self._terraform = self._workspace.terraform
+        progress("Preparing Terraform")
+        self._terraform.read("init", "-input=false", "-reconfigure", *self._workspace.init_options, limit=_INIT_LIMIT)
+
+    def plan(self, *, destroy: bool = False, shown: bool = True) -> bool:
+        """Find what would be changed, and show it; returns whether anything would.
+
+        Raises:
+            InfrastructureError: Terraform failed.
+        """
+        self._progress("Planning")
+        code = self._terraform.run(
+            "plan",
+            "-input=false",
+            "-detailed-exitcode",
+            f"-out={self._workspace.plan_file}",
+            *(("-destroy",) if destroy else ()),
+            *self._workspace.variable_options,
+            limit=_PLAN_LIMIT,
+            allowed=(0, _CHANGES),
+            shown=shown,
+        )
+        return code == _CHANGES
+
+    def plan_json(self) -> str:
+        """The plan that `plan` made, as JSON.
+
+        Raises:
+            InfrastructureError: Terraform failed.
+        """
+        return self._terraform.read("show", "-json", str(self._workspace.plan_file), limit=_PLAN_LIMIT)
+
+    def apply(self) -> None:
+        """Carry out the plan that `plan` made.
+
+        Raises:
+            InfrastructureError: Terraform failed; what it had done by then is in its state.
+        """
+        try:
+            self._terraform.run("apply", "-input=false", str(self._workspace.plan_file), limit=_CHANGE_LIMIT)
+        finally:
+            self._workspace.plan_file.unlink(missing_ok=True)
+
+    def settings(self) -> dict[str, str]:
+        """The settings that the applied state stands for.
+
+        Raises:
+            InfrastructureError: Nothing is applied.
+        """
+        return settings_of(self._terraform.read("output", "-json", limit=_OUTPUT_LIMIT))
+
+    def tell_settings(self) -> Path:
+        """Write them where the product reads them; returns the file.
+
+        Raises:
+            InfrastructureError: Nothing is applied.
+        """
+        path = write_settings(self._settings, self.settings())
+        self._take_over()
+        return path
+
+    def destroy(self) -> None:
+        """Remove everything, then what the settings say of it. Call `plan(destroy=True)` first.
+
+        Raises:
+            InfrastructureError: Terraform failed, or nothing was ever applied.
+        """
+        values = self.settings()
+        self.apply()
+        remove_settings(self._settings, values)
+        self._take_over()
+
+    def _take_over(self) -> None:
+        """Let a running stack's processes read the settings anew: tasks do by themselves."""
+        if self._settings.stack is StackKind.EMBEDDED:
+            stack.restart_triggerer(self._settings, progress=self._progress)
+
+
+def live_instances(settings: Settings) -> list[str]:
+    """The ids of the deployment's live instances.
+
+    Raises:
+        CloudError: EC2 can't be asked.
+    """
+    return [one.instance_id for one in provider_of(settings).find(TAG_DEPLOYMENT, settings.deployment)]
+
+
+def require_no_instances(settings: Settings) -> None:
+    """Refuse to go on while instances live: without their roles and killers nobody would end them.
+
+    Raises:
+        InfrastructureError: There are some.
+        CloudError: EC2 can't be asked.
+    """
+    if alive := live_instances(settings):
+        more = f" and {len(alive) - _SHOWN} more" if len(alive) > _SHOWN else ""
+        raise InfrastructureError(
+            f"{len(alive)} instances of {settings.deployment} are alive: {', '.join(alive[:_SHOWN])}{more};"
+            f" nothing was destroyed. End them first: make kill-all-workers ENV={settings.environment}"
+        )

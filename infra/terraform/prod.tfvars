@@ -1,0 +1,12 @@
+# ENV=prod: reports outlive `make destroy` (it stops at a bucket that holds any), and the database is Terraform's.
+deployment            = "prod"
+region                = "us-east-1"
+log_group             = "/janitor-runner/prod"
+reap_interval_seconds = 300
+volume_gib            = 100
+cache_volume_gib      = 50
+max_instances         = 10
+monthly_budget_usd    = 300
+report_days           = 365
+force_destroy         = false
+database              = true
