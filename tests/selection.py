@@ -76,6 +76,12 @@ REST = (
         why="mounts loop devices, starts engines of its own, and kills the bootstrap at each of its steps",
         minutes=6,
     ),
+    Part(
+        name="compose",
+        paths=("integration/compose",),
+        why="builds Airflow's image and runs a whole deployment in containers, with workers of its own",
+        minutes=12,
+    ),
 )
 
 

@@ -29,7 +29,8 @@ for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
     case $name in
     AWS_PROFILE | AWS_REGION | AWS_DEFAULT_REGION | AWS_ACCESS_KEY_ID | AWS_SECRET_ACCESS_KEY | AWS_SESSION_TOKEN) ;;
     AWS_ENDPOINT_URL* | AWS_EC2_METADATA_DISABLED | ACCOUNT_ID | JANITOR_* | TF_VAR_* | PKR_VAR_* | PIP_INDEX_URL | UV_*) ;;
-    ENV | CONFIG | REPO | REPOS_FILE | RUN_ID | YES | JOBS | ONLY | CI | NO_COLOR) ;;
+    ENV | CONFIG | REPO | REPOS_FILE | RUN_ID | TIMEOUT_MINUTES | FOLLOW | TO | YES | JOBS | ONLY | CI | NO_COLOR) ;;
+    AMI | BASE | CUDA_IMAGE | TIDY | DRY_RUN | KILL) ;;
     HTTP_PROXY | HTTPS_PROXY | NO_PROXY | http_proxy | https_proxy | no_proxy) ;;
     *) continue ;;
     esac

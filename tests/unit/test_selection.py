@@ -33,6 +33,7 @@ def test_each_part_is_there_and_says_why(part: Part) -> None:
         ("tests/integration/validator/test_validator_build.py::test_x", None),
         ("tests/integration/localcloud/test_cloud_events.py::test_scheduled_rule_fires_every_minute", "clocks"),
         ("tests/integration/localcloud/test_cloud_events.py::test_scheduled", None),
+        ("tests/integration/compose/test_compose.py::test_x", "compose"),
     ],
 )
 def test_which_part_a_test_is_in(test: str, name: str | None) -> None:

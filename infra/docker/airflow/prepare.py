@@ -22,7 +22,7 @@ import psycopg
 from psycopg import sql
 
 POSTGRES_SECONDS = 120
-STEP_SECONDS = 300
+STEP_SECONDS = 900
 GROUP_ROLES = ("janitor_write", "janitor_read")
 TROUBLE = 3
 
