@@ -87,6 +87,6 @@ def test_what_isnt_there_or_is_too_large(settings: Settings, cloud: LocalCloudSe
 
 def test_who_may_not_read_it_is_told_what_it_takes(settings: Settings, cloud: LocalCloudServer, bucket: str) -> None:
     address = put(cloud, bucket, "w.yaml", CONFIG)
-    cloud.set_faults({"api": "GetObject", "code": "AccessDenied", "status": 403})
+    cloud.set_faults({"api": "GetObject", "code": "AccessDenied"})
     with pytest.raises(CloudError, match=r"can't be read: .*AccessDenied.*needs s3:GetObject"):
         load_config(settings, address)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -89,8 +90,16 @@ class Deployment:
         return by_subject
 
 
-@pytest.fixture
-def deployment(cloud: LocalCloudServer, database: TestDatabase, tmp_path: Path) -> Iterator[Deployment]:
+def make_spot_role(cloud: LocalCloudServer) -> None:
+    """What AWS makes at an account's first request for a spot instance, if that may."""
+    iam = cloud.client("iam")
+    if SPOT_ROLE not in {each["RoleName"] for each in iam.list_roles(MaxItems=1000)["Roles"]}:
+        iam.create_role(RoleName=SPOT_ROLE, AssumeRolePolicyDocument="{}", Path="/aws-service-role/spot.amazonaws.com/")
+
+
+@contextmanager
+def whole_deployment(cloud: LocalCloudServer, database: TestDatabase, folder: Path) -> Iterator[Deployment]:
+    """One that lacks nothing."""
     mark = uuid4().hex[:8]
     ec2 = cloud.client("ec2")
     image = ec2.register_image(Name=f"janitor-{mark}", Architecture="x86_64", RootDeviceName="/dev/sda1")["ImageId"]
@@ -105,10 +114,8 @@ def deployment(cloud: LocalCloudServer, database: TestDatabase, tmp_path: Path) 
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone=ZONE)["Subnet"]["SubnetId"]
     ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
-    iam = cloud.client("iam")
-    if SPOT_ROLE not in {each["RoleName"] for each in iam.list_roles(MaxItems=1000)["Roles"]}:
-        iam.create_role(RoleName=SPOT_ROLE, AssumeRolePolicyDocument="{}", Path="/aws-service-role/spot.amazonaws.com/")
-    config = tmp_path / "workers.yaml"
+    make_spot_role(cloud)
+    config = folder / "workers.yaml"
     config.write_text(CONFIG)
     airflow = Airflow(config=str(config))
     with listening(airflow) as door:
@@ -138,6 +145,23 @@ def deployment(cloud: LocalCloudServer, database: TestDatabase, tmp_path: Path) 
         ensure_killers(settings)
         CloudAccess.of(settings).client("lambda").invoke(FunctionName=f"janitor-{mark}", Payload=b"{}")
         yield Deployment(settings, environ, airflow)
+
+
+@pytest.fixture(scope="module")
+def shared(
+    cloud: LocalCloudServer, database: TestDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """For the tests that take nothing away in the cloud."""
+    with whole_deployment(cloud, database, tmp_path_factory.mktemp("deployment")) as made:
+        yield made
+
+
+@pytest.fixture
+def deployment(shared: Deployment) -> Deployment:
+    """With an Airflow that is well again."""
+    for name, value in vars(Airflow(config=shared.airflow.config)).items():
+        setattr(shared.airflow, name, value)
+    return shared
 
 
 def test_a_whole_deployment_lacks_nothing(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -224,24 +248,25 @@ def with_another_deployments_function(deployment: Deployment) -> None:
     )
 
 
-TAKEN: dict[str, tuple[Callable[[Deployment], None], str, str, str]] = {
-    "bucket": (without_bucket, "bucket", "isn't there", "JANITOR_BUCKET"),
-    "log group": (without_log_group, "log group", "isn't there in us-east-1", "JANITOR_LOG_GROUP"),
-    "template": (without_template, "launch template", "isn't there in us-east-1", "JANITOR_LAUNCH_TEMPLATE"),
-    "network interfaces": (with_network_interfaces, "launch template", "refuses its network interfaces", "subnets"),
-    "image": (without_image, "image", "isn't there, or not shared", "build one"),
-    "subnet": (without_subnet, "subnets", "is not there in us-east-1", "JANITOR_SUBNET_IDS"),
-    "spot role": (without_spot_role, "spot role", "no spot instance is launched", "create-service-linked-role"),
-    "quota": (without_quota("L-DB2E81BA"), "quota L-DB2E81BA", "0 vCPUs; one instance has 4", "Service Quotas"),
-    "spot quota": (without_quota("L-3819A6DF"), "quota L-3819A6DF", "none can be launched", "ask for 8"),
-    "group": (without_group, "external timer", "no instance gets its timer", "JANITOR_SCHEDULE_GROUP"),
-    "role": (without_scheduler_role, "external timer's role", "would fire and end nothing", "Terraform"),
-    "function": (without_function, "reaper function", "isn't there in us-east-1", "JANITOR_REAPER_FUNCTION"),
-    "function's deployment": (
+TAKEN: tuple[tuple[Callable[[Deployment], None], str, str, str], ...] = (
+    (without_bucket, "bucket", "isn't there", "JANITOR_BUCKET"),
+    (without_log_group, "log group", "isn't there in us-east-1", "JANITOR_LOG_GROUP"),
+    (without_image, "image", "isn't there, or not shared", "build one"),
+    (with_network_interfaces, "launch template", "refuses its network interfaces", "subnets"),
+    (without_template, "launch template", "isn't there in us-east-1", "JANITOR_LAUNCH_TEMPLATE"),
+    (without_subnet, "subnets", "is not there in us-east-1", "JANITOR_SUBNET_IDS"),
+    (without_spot_role, "spot role", "no spot instance is launched", "create-service-linked-role"),
+    (without_quota("L-DB2E81BA"), "quota L-DB2E81BA", "0 vCPUs; one instance has 4", "Service Quotas"),
+    (without_quota("L-3819A6DF"), "quota L-3819A6DF", "none can be launched", "ask for 8"),
+    (without_group, "external timer", "no instance gets its timer", "JANITOR_SCHEDULE_GROUP"),
+    (without_scheduler_role, "external timer's role", "would fire and end nothing", "Terraform"),
+    (
         with_another_deployments_function,
         *("reaper function", "looks after another deployment (DEPLOYMENT=another)", "apply Terraform"),
     ),
-}
+    (without_function, "reaper function", "isn't there in us-east-1", "JANITOR_REAPER_FUNCTION"),
+)
+"""One after the other: a template that is gone takes its image along."""
 
 
 @pytest.fixture
@@ -252,21 +277,26 @@ def whole_again(cloud: LocalCloudServer) -> Iterator[None]:
         cloud.client("service-quotas").request_service_quota_increase(
             ServiceCode="ec2", QuotaCode=code, DesiredValue=64
         )
+    make_spot_role(cloud)
 
 
 @pytest.mark.usefixtures("whole_again")
-@pytest.mark.parametrize("taken", TAKEN)
-def test_what_is_taken_away_is_named_with_the_next_step(deployment: Deployment, taken: str) -> None:
-    take, subject, said, step = TAKEN[taken]
-    take(deployment)
-    found = deployment.findings()
-    (finding,) = [each for each in found[subject] if each.level is FindingLevel.PROBLEM]
-    assert said in finding.message
-    assert step in str(finding.next_step)
-    every = [each for of_subject in found.values() for each in of_subject]
-    others = [each for each in every if each.level is FindingLevel.PROBLEM and each is not finding]
-    # A template that is gone takes its image along; nothing else is blamed.
-    assert {each.subject for each in others} <= {"image"}
+def test_each_thing_that_is_taken_away_is_named_with_the_next_step(
+    cloud: LocalCloudServer, database: TestDatabase, tmp_path: Path
+) -> None:
+    blamed: set[str] = set()
+    with whole_deployment(cloud, database, tmp_path) as deployment:
+        for take, subject, said, step in TAKEN:
+            take(deployment)
+            found = deployment.findings()
+            (finding,) = [each for each in found[subject] if each.level is FindingLevel.PROBLEM]
+            assert said in finding.message
+            assert step in str(finding.next_step)
+            blamed.add(subject)
+            every = [each for of_subject in found.values() for each in of_subject]
+            # Nothing else is, but what was taken away before.
+            assert {each.subject for each in every if each.level is FindingLevel.PROBLEM} <= blamed
+            assert [each for each in every if each.level is FindingLevel.UNKNOWN] == []
 
 
 def test_a_function_that_nobody_calls_is_dead(deployment: Deployment) -> None:

@@ -65,7 +65,7 @@ def _wanted(settings: Settings) -> tuple[Wanted | None, Finding | None]:
         return wanted_by(settings), None
     except JanitorError as exc:
         step = f"correct it (`make check-config CONFIG={name}`), or name another one by JANITOR_DEFAULT_CONFIG"
-        return None, problem("configuration", f"{name}: {_first_line(exc)}", step)
+        return None, problem("configuration", _first_line(exc), step)
 
 
 def _of_the_database(settings: Settings) -> list[Finding]:
