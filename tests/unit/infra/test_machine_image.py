@@ -45,6 +45,29 @@ def test_packer_accepts_the_definition() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "planted"),
+    [
+        ('ssh_username  = "ubuntu"', 'ssh_username  = "ubuntu"\n  no_such_option = true'),
+        ('volume_type           = "gp3"', 'volume_type           = "gp9000"\n    volume_kind = "x"'),
+        ("sources = [", 'provisioner "no-such" {}\n  sources = ['),
+    ],
+)
+def test_a_planted_fault_is_found(tmp_path: Path, line: str, planted: str) -> None:
+    if shutil.which("packer") is None:
+        pytest.skip("NOT CHECKED: packer is not installed (Debian: apt-get install packer)")
+    for name in ("infra/packer", "infra/scripts", "include/janitor", "docs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "dist"))
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
+    definition = tmp_path / "infra" / "packer" / "machine.pkr.hcl"
+    text = definition.read_text()
+    assert line in text
+    definition.write_text(text.replace(line, planted, 1))
+    check = [str(tmp_path / "infra" / "packer" / "check.sh")]
+    done = subprocess.run(check, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode not in (0, 3), done.stdout
+
+
 def test_what_an_older_packer_can_not_verify_is_marked() -> None:
     unknown = r"required_plugins|required_version|metadata_options|imds_support|source_public_ip|data \"|templatefile\("
     for name, text in HCL.items():
