@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from janitor.protocol.kept_report import KEPT_FOLDER
 from janitor.protocol.report import Check, Report
 from janitor.protocol.statuses import ReportStatus
 from janitor.validator.packaging import build_artefact
@@ -311,6 +312,21 @@ def validate(start_validator) -> Callable[..., Result]:
         return start_validator(url, **changes).result()
 
     return run
+
+
+@pytest.fixture
+def take_kept_report(tmp_path) -> Callable[[], Any]:
+    """Takes away the report that an address refused: all that a validator of this test has left."""
+
+    def take() -> Any:
+        [folder] = (tmp_path / "scratch").iterdir()
+        assert folder.name == KEPT_FOLDER
+        [file] = folder.iterdir()
+        content = json.loads(file.read_bytes())
+        shutil.rmtree(folder)
+        return content
+
+    return take
 
 
 def processes_in(folder: Path) -> list[str]:

@@ -28,7 +28,7 @@ def test_hundred_megabytes_of_output_cost_little_and_end_in_a_verdict(start_vali
     assert flooding.peak_kilobytes - quiet.peak_kilobytes < 20 * 1024
 
 
-def test_worker_sees_nothing_of_the_validator(validate, make_worker, serve):
+def test_worker_sees_nothing_of_the_validator(validate, make_worker, serve, take_kept_report):
     looks = (
         "found = {}\n"
         "for name, path in (('environment', '/proc/self/environ'), ('parent', f'/proc/{os.getppid()}/environ'),\n"
@@ -67,6 +67,7 @@ def test_worker_sees_nothing_of_the_validator(validate, make_worker, serve):
     assert MARK not in validation.output
     # The address refused the report: that is told by the exit code.
     assert validation.exit_code == 3
+    assert take_kept_report() == json.loads(validation.report.to_json())
 
 
 def test_what_forks_away_is_ended_and_noted(validate, make_worker):
@@ -177,19 +178,21 @@ class TestDelivery:
         assert "0123456789abcdef" not in result.output
         assert "upload failed (HTTP 503)" in result.output
 
-    def test_url_that_has_expired_ends_with_3(self, validate, make_repository, serve):
+    def test_url_that_has_expired_ends_with_3(self, validate, make_repository, serve, take_kept_report):
         served = serve(lambda *_: (403, {}))
         result = validate(make_repository({"README.md": ""}), report_url=f"{served.url}/x?sig=abcdefgh")
         assert result.exit_code == 3
         assert len(served.requests) == 1
         assert "may have expired" in result.output
+        assert take_kept_report() == json.loads(result.report.to_json())
 
-    def test_redirect_is_not_followed(self, validate, make_repository, serve):
+    def test_redirect_is_not_followed(self, validate, make_repository, serve, take_kept_report):
         other = serve(lambda *_: (200, {}))
         served = serve(lambda *_: (302, {"Location": f"{other.url}/elsewhere"}))
         result = validate(make_repository({"README.md": ""}), report_url=f"{served.url}/x")
         assert result.exit_code == 3
         assert other.requests == []
+        assert take_kept_report() == json.loads(result.report.to_json())
 
     def test_partial_report_goes_out_before_the_cleanup_and_the_whole_one_after(self, validate, serve):
         served = serve(lambda *_: (200, {}))
