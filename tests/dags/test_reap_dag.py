@@ -52,6 +52,7 @@ def dag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "HOME": str(tmp_path_factory.mktemp("home")),
         "PYTHONPATH": str(ROOT / "include"),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "JANITOR_ENV": "local",
         "JANITOR_REAP_INTERVAL_SECONDS": "90",
     }
     answer = subprocess.run(
