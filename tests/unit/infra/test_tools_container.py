@@ -1,7 +1,6 @@
 """`make TOOLS=docker`: what is asked for runs in the container, and no value stands on a command line.
 
-The docker command is stood in for by a program that writes down what it was called with; a real engine runs the
-container in tests/integration/compose.
+The docker command is stood in for by a program that writes down what it was called with: no test builds the container.
 """
 
 from __future__ import annotations
