@@ -41,7 +41,7 @@ def hanging_service() -> Iterator[int]:
 
 def environment_of(state: Path, port: int, **more: str) -> dict[str, str]:
     """A deployment whose database, cloud and Airflow all hang."""
-    database = f"postgresql://nobody:hidden@127.0.0.1:{port}/janitor"
+    database = f"postgresql://{{role}}:hidden@127.0.0.1:{port}/janitor"
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
     return kept | {
         "PYTHONPATH": str(ROOT / "include"),
@@ -50,9 +50,9 @@ def environment_of(state: Path, port: int, **more: str) -> dict[str, str]:
         "JANITOR_ENGINE": "docker",
         "JANITOR_STATE_DIR": str(state),
         "JANITOR_DEPLOYMENT": "hanging",
-        "JANITOR_DATABASE_URL": database,
-        "JANITOR_READER_DATABASE_URL": database,
-        "JANITOR_OWNER_DATABASE_URL": database,
+        "JANITOR_DATABASE_URL": database.format(role="writer"),
+        "JANITOR_READER_DATABASE_URL": database.format(role="reader"),
+        "JANITOR_OWNER_DATABASE_URL": database.format(role="owner"),
         "JANITOR_AIRFLOW_URL": f"http://127.0.0.1:{port}",
         "JANITOR_AIRFLOW_USERNAME": "admin",
         "JANITOR_AIRFLOW_PASSWORD": "hidden",
