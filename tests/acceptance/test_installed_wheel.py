@@ -39,7 +39,7 @@ def test_it_is_built_installed_and_used(tmp_path: Path) -> None:
     (wheel,) = wheels.glob("janitor-*.whl")
     made = run(sys.executable, "-m", "venv", str(venv), folder=folder)
     assert made.returncode == 0, made.stderr
-    installed = run(str(venv / "bin/python"), "-m", "pip", "install", "--quiet", str(wheel), folder=folder)
+    installed = run(str(venv / "bin/python"), "-m", "pip", "install", "--quiet", f"{wheel}[command]", folder=folder)
     assert installed.returncode == 0, installed.stderr
     janitor = str(venv / "bin" / "janitor")
     told = run(janitor, "--help", folder=folder)

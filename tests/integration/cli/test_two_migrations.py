@@ -12,8 +12,8 @@ from janitor.stores.migrate import _LOCK_KEY, available_migrations
 from tests.integration.cli.hanging import Told, environment_of, run_janitor
 from tests.support.postgres import running_postgres
 
-LIMIT_SECONDS = 120
-WAIT_SECONDS = 120
+LIMIT_SECONDS = 240
+WAIT_SECONDS = 25
 
 
 def test_two_at_once_with_something_pending(tmp_path: Path) -> None:

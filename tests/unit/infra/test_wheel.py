@@ -112,7 +112,7 @@ def test_its_dags_and_plugins_are_those_of_the_checkout(installed: Path) -> None
 
 
 def test_its_dependencies_are_among_the_locked_ones() -> None:
-    block = (ROOT / "pyproject.toml").read_text().split("\ndependencies = [", 1)[1].split("\n]", 1)[0]
+    block = (ROOT / "pyproject.toml").read_text().split("\ncommand = [", 1)[1].split("\n]", 1)[0]
     declared = re.findall(r'"([^"]+)"', block)
     named = (ROOT / "requirements.txt").read_text().splitlines()
     assert declared
