@@ -54,12 +54,6 @@ REST = (
         minutes=3,
     ),
     Part(
-        name="Terraform",
-        paths=("integration/infrastructure",),
-        why="plans, applies and destroys a whole deployment with a provider that takes seconds for each call",
-        minutes=15,
-    ),
-    Part(
         name="Docker truth",
         paths=(
             "integration/validator/docker",
@@ -71,16 +65,22 @@ REST = (
         minutes=11,
     ),
     Part(
+        name="Terraform",
+        paths=("integration/infrastructure",),
+        why="plans, applies and destroys a whole deployment with a provider that takes seconds for each call",
+        minutes=20,
+    ),
+    Part(
         name="machine",
         paths=("integration/machine",),
         why="mounts loop devices, starts engines of its own, and kills the bootstrap at each of its steps",
-        minutes=6,
+        minutes=10,
     ),
     Part(
         name="compose",
         paths=("integration/compose",),
         why="builds Airflow's image and runs a whole deployment in containers, with workers of its own",
-        minutes=12,
+        minutes=30,
     ),
 )
 
