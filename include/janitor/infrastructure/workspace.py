@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from janitor.cloud.provisioning.state_bucket import default_state_bucket, ensure_state_bucket
 from janitor.cloud.session import CloudAccess
-from janitor.cloud.state_bucket import default_state_bucket, ensure_state_bucket
 from janitor.domain.errors import InfrastructureError
 from janitor.infrastructure.terraform import Terraform, find_mirror, find_program, write_cli_config
 from janitor.settings import Settings, StackKind

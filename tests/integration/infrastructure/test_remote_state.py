@@ -47,8 +47,8 @@ def test_a_colleagues_apply_is_not_disturbed(tmp_path: Path) -> None:
 
 
 def test_the_states_bucket_is_made_private_and_versioned(tmp_path: Path) -> None:
+    from janitor.cloud.provisioning.state_bucket import default_state_bucket, ensure_state_bucket
     from janitor.cloud.session import CloudAccess
-    from janitor.cloud.state_bucket import default_state_bucket, ensure_state_bucket
 
     with a_cloud(tmp_path) as server:
         access = CloudAccess(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from janitor.cloud.machine_images import own_images, parameter_value
+from janitor.cloud.provisioning.machine_images import own_images, parameter_value
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, NotFoundError
 from janitor.domain.machine_images import TAG_IMAGE, image_parameter_of

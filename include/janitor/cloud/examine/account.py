@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from janitor.cloud.examine.asking import asking, is_missing, said_by_aws
+from janitor.cloud.asking import asking, is_missing, said_by_aws
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 

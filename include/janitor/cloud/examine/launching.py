@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from janitor.cloud.examine.asking import asking, is_missing
+from janitor.cloud.asking import asking, is_missing
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 

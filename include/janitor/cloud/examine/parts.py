@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from janitor.cloud.examine.asking import NotAllowedError, asking, is_missing, said_by_aws
+from janitor.cloud.asking import NotAllowedError, asking, is_missing, said_by_aws
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from janitor.cloud.asking import NoLoginError
 from janitor.cloud.examine import account
-from janitor.cloud.examine.asking import NoLoginError
 from janitor.cloud.examine.launching import processors
 from janitor.cloud.session import CloudAccess
 from janitor.domain.config.fields import Market

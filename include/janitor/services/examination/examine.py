@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from janitor.cloud.examine.asking import NotAllowedError
+from janitor.cloud.asking import NotAllowedError
 from janitor.domain.errors import JanitorError
 from janitor.domain.findings import Finding, FindingLevel, problem, unknown
 from janitor.domain.waits import waiting

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from janitor.cloud import machine_images
+from janitor.cloud.provisioning import machine_images
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import ConflictError, NotFoundError
 from janitor.domain.machine_images import ImageState, MachineImage, image_parameter_of, select_images
