@@ -59,7 +59,7 @@ def asking(what: str) -> Iterator[None]:
 
 
 def is_missing(error: CloudError, *codes: str) -> bool:
-    """Whether AWS has answered that there is no such thing."""
+    """Whether AWS has answered with one of these codes, most of which say that there is no such thing."""
     cause = error.__cause__
     return isinstance(cause, ClientError) and error_code(cause) in codes
 

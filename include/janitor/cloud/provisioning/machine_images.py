@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from janitor.cloud.asking import asking, is_missing
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
 from janitor.domain.errors import CloudError, NotFoundError
 from janitor.domain.machine_images import TAG_IMAGE, ImageState, MachineImage
@@ -42,7 +41,7 @@ def publish_image(access: CloudAccess, name: str, image_id: str) -> None:
     Raises:
         CloudError: SSM refused.
     """
-    with _asking(f"PutParameter {name}={image_id}"):
+    with asking(f"PutParameter {name}={image_id}"):
         # With this type SSM itself checks that it is an image which this account can launch.
         access.client("ssm").put_parameter(
             Name=name, Value=image_id, Type="String", DataType="aws:ec2:image", Overwrite=True
@@ -56,7 +55,7 @@ def own_images(access: CloudAccess, deployment: str) -> list[MachineImage]:
         CloudError: EC2 can't be asked.
     """
     filters = [{"Name": f"tag:{TAG_IMAGE}", "Values": [deployment]}]
-    with _asking(f"DescribeImages with {TAG_IMAGE}={deployment}"):
+    with asking(f"DescribeImages with {TAG_IMAGE}={deployment}"):
         pages = access.client("ec2").get_paginator("describe_images").paginate(Owners=["self"], Filters=filters)
         return [_image(each) for page in pages for each in page["Images"]]
 
@@ -69,13 +68,12 @@ def find_image(access: CloudAccess, image_id: str) -> MachineImage:
         CloudError: EC2 can't be asked.
     """
     try:
-        with _asking(f"DescribeImages {image_id}"):
+        with asking(f"DescribeImages {image_id}"):
             found = access.client("ec2").describe_images(ImageIds=[image_id])["Images"]
     except CloudError as exc:
-        if exc.__cause__ is not None and error_code(exc.__cause__) in _NO_IMAGE:
-            found = []
-        else:
+        if not is_missing(exc, *_NO_IMAGE):
             raise
+        found = []
     if not found:
         raise NotFoundError(f"there is no image {image_id} in {access.region}; `janitor ami --dry-run` lists yours")
     return _image(found[0])
@@ -90,13 +88,13 @@ def images_of_templates(access: CloudAccess) -> dict[str, str]:
         CloudError: EC2 or SSM can't be asked.
     """
     client, named = access.client("ec2"), {}
-    with _asking("DescribeLaunchTemplates"):
+    with asking("DescribeLaunchTemplates"):
         pages = client.get_paginator("describe_launch_templates").paginate()
         templates = [
             (each["LaunchTemplateId"], each["LaunchTemplateName"]) for page in pages for each in page["LaunchTemplates"]
         ]
     for template_id, name in templates:
-        with _asking(f"DescribeLaunchTemplateVersions {name}"):
+        with asking(f"DescribeLaunchTemplateVersions {name}"):
             versions = client.describe_launch_template_versions(LaunchTemplateId=template_id, Versions=["$Default"])
         for version in versions["LaunchTemplateVersions"]:
             image: str | None = version["LaunchTemplateData"].get("ImageId")
@@ -116,10 +114,11 @@ def remove_image(access: CloudAccess, image: MachineImage) -> list[str]:
         CloudError: EC2 refused.
     """
     try:
-        access.client("ec2").deregister_image(ImageId=image.image_id)
-    except CLIENT_ERRORS as exc:
-        if error_code(exc) not in _NO_IMAGE:
-            raise CloudError(f"DeregisterImage {image.image_id}: {exc}") from exc
+        with asking(f"DeregisterImage {image.image_id}"):
+            access.client("ec2").deregister_image(ImageId=image.image_id)
+    except CloudError as exc:
+        if not is_missing(exc, *_NO_IMAGE):
+            raise
     return [snapshot_id for snapshot_id in image.snapshot_ids if not remove_snapshot(access, snapshot_id)]
 
 
@@ -130,12 +129,13 @@ def remove_snapshot(access: CloudAccess, snapshot_id: str) -> bool:
         CloudError: EC2 refused.
     """
     try:
-        access.client("ec2").delete_snapshot(SnapshotId=snapshot_id)
-    except CLIENT_ERRORS as exc:
-        if error_code(exc) in _SNAPSHOT_IN_USE:
+        with asking(f"DeleteSnapshot {snapshot_id}"):
+            access.client("ec2").delete_snapshot(SnapshotId=snapshot_id)
+    except CloudError as exc:
+        if is_missing(exc, *_SNAPSHOT_IN_USE):
             return False
-        if error_code(exc) not in _NO_SNAPSHOT:
-            raise CloudError(f"DeleteSnapshot {snapshot_id}: {exc}") from exc
+        if not is_missing(exc, *_NO_SNAPSHOT):
+            raise
     return True
 
 
@@ -146,17 +146,9 @@ def own_snapshots(access: CloudAccess, deployment: str) -> dict[str, datetime]:
         CloudError: EC2 can't be asked.
     """
     filters = [{"Name": f"tag:{TAG_IMAGE}", "Values": [deployment]}]
-    with _asking(f"DescribeSnapshots with {TAG_IMAGE}={deployment}"):
+    with asking(f"DescribeSnapshots with {TAG_IMAGE}={deployment}"):
         pages = access.client("ec2").get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
         return {each["SnapshotId"]: each["StartTime"] for page in pages for each in page["Snapshots"]}
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    try:
-        yield
-    except CLIENT_ERRORS as exc:
-        raise CloudError(f"{what}: {exc}") from exc
 
 
 def _image(answer: Any) -> MachineImage:
