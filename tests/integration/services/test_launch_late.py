@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -27,7 +27,15 @@ from janitor.stores import ledger
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
-from tests.integration.services.test_launching import Killed, eventually, latest, launch, results, step
+from tests.integration.services.test_launching import (
+    Killed,
+    eventually,
+    latest,
+    launch,
+    launched_unheard,
+    results,
+    step,
+)
 from tests.support.instances import instances_of
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
@@ -57,14 +65,6 @@ def let_time_pass(settings: Settings, validation_id: UUID, by: timedelta) -> Non
 
 def killed_before(parameters: Mapping[str, Any]) -> str:
     raise Killed
-
-
-def killed_after(settings: Settings, launched: list[str]) -> Callable[[str, Mapping[str, Any]], str]:
-    def run(parameters: Mapping[str, Any]) -> str:
-        launched.append(provider_of(settings).launch(parameters))
-        raise Killed
-
-    return run
 
 
 def rows_of(settings: Settings, validation_id: UUID) -> list[InstanceRecord]:
@@ -192,12 +192,10 @@ def test_a_token_that_was_used_before_is_looked_into_and_then_given_up(
 
 def test_the_limit_holds_though_only_the_reaper_saw_the_first_instance(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    launched: list[str] = []
-    with pytest.raises(Killed):
-        advance_launch(settings, ValidationOrderer(first), killed_after(settings, launched))
+    instance_id = launched_unheard(settings, first)
     observe_deployment(settings)  # as the reaper does, long before the task is run again
     limit = latest(settings, first).deadline_at
-    provider_of(settings).terminate(launched)
+    provider_of(settings).terminate([instance_id])
 
     def ended() -> bool:
         observe_deployment(settings)
@@ -207,20 +205,18 @@ def test_the_limit_holds_though_only_the_reaper_saw_the_first_instance(settings:
     time.sleep(0.01)
     launch(settings, first)
     earlier, later = rows_of(settings, first)
-    assert (earlier.instance_id, later.generation) == (launched[0], 2)
+    assert (earlier.instance_id, later.generation) == (instance_id, 2)
     assert later.deadline_at == limit
 
 
 def test_nothing_is_launched_after_the_limit_of_an_instance_that_only_the_reaper_saw(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    launched: list[str] = []
-    with pytest.raises(Killed):
-        advance_launch(settings, ValidationOrderer(first), killed_after(settings, launched))
-    provider_of(settings).terminate(launched)
+    instance_id = launched_unheard(settings, first)
+    provider_of(settings).terminate([instance_id])
     eventually(lambda: not instances_of(settings, first))
     let_time_pass(settings, first, LONG_AGO)
     observe_deployment(settings)
-    assert latest(settings, first).instance_id == launched[0]
+    assert latest(settings, first).instance_id == instance_id
     with pytest.raises(LaunchRefusedError, match="hard limit"):
         step(settings, first)
 

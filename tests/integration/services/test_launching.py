@@ -38,6 +38,19 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing of the caller runs after it."""
 
 
+def launched_unheard(settings: Settings, validation_id: UUID) -> str:
+    """An instance whose task is killed between EC2's answer and its keeping; returns its id."""
+    launched: list[str] = []
+
+    def killed_after(parameters: Mapping[str, Any]) -> str:
+        launched.append(provider_of(settings).launch(parameters))
+        raise Killed
+
+    with pytest.raises(Killed):
+        advance_launch(settings, ValidationOrderer(validation_id), killed_after)
+    return launched[0]
+
+
 def step(settings: Settings, validation_id: UUID) -> LaunchStep:
     """One step, as a task takes it."""
     return advance_launch(settings, ValidationOrderer(validation_id))
@@ -102,15 +115,8 @@ def test_killed_before_run_instances_the_next_try_uses_the_same_token(settings: 
 
 def test_killed_during_run_instances_the_next_try_adopts(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    launched: list[str] = []
-
-    def killed_after(parameters: Mapping[str, Any]) -> str:
-        launched.append(provider_of(settings).launch(parameters))
-        raise Killed
-
-    with pytest.raises(Killed):
-        advance_launch(settings, ValidationOrderer(first), killed_after)
-    assert step(settings, first) == Launched(instance_id=launched[0], adopted=True)
+    instance_id = launched_unheard(settings, first)
+    assert step(settings, first) == Launched(instance_id=instance_id, adopted=True)
     assert results(settings, first) == [("g5.xlarge", "on-demand", PlacementResult.LAUNCHED)]
 
 
@@ -296,20 +302,13 @@ def test_after_the_pause_one_trial_launch_goes_first(settings: Settings, faults:
 
 def test_teardown_finds_an_instance_whose_id_nobody_kept(settings: Settings) -> None:
     run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    launched: list[str] = []
-
-    def killed_after(parameters: Mapping[str, Any]) -> str:
-        launched.append(provider_of(settings).launch(parameters))
-        raise Killed
-
-    with pytest.raises(Killed):
-        advance_launch(settings, ValidationOrderer(first), killed_after)
+    instance_id = launched_unheard(settings, first)
     ending = terminating.end_scope(
         settings, terminating.scope_of_run(run_id), TerminationReason.RUN_TEARDOWN, timeout=VERIFY
     )
-    assert (ending.terminated, ending.left) == (tuple(launched), ())
+    assert (ending.terminated, ending.left) == ((instance_id,), ())
     record = latest(settings, first)
-    assert (record.instance_id, record.state) == (launched[0], InstanceState.TERMINATED)
+    assert (record.instance_id, record.state) == (instance_id, InstanceState.TERMINATED)
 
 
 def test_terminating_goes_on_while_aws_refuses(settings: Settings, faults: Callable[..., None]) -> None:
@@ -350,15 +349,8 @@ def test_a_validation_that_has_ended_launches_nothing(settings: Settings) -> Non
 
 def test_an_instance_that_came_and_went_before_its_id_was_kept_is_in_the_ledger(settings: Settings) -> None:
     _, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-    launched: list[str] = []
-
-    def killed_after(parameters: Mapping[str, Any]) -> str:
-        launched.append(provider_of(settings).launch(parameters))
-        raise Killed
-
-    with pytest.raises(Killed):
-        advance_launch(settings, ValidationOrderer(first), killed_after)
-    provider_of(settings).terminate(launched)
+    instance_id = launched_unheard(settings, first)
+    provider_of(settings).terminate([instance_id])
     eventually(lambda: not instances_of(settings, first))
     observe_deployment(settings)
     assert latest(settings, first).state is InstanceState.INTENT  # the call could still be under way
@@ -368,17 +360,11 @@ def test_an_instance_that_came_and_went_before_its_id_was_kept_is_in_the_ledger(
         )
     observe_deployment(settings)
     record = latest(settings, first)
-    assert (record.instance_id, record.state) == (launched[0], InstanceState.TERMINATED)
+    assert (record.instance_id, record.state) == (instance_id, InstanceState.TERMINATED)
 
 
 def test_who_ended_an_instance_whose_id_nobody_kept_is_known(settings: Settings) -> None:
     run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
-
-    def killed_after(parameters: Mapping[str, Any]) -> str:
-        provider_of(settings).launch(parameters)
-        raise Killed
-
-    with pytest.raises(Killed):
-        advance_launch(settings, ValidationOrderer(first), killed_after)
+    launched_unheard(settings, first)
     terminating.end_scope(settings, terminating.scope_of_run(run_id), TerminationReason.RUN_TEARDOWN, timeout=VERIFY)
     assert latest(settings, first).termination_reason is TerminationReason.RUN_TEARDOWN
