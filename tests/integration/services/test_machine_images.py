@@ -158,3 +158,33 @@ def test_nothing_is_removed_while_it_can_not_be_known_what_is_named(
     with pytest.raises(CloudError, match="GetParameter"):
         tidy(settings)
     assert images(settings) == made
+
+
+@pytest.mark.parametrize(
+    ("code", "stays"),
+    [("InvalidSnapshot.InUse", True), ("InvalidSnapshot.NotFound", False)],
+    ids=["in-use-by-another-image", "gone-already"],
+)
+def test_a_snapshot_that_can_not_be_deleted_stops_nothing(
+    settings: Settings, make: Make, cloud: LocalCloudServer, code: str, stays: bool
+) -> None:
+    made = [make(number) for number in range(3)]
+    cloud.set_faults({"api": "DeleteSnapshot", "code": code, "http_status": 400})
+    try:
+        done = tidy(settings)
+    finally:
+        cloud.set_faults()
+    (removed,) = done.removed
+    assert (removed.image_id, images(settings)) == (made[0], made[1:])
+    assert done.in_use == (removed.snapshot_ids if stays else ())
+
+
+def test_another_refusal_of_a_snapshot_is_told(settings: Settings, make: Make, cloud: LocalCloudServer) -> None:
+    for number in range(3):
+        make(number)
+    cloud.set_faults({"api": "DeleteSnapshot", "code": "UnauthorizedOperation", "http_status": 403})
+    try:
+        with pytest.raises(CloudError, match="DeleteSnapshot snap-"):
+            tidy(settings)
+    finally:
+        cloud.set_faults()
