@@ -32,13 +32,13 @@ from tests.integration.validator.conftest import (  # noqa: F401  # fixtures
     start_validator,
     validate,
 )
-from tests.support.docker_images import PYTHON_BASE
+from tests.support.docker_images import PYTHON_BASE, WORKER_BASE
 
 pytestmark = [pytest.mark.docker, needs_root]
 
 LIMIT = timedelta(seconds=30)
 LABEL = "janitor.test=agent"
-DOCKERFILE = 'FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nCMD ["python", "-u", "handler.py"]\n'
+DOCKERFILE = f'FROM {WORKER_BASE}\nWORKDIR /app\nCOPY . .\nCMD ["python", "-u", "handler.py"]\n'
 ECHO = handler("return {'got': job['input']}")
 
 
