@@ -21,6 +21,7 @@ from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.utils import convert_tag_spec, filter_iam_instance_profiles
 from moto.iam.exceptions import NotFoundException as ProfileNotFound
 
+from localcloud.ec2.dry_run import check_names
 from localcloud.ec2.instances import MOTO_LOCK, SPOT, InstanceFleet
 from localcloud.ec2.spot import check_market, mark_spot
 from localcloud.moto_pin import MotoMismatchError, replace_attribute
@@ -77,6 +78,8 @@ def install(fleet: InstanceFleet) -> None:
 
     def launch_once(response: InstanceResponse) -> ActionResult:
         try:
+            if response._get_param("DryRun", False):
+                _check_dry_run(response)
             return moto_response(response)
         except ProfileNotFound as exc:
             raise EC2ClientError("InvalidParameterValue", f"Invalid IAM Instance Profile: {exc.message}") from exc
@@ -172,6 +175,17 @@ def _check_request(response: InstanceResponse) -> None:
         response._get_param("InstanceType") or template.get("InstanceType") or "",
         placement.get("AvailabilityZone") or f"{response.region}a",
     )
+
+
+def _check_dry_run(response: InstanceResponse) -> None:
+    """What a launch checks on its way: moto ends a dry run before it."""
+    template = _template(response.ec2_backend, response._get_param("LaunchTemplate"))
+    _check_image(response._get_param("ImageId") or template.get("ImageId"))
+    _check_user_data(response._get_param("UserData") or template.get("UserData"))
+    profile = {f"iam_instance_profile_{key}": value for key, value in _profile({}, template).items()}
+    if any(profile.values()):
+        filter_iam_instance_profiles(response.current_account, partition=response.partition, **profile)
+    check_names(response, template)
 
 
 def _check_image(image_id: str | None) -> None:

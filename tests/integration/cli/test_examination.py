@@ -1,15 +1,10 @@
-"""`janitor doctor` of a deployment outside the local stack: all is there, and each thing taken away is named.
-
-The cloud, the database and the function are real ones of this machine; Airflow is a server that answers its REST API.
-"""
+"""`janitor doctor` of a deployment outside the local stack: all is there, and each thing taken away is named."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,134 +12,11 @@ from uuid import uuid4
 import pytest
 
 from janitor.cli.main import main
-from janitor.cloud.session import CloudAccess
-from janitor.domain.findings import Finding, FindingLevel
-from janitor.services.examination.examine import examine
-from janitor.settings import Settings, load_settings
-from janitor.stack.provision.foundation import ensure_foundation
+from janitor.domain.findings import FindingLevel
 from janitor.stack.provision.killers import ensure_killers
-from tests.support.airflow_doors import Asked, listening
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.postgres import TestDatabase
-
-ROOT = Path(__file__).resolve().parents[3]
-ZONE = "us-east-1a"
-SPOT_ROLE = "AWSServiceRoleForEC2Spot"
-CONFIG = """\
-default_market: spot-then-on-demand
-default_instance_type: g5.xlarge
-repositories:
-  - {name: one, organization: tests, prompt: look}
-  - {name: two, organization: tests, prompt: look}
-"""
-
-
-@dataclass
-class Airflow:
-    """What the REST API of a healthy Airflow with this deployment's settings says; a test changes it."""
-
-    schedule: str = "0 3 * * *"
-    interval: str = "0:05:00"
-    config: str = ""
-    is_paused: bool = False
-    version: str = "3.3.2"
-    heartbeat_age: timedelta = timedelta(seconds=3)
-    token: str = "the-token"
-
-    def __call__(self, asked: Asked) -> tuple[int, Any]:
-        if asked.headers.get("Authorization") != f"Bearer {self.token}":
-            return 401, {"detail": "Not authenticated"}
-        path = asked.path.partition("?")[0].removeprefix("/api/v2")
-        beat = (datetime.now(timezone.utc) - self.heartbeat_age).isoformat()
-        programs = ("scheduler", "dag_processor", "triggerer")
-        dags = {
-            "/dags/validate_workers/details": (self.schedule, {"config_path": {"value": self.config}}),
-            "/dags/reap_instances/details": (self.interval, {}),
-        }
-        if path in dags:
-            summary, params = dags[path]
-            return 200, {"timetable_summary": summary, "is_paused": self.is_paused, "params": params}
-        answers = {
-            "/version": {"version": self.version},
-            "/monitor/health": {name: {"status": "healthy", f"latest_{name}_heartbeat": beat} for name in programs},
-            "/importErrors": {"import_errors": []},
-        }
-        return (200, answers[path]) if path in answers else (404, {"detail": "not found"})
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """A whole deployment in the local cloud."""
-
-    settings: Settings
-    environ: dict[str, str]
-    airflow: Airflow
-
-    def client(self, service: str) -> Any:
-        return CloudAccess.of(self.settings).client(service)
-
-    def findings(self, **changed: Any) -> dict[str, list[Finding]]:
-        by_subject: dict[str, list[Finding]] = {}
-        for finding in examine(self.settings.model_copy(update=changed)):
-            by_subject.setdefault(finding.subject, []).append(finding)
-        return by_subject
-
-
-def make_spot_role(cloud: LocalCloudServer) -> None:
-    """What AWS makes at an account's first request for a spot instance, if that may."""
-    iam = cloud.client("iam")
-    if SPOT_ROLE not in {each["RoleName"] for each in iam.list_roles(MaxItems=1000)["Roles"]}:
-        iam.create_role(RoleName=SPOT_ROLE, AssumeRolePolicyDocument="{}", Path="/aws-service-role/spot.amazonaws.com/")
-
-
-@contextmanager
-def whole_deployment(cloud: LocalCloudServer, database: TestDatabase, folder: Path) -> Iterator[Deployment]:
-    """One that lacks nothing."""
-    mark = uuid4().hex[:8]
-    ec2 = cloud.client("ec2")
-    image = ec2.register_image(Name=f"janitor-{mark}", Architecture="x86_64", RootDeviceName="/dev/sda1")["ImageId"]
-    ec2.create_launch_template(
-        LaunchTemplateName=f"janitor-{mark}",
-        LaunchTemplateData={
-            "ImageId": image,
-            "MetadataOptions": {"HttpTokens": "required"},
-            "BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 100}}],
-        },
-    )
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone=ZONE)["Subnet"]["SubnetId"]
-    ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
-    make_spot_role(cloud)
-    config = folder / "workers.yaml"
-    config.write_text(CONFIG)
-    airflow = Airflow(config=str(config))
-    with listening(airflow) as door:
-        environ = {
-            "JANITOR_DEPLOYMENT": f"doctor-{mark}",
-            "JANITOR_BUCKET": f"janitor-{mark}",
-            "JANITOR_LOG_GROUP": f"/janitor-{mark}",
-            "JANITOR_LAUNCH_TEMPLATE": f"janitor-{mark}",
-            "JANITOR_SUBNET_IDS": subnet,
-            "JANITOR_SCHEDULE_GROUP": f"janitor-{mark}",
-            "JANITOR_SCHEDULER_ROLE_ARN": f"arn:aws:iam::123456789012:role/scheduler-{mark}",
-            "JANITOR_REAPER_FUNCTION": f"janitor-{mark}",
-            "JANITOR_REGION": "us-east-1",
-            "JANITOR_AWS_ENDPOINT_URL": cloud.endpoint_url,
-            "JANITOR_AWS_ACCESS_KEY_ID": cloud.access_key_id,
-            "JANITOR_AWS_SECRET_ACCESS_KEY": cloud.secret_access_key,
-            "JANITOR_DATABASE_URL": database.writer_url,
-            "JANITOR_READER_DATABASE_URL": database.reader_url,
-            "JANITOR_OWNER_DATABASE_URL": database.owner_url,
-            "JANITOR_AIRFLOW_URL": door.url,
-            "JANITOR_AIRFLOW_TOKEN": airflow.token,
-            "JANITOR_SCHEDULE": "0 3 * * *",
-            "JANITOR_DEFAULT_CONFIG": str(config),
-        }
-        settings = load_settings("prod", environ={"PATH": "/usr/bin:/bin", **environ}, project_root=ROOT)
-        ensure_foundation(settings)
-        ensure_killers(settings)
-        CloudAccess.of(settings).client("lambda").invoke(FunctionName=f"janitor-{mark}", Payload=b"{}")
-        yield Deployment(settings, environ, airflow)
+from tests.support.whole_deployment import SPOT_ROLE, Airflow, Deployment, make_spot_role, whole_deployment
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +46,7 @@ def test_a_whole_deployment_lacks_nothing(deployment: Deployment, monkeypatch: p
     subjects = {each["subject"] for each in findings if each["level"] == "ok"}
     assert {
         *("credentials", "clock", "region", "prices", "quota L-DB2E81BA", "quota L-3819A6DF", "spot role"),
-        *("launch template", "image", "subnets", "zones", "bucket", "log group", "external timer"),
+        *("launch template", "image", "subnets", "zones", "launch", "bucket", "log group", "external timer"),
         *("external timer's role", "reaper function", "database (writing)", "database (reading)", "database schema"),
         *("airflow", "airflow's scheduler", "airflow's triggerer", "dag validate_workers", "dag reap_instances"),
         *("JANITOR_SCHEDULE", "JANITOR_DEFAULT_CONFIG", "JANITOR_REAP_INTERVAL_SECONDS"),
@@ -207,6 +79,12 @@ def without_image(deployment: Deployment) -> None:
     ec2, name = deployment.client("ec2"), deployment.settings.launch_template
     version = ec2.describe_launch_template_versions(LaunchTemplateName=name)["LaunchTemplateVersions"][0]
     ec2.deregister_image(ImageId=version["LaunchTemplateData"]["ImageId"])
+
+
+def without_profile(deployment: Deployment) -> None:
+    iam, name = deployment.client("iam"), f"{deployment.settings.launch_template}-instance"
+    iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name)
+    iam.delete_instance_profile(InstanceProfileName=name)
 
 
 def without_subnet(deployment: Deployment) -> None:
@@ -251,6 +129,7 @@ def with_another_deployments_function(deployment: Deployment) -> None:
 TAKEN: tuple[tuple[Callable[[Deployment], None], str, str, str], ...] = (
     (without_bucket, "bucket", "isn't there", "JANITOR_BUCKET"),
     (without_log_group, "log group", "isn't there in us-east-1", "JANITOR_LOG_GROUP"),
+    (without_profile, "launch", "Invalid IAM Instance Profile", "check image, subnets"),
     (without_image, "image", "isn't there, or not shared", "build one"),
     (with_network_interfaces, "launch template", "refuses its network interfaces", "subnets"),
     (without_template, "launch template", "isn't there in us-east-1", "JANITOR_LAUNCH_TEMPLATE"),
@@ -289,9 +168,11 @@ def test_each_thing_that_is_taken_away_is_named_with_the_next_step(
         for take, subject, said, step in TAKEN:
             take(deployment)
             found = deployment.findings()
-            (finding,) = [each for each in found[subject] if each.level is FindingLevel.PROBLEM]
-            assert said in finding.message
-            assert step in str(finding.next_step)
+            problems = [each for each in found[subject] if each.level is FindingLevel.PROBLEM]
+            assert problems
+            for finding in problems:
+                assert said in finding.message
+                assert step in str(finding.next_step)
             blamed.add(subject)
             every = [each for of_subject in found.values() for each in of_subject]
             # Nothing else is, but what was taken away before.
@@ -326,6 +207,35 @@ def test_a_question_that_is_refused_is_unknown_and_never_right(deployment: Deplo
     (finding,) = found["quotas"]
     assert finding.level is FindingLevel.UNKNOWN
     assert "not allowed to ask" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "step"),
+    [
+        ("UnauthorizedOperation", FindingLevel.PROBLEM, "-controller (Terraform's output controller_policy_arn)"),
+        ("VcpuLimitExceeded", FindingLevel.PROBLEM, "L-DB2E81BA"),
+        ("InternalError", FindingLevel.UNKNOWN, "run this again"),
+    ],
+)
+def test_a_launch_that_would_be_refused(
+    deployment: Deployment, cloud: LocalCloudServer, code: str, level: FindingLevel, step: str
+) -> None:
+    said = "You are not authorized to perform this operation. Encoded authorization failure message: AbCdEf"
+    status = 500 if code == "InternalError" else 403
+    cloud.set_faults({"api": "RunInstances", "code": code, "message": said, "http_status": status})
+    try:
+        found = deployment.findings()["launch"]
+    finally:
+        cloud.set_faults()
+    assert {each.message.split(", ")[1] for each in found} == {"spot", "on-demand"}
+    for finding in found:
+        assert finding.level is level
+        assert code in finding.message
+        assert "AbCdEf" not in finding.message
+        assert step in str(finding.next_step)
+    ec2 = deployment.client("ec2")
+    tag = {"Name": "tag:janitor:deployment", "Values": [deployment.settings.deployment]}
+    assert ec2.describe_instances(Filters=[tag])["Reservations"] == []
 
 
 @pytest.mark.parametrize(

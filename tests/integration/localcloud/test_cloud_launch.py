@@ -88,9 +88,48 @@ def test_wrong_arguments_launch_nothing(cloud: Cloud, arguments: dict, code: str
 
 
 def test_dry_run_launches_nothing(cloud: Cloud) -> None:
+    token = unique("token")
     with pytest.raises(ClientError) as info:
-        cloud.launch(DryRun=True)
+        cloud.launch(DryRun=True, ClientToken=token)
     assert error_code(info) == "DryRunOperation"
+    found = cloud.ec2.describe_instances(Filters=[{"Name": "client-token", "Values": [token]}])["Reservations"]
+    assert found == []
+    assert cloud.launch(ClientToken=token).startswith("i-")  # the token stands for nothing yet
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"InstanceType": "g5.nonsense"}, "InvalidInstanceType"),
+        ({"ImageId": "not-an-image"}, "InvalidAMIID.Malformed"),
+        ({"UserData": "#!/bin/sh\n" + "x" * 16384}, "InvalidParameterValue"),
+        ({"LaunchTemplate": {"LaunchTemplateName": "no-such-template"}}, "InvalidLaunchTemplateName.NotFoundException"),
+        ({"IamInstanceProfile": {"Name": "no-such-profile"}}, "InvalidParameterValue"),
+        ({"SubnetId": "subnet-0123456789abcdef0"}, "InvalidSubnetID.NotFound"),
+        ({"SecurityGroupIds": ["sg-0123456789abcdef0"]}, "InvalidGroup.NotFound"),
+    ],
+)
+def test_dry_run_finds_what_a_launch_would(cloud: Cloud, arguments: dict, code: str) -> None:
+    with pytest.raises(ClientError) as info:
+        cloud.launch(DryRun=True, **arguments)
+    assert error_code(info).startswith(code)
+
+
+def test_dry_run_looks_into_the_template(cloud: Cloud) -> None:
+    vpc = cloud.ec2.create_vpc(CidrBlock="10.3.0.0/16")["Vpc"]["VpcId"]
+    other = cloud.ec2.create_vpc(CidrBlock="10.4.0.0/16")["Vpc"]["VpcId"]
+    subnet = cloud.ec2.create_subnet(VpcId=vpc, CidrBlock="10.3.0.0/24")["Subnet"]["SubnetId"]
+    foreign = cloud.ec2.create_security_group(GroupName=unique("group"), Description="another", VpcId=other)["GroupId"]
+    for data, code in (
+        ({"SecurityGroupIds": [foreign]}, "InvalidParameter"),
+        ({"IamInstanceProfile": {"Name": "no-such-profile"}}, "InvalidParameterValue"),
+        ({"InstanceInitiatedShutdownBehavior": "terminate"}, "DryRunOperation"),
+    ):
+        name = unique("template")
+        cloud.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)
+        with pytest.raises(ClientError) as info:
+            cloud.launch(DryRun=True, ImageId=IMAGE_ID, SubnetId=subnet, LaunchTemplate={"LaunchTemplateName": name})
+        assert error_code(info) == code
 
 
 def test_max_count_instances_are_launched(cloud: Cloud) -> None:

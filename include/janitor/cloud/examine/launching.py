@@ -8,11 +8,15 @@ from datetime import datetime, timezone
 from typing import Any
 
 from janitor.cloud.asking import asking, is_missing
-from janitor.cloud.session import CloudAccess
+from janitor.cloud.failures import launch_failure_of
+from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
 from janitor.domain.errors import CloudError
+from janitor.domain.launch.launching import LaunchFailure
 
 _NO_TEMPLATE = ("InvalidLaunchTemplateName.NotFoundException", "InvalidLaunchTemplateId.NotFound")
 _NO_IMAGE = ("InvalidAMIID.NotFound", "InvalidAMIID.Malformed", "InvalidAMIID.Unavailable")
+_WOULD_SUCCEED = "DryRunOperation"
+"""EC2 answers a dry run with an error in every case. Source: EC2 API, RunInstances, DryRun."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,3 +171,22 @@ def _instant(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
+
+
+def objection(access: CloudAccess, parameters: Mapping[str, Any]) -> LaunchFailure | None:
+    """What EC2 has against a launch with these parameters; None: nothing. It is a dry run, nothing is launched.
+
+    Raises:
+        CloudError: It can't be asked, or whoever answers has launched all the same.
+    """
+    try:
+        answer = access.client("ec2").run_instances(DryRun=True, MinCount=1, MaxCount=1, **parameters)
+    except CLIENT_ERRORS as exc:
+        if error_code(exc) == _WOULD_SUCCEED:
+            return None
+        failure = launch_failure_of(exc, str(parameters["InstanceType"]))
+        if failure is None:
+            raise CloudError(f"RunInstances as a dry run: {exc}") from exc
+        return failure
+    launched = ", ".join(each["InstanceId"] for each in answer["Instances"])
+    raise CloudError(f"a dry run of RunInstances has launched {launched}; end it: make terminate INSTANCE={launched}")

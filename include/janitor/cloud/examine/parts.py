@@ -12,7 +12,9 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 
 _PROBE = "janitor-doctor"
-"""An object and a log stream that nobody makes."""
+"""A log stream that nobody makes."""
+_MISSING_OBJECT = "janitor-artefacts/janitor-doctor"
+"""An object that nobody makes, where the product may read: elsewhere S3 would refuse it, though it isn't there."""
 _MISSING = "ResourceNotFoundException"
 _STREAM = "stream"
 """In CloudWatch's words where the group is there: "The specified log stream does not exist."."""
@@ -59,8 +61,8 @@ def bucket(access: CloudAccess, name: str) -> BucketAnswer:
             return BucketAnswer.MISSING
         raise
     try:
-        with asking(f"HeadObject s3://{name}/{_PROBE}"):
-            access.client("s3").head_object(Bucket=name, Key=_PROBE)
+        with asking(f"HeadObject s3://{name}/{_MISSING_OBJECT}"):
+            access.client("s3").head_object(Bucket=name, Key=_MISSING_OBJECT)
     except NotAllowedError:
         return BucketAnswer.NO_LISTING
     except CloudError as exc:

@@ -13,7 +13,7 @@ from janitor.cloud.asking import NotAllowedError
 from janitor.domain.errors import JanitorError
 from janitor.domain.findings import Finding, FindingLevel, problem, unknown
 from janitor.domain.waits import waiting
-from janitor.services.examination import account, airflow, database, launching, parts
+from janitor.services.examination import account, airflow, database, launching, parts, trial
 from janitor.services.examination.wanted import Wanted, wanted_by
 from janitor.services.side_by_side import answers_of
 from janitor.settings import Settings
@@ -50,6 +50,7 @@ def _of_the_cloud(settings: Settings) -> list[Finding]:
         _Question("spot role", partial(account.spot_role, settings, wanted)),
         _Question("launch template", partial(launching.template_and_image, settings)),
         _Question("subnets", partial(launching.places, settings, wanted)),
+        _Question("launch", partial(trial.trial, settings, wanted)),
         _Question("bucket", partial(parts.bucket, settings)),
         _Question("log group", partial(parts.log_group, settings)),
         _Question("external timer", partial(parts.external_timer, settings)),
