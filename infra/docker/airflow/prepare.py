@@ -2,10 +2,10 @@
 
 Each step does only what is missing, so that it runs before every start:
 
-    PostgreSQL answers ─ roles and databases ─ Airflow's schema ─ Janitor's schema ─ Airflow's user
+    PostgreSQL answers ─ roles and databases ─ Airflow's schema ─ Janitor's schema and roles ─ Airflow's user
 
-Roles get the passwords that the URLs have. Without POSTGRES_ADMIN_URL they are taken to be there already. No password
-is on a command line. Needs psycopg, and Airflow's and Janitor's commands.
+Roles get the passwords that the URLs have. Without POSTGRES_ADMIN_URL both databases and the owners' roles are taken to
+be there already. No password is on a command line. Needs Janitor's packages, and Airflow's command.
 """
 
 from __future__ import annotations
@@ -15,15 +15,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import psycopg
-from psycopg import sql
+from janitor.domain.errors import DatabaseError
+from janitor.stores.database import open_connection
+from janitor.stores.roles.databases import ensure_databases
+from janitor.stores.roles.definition import Login, RoleKind
 
 POSTGRES_SECONDS = 120
+ANSWER = timedelta(seconds=5)
 STEP_SECONDS = 900
-GROUP_ROLES = ("janitor_write", "janitor_read")
+URLS = {
+    RoleKind.AIRFLOW: "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+    RoleKind.OWNER: "JANITOR_OWNER_DATABASE_URL",
+    RoleKind.WRITER: "JANITOR_DATABASE_URL",
+    RoleKind.READER: "JANITOR_READER_DATABASE_URL",
+}
+"""The variables that name the roles and their databases."""
 TROUBLE = 3
 
 
@@ -31,48 +40,41 @@ class PrepareError(Exception):
     """A step can't be done; the message says why and what to do."""
 
 
-@dataclass(frozen=True)
-class Login:
-    """What a database's URL says."""
+def url_of(name: str, environment: Mapping[str, str]) -> SplitResult:
+    """A database's URL. Raises PrepareError where the variable has no whole one."""
+    value = environment.get(name, "").strip()
+    if "<" in value:
+        raise PrepareError(f"{name} still has a placeholder of .env.example; `make dotenv` draws the secrets")
+    # SQLAlchemy's name of the driver is none of libpq's.
+    url = urlsplit(value.replace("postgresql+psycopg2:", "postgresql:", 1))
+    if not (url.username and url.password and url.path[1:]):
+        raise PrepareError(f"{name} is no URL of the form postgresql://role:password@host:5432/database")
+    return url
 
-    role: str
-    password: str
-    database: str
-    url: str
 
-    @classmethod
-    def of(cls, name: str, environment: Mapping[str, str]) -> Login:
-        """Read a variable. Raises PrepareError where it has no whole URL."""
-        value = environment.get(name, "").strip()
-        if "<" in value:
-            raise PrepareError(f"{name} still has a placeholder of .env.example; `make dotenv` draws the secrets")
-        # SQLAlchemy's name of the driver is none of libpq's.
-        parts: SplitResult = urlsplit(value.replace("postgresql+psycopg2:", "postgresql:", 1))
-        role, password, database = unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:]
-        if not (role and password and database):
-            raise PrepareError(f"{name} is no URL of the form postgresql://role:password@host:5432/database")
-        return cls(role=role, password=password, database=database, url=parts.geturl())
+def login(kind: RoleKind, url: SplitResult) -> Login:
+    """The role that a URL names."""
+    name, password = unquote(url.username or ""), unquote(url.password or "")
+    return Login(kind=kind, name=name, password=password, database=unquote(url.path[1:]))
 
 
 def main() -> int:
     """Do all steps; 3 where one can't be done."""
     environment = dict(os.environ)
     try:
-        airflow = Login.of("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", environment)
-        owner = Login.of("JANITOR_OWNER_DATABASE_URL", environment)
-        writer = Login.of("JANITOR_DATABASE_URL", environment)
-        reader = Login.of("JANITOR_READER_DATABASE_URL", environment)
+        urls = {kind: url_of(name, environment) for kind, name in URLS.items()}
         if environment.get("POSTGRES_ADMIN_URL"):
-            admin = Login.of("POSTGRES_ADMIN_URL", environment)
-            wait_for(admin.url)
-            make_databases(admin.url, airflow=airflow, owner=owner, writer=writer, reader=reader)
+            admin = url_of("POSTGRES_ADMIN_URL", environment).geturl()
+            wait_for(admin)
+            ensure_databases(admin, tuple(login(kind, url) for kind, url in urls.items()))
             say("roles and databases are there")
         else:
-            wait_for(owner.url)
+            wait_for(urls[RoleKind.OWNER].geturl())
         run("Airflow's schema", ["airflow", "db", "migrate"])
         run("Janitor's schema", [sys.executable, "-m", "janitor.cli.main", "db-migrate"])
+        run("Janitor's roles", [sys.executable, "-m", "janitor.cli.main", "db-roles"])
         ensure_user(environment)
-    except PrepareError as exc:
+    except (PrepareError, DatabaseError) as exc:
         say(f"error: {exc}")
         return TROUBLE
     return 0
@@ -83,69 +85,13 @@ def wait_for(url: str) -> None:
     deadline = time.monotonic() + POSTGRES_SECONDS
     while True:
         try:
-            with psycopg.connect(url, connect_timeout=5):
+            with open_connection(url, application_name="janitor-init", within=ANSWER):
                 return
-        except psycopg.OperationalError as exc:
+        except DatabaseError as exc:
             # libpq reports a refused login by text alone, and no waiting changes it.
             if time.monotonic() > deadline or "password authentication failed" in str(exc):
-                raise PrepareError(f"PostgreSQL can't be used: {exc}") from exc
+                raise PrepareError(str(exc)) from exc
             time.sleep(1)
-
-
-def make_databases(admin: str, *, airflow: Login, owner: Login, writer: Login, reader: Login) -> None:
-    """Make the roles and databases that are missing, and set the passwords.
-
-    Args:
-        admin: URL of a role that may make roles and databases.
-        airflow: Owner of Airflow's database.
-        owner: Owner of Janitor's database: it migrates.
-        writer: Member of janitor_write.
-        reader: Member of janitor_read.
-
-    Raises:
-        PrepareError: PostgreSQL refused.
-    """
-    try:
-        with psycopg.connect(admin, autocommit=True, connect_timeout=5) as connection:
-            me = connection.info.user
-            for role in GROUP_ROLES:
-                _ensure_role(connection, role)
-            for login in (airflow, owner, writer, reader):
-                _ensure_role(connection, login.role)
-                _execute(
-                    connection,
-                    "alter role {} login password {}",
-                    sql.Identifier(login.role),
-                    sql.Literal(login.password),
-                )
-                if login.role != me:
-                    # RDS's master is no superuser: it may give a database only to a role that it is a member of.
-                    _execute(connection, "grant {} to {}", sql.Identifier(login.role), sql.Identifier(me))
-            _execute(connection, "grant janitor_write to {}", sql.Identifier(writer.role))
-            _execute(connection, "grant janitor_read to {}", sql.Identifier(reader.role))
-            _execute(connection, "alter role {} set default_transaction_read_only = on", sql.Identifier(reader.role))
-            _ensure_database(connection, airflow, ())
-            _ensure_database(connection, owner, GROUP_ROLES)
-    except psycopg.Error as exc:
-        raise PrepareError(f"the roles and databases can't be made: {exc}") from exc
-
-
-def _ensure_role(connection: psycopg.Connection, role: str) -> None:
-    if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
-        _execute(connection, "create role {}", sql.Identifier(role))
-
-
-def _ensure_database(connection: psycopg.Connection, owner: Login, users: tuple[str, ...]) -> None:
-    database = sql.Identifier(owner.database)
-    if connection.execute("select from pg_database where datname = %s", (owner.database,)).fetchone() is None:
-        _execute(connection, "create database {} owner {}", database, sql.Identifier(owner.role))
-    _execute(connection, "revoke connect on database {} from public", database)
-    for user in users:
-        _execute(connection, "grant connect on database {} to {}", database, sql.Identifier(user))
-
-
-def _execute(connection: psycopg.Connection, statement: str, *parts: sql.Composable) -> None:
-    connection.execute(sql.SQL(statement).format(*parts))
 
 
 def ensure_user(environment: Mapping[str, str]) -> None:

@@ -11,8 +11,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from janitor.domain.errors import DatabaseError, SettingsError
-from janitor.stores.login_roles import LoginRole, RoleGroup, RoleOutcome, ensure_login_roles, is_right
 from janitor.stores.migrate import migrate
+from janitor.stores.roles.definition import RoleGroup
+from janitor.stores.roles.logins import LoginRole, RoleOutcome, ensure_login_roles, is_right
 from tests.support.postgres import TestDatabase
 
 
@@ -64,6 +65,8 @@ def managed(database: TestDatabase) -> Managed:
 def may(url: str, statement: str) -> bool:
     try:
         with psycopg.connect(url) as connection:
+            # Sessions that only read could leave it again: what counts is the right.
+            connection.execute("set transaction read write")
             connection.execute(statement)
             connection.rollback()
     except psycopg.errors.InsufficientPrivilege:
@@ -82,6 +85,19 @@ def test_they_are_made_once_with_the_rights_of_their_groups(managed: Managed) ->
     assert (may(wanted[0].url, READ), may(wanted[0].url, WRITE)) == (True, True)
     assert (may(wanted[1].url, READ), may(wanted[1].url, WRITE)) == (True, False)
     assert set(ensure_login_roles(managed.owner_url, wanted).values()) == {RoleOutcome.RIGHT}
+
+
+def test_a_readers_sessions_begin_read_only(managed: Managed) -> None:
+    wanted = (managed.writer(), managed.reader())
+    ensure_login_roles(managed.owner_url, wanted)
+    assert [said(role.url, "show default_transaction_read_only") for role in wanted] == ["off", "on"]
+
+
+def said(url: str, statement: str) -> str:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(statement.encode()).fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def test_a_new_password_takes_the_old_ones_place(managed: Managed) -> None:

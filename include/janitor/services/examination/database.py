@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from janitor.domain.errors import DatabaseError
 from janitor.domain.findings import Finding, ok, problem
 from janitor.settings import Settings
-from janitor.stores.login_roles import LoginRole, RoleGroup, is_right
 from janitor.stores.migrate import missing_migrations
+from janitor.stores.roles.definition import RoleGroup
+from janitor.stores.roles.logins import LoginRole, is_right
 
 _MAKE_ROLES = "run `make db-roles` after `make db-migrate`"
 

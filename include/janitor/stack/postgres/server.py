@@ -16,9 +16,8 @@ from pathlib import Path
 
 import psutil
 import psycopg
-from psycopg import sql
 
-from janitor.domain.errors import StackError
+from janitor.domain.errors import DatabaseError, StackError
 from janitor.domain.waits import waiting
 from janitor.stack.state.layout import Layout
 from janitor.stack.state.ports import LOOPBACK, Ports
@@ -34,17 +33,14 @@ from janitor.stack.state.stack_env import (
 )
 from janitor.stack.supervisor.logged_command import run_logged
 from janitor.stack.supervisor.unprivileged import Identity, choose_identity
+from janitor.stores.roles.databases import ensure_databases
+from janitor.stores.roles.definition import Login, RoleKind
 
 MAJOR_VERSION = 18
 SUPERUSER = "postgres"
 _INITDB_TIMEOUT = timedelta(seconds=120)
-_AIRFLOW_IDLE_IN_TRANSACTION = timedelta(seconds=30)
-"""A killed scheduler's transaction lives on while a worker that it forked is at work and holds the socket; its locks
-would keep the next scheduler from that DAG run."""
 _POLL_SECONDS = 0.05
 _CONNECT_TIMEOUT_SECONDS = 5
-
-_GROUP_ROLES = ("janitor_write", "janitor_read")
 
 _CONFIGURATION = """\
 # Written at every start of the stack.
@@ -160,34 +156,10 @@ class EmbeddedPostgres:
             StackError: the server refused.
         """
         url = database_url(SUPERUSER, secrets.postgres_superuser, "postgres", ports)
-        logins = {
-            AIRFLOW_ROLE: secrets.postgres_airflow,
-            OWNER_ROLE: secrets.postgres_owner,
-            WRITER_ROLE: secrets.postgres_writer,
-            READER_ROLE: secrets.postgres_reader,
-        }
         try:
-            with psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_SECONDS) as connection:
-                for role in _GROUP_ROLES:
-                    _ensure_role(connection, role)
-                for role, password in logins.items():
-                    _ensure_role(connection, role)
-                    connection.execute(
-                        sql.SQL("alter role {} login password {}").format(sql.Identifier(role), sql.Literal(password))
-                    )
-                connection.execute(f"grant janitor_write to {WRITER_ROLE}")
-                connection.execute(f"grant janitor_read to {READER_ROLE}")
-                connection.execute(f"alter role {READER_ROLE} set default_transaction_read_only = on")
-                connection.execute(
-                    sql.SQL("alter role {} set idle_in_transaction_session_timeout = {}").format(
-                        sql.Identifier(AIRFLOW_ROLE),
-                        sql.Literal(f"{_AIRFLOW_IDLE_IN_TRANSACTION.total_seconds():.0f}s"),
-                    )
-                )
-                _ensure_database(connection, AIRFLOW_DATABASE, AIRFLOW_ROLE, ())
-                _ensure_database(connection, JANITOR_DATABASE, OWNER_ROLE, _GROUP_ROLES)
-        except psycopg.Error as exc:
-            raise StackError(f"the roles and databases of the stack can't be made: {exc}") from exc
+            ensure_databases(url, _logins(secrets))
+        except DatabaseError as exc:
+            raise StackError(f"the stack's PostgreSQL: {exc}") from exc
 
     def _initialise(self) -> None:
         """Run initdb aside and move its result into place, so that a kill leaves nothing half-made."""
@@ -268,17 +240,11 @@ def servers_of(data: Path) -> list[psutil.Process]:
     return found
 
 
-def _ensure_role(connection: psycopg.Connection[tuple[object, ...]], role: str) -> None:
-    if connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is None:
-        connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
-
-
-def _ensure_database(
-    connection: psycopg.Connection[tuple[object, ...]], name: str, owner: str, users: tuple[str, ...]
-) -> None:
-    database = sql.Identifier(name)
-    if connection.execute("select from pg_database where datname = %s", (name,)).fetchone() is None:
-        connection.execute(sql.SQL("create database {} owner {}").format(database, sql.Identifier(owner)))
-    connection.execute(sql.SQL("revoke connect on database {} from public").format(database))
-    for user in users:
-        connection.execute(sql.SQL("grant connect on database {} to {}").format(database, sql.Identifier(user)))
+def _logins(secrets: StackSecrets) -> tuple[Login, ...]:
+    airflow, janitor = AIRFLOW_DATABASE, JANITOR_DATABASE
+    return (
+        Login(kind=RoleKind.AIRFLOW, name=AIRFLOW_ROLE, password=secrets.postgres_airflow, database=airflow),
+        Login(kind=RoleKind.OWNER, name=OWNER_ROLE, password=secrets.postgres_owner, database=janitor),
+        Login(kind=RoleKind.WRITER, name=WRITER_ROLE, password=secrets.postgres_writer, database=janitor),
+        Login(kind=RoleKind.READER, name=READER_ROLE, password=secrets.postgres_reader, database=janitor),
+    )

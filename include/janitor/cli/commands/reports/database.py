@@ -8,8 +8,9 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
-from janitor.stores.login_roles import LoginRole, RoleGroup, ensure_login_roles
 from janitor.stores.migrate import migrate
+from janitor.stores.roles.definition import RoleGroup
+from janitor.stores.roles.logins import LoginRole, ensure_login_roles
 
 
 @click.command(cls=ExampleCommand, examples=("janitor db-migrate", "janitor db-migrate --env dev"))

@@ -1,7 +1,6 @@
 """The roles that log in: one that writes, one that only reads, each a member of the group that migrations make.
 
-Their names and passwords are those of the settings' URLs. A password is sent as its SCRAM verifier, made here, so that
-neither the server nor its log ever has it in plain text.
+Their names and passwords are those of the settings' URLs.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from enum import Enum
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from janitor.domain.errors import DatabaseError, SettingsError
 from janitor.stores.database import open_connection, unusable
+from janitor.stores.roles.definition import Login, RoleGroup, RoleKind, ensure_login, let_in
 
 _APPLICATION = "janitor-roles"
 _WRONG_LOGIN = (
@@ -26,13 +25,6 @@ _WRONG_LOGIN = (
     "permission denied for",
 )
 """Source: PostgreSQL, auth.c and postinit.c; libpq gives a refused connection no SQLSTATE."""
-
-
-class RoleGroup(str, Enum):
-    """The groups that hold the rights."""
-
-    WRITERS = "janitor_write"
-    READERS = "janitor_read"
 
 
 class RoleOutcome(str, Enum):
@@ -148,22 +140,11 @@ def _check_names(owner_url: str, wanted: tuple[LoginRole, ...]) -> None:
 
 
 def _ensure(connection: psycopg.Connection[Any], role: LoginRole) -> RoleOutcome:
-    name, group = sql.Identifier(role.name), sql.Identifier(role.group.value)
-    if not _is_there(connection, role.group.value):
-        raise DatabaseError(f"the group {role.group.value} isn't there; run `make db-migrate` first")
-    verifier = connection.pgconn.encrypt_password(role.password.encode(), role.name.encode(), b"scram-sha-256")
-    password = sql.Literal(verifier.decode())
-    is_new = not _is_there(connection, role.name)
-    verb = sql.SQL("create role" if is_new else "alter role")
-    connection.execute(sql.SQL("{} {} login password {}").format(verb, name, password))
-    connection.execute(sql.SQL("grant {} to {}").format(group, name))
-    database = sql.Identifier(connection.info.dbname)
-    connection.execute(sql.SQL("grant connect on database {} to {}").format(database, name))
+    database = connection.info.dbname
+    kind = RoleKind.of(role.group)
+    is_new = ensure_login(connection, Login(kind=kind, name=role.name, password=role.password, database=database))
+    let_in(connection, database, role.name)
     return RoleOutcome.MADE if is_new else RoleOutcome.CHANGED
-
-
-def _is_there(connection: psycopg.Connection[Any], role: str) -> bool:
-    return connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is not None
 
 
 def _said(exc: BaseException) -> str:
