@@ -76,13 +76,16 @@ def why_no_own_engine() -> str | None:
 
 
 @contextlib.contextmanager
-def own_engine(environment: Mapping[str, str], *, apart: bool = False) -> Iterator[dict[str, str]]:
+def own_engine(
+    environment: Mapping[str, str], *, apart: bool = False, networks: bool = True
+) -> Iterator[dict[str, str]]:
     """Start an engine; yields the environment that reaches it. It is gone after the block, with all that it held.
 
     Args:
         environment: For the engine.
         apart: Give it a network of its own. Two engines in one network share the bridge, and hand out its addresses
             without knowing of each other: one's container then gets what was meant for the other's.
+        networks: Its containers can have one. An engine that starts none leaves the machine's rules as they are.
 
     Raises:
         RuntimeError: It doesn't answer; the message has the end of its log.
@@ -102,6 +105,7 @@ def own_engine(environment: Mapping[str, str], *, apart: bool = False) -> Iterat
                 *(("unshare", "--net") if apart else ()),
                 *("dockerd", "--host", address, "--data-root", str(folder / "data")),
                 *("--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid")),
+                *(() if networks else ("--bridge=none", "--iptables=false", "--ip6tables=false")),
             ],
             env={**environment, "PATH": f"{programs}:{environment.get('PATH', os.defpath)}"},
             stdin=subprocess.DEVNULL,
