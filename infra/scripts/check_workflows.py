@@ -79,14 +79,18 @@ def told_by(command: list[str]) -> list[str]:
     program = Path(sys.executable).parent / command[0]
     if not program.exists():
         raise MissingTool(command[0])
-    done = subprocess.run(  # a list of words
-        [str(program), *command[1:]],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=TOOL_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # a list of words
+            [str(program), *command[1:]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TOOL_SECONDS,
+            check=False,
+        )
+    except OSError as exc:
+        # Installed by a Python that has gone, or for another machine.
+        raise MissingTool(command[0]) from exc
     if done.returncode == 0:
         return []
     return done.stdout.strip().splitlines() or [f"{command[0]} ended with {done.returncode}, without a word"]

@@ -89,9 +89,13 @@ def test_a_planted_fault_is_found(checkout: Path, file: str, before: str, after:
     assert word in done.stdout.split(f"{finder}: wrong", 1)[1]
 
 
-def test_a_tool_that_is_missing_is_named(checkout: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_there", [False, True], ids=["not there", "of a Python that has gone"])
+def test_a_tool_that_is_missing_is_named(checkout: Path, tmp_path: Path, is_there: bool) -> None:
     # Tools are looked for beside the interpreter.
     (tmp_path / "bin").mkdir()
+    for tool in TOOLS if is_there else ():
+        (tmp_path / "bin" / tool).write_text("#!/nowhere/bin/python\n")
+        (tmp_path / "bin" / tool).chmod(0o755)
     script = (
         f"import runpy, sys; sys.executable = {str(tmp_path / 'bin' / 'python')!r};"
         f" sys.argv = ['x', {str(checkout)!r}]; runpy.run_path({str(CHECK)!r}, run_name='__main__')"
