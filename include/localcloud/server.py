@@ -41,6 +41,7 @@ from localcloud.requests.dispatch import Application
 from localcloud.requests.guard import Guard
 from localcloud.requests.metadata import InstanceRole
 from localcloud.s3 import disk as s3_disk
+from localcloud.s3 import suspended as s3_suspended
 from localcloud.secrets_file import SecretsFile
 from localcloud.settings import ACCOUNT_ID, ContainmentChoice, Settings
 from localcloud.ssm import api as ssm_api
@@ -176,6 +177,7 @@ def install_patches(
     bucket_policies.install()
     ssm_api.install(fleet, faults)
     quotas.install()
+    s3_suspended.install()
     s3_disk.install(home / "s3")
     return logs_disk.install(home / "logs")
 

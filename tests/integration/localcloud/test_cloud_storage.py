@@ -35,6 +35,35 @@ def test_object_round_trip(cloud: Cloud, bucket: str, key: str) -> None:
     assert error_code(info) == "NoSuchKey"
 
 
+def test_a_suspended_bucket_is_emptied_version_by_version(cloud: Cloud, bucket: str) -> None:
+    cloud.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"1", b"2"):
+        cloud.s3.put_object(Bucket=bucket, Key="twice", Body=body)
+    cloud.s3.put_object(Bucket=bucket, Key="marked", Body=b"3")
+    cloud.s3.delete_object(Bucket=bucket, Key="marked")
+    cloud.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    cloud.s3.delete_object(Bucket=bucket, Key="twice")  # no version is lost by it
+    listed = cloud.s3.list_object_versions(Bucket=bucket)
+    assert sorted(each["Key"] for each in listed["Versions"]) == ["marked", "twice", "twice"]
+    assert sorted(each["Key"] for each in listed["DeleteMarkers"]) == ["marked", "twice"]
+    (null,) = [each["VersionId"] for each in listed["DeleteMarkers"] if each["Key"] == "twice"]
+    assert null == "null"
+    for each in [*listed["Versions"], *listed["DeleteMarkers"]]:  # what a marker hides goes before it
+        one = {"Key": each["Key"], "VersionId": each["VersionId"]}
+        answer = cloud.s3.delete_objects(Bucket=bucket, Delete={"Objects": [one]})
+        assert "Errors" not in answer
+        left = cloud.s3.list_object_versions(Bucket=bucket)
+        assert one not in [
+            {"Key": there["Key"], "VersionId": there["VersionId"]}
+            for there in [*left.get("Versions", []), *left.get("DeleteMarkers", [])]
+        ]
+    left = cloud.s3.list_object_versions(Bucket=bucket)
+    assert "Versions" not in left
+    assert "DeleteMarkers" not in left
+    cloud.s3.delete_bucket(Bucket=bucket)
+    cloud.s3.create_bucket(Bucket=bucket)  # for whoever takes it away after the test
+
+
 def test_conditional_write(cloud: Cloud, bucket: str) -> None:
     cloud.s3.put_object(Bucket=bucket, Key="once", Body=b"1", IfNoneMatch="*")
     with pytest.raises(ClientError) as info:
