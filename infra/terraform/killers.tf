@@ -86,12 +86,14 @@ locals {
   alarms = {
     overdue = {
       text      = "Instances are alive past their time"
+      runbook   = "Overdue alarm"
       namespace = "Janitor", metric = "OverdueInstances", dimensions = local.of_deployment
       statistic = "Maximum", period = 60, comparison = "GreaterThanThreshold", threshold = 0
       missing   = "notBreaching", calls_reaper = true
     }
     silent = {
       text       = "The reaper's function does not run"
+      runbook    = "Reaper does not run"
       namespace  = "AWS/Lambda", metric = "Invocations", dimensions = local.of_reaper
       statistic  = "Sum", period = max(3 * var.reap_interval_seconds, 300)
       comparison = "LessThanThreshold", threshold = 1
@@ -99,24 +101,28 @@ locals {
     }
     errors = {
       text      = "A pass of the reaper's function failed"
+      runbook   = "Reaper's function fails"
       namespace = "AWS/Lambda", metric = "Errors", dimensions = local.of_reaper
       statistic = "Sum", period = 300, comparison = "GreaterThanThreshold", threshold = 0
       missing   = "notBreaching", calls_reaper = false
     }
     timers = {
       text      = "An external timer could not terminate its instance"
+      runbook   = "Timer could not terminate"
       namespace = "AWS/Scheduler", metric = "TargetErrorCount", dimensions = local.of_timers
       statistic = "Sum", period = 300, comparison = "GreaterThanThreshold", threshold = 0
       missing   = "notBreaching", calls_reaper = false
     }
     many = {
       text      = "More instances are alive than max_instances"
+      runbook   = "Many instances"
       namespace = "Janitor", metric = "InstancesAlive", dimensions = local.of_deployment
       statistic = "Maximum", period = 300, comparison = "GreaterThanThreshold", threshold = var.max_instances
       missing   = "notBreaching", calls_reaper = false
     }
     log-errors = {
       text      = "ERROR lines in the instances' logs"
+      runbook   = "Errors in the logs"
       namespace = local.log_namespace, metric = "ErrorLines", dimensions = {}
       statistic = "Sum", period = 300, comparison = "GreaterThanThreshold", threshold = 0
       missing   = "notBreaching", calls_reaper = false
@@ -128,7 +134,7 @@ resource "aws_cloudwatch_metric_alarm" "janitor" {
   for_each = local.alarms
 
   alarm_name          = "${local.reaper_function}-${each.key}"
-  alarm_description   = "${each.value.text}; see runbook.md"
+  alarm_description   = "${each.value.text}; see \"${each.value.runbook}\" in runbook.md"
   namespace           = each.value.namespace
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions

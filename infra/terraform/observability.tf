@@ -60,7 +60,7 @@ resource "aws_budgets_budget" "monthly" {
 
   cost_filter {
     name   = "TagKeyValue"
-    values = ["user:janitor:deployment$${var.deployment}"]
+    values = [format("user:janitor:deployment$%s", var.deployment)] # key and value with a dollar sign between them
   }
 
   dynamic "notification" {

@@ -138,6 +138,15 @@ run "killers" {
   }
 }
 
+run "budget" {
+  command = plan
+
+  assert {
+    condition     = one(aws_budgets_budget.monthly[0].cost_filter).values[0] == "user:janitor:deployment$check"
+    error_message = "the budget counts nothing, or another deployment's instances"
+  }
+}
+
 run "wrong_interval" {
   command = plan
 

@@ -30,6 +30,7 @@ FAULTS = {
         ),
     ),
     "killers.tf": (('"breaching", calls_reaper', '"notBreaching", calls_reaper'),),
+    "observability.tf": (('format("user:janitor:deployment$%s", var.deployment)', '"user:janitor:deployment"'),),
     "network.tf": (("  ingress     = [] # a rule that somebody adds by hand is taken away again", OPEN_PORT),),
 }
 NOTICED = (
@@ -39,6 +40,7 @@ NOTICED = (
     "overrides the template's",
     "nobody notices a reaper that does not run",
     "an instance can be reached from outside",
+    "the budget counts nothing",
 )
 
 
@@ -53,7 +55,7 @@ def test_format_validity_and_the_modules_own_tests() -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert "6 passed, 0 failed" in checked.stdout
+    assert "7 passed, 0 failed" in checked.stdout
 
 
 def _environment() -> dict[str, str]:
@@ -71,6 +73,6 @@ def test_each_planted_fault_is_noticed(tmp_path: Path) -> None:
             text = text.replace(right, wrong)
         (module / name).write_text(text)
     with pytest.raises(InfrastructureError) as failed:
-        terraform_on(module).run("test", "-no-color", limit=LIMIT, shown=False)
+        terraform_on(module).run("test", limit=LIMIT, shown=False)
     words = " ".join(str(failed.value).replace("│", " ").split())
     assert [one for one in NOTICED if one not in words] == []

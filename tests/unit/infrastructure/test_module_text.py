@@ -39,11 +39,20 @@ def test_the_function_is_the_one_that_is_packed() -> None:
 
 
 def test_every_alarm_has_its_runbook_entry() -> None:
-    alarms = set(re.findall(r"^    ([a-z-]+)\s+= \{\n\s+text", text("killers.tf"), flags=re.MULTILINE))
-    assert len(alarms) == 6
+    """Whoever is woken by its name finds the entry: by the alarm's own text, by docs/deploy.md and by a search."""
+    whole = "\n".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("*.tf"))
+    assert whole.count('resource "aws_cloudwatch_metric_alarm"') == 1, "an alarm beside local.alarms"
+    alarms = dict(
+        re.findall(r'^    ([a-z-]+)\s+= \{\n\s+text\s+= "[^"]+"\n\s+runbook\s+= "([^"]+)"', whole, flags=re.MULTILINE)
+    )
+    assert len(alarms) == len(re.findall(r"^\s+missing\s+= ", whole, flags=re.MULTILINE)) == 6
     rows = dict(re.findall(r"^\| `…-reaper-([a-z-]+)` \|.*\| \"([^\"]+)\" \|$", DEPLOY, flags=re.MULTILINE))
-    assert rows.keys() == alarms
-    assert [title for title in rows.values() if f"\n## {title}\n" not in RUNBOOK] == []
+    assert rows == alarms
+    for name, title in alarms.items():
+        entry = RUNBOOK.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+        symptom = entry.partition("- **Severity**")[0]
+        assert f"-{name}`" in symptom, f"the runbook's entry {title!r} doesn't name the alarm {name}"
+        assert all(f"- **{part}**" in entry for part in ("Severity", "Query", "Action", "False positives")), title
 
 
 def test_no_gateway_that_costs_and_no_secret_stand_in_the_module() -> None:
