@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,7 +36,8 @@ provider_installation {{
   }}
 }}
 """
-_LAST_WORDS = 2000
+_LAST_WORDS = 8000
+"""Kept of what a failed Terraform said: it tells every error that it found, and the first is often the cause."""
 _END_GRACE = timedelta(minutes=5)
 """What an interrupted Terraform may take to end what it is at."""
 
@@ -125,10 +127,13 @@ class Terraform:
 
     def _call(self, arguments: tuple[str, ...], limit: timedelta, *, capture: bool) -> tuple[int, str, str]:
         stream = subprocess.PIPE if capture else None
+        # Terraform colours its words wherever they go.
+        plain = ("-no-color",) if capture or not sys.stdout.isatty() or self.environment.get("NO_COLOR") else ()
+        subcommand, *options = arguments
         with (
             waiting(f"waiting for terraform {arguments[0]}", limit, shown=not capture),
             subprocess.Popen(
-                [self.program, f"-chdir={self.folder}", *arguments],
+                [self.program, f"-chdir={self.folder}", subcommand, *plain, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,

@@ -64,6 +64,31 @@ def test_a_failure_has_its_last_words(tmp_path: Path) -> None:
     assert terraform(tmp_path, "sys.exit(2)").run("plan", limit=LIMIT, allowed=(0, 2), shown=False) == 2
 
 
+def test_colours_are_for_terminals(tmp_path: Path) -> None:
+    tell = terraform(tmp_path, "print(sys.argv[1:])")
+    assert "['-chdir=" in (said := tell.read("show", "-json", "plan", limit=LIMIT))
+    assert said.endswith("'show', '-no-color', '-json', 'plan']\n")
+    leader, follower = os.openpty()
+    shown = (
+        "import sys; from datetime import timedelta; from pathlib import Path;"
+        "from janitor.infrastructure.terraform import Terraform;"
+        "folder = Path(sys.argv[1]);"
+        "terraform = Terraform(program=str(folder / 'terraform'), folder=folder, environment={});"
+        "terraform.run('plan', limit=timedelta(seconds=60))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-c", shown, str(tmp_path)], stdout=follower, stderr=subprocess.PIPE, env=environment
+        ) as process:
+            _, errors = process.communicate(timeout=LIMIT.total_seconds())
+        assert process.returncode == 0, errors
+        assert b"'plan']" in os.read(leader, 4096)
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+
 SLOW = """
 def end(*_):
     print('state written', flush=True)
