@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
+from janitor.cloud.call_record import CallKind
 from tests.support.iam import Context
 
 _PREFIXES = {"monitoring": "cloudwatch"}
@@ -148,3 +149,49 @@ _ASKED: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, str]], list[Asked
     "lambda:GetFunctionConfiguration": _plain("lambda:GetFunctionConfiguration", "function:{FunctionName}"),
     "cloudwatch:GetMetricStatistics": _plain("cloudwatch:GetMetricStatistics"),
 }
+
+
+def asked_of_kind(kind: CallKind, values: Mapping[str, str]) -> list[Asked]:
+    """What IAM is asked for a kind of call that a run's record has; its instances are the deployment's own.
+
+    Raises:
+        KeyError: Nobody has written down what a call of this kind needs.
+    """
+    where = kind.where or ""
+    own = {f"aws:ResourceTag/{_TAG}": values["deployment"], f"ssm:resourceTag/{_TAG}": values["deployment"]}
+    region = {"aws:RequestedRegion": values["region"]}
+    bucket = f"arn:aws:s3:::{values['bucket']}"
+    # Notices are kept apart by deployment.
+    there = f"{bucket}/{where}/{values['deployment'] + '/' if where == values['notice_prefix'] else ''}one.json"
+    instance = _arn("ec2", values, "instance/i-1")
+    schedule = _arn("scheduler", values, f"schedule/{where}/one")
+    streams = _arn("logs", values, f"log-group:{where}:log-stream:one")
+    document = f"arn:aws:ssm:{values['region']}::document/{where}"
+    keep = {**own, "aws:TagKeys": ["janitor:keep-until"]}
+    table: dict[str, list[tuple[str, str, Context]]] = {
+        "sts:GetCallerIdentity": [],
+        "s3:HeadObject": [("s3:GetObject", there, {})],
+        "s3:ListObjectsV2": [("s3:ListBucket", bucket, {})],
+        "ec2:CreateTags": [("ec2:CreateTags", instance, keep)],
+        "ec2:TerminateInstances": [("ec2:TerminateInstances", instance, own)],
+        "ssm:SendCommand": [("ssm:SendCommand", document, {}), ("ssm:SendCommand", instance, own)],
+        "scheduler:ListSchedules": [("scheduler:ListSchedules", "*", {})],
+        "cloudwatch:PutMetricData": [("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": where})],
+    }
+    for action in ("GetObject", "PutObject", "DeleteObject"):
+        table[f"s3:{action}"] = [(f"s3:{action}", there, {})]
+    for action in ("CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule"):
+        table[f"scheduler:{action}"] = [(f"scheduler:{action}", schedule, {})]
+    for action in ("GetLogEvents", "FilterLogEvents"):
+        table[f"logs:{action}"] = [(f"logs:{action}", streams, {})]
+    for action in (
+        "DescribeInstances",
+        "DescribeSpotPriceHistory",
+        "DescribeVolumes",
+        "DescribeLaunchTemplateVersions",
+    ):
+        table[f"ec2:{action}"] = [(f"ec2:{action}", "*", region)]
+    for action in ("CancelCommand", "DescribeInstanceInformation", "ListCommandInvocations"):
+        table[f"ssm:{action}"] = [(f"ssm:{action}", "*", region)]
+    found = table[f"{kind.service}:{kind.action}"]
+    return [Asked(action=action, resource=resource, context=context) for action, resource, context in found]

@@ -43,6 +43,8 @@ class Applied:
     run: RunView
     timers: tuple[str, ...]
     """The external timers that were seen in Terraform's group while the run was going on."""
+    instances: tuple[dict[str, Any], ...]
+    """As EC2 showed the deployment's instances then: one that has ended has no profile any more."""
 
     def client(self, service: str) -> Any:
         """A boto3 client of the stack's cloud."""
@@ -69,6 +71,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
         runs = Runs(settings)
         started = runs.start(config)
         timers = eventually(lambda: _timers(settings), within=TIMER_SEEN_WITHIN)
+        instances = _instances(settings)
         yield Applied(
             before=before,
             settings=settings,
@@ -77,9 +80,16 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
             second_plan=second.stdout,
             run=runs.finished(started),
             timers=timers,
+            instances=instances,
         )
 
 
 def _timers(settings: Settings) -> tuple[str, ...] | None:
     listed = client_of(settings, "scheduler").list_schedules(GroupName=settings.schedule_group)["Schedules"]
     return tuple(one["Name"] for one in listed) or None
+
+
+def _instances(settings: Settings) -> tuple[dict[str, Any], ...]:
+    tag = {"Name": "tag:janitor:deployment", "Values": [settings.deployment]}
+    reservations = client_of(settings, "ec2").describe_instances(Filters=[tag])["Reservations"]
+    return tuple(one for reservation in reservations for one in reservation["Instances"])

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from janitor.cloud.call_record import read_calls
 from janitor.domain.states import RunStatus
 from janitor.settings import load_settings
 from janitor.settings.infrastructure import Provisioner
 from janitor.stack.provision.policies import read_policy
 from tests.integration.infrastructure.conftest import ROOT, Applied
-from tests.support.iam import actions_of
+from tests.support.iam import actions_of, is_allowed
+from tests.support.iam_requests import asked_of_kind
 from tests.support.janitor_command import janitor
 
 pytestmark = pytest.mark.timeout(2400)
@@ -26,6 +28,8 @@ OTHERWISE_NAMED = {
     "sts:GetCallerIdentity": None,  # needs no permission
 }
 """Calls whose permission has another name. Source: Service Authorization Reference, "Actions, resources and keys"."""
+BY_DRY_RUN = "RunInstances"
+"""What it is asked for, and that the policy allows it, is a test of `janitor doctor`, which sends the same."""
 _DOCTOR = "`janitor doctor`, before the first run"
 _IN_TURN = "a sequential run with a cache volume"
 NOT_SENT = {
@@ -39,13 +43,13 @@ NOT_SENT = {
     "iam:GetRole": _DOCTOR,
     "lambda:GetFunctionConfiguration": _DOCTOR,
     "scheduler:GetScheduleGroup": _DOCTOR,
+    "logs:DescribeLogGroups": _DOCTOR,
     "servicequotas:GetServiceQuota": _DOCTOR,
     "ec2:CreateTags": "RunInstances sends the tags with it, and `janitor keep` sets its own",
     "ec2:DescribeSpotPriceHistory": "for spot instances; the run had none",
     "iam:PassRole": "no call: EC2 and Scheduler ask for it when they are given a role",
     "logs:FilterLogEvents": "signs of life of a validation that lasts longer than this one",
     "logs:GetLogEvents": "`janitor logs`, and the end of a validation that failed",
-    "s3:DeleteObject": "a notice that was taken over; none was left",
     "scheduler:UpdateSchedule": "a debug lease that is made longer, and a timer that is armed again",
     "scheduler:GetSchedule": "the reaper's look at the timers of instances that live longer",
     "scheduler:ListSchedules": "the reaper's look at the timers of instances that live longer",
@@ -56,7 +60,8 @@ NOT_SENT = {
 
 
 def test_the_second_plan_is_empty(applied: Applied) -> None:
-    assert "No changes." in applied.second_plan
+    assert "No changes." in applied.second_plan, applied.second_plan[-6000:]
+    assert "\x1b[" not in applied.second_plan  # colours are for terminals
 
 
 def test_the_settings_name_what_terraform_made(applied: Applied) -> None:
@@ -76,13 +81,7 @@ def test_a_validation_uses_it(applied: Applied) -> None:
     settings, name = applied.settings, f"janitor-{applied.settings.deployment}"
     assert applied.run.status is RunStatus.SUCCESS
     ec2: Any = applied.client("ec2")
-    (instance,) = [
-        one
-        for reservation in ec2.describe_instances(
-            Filters=[{"Name": "tag:janitor:deployment", "Values": [settings.deployment]}]
-        )["Reservations"]
-        for one in reservation["Instances"]
-    ]
+    (instance,) = applied.instances
     assert instance["IamInstanceProfile"]["Arn"].endswith(f":instance-profile/{name}-instance")
     volumes = ec2.describe_launch_template_versions(LaunchTemplateName=name, Versions=["$Default"])
     data = volumes["LaunchTemplateVersions"][0]["LaunchTemplateData"]
@@ -162,15 +161,35 @@ def test_the_dashboard_is_told_how_the_run_ended(applied: Applied) -> None:
 
 
 def test_every_call_is_in_the_policy_and_every_action_was_sent_or_has_its_reason(applied: Applied) -> None:
-    from janitor.cloud.call_record import read_calls
-
-    sent = {f"{service}:{action}" for service, action in read_calls(applied.calls_file)}
+    kinds = read_calls(applied.calls_file)
+    sent = {f"{kind.service}:{kind.action}" for kind in kinds}
     assert len(sent) >= 12, sent
     needed = {name for call in sent if (name := OTHERWISE_NAMED.get(call, call))}
-    allowed = actions_of(_policy(applied))
+    policy = _policy(applied)
+    allowed = actions_of(policy)
     assert needed - allowed == set()
     assert allowed - needed - NOT_SENT.keys() == set()
     assert NOT_SENT.keys() <= allowed, "a reason without an action"
+    # And on what they were sent to: each folder of the bucket, group, document and namespace.
+    values = _values(applied)
+    asked = [one for kind in kinds if kind.action != BY_DRY_RUN for one in asked_of_kind(kind, values)]
+    assert [
+        (one.action, one.resource) for one in asked if not is_allowed(policy, one.action, one.resource, one.context)
+    ] == []
+    folders = {kind.where for kind in kinds if kind.service == "s3" and kind.where}
+    assert {"janitor-artefacts", "janitor-reports", "janitor-specs"} <= folders
+
+
+def _values(applied: Applied) -> dict[str, str]:
+    settings = applied.settings
+    return {
+        "account": "123456789012",
+        "region": settings.region,
+        "deployment": settings.deployment,
+        "bucket": settings.bucket,
+        "notice_prefix": "janitor-notices",
+        "reaper_function": f"janitor-{settings.deployment}-reaper",
+    }
 
 
 def _policy(applied: Applied) -> dict[str, Any]:
@@ -186,17 +205,9 @@ def _policy(applied: Applied) -> dict[str, Any]:
 def test_the_local_stacks_reader_renders_the_same_text(applied: Applied) -> None:
     """One definition: what Terraform's templatefile makes of a file is what `read_policy` makes of it."""
     iam: Any = applied.client("iam")
-    settings, name = applied.settings, f"janitor-{applied.settings.deployment}"
+    name = f"janitor-{applied.settings.deployment}"
     made = iam.get_role_policy(RoleName=f"{name}-reaper", PolicyName="janitor")["PolicyDocument"]
-    values = {
-        "account": "123456789012",
-        "region": settings.region,
-        "deployment": settings.deployment,
-        "bucket": settings.bucket,
-        "notice_prefix": "janitor-notices",
-        "reaper_function": f"{name}-reaper",
-    }
-    assert made == read_policy(ROOT, "reaper", values)
+    assert made == read_policy(ROOT, "reaper", _values(applied))
 
 
 def test_z_destroy_refuses_while_an_instance_lives_and_then_leaves_nothing(applied: Applied) -> None:
