@@ -14,6 +14,7 @@ from tests.support.terraform import ROOT, a_cloud, copied_module, planned, requi
 
 pytestmark = pytest.mark.timeout(1800)
 TABLE = yaml.safe_load((ROOT / "infra" / "idle-prices.yaml").read_text(encoding="utf-8"))
+DEPLOY = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 NAT = """
 resource "aws_eip" "nat" {
   for_each = aws_subnet.public
@@ -37,6 +38,8 @@ def test_dev_and_prod_are_within_and_a_nat_gateway_is_not(tmp_path: Path) -> Non
         assert all(cost.is_within for cost in costs.values()), costs
         assert 0.3 < costs["dev"].usd_per_day < costs["prod"].usd_per_day
         assert any(line.name.startswith("aws_db_instance") for line in costs["prod"].lines)
+        for name, cost in costs.items():  # what the docs promise
+            assert f"| **{name}** | **{cost.usd_per_day:.3f}** |" in DEPLOY
         (module / "nat.tf").write_text(NAT)
         plan = planned(terraform, "prod.tfvars")
         with_nat = _cost(plan)

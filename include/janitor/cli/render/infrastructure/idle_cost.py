@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from janitor.infrastructure.idle_cost import IdleCost
 
-_WIDTH = 44
-
 
 def idle_cost_text(cost: IdleCost) -> str:
     """A line for each thing that costs, then the sum and what it may be."""
-    lines = [f"{line.usd_per_day:8.3f}  {line.name:{_WIDTH}}  {line.why}" for line in cost.lines if line.usd_per_day]
+    told = [line for line in cost.lines if line.usd_per_day]
+    width = max((len(line.name) for line in told), default=0)
+    lines = [f"{line.usd_per_day:8.3f}  {line.name:{width}}  {line.why}" for line in told]
     verdict = "within" if cost.is_within else "MORE THAN"
     return "\n".join(
         [
