@@ -28,6 +28,7 @@ from localcloud.ec2 import describe as ec2_describe
 from localcloud.ec2 import instances as ec2_instances
 from localcloud.ec2 import launch as ec2_launch
 from localcloud.ec2 import spot as ec2_spot
+from localcloud.ec2 import volumes as ec2_volumes
 from localcloud.ec2.earlier_instances import EarlierInstances
 from localcloud.events.internal_api import InternalApi
 from localcloud.faults.in_force import FaultBook
@@ -74,6 +75,7 @@ def serve(settings: Settings) -> None:
     identity.install(identity.load_or_create(settings.home))
     earlier = EarlierInstances(settings.home / "launched", settings.terminated_retention)
     earlier.load()
+    ec2_volumes.recover(settings.home)
     for folder in ("boxes", "records"):  # of an earlier run: its boxes died with it
         shutil.rmtree(settings.home / folder, ignore_errors=True)
     boxes = settings.home / "boxes"
@@ -173,6 +175,7 @@ def install_patches(
     ec2_launch.install(fleet)
     ec2_describe.install(faults, earlier)
     ec2_spot.install()
+    ec2_volumes.install(ec2_volumes.Volumes(home, fleet))
     launch_templates.install()
     bucket_policies.install()
     ssm_api.install(fleet, faults)
