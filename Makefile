@@ -49,6 +49,8 @@ override FAILED := $(value FAILED)
 override FORMAT := $(value FORMAT)
 override OUTPUT := $(value OUTPUT)
 override DIR := $(value DIR)
+override REPOS_FILE := $(value REPOS_FILE)
+override TO := $(value TO)
 override NETWORK := $(value NETWORK)
 override PYTHON := $(value PYTHON)
 override IMAGE := $(value IMAGE)
@@ -66,7 +68,7 @@ override REGISTRY := $(value REGISTRY)
 override KILL := $(value KILL)
 export IMAGE BASE FOLDER ENGINE JSON AIRFLOW_IMAGE AIRFLOW_BASE PUSH REGISTRY AMI CUDA_IMAGE TIDY KILL
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
-export DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FAILED FORMAT OUTPUT
+export REPOS_FILE TO DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FAILED FORMAT OUTPUT
 
 STAMP := .venv/.stamp
 BIN := .venv/bin
@@ -100,12 +102,13 @@ CUDA_IMAGE_OPTION := $${CUDA_IMAGE:+"--cuda-image=$$CUDA_IMAGE"}
 TIDY_OPTION := $$(case "$$TIDY" in ''|0|no|false) ;; *) echo --tidy;; esac)
 LIMIT_OPTION := $${LIMIT:+"--limit=$$LIMIT"}
 RUNS_OPTION := $${RUNS:+"--runs=$$RUNS"}
+TO_OPTION := $${TO:+"--to=$$TO"}
 LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; esac)
 
 # need <variable> <example>: ends with 2 and the usage where the value is missing.
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
-.PHONY: help run test test-quick test-full up down status validate-all-workers runs follow rerun cancel check-parallel-status query-parallel-run query-db \
+.PHONY: help run test test-quick test-full up down status validate-all-workers run-janitor fetch-report runs follow rerun cancel check-parallel-status query-parallel-run query-db \
 	report failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
 	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
@@ -143,6 +146,12 @@ status: $(STAMP) ## what runs and answers, web UI, login [ENV=]
 
 validate-all-workers: $(STAMP) ## start a parallel run and follow it [ENV= CONFIG= TIMEOUT_MINUTES= REPO= FOLLOW=0 YES=1]
 	$(JANITOR) validate-all-workers $(CONFIG_OPTION) $(REPO_OPTION) $(TIMEOUT_OPTION) $(FOLLOW_OPTION) $(YES_OPTION)
+
+run-janitor: $(STAMP) ## validate repositories in turn on one instance [ENV= REPOS_FILE= REPO= TIMEOUT_MINUTES= FOLLOW=0 YES=1]
+	$(JANITOR) run-janitor $(REPO_OPTION) $(TIMEOUT_OPTION) $(FOLLOW_OPTION) $(YES_OPTION) -- $${REPOS_FILE:+"$$REPOS_FILE"}
+
+fetch-report: $(STAMP) ## bring the reports of a run into a folder, and say what they hold [RUN_ID= TO= ENV=]
+	$(JANITOR) fetch-report $(TO_OPTION) -- $${RUN_ID:+"$$RUN_ID"}
 
 runs: $(STAMP) ## the last runs: id, trigger, status, cost [LIMIT= ENV=]
 	$(JANITOR) runs $(LIMIT_OPTION)

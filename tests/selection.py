@@ -54,6 +54,12 @@ REST = (
         minutes=3,
     ),
     Part(
+        name="cache",
+        paths=("dags/test_sequential_run.py::test_two_runs_in_turn_share_the_cache_and_end_their_instance",),
+        why="validates two repositories in turn, twice: the second run has what the first one fetched",
+        minutes=2,
+    ),
+    Part(
         name="Docker truth",
         paths=(
             "integration/validator/docker",

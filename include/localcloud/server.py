@@ -63,6 +63,16 @@ class QuietRequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is 
         pass
 
 
+def prepare_boxes(home: Path) -> None:
+    """Make the folder of the boxes anew: those of an earlier run died with it, the volumes that they had go on."""
+    ec2_volumes.recover(home)
+    for folder in ("boxes", "records"):
+        shutil.rmtree(home / folder, ignore_errors=True)
+    boxes = home / "boxes"
+    boxes.mkdir(exist_ok=True)
+    spread_subfolders(boxes)
+
+
 def serve(settings: Settings) -> None:
     """Run a local cloud in the foreground until SIGTERM or SIGINT.
 
@@ -75,12 +85,7 @@ def serve(settings: Settings) -> None:
     identity.install(identity.load_or_create(settings.home))
     earlier = EarlierInstances(settings.home / "launched", settings.terminated_retention)
     earlier.load()
-    ec2_volumes.recover(settings.home)
-    for folder in ("boxes", "records"):  # of an earlier run: its boxes died with it
-        shutil.rmtree(settings.home / folder, ignore_errors=True)
-    boxes = settings.home / "boxes"
-    boxes.mkdir(exist_ok=True)
-    spread_subfolders(boxes)
+    prepare_boxes(settings.home)
     containment = choose_containment(settings.containment)
     faults = FaultBook()
     runtime = ProcessRuntime(containment, sight_of_boxes(settings, containment))

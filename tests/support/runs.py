@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from janitor.domain.errors import AirflowError, DatabaseError
+from janitor.domain.states import RunKind
 from janitor.domain.views import RunView, ValidationView
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.services.airflow.trigger import TriggeredRun, trigger_run
@@ -50,11 +51,20 @@ class Runs:
             raise
 
     def start(
-        self, config: Path, *, repo: str | None = None, max_concurrent_instances: int | None = None
+        self,
+        config: Path,
+        *,
+        repo: str | None = None,
+        max_concurrent_instances: int | None = None,
+        kind: RunKind = RunKind.PARALLEL,
     ) -> TriggeredRun:
         """Trigger a run, as the command does."""
         return trigger_run(
-            self.settings, config_path=str(config), repo=repo, max_concurrent_instances=max_concurrent_instances
+            self.settings,
+            config_path=str(config),
+            repo=repo,
+            max_concurrent_instances=max_concurrent_instances,
+            kind=kind,
         )
 
     def view(self, airflow_run_id: str) -> RunView | None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from janitor.cli.asking import require_yes
 from janitor.cli.console import Console
-from janitor.cli.render.runs.plan import plan_question, plan_text
+from janitor.cli.render.runs.plan import plan_question, plan_text, sequential_plan_text
 from janitor.domain.errors import BudgetRefusedError
+from janitor.domain.states import RunKind
 from janitor.services.config_files import is_object
 from janitor.services.launch.blueprint import RunBlueprint, RunRequest, blueprint_of, check_blueprint
 from janitor.services.money.estimate import CheckedEstimate
-from janitor.services.money.expected import forecast
+from janitor.services.money.expected import RunForecast, forecast
 from janitor.settings import Settings, StackKind
 
 _UNTIL_TRIGGERED = ""
@@ -38,6 +39,7 @@ def check_order(
     repository: str | None,
     timeout_minutes: float | None,
     max_concurrent_instances: int | None = None,
+    kind: RunKind = RunKind.PARALLEL,
 ) -> RunOrder:
     """Check everything that can be checked before anything starts.
 
@@ -47,6 +49,7 @@ def check_order(
         repository: The only one to validate, or None.
         timeout_minutes: Takes the place of the configuration's default.
         max_concurrent_instances: Takes the place of the configuration's limit.
+        kind: Of the run; each kind has a configuration of its own.
 
     Raises:
         ConfigError: The configuration is wrong; it lists every problem.
@@ -59,6 +62,7 @@ def check_order(
         repository=repository,
         timeout_minutes=timeout_minutes,
         max_concurrent_instances=max_concurrent_instances,
+        kind=kind,
     )
     return _checked(settings, request, timeout_minutes)
 
@@ -70,15 +74,17 @@ def manual_request(
     repository: str | None,
     timeout_minutes: float | None,
     max_concurrent_instances: int | None = None,
+    kind: RunKind = RunKind.PARALLEL,
 ) -> RunRequest:
     """What a person asks for, unchecked; the arguments are as for `check_order`."""
     return RunRequest(
         airflow_run_id=_UNTIL_TRIGGERED,
         trigger="manual",
-        config_path=config_path(settings, config),
+        config_path=config_path(settings, config, kind),
         repository=repository,
         timeout=timedelta(minutes=timeout_minutes) if timeout_minutes is not None else None,
         max_concurrent_instances=max_concurrent_instances,
+        kind=kind,
     )
 
 
@@ -121,20 +127,26 @@ def show_plan(console: Console, settings: Settings, order: RunOrder, *, yes: boo
     Raises:
         DeclinedError: The person said no; nothing was launched.
     """
-    expected = forecast(settings, order.blueprint.plans, order.checked.estimate)
-    console.progress(plan_text(expected, is_local=settings.stack is StackKind.EMBEDDED, region=settings.region))
+    is_local, estimate = settings.stack is StackKind.EMBEDDED, order.checked.estimate
+    if order.blueprint.total_timeout is not None:
+        # One instance for all of them: none has a price of its own.
+        expected = RunForecast(repositories=(), worst_case_usd=estimate.worst_case_usd, unpriced=estimate.unpriced)
+        console.progress(sequential_plan_text(order.blueprint, estimate, is_local=is_local))
+    else:
+        expected = forecast(settings, order.blueprint.plans, estimate)
+        console.progress(plan_text(expected, is_local=is_local, region=settings.region))
     limit = order.blueprint.confirm_above_usd
     if (question := plan_question(expected, limit)) is not None:
         require_yes(question, yes=yes, as_json_text=as_json_text)
 
 
-def config_path(settings: Settings, given: str | None) -> str:
+def config_path(settings: Settings, given: str | None, kind: RunKind = RunKind.PARALLEL) -> str:
     """The configuration as Airflow finds it: relative to the project where it is inside, absolute elsewhere.
 
     A path is taken from the current folder, as everywhere, and else from the project's. An object in S3 keeps its name.
     """
     if given is None:
-        return settings.default_config
+        return settings.default_repos_file if kind is RunKind.SEQUENTIAL else settings.default_config
     if is_object(given):
         return given
     from_here = Path.cwd() / given

@@ -35,6 +35,12 @@ COMMANDS: dict[str, CommandEntry] = {
     "validate-all-workers": CommandEntry(
         "runs.validate", "validate_all_workers", "Start a parallel run and follow it."
     ),
+    "run-janitor": CommandEntry(
+        "runs.sequential", "run_janitor", "Validate repositories in turn on one instance, with the cache volume."
+    ),
+    "fetch-report": CommandEntry(
+        "reports.fetch", "fetch_report", "Bring the reports of a run into a folder, and say what they hold."
+    ),
     "runs": CommandEntry("runs.runs", "runs", "List the last runs."),
     "follow": CommandEntry("runs.follow", "follow", "Follow a run that was started before."),
     "cancel": CommandEntry("runs.cancel", "cancel", "Stop one run and end its instances; other runs go on."),

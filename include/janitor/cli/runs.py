@@ -55,6 +55,7 @@ def start(session: Session, settings: Settings, order: RunOrder) -> TriggeredRun
         max_concurrent_instances=asked.max_concurrent_instances,
         rerun_of=asked.rerun_of,
         only_unsuccessful=asked.only_unsuccessful,
+        kind=asked.kind,
     )
     session.on_interrupt = goes_on(settings, started)
     return started
@@ -62,7 +63,7 @@ def start(session: Session, settings: Settings, order: RunOrder) -> TriggeredRun
 
 def announce(console: Console, settings: Settings, order: RunOrder, started: TriggeredRun, *, followed: bool) -> None:
     """Say that the run has started; without following, also how to watch it."""
-    console.progress(launching_line(started.total_repositories))
+    console.progress(launching_line(started.total_repositories, started.kind))
     if not followed:
         console.progress(f"Run ID: {started.run_id}\n\n{advice_text(order.blueprint.timeout, settings.environment)}")
 
@@ -89,7 +90,7 @@ def see_through(
     source = RunSource(
         airflow_run_id=started.airflow_run_id,
         look=lambda: _look(settings, started.airflow_run_id, progress),
-        airflow_ended=lambda: _ended_in_airflow(settings, started.airflow_run_id),
+        airflow_ended=lambda: _ended_in_airflow(settings, started),
     )
     pace = Pace(interval=min(settings.poll_interval / 2, _LONGEST_INTERVAL), margin=grace + RECORD_MARGIN)
     with display_for(console, settings.environment) as display:
@@ -141,12 +142,17 @@ def find_started(settings: Settings, run_id: str) -> TriggeredRun:
         if started is None:
             raise
         return started
-    return TriggeredRun(run_id=run.run_id, airflow_run_id=run.airflow_run_id, total_repositories=run.total_repositories)
+    return TriggeredRun(
+        run_id=run.run_id,
+        airflow_run_id=run.airflow_run_id,
+        total_repositories=run.total_repositories,
+        kind=run.kind,
+    )
 
 
-def _ended_in_airflow(settings: Settings, airflow_run_id: str) -> bool:
+def _ended_in_airflow(settings: Settings, started: TriggeredRun) -> bool:
     try:
-        return airflow_run_state(settings, airflow_run_id).is_final
+        return airflow_run_state(settings, started.airflow_run_id, started.kind).is_final
     except NotFoundError:
         return True  # deleted there
 

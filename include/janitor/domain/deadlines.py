@@ -15,6 +15,11 @@ def deadline_for(intent_at: datetime, timeout: timedelta) -> datetime:
     return intent_at + timeout
 
 
+def turn_deadline(now: datetime, timeout: timedelta, instance_deadline: datetime) -> datetime:
+    """The hard limit of a validation whose turn on a shared instance begins now: its own, within the instance's."""
+    return min(now + timeout, instance_deadline)
+
+
 def expires_at(deadline_at: datetime, grace: timedelta) -> datetime:
     """When the instance's time is over: every killer may end it from then on."""
     return deadline_at + grace

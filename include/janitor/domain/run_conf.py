@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from janitor.domain.states import RunKind
 
 RUN_KEYS = (
     "config_path",
@@ -14,21 +16,24 @@ RUN_KEYS = (
     "rerun_of",
     "only_unsuccessful",
 )
+SEQUENTIAL_KEYS = ("config_path", "repository", "timeout_minutes")
+_KEYS = {RunKind.PARALLEL: RUN_KEYS, RunKind.SEQUENTIAL: SEQUENTIAL_KEYS}
 
 
-def unknown_keys(conf: Mapping[str, Any] | None) -> str | None:
+def unknown_keys(conf: Mapping[str, Any] | None, kind: RunKind = RunKind.PARALLEL) -> str | None:
     """Why a run with this conf can't be planned; None where it can.
 
     Airflow takes keys that the DAG doesn't have: a mistyped one would validate the default fleet, and pay for it.
     """
-    unknown = [str(key) for key in conf or {} if key not in RUN_KEYS]
+    known = _KEYS[kind]
+    unknown = [str(key) for key in conf or {} if key not in known]
     if not unknown:
         return None
-    named = ", ".join(_with_hint(key) for key in unknown)
+    named = ", ".join(_with_hint(key, known) for key in unknown)
     keys = "key" if len(unknown) == 1 else "keys"
-    return f"unknown {keys} in the run's conf: {named}; known: {', '.join(RUN_KEYS)}. Nothing was launched"
+    return f"unknown {keys} in the run's conf: {named}; known: {', '.join(known)}. Nothing was launched"
 
 
-def _with_hint(key: str) -> str:
-    near = difflib.get_close_matches(key, RUN_KEYS, n=1, cutoff=0.5)
+def _with_hint(key: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f"{key!r} (did you mean {near[0]}?)" if near else repr(key)

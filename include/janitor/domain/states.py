@@ -26,6 +26,13 @@ class RunStatus(str, Enum):
         return self is not RunStatus.RUNNING
 
 
+class RunKind(str, Enum):
+    """How the repositories of a run share machines."""
+
+    PARALLEL = "parallel"  # each has an instance of its own
+    SEQUENTIAL = "sequential"  # they take turns on one instance, which belongs to the run
+
+
 class ValidationStatus(str, Enum):
     """State of one repository within a run.
 

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from janitor.domain.money.places import MONEY_PLACES, places_for
 from janitor.domain.result.history_views import ChangeView, PhaseView, PlaceView
-from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
+from janitor.domain.states import InstanceState, RunKind, RunStatus, ValidationStatus
 from janitor.protocol.proven import Note, ProofLevel, Unproven
 from janitor.protocol.provenance import Commit
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.statuses import CacheState, CheckStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +166,14 @@ class RunView:
     """As for a validation; with what the run's own instances cost."""
     cost_is_final: bool = True
     """As for a validation."""
+    kind: RunKind = RunKind.PARALLEL
+    status_reason: str | None = None
+    """What is wrong with the run, where something is."""
+    cache: CacheState | None = None
+    """Of a sequential run: whether its instance had the cache volume; None where that isn't settled."""
+    cache_detail: str | None = None
+    unexpected_errors: int | None = None
+    """Of a sequential run: how many ERROR lines its log has that nobody expects; None where it wasn't searched."""
 
     @property
     def successful(self) -> int:

@@ -23,7 +23,7 @@ from janitor.orchestration.wiring import current_settings, settings_for
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.services.launch import advance as launching
 from janitor.services.launch.advance import Launched, NoPlace, NotYet
-from janitor.services.launch.orderer import ValidationOrderer
+from janitor.services.launch.orderer import Orderer, ValidationOrderer
 from janitor.services.ledger.reconcile import observe_deployment
 from janitor.settings import Settings
 
@@ -63,27 +63,38 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         Raises:
             TaskFailed: AWS refused in a way that another try can't mend.
         """
-        context["repository"] = self.planned["repository"]
+        self._name(context)
         try:
-            return [self._launch(settings_for(self.planned), context)]
+            return [self._launch(self._settings(context), context)]
         except Exception as exc:
-            self._keep_problem(exc)
+            self._keep_problem(context, exc)
             raise as_airflow_failure(exc) from exc
+
+    def _settings(self, context: Context) -> Settings:
+        """Those of the environment that the run was planned for."""
+        return settings_for(self.planned)
+
+    def _name(self, context: Context) -> None:
+        context["repository"] = self.planned["repository"]
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[str]:
         """There may be a place now."""
         log.info("asking again: %s", event.get("reason"))
         return self.execute(context)
 
+    def _orderer(self, settings: Settings, context: Context) -> Orderer:
+        """Whose instance it is."""
+        return ValidationOrderer(UUID(self.planned["validation_id"]))
+
     def _launch(self, settings: Settings, context: Context) -> str:
-        validation_id = UUID(self.planned["validation_id"])
+        orderer = self._orderer(settings, context)
         defer_at = time.monotonic() + settings.place_wait.total_seconds()
         unanswered = 0
         while True:
             try:
                 step = launching.advance_launch(
                     settings,
-                    ValidationOrderer(validation_id),
+                    orderer,
                     lambda parameters: self._ask_provider(parameters, context),
                 )
             except CloudError as exc:
@@ -96,7 +107,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
             if isinstance(step, Launched):
                 log.info("%s %s", "adopting" if step.adopted else "launched", step.instance_id)
                 return step.instance_id
-            self._wait(settings, step, defer_at, context["dag_run"].start_date, validation_id)
+            self._wait(settings, step, defer_at, context["dag_run"].start_date, orderer.owner.id)
 
     def _wait(
         self,
@@ -104,7 +115,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         step: NoPlace | NotYet,
         defer_at: float,
         started_at: datetime,
-        validation_id: UUID,
+        owner_id: UUID,
     ) -> None:
         """Wait a little here, or defer, which holds no worker slot."""
         now = datetime.now(timezone.utc)
@@ -124,7 +135,7 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
             log.info("every place is held; waiting without holding a worker")
             self.defer(
                 trigger=PlaceTrigger.free(
-                    validation_id,
+                    owner_id,
                     step.limit,
                     not_after=started_at + PLACE_WAIT_LIMIT,
                     environment=settings.environment,
@@ -141,11 +152,11 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         instance_id: str = super().execute(context)[0]
         return instance_id
 
-    def _keep_problem(self, exc: Exception) -> None:
+    def _keep_problem(self, context: Context, exc: Exception) -> None:
         reason_code = exc.reason_code if isinstance(exc, LaunchRefusedError) else ReasonCode.LAUNCH_ERROR
         try:
-            orderer = ValidationOrderer(UUID(self.planned["validation_id"]))
-            launching.keep_problem(current_settings(), orderer, reason_code, str(exc))
+            settings = current_settings()
+            launching.keep_problem(settings, self._orderer(settings, context), reason_code, str(exc))
         except JanitorError as second:
             log.warning("the problem can't be kept: %s", second)
 

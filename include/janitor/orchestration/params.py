@@ -1,8 +1,10 @@
-"""What a person who triggers `validate_workers` may choose; the web UI makes a form of it."""
+"""What a person who triggers a run may choose; the web UI makes a form of it."""
 
 from __future__ import annotations
 
 from airflow.sdk import Param
+
+from janitor.domain.run_conf import SEQUENTIAL_KEYS
 
 
 def run_params(default_config: str) -> dict[str, Param]:
@@ -13,7 +15,7 @@ def run_params(default_config: str) -> dict[str, Param]:
             type="string",
             minLength=1,
             title="Configuration",
-            description="Workers config, relative to the project's root, or s3://bucket/key.",
+            description="Configuration, relative to the project's root, or s3://bucket/key.",
         ),
         "repository": Param(
             None,
@@ -51,3 +53,9 @@ def run_params(default_config: str) -> dict[str, Param]:
             description="Counts only with a run to do again.",
         ),
     }
+
+
+def sequential_params(default_repos_file: str) -> dict[str, Param]:
+    """The params of the sequential run's DAG."""
+    params = run_params(default_repos_file)
+    return {key: params[key] for key in SEQUENTIAL_KEYS}

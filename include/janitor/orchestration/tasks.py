@@ -1,4 +1,4 @@
-"""The tasks of `validate_workers` that aren't EC2's: plan, record, verdict. Each calls one service."""
+"""The tasks that aren't EC2's: plan, record, verdict. Each calls one service."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
 from janitor.domain.identity import run_id_for
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.run_conf import unknown_keys
+from janitor.domain.states import RunKind
 from janitor.domain.views import RunView
 from janitor.orchestration.failures import TaskFailed, as_airflow_failure, failed_task
 from janitor.orchestration.telling import name_in_grid, note_run, tell_verdict
@@ -39,6 +40,11 @@ STALE_KEY = "stale"
 @task
 def plan() -> list[dict[str, str]]:
     """Read and check the config, write the run, return one entry for each repository."""
+    return planned_entries(RunKind.PARALLEL)
+
+
+def planned_entries(kind: RunKind) -> list[dict[str, str]]:
+    """Plan the run of this task; one entry for each repository."""
     context = get_current_context()
     dag_run, params = context["dag_run"], context["params"]
     trigger = DagRunType(dag_run.run_type)
@@ -50,8 +56,8 @@ def plan() -> list[dict[str, str]]:
         settings = current_settings()
     except SettingsError as exc:
         raise as_airflow_failure(exc) from exc
-    if refusal := unknown_keys(dag_run.conf):
-        note_run(settings, dag_run.run_id, refusal)
+    if refusal := unknown_keys(dag_run.conf, kind):
+        note_run(settings, dag_run.run_id, refusal, kind)
         raise failed_task(refusal)
     minutes = params["timeout_minutes"]
     request = RunRequest(
@@ -60,16 +66,17 @@ def plan() -> list[dict[str, str]]:
         config_path=params["config_path"],
         repository=params["repository"] or None,
         timeout=timedelta(minutes=minutes) if minutes else None,
-        max_concurrent_instances=params["max_concurrent_instances"] or None,
-        rerun_of=params["rerun_of"] or None,
-        only_unsuccessful=bool(params["only_unsuccessful"]),
+        max_concurrent_instances=params.get("max_concurrent_instances") or None,
+        rerun_of=params.get("rerun_of") or None,
+        only_unsuccessful=bool(params.get("only_unsuccessful")),
+        kind=kind,
     )
     try:
         planned = plan_run(settings, request)
     except JanitorError as exc:
         failure = as_airflow_failure(exc)
         if isinstance(failure, TaskFailed):
-            note_run(settings, dag_run.run_id, str(exc))
+            note_run(settings, dag_run.run_id, str(exc), kind)
         raise failure from exc
     run_id = run_id_for(settings.deployment, dag_run.run_id)
     log.info("Janitor run %s; follow it with `make follow RUN_ID=%s`", run_id, run_id)
@@ -102,6 +109,11 @@ def record(planned: dict[str, str]) -> str:
 @task
 def verdict() -> str:
     """Judge the run; fails unless every repository is successful and nothing is left."""
+    return verdict_of(RunKind.PARALLEL)
+
+
+def verdict_of(kind: RunKind) -> str:
+    """Judge the run of this task."""
     context = get_current_context()
     try:
         settings = settings_for_run(context)
@@ -113,7 +125,7 @@ def verdict() -> str:
             return "stale: nothing was validated"
         raise failed_task("the run was never planned: see the log of `plan`")
     text = f"{closed.successful}/{closed.total} repositories successful"
-    run = _noted(settings, context["dag_run"].run_id, text)
+    run = _noted(settings, context["dag_run"].run_id, text, kind)
     if run is not None:
         tell_metrics(settings, run)
     if closed.problems:
@@ -123,14 +135,14 @@ def verdict() -> str:
     return text
 
 
-def _noted(settings: Settings, airflow_run_id: str, text: str) -> RunView | None:
+def _noted(settings: Settings, airflow_run_id: str, text: str, kind: RunKind) -> RunView | None:
     """Put the run's note on it; returns what it was made of."""
     try:
         run = find_run_view(settings, airflow_run_id)
     except DatabaseError as exc:
         log.warning("the run is noted in short: %s", exc)
         run = None
-    note_run(settings, airflow_run_id, text if run is None else run_note(run))
+    note_run(settings, airflow_run_id, text if run is None else run_note(run), kind)
     return run
 
 

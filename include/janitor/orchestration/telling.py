@@ -11,7 +11,7 @@ from uuid import UUID
 
 from janitor.domain.errors import JanitorError
 from janitor.domain.log_lines import LineLogger
-from janitor.domain.states import ValidationStatus
+from janitor.domain.states import RunKind, ValidationStatus
 from janitor.protocol.text.plain_text import one_line
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.report.log_link import log_url
@@ -60,10 +60,10 @@ def name_in_grid(context: Any, repository: str, status: ValidationStatus) -> Non
     context["ti"].rendered_map_index = name
 
 
-def note_run(settings: Settings, airflow_run_id: str, text: str) -> None:
+def note_run(settings: Settings, airflow_run_id: str, text: str, kind: RunKind = RunKind.PARALLEL) -> None:
     """Put a note on the run, which Airflow shows beside it."""
     try:
-        with AirflowClient(settings) as airflow:
+        with AirflowClient(settings, kind) as airflow:
             airflow.note(airflow_run_id, one_line(text, limit=_LONGEST_NOTE))
     except JanitorError as exc:
         log.warning("the run gets no note: %s", exc)

@@ -104,16 +104,20 @@ class TerminateValidationOperator(_TerminateScopeOperator):
 
 
 class TerminateRunOperator(_TerminateScopeOperator):
-    """Terminate whatever is left of the run; fails, and is retried, until EC2 says that nothing is."""
+    """Terminate whatever is left of the run; fails, and is retried, until EC2 says that nothing is.
 
-    def __init__(self, **kwargs: Any) -> None:
+    :param reason: What the ledger keeps, where nobody has kept another one before.
+    """
+
+    def __init__(self, *, reason: TerminationReason = TerminationReason.RUN_TEARDOWN, **kwargs: Any) -> None:
         super().__init__(verify_for=timedelta(minutes=5), must_be_gone=True, **kwargs)
+        self.reason = reason
 
     def execute(self, context: Context) -> list[str]:
         """Terminate by the run's tag."""
         try:
             settings = settings_for_run(context)
             run_id = run_id_for(settings.deployment, context["dag_run"].run_id)
-            return self._terminate(settings, terminating.scope_of_run(run_id), TerminationReason.RUN_TEARDOWN, context)
+            return self._terminate(settings, terminating.scope_of_run(run_id), self.reason, context)
         except JanitorError as exc:
             raise as_airflow_failure(exc) from exc

@@ -12,7 +12,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Annotated
 
-from janitor.protocol.codec import Part
+from janitor.protocol.codec import Later, Part
+from janitor.protocol.statuses import CacheState
 from janitor.protocol.values import Most, Range, Text
 
 MAX_AUTHOR_CHARACTERS = 200
@@ -85,6 +86,8 @@ class Machine(Part):
     instance_type: Annotated[str, Text(MAX_MACHINE_CHARACTERS)] | None = None
     image_id: Annotated[str, Text(MAX_MACHINE_CHARACTERS)] | None = None
     """Its AMI."""
+    cache: Later[CacheState | None] = None
+    """Whether it had the cache volume; None: it is one repository's alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,6 +79,8 @@ class ValidationSpec(Document):
     """NAME of a secret with the login `user:token` of Docker Hub, for the machine's own pulls; None: as anybody."""
     machine: Later[Machine | None] = None
     """Which instance it is for; for the report alone."""
+    cache_directory: Later[Annotated[str, Text(500)] | None] = None
+    """Where the cache volume is on the instance, from its home; None: it has none."""
     proof_key: Later[Annotated[str, Text(64, KEY_PATTERN)] | None] = None
     """Proves the report (see `janitor.protocol.proof`), in hex; a secret. None where nobody asks for a proof."""
 

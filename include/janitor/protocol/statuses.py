@@ -79,3 +79,10 @@ class CheckName(str, Enum):
     LOG_SCAN = "log_scan"
     AGENT_PROMPT = "agent_prompt"
     CLEANUP = "cleanup"
+
+
+class CacheState(str, Enum):
+    """Whether an instance that several repositories use in turn has the deployment's cache volume."""
+
+    ATTACHED = "attached"
+    COLD = "cold"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Generic
 
 from janitor.cloud.session import CloudAccess
 from janitor.cloud.storage import TooLargeError, get
-from janitor.domain.config.workers import WorkersConfig, parse_workers_config
+from janitor.domain.config.workers import Model, WorkersConfig, parse_as
 from janitor.domain.config_problems import ConfigProblem
 from janitor.domain.errors import CloudError, ConfigError
 from janitor.settings import Settings
@@ -20,18 +21,29 @@ _S3_ADDRESS = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadedConfig:
+class LoadedConfig(Generic[Model]):
     """A valid config, the name by which the user knows its file, and the hash of its text."""
 
-    config: WorkersConfig
+    config: Model
     source: str
     sha256: str
 
 
-def load_config(settings: Settings, path: str) -> LoadedConfig:
-    """Read and check a config.
+def load_config(settings: Settings, path: str) -> LoadedConfig[WorkersConfig]:
+    """Read and check a workers config; see `load_as`.
+
+    Raises:
+        ConfigError: The file is missing, unreadable or wrong; every problem is listed.
+    """
+    return load_as(WorkersConfig, settings, path)
+
+
+def load_as(model: type[Model], settings: Settings, path: str) -> LoadedConfig[Model]:
+    """Read and check a config of a kind.
 
     Args:
+        model: What it may say.
+        settings: Of the environment.
         path: As the user gave it; a relative one is looked for from the project's root, and `s3://bucket/key` in S3.
 
     Raises:
@@ -39,7 +51,7 @@ def load_config(settings: Settings, path: str) -> LoadedConfig:
         CloudError: S3 can't be asked, or refuses.
     """
     content = _read(settings, path)
-    config = parse_workers_config(content, source=path, substitutions={"state_dir": str(settings.state_dir)})
+    config = parse_as(model, content, source=path, substitutions={"state_dir": str(settings.state_dir)})
     return LoadedConfig(config=config, source=path, sha256=hashlib.sha256(content).hexdigest())
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from janitor.cloud import commands, storage
 from janitor.cloud.logs import read_page
 from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import AirflowError, JanitorError
+from janitor.domain.errors import AirflowError, JanitorError, NotFoundError
 from janitor.domain.heartbeats import AIRFLOW_PROGRAMS, heartbeat_problem
 from janitor.domain.identity import (
     TAG_DEADLINE,
@@ -22,6 +22,7 @@ from janitor.domain.identity import (
     TAG_VALIDATION,
     run_id_for,
 )
+from janitor.domain.states import RunKind
 from janitor.domain.waits import waiting
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.airflow.trigger import TriggeredRun
@@ -150,16 +151,22 @@ def find_running(settings: Settings, run_id: str) -> TriggeredRun | None:
         AirflowError: Airflow can't be reached.
     """
     wanted = run_id.strip()
-    for airflow_run_id, derived in _running_in_airflow(settings):
-        is_prefix = len(wanted) >= SHORTEST_PREFIX and str(derived).startswith(wanted.lower())
-        if is_prefix or wanted == airflow_run_id:
-            return TriggeredRun(run_id=derived, airflow_run_id=airflow_run_id, total_repositories=0)
+    for kind in RunKind:
+        for airflow_run_id, derived in _running_in_airflow(settings, kind):
+            is_prefix = len(wanted) >= SHORTEST_PREFIX and str(derived).startswith(wanted.lower())
+            if is_prefix or wanted == airflow_run_id:
+                return TriggeredRun(run_id=derived, airflow_run_id=airflow_run_id, total_repositories=0, kind=kind)
     return None
 
 
-def _running_in_airflow(settings: Settings) -> list[tuple[str, UUID]]:
-    with AirflowClient(settings) as airflow:
-        return [(each, run_id_for(settings.deployment, each)) for each in airflow.running()]
+def _running_in_airflow(settings: Settings, kind: RunKind = RunKind.PARALLEL) -> list[tuple[str, UUID]]:
+    try:
+        with AirflowClient(settings, kind) as airflow:
+            return [(each, run_id_for(settings.deployment, each)) for each in airflow.running()]
+    except NotFoundError:
+        if kind is RunKind.PARALLEL:
+            raise
+        return []  # an Airflow without that DAG carries out nothing of it
 
 
 def _problem_of(question: Callable[[], object]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from janitor.cloud.instances import Ec2
+from janitor.cloud.ec2.instances import Ec2
 from janitor.domain.launch.owner import Owner
 from janitor.domain.launch.provider import InstanceProvider, InstanceSeen
 from janitor.settings import Settings

@@ -7,11 +7,14 @@ from typing import Annotated
 
 from pydantic import SecretStr
 
+from janitor.domain.states import RunKind
 from janitor.settings.deployment import DeploymentSettings
 from janitor.settings.variables import Schedule, Variable
 
 DEFAULT_DAG_ID = "validate_workers"
 DEFAULT_CONFIG = "infra/workers-config.yaml"
+SEQUENTIAL_DAG_ID = "run_janitor"
+DEFAULT_REPOS_FILE = "infra/repos.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +57,14 @@ class AirflowSettings(DeploymentSettings):
     airflow_dag_id: Annotated[str, Variable("JANITOR_AIRFLOW_DAG_ID")] = DEFAULT_DAG_ID
     default_config: Annotated[str, Variable("JANITOR_DEFAULT_CONFIG")] = DEFAULT_CONFIG
     """Workers config of a run that names none."""
+    default_repos_file: Annotated[str, Variable("JANITOR_DEFAULT_REPOS_FILE")] = DEFAULT_REPOS_FILE
+    """Repositories of a sequential run that names none."""
     schedule: Annotated[Schedule, Variable("JANITOR_SCHEDULE")] = ""
     """Cron expression of the nightly run; empty: off."""
+
+    def dag_id_of(self, kind: RunKind) -> str:
+        """The DAG that carries out runs of a kind."""
+        return SEQUENTIAL_DAG_ID if kind is RunKind.SEQUENTIAL else self.airflow_dag_id
 
     @property
     def airflow_entrance(self) -> AirflowLogin:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from janitor.domain.errors import SettingsError
-from janitor.settings.airflow import DEFAULT_CONFIG, DEFAULT_DAG_ID
+from janitor.settings.airflow import DEFAULT_CONFIG, DEFAULT_DAG_ID, DEFAULT_REPOS_FILE
 from janitor.settings.component import component_environment
 from janitor.settings.cost_safety import DEFAULT_REAP_INTERVAL
 from janitor.settings.cron import check_cron
@@ -27,6 +27,7 @@ _WHILE_PARSING = (
     "JANITOR_DEFAULT_CONFIG",
     "JANITOR_REAP_INTERVAL_SECONDS",
     "JANITOR_AIRFLOW_DAG_ID",
+    "JANITOR_DEFAULT_REPOS_FILE",
 )
 
 
@@ -39,6 +40,7 @@ class DagSettings:
     reap_interval: timedelta
     dag_id: str = DEFAULT_DAG_ID
     """Of the validation DAG."""
+    default_repos_file: str = DEFAULT_REPOS_FILE
 
 
 def load_dag_settings(environ: Mapping[str, str] | None = None) -> DagSettings:
@@ -62,6 +64,7 @@ def load_dag_settings(environ: Mapping[str, str] | None = None) -> DagSettings:
         schedule=schedule,
         reap_interval=reap_interval,
         dag_id=process.get("JANITOR_AIRFLOW_DAG_ID", "").strip() or DEFAULT_DAG_ID,
+        default_repos_file=process.get("JANITOR_DEFAULT_REPOS_FILE", "").strip() or DEFAULT_REPOS_FILE,
     )
 
 

@@ -34,6 +34,9 @@ class ValidationSettings(DeploymentSettings):
     sign_timeout: Annotated[WaitSeconds, Variable("JANITOR_SIGN_TIMEOUT_SECONDS")] = timedelta(seconds=180)
     """How long a command may take from SendCommand until its first sign of life."""
 
+    cache_directory: Annotated[str | None, Variable("JANITOR_CACHE_DIRECTORY")] = None
+    """Where a sequential run's instance has the cache volume, from its home; None: its packages aren't kept there."""
+
     @field_validator("engine")
     @classmethod
     def _contained_outside_the_embedded_stack(cls, engine: EngineChoice, info: ValidationInfo) -> EngineChoice:

@@ -47,6 +47,7 @@ def airflow_environment(settings: Settings, layout: Layout, ports: Ports, secret
         # Parsing a DAG file reads no file of settings.
         "JANITOR_SCHEDULE": settings.schedule,
         "JANITOR_DEFAULT_CONFIG": settings.default_config,
+        "JANITOR_DEFAULT_REPOS_FILE": settings.default_repos_file,
         "JANITOR_REAP_INTERVAL_SECONDS": f"{settings.reap_interval.total_seconds():g}",
         "AWS_ENDPOINT_URL": cloud_url(ports),
         "AWS_ACCESS_KEY_ID": secrets.cloud_access_key_id,

@@ -21,6 +21,7 @@ from janitor.domain.states import (
     NoticeKind,
     ReaperAction,
     ReapEvidence,
+    RunKind,
     RunStatus,
 )
 from janitor.stores.database import Connection, open_connection
@@ -64,6 +65,7 @@ class OpenRun:
     run_id: UUID
     airflow_run_id: str
     status: RunStatus
+    kind: RunKind = RunKind.PARALLEL
 
 
 @contextmanager
@@ -215,6 +217,11 @@ def abandoned_validations(connection: Connection, deployment: str, expired_befor
 def open_runs(connection: Connection, deployment: str) -> list[OpenRun]:
     """Runs that are running or that have a validation without a final state, oldest first."""
     return [
-        OpenRun(run_id=row["run_id"], airflow_run_id=row["airflow_run_id"], status=RunStatus(row["status"]))
+        OpenRun(
+            run_id=row["run_id"],
+            airflow_run_id=row["airflow_run_id"],
+            status=RunStatus(row["status"]),
+            kind=RunKind(row["kind"]),
+        )
         for row in named_queries().open_runs(connection, deployment=deployment)
     ]

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from janitor.domain.errors import DatabaseError
 from janitor.domain.result.outcome import Conclusion
-from janitor.domain.states import RunStatus, ValidationStatus
+from janitor.domain.states import RunKind, RunStatus, ValidationStatus
 from janitor.domain.watching import WatchOutcome
 from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import REPORT_FORMAT, Report
@@ -54,6 +54,11 @@ class NewRun:
     total_repositories: int
     timeout: timedelta
     max_concurrent_instances: int
+    kind: RunKind = RunKind.PARALLEL
+    total_timeout: timedelta | None = None
+    """How long all of a sequential run may take; None for a parallel one."""
+    expected_errors: Sequence[str] = ()
+    """Patterns of the ERROR lines that its log may have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +93,9 @@ def insert_plan(connection: Connection, run: NewRun, validations: Sequence[NewVa
         total_repositories=run.total_repositories,
         timeout_minutes=run.timeout.total_seconds() / 60,
         max_concurrent_instances=run.max_concurrent_instances,
+        kind=run.kind.value,
+        total_timeout_minutes=run.total_timeout.total_seconds() / 60 if run.total_timeout is not None else None,
+        expected_errors=list(run.expected_errors),
     )
     for validation in validations:
         queries.insert_validation(
@@ -133,6 +141,7 @@ class PlannedRun:
     max_concurrent_instances: int
     max_run_cost_usd: Decimal | None
     daily_budget_usd: Decimal | None
+    kind: RunKind
     repositories: Sequence[PlannedRepository]
     """In the order of the configuration."""
 
@@ -152,6 +161,7 @@ def planned_run(connection: Connection, run_id: UUID) -> PlannedRun:
         max_concurrent_instances=run["max_concurrent_instances"],
         max_run_cost_usd=run["max_run_cost_usd"],
         daily_budget_usd=run["daily_budget_usd"],
+        kind=RunKind(run["kind"]),
         repositories=tuple(
             PlannedRepository(
                 plan=row["plan"],

@@ -26,6 +26,7 @@ from janitor.protocol.statuses import ReportStatus
 from janitor.validator import VERSION
 from janitor.validator.delivery import LEAST_TIME, DeliveryError, deliver
 from janitor.validator.loading import close_search_path, load_everything
+from janitor.validator.package_cache import with_kept_packages
 from janitor.validator.pipeline.runner import Runner
 from janitor.validator.secrets.delivery import PATIENCE, deliver_secrets
 from janitor.validator.settings import Settings
@@ -77,6 +78,9 @@ def run_spec(spec: ValidationSpec) -> int:
     secrets = deliver_secrets(spec, settings, within=min(PATIENCE, interrupts.remaining()))
     redactor = Redactor((*_secrets(spec), *secrets.literals))
     journal = Journal(redactor)
+    settings, said_of_cache = with_kept_packages(spec, settings)
+    if said_of_cache is not None:
+        journal.say(said_of_cache)
     delivered = False
 
     def flush(report: Report) -> None:

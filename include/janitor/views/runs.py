@@ -32,6 +32,11 @@ def run_dict(run: RunView, now: datetime) -> dict[str, Any]:
         "successful": run.successful,
         "cost_usd": _money(run.cost_usd),
         "cost_final": run.cost_is_final,
+        "kind": run.kind.value,
+        "status_reason": run.status_reason,
+        "cache": run.cache.value if run.cache else None,
+        "cache_detail": run.cache_detail,
+        "unexpected_errors": run.unexpected_errors,
         "validations": validation_dicts(run.validations, now),
     }
 

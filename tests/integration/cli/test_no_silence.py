@@ -29,6 +29,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "down": (),
     "status": ("--json",),
     "validate-all-workers": ("--config", "{config}", "--json"),
+    "run-janitor": ("{config}", "--json"),
+    "fetch-report": ("550e8400", "--to", "{folder}/reports", "--json"),
     "follow": ("550e8400", "--json"),
     "check-parallel-status": ("--json",),
     "runs": ("--json",),

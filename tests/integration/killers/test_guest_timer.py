@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from janitor.domain.reap.reaping import LONGEST_LEASE
-from janitor.services.ending.guest_timer import extension_script, guest_user_data
+from janitor.services.ending.guest_timer import extension_script, guest_user_data, while_busy
 from tests.support.cloud import Cloud, eventually
 from tests.support.killers import guest_timer_processes
 from tests.support.localcloud_server import LocalCloudServer
@@ -149,3 +149,31 @@ def test_shellcheck_finds_nothing(script: str) -> None:
         [program, "--shell=sh", "-"], input=script, text=True, capture_output=True, timeout=30, check=False
     )
     assert checked.stdout == ""
+
+
+def test_an_idle_instance_powers_itself_off_soon_after_its_last_command(guests: Cloud) -> None:
+    instance_id = launch(guests, guest_user_data(in_seconds(600), idle_limit=timedelta(seconds=3)))
+    ended = guests.run(instance_id, while_busy("sleep 6; (exit 7)\n", timedelta(seconds=60)))
+    assert (ended["Status"], ended["ResponseCode"]) == ("Failed", 7)
+    assert_powered_itself_off(guests, instance_id, in_seconds(3))
+
+
+def test_a_command_that_was_killed_leaves_the_instance_idle_at_its_limit(guests: Cloud) -> None:
+    instance_id = launch(guests, guest_user_data(in_seconds(600), idle_limit=timedelta(seconds=1)))
+    at = in_seconds(6)
+    command_id = guests.send(instance_id, while_busy("sleep 300\n", timedelta(seconds=5)))
+    guests.ssm.cancel_command(CommandId=command_id)
+    assert_powered_itself_off(guests, instance_id, at)
+
+
+def test_a_lease_keeps_an_idle_instance(guests: Cloud) -> None:
+    instance_id = launch(guests, guest_user_data(in_seconds(600), idle_limit=timedelta(seconds=1)))
+    guests.run(instance_id, extension_script(in_seconds(900)))
+    guests.run(instance_id, while_busy("true\n", timedelta(seconds=1)))
+    assert guests.run(instance_id, "sleep 4")["Status"] == "Success"
+    assert guests.state(instance_id) == "running"
+
+
+def test_the_texts_stay_within_what_ec2_takes() -> None:
+    """Source: EC2 user guide, 16 KB before it is base64-encoded."""
+    assert len(guest_user_data(in_seconds(1), idle_limit=timedelta(minutes=4))) < 16_384

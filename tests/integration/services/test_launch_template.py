@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cloud import template_versions
+from janitor.cloud.ec2 import template_versions
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.services.launch.advance import Launched

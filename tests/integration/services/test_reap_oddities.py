@@ -163,7 +163,7 @@ def test_a_notice_that_postgres_can_not_hold_costs_no_other(quick: Settings, cha
 
 
 def test_more_than_a_page_is_seen_whole(quick: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("janitor.cloud.instances._PAGE_SIZE", 5)
+    monkeypatch.setattr("janitor.cloud.ec2.instances._PAGE_SIZE", 5)
     named = [{"Key": "janitor:deployment", "Value": quick.deployment}]
     answer = client(quick).run_instances(
         ImageId="ami-0123456789abcdef0",

@@ -54,6 +54,7 @@ _SIMPLE: dict[Any, Any] = {
     bool: True,
     int: 3,
     float: 1.5,
+    bytes: b"a report",
     Decimal: Decimal("1.5"),
     datetime: NOW,
     timedelta: timedelta(minutes=3),

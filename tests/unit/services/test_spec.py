@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from janitor.cloud.instances import Ec2
+from janitor.cloud.ec2.instances import Ec2
 from janitor.domain.config.fields import Market
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.launch.owner import Owner

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -194,6 +194,10 @@ class WorkersConfig(_StrictModel):
         timeout, proof = default_timeout or self.default_timeout, self.default_required_proof or required_proof
         return tuple(self._planned(repository, timeout, proof) for repository in chosen)
 
+    def own_findings(self) -> Iterator[Finding]:
+        """What is wrong with a configuration of this kind though each of its values is right."""
+        yield from ()
+
     def _planned(
         self, repository: RepositoryConfig, default_timeout: timedelta, required_proof: ProofLevel | None
     ) -> RepositoryPlan:
@@ -226,19 +230,36 @@ class WorkersConfig(_StrictModel):
         return found[0]
 
 
-_KNOWN_KEYS: Mapping[str, tuple[str, ...]] = {
-    "": tuple(WorkersConfig.model_fields),
-    "repositories": tuple(RepositoryConfig.model_fields),
-    "notifications": tuple(NotificationsConfig.model_fields),
-}
+def known_keys(model: type[WorkersConfig]) -> Mapping[str, tuple[str, ...]]:
+    """The keys of a configuration's sections, for the hint at a mistyped one."""
+    return {
+        "": tuple(model.model_fields),
+        "repositories": tuple(RepositoryConfig.model_fields),
+        "notifications": tuple(NotificationsConfig.model_fields),
+    }
+
+
+Model = TypeVar("Model", bound=WorkersConfig)
 
 
 def parse_workers_config(
     content: str | bytes, *, source: str, substitutions: Mapping[str, str] | None = None
 ) -> WorkersConfig:
-    """Read a workers configuration.
+    """Read a workers configuration; see `parse_as`.
+
+    Raises:
+        ConfigError: Anything is wrong; it lists every problem with file, line, repository and field.
+    """
+    return parse_as(WorkersConfig, content, source=source, substitutions=substitutions)
+
+
+def parse_as(
+    model: type[Model], content: str | bytes, *, source: str, substitutions: Mapping[str, str] | None = None
+) -> Model:
+    """Read a configuration of a kind.
 
     Args:
+        model: What it may say.
         content: The YAML document; bytes must be UTF-8.
         source: The file as the user named it, for messages.
         substitutions: What `{key}` in a repository's `url` stands for, for example `state_dir`.
@@ -255,11 +276,11 @@ def parse_workers_config(
         spoilt = {finding.path for finding in findings if finding.spoils_value}
         findings += fleet_findings(data)
         try:
-            config = WorkersConfig.model_validate(data)
+            config = model.model_validate(data)
         except ValidationError as error:
-            findings += [each for each in model_findings(error, _KNOWN_KEYS) if each.path not in spoilt]
+            findings += [each for each in model_findings(error, known_keys(model)) if each.path not in spoilt]
         else:
-            findings += _not_yet(config)
+            findings += [*_not_yet(config), *config.own_findings()]
     if findings or config is None:
         raise ConfigError(as_problems(findings, document, source))
     return config

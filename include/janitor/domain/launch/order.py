@@ -40,6 +40,10 @@ class LaunchOrder:
     market: Market
     spread: int = 0
     """Number by which neighbours begin in different zones."""
+    first_subnets: tuple[str, ...] = ()
+    """Those that are tried with every type before any other: where something lies that the instance would like."""
+    idle_limit: timedelta | None = None
+    """After how long without a command the instance powers itself off; None: only at its expiry."""
     timeout: timedelta
     """Hard limit, counted from the first attempt that launches."""
     grace: timedelta

@@ -84,6 +84,7 @@ def candidates_of(
     subnet_ids: Sequence[str],
     *,
     spread: int,
+    first: Sequence[str] = (),
     replaced: Candidate | None = None,
     interrupted: bool = False,
 ) -> tuple[Candidate, ...]:
@@ -94,6 +95,7 @@ def candidates_of(
         market: As configured.
         subnet_ids: One for each zone; empty: EC2's default.
         spread: Number by which neighbours in a run begin in different zones.
+        first: Subnets that come before all others, with every type and market.
         replaced: Where the lost instance was: its successor begins with the next place.
         interrupted: Whether it was a spot interruption: the successor is on demand.
     """
@@ -106,6 +108,7 @@ def candidates_of(
         for each in instance_types
         for zone in zones
     )
+    every = tuple(sorted(every, key=lambda candidate: candidate.subnet_id not in first))
     if replaced is None or replaced not in every:
         return every
     after = every.index(replaced) + 1

@@ -1,6 +1,6 @@
 """What Janitor needs from whoever provides instances, in the domain's terms.
 
-The one implementation is EC2 (`janitor.cloud.instances`); the local cloud stands in for it at the same address.
+The one implementation is EC2 (`janitor.cloud.ec2.instances`); the local cloud stands in for it at the same address.
 """
 
 from __future__ import annotations

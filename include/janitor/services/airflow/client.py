@@ -1,4 +1,4 @@
-"""Airflow's REST API: trigger, look at and stop runs of the validation DAG.
+"""Airflow's REST API: trigger, look at and stop runs of one of the DAGs that validate.
 
 The command talks REST instead of importing Airflow, which would cost seconds and need Airflow's database.
 """
@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from janitor.domain.errors import AirflowError, NotFoundError
+from janitor.domain.states import RunKind
 from janitor.services.airflow.doors import AirflowDoor, detail_of, door_of
 from janitor.settings import Settings
 
@@ -34,14 +35,18 @@ class AirflowRunState(str, Enum):
 
 
 class AirflowClient:
-    """A logged-in session; use it as a context manager.
+    """A logged-in session with one DAG's runs; use it as a context manager.
+
+    Args:
+        settings: Of the environment.
+        kind: Of the runs; each kind has a DAG of its own.
 
     Raises (every method):
         AirflowError: Airflow can't be reached or refused.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._dag_id = settings.airflow_dag_id
+    def __init__(self, settings: Settings, kind: RunKind = RunKind.PARALLEL) -> None:
+        self._dag_id = settings.dag_id_of(kind)
         self._door: AirflowDoor = door_of(settings)
 
     def __enter__(self) -> AirflowClient:

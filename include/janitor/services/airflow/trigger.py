@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from janitor.domain.identity import run_id_for
+from janitor.domain.states import RunKind
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.services.launch.plan import RunRequest, check_request
 from janitor.settings import Settings
@@ -21,6 +22,7 @@ class TriggeredRun:
     run_id: UUID
     airflow_run_id: str
     total_repositories: int
+    kind: RunKind = RunKind.PARALLEL
 
 
 def trigger_run(
@@ -32,12 +34,14 @@ def trigger_run(
     max_concurrent_instances: int | None = None,
     rerun_of: str | None = None,
     only_unsuccessful: bool = False,
+    kind: RunKind = RunKind.PARALLEL,
 ) -> TriggeredRun:
     """Check the config, or the run that is to be done again, then start a run.
 
     Args:
         settings: Of the environment.
-        config_path, timeout_minutes, repo, max_concurrent_instances, rerun_of, only_unsuccessful: See `RunRequest`.
+        config_path, timeout_minutes, repo, max_concurrent_instances, rerun_of, only_unsuccessful, kind: See
+            `RunRequest`.
 
     Raises:
         ConfigError, NotFoundError, ConflictError: What was asked for is wrong; nothing was started.
@@ -55,6 +59,7 @@ def trigger_run(
             timeout=timedelta(minutes=timeout_minutes) if timeout_minutes else None,
             rerun_of=rerun_of,
             only_unsuccessful=only_unsuccessful,
+            kind=kind,
         ),
     )
     conf = {
@@ -65,19 +70,22 @@ def trigger_run(
         "rerun_of": rerun_of,
         "only_unsuccessful": only_unsuccessful or None,
     }
-    with AirflowClient(settings) as airflow:
+    with AirflowClient(settings, kind) as airflow:
         airflow.trigger(airflow_run_id, {key: value for key, value in conf.items() if value is not None})
     return TriggeredRun(
-        run_id=run_id_for(settings.deployment, airflow_run_id), airflow_run_id=airflow_run_id, total_repositories=total
+        run_id=run_id_for(settings.deployment, airflow_run_id),
+        airflow_run_id=airflow_run_id,
+        total_repositories=total,
+        kind=kind,
     )
 
 
-def airflow_run_state(settings: Settings, airflow_run_id: str) -> AirflowRunState:
+def airflow_run_state(settings: Settings, airflow_run_id: str, kind: RunKind = RunKind.PARALLEL) -> AirflowRunState:
     """What Airflow says of a run.
 
     Raises:
         AirflowError: Airflow can't be reached.
         NotFoundError: Airflow doesn't know the run.
     """
-    with AirflowClient(settings) as airflow:
+    with AirflowClient(settings, kind) as airflow:
         return airflow.state(airflow_run_id)

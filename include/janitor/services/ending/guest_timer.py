@@ -10,7 +10,7 @@ Same instant, same text: the parameters of a launch must not differ when it is r
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from janitor.domain.reap.reaping import LONGEST_LEASE
 
@@ -22,7 +22,7 @@ _USER_DATA = """\
 #cloud-boothook
 #!/bin/sh
 # Janitor's guest timer: powers this instance off when its time is over.
-# Usage: no arguments at boot; `watch <instant> <file with a later instant> <poweroff>` for the loop.
+# Usage: no arguments at boot; `watch <instant> <file with a later instant> <poweroff> <file of the last command>`.
 
 janitor_instant() { # the instant (epoch seconds) that counts: the given one, or a later one in the file, within bounds
   later=$(head -c 32 "$2" 2>/dev/null) || later=
@@ -33,9 +33,11 @@ janitor_instant() { # the instant (epoch seconds) that counts: the given one, or
 }
 
 if [ "${1-}" = watch ]; then
+  began=$(date +%s)
   while :; do
-    left=$(($(janitor_instant "$2" "$3") - $(date +%s)))
-    [ "$left" -gt 0 ] || break
+    now=$(date +%s)
+    left=$(($(janitor_instant "$2" "$3") - now))
+@IDLE@    [ "$left" -gt 0 ] || break
     # Short naps: the clock may be set, and a lease may come.
     [ "$left" -le 15 ] || left=15
     sleep "$left"
@@ -51,15 +53,16 @@ fi
 
 at=@AT@
 file=${HOME:-/root}/.janitor-power-off-at
+busy=${HOME:-/root}/.janitor-busy-until
 poweroff=$(command -v poweroff) || poweroff=/sbin/poweroff
 echo "janitor: this instance powers itself off at $(janitor_instant "$at" "$file") (epoch seconds)"
 systemd-run --quiet --no-block --collect --unit=janitor-guest-timer --property=DefaultDependencies=no \\
   --property=Restart=always --property=RestartSec=5 --property=OOMScoreAdjust=-1000 \\
   --property=StandardOutput=journal+console \\
-  /bin/sh "$0" watch "$at" "$file" "$poweroff" >/dev/null 2>&1 && exit 0
+  /bin/sh "$0" watch "$at" "$file" "$poweroff" "$busy" >/dev/null 2>&1 && exit 0
 detach='setsid'
 command -v "$detach" >/dev/null || detach='nohup'
-"$detach" /bin/sh "$0" watch "$at" "$file" "$poweroff" </dev/null >/dev/null 2>&1 &
+"$detach" /bin/sh "$0" watch "$at" "$file" "$poweroff" "$busy" </dev/null >/dev/null 2>&1 &
 exit 0
 """
 
@@ -74,9 +77,52 @@ echo "janitor: this instance powers itself off at @AT@ (epoch seconds) or later"
 """
 
 
-def guest_user_data(power_off_at: datetime) -> str:
-    """User data that powers the instance off at `power_off_at` (timezone-aware; rounded up to a second)."""
-    return _USER_DATA.replace("@AT@", _epoch_seconds(power_off_at)).replace("@LEASE@", _LEASE_SECONDS)
+# A debug lease, which puts the end off, puts this off as well. Before the first command the boot is allowed for.
+_IDLE = """\
+    busy=$(head -c 32 "$5" 2>/dev/null) || busy=
+    case $busy in '' | 0* | *[!0-9]* | ????????????*) busy=$((began + @BOOT@)) ;; esac
+    idle=$((busy + @IDLE_SECONDS@ - now))
+    [ "$(janitor_instant "$2" "$3")" -gt "$2" ] || [ "$idle" -ge "$left" ] || left=$idle
+"""
+_BOOT_SECONDS = 600
+"""From boot until the first command: an agent that is not online by then is given up by the control plane itself."""
+
+_BUSY = """\
+janitor_busy=${HOME:-/root}/.janitor-busy-until
+janitor_until() { printf '%s\\n' "$1" >"$janitor_busy.new" && mv -f "$janitor_busy.new" "$janitor_busy"; }
+janitor_until $(($(date +%s) + @LIMIT@)) || :
+"""
+_IDLE_AGAIN = """\
+code=$?
+janitor_until "$(date +%s)" || :
+exit $code
+"""
+
+
+def guest_user_data(power_off_at: datetime, *, idle_limit: timedelta | None = None) -> str:
+    """User data that powers the instance off.
+
+    Args:
+        power_off_at: The latest instant, timezone-aware; rounded up to a second.
+        idle_limit: After how long without a command it does so before; None: it waits for that instant. Only commands
+            that `while_busy` was put around count.
+    """
+    idle = ""
+    if idle_limit is not None:
+        idle = _IDLE.replace("@IDLE_SECONDS@", str(math.ceil(idle_limit.total_seconds())))
+        idle = idle.replace("@BOOT@", str(_BOOT_SECONDS))
+    text = _USER_DATA.replace("@IDLE@", idle)
+    return text.replace("@AT@", _epoch_seconds(power_off_at)).replace("@LEASE@", _LEASE_SECONDS)
+
+
+def while_busy(script: str, limit: timedelta) -> str:
+    """A command's script, which tells the guest timer that the instance isn't idle, for `limit` at most.
+
+    Args:
+        script: Shell text that doesn't replace the shell; its exit code stays.
+        limit: After which the instance is idle in any case: whoever kills the command kills what would say so.
+    """
+    return _BUSY.replace("@LIMIT@", str(math.ceil(limit.total_seconds()))) + script + _IDLE_AGAIN
 
 
 def extension_script(until: datetime) -> str:

@@ -6,15 +6,17 @@ where the file has changed or is gone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
 from janitor.domain.config.repository_plan import RepositoryPlan
+from janitor.domain.config.sequential import SequentialConfig
 from janitor.domain.errors import CloudError, ConfigError, ConflictError
-from janitor.domain.money.budget import BudgetLimits
-from janitor.domain.states import RunStatus, ValidationStatus
-from janitor.services.config_files import load_config
+from janitor.domain.money.budget import BudgetLimits, RunEstimate
+from janitor.domain.sequential import SEQUENTIAL_NAME
+from janitor.domain.states import RunKind, RunStatus, ValidationStatus
+from janitor.services.config_files import load_as, load_config
 from janitor.services.money.estimate import CheckedEstimate, check_estimate, estimate_plans
 from janitor.services.report.reports import run_view
 from janitor.settings import Settings
@@ -36,6 +38,7 @@ class RunRequest:
     """A run that is done again, named as for `run_view`; what the config says counts no more then."""
     only_unsuccessful: bool = False
     """Of that run, only the repositories that were not successful."""
+    kind: RunKind = RunKind.PARALLEL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,11 @@ class RunBlueprint:
     max_concurrent_instances: int
     limits: BudgetLimits
     confirm_above_usd: Decimal | None
+    kind: RunKind = RunKind.PARALLEL
+    total_timeout: timedelta | None = None
+    """Of a sequential run: the hard limit for all of its repositories together."""
+    expected_errors: tuple[str, ...] = ()
+    """Of a sequential run: patterns of the ERROR lines that its log may have."""
 
 
 def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
@@ -66,6 +74,8 @@ def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
     """
     if request.rerun_of is not None:
         return _of_run(settings, request.rerun_of, request)
+    if request.kind is RunKind.SEQUENTIAL:
+        return _of_repositories(settings, request)
     loaded = load_config(settings, request.config_path)
     config = loaded.config
     return RunBlueprint(
@@ -82,6 +92,28 @@ def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
     )
 
 
+def _of_repositories(settings: Settings, request: RunRequest) -> RunBlueprint:
+    """A sequential run, from its own kind of configuration."""
+    loaded = load_as(SequentialConfig, settings, request.config_path)
+    config = loaded.config
+    plans = config.plan(
+        default_timeout=request.timeout, required_proof=settings.required_proof, only=request.repository
+    )
+    return RunBlueprint(
+        source=loaded.source,
+        sha256=loaded.sha256,
+        plans=plans,
+        grace=config.grace,
+        timeout=request.timeout or config.default_timeout,
+        max_concurrent_instances=request.max_concurrent_instances or config.max_concurrent_instances,
+        limits=BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd),
+        confirm_above_usd=config.confirm_above_usd,
+        kind=RunKind.SEQUENTIAL,
+        total_timeout=config.total_timeout([plan.timeout for plan in plans]),
+        expected_errors=config.expected_errors,
+    )
+
+
 def _of_run(settings: Settings, wanted: str, request: RunRequest) -> RunBlueprint:
     run = run_view(settings, wanted)
     if run.status is RunStatus.RUNNING:
@@ -91,6 +123,11 @@ def _of_run(settings: Settings, wanted: str, request: RunRequest) -> RunBlueprin
         )
     with transaction(settings.reader_url) as connection:
         planned = store.planned_run(connection, run.run_id)
+    if planned.kind is RunKind.SEQUENTIAL:
+        raise ConflictError(
+            f"run {run.run_id} is sequential; start another one instead:"
+            f" `make run-janitor REPOS_FILE={planned.config_file_path}`"
+        )
     chosen = [
         each
         for each in planned.repositories
@@ -122,11 +159,23 @@ def _confirm_above(settings: Settings, source: str) -> Decimal | None:
         return None
 
 
+def estimate_blueprint(settings: Settings, blueprint: RunBlueprint) -> RunEstimate:
+    """What a run may cost at the worst: a sequential one has a single instance for all of its repositories.
+
+    Raises:
+        SettingsError: The prices can't be used.
+    """
+    plans = blueprint.plans
+    if blueprint.total_timeout is not None:
+        plans = (replace(plans[0], name=SEQUENTIAL_NAME, timeout=blueprint.total_timeout),)
+    return estimate_plans(settings, blueprint.grace, plans)
+
+
 def check_blueprint(settings: Settings, blueprint: RunBlueprint, *, ask_for_day: bool = True) -> CheckedEstimate:
     """The worst case of a run, judged by its budget; `ask_for_day` as for `check_estimate`.
 
     Raises:
         SettingsError: The prices can't be used.
     """
-    estimate = estimate_plans(settings, blueprint.grace, blueprint.plans)
+    estimate = estimate_blueprint(settings, blueprint)
     return check_estimate(settings, blueprint.source, estimate, blueprint.limits, ask_for_day=ask_for_day)

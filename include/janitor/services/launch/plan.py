@@ -5,6 +5,7 @@ Planning again (a retried task) finds what was planned first, even if the file h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,9 +14,15 @@ from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.identity import run_id_for, validation_id_for
 from janitor.domain.launch.owner import Owner
-from janitor.services.launch.blueprint import RunBlueprint, RunRequest, blueprint_of, check_blueprint
+from janitor.domain.states import OwnerKind, RunKind
+from janitor.services.launch.blueprint import (
+    RunBlueprint,
+    RunRequest,
+    blueprint_of,
+    check_blueprint,
+    estimate_blueprint,
+)
 from janitor.services.money.budget import keep_refusal, reserve_run
-from janitor.services.money.estimate import estimate_plans
 from janitor.settings import Settings
 from janitor.stores import budget
 from janitor.stores import validations as store
@@ -60,7 +67,7 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
     blueprint = blueprint_of(settings, request)
     run = _run_of(run_id, settings, request, blueprint)
     validations = [_validation_of(run_id, index, plan, blueprint.grace) for index, plan in enumerate(blueprint.plans)]
-    estimate = estimate_plans(settings, blueprint.grace, blueprint.plans)
+    estimate = estimate_blueprint(settings, blueprint)
     try:
         with transaction(settings.writer_url) as connection:
             # Under the lock, so that a second planner of this run finds the first one's reservations, not none.
@@ -74,7 +81,7 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
                 run_id=run_id,
                 estimate=estimate,
                 limits=blueprint.limits,
-                owners=[Owner.validation(validation.validation_id) for validation in validations],
+                owners=_owners(blueprint, run_id, validations),
             )
             return _planned(connection, run_id)
     except BudgetRefusedError as refused:
@@ -93,7 +100,17 @@ def _run_of(run_id: UUID, settings: Settings, request: RunRequest, blueprint: Ru
         total_repositories=len(blueprint.plans),
         timeout=blueprint.timeout,
         max_concurrent_instances=blueprint.max_concurrent_instances,
+        kind=blueprint.kind,
+        total_timeout=blueprint.total_timeout,
+        expected_errors=blueprint.expected_errors,
     )
+
+
+def _owners(blueprint: RunBlueprint, run_id: UUID, validations: Sequence[store.NewValidation]) -> list[Owner]:
+    """Whose instances the money is set aside for, in the order of the estimate."""
+    if blueprint.kind is RunKind.SEQUENTIAL:
+        return [Owner(kind=OwnerKind.RUN, id=run_id)]
+    return [Owner.validation(validation.validation_id) for validation in validations]
 
 
 def _validation_of(run_id: UUID, index: int, plan: RepositoryPlan, grace: timedelta) -> store.NewValidation:
@@ -127,12 +144,13 @@ def check_request(settings: Settings, request: RunRequest) -> int:
         BudgetRefusedError: The budget doesn't allow it.
         DatabaseError: There is a daily budget or a run to do again, and Postgres can't be used.
     """
-    checked = check_blueprint(settings, blueprint_of(settings, request))
+    blueprint = blueprint_of(settings, request)
+    checked = check_blueprint(settings, blueprint)
     if checked.refusal is not None:
         raise BudgetRefusedError(checked.refusal.message, checked.refusal)
     if checked.day_trouble is not None:
         raise checked.day_trouble
-    return len(checked.estimate.repositories)
+    return len(blueprint.plans)
 
 
 def _planned(connection: Connection, run_id: UUID) -> list[PlannedValidation]:

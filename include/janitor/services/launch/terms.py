@@ -60,6 +60,7 @@ def next_place(connection: Connection, settings: Settings, order: LaunchOrder, n
         order.market,
         settings.subnet_ids,
         spread=order.spread,
+        first=order.first_subnets,
         replaced=lost.candidate if lost else None,
         # Once AWS took a spot instance back, the rest of the order is on demand.
         interrupted=any(one.termination_reason is TerminationReason.SPOT_INTERRUPTED for one in generations),
@@ -110,7 +111,7 @@ def insert_intent(
             instance_type=candidate.instance_type,
             market=candidate.market,
             subnet_id=candidate.subnet_id,
-            user_data=guest_user_data(guest_timer_at(expiry, settings.reap_interval)),
+            user_data=guest_user_data(guest_timer_at(expiry, settings.reap_interval), idle_limit=order.idle_limit),
         )
     )
     record = ledger.insert_intent(

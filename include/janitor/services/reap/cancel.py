@@ -8,7 +8,7 @@ from uuid import UUID
 
 from janitor.domain.errors import AirflowError, ConflictError, NotFoundError, SettingsError
 from janitor.domain.identity import TAG_RUN
-from janitor.domain.states import RunStatus
+from janitor.domain.states import RunKind, RunStatus
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.ending import terminate as terminating
 from janitor.services.provider import provider_of
@@ -33,9 +33,10 @@ class Cancellable:
     """The repositories without a verdict."""
     instances: int
     """How many of its ledger rows are live."""
+    kind: RunKind = RunKind.PARALLEL
 
 
-def cancellable(settings: Settings, run_id: UUID, airflow_run_id: str) -> Cancellable:
+def cancellable(settings: Settings, run_id: UUID, airflow_run_id: str, kind: RunKind = RunKind.PARALLEL) -> Cancellable:
     """What cancelling a run would end. A run that is over counts as long as an instance of it lives.
 
     Raises:
@@ -57,6 +58,7 @@ def cancellable(settings: Settings, run_id: UUID, airflow_run_id: str) -> Cancel
         config_path=summary["config_file_path"] if summary else None,
         unfinished=tuple(name for _, name in unfinished),
         instances=len(alive),
+        kind=kind,
     )
 
 
@@ -88,7 +90,7 @@ def cancel_run(
     with transaction(settings.writer_url) as connection:
         # First: whoever is about to launch for it asks for this.
         store.finish_run(connection, run.run_id, RunStatus.CANCELLED, f"cancelled by {requested_by}")
-    problems = _stop_in_airflow(settings, run.airflow_run_id, progress)
+    problems = _stop_in_airflow(settings, run, progress)
     scope = terminating.scope_of_run(run.run_id)
     was = by_hand.describe(settings, provider_of(settings).find(TAG_RUN, str(run.run_id)))
     progress(f"Terminating the instances of run {run.run_id}")
@@ -112,10 +114,11 @@ def cancel_run(
     )
 
 
-def _stop_in_airflow(settings: Settings, airflow_run_id: str, progress: Progress) -> tuple[str, ...]:
+def _stop_in_airflow(settings: Settings, run: Cancellable, progress: Progress) -> tuple[str, ...]:
     """End the DAG run; returns what is in the way. Without Airflow nothing launches, and the ledger forbids it."""
+    airflow_run_id = run.airflow_run_id
     try:
-        with AirflowClient(settings) as airflow:
+        with AirflowClient(settings, run.kind) as airflow:
             if not airflow.state(airflow_run_id).is_final:
                 progress(f"Stopping run {airflow_run_id} in Airflow")
                 airflow.mark_failed(airflow_run_id)

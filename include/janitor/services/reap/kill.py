@@ -9,7 +9,7 @@ from uuid import UUID
 from janitor.domain.errors import AirflowError, CloudError, NotFoundError, SettingsError
 from janitor.domain.identity import TAG_DEPLOYMENT, run_id_for
 from janitor.domain.launch.provider import InstanceSeen
-from janitor.domain.states import RunStatus
+from janitor.domain.states import RunKind, RunStatus
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.ending import terminate as terminating
 from janitor.services.provider import provider_of
@@ -71,7 +71,17 @@ def _cancel_runs(settings: Settings, progress: Progress) -> dict[str, UUID]:
     except NO_LEDGER as exc:
         progress(f"Runs could not be cancelled in the database: {exc}")
     try:
-        with AirflowClient(settings) as airflow:
+        for kind in RunKind:
+            _stop_in_airflow(settings, kind, cancelled, progress)
+    except (AirflowError, NotFoundError, SettingsError) as exc:
+        progress(f"Runs could not be stopped in Airflow, they may launch again: {exc}")
+    return cancelled
+
+
+def _stop_in_airflow(settings: Settings, kind: RunKind, cancelled: dict[str, UUID], progress: Progress) -> None:
+    """Stop what Airflow carries out of a kind, and add it to what is cancelled."""
+    try:
+        with AirflowClient(settings, kind) as airflow:
             stopped: set[str] = set()
             # Airflow names a page of them at a time; what was stopped makes room for the rest.
             while going_on := set(airflow.running()) - stopped:
@@ -80,9 +90,10 @@ def _cancel_runs(settings: Settings, progress: Progress) -> dict[str, UUID]:
                     cancelled[airflow_run_id] = run_id_for(settings.deployment, airflow_run_id)
                     airflow.mark_failed(airflow_run_id)
                 stopped |= going_on
-    except (AirflowError, NotFoundError, SettingsError) as exc:
-        progress(f"Runs could not be stopped in Airflow, they may launch again: {exc}")
-    return cancelled
+    except NotFoundError:
+        if kind is RunKind.PARALLEL:
+            raise
+        # An Airflow that doesn't have the other DAG carries out nothing of it.
 
 
 def _seen(settings: Settings, progress: Progress) -> list[InstanceSeen]:

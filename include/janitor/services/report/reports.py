@@ -12,8 +12,9 @@ from uuid import UUID
 from janitor.domain.errors import NotFoundError
 from janitor.domain.identity import run_id_for
 from janitor.domain.money.places import MONEY_PLACES, places_for
-from janitor.domain.states import InstanceState, RunStatus, ValidationStatus
+from janitor.domain.states import InstanceState, RunKind, RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
+from janitor.protocol.statuses import CacheState
 from janitor.services.report.details import ReportDetails, details_of, level_of
 from janitor.settings import Settings
 from janitor.stores import costs
@@ -128,6 +129,11 @@ def _run_view(connection: Connection, summary: Mapping[str, Any], *, phases: boo
         validations=tuple(replace(each, cost_places=places) for each in validations),
         cost_usd=cost.usd,
         cost_is_final=cost.is_final,
+        kind=RunKind(summary["kind"]),
+        status_reason=summary["status_reason"],
+        cache=CacheState(summary["cache"]) if summary["cache"] else None,
+        cache_detail=summary["cache_detail"],
+        unexpected_errors=summary["unexpected_errors"],
     )
 
 

@@ -18,6 +18,7 @@ from janitor.services.watch.spec_object import remove_specs
 from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
+from janitor.stores import sequential as turns
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 
@@ -79,7 +80,7 @@ def _write(settings: Settings, concluded: Concluded) -> Conclusion:
 def _write_once(settings: Settings, concluded: Concluded) -> Conclusion:
     validation_id, conclusion, stored = concluded.validation.validation_id, concluded.conclusion, concluded.stored
     with transaction(settings.writer_url) as connection, store.refused_if_unstorable():
-        latest = ledger.latest_of(connection, Owner.validation(validation_id))
+        latest = turns.host_of(connection, validation_id)
         if latest is not None and (concluded.instance is None or latest.ledger_id != concluded.instance.ledger_id):
             raise DatabaseError(f"validation {validation_id} got another instance meanwhile; conclude it again")
         if not store.finish_validation(connection, validation_id, conclusion):

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from janitor.domain.errors import AirflowError, CloudError, NotFoundError, SettingsError
 from janitor.domain.log_lines import LineLogger
-from janitor.domain.states import ReaperAction, RunStatus
+from janitor.domain.states import ReaperAction, RunKind, RunStatus
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.money.budget import settle_reservations
 from janitor.services.result.record import record_validation
@@ -63,12 +63,13 @@ def _close_runs(settings: Settings, report: SettleReport, dry_run: bool) -> None
         runs = store.open_runs(connection, settings.deployment)
     if not runs:
         return
-    try:
-        ended = _ended_in_airflow(settings, runs)
-    except (AirflowError, NotFoundError, SettingsError) as exc:
-        # An Airflow that doesn't know the DAG itself says nothing of its runs.
-        report.notes.append(f"runs that Airflow has ended are looked at next time: {exc}")
-        return
+    ended: list[store.OpenRun] = []
+    for kind in {run.kind: None for run in runs}:
+        try:
+            ended += _ended_in_airflow(settings, kind, [run for run in runs if run.kind is kind])
+        except (AirflowError, NotFoundError, SettingsError) as exc:
+            # An Airflow that doesn't know the DAG itself says nothing of its runs.
+            report.notes.append(f"runs that Airflow has ended are looked at next time: {exc}")
     for run in ended:
         with transaction(settings.writer_url) as connection:
             unfinished = validations.unfinished_validations(connection, run.run_id)
@@ -78,10 +79,10 @@ def _close_runs(settings: Settings, report: SettleReport, dry_run: bool) -> None
         _close(settings, report, run, dry_run)
 
 
-def _ended_in_airflow(settings: Settings, runs: list[store.OpenRun]) -> list[store.OpenRun]:
-    """Those that Airflow has ended or doesn't know: deleted there, or in a database that is gone."""
+def _ended_in_airflow(settings: Settings, kind: RunKind, runs: list[store.OpenRun]) -> list[store.OpenRun]:
+    """Of a kind's runs those that Airflow has ended or doesn't know: deleted there, or in a database that is gone."""
     ended: list[store.OpenRun] = []
-    with AirflowClient(settings) as airflow:
+    with AirflowClient(settings, kind) as airflow:
         # One question for all; only a run that it doesn't name is asked for by itself.
         going_on = set(airflow.running())
         for run in runs:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from janitor.domain.states import RunStatus, ValidationStatus
+from janitor.domain.error_lines import UnexpectedErrors
+from janitor.domain.states import RunKind, RunStatus, ValidationStatus
 from janitor.protocol.text.plain_text import one_line
 from janitor.services.ending import terminate as terminating
 from janitor.services.money.budget import settle_reservations
+from janitor.services.report.error_scan import scan_log
 from janitor.services.result import record as recording
 from janitor.settings import Settings
 from janitor.stores import validations as store
@@ -25,7 +27,8 @@ class Verdict:
     total: int
     problems: tuple[str, ...]
     structural: tuple[str, ...] = ()
-    """Of the problems those that no repository has: rows that are missing, instances that are left."""
+    """Of the problems those that no repository has: rows that are missing, instances that are left, and ERROR lines
+    that nobody expects in a sequential run's log."""
 
 
 def close_run(settings: Settings, run_id: UUID) -> Verdict | None:
@@ -46,10 +49,11 @@ def close_run(settings: Settings, run_id: UUID) -> Verdict | None:
         # Its `record` never ran to its end: the row must not stay open for good.
         recording.record_validation(settings, validation_id)
     left = terminating.remaining(settings, terminating.scope_of_run(run_id))
+    errors = _unexpected_errors(settings, run_id)
     with transaction(settings.writer_url) as connection:
         summary = named_queries().run_summary(connection, run_id=run_id)
         rows = list(named_queries().overviews_of_run(connection, run_id=run_id))
-        verdict = _judge(summary["total_repositories"], rows, left)
+        verdict = _judge(summary["total_repositories"], rows, left, errors)
         if summary["status"] == RunStatus.CANCELLED.value:
             return Verdict(
                 status=RunStatus.CANCELLED,
@@ -62,7 +66,16 @@ def close_run(settings: Settings, run_id: UUID) -> Verdict | None:
     return verdict
 
 
-def _judge(total: int, rows: list[dict[str, object]], left: list[str]) -> Verdict:
+def _unexpected_errors(settings: Settings, run_id: UUID) -> UnexpectedErrors | None:
+    """What the log of a sequential run has; None of any other kind, whose log isn't judged."""
+    with transaction(settings.writer_url) as connection:
+        summary = named_queries().run_summary(connection, run_id=run_id)
+    return scan_log(settings, run_id) if RunKind(summary["kind"]) is RunKind.SEQUENTIAL else None
+
+
+def _judge(
+    total: int, rows: list[dict[str, object]], left: list[str], errors: UnexpectedErrors | None = None
+) -> Verdict:
     problems = [
         one_line(f"{row['repository_name']}: {row['status']}: {row['status_summary']}")
         for row in rows
@@ -73,11 +86,10 @@ def _judge(total: int, rows: list[dict[str, object]], left: list[str]) -> Verdic
         structural.append(f"{len(rows)} of {total} repositories have a row")
     if left:
         structural.append(f'left in EC2 or in the ledger: {", ".join(left)}; see runbook "Instance left"')
-    if structural:
-        status = RunStatus.ERROR
-    elif problems:
-        status = RunStatus.FAILED
-    else:
+    status = RunStatus.ERROR if structural else RunStatus.FAILED
+    if errors is not None and errors.count:
+        structural.append(_in_words(errors))
+    if not problems and not structural:
         status = RunStatus.SUCCESS
     successful = sum(row["status"] == ValidationStatus.SUCCESS.value for row in rows)
     return Verdict(
@@ -87,3 +99,8 @@ def _judge(total: int, rows: list[dict[str, object]], left: list[str]) -> Verdic
         problems=(*structural, *problems),
         structural=tuple(structural),
     )
+
+
+def _in_words(errors: UnexpectedErrors) -> str:
+    lines = "1 unexpected ERROR line" if errors.count == 1 else f"{errors.count} unexpected ERROR lines"
+    return f'{lines} in the log (see runbook "Unexpected ERROR lines"): {"; ".join(errors.quoted)}'

@@ -12,7 +12,6 @@ from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import report_key_for
-from janitor.domain.launch.owner import Owner
 from janitor.domain.result.binding import Ordered
 from janitor.domain.result.outcome import Conclusion, Evidence, WorkTime, conclude
 from janitor.domain.states import RunStatus
@@ -22,8 +21,7 @@ from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
 from janitor.services.here import require_row_here
 from janitor.services.watch.signs import awaited_sign, look_for_life
 from janitor.settings import Settings
-from janitor.stores import ledger
-from janitor.stores import report_terms as terms_store
+from janitor.stores import sequential as turns
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord, ValidationRecord
@@ -66,9 +64,9 @@ def conclude_validation(settings: Settings, validation_id: UUID, end: Decision |
     """
     with transaction(settings.writer_url) as connection:
         validation = store.get_validation(connection, validation_id)
-        instance = ledger.latest_of(connection, Owner.validation(validation_id))
+        instance = turns.host_of(connection, validation_id)
         kept = store.kept_conclusion(connection, validation_id)
-        terms = terms_store.told(connection, instance.ledger_id) if instance is not None else None
+        terms = turns.told_terms(connection, validation_id, instance) if instance is not None else None
     if kept is not None:
         return Concluded(validation=validation, instance=instance, stored=None, conclusion=kept)
     if instance is not None and instance.instance_id is not None:

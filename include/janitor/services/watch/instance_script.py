@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from janitor.domain.result.outcome import EXIT_NOT_READY, EXIT_UNFETCHED
+from janitor.services.ending.guest_timer import while_busy
 
 _PROGRAM = """\
 import base64, hashlib, json, os, sys, tempfile, time, urllib.error, urllib.request
@@ -124,7 +125,7 @@ class Fetched:
     sha256: str
 
 
-def instance_script(*, validator: Fetched, spec: Fetched, sign_url: str) -> str:
+def instance_script(*, validator: Fetched, spec: Fetched, sign_url: str, busy_for: timedelta | None = None) -> str:
     """The script for AWS-RunShellScript; it exits with the validator's exit code, EXIT_UNFETCHED or
     EXIT_NOT_READY.
 
@@ -132,6 +133,7 @@ def instance_script(*, validator: Fetched, spec: Fetched, sign_url: str) -> str:
         validator: The artefact.
         spec: What it is asked.
         sign_url: Presigned, takes the first sign of life by PUT; a secret for as long as it is valid.
+        busy_for: For how long at most its instance isn't idle; None where an idle one isn't ended for that.
     """
     order = json.dumps({"validator": asdict(validator), "spec": asdict(spec), "sign_url": sign_url})
     program = (
@@ -142,4 +144,5 @@ def instance_script(*, validator: Fetched, spec: Fetched, sign_url: str) -> str:
         .replace("@NOT_READY@", str(EXIT_NOT_READY))
         .replace("@ORDER@", base64.b64encode(order.encode()).decode())
     )
-    return f"umask 077\nexec python3 -I - \"${{JANITOR_READY_FILE:-}}\" <<'JANITOR_PROGRAM'\n{program}JANITOR_PROGRAM\n"
+    run = f"python3 -I - \"${{JANITOR_READY_FILE:-}}\" <<'JANITOR_PROGRAM'\n{program}JANITOR_PROGRAM\n"
+    return f"umask 077\nexec {run}" if busy_for is None else f"umask 077\n{while_busy(run, busy_for)}"

@@ -11,6 +11,7 @@ from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.build import BuildSpec
 from janitor.protocol.provenance import Machine
 from janitor.protocol.spec import SecretStore, ValidationSpec
+from janitor.protocol.statuses import CacheState
 from janitor.stores.records import InstanceRecord, ValidationRecord
 from janitor.stores.report_terms import ReportTerms
 
@@ -26,6 +27,8 @@ def spec_for(
     registry_secret: str | None,
     image_id: str | None,
     report_url: str,
+    cache: CacheState | None = None,
+    cache_directory: str | None = None,
 ) -> ValidationSpec:
     """What `instance` is asked to do for `validation`.
 
@@ -39,6 +42,8 @@ def spec_for(
         registry_secret: Name of the login with which it pulls base images; None: as anybody.
         image_id: The machine image that the instance was launched from; None: not known.
         report_url: Takes the report by PUT for as long as it may be delivered; a secret.
+        cache: Whether the instance has the cache volume; None where it is one repository's alone.
+        cache_directory: Where the volume is on the instance; counts where it is attached.
     """
     plan = RepositoryPlan.from_dict(validation.plan)
     return ValidationSpec(
@@ -55,6 +60,7 @@ def spec_for(
         agent=agent,
         secret_store=secret_store if plan.secrets or registry_secret is not None else None,
         registry_secret=registry_secret,
-        machine=Machine(instance_type=instance.instance_type, image_id=image_id),
+        machine=Machine(instance_type=instance.instance_type, image_id=image_id, cache=cache),
+        cache_directory=cache_directory if cache is CacheState.ATTACHED else None,
         proof_key=terms.proof_key.hex(),
     )

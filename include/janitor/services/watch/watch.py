@@ -15,7 +15,6 @@ from janitor.domain.config.fields import Market
 from janitor.domain.deadlines import FETCH_LIFETIME, address_lifetime, execution_timeout_for
 from janitor.domain.errors import ConflictError
 from janitor.domain.identity import command_comment_for, notice_key_for, report_key_for, sign_key_for
-from janitor.domain.launch.owner import Owner
 from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.reap.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState, NoticeKind
@@ -41,7 +40,8 @@ from janitor.services.watch.signs import awaited_sign, look_for_life
 from janitor.services.watch.spec import spec_for
 from janitor.services.watch.spec_object import fetched, put_spec, remove_specs
 from janitor.settings import Settings
-from janitor.stores import ledger, report_terms
+from janitor.stores import ledger
+from janitor.stores import sequential as turns
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord, ValidationRecord
@@ -68,7 +68,7 @@ class Watch:
         self._concluded: Concluded | None = None
         with transaction(settings.writer_url) as connection:
             self._validation = store.get_validation(connection, validation_id)
-            instance = ledger.latest_of(connection, Owner.validation(validation_id))
+            instance = turns.host_of(connection, validation_id)
         if instance is None or instance.instance_id is None:
             raise NoInstanceError(f"validation {validation_id} has no instance to watch; run its launch task again")
         self._instance: InstanceRecord = instance
@@ -169,7 +169,8 @@ class Watch:
         instance = provider_of(self._settings).describe(self._instance_id)
         state = instance.state if instance else self._state_of_missing()
         if instance is not None and state is not self._instance.state:
-            self._instance = keep_seen(self._settings, self._instance, instance)
+            keep_seen(self._settings, self._instance, instance)
+            self._read_again()
         online = False
         if self._command_id is None and state is InstanceState.RUNNING:
             online = ssm.agent_online(self._access, self._instance_id)
@@ -198,8 +199,13 @@ class Watch:
         if life:
             with transaction(self._settings.writer_url) as connection:
                 ledger.keep_first_sign(connection, [self._instance_id])
-                self._instance = ledger.row(connection, self._instance.ledger_id)
+            self._read_again()
         return life
+
+    def _read_again(self) -> None:
+        """What is known of the instance by now, as it counts for this validation."""
+        with transaction(self._settings.writer_url) as connection:
+            self._instance = turns.host_of(connection, self._validation.validation_id) or self._instance
 
     def _is_interrupted(self, instance: InstanceSeen) -> bool:
         """Whether AWS has taken the instance back, or has left its warning."""
@@ -224,21 +230,23 @@ class Watch:
                 command_id,
                 ssm.log_stream_name(command_id, self._instance_id),
             )
-            ledger.keep_command_start(connection, instance.ledger_id, _now())
-            self._instance = ledger.row(connection, instance.ledger_id)
+            self._instance = turns.keep_command_start(connection, validation.validation_id, instance, _now())
         self._command_id = command_id
 
     def _send_new(self, comment: str) -> str | None:
         validation, instance, settings, now = self._validation, self._instance, self._settings, _now()
         artefact = ensure_artefact(settings)
         lifetime = address_lifetime(now, instance.deadline_at, validation.grace)
+        execution_timeout = execution_timeout_for(now, instance.deadline_at, validation.grace)
         generation = (validation.run_id, validation.validation_id, instance.generation)
         with transaction(settings.writer_url) as connection:
             builds = earlier_builds(
                 connection, settings.deployment, validation.organization, validation.repository_name
             )
             offered = ReportTerms(proof_key=new_key(), engine=settings.engine)
-            terms = report_terms.keep(connection, instance.ledger_id, offered)
+            terms = turns.keep_terms(connection, validation.validation_id, instance, offered)
+            is_shared = turns.is_shared(instance)
+            cache = turns.sequential_run(connection, validation.run_id).cache if is_shared else None
         spec = spec_for(
             validation,
             instance,
@@ -251,6 +259,8 @@ class Watch:
             report_url=storage.presigned_put(
                 self._access, settings.bucket, report_key_for(*generation), valid_for=lifetime
             ),
+            cache=cache,
+            cache_directory=settings.cache_directory,
         )
         return ssm.send(
             self._access,
@@ -261,9 +271,10 @@ class Watch:
                 ),
                 validator=fetched(settings, artefact.key, artefact.sha256),
                 spec=put_spec(settings, spec, instance.generation),
+                busy_for=execution_timeout if is_shared else None,
             ),
             comment=comment,
-            execution_timeout=execution_timeout_for(now, instance.deadline_at, validation.grace),
+            execution_timeout=execution_timeout,
             log_group=settings.log_group,
         )
 

@@ -49,10 +49,20 @@ update instances set price_usd_hour = :price_usd_hour where ledger_id = :ledger_
 update instances set command_started_at = coalesce(command_started_at, :started_at) where ledger_id = :ledger_id;
 
 -- name: keep_first_sign(instance_ids)!
+-- Of an instance that several validations use in turn, each turn has its own.
+with turn as (
+  update turns t set first_sign_at = clock_timestamp()
+  from instances i
+  where i.ledger_id = t.ledger_id and i.instance_id = any(:instance_ids) and t.ended_at is null
+    and t.command_started_at is not null and t.first_sign_at is null
+)
 update instances set first_sign_at = clock_timestamp() where instance_id = any(:instance_ids) and first_sign_at is null;
 
 -- name: keep_command_end(ledger_id, ended_at)!
-update instances set command_ended_at = coalesce(command_ended_at, :ended_at)
+-- A run's instance gets one command after another: the last one counts.
+update instances
+set command_ended_at = case owner_kind when 'run' then greatest(command_ended_at, :ended_at)
+                                       else coalesce(command_ended_at, :ended_at) end
 where ledger_id = :ledger_id and command_started_at is not null;
 
 -- name: observe_state(ledger_id, state, state_reason, inferred_reason, ended_at, place)!
@@ -139,7 +149,8 @@ select * from instances where instance_id = any(:instance_ids) and state not in 
 select * from instances where deployment = :deployment and instance_id = :instance_id;
 
 -- name: works_for_open_validation(ledger_id)$
-select exists (select from instances i join repository_validations v using (validation_id)
+select exists (select from instances i left join turns t on t.ledger_id = i.ledger_id and t.ended_at is null
+               join repository_validations v on v.validation_id = coalesce(i.validation_id, t.validation_id)
                where i.ledger_id = :ledger_id and v.finished_at is null and i.given_up_at is null);
 
 -- name: reopen(ledger_id, state, place)^
@@ -180,4 +191,6 @@ returning coalesce(instance_id, 'intent ' || left(client_token, 12)) as name;
 update instances i set place = null
 from repository_validations v
 where i.deployment = :deployment and i.place = :place and i.state in ('terminated', 'not_launched')
-  and v.validation_id = i.validation_id and v.finished_at is null;
+  and v.finished_at is null
+  and (v.validation_id = i.validation_id
+       or exists (select from turns t where t.validation_id = v.validation_id and t.ledger_id = i.ledger_id));

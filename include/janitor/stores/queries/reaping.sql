@@ -66,14 +66,16 @@ select v.validation_id, v.repository_name
 from repository_validations v join validation_runs r using (run_id)
 where r.deployment = :deployment and v.finished_at is null
   and v.deadline_at + v.grace_minutes * interval '1 minute' < :expired_before
-  and exists (select from instances i where i.validation_id = v.validation_id and i.instance_id is not null)
-  and not exists (select from instances i
-                  where i.validation_id = v.validation_id and i.state not in ('terminated', 'not_launched'))
+  and exists (select from instances i left join turns t using (ledger_id)
+              where v.validation_id in (i.validation_id, t.validation_id) and i.instance_id is not null)
+  and not exists (select from instances i left join turns t using (ledger_id)
+                  where v.validation_id in (i.validation_id, t.validation_id)
+                    and i.state not in ('terminated', 'not_launched'))
 order by v.created_at;
 
 -- name: open_runs(deployment)
 -- Runs that have no final state, or a validation without one.
-select r.run_id, r.airflow_run_id, r.status from validation_runs r
+select r.run_id, r.airflow_run_id, r.status, r.kind from validation_runs r
 where r.deployment = :deployment and (r.status = 'running' or exists (
   select from repository_validations v where v.run_id = r.run_id and v.finished_at is null))
 order by r.started_at;

@@ -1,9 +1,11 @@
--- name: insert_run(run_id, deployment, airflow_run_id, trigger, config_file_path, config_sha256, total_repositories, timeout_minutes, max_concurrent_instances)!
+-- name: insert_run(run_id, deployment, airflow_run_id, trigger, config_file_path, config_sha256, total_repositories, timeout_minutes, max_concurrent_instances, kind, total_timeout_minutes, expected_errors)!
 -- A plan that is carried out twice finds its own run.
 insert into validation_runs (run_id, deployment, airflow_run_id, trigger, config_file_path, config_sha256,
-                             total_repositories, timeout_minutes, max_concurrent_instances)
+                             total_repositories, timeout_minutes, max_concurrent_instances, kind,
+                             total_timeout_minutes, expected_errors)
 values (:run_id, :deployment, :airflow_run_id, :trigger, :config_file_path, :config_sha256,
-        :total_repositories, :timeout_minutes, :max_concurrent_instances)
+        :total_repositories, :timeout_minutes, :max_concurrent_instances, :kind::run_kind,
+        :total_timeout_minutes, (:expected_errors)::text[])
 on conflict (run_id) do nothing;
 
 -- name: insert_validation(validation_id, run_id, repository_index, repository_name, organization, url, ref, custom_prompt, gpu_required, required_proof, timeout_minutes, grace_minutes, plan)!
@@ -18,7 +20,8 @@ select run_id, total_repositories, max_concurrent_instances, config_sha256, stat
 where run_id = :run_id;
 
 -- name: run_as_planned(run_id)^
-select config_file_path, config_sha256, timeout_minutes, max_concurrent_instances, max_run_cost_usd, daily_budget_usd
+select config_file_path, config_sha256, timeout_minutes, max_concurrent_instances, max_run_cost_usd, daily_budget_usd,
+       kind
 from validation_runs where run_id = :run_id;
 
 -- name: repositories_as_planned(run_id)
@@ -34,9 +37,9 @@ where run_id = :run_id and status = 'running';
 update validation_runs r
 set status_reason = replace(r.status_reason, i.instance_id, i.instance_id || ' (ended since, '
                             || to_char(i.ended_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC)')
-from instances i join repository_validations v using (validation_id)
+from instances i
 where r.deployment = :deployment and r.completed_at > now() - interval '30 days'
-  and v.run_id = r.run_id and i.state = 'terminated' and i.ended_at is not null
+  and i.run_id = r.run_id and i.state = 'terminated' and i.ended_at is not null
   and position('left in EC2 or in the ledger: ' in r.status_reason) > 0
   and position(i.instance_id in r.status_reason) > 0
   and position(i.instance_id || ' (ended since' in r.status_reason) = 0;

@@ -43,7 +43,7 @@ def cancel(session: Session, run_id: str, yes: bool, as_json_text: bool) -> Exit
     console = Console(quiet=as_json_text)
     settings = session.settings()
     started = find_started(settings, run_id)
-    run = cancellable(settings, started.run_id, started.airflow_run_id)
+    run = cancellable(settings, started.run_id, started.airflow_run_id, started.kind)
     require_yes(cancel_question(run), yes=yes, as_json_text=as_json_text)
     session.on_interrupt = f"Something of the run may be left: run `make cancel RUN_ID={run.run_id}` again."
     with console.working(f"Cancelling run {run.run_id}") as step:

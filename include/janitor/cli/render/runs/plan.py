@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from janitor.cli.render.names import told_apart
+from janitor.domain.money.budget import RunEstimate
 from janitor.domain.money.places import MONEY_PLACES, places_for
+from janitor.services.launch.blueprint import RunBlueprint
 from janitor.services.money.expected import RepositoryForecast, RunForecast
 from janitor.views.text.marks import one_line
 from janitor.views.text.money import dollars, dollars_if_known, hourly_prices
@@ -36,6 +38,17 @@ def plan_text(forecast: RunForecast, *, is_local: bool, region: str) -> str:
     if left:
         lines.append(f"  … and {_repositories(left)} more")
     return "\n".join([f"Plan: {count} in {region}", *lines, f"Sum: {_total(forecast, places)}"])
+
+
+def sequential_plan_text(blueprint: RunBlueprint, estimate: RunEstimate, *, is_local: bool) -> str:
+    """What a sequential run will do: how many repositories on which instance, for how long at most, and its price."""
+    count, total = _repositories(len(blueprint.plans)), blueprint.total_timeout
+    limit = f", at most {compactly(total)}" if total is not None else ""
+    worst = f"at the worst {dollars_if_known(estimate.worst_case_usd, MONEY_PLACES)}"
+    if is_local:
+        return f"Plan: {count} in turn on one instance{limit}; {worst} by AWS's prices; nothing is paid here"
+    types = " or ".join(hourly_prices(estimate.repositories[0].usd_hour_by_type))
+    return f"Plan: {count} in turn on one instance in {estimate.region} ({types}){limit}; {worst}"
 
 
 def plan_question(forecast: RunForecast, limit: Decimal | None) -> str | None:

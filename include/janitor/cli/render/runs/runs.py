@@ -8,7 +8,7 @@ from uuid import UUID
 
 from janitor.cli.render.names import shown_names
 from janitor.domain.money.places import MONEY_PLACES
-from janitor.domain.states import ValidationStatus
+from janitor.domain.states import RunKind, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
 from janitor.settings import DEFAULT_ENVIRONMENT
 from janitor.views.text.causes import why_lines
@@ -72,10 +72,22 @@ def results_text(
     if commits:
         lines += ["", "Commits:", *(commit_line(each, names[each.validation_id]) for each in commits)]
     changes = changes_line(run.validations)
-    below = [changes] if changes else []
+    below = [*sequential_lines(run), *([changes] if changes else [])]
     if any(each.note_count or each.unproven for each in run.validations):
         below.append(f"Notes, and what is not proven: {make_command('query-db REPO=…', environment)}")
     return "\n".join([*lines, "", *below, overall_line(run)])
+
+
+def sequential_lines(run: RunView) -> list[str]:
+    """What a sequential run is said to have beside its repositories: the cache volume, and ERROR lines in its log."""
+    lines = []
+    if run.cache is not None:
+        lines.append(f"Cache: {run.cache.value}{f' ({one_line(run.cache_detail)})' if run.cache_detail else ''}")
+    if run.unexpected_errors:
+        # The first of them are quoted in the reason that the verdict has kept.
+        said = (run.status_reason or "").partition("; see runbook")[0] or f"{run.unexpected_errors} ERROR lines"
+        lines.append(f"{BAD} {one_line(said)}")
+    return lines
 
 
 def _why_lines(run: RunView, names: Mapping[UUID, str], environment: str) -> list[str]:
@@ -192,9 +204,9 @@ def launched_line(validation: ValidationView, name: str | None = None) -> str:
     return f"{GOOD} {name or validation.repository_name}: Instance {validation.instance_id} launched"
 
 
-def launching_line(total: int) -> str:
+def launching_line(total: int, kind: RunKind = RunKind.PARALLEL) -> str:
     """The first line of a run."""
-    return f"Launching parallel validation for {total} {'repository' if total == 1 else 'repositories'}..."
+    return f"Launching {kind.value} validation for {total} {'repository' if total == 1 else 'repositories'}..."
 
 
 def advice_text(timeout: timedelta, environment: str) -> str:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
+from janitor.cloud.ec2.template_versions import current_version
 from janitor.cloud.failures import launch_failure_of
 from janitor.cloud.place import place_of
 from janitor.cloud.session import CLIENT_ERRORS, LAUNCH_CALL_TIMEOUT, CloudAccess, error_code
-from janitor.cloud.template_versions import current_version
 from janitor.domain.config.fields import Market
 from janitor.domain.errors import CloudError, SettingsError
 from janitor.domain.launch.launching import LaunchFailure

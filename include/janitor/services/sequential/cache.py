@@ -1,0 +1,105 @@
+"""The deployment's cache volume: where it lies, and attaching it to a sequential run's instance.
+
+Invariant: it never costs a run. Where it can't be had, the run goes on cold and says why; one volume on one machine at
+a time is EC2's own rule, and keeps two runs from sharing it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from uuid import UUID
+
+from janitor.cloud.ec2 import volumes
+from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import CloudError
+from janitor.domain.log_lines import LineLogger
+from janitor.domain.states import InstanceState
+from janitor.protocol.statuses import CacheState
+from janitor.services.launch.advance import NotYet
+from janitor.services.ledger.seen import keep_seen
+from janitor.services.provider import provider_of
+from janitor.settings import Settings
+from janitor.stores import sequential as store
+from janitor.stores.database import transaction
+from janitor.stores.records import InstanceRecord
+
+_PATIENCE = timedelta(minutes=3)
+"""From the launch: how long it is waited for that the instance runs and the volume is free."""
+
+log = LineLogger(__name__)
+
+
+def cache_subnets(settings: Settings) -> tuple[str, ...]:
+    """The deployment's subnets in the zone of its cache volume; empty where there is none, or it can't be told."""
+    if not settings.subnet_ids:
+        return ()
+    access = CloudAccess.of(settings)
+    try:
+        volume = volumes.find_cache(access, settings.deployment)
+        return volumes.subnets_in(access, settings.subnet_ids, volume.zone) if volume is not None else ()
+    except CloudError as exc:
+        log.warning("the zone of the cache volume isn't tried first: %s", exc)
+        return ()
+
+
+def attach_cache(settings: Settings, run_id: UUID, host: InstanceRecord) -> NotYet | None:
+    """Attach the volume to the run's instance, once for each instance; or keep why it runs without.
+
+    Returns:
+        When to ask again; None: it is settled.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    assert host.instance_id is not None
+    with transaction(settings.writer_url) as connection:
+        if store.is_cache_settled(connection, run_id, host.ledger_id):
+            return None
+    now = datetime.now(timezone.utc)
+    is_late = now >= (host.launched_at or host.intent_at) + _PATIENCE
+    state, detail = _attach(settings, host, host.instance_id)
+    if state is None and not is_late:
+        return NotYet(until=now + settings.poll_interval, why=detail)
+    with transaction(settings.writer_url) as connection:
+        store.keep_cache(connection, run_id, host.ledger_id, state or CacheState.COLD, detail)
+    log.info("cache: %s: %s", (state or CacheState.COLD).value, detail)
+    return None
+
+
+def _attach(settings: Settings, host: InstanceRecord, instance_id: str) -> tuple[CacheState | None, str]:
+    """What became of it, and why; no state: not yet, or it can't be told now."""
+    access = CloudAccess.of(settings)
+    try:
+        volume = volumes.find_cache(access, settings.deployment)
+        if volume is None:
+            return CacheState.COLD, "the deployment has no cache volume"
+        instance = provider_of(settings).describe(instance_id)
+        if instance is None or instance.state is InstanceState.PENDING:
+            return None, f"{instance_id} doesn't run yet"
+        keep_seen(settings, host, instance)
+        if instance.state is not InstanceState.RUNNING:
+            return CacheState.COLD, f"{instance_id} is {instance.state.value}"
+        if instance.availability_zone != volume.zone:
+            return CacheState.COLD, f"{instance_id} is in {instance.availability_zone}, the cache in {volume.zone}"
+        if instance_id in volume.attached_to:
+            return CacheState.ATTACHED, f"{volume.volume_id} in {volume.zone}"
+        if volume.attached_to:
+            return _of_another(settings, volume)
+    except CloudError as exc:
+        return None, f"the cache volume can't be looked at: {exc}"
+    try:
+        volumes.attach(access, volume.volume_id, instance_id)
+    except volumes.VolumeInUseError as exc:
+        return None, str(exc)  # whose it is, the next look says
+    except CloudError as exc:
+        return CacheState.COLD, str(exc)
+    return CacheState.ATTACHED, f"{volume.volume_id} in {volume.zone}"
+
+
+def _of_another(settings: Settings, volume: volumes.CacheVolume) -> tuple[CacheState | None, str]:
+    """Whose it is: an instance that ends gives it back by itself, any other is another run's."""
+    holder = volume.attached_to[0]
+    seen = provider_of(settings).describe(holder)
+    if seen is None or seen.state in (InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED):
+        return None, f"the cache volume comes free: {holder} ends"
+    return CacheState.COLD, f"another sequential run is under way: {holder} has the cache volume"
