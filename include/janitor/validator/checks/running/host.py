@@ -15,7 +15,8 @@ from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import EngineError, HostFacts, MachineFacts
 from janitor.validator.engines.choose import choose_engine
-from janitor.validator.engines.docker.host import describe_engine, toolkit_version, try_gpu_container
+from janitor.validator.engines.docker.host import EngineHost, describe_engine, toolkit_version, try_gpu_container
+from janitor.validator.engines.docker.shared_machine import ready_for_next
 from janitor.validator.engines.gpu_probe import cuda_version
 from janitor.validator.facts import SourceFacts
 from janitor.validator.findings import Finding, Produced, errored, passed
@@ -72,6 +73,8 @@ def _trouble(
         docker = DockerClient(context.settings)
         described = describe_engine(docker)
         evidence.append(context.evidence.value("docker", described.described()))
+        if context.spec.machine is not None and context.spec.machine.cache is not None:
+            described = _made_ready(context, source, docker, described, evidence)
         free_bytes = min(free_bytes, described.free_bytes if described.free_bytes is not None else free_bytes)
         if trouble := _gpu_trouble(context, source, docker, machine.gpu, evidence):
             return trouble
@@ -82,6 +85,17 @@ def _trouble(
         free, wanted = free_bytes / _GIBIBYTE, least / _GIBIBYTE
         return errored(ReasonCode.DISK_LOW, f"{free:.1f} GiB of disk are free; {wanted:.0f} GiB are needed", *evidence)
     return None
+
+
+def _made_ready(
+    context: CheckContext, source: SourceFacts, docker: DockerClient, described: EngineHost, evidence: list[Evidence]
+) -> EngineHost:
+    """The engine after what earlier repositories have left on it was cleared; it adds to the evidence."""
+    wanted = _least_disk(context, source, Engine.DOCKER)
+    said = ready_for_next(docker, lambda: describe_engine(docker).free_bytes or wanted, wanted)
+    if said:
+        evidence.append(context.evidence.value("earlier repositories", "\n".join(said)))
+    return describe_engine(docker)
 
 
 def _least_disk(context: CheckContext, source: SourceFacts, engine: Engine) -> int:
