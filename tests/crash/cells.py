@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from janitor.domain.states import ValidationStatus
+from janitor.domain.states import RunKind, ValidationStatus
 
 
 class Edge(str, Enum):
@@ -87,6 +87,7 @@ class Cell:
         market: How its instances are bought.
         reason: The verdicts' reason code; None: any.
         instances: How many instances there are in the end; None: any number.
+        kind: Of the run.
     """
 
     edge: Edge
@@ -98,11 +99,13 @@ class Cell:
     market: str | None = None
     reason: str | None = None
     instances: int | None = None
+    kind: RunKind = RunKind.PARALLEL
 
     @property
     def name(self) -> str:
         """`edge / blow`, and how many repositories if there are several."""
-        several = f" ({self.repositories} repositories)" if self.repositories > 1 else ""
+        turns = " in turn" if self.kind is RunKind.SEQUENTIAL else ""
+        several = f" ({self.repositories} repositories{turns})" if self.repositories > 1 else ""
         return f"{self.edge.value} / {self.blow.value}{several}"
 
     def matches(self, pattern: str) -> bool:

@@ -69,8 +69,9 @@ class Hold:
         """The run's ledger rows, with the status of their validations."""
         return self.stand.rows(
             "select i.*, v.status as validation_status, v.command_id from instances i"
-            " join repository_validations v using (validation_id) join validation_runs r on r.run_id = v.run_id"
-            " where r.airflow_run_id = %s",
+            " join validation_runs r on r.run_id = i.run_id join repository_validations v on v.run_id = r.run_id"
+            " where r.airflow_run_id = %s and i.validation_id is not distinct from"
+            " case when i.owner_kind = 'validation' then v.validation_id end",
             airflow_run_id,
         )
 

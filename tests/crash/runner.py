@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
-from botocore.exceptions import ClientError
 
 from tests.crash import people
 from tests.crash.cells import Act, Blow, Cell, Component, Edge, Fault
@@ -18,7 +17,7 @@ from tests.crash.edges import HOLDS, Hold
 from tests.crash.faults import OUTAGE_SECONDS, interruption, rules_of
 from tests.crash.judge import SHUTDOWN, Facts, bound_of, judge, read_facts, unsettled
 from tests.crash.killers import freeze_boxes, kill
-from tests.crash.observer import Observer, Sighting, aws_client
+from tests.crash.observer import Observer, Sighting
 from tests.crash.outage import OutageClock
 from tests.crash.repositories import GRACE, prepare
 from tests.crash.stand import FaultUnknownError, Stand
@@ -71,6 +70,7 @@ def carry_out(stand: Stand, cell: Cell, folder: Path, *, heal: bool = True) -> R
         heal: Whether to wait for the stack's health afterwards, and to start it anew where it stays ill.
     """
     result = Result(cell)
+    stand.kind = cell.kind
     started = time.monotonic()
     with Observer(stand.settings) as observer:
         trial = _Trial(stand, cell, folder, observer, result)
@@ -128,7 +128,11 @@ class _Trial:
         self.result.endings = _endings(facts, self._instances())
 
     def _start_run(self) -> None:
-        run = await_it(lambda: self.stand.runs.start(self.config), within=_TRIGGER_WITHIN, what="a run being triggered")
+        run = await_it(
+            lambda: self.stand.runs.start(self.config, kind=self.cell.kind),
+            within=_TRIGGER_WITHIN,
+            what="a run being triggered",
+        )
         self.airflow_run_ids.append(run.airflow_run_id)
         self.run_ids.add(str(run.run_id))
 
@@ -300,14 +304,7 @@ class _Trial:
 
     def _end_instances(self) -> None:
         self.observer.look()
-        alive = [one.instance_id for one in self._instances() if one.is_alive]
-        ec2 = aws_client(self.stand.settings, "ec2")
-        for instance_id in alive:
-            try:
-                ec2.terminate_instances(InstanceIds=[instance_id])
-            except ClientError as exc:
-                if exc.response["Error"]["Code"] != "InvalidInstanceID.NotFound":
-                    raise
+        self.stand.end_instances([one.instance_id for one in self._instances() if one.is_alive])
 
 
 def _endings(facts: Facts, instances: Sequence[Sighting]) -> list[str]:

@@ -14,8 +14,10 @@ import psycopg
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 from psycopg.rows import dict_row
 
+from janitor.domain.states import RunKind
 from janitor.settings import Settings
 from janitor.stack import stack
 from janitor.stack.components import AIRFLOW, Component
@@ -24,6 +26,7 @@ from janitor.stack.state.layout import Layout
 from janitor.stack.state.secrets import read_secrets
 from janitor.stack.state.stack_env import current_ports
 from janitor.stack.supervisor.client import Supervisor, launch_supervisord
+from tests.crash.observer import aws_client
 from tests.crash.waiting import NotInTimeError, await_it
 from tests.support.runs import Runs
 from tests.support.stack import airflow_client
@@ -55,6 +58,8 @@ class Stand:
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings = settings
         self.folder = folder
+        self.kind = RunKind.PARALLEL
+        """Of the runs that are tried now."""
         self.runs = Runs(settings)
 
     @property
@@ -85,7 +90,7 @@ class Stand:
     def airflow(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """One call of Airflow's REST API; `path` follows the DAG's. Raises httpx.HTTPError, also for a refusal."""
         with airflow_client(self.settings) as client:
-            answer = client.request(method, f"/api/v2/dags/{self.settings.airflow_dag_id}{path}", json=body)
+            answer = client.request(method, f"/api/v2/dags/{self.settings.dag_id_of(self.kind)}{path}", json=body)
             if answer.is_error:
                 raise httpx.HTTPStatusError(
                     f"{method} {path}: {answer.status_code} {answer.text[:300]}",
@@ -119,6 +124,16 @@ class Stand:
         if answer.status_code in (400, 404):
             raise FaultUnknownError(f"the local cloud refused {order!r}: {answer.text[:300]}")
         answer.raise_for_status()
+
+    def end_instances(self, instance_ids: list[str]) -> None:
+        """Terminate instances as somebody else would, who knows nothing of the product; those that are gone too."""
+        ec2 = aws_client(self.settings, "ec2")
+        for instance_id in instance_ids:
+            try:
+                ec2.terminate_instances(InstanceIds=[instance_id])
+            except ClientError as exc:
+                if exc.response["Error"]["Code"] != "InvalidInstanceID.NotFound":
+                    raise
 
     def cloud_pid(self) -> int:
         """The process of the local cloud."""
