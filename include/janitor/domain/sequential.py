@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from janitor.domain.states import TerminationReason
 from janitor.domain.watching import WatchOutcome
+from janitor.protocol.reason_codes import ReasonCode
 
 SEQUENTIAL_NAME = "sequential"
 """What the one instance of a run is called, in EC2 and in messages."""
@@ -29,6 +30,8 @@ _REASONS = {
 }
 _LOSSES = frozenset(WatchOutcome) - {WatchOutcome.COMMAND_FINISHED, WatchOutcome.TIME_UP}
 """No fault of the repository's, and no word on it."""
+_NOT_BEGUN = frozenset({ReasonCode.MACHINE_NOT_READY.value, ReasonCode.VALIDATOR_UNFETCHED.value})
+"""Ends of a command that never came to its repository."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,7 @@ def after_turn(
     outcome: WatchOutcome,
     *,
     has_report: bool,
+    reason_code: str | None,
     turns: int,
     launched: int,
     now: datetime,
@@ -60,13 +64,14 @@ def after_turn(
     Args:
         outcome: How watching the turn ended.
         has_report: Whether there is a report of it that is believed.
+        reason_code: Of what would be recorded now.
         turns: How many turns the repository has had, this one included.
         launched: How many instances the run has had, this one included.
         now: The present.
         deadline_at: The repository's hard limit, which holds over another turn.
     """
     another = (
-        outcome in _LOSSES
+        (outcome in _LOSSES or reason_code in _NOT_BEGUN)
         and not has_report
         and turns <= _FURTHER_TURNS
         and launched < MOST_INSTANCES

@@ -43,6 +43,19 @@ class SequentialRun:
     expected_errors: Sequence[str]
     cache: CacheState | None
     """None: no instance of it has run yet."""
+    cache_volume: str | None
+    """Its cache volume, where its instance has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheUse:
+    """What became of the cache volume on an instance."""
+
+    state: CacheState
+    detail: str
+    """Where it lies, or why the instance goes without."""
+    volume_id: str | None = None
+    """None: the instance doesn't have it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +84,7 @@ def sequential_run(connection: Connection, run_id: UUID) -> SequentialRun:
         plan=row["plan"],
         expected_errors=tuple(row["expected_errors"]),
         cache=CacheState(row["cache"]) if row["cache"] else None,
+        cache_volume=row["cache_volume"],
     )
 
 
@@ -199,9 +213,16 @@ def is_cache_settled(connection: Connection, run_id: UUID, ledger_id: int) -> bo
     return bool(named_queries().cache_settled(connection, run_id=run_id, ledger_id=ledger_id))
 
 
-def keep_cache(connection: Connection, run_id: UUID, ledger_id: int, cache: CacheState, detail: str) -> None:
-    """Keep whether the run's instance has the cache volume, and why not."""
-    named_queries().keep_cache(connection, run_id=run_id, ledger_id=ledger_id, cache=cache.value, detail=detail)
+def keep_cache(connection: Connection, run_id: UUID, ledger_id: int, cache: CacheUse) -> None:
+    """Keep what became of the cache volume on the run's instance."""
+    named_queries().keep_cache(
+        connection,
+        run_id=run_id,
+        ledger_id=ledger_id,
+        cache=cache.state.value,
+        detail=cache.detail,
+        volume_id=cache.volume_id,
+    )
 
 
 def keep_unexpected_errors(connection: Connection, run_id: UUID, count: int) -> None:

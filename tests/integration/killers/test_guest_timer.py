@@ -160,8 +160,10 @@ def test_an_idle_instance_powers_itself_off_soon_after_its_last_command(guests: 
 
 def test_a_command_that_was_killed_leaves_the_instance_idle_at_its_limit(guests: Cloud) -> None:
     instance_id = launch(guests, guest_user_data(in_seconds(600), idle_limit=timedelta(seconds=1)))
-    at = in_seconds(6)
     command_id = guests.send(instance_id, while_busy("sleep 300\n", timedelta(seconds=5)))
+    # What is cancelled before it has begun says nothing to anybody.
+    eventually("its word", lambda: guests.output(instance_id, 'cat "$HOME/.janitor-busy-until" || true').strip())
+    at = in_seconds(5)
     guests.ssm.cancel_command(CommandId=command_id)
     assert_powered_itself_off(guests, instance_id, at)
 

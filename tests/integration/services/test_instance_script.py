@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import subprocess
 import threading
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,12 +32,17 @@ def artefact() -> bytes:
     return content.getvalue()
 
 
+BOOTSTRAP = Path(__file__).resolve().parents[3] / "infra" / "scripts" / "bootstrap.sh"
 SPEC = b'{"prompt": "say {{ this }}"}'
 
 
 @contextmanager
 def storage(
-    *statuses: int, put: Sequence[int] = (200,), seen: list[str] | None = None, program: bytes | None = None
+    *statuses: int,
+    put: Sequence[int] = (200,),
+    seen: list[str] | None = None,
+    program: bytes | None = None,
+    spec: bytes = SPEC,
 ) -> Iterator[str]:
     """A server that answers with these statuses, one after the other, the last one for ever; `put`: to a sign of life.
 
@@ -61,7 +68,7 @@ def storage(
             seen.append(f"GET {self.path.partition('?')[0]} {status}")
             self.send_response(status)
             self.end_headers()
-            content = SPEC if self.path.startswith("/spec") else (program or artefact())
+            content = spec if self.path.startswith("/spec") else (program or artefact())
             self.wfile.write(content if status == 200 else b"SlowDown")
 
         def log_message(self, format: str, *args: object) -> None:
@@ -86,12 +93,15 @@ def run(
     program: bytes | None = None,
     before: str = "",
     environment: Mapping[str, str] | None = None,
+    spec: bytes = SPEC,
+    cache_volume: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     sha256 = sha256 or hashlib.sha256(program or artefact()).hexdigest()
     script = instance_script(
         validator=Fetched(url=f"{url}/artefact?X-Amz-Signature=secret", sha256=sha256),
-        spec=Fetched(url=f"{url}/spec?X-Amz-Signature=secret", sha256=spec_sha256 or hashlib.sha256(SPEC).hexdigest()),
+        spec=Fetched(url=f"{url}/spec?X-Amz-Signature=secret", sha256=spec_sha256 or hashlib.sha256(spec).hexdigest()),
         sign_url=f"{url}/sign?X-Amz-Signature=secret",
+        cache_volume=cache_volume,
     )
     script = script.replace("\nimport base64", f"\n{before}\nimport base64", 1)
     return subprocess.run(
@@ -186,6 +196,54 @@ def test_a_machine_that_never_gets_ready_ends_the_wait(tmp_path: Path) -> None:
 def test_an_image_that_announces_nothing_is_ready() -> None:
     with storage(200) as url:
         assert run(url, environment={"JANITOR_READY_FILE": ""}).returncode == 7
+
+
+SHARED_SPEC = b'{"machine": {"instance_type": "g5.xlarge", "cache": "attached"}, "cache_directory": "volumes/sdf"}'
+VOLUME = "vol-0123456789abcdef0"
+
+
+def run_with_cache(machine: Path, *, docker_answers: bool, bootstrap: bool = True) -> subprocess.CompletedProcess[str]:
+    """On a machine of the image's kind that never gets to see the volume."""
+    (machine / "bin").mkdir()
+    docker = machine / "bin" / "docker"
+    docker.write_text(f"#!/bin/sh\nexit {0 if docker_answers else 1}\n")
+    (machine / "bin" / "systemctl").write_text("#!/bin/sh\nexit 1\n")
+    for each in (machine / "bin").iterdir():
+        each.chmod(0o755)
+    if bootstrap:
+        (machine / "bin" / "janitor-bootstrap").symlink_to(BOOTSTRAP)
+    environment = {
+        "PATH": f"{machine / 'bin'}:{os.environ['PATH']}",
+        "JANITOR_DATA": str(machine / "data"),
+        "JANITOR_RUN": str(machine / "run"),
+        "JANITOR_DEVICES": str(machine),
+        "JANITOR_VOLUME_SECONDS": "0",
+    }
+    with storage(200, spec=SHARED_SPEC) as url:
+        return run(url, spec=SHARED_SPEC, cache_volume=VOLUME, environment=environment)
+
+
+def spec_of(done: subprocess.CompletedProcess[str]) -> Any:
+    return json.loads(done.stdout.splitlines()[-1].removeprefix("spec: "))
+
+
+def test_a_volume_that_does_not_appear_makes_the_spec_cold(tmp_path: Path) -> None:
+    done = run_with_cache(tmp_path, docker_answers=True)
+    assert done.returncode == 7, done.stderr
+    assert done.stdout.startswith(f"cache: cold (the volume {VOLUME} did not appear within 0 s)\n")
+    assert spec_of(done) == {"machine": {"instance_type": "g5.xlarge", "cache": "cold"}}
+
+
+def test_a_machine_whose_docker_is_gone_beside_the_volume_runs_nothing(tmp_path: Path) -> None:
+    done = run_with_cache(tmp_path, docker_answers=False)
+    assert done.returncode == EXIT_NOT_READY
+    assert "the machine is not ready: its Docker does not answer beside the cache volume" in done.stderr
+    assert "spec:" not in done.stdout
+
+
+def test_a_machine_without_a_bootstrap_has_the_volume_where_its_spec_says(tmp_path: Path) -> None:
+    done = run_with_cache(tmp_path, docker_answers=False, bootstrap=False)
+    assert (done.returncode, spec_of(done)) == (7, json.loads(SHARED_SPEC))
 
 
 _ATTACK = """\

@@ -19,6 +19,7 @@ from janitor.domain.errors import BudgetRefusedError, ConflictError
 from janitor.domain.identity import TAG_CACHE, run_id_for
 from janitor.domain.states import InstanceState, RunKind, RunStatus, TerminationReason, ValidationStatus
 from janitor.domain.watching import WatchOutcome
+from janitor.protocol.report import Report
 from janitor.protocol.statuses import CacheState
 from janitor.services.ending.terminate import end_scope, scope_of_run
 from janitor.services.launch.advance import NoPlace, NotYet
@@ -304,6 +305,45 @@ def test_an_instance_in_another_zone_goes_without_the_cache(
     state, why = cache_of(settings, run_id)
     assert state is CacheState.COLD
     assert "the cache in us-east-1b" in why
+
+
+def test_a_volume_that_the_instance_can_not_use_is_told_by_its_report(
+    settings: Settings, cloud: LocalCloudServer, tmp_path: Path, volume: Callable[[str], str]
+) -> None:
+    volume_id = volume("us-east-1a")
+    run_id = plan(settings, tmp_path)
+    begun = next(_until_begun(settings, run_id))
+    assert cache_of(settings, run_id)[0] is CacheState.ATTACHED
+    # Its image has a bootstrap, which finds nothing that it may use.
+    asked = cloud.home / "boxes" / begun.instance_id / "asked"
+    program = cloud.home / "boxes" / begun.instance_id / "bin" / "janitor-bootstrap"
+    program.write_text(f'#!/bin/sh\necho "$*" >> {asked}\necho "cache: cold (planted)"\n')
+    program.chmod(0o755)
+    take_turns(settings, run_id, turns=1)
+    assert asked.read_text() == f"cache {volume_id}\n"
+    assert cache_of(settings, run_id) == (
+        CacheState.COLD,
+        f"{volume_id} is attached, but the instance could not use it; its log says why",
+    )
+    (report,) = [each for each in fetch_reports(settings, str(run_id)).reports if each.content is not None]
+    assert Report.from_json(report.content or b"").provenance.machine.cache is CacheState.COLD  # type: ignore[union-attr]
+    # The next one asks again: what took too long may be there by now.
+    take_turns(settings, run_id, turns=1)
+    assert asked.read_text() == f"cache {volume_id}\n" * 2
+
+
+def test_a_report_that_storage_refused_is_asked_for_again_and_the_next_repository_gets_the_instance(
+    settings: Settings, cloud: LocalCloudServer, tmp_path: Path
+) -> None:
+    refused = {"api": "PutObject", "path": "*/janitor-reports/*.json", "code": "AccessDenied", "http_status": 403}
+    cloud.set_faults({**refused, "times": 1})
+    run_id = plan(settings, tmp_path)
+    seen = take_turns(settings, run_id)
+    assert [each.turn.repository_name for each in seen] == ["worker-a", "worker-b", "worker-c"]
+    assert len(generations(settings, run_id)) == 1
+    close(settings, run_id)
+    assert [each.status for each in run_view(settings, str(run_id)).validations] == [ValidationStatus.FAILED] * 3
+    assert [each.problem for each in fetch_reports(settings, str(run_id)).reports] == [None] * 3
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ HEAD = "repositories:\n  - {name: a, organization: o, prompt: p}\n  - {name: b, 
 
 
 def after(outcome: WatchOutcome, **changes: object) -> AfterTurn:
-    given = {"has_report": False, "turns": 1, "launched": 1, "now": NOW, "deadline_at": NOW + MINUTES, **changes}
+    given = {"has_report": False, "reason_code": None, "turns": 1, "launched": 1}
+    given |= {"now": NOW, "deadline_at": NOW + MINUTES, **changes}
     return after_turn(outcome, **given)  # type: ignore[arg-type]  # each test changes what it is about
 
 
@@ -48,7 +49,10 @@ def test_an_instance_goes_on_only_after_a_report_that_is_believed() -> None:
         (WatchOutcome.NEVER_ONLINE, {}, True),
         # Its own doing, or its verdict is there.
         (WatchOutcome.TIME_UP, {}, False),
-        (WatchOutcome.COMMAND_FINISHED, {}, False),
+        (WatchOutcome.COMMAND_FINISHED, {"reason_code": "validator_crashed"}, False),
+        # The command never came to it.
+        (WatchOutcome.COMMAND_FINISHED, {"reason_code": "machine_not_ready"}, True),
+        (WatchOutcome.COMMAND_FINISHED, {"reason_code": "validator_unfetched"}, True),
         (WatchOutcome.INSTANCE_LOST, {"has_report": True}, False),
         # Enough was tried, or the time is over.
         (WatchOutcome.INSTANCE_LOST, {"turns": 2}, False),

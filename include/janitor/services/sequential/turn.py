@@ -22,7 +22,7 @@ from janitor.protocol.reason_codes import ReasonCode
 from janitor.services.ending.terminate import end_scope, scope_of
 from janitor.services.launch.advance import Launched, NoPlace, NotYet, advance_launch
 from janitor.services.result.record import record_validation
-from janitor.services.sequential.cache import attach_cache, cache_subnets
+from janitor.services.sequential.cache import attach_cache, cache_subnets, keep_what_was_used
 from janitor.services.sequential.orderer import RunOrderer, owner_of_run
 from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
@@ -152,13 +152,14 @@ def end_turn(settings: Settings, run_id: UUID, watch: Watch, outcome: WatchOutco
         DatabaseError: Postgres can't be used.
     """
     validation_id = watch.validation.validation_id
-    report = watch.conclude().conclusion.report
+    expected = watch.conclude().conclusion
     with transaction(settings.writer_url) as connection:
         launched = sum(one.instance_id is not None for one in ledger.generations_of(connection, owner_of_run(run_id)))
         turns = store.turns_of(connection, validation_id)
     follows = after_turn(
         outcome,
-        has_report=report is not None,
+        has_report=expected.report is not None,
+        reason_code=expected.reason_code,
         turns=turns,
         launched=launched,
         now=datetime.now(timezone.utc),
@@ -172,6 +173,7 @@ def end_turn(settings: Settings, run_id: UUID, watch: Watch, outcome: WatchOutco
     if follows.has_another_turn:
         close_turns(settings, run_id)
         return None
+    keep_what_was_used(settings, run_id, watch.ledger_id, expected.report)
     watch.keep()
     conclusion = record_validation(settings, validation_id)
     close_turns(settings, run_id)

@@ -10,7 +10,8 @@ repository's processes, and not even root can write to it. Elsewhere it has all 
 
 An image that prepares its machine at boot announces the file that says so in the agent's environment
 (JANITOR_READY_FILE). It is waited for: Docker's data may be moving to another disk until then. A machine that doesn't
-get there runs nothing of a repository.
+get there runs nothing of a repository. An image that knows what to do with a cache volume has `janitor-bootstrap`; what
+that says of the volume counts from there on, also in the report.
 """
 
 from __future__ import annotations
@@ -96,8 +97,34 @@ def closed(content):
     os.chmod(folder, 0o500)
     return path
 
+def with_cache(spec):
+    import shutil, subprocess
+    bootstrap = shutil.which("janitor-bootstrap") or shutil.which("/usr/local/sbin/janitor-bootstrap")
+    if not order["cache_volume"] or bootstrap is None:
+        return spec
+    def run(patience, *command):
+        try:
+            return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=patience)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+    done = run(@CACHE_PATIENCE@, bootstrap, "cache", order["cache_volume"])
+    said = done.stdout.decode(errors="replace").strip() if done else ""
+    print(said or "cache: cold (the volume could not be made ready within @CACHE_PATIENCE@ s)", flush=True)
+    if done is None:
+        done = run(30, "docker", "version")  # cut off before it came to Docker, or after
+    if done is None or done.returncode:
+        print("the machine is not ready: its Docker does not answer beside the cache volume", file=sys.stderr)
+        sys.exit(@NOT_READY@)
+    if said.startswith("cache: attached"):
+        return spec
+    document = json.loads(spec)
+    document["machine"]["cache"] = "cold"
+    document.pop("cache_directory", None)
+    return json.dumps(document).encode()
+
 validator, spec = fetched("validator"), fetched("spec")
 wait_until_ready()
+spec = with_cache(spec)
 try:
     artefact = sealed(validator)
 except (AttributeError, ImportError, OSError):
@@ -112,6 +139,8 @@ _FETCH_PATIENCE = timedelta(minutes=3)
 """For storage that throttles or is away for a while."""
 _READY_PATIENCE = timedelta(minutes=4)
 """For a boot that isn't over: more than the machine's own units may take."""
+_CACHE_PATIENCE = timedelta(minutes=3)
+"""For a volume that appears, and is formatted or mended; it is tried again with the next command."""
 _SIGN_PATIENCE = timedelta(seconds=10)
 """For one try to put the sign of life; it is tried again with each try to fetch the validator."""
 
@@ -125,7 +154,14 @@ class Fetched:
     sha256: str
 
 
-def instance_script(*, validator: Fetched, spec: Fetched, sign_url: str, busy_for: timedelta | None = None) -> str:
+def instance_script(
+    *,
+    validator: Fetched,
+    spec: Fetched,
+    sign_url: str,
+    busy_for: timedelta | None = None,
+    cache_volume: str | None = None,
+) -> str:
     """The script for AWS-RunShellScript; it exits with the validator's exit code, EXIT_UNFETCHED or
     EXIT_NOT_READY.
 
@@ -134,12 +170,16 @@ def instance_script(*, validator: Fetched, spec: Fetched, sign_url: str, busy_fo
         spec: What it is asked.
         sign_url: Presigned, takes the first sign of life by PUT; a secret for as long as it is valid.
         busy_for: For how long at most its instance isn't idle; None where an idle one isn't ended for that.
+        cache_volume: The volume that was attached to it as the deployment's cache; None: it has none.
     """
-    order = json.dumps({"validator": asdict(validator), "spec": asdict(spec), "sign_url": sign_url})
+    order = json.dumps(
+        {"validator": asdict(validator), "spec": asdict(spec), "sign_url": sign_url, "cache_volume": cache_volume}
+    )
     program = (
         _PROGRAM.replace("@PATIENCE@", str(int(_FETCH_PATIENCE.total_seconds())))
         .replace("@SIGN_PATIENCE@", str(int(_SIGN_PATIENCE.total_seconds())))
         .replace("@READY_PATIENCE@", str(int(_READY_PATIENCE.total_seconds())))
+        .replace("@CACHE_PATIENCE@", str(int(_CACHE_PATIENCE.total_seconds())))
         .replace("@UNFETCHED@", str(EXIT_UNFETCHED))
         .replace("@NOT_READY@", str(EXIT_NOT_READY))
         .replace("@ORDER@", base64.b64encode(order.encode()).decode())

@@ -246,7 +246,7 @@ class Watch:
             offered = ReportTerms(proof_key=new_key(), engine=settings.engine)
             terms = turns.keep_terms(connection, validation.validation_id, instance, offered)
             is_shared = turns.is_shared(instance)
-            cache = turns.sequential_run(connection, validation.run_id).cache if is_shared else None
+            run = turns.sequential_run(connection, validation.run_id) if is_shared else None
         spec = spec_for(
             validation,
             instance,
@@ -259,7 +259,7 @@ class Watch:
             report_url=storage.presigned_put(
                 self._access, settings.bucket, report_key_for(*generation), valid_for=lifetime
             ),
-            cache=cache,
+            cache=run.cache if run is not None else None,
             cache_directory=settings.cache_directory,
         )
         return ssm.send(
@@ -272,6 +272,7 @@ class Watch:
                 validator=fetched(settings, artefact.key, artefact.sha256),
                 spec=put_spec(settings, spec, instance.generation),
                 busy_for=execution_timeout if is_shared else None,
+                cache_volume=run.cache_volume if run is not None else None,
             ),
             comment=comment,
             execution_timeout=execution_timeout,

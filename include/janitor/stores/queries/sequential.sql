@@ -1,7 +1,7 @@
 -- name: sequential_run(run_id)^
 -- What a run orders as a whole; its hard limit counts from the first instance that was launched for it.
 select r.run_id, r.deployment, r.status, r.total_timeout_minutes, r.max_concurrent_instances, r.expected_errors, r.cache,
-       first.plan, first.grace_minutes,
+       r.cache_volume, first.plan, first.grace_minutes,
        (select min(i.deadline_at) from instances i
         where i.owner_kind = 'run' and i.owner_id = r.run_id and i.launched_at is not null) as deadline_at
 from validation_runs r
@@ -56,8 +56,9 @@ where run_id = :run_id and finished_at is null;
 -- name: cache_settled(run_id, ledger_id)$
 select exists (select from validation_runs where run_id = :run_id and cache_ledger_id = :ledger_id);
 
--- name: keep_cache(run_id, ledger_id, cache, detail)!
-update validation_runs set cache = :cache::cache_state, cache_detail = :detail, cache_ledger_id = :ledger_id
+-- name: keep_cache(run_id, ledger_id, cache, detail, volume_id)!
+update validation_runs set cache = :cache::cache_state, cache_detail = :detail, cache_ledger_id = :ledger_id,
+       cache_volume = :volume_id
 where run_id = :run_id;
 
 -- name: keep_unexpected_errors(run_id, count)!
