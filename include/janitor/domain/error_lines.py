@@ -7,9 +7,10 @@ alone, whatever the pattern.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from janitor.protocol.progress import is_provocation, read_progress
 from janitor.protocol.text.plain_text import one_line
 
 QUOTED = 5
@@ -41,7 +42,7 @@ def check_pattern(pattern: str) -> str:
 
 
 def unexpected_errors(lines: Iterable[tuple[str, str]], expected: Sequence[str]) -> UnexpectedErrors:
-    """Find the ERROR lines that no pattern expects.
+    """Find the ERROR lines that no pattern expects, and that the validator hasn't provoked itself.
 
     Args:
         lines: (whose log, line), in their order.
@@ -50,7 +51,7 @@ def unexpected_errors(lines: Iterable[tuple[str, str]], expected: Sequence[str])
     searches = [_compiled(pattern) for pattern in expected]
     quoted: list[str] = []
     count = 0
-    for whose, line in lines:
+    for whose, line in _unprovoked(lines):
         seen = line[:_LONGEST_LINE]
         if _ERROR.search(seen) is None or any(search(seen) is not None for search in searches):
             continue
@@ -58,6 +59,18 @@ def unexpected_errors(lines: Iterable[tuple[str, str]], expected: Sequence[str])
         if len(quoted) < QUOTED:
             quoted.append(f"{whose}: {one_line(seen, limit=_LONGEST_QUOTE)}")
     return UnexpectedErrors(count=count, quoted=tuple(quoted))
+
+
+def _unprovoked(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Without what a worker logs of bad input that it was asked with. Its own lines are indented: none can say so."""
+    provoked: str | None = None
+    for whose, line in lines:
+        if is_provocation(line):
+            provoked = whose
+        elif whose != provoked or read_progress(line) is not None:
+            provoked = None
+        if provoked is None:
+            yield whose, line
 
 
 def _compiled(pattern: str) -> Callable[[str], object]:

@@ -14,6 +14,8 @@ from janitor.protocol.statuses import CheckStatus
 
 MARK = "check"
 """A word that every such line has: a log is searched for it."""
+PROVOKED = "the worker is asked with bad input: what it logs of that, up to the next check, is no fault"
+_PROVOCATION = re.compile(rf"\d\d:\d\d:\d\d {re.escape(PROVOKED)}")
 _STARTED = "started"
 _NAME = r"[a-z][a-z0-9_]{0,63}"
 
@@ -43,6 +45,11 @@ def read_progress(line: str) -> CheckProgress | None:
     return CheckProgress(
         check=found["check"], phase=found["phase"], status=None if status is None else CheckStatus(status)
     )
+
+
+def is_provocation(line: str) -> bool:
+    """Whether a line says that the validator itself provokes errors from here to the next line on a check."""
+    return _PROVOCATION.fullmatch(line.rstrip()) is not None
 
 
 @cache

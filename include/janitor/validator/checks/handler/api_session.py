@@ -19,6 +19,7 @@ from janitor.diagnosis.handler.verdict import Outcome, Verdict, failing
 from janitor.guest.processes.capture import Captured
 from janitor.guest.processes.supervisor import Outcome as ProcessOutcome
 from janitor.inspection.documents.tests_file import TestCase
+from janitor.protocol.progress import PROVOKED
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.checks.handler.api_client import (
     Answer,
@@ -174,7 +175,7 @@ def run_session(
         is_idle = (again is None or again.unproven is None) and all(each.problem is None for each in answers)
         if ready and not_ready is None and with_bad_input and is_idle:
             log = _captured(_last_words(server, len(answers)))
-            bad_answer = _ask_badly(server, optional_time(context))
+            bad_answer = _ask_badly(context, server)
         outcome = server.running.end()
     return Session(
         tried=tuple(tried),
@@ -316,9 +317,11 @@ def room_for_another(context: CheckContext, usual: timedelta) -> timedelta | Non
     return None if room < max(_SHORTEST_LIFE, usual) else room
 
 
-def _ask_badly(server: Server, limit: timedelta) -> BadAnswer | None:
+def _ask_badly(context: CheckContext, server: Server) -> BadAnswer | None:
+    limit = optional_time(context)
     if limit < _LEAST_OPTIONAL:
         return None
+    context.journal.say(PROVOKED)
     payload: dict[str, Any] = BAD_INPUT
     status, content, problem = None, b"", None
     try:
