@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from janitor.protocol.progress import is_provocation, read_progress
+from janitor.protocol.progress import is_of_validator, is_provocation, read_progress
 from janitor.protocol.text.plain_text import one_line
 
 QUOTED = 5
@@ -44,6 +44,8 @@ def check_pattern(pattern: str) -> str:
 def unexpected_errors(lines: Iterable[tuple[str, str]], expected: Sequence[str]) -> UnexpectedErrors:
     """Find the ERROR lines that no pattern expects, and that the validator hasn't provoked itself.
 
+    The validator's own words don't count: where they have an ERROR, they quote one that was there before.
+
     Args:
         lines: (whose log, line), in their order.
         expected: Patterns that were accepted by `check_pattern`; one counts where it matches anywhere in a line.
@@ -53,7 +55,7 @@ def unexpected_errors(lines: Iterable[tuple[str, str]], expected: Sequence[str])
     count = 0
     for whose, line in _unprovoked(lines):
         seen = line[:_LONGEST_LINE]
-        if _ERROR.search(seen) is None or any(search(seen) is not None for search in searches):
+        if _ERROR.search(seen) is None or is_of_validator(seen) or any(search(seen) is not None for search in searches):
             continue
         count += 1
         if len(quoted) < QUOTED:

@@ -16,6 +16,7 @@ MARK = "check"
 """A word that every such line has: a log is searched for it."""
 PROVOKED = "the worker is asked with bad input: what it logs of that, up to the next check, is no fault"
 _PROVOCATION = re.compile(rf"\d\d:\d\d:\d\d {re.escape(PROVOKED)}")
+_OF_VALIDATOR = re.compile(r"\d\d:\d\d:\d\d (?!  \|)")
 _STARTED = "started"
 _NAME = r"[a-z][a-z0-9_]{0,63}"
 
@@ -45,6 +46,11 @@ def read_progress(line: str) -> CheckProgress | None:
     return CheckProgress(
         check=found["check"], phase=found["phase"], status=None if status is None else CheckStatus(status)
     )
+
+
+def is_of_validator(line: str) -> bool:
+    """Whether a line is the validator's own word; what it hands on of a process is indented."""
+    return _OF_VALIDATOR.match(line) is not None
 
 
 def is_provocation(line: str) -> bool:

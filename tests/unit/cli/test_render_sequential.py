@@ -57,7 +57,7 @@ def test_the_results_name_the_cache_and_quote_the_error_lines() -> None:
     text = results_text(RUN, NOW)
     assert "\nCache: cold (the deployment has no cache volume)\n" in text
     assert "\n✗ 2 unexpected ERROR lines in the log" in text
-    assert "a: ERROR one; a: ERROR two" in text
+    assert "\n  a: ERROR one\n  a: ERROR two\n" in text
     assert run_dict(RUN, NOW)["unexpected_errors"] == 2
     assert launching_line(2, RunKind.SEQUENTIAL) == "Launching sequential validation for 2 repositories..."
 

@@ -144,6 +144,11 @@ def test_error_lines_that_nobody_expects_are_counted_and_quoted() -> None:
     assert unexpected_errors(LINES, []).count == 3
 
 
+def test_what_the_validator_says_of_an_error_is_no_second_one() -> None:
+    note = "12:00:02 note: errors_logged: an error was logged: ERROR the model is gone"
+    assert unexpected_errors([("a", "12:00:01   | ERROR the model is gone"), ("a", note)], []).count == 1
+
+
 def test_only_the_first_are_quoted_on_one_line_without_anything_harmful() -> None:
     found = unexpected_errors([("a", f"ERROR \x1b[31m{number}\nnext") for number in range(9)], [])
     assert (found.count, len(found.quoted)) == (9, QUOTED)

@@ -103,4 +103,6 @@ def _judge(
 
 def _in_words(errors: UnexpectedErrors) -> str:
     lines = "1 unexpected ERROR line" if errors.count == 1 else f"{errors.count} unexpected ERROR lines"
-    return f'{lines} in the log (see runbook "Unexpected ERROR lines"): {"; ".join(errors.quoted)}'
+    # What is between two of them is in none of them, so that they can be told apart again.
+    quoted = "; ".join(line.replace("; ", ", ") for line in errors.quoted)
+    return f'{lines} in the log (see runbook "Unexpected ERROR lines"): {quoted}'
