@@ -2,7 +2,8 @@
 
 Both DAGs validate the same repositories with the same validator program on the same local cloud, one after the other on
 one stack. First repositories without a Dockerfile, so that the validation itself is over at once; then many whose
-handlers wait at the same time, polled every 15 s by both.
+handlers wait at the same time, polled every 15 s by both. Before that, on a database alone: what a fleet's history
+takes to be read.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from uuid import UUID, uuid4
 
 from bench.measurements import Measurement, table
 from bench.memory import PeakMemory
+from bench.reading import SIZES as FLEETS
+from bench.reading import measure_reading, reading_table
 from bench.repositories import Gate, instant_repository, waiting_repository
 from bench.usage import aws_calls
 from bench.waiting import WaitingMeasurement, measure_waiting, waiting_table
@@ -48,7 +51,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=list(SIZES), help="repositories per run")
     parser.add_argument("--waiting", type=int, default=100, help="validations that wait at once; 0 leaves that out")
+    parser.add_argument("--no-reading", action="store_true", help="leave out what is read of a fleet's history")
     arguments = parser.parse_args()
+    if not arguments.no_reading:
+        print(reading_table({fleet: measure_reading(fleet) for fleet in FLEETS}) + "\n", flush=True)
     if arguments.sizes:
         print(table(_instant(arguments.sizes)), flush=True)
     if arguments.waiting:

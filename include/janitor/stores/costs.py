@@ -38,6 +38,25 @@ def costs_of_runs(connection: Connection, run_ids: Sequence[UUID]) -> dict[UUID,
     return _by(named_queries().costs_of_runs(connection, run_ids=list(run_ids)), "run_id")
 
 
+def keep_costs(connection: Connection, deployment: str, *, count: int) -> int:
+    """Write what instances that have ended cost, so that nobody reckons it again.
+
+    What an instance cost is dropped, and reckoned anew, when anything changes that it comes from.
+
+    Args:
+        connection: Of a caller's transaction, which holds the instances until its end.
+        deployment: Whose.
+        count: Of how many at most.
+
+    Returns:
+        Of how many.
+    """
+    queries = named_queries()
+    locked = [row["ledger_id"] for row in queries.lock_unkept_costs(connection, deployment=deployment, count=count)]
+    kept: int = queries.keep_costs(connection, ledger_ids=locked) if locked else 0
+    return kept
+
+
 def places_of_runs(connection: Connection, costs: Mapping[UUID, Cost]) -> dict[UUID, int]:
     """By run: with how many places its cost and its validations' are written, so that they add up.
 

@@ -35,6 +35,13 @@ def finish(
         connection.execute(
             FINISH, {"status": status, "required": required, "proved": proved, "notes": notes, "id": first}
         )
+        # As whoever ends a validation does: what is known of a repository has a row.
+        connection.execute(
+            "insert into janitor.repository_standings (deployment, organization, repository_name)"
+            " select r.deployment, v.organization, v.repository_name from janitor.repository_validations v"
+            " join janitor.validation_runs r using (run_id) where v.validation_id = %s on conflict do nothing",
+            (first,),
+        )
 
 
 @pytest.mark.parametrize(

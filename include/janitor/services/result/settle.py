@@ -14,6 +14,7 @@ from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ReaperAction, RunKind, RunStatus
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.money.budget import settle_reservations
+from janitor.services.money.kept_costs import keep_costs
 from janitor.services.result.record import record_validation
 from janitor.services.result.verdict import close_run
 from janitor.settings import Settings
@@ -47,6 +48,7 @@ def settle_abandoned(settings: Settings, *, dry_run: bool = False) -> SettleRepo
     _close_runs(settings, report, dry_run)
     if not dry_run:
         settle_reservations(settings)
+        keep_costs(settings)
     return report
 
 

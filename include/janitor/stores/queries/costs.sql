@@ -34,3 +34,25 @@ from repository_validations v
 left join instance_bills b on b.validation_id = v.validation_id and b.launched_at is not null
 where v.run_id = any(:run_ids)
 group by v.run_id, v.validation_id;
+
+-- name: lock_unkept_costs(deployment, count)
+-- Instances that have ended and whose costs aren't kept. What they cost is read in the next statement: it sees all that
+-- was committed before they were locked, and nothing that they cost from is written while they are.
+select ledger_id from instances
+where deployment = :deployment and not costs_kept and ended_at is not null
+order by launched_at limit :count
+for update skip locked;
+
+-- name: keep_costs(ledger_ids)!
+with kept as (
+  insert into instance_cost_facts
+  select s.ledger_id, s.deployment, s.run_id, s.validation_id, s.instance_id, s.launched_at, s.stopped_at, b.ended_at,
+         s.has_report, b.billed_seconds, s.total_seconds, s.boot_seconds,
+         s.build_seconds, s.test_seconds, s.idle_seconds, s.after_finish_seconds, s.kept_seconds,
+         s.in_progress_seconds, s.unexplained_seconds, s.overdue_seconds, c.boot_usd, c.build_usd, c.test_usd,
+         c.idle_usd, c.after_finish_usd, c.kept_usd, c.in_progress_usd, c.unexplained_usd, c.total_usd
+  from reckoned_seconds s join reckoned_bills b using (ledger_id) join reckoned_costs c using (ledger_id)
+  where s.ledger_id = any(:ledger_ids)
+  returning ledger_id
+)
+update instances i set costs_kept = true from kept where i.ledger_id = kept.ledger_id;
