@@ -109,7 +109,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers run-janitor fetch-report runs follow rerun cancel check-parallel-status query-parallel-run query-db \
-	report failures instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
+	report failures dashboard instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
 	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
 help: ## list the targets
@@ -182,6 +182,9 @@ query-db: $(STAMP) ## a repository's last validations: REPO= [ENV=]
 report: $(STAMP) ## a whole report: REPO= or RUN_ID= [FORMAT=html|junit|json OUTPUT= ENV=]
 	@test -n "$$REPO$$RUN_ID" || { echo "usage: make report REPO=worker-basic or RUN_ID=550e84 [FORMAT=html]" >&2; exit 2; }
 	$(JANITOR) report $(FORMAT_OPTION) $(OUTPUT_OPTION) -- "$${RUN_ID:-$$REPO}"
+
+dashboard: $(STAMP) ## what broke, what lives, what it costs, what somebody has to know of [EXPORT=1 ENV=]
+	$(JANITOR) dashboard $(if $(EXPORT),--export)
 
 failures: $(STAMP) ## the failures of the last runs by cause [RUNS= ENV=]
 	$(JANITOR) failures $(RUNS_OPTION)

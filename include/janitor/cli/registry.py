@@ -53,6 +53,11 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "query-db": CommandEntry("reports.reports", "query_db", "Show a repository's last validations."),
     "report": CommandEntry("reports.report", "report", "Show the whole report of a repository or a run."),
+    "dashboard": CommandEntry(
+        "reports.dashboard",
+        "dashboard",
+        "Show what broke, what lives, what it costs, and what somebody has to know of.",
+    ),
     "failures": CommandEntry("reports.failures", "failures", "Show the failures of the last runs by cause."),
     "instances": CommandEntry(
         "instances.instances", "instances", "List the live instances of this deployment, as EC2 shows them."

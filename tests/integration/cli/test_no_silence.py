@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "report": ("worker-one", "--json"),
     "query-parallel-run": ("550e8400",),
     "query-db": ("worker-one", "--json"),
+    "dashboard": (),
     "failures": (),
     "instances": ("--json",),
     "terminate": ("i-0123456789abcdef0", "--yes", "--json"),

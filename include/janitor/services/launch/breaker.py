@@ -33,8 +33,13 @@ def state(settings: Settings) -> tuple[BreakerState, ...]:
     """
     now = datetime.now(timezone.utc)
     with transaction(settings.writer_url) as connection:
-        names = attempts.repositories_launched_since(connection, settings.deployment, _since(settings, now))
-        states = [_state(connection, settings, scope, now) for scope in (EVERYTHING, *names)]
+        return states_of_all(connection, settings, now)
+
+
+def states_of_all(connection: Connection, settings: Settings, now: datetime) -> tuple[BreakerState, ...]:
+    """As `state`, inside a caller's transaction."""
+    names = attempts.repositories_launched_since(connection, settings.deployment, _since(settings, now))
+    states = [_state(connection, settings, scope, now) for scope in (EVERYTHING, *names)]
     return tuple(one for one in states if one.failures_in_a_row)
 
 

@@ -27,6 +27,7 @@ from janitor.services.result.settle import settle_abandoned
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import reaping as store
+from janitor.stores import snapshot as store_snapshot
 from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
 from janitor.stores.validations import note_ended_since
@@ -99,6 +100,8 @@ class _Pass:
         self._looked_at = 0
         self._alive: set[str] | None = None
         """What EC2 showed; None: it could not be asked."""
+        self._unknown = 0
+        """Of those, how many have no row after all that was done about it."""
         self._doubted: tuple[str, ...] = ()
         self._timers_removed: list[str] = []
         self._still_alive: set[str] = set()
@@ -128,10 +131,21 @@ class _Pass:
         if not self._dry_run:
             with transaction(self._settings.writer_url) as connection:
                 note_ended_since(connection, self._settings.deployment)
+                self._keep_what_was_seen(connection)
         report = self._report()
         if self._outages:
             raise ReapError("the reaper could not ask AWS: " + "; ".join(self._outages), report)
         return report
+
+    def _keep_what_was_seen(self, connection: Connection) -> None:
+        """For the faces: that there was a pass, and whether EC2 and the ledger hold the same instances alive."""
+        store_snapshot.keep_pass(
+            connection,
+            self._settings.deployment,
+            in_ec2=None if self._alive is None else len(self._alive - set(self._did[ReaperAction.TERMINATED])),
+            unknown_to_ledger=self._unknown,
+            missing_in_ec2=len({*self._did[ReaperAction.MISSING], *self._doubted}),
+        )
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -176,6 +190,9 @@ class _Pass:
         candidates = look(self._settings)
         self._looked_at, self._alive = len(candidates), {one.instance_id for one in candidates}
         candidates = [self._reopened(self._with_row(one)) for one in candidates]
+        self._unknown = sum(
+            one.ledger is None and not is_new(one.facts, _now(), self._settings.consistency) for one in candidates
+        )
         with transaction(self._settings.writer_url) as connection:
             marks = store.marks_of(connection, self._settings.deployment)
         decisions = {one.instance_id: one.decide(self._settings, marks.get(one.instance_id)) for one in candidates}

@@ -412,4 +412,17 @@ create trigger report_provenance after insert or update of report on validation_
 
 select write_provenance(validation_id, report) from validation_reports;
 
+-- Killers ------------------------------------------------------------------------------------------------------------
+
+-- What the reaper's last pass saw: that there was one, and whether EC2 and the ledger held the same instances alive.
+create table reaper_passes (
+  deployment        text primary key,
+  passed_at         timestamptz not null default clock_timestamp(),
+  in_ec2            integer check (in_ec2 >= 0),  -- null: EC2 could not be asked
+  unknown_to_ledger integer not null check (unknown_to_ledger >= 0),
+  missing_in_ec2    integer not null check (missing_in_ec2 >= 0)
+);
+grant select on reaper_passes to janitor_read, janitor_write;
+grant insert, update on reaper_passes to janitor_write;
+
 grant select on instance_bills, instance_seconds, instance_costs, repository_health to janitor_read, janitor_write;

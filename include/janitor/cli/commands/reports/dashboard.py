@@ -1,0 +1,54 @@
+"""The deployment on one screen."""
+
+from __future__ import annotations
+
+import click
+
+from janitor.cli.console import Console
+from janitor.cli.exit_codes import ExitCode
+from janitor.cli.registry import ExampleCommand
+from janitor.cli.session import Session, pass_session, shared_options
+from janitor.domain.snapshot.alerts import Severity, alerts_of
+from janitor.services.snapshot.take import take_snapshot
+from janitor.views.document import as_json
+from janitor.views.snapshot import dashboard_schema, snapshot_dict
+from janitor.views.text.snapshot import snapshot_text
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        "janitor dashboard",
+        "janitor dashboard --export | jq -r .sentence",
+        "janitor dashboard --export --fail-on critical --env prod",
+    ),
+)
+@click.option("--export", "exported", is_flag=True, help="Print the document janitor-dashboard/1 instead.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of that document, and ask nobody.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([one.value for one in Severity]),
+    default=Severity.WARNING.value,
+    show_default=True,
+    help="From which alert on the exit code isn't 0.",
+)
+@shared_options
+@pass_session
+def dashboard(session: Session, exported: bool, schema: bool, fail_on: str) -> ExitCode:
+    """Show what broke, what lives, what it costs, and what somebody has to know of.
+
+    The exit code is 0 without alerts, 1 with warnings, 3 with a critical one or where the database can't be read.
+    """
+    if schema:
+        Console().result(dashboard_schema())
+        return ExitCode.OK
+    snapshot = take_snapshot(session.settings())
+    alerts = alerts_of(snapshot)
+    text = as_json(snapshot_dict(snapshot, alerts)) if exported else snapshot_text(snapshot, alerts)
+    Console().result(text)
+    severities = {one.severity for one in alerts}
+    if Severity.CRITICAL in severities:
+        return ExitCode.INFRASTRUCTURE
+    if Severity.WARNING in severities and fail_on == Severity.WARNING.value:
+        return ExitCode.NOT_SUCCESSFUL
+    return ExitCode.OK

@@ -1,0 +1,1 @@
+"""Reading a deployment's snapshot."""

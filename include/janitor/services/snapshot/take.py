@@ -1,0 +1,72 @@
+"""Taking a deployment's snapshot: one short transaction of the role that only reads, and a question to Airflow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from janitor.domain.errors import AirflowError, SettingsError
+from janitor.domain.heartbeats import AIRFLOW_PROGRAMS, heartbeat_problem
+from janitor.domain.snapshot.snapshot import DeploymentSnapshot, News
+from janitor.services.airflow.client import AirflowClient
+from janitor.services.launch import breaker
+from janitor.settings import Settings
+from janitor.stores import snapshot as store
+from janitor.stores.database import transaction
+
+REPOSITORIES_WITHIN = timedelta(days=30)
+"""A repository whose last end is older has left the fleet."""
+_DAY = timedelta(days=1)
+_PATIENCE = timedelta(seconds=5)
+"""For connecting and for each statement: a face says that Postgres is slow, it doesn't wait for it."""
+
+
+def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> DeploymentSnapshot:
+    """Read everything that the faces show.
+
+    Args:
+        settings: Of the deployment.
+        ask_airflow: Whether its components' heartbeats are wanted.
+
+    Raises:
+        DatabaseError: Postgres can't be used, or doesn't answer within seconds.
+    """
+    now = datetime.now(timezone.utc)
+    with transaction(settings.reader_url, within=_PATIENCE) as connection:
+        deployment = settings.deployment
+        last_run = store.last_run(connection, deployment)
+        repositories, failing, untold = store.standing_counts(connection, deployment, now - REPOSITORIES_WITHIN)
+        snapshot = DeploymentSnapshot(
+            deployment=deployment,
+            at=now,
+            reap_interval=settings.reap_interval,
+            live_runs=store.live_runs(connection, deployment),
+            last_run=last_run,
+            news=News() if last_run is None else store.news_of(connection, last_run),
+            repositories=repositories,
+            failing=failing,
+            untold=untold,
+            instances=store.live_instances(connection, deployment, settings.reap_interval),
+            adopted=store.adopted_since(connection, deployment, now - _DAY),
+            money=store.money(connection, deployment, now),
+            last_pass=store.last_pass(connection, deployment),
+            breakers=breaker.states_of_all(connection, settings, now),
+            airflow_problems=None,
+        )
+    if not ask_airflow:
+        return snapshot
+
+    return replace(snapshot, airflow_problems=_airflow_problems(settings))
+
+
+def _airflow_problems(settings: Settings) -> list[str] | None:
+    try:
+        with AirflowClient(settings) as airflow:
+            answer = airflow.health()
+    except SettingsError:
+        return None  # who may only read the database has no login
+    except AirflowError as exc:
+        return [f"api-server: {exc}"]
+    now = datetime.now(timezone.utc)
+    told = [(name, heartbeat_problem(answer, name, now)) for name in AIRFLOW_PROGRAMS]
+    return [f"{name}: {problem}" for name, problem in told if problem is not None]

@@ -1,0 +1,1 @@
+"""The snapshot read from a real PostgreSQL."""

@@ -1,0 +1,282 @@
+"""Each alert: what raises it, what just doesn't, and that its words name the value, the limit and the next step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from janitor.domain.launch.breaker import BreakerState
+from janitor.domain.snapshot.alerts import AlertCode, Severity, alerts_of
+from janitor.domain.snapshot.snapshot import (
+    DeploymentSnapshot,
+    InstanceGlance,
+    Money,
+    News,
+    ReaperPass,
+    RunGlance,
+)
+from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus
+
+NOW = datetime(2026, 5, 4, 7, 30, tzinfo=timezone.utc)
+MINUTE = timedelta(minutes=1)
+RUN = UUID("550e8400-e29b-41d4-a716-446655440000")
+
+
+def money(**changes: Any) -> Money:
+    """A quiet day."""
+    quiet = Money(
+        day=NOW.date(),
+        used_usd=Decimal("1.20"),
+        reserved_usd=Decimal(0),
+        open_reservations=0,
+        daily_budget_usd=Decimal(20),
+        usual_usd=Decimal("4.00"),
+        launched_usd=Decimal("1.20"),
+        lived=timedelta(hours=5),
+        unexplained=timedelta(),
+        refused_runs=0,
+    )
+    return replace(quiet, **changes)
+
+
+def instance(**changes: Any) -> InstanceGlance:
+    """One in the middle of its life."""
+    living = InstanceGlance(
+        instance_id="i-0123456789abcdef0",
+        instance_type="g5.xlarge",
+        market="spot",
+        origin=InstanceOrigin.LAUNCHED,
+        state=InstanceState.RUNNING,
+        repository_name="worker-a",
+        run_id=RUN,
+        intent_at=NOW - 20 * MINUTE,
+        launched_at=NOW - 20 * MINUTE,
+        cost_usd=Decimal("0.33"),
+        usd_hour=Decimal("1.006"),
+        deadline_at=NOW + 10 * MINUTE,
+        expires_at=NOW + 12 * MINUTE,
+        keep_until=None,
+        external_timer_at=NOW + 13 * MINUTE,
+        guest_timer_at=NOW + 14 * MINUTE,
+        asked_to_end_at=None,
+    )
+    return replace(living, **changes)
+
+
+def run(**changes: Any) -> RunGlance:
+    """One that goes on."""
+    going = RunGlance(
+        run_id=RUN,
+        airflow_run_id="scheduled__1",
+        trigger="schedule",
+        status=RunStatus.RUNNING,
+        status_reason=None,
+        started_at=NOW - 20 * MINUTE,
+        completed_at=None,
+        total_repositories=5,
+        finished=3,
+        successful=3,
+        cost_usd=Decimal("0.90"),
+        last_end_at=NOW + 12 * MINUTE,
+    )
+    return replace(going, **changes)
+
+
+def snapshot(**changes: Any) -> DeploymentSnapshot:
+    """A deployment that is well."""
+    well = DeploymentSnapshot(
+        deployment="prod",
+        at=NOW,
+        reap_interval=5 * MINUTE,
+        live_runs=(run(),),
+        last_run=None,
+        news=News(),
+        repositories=5,
+        failing=0,
+        untold=0,
+        instances=(instance(),),
+        adopted=0,
+        money=money(),
+        last_pass=ReaperPass(at=NOW - 4 * MINUTE, in_ec2=1, unknown_to_ledger=0, missing_in_ec2=0),
+        breakers=(),
+        airflow_problems=(),
+    )
+    return replace(well, **changes)
+
+
+def passed(**changes: Any) -> ReaperPass:
+    """A pass a minute ago."""
+    return replace(ReaperPass(at=NOW - MINUTE, in_ec2=1, unknown_to_ledger=0, missing_in_ec2=0), **changes)
+
+
+def paused(until: datetime) -> BreakerState:
+    """A breaker that opened."""
+    return BreakerState(
+        scope="*", failures_in_a_row=10, paused_until=until, last_failure="quota", trial_under_way=False
+    )
+
+
+def test_a_deployment_that_is_well_has_none() -> None:
+    assert alerts_of(snapshot()) == ()
+
+
+def test_one_that_never_launched_anything_has_none() -> None:
+    assert alerts_of(snapshot(live_runs=(), instances=(), last_pass=None, money=money(usual_usd=None))) == ()
+
+
+RAISED: dict[str, tuple[AlertCode, Severity, dict[str, Any], str]] = {
+    "overdue": (
+        AlertCode.INSTANCE_OVERDUE,
+        Severity.CRITICAL,
+        {"instances": (instance(expires_at=NOW - 3 * MINUTE),)},
+        "i-0123456789abcdef0 is alive 3 min after its expiry",
+    ),
+    "overdue after a lease": (
+        AlertCode.INSTANCE_OVERDUE,
+        Severity.CRITICAL,
+        {"instances": (instance(expires_at=NOW - 90 * MINUTE, keep_until=NOW - 5 * MINUTE),)},
+        "alive 5 min after",
+    ),
+    "asked to end": (
+        AlertCode.INSTANCE_WITHOUT_END,
+        Severity.CRITICAL,
+        {"instances": (instance(state=InstanceState.SHUTTING_DOWN, asked_to_end_at=NOW - 6 * MINUTE),)},
+        "was asked to end 6 min ago and isn't gone; 5 min are allowed",
+    ),
+    "adopted": (AlertCode.INSTANCE_ADOPTED, Severity.CRITICAL, {"adopted": 2}, "2 instances within a day"),
+    "unknown to the ledger": (
+        AlertCode.LEDGER_DIFFERS,
+        Severity.CRITICAL,
+        {"last_pass": passed(in_ec2=2, unknown_to_ledger=1)},
+        "1 live instance had no live row, and 0 live rows no instance",
+    ),
+    "missing in EC2": (
+        AlertCode.LEDGER_DIFFERS,
+        Severity.CRITICAL,
+        {"last_pass": passed(in_ec2=0, missing_in_ec2=1)},
+        "1 live row no instance",
+    ),
+    "EC2 couldn't be asked": (
+        AlertCode.LEDGER_DIFFERS,
+        Severity.CRITICAL,
+        {"last_pass": passed(in_ec2=None)},
+        "could not ask EC2",
+    ),
+    "reaper silent": (
+        AlertCode.REAPER_SILENT,
+        Severity.CRITICAL,
+        {"last_pass": passed(at=NOW - 16 * MINUTE)},
+        "made its last pass 16 min ago; 15 min are allowed",
+    ),
+    "reaper never": (AlertCode.REAPER_SILENT, Severity.CRITICAL, {"last_pass": None}, "never made a pass"),
+    "run stuck": (
+        AlertCode.RUN_STUCK,
+        Severity.WARNING,
+        {"live_runs": (run(last_end_at=NOW - 11 * MINUTE),)},
+        "has 2 repositories without an end 11 min after",
+    ),
+    "reservation open": (
+        AlertCode.RESERVATION_OPEN,
+        Severity.WARNING,
+        {"live_runs": (), "instances": (), "money": money(open_reservations=1, reserved_usd=Decimal("0.6"))},
+        "$0.60 of today are set aside, and nothing runs",
+    ),
+    "run refused": (AlertCode.RUN_REFUSED, Severity.WARNING, {"money": money(refused_runs=1)}, "1 run within a day"),
+    "budget nearly spent": (
+        AlertCode.BUDGET_NEARLY_SPENT,
+        Severity.WARNING,
+        {"money": money(used_usd=Decimal("16.00"))},
+        "$16.00 of today's $20.00",
+    ),
+    "budget spent": (
+        AlertCode.BUDGET_SPENT,
+        Severity.CRITICAL,
+        {"money": money(used_usd=Decimal("20.00"))},
+        "$20.00 of today's $20.00",
+    ),
+    "spend unusual": (
+        AlertCode.SPEND_UNUSUAL,
+        Severity.WARNING,
+        {"money": money(launched_usd=Decimal("12.01"), daily_budget_usd=None)},
+        "$12.01, more than 3 times the usual $4.00",
+    ),
+    "time unexplained": (
+        AlertCode.TIME_UNEXPLAINED,
+        Severity.WARNING,
+        {"money": money(unexplained=timedelta(minutes=31))},
+        "31 min of the last day's 5 h 0 min of instance time are unexplained; 10% are allowed",
+    ),
+    "breaker": (
+        AlertCode.BREAKER_OPEN,
+        Severity.WARNING,
+        {"breakers": (paused(NOW + MINUTE),)},
+        "launches of everything are paused after 10 failures in a row",
+    ),
+    "Airflow": (
+        AlertCode.AIRFLOW_UNHEALTHY,
+        Severity.CRITICAL,
+        {"airflow_problems": ("triggerer: no heartbeat for 2 minutes",)},
+        "triggerer: no heartbeat",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RAISED)
+def test_what_raises_one(name: str) -> None:
+    code, severity, changes, words = RAISED[name]
+    [alert] = alerts_of(snapshot(**changes))
+    assert (alert.code, alert.severity) == (code, severity)
+    assert words in alert.message
+    assert alert.next_step
+    assert alert.subject
+
+
+def test_every_code_is_raised_here() -> None:
+    assert {code for code, *_ in RAISED.values()} == set(AlertCode)
+
+
+JUST_NOT: dict[str, dict[str, Any]] = {
+    "expires this second": {"instances": (instance(expires_at=NOW),)},
+    "kept": {"instances": (instance(expires_at=NOW - MINUTE, keep_until=NOW + MINUTE),)},
+    "ends now": {"instances": (instance(state=InstanceState.SHUTTING_DOWN, asked_to_end_at=NOW - 5 * MINUTE),)},
+    "three intervals": {"last_pass": passed(at=NOW - 15 * MINUTE)},
+    "run within its time": {"live_runs": (run(last_end_at=NOW - 10 * MINUTE),)},
+    "run whose end is being written": {"live_runs": (run(finished=5, last_end_at=None),)},
+    "run that waits for a place": {"live_runs": (run(last_end_at=None),)},
+    "reservation of a run": {"money": money(open_reservations=1)},
+    "under four fifths": {"money": money(used_usd=Decimal("15.99"))},
+    "no budget": {"money": money(daily_budget_usd=None, used_usd=Decimal(500))},
+    "three times": {"money": money(launched_usd=Decimal("12.00"))},
+    "nothing usual yet": {"money": money(usual_usd=None, launched_usd=Decimal(50))},
+    "cents": {"money": money(usual_usd=Decimal("0.01"), launched_usd=Decimal("0.99"))},
+    "a tenth": {"money": money(unexplained=timedelta(minutes=30))},
+    "minutes of few": {"money": money(lived=timedelta(minutes=10), unexplained=timedelta(minutes=4, seconds=59))},
+    "breaker that may try": {"breakers": (paused(NOW),)},
+    "Airflow wasn't asked": {"airflow_problems": None},
+}
+
+
+@pytest.mark.parametrize("name", JUST_NOT)
+def test_what_just_doesn_t(name: str) -> None:
+    assert alerts_of(snapshot(**JUST_NOT[name])) == ()
+
+
+def test_critical_ones_come_first() -> None:
+    many = alerts_of(
+        snapshot(
+            adopted=1,
+            money=money(refused_runs=1, used_usd=Decimal(30)),
+            instances=(instance(expires_at=NOW - MINUTE),),
+        )
+    )
+    assert [one.code for one in many] == [
+        AlertCode.INSTANCE_OVERDUE,
+        AlertCode.INSTANCE_ADOPTED,
+        AlertCode.BUDGET_SPENT,
+        AlertCode.RUN_REFUSED,
+    ]
