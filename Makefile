@@ -183,8 +183,8 @@ report: $(STAMP) ## a whole report: REPO= or RUN_ID= [FORMAT=html|junit|json OUT
 	@test -n "$$REPO$$RUN_ID" || { echo "usage: make report REPO=worker-basic or RUN_ID=550e84 [FORMAT=html]" >&2; exit 2; }
 	$(JANITOR) report $(FORMAT_OPTION) $(OUTPUT_OPTION) -- "$${RUN_ID:-$$REPO}"
 
-dashboard: $(STAMP) ## what broke, what lives, what it costs, what somebody has to know of [EXPORT=1 ENV=]
-	$(JANITOR) dashboard $(if $(EXPORT),--export)
+dashboard: $(STAMP) ## what broke, what lives, what it costs, what somebody has to know of [ONCE=1 EXPORT=1 ENV=]
+	$(JANITOR) dashboard $(if $(ONCE),--once) $(if $(EXPORT),--export)
 
 failures: $(STAMP) ## the failures of the last runs by cause [RUNS= ENV=]
 	$(JANITOR) failures $(RUNS_OPTION)

@@ -43,6 +43,13 @@ def terminal_columns() -> int:
     return shutil.get_terminal_size().columns
 
 
+def has_screen(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a person sits before a terminal that can be drawn on: a CI system's isn't one, whatever it says."""
+    environ = os.environ if environ is None else environ
+    both = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    return both and environ.get("TERM", "dumb") != "dumb" and not environ.get("CI")
+
+
 def can_ask() -> bool:
     """Whether a person can be asked: one who sees standard error and types into standard input."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

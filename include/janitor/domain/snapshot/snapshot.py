@@ -6,7 +6,7 @@ Invariant: instants are timezone-aware UTC, and None means "not known", never "n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -183,3 +183,7 @@ class DeploymentSnapshot:
     """Those that count failures, the deployment's first."""
     airflow_problems: Sequence[str] | None
     """What isn't well with Airflow's components; None: not asked."""
+
+    def with_airflow(self, problems: Sequence[str] | None) -> DeploymentSnapshot:
+        """The same, with what was asked of Airflow at another moment."""
+        return replace(self, airflow_problems=problems)

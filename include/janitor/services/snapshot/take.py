@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from janitor.domain.errors import AirflowError, SettingsError
@@ -56,7 +55,7 @@ def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> Deployment
     if not ask_airflow:
         return snapshot
 
-    return replace(snapshot, airflow_problems=_airflow_problems(settings))
+    return snapshot.with_airflow(_airflow_problems(settings))
 
 
 def _airflow_problems(settings: Settings) -> list[str] | None:

@@ -8,6 +8,7 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
+from janitor.cli.terminal_settings import has_screen
 from janitor.domain.snapshot.alerts import Severity, alerts_of
 from janitor.services.snapshot.take import take_snapshot
 from janitor.views.document import as_json
@@ -23,6 +24,7 @@ from janitor.views.text.snapshot import snapshot_text
         "janitor dashboard --export --fail-on critical --env prod",
     ),
 )
+@click.option("--once", is_flag=True, help="Print it once also on a terminal, in the place of the screen.")
 @click.option("--export", "exported", is_flag=True, help="Print the document janitor-dashboard/1 instead.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of that document, and ask nobody.")
 @click.option(
@@ -34,15 +36,23 @@ from janitor.views.text.snapshot import snapshot_text
 )
 @shared_options
 @pass_session
-def dashboard(session: Session, exported: bool, schema: bool, fail_on: str) -> ExitCode:
+def dashboard(session: Session, once: bool, exported: bool, schema: bool, fail_on: str) -> ExitCode:
     """Show what broke, what lives, what it costs, and what somebody has to know of.
 
-    The exit code is 0 without alerts, 1 with warnings, 3 with a critical one or where the database can't be read.
+    On a terminal it is a screen that keeps itself up to date; elsewhere, and with --once, it is printed. Printed, the
+    exit code is 0 without alerts, 1 with warnings, 3 with a critical one or where the database can't be read.
     """
     if schema:
         Console().result(dashboard_schema())
         return ExitCode.OK
-    snapshot = take_snapshot(session.settings())
+    settings = session.settings()
+    if has_screen() and not (once or exported):
+        # Loaded for a screen alone: no other command needs it.
+        from janitor.cli.screens.dashboard import Dashboard
+
+        Dashboard(lambda ask: take_snapshot(settings, ask_airflow=ask), settings.environment).run()
+        return ExitCode.OK
+    snapshot = take_snapshot(settings)
     alerts = alerts_of(snapshot)
     text = as_json(snapshot_dict(snapshot, alerts)) if exported else snapshot_text(snapshot, alerts)
     Console().result(text)

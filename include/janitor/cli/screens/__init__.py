@@ -1,0 +1,1 @@
+"""Whole screens of a terminal. Textual is imported here alone, and here when one is shown."""

@@ -1,0 +1,139 @@
+"""What the dashboard's tables hold: rows of text made of a snapshot, with what a row says when it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from janitor.domain.snapshot.alerts import Alert
+from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance, RepositoryNews, RunGlance
+from janitor.views.text.marks import mark_of, one_line, words_of
+from janitor.views.text.money import dollars
+from janitor.views.text.snapshot import instance_line
+from janitor.views.text.times import compactly, instant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tab:
+    """One table."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of a table."""
+
+    key: str
+    """The same at the next look, for as long as it is about the same thing."""
+    cells: tuple[str, ...]
+    """As many as the tab has columns."""
+    details: tuple[str, ...]
+
+
+LIVE = Tab(name="live", title="Live", columns=("what", "repository", "state", "elapsed", "cost", "ends in"))
+LAST_RUN = Tab(name="last-run", title="Last run", columns=("repository", "news", "cause"))
+BROKEN = Tab(name="broken", title="Broken", columns=("repository", "since", "flaky", "cause"))
+ALERTS = Tab(name="alerts", title="Alerts", columns=("severity", "subject", "what", "next step"))
+TABS = (LIVE, LAST_RUN, BROKEN, ALERTS)
+
+
+def rows_of(tab: Tab, snapshot: DeploymentSnapshot, alerts: Sequence[Alert]) -> list[Row]:
+    """A tab's rows, in the order in which they are to be looked at."""
+    if tab is LIVE:
+        runs = [_run_row(one, snapshot) for one in snapshot.live_runs]
+        return runs + [_instance_row(number, one, snapshot) for number, one in enumerate(snapshot.instances)]
+    if tab is LAST_RUN:
+        return _news_rows(snapshot)
+    if tab is BROKEN:
+        broken = (*snapshot.news.new, *snapshot.news.still_failing)
+        return [_broken_row(one, snapshot) for one in broken]
+    return [
+        Row(
+            key=f"alert:{one.code.value}:{one.subject}",
+            cells=(one.severity.value, one_line(one.subject), one_line(one.message), one_line(one.next_step)),
+            details=(one.message, "", f"Next: {one.next_step}", f"Code: {one.code.value}"),
+        )
+        for one in alerts
+    ]
+
+
+def _run_row(run: RunGlance, snapshot: DeploymentSnapshot) -> Row:
+    cost = "" if run.cost_usd is None else dollars(run.cost_usd)
+    ends = "" if run.last_end_at is None else compactly(run.last_end_at - snapshot.at)
+    done = f"{run.finished}/{run.total_repositories} done, {run.successful} successful"
+    return Row(
+        key=f"run:{run.run_id}",
+        cells=(
+            *(f"{mark_of(run.status)} run", done, words_of(run.status)),
+            *(compactly(snapshot.at - run.started_at), cost, ends),
+        ),
+        details=(
+            f"Run {run.run_id} ({one_line(run.trigger)}), since {instant(run.started_at)}: {done}",
+            "",
+            f"  make follow RUN_ID={run.run_id}",
+            f"  make query-parallel-run RUN_ID={run.run_id}",
+            f"  make cancel RUN_ID={run.run_id}",
+        ),
+    )
+
+
+def _instance_row(number: int, one: InstanceGlance, snapshot: DeploymentSnapshot) -> Row:
+    name = one.instance_id or "no id yet"
+    begun = one.launched_at or one.intent_at
+    return Row(
+        key=f"instance:{one.instance_id or number}",
+        cells=(
+            *(name, one_line(one.repository_name or "unknown"), one.state.value, compactly(snapshot.at - begun)),
+            *("price unknown" if one.cost_usd is None else dollars(one.cost_usd),),
+            *("overdue" if one.may_live_until < snapshot.at else compactly(one.may_live_until - snapshot.at),),
+        ),
+        details=(
+            instance_line(one, snapshot).strip(),
+            "",
+            f"  make logs REPO={one_line(one.repository_name or '…')}",
+            f"  make keep REPO={one_line(one.repository_name or '…')} FOR=30m",
+            f"  make terminate INSTANCE={name}",
+        ),
+    )
+
+
+def _news_rows(snapshot: DeploymentSnapshot) -> list[Row]:
+    news = snapshot.news
+    named = (
+        *(("newly broken", one) for one in news.new),
+        *(("still broken", one) for one in news.still_failing),
+        *(("couldn't be told", one) for one in news.unknown),
+        *(("fixed", one) for one in news.fixed),
+    )
+    return [
+        Row(
+            key=f"news:{one.repository}",
+            cells=(one_line(one.repository), word, one_line(one.title)),
+            details=_about(one, snapshot),
+        )
+        for word, one in named
+    ]
+
+
+def _broken_row(one: RepositoryNews, snapshot: DeploymentSnapshot) -> Row:
+    since = "" if one.since_at is None else compactly(snapshot.at - one.since_at)
+    return Row(
+        key=f"broken:{one.repository}",
+        cells=(one_line(one.repository), since, "flaky" if one.flaky else "", one_line(one.title)),
+        details=_about(one, snapshot),
+    )
+
+
+def _about(one: RepositoryNews, snapshot: DeploymentSnapshot) -> tuple[str, ...]:
+    since = "" if one.since_at is None else f", since {instant(one.since_at)}"
+    return (
+        f"{one_line(one.repository)}: {words_of(one.status)}{since}",
+        one_line(one.title),
+        "",
+        f"  make logs REPO={one_line(one.repository)} RUN_ID={one.run_id}",
+        f"  make report REPO={one_line(one.repository)}",
+        f"  make query-db REPO={one_line(one.repository)}",
+    )
