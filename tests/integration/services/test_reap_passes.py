@@ -23,6 +23,7 @@ from janitor.domain.identity import (
     external_timer_name_for,
     notice_key_for,
 )
+from janitor.domain.snapshot.snapshot import ReaperPass
 from janitor.domain.states import (
     InstanceOrigin,
     InstanceState,
@@ -41,6 +42,7 @@ from janitor.stores import reaping as store
 from janitor.stores.database import transaction
 from janitor.stores.queries import named_queries
 from janitor.stores.records import InstanceRecord
+from janitor.stores.snapshot import last_pass
 from tests.integration.services.test_launching import eventually, latest, launch
 from tests.support.instances import instances_of
 from tests.support.localcloud_server import LocalCloudServer
@@ -138,6 +140,35 @@ def events(settings: Settings) -> list[tuple[ReaperAction, str | None]]:
     with transaction(settings.writer_url) as connection:
         rows = list(named_queries().reaper_events(connection, deployment=settings.deployment, count=100))
     return [(ReaperAction(row["action"]), row["instance_id"]) for row in reversed(rows)]
+
+
+def word_of_last_pass(settings: Settings) -> ReaperPass | None:
+    """What the last pass left for the faces."""
+    with transaction(settings.reader_url) as connection:
+        return last_pass(connection, settings.deployment)
+
+
+def test_each_pass_leaves_word_of_what_it_saw(quick: Settings, faults: Callable[..., Any]) -> None:
+    first, _ = launched(quick)
+    reap(quick, dry_run=True)
+    assert word_of_last_pass(quick) is None, "a dry run is no pass"
+    reap(quick)
+    word = word_of_last_pass(quick)
+    assert word is not None
+    assert (word.in_ec2, word.agrees) == (1, True)
+    faults({"api": "DescribeInstances", "code": "AccessDenied"})
+    with pytest.raises(ReapError):
+        reap(quick)
+    faults()
+    blind = word_of_last_pass(quick)
+    assert blind is not None
+    assert (blind.in_ec2, blind.agrees) == (None, False)
+    assert blind.at > word.at
+    let_expire(quick, first)
+    reap(quick)
+    after = word_of_last_pass(quick)
+    assert after is not None
+    assert (after.in_ec2, after.agrees) == (0, True), "what it ended itself is no difference"
 
 
 def test_what_is_being_worked_on_lives(quick: Settings) -> None:
