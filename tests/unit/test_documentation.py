@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from janitor.cli.registry import COMMANDS
+from janitor.domain.snapshot.alerts import AlertCode
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +65,20 @@ def test_every_runbook_entry_is_whole() -> None:
     for entry in entries:
         for part in ("Symptom", "Severity", "Query", "Action", "False positives"):
             assert f"- **{part}**" in entry, f"{entry.splitlines()[0]} has no {part}"
+
+
+def test_every_alert_of_the_dashboard_leads_to_an_entry() -> None:
+    rows = [line for line in RUNBOOK.splitlines() if line.startswith("| `")]
+    titles = {
+        re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-")
+        for line in RUNBOOK.splitlines()
+        if line.startswith("## ")
+    }
+    for code in AlertCode:
+        [row] = [row for row in rows if f"`{code.value}`" in row.split("|")[1]]
+        anchors = re.findall(r"\(#([a-z0-9-]+)\)", row)
+        assert anchors, row
+        assert set(anchors) <= titles, row
 
 
 def test_every_runbook_entry_that_a_message_names_exists() -> None:
