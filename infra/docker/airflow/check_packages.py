@@ -20,9 +20,11 @@ _MODULES = (
     "janitor.orchestration.launch_operator",
     "janitor.orchestration.log_page",
     "janitor.orchestration.reap_tasks",
+    "janitor.orchestration.sequential_tasks",
     "janitor.orchestration.tasks",
     "janitor.orchestration.terminate_operator",
     "janitor.orchestration.trigger",
+    "janitor.orchestration.turns_operator",
     "janitor.orchestration.validate_operator",
     "janitor.stores.migrate",
 )

@@ -10,7 +10,14 @@ import yaml
 
 from janitor.inspection.dockerfile.patterns import DockerIgnore
 from janitor.inspection.dockerfile.stages import Copy, parse_dockerfile
-from janitor.stack.airflow.config import HEARTBEAT_TIMEOUT, MAX_MAP_LENGTH, ORPHAN_CHECK_INTERVAL, PARALLELISM
+from janitor.stack.airflow.config import (
+    FILE_TIMEOUT,
+    HEARTBEAT_TIMEOUT,
+    IMPORT_TIMEOUT,
+    MAX_MAP_LENGTH,
+    ORPHAN_CHECK_INTERVAL,
+    PARALLELISM,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = {path.name: path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("docker-compose*.yaml"))}
@@ -78,6 +85,8 @@ def test_timings_are_the_local_stacks() -> None:
     assert float(environment["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"]) == heartbeat
     orphans = ORPHAN_CHECK_INTERVAL.total_seconds()
     assert float(environment["AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL"]) == orphans
+    assert float(environment["AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT"]) == IMPORT_TIMEOUT.total_seconds()
+    assert float(environment["AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT"]) == FILE_TIMEOUT.total_seconds()
     assert int(environment["AIRFLOW__CORE__MAX_MAP_LENGTH"]) == MAX_MAP_LENGTH
     assert environment["AIRFLOW__CORE__PARALLELISM"] == f"${{AIRFLOW_PARALLELISM:-{PARALLELISM}}}"
 

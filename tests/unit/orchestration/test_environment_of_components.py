@@ -105,8 +105,10 @@ def test_the_committed_schedule_of_prod_reaches_parsing() -> None:
 
 _START = """
 import os, sys
+sys.argv = os.environ.get("ARGUMENTS", "airflow version").split()
 import airflow_local_settings
 print(os.environ.get("JANITOR_SCHEDULE"))
+print(sorted({"airflow", "boto3", "janitor.orchestration.tasks", "janitor.orchestration.trigger"} & set(sys.modules)))
 """
 
 
@@ -133,8 +135,19 @@ def test_a_component_without_an_environment_refuses_to_start() -> None:
 
 
 def test_a_component_gets_its_environments_schedule() -> None:
-    assert start(JANITOR_ENV="prod").stdout.strip() == "0 3 * * *"
-    assert start(JANITOR_ENV="prod", JANITOR_SCHEDULE="off").stdout.strip() == "off"
+    assert start(JANITOR_ENV="prod").stdout.splitlines()[0] == "0 3 * * *"
+    assert start(JANITOR_ENV="prod", JANITOR_SCHEDULE="off").stdout.splitlines()[0] == "off"
     wrong = start(JANITOR_ENV="prod", JANITOR_SCHEDULE="at three")
     assert wrong.returncode == 1
     assert "JANITOR_SCHEDULE (process environment): is not a cron expression" in wrong.stderr
+
+
+@pytest.mark.parametrize("command", ["airflow scheduler", "airflow celery worker"])
+def test_a_component_that_forks_has_imported_what_its_tasks_need(command: str, tmp_path: Path) -> None:
+    done = start(JANITOR_ENV="prod", ARGUMENTS=command, AIRFLOW_HOME=str(tmp_path))
+    everything = "['airflow', 'boto3', 'janitor.orchestration.tasks', 'janitor.orchestration.trigger']"
+    assert done.stdout.splitlines()[-1] == everything, done.stderr
+
+
+def test_other_commands_import_no_more_than_they_need() -> None:
+    assert start(JANITOR_ENV="prod", ARGUMENTS="airflow db migrate").stdout.splitlines()[-1] == "[]"
