@@ -76,16 +76,16 @@ def why_no_own_engine() -> str | None:
 
 
 @contextlib.contextmanager
-def own_engine(
-    environment: Mapping[str, str], *, apart: bool = False, networks: bool = True
-) -> Iterator[dict[str, str]]:
+def own_engine(environment: Mapping[str, str], *, apart: bool = False, rules: bool = True) -> Iterator[dict[str, str]]:
     """Start an engine; yields the environment that reaches it. It is gone after the block, with all that it held.
 
     Args:
         environment: For the engine.
         apart: Give it a network of its own. Two engines in one network share the bridge, and hand out its addresses
             without knowing of each other: one's container then gets what was meant for the other's.
-        networks: Its containers can have one. An engine that starts none leaves the machine's rules as they are.
+        rules: It may set the machine's rules for packets, as containers need them that reach out. One that starts no
+            containers leaves those of another engine as they are; told to do without a bridge it would remove that
+            one's.
 
     Raises:
         RuntimeError: It doesn't answer; the message has the end of its log.
@@ -105,7 +105,7 @@ def own_engine(
                 *(("unshare", "--net") if apart else ()),
                 *("dockerd", "--host", address, "--data-root", str(folder / "data")),
                 *("--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid")),
-                *(() if networks else ("--bridge=none", "--iptables=false", "--ip6tables=false")),
+                *(() if rules else ("--iptables=false", "--ip6tables=false")),
             ],
             env={**environment, "PATH": f"{programs}:{environment.get('PATH', os.defpath)}"},
             stdin=subprocess.DEVNULL,

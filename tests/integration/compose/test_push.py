@@ -71,7 +71,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         with (
             Registry(folder, host, token["authorizationToken"]) as registry,
             # The engine's way to other hosts ends at the registry, the client's isn't touched.
-            own_engine({**os.environ, **registry.environment()}, networks=False) as reached,
+            own_engine({**os.environ, **registry.environment()}, rules=False) as reached,
         ):
             own = {name: reached[name] for name in ("PATH", "DOCKER_HOST")} | cloud.environment()
             docker = docker_program(own)
