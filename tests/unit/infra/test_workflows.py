@@ -79,6 +79,11 @@ def test_the_checks_pass(checkout: Path) -> None:
         pytest.param(
             *(".github/workflows/ci.yml", "make ci", "make everything", "targets", "no target everything"), id="target"
         ),
+        pytest.param(
+            *(".github/workflows/nightly.yml", "make run-janitor", "make run-doorman"),
+            *("targets", "no target run-doorman"),
+            id="target in a script",
+        ),
     ],
 )
 def test_a_planted_fault_is_found(checkout: Path, file: str, before: str, after: str, finder: str, word: str) -> None:
