@@ -80,7 +80,7 @@ REST = (
         name="machine",
         paths=("integration/machine",),
         why="mounts loop devices, starts engines of its own, and kills the bootstrap at each of its steps",
-        minutes=10,
+        minutes=5,
     ),
     Part(
         name="compose",

@@ -100,14 +100,14 @@ class Machine:
         """The workers config."""
         return self.state_dir / "workers.yaml"
 
-    def state_as_seen_from_elsewhere(self) -> Path:
-        """The same settings for a machine that has to reach the database by the first machine's address."""
-        folder = self.folder / "elsewhere"
+    def state_with_database_at(self, address: str, name: str) -> Path:
+        """The same settings for a machine that reaches the database by another address; in a folder of that name."""
+        folder = self.folder / name
         folder.mkdir(mode=0o755)
         for file in (self.state_dir / "stack.env", self.config):
             shutil.copy(file, folder)
         text = (folder / "stack.env").read_text()
-        (folder / "stack.env").write_text(text.replace("@postgres:", f"@{self.gateway}:"))
+        (folder / "stack.env").write_text(text.replace("@postgres:5432", f"@{address}"))
         return folder
 
     def project(
@@ -138,7 +138,10 @@ class Machine:
                         # The machine may be busy.
                         "JANITOR_SIGN_TIMEOUT_SECONDS": "300",
                         "JANITOR_ONLINE_TIMEOUT_SECONDS": "300",
-                        "JANITOR_REAP_INTERVAL_SECONDS": "60",
+                        # A pass takes a share of the machine that tasks want.
+                        "JANITOR_REAP_INTERVAL_SECONDS": "300",
+                        # Three minutes otherwise, which a test need not wait for.
+                        "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
                     },
                 }
                 for service in services

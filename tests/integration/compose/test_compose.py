@@ -49,9 +49,9 @@ def airflow(project: Project) -> Airflow:
     return Airflow(url, values["JANITOR_AIRFLOW_USERNAME"], values["JANITOR_AIRFLOW_PASSWORD"])
 
 
-def start_run(api: Airflow, machine: Machine) -> str:
+def start_run(api: Airflow, machine: Machine, **conf: str) -> str:
     wait_until(lambda: api.has_dag(DAG), 600, lambda: "the DAG processor hasn't read the DAG")
-    return api.trigger(DAG, config_path=str(machine.config))
+    return api.trigger(DAG, config_path=str(machine.config), **conf)
 
 
 def await_run(api: Airflow, run_id: str, project: Project) -> str:
@@ -186,9 +186,11 @@ def with_workers(machine: Machine, first: Project) -> Iterator[tuple[Project, Pr
         *(f"{machine.network}-second", "docker-compose.worker.yaml"),
         network=None,
         services=("worker",),
-        state=machine.state_as_seen_from_elsewhere(),
+        state=machine.state_with_database_at(f"{machine.gateway}:5432", "elsewhere"),
     ).with_environment(**elsewhere)
     try:
+        # With what has to be kept in its volumes; the network of the test isn't the project's to remove.
+        first.call("down", "--timeout", "10")
         here.call("up", "--detach")
         there.call("up", "--detach", "worker")
         # The workers show that they are well by what they execute.
