@@ -143,3 +143,6 @@ def test_the_nightly_run_is_off_until_it_is_asked_for_and_never_cut_off() -> Non
     assert job["if"] == "vars.JANITOR_NIGHTLY == 'true'"
     assert job["environment"] == "prod"
     assert workflow["concurrency"]["cancel-in-progress"] is False
+    (step,) = [each for each in job["steps"] if "make run-janitor" in each.get("run", "")]
+    assert "make validate-all-workers" in step["run"]
+    assert step["env"]["KIND"] == "${{ vars.JANITOR_NIGHTLY_KIND }}"
