@@ -134,7 +134,8 @@ def require_no_instances(settings: Settings) -> None:
     """
     if alive := live_instances(settings):
         more = f" and {len(alive) - _SHOWN} more" if len(alive) > _SHOWN else ""
+        count = "1 instance" if len(alive) == 1 else f"{len(alive)} instances"
         raise InfrastructureError(
-            f"{len(alive)} instances of {settings.deployment} are alive: {', '.join(alive[:_SHOWN])}{more};"
+            f"{count} of {settings.deployment} still alive: {', '.join(alive[:_SHOWN])}{more};"
             f" nothing was destroyed. End them first: make kill-all-workers ENV={settings.environment}"
         )
