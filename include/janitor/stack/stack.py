@@ -26,7 +26,8 @@ from janitor.stack.stop import DownReport, stop
 from janitor.stack.supervisor.client import ProgramState, Supervisor
 
 _DOWN_LOCK_WAIT = timedelta(seconds=60)
-_STOP_LIMIT = timedelta(seconds=60)
+_RESTART_LIMIT = timedelta(seconds=60)
+"""For a program to stop, and again for it to start."""
 _POLL_SECONDS = 0.2
 
 
@@ -113,8 +114,10 @@ def require_up(settings: Settings) -> None:
 def restart_triggerer(settings: Settings, *, progress: Callable[[str], None]) -> None:
     """Let the triggerer, which reads the settings once in its life, read them anew. Waiting validations go on.
 
+    At the end it runs, so that the next command finds the stack whole.
+
     Raises:
-        StackError: It doesn't stop, or the stack isn't running.
+        StackError: It doesn't stop or start, or the stack isn't running.
     """
     layout = _layout(settings)
     ports, secrets = current_ports(layout), read_secrets(layout)
@@ -123,13 +126,20 @@ def restart_triggerer(settings: Settings, *, progress: Callable[[str], None]) ->
     supervisor = Supervisor(identifier=layout.stack_id, port=ports.supervisor, password=secrets.supervisor_password)
     name = Component.TRIGGERER.value
     supervisor.stop(name)
-    give_up_at = time.monotonic() + _STOP_LIMIT.total_seconds()
-    while supervisor.programs()[name].state.is_alive:
-        if time.monotonic() >= give_up_at:
-            raise StackError(f"the triggerer doesn't stop within {_STOP_LIMIT.total_seconds():.0f} s; run `make down`")
-        time.sleep(_POLL_SECONDS)
+    _await(supervisor, name, lambda state: not state.is_alive, "stop")
     supervisor.start(name)
+    _await(supervisor, name, lambda state: state is ProgramState.RUNNING, "start")
     progress("The triggerer is started anew, with the new settings")
+
+
+def _await(supervisor: Supervisor, name: str, is_reached: Callable[[ProgramState], bool], what: str) -> None:
+    give_up_at = time.monotonic() + _RESTART_LIMIT.total_seconds()
+    while not is_reached(supervisor.programs()[name].state):
+        if time.monotonic() >= give_up_at:
+            raise StackError(
+                f"the {name} doesn't {what} within {_RESTART_LIMIT.total_seconds():.0f} s; run `make down`"
+            )
+        time.sleep(_POLL_SECONDS)
 
 
 def exec_airflow(settings: Settings, arguments: Sequence[str]) -> NoReturn:

@@ -104,3 +104,12 @@ def test_a_killed_component_comes_back(settings: Settings) -> None:
     os.kill(first, signal.SIGKILL)
     wait_until("the triggerer is another process", lambda: triggerer() not in {None, first})
     wait_until("the stack is healthy", lambda: stack.status(settings).running)
+
+
+def test_a_triggerer_that_is_started_anew_leaves_the_stack_whole(settings: Settings) -> None:
+    """The command that comes next must not find one that is only about to run."""
+    before = next(c.pid for c in stack.status(settings).components if c.component is Component.TRIGGERER)
+    stack.restart_triggerer(settings, progress=print)
+    stack.require_up(settings)
+    after = next(c.pid for c in stack.status(settings).components if c.component is Component.TRIGGERER)
+    assert after not in (None, before)
