@@ -74,7 +74,7 @@ REST = (
         name="Terraform",
         paths=("integration/infrastructure",),
         why="plans, applies and destroys a whole deployment with a provider that takes seconds for each call",
-        minutes=20,
+        minutes=8,
     ),
     Part(
         name="machine",

@@ -247,7 +247,10 @@ def _left(applied: Applied) -> list[str]:
         "vpc": _names(ask("ec2").describe_vpcs()["Vpcs"]),
         "subnet": _names(ask("ec2").describe_subnets()["Subnets"]),
         "gateway": _names(ask("ec2").describe_internet_gateways()["InternetGateways"]),
-        "endpoint": _names(ask("ec2").describe_vpc_endpoints()["VpcEndpoints"]),
+        # EC2 shows a deleted one for a while, as it does instances.
+        "endpoint": _names(
+            [each for each in ask("ec2").describe_vpc_endpoints()["VpcEndpoints"] if each["State"] != "deleted"]
+        ),
         "security group": [one["GroupName"] for one in ask("ec2").describe_security_groups()["SecurityGroups"]],
         "role": [one["RoleName"] for one in ask("iam").list_roles()["Roles"]],
         "policy": [one["PolicyName"] for one in ask("iam").list_policies(Scope="Local")["Policies"]],
