@@ -1,4 +1,4 @@
-"""What Janitor adds to Airflow's web UI: the page of a validation's log.
+"""What Janitor adds to Airflow's web UI: its pages, a tab on each run, a tile at home, the page of a validation's log.
 
 Every Airflow process loads the plugins; the pages are made where they are served alone, so that nothing of them can
 stop a scheduler.
@@ -12,15 +12,25 @@ from typing import Any, ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from janitor.services.report.log_link import PAGE_PREFIX
+from janitor.web.scripts import PREFIX, react_apps
+
+
+def _serves() -> bool:
+    return "api-server" in sys.argv or "standalone" in sys.argv
 
 
 def _apps() -> list[dict[str, Any]]:
-    if "api-server" not in sys.argv and "standalone" not in sys.argv:
+    if not _serves():
         return []
     from janitor.orchestration.log_page import log_pages  # noqa: PLC0415 - only where it is served
+    from janitor.orchestration.pages import janitor_pages  # noqa: PLC0415
     from janitor.settings import load_dag_settings  # noqa: PLC0415
 
-    return [{"app": log_pages(load_dag_settings().dag_id), "url_prefix": PAGE_PREFIX, "name": "Janitor"}]
+    dag_id = load_dag_settings().dag_id
+    return [
+        {"app": log_pages(dag_id), "url_prefix": PAGE_PREFIX, "name": "Janitor log"},
+        {"app": janitor_pages(dag_id), "url_prefix": PREFIX, "name": "Janitor"},
+    ]
 
 
 class JanitorPages(AirflowPlugin):  # type: ignore[misc]
@@ -28,3 +38,4 @@ class JanitorPages(AirflowPlugin):  # type: ignore[misc]
 
     name = "janitor"
     fastapi_apps: ClassVar[list[dict[str, Any]]] = _apps()
+    react_apps: ClassVar[list[dict[str, Any]]] = react_apps() if _serves() else []

@@ -69,3 +69,28 @@ values (:deployment, :in_ec2, :unknown_to_ledger, :missing_in_ec2)
 on conflict (deployment) do update
 set passed_at = excluded.passed_at, in_ec2 = excluded.in_ec2, unknown_to_ledger = excluded.unknown_to_ledger,
     missing_in_ec2 = excluded.missing_in_ec2;
+
+-- name: grid_runs(deployment, before, runs)
+-- The last runs that began before an instant, newest first: the columns of the grid.
+select run_id, airflow_run_id, trigger, status, started_at from validation_runs
+where deployment = :deployment and started_at < :before order by started_at desc limit :runs;
+
+-- name: grid_rows(run_ids)
+-- A row for each repository: of each run that it was in, its column, and a letter for status, change and flakiness.
+with columns as (
+  select run_id, (position - 1)::integer as at from unnest((:run_ids)::uuid[]) with ordinality as u (run_id, position)
+)
+select v.organization || '/' || v.repository_name as repository, array_agg(c.at order by c.at) as columns,
+       string_agg(case v.status when 'success' then 's' when 'failed' then 'f' when 'error' then 'e'
+                                when 'timed_out' then 't' when 'incomplete' then 'i' when 'cancelled' then 'c'
+                                else 'r' end, '' order by c.at) as statuses,
+       string_agg(case d.change when 'new' then 'n' when 'fixed' then 'x' when 'still_failing' then 'l'
+                                when 'same' then 'm' when 'first' then '1' else '-' end, '' order by c.at) as changes,
+       string_agg(case when d.flaky then 'k' else '-' end, '' order by c.at) as flaky
+from columns c join repository_validations v using (run_id) left join report_differences d using (validation_id)
+group by 1;
+
+-- name: cell(airflow_run_id, deployment, organization, repository_name)^
+select * from validation_overview
+where deployment = :deployment and airflow_run_id = :airflow_run_id and organization = :organization
+  and repository_name = :repository_name;

@@ -1,0 +1,30 @@
+// @ts-check
+// Gives Airflow its components. One script for all of them: it runs once, so it names each.
+import { Fleet } from "./fleet.js";
+import { Repository, Run } from "./details.js";
+import { Live, Tile, Today } from "./today.js";
+import { React, Router, STYLE, To, h, missing } from "./ui.js";
+
+const VIEWS = { today: ["Today", Today], fleet: ["Fleet", Fleet], live: ["Live", Live], repo: [null, Repository] };
+
+function framed(Part, title) {
+  return function Framed(props) {
+    const lacks = missing();
+    if (lacks) return lacks;
+    return h("div", { className: "jn" }, h("style", null, STYLE), title ? h("h1", null, title) : null, h(Part, props));
+  };
+}
+
+function Pages() {
+  const [query] = Router.useSearchParams();
+  const chosen = Object.hasOwn(VIEWS, query.get("v") ?? "") ? query.get("v") : "today";
+  React.useEffect(() => { document.title = `${VIEWS[chosen][0] ?? "Repository"} - Janitor`; }, [chosen]);
+  const links = Object.entries(VIEWS).filter(([, [title]]) => title).map(([view, [title]]) => h("span", { key: view, "aria-current": view === chosen ? "page" : undefined }, view === chosen ? title : h(To, { view }, title)));
+  return h("div", null, h("nav", { "aria-label": "Janitor" }, links), h(VIEWS[chosen][1]));
+}
+
+Object.assign(globalThis, {
+  Janitor: framed(Pages, "Janitor"),
+  Repositories: framed(Run),
+  "Janitor today": framed(Tile),
+});

@@ -1,0 +1,113 @@
+// @ts-check
+// What all pages share. No build: React and the router are the globals that Airflow sets, colours its CSS variables.
+export const React = globalThis.React;
+export const Router = globalThis.ReactRouterDOM;
+export const h = React ? React.createElement : () => null;
+
+const ROOT = new URL("janitor-pages/", document.baseURI);
+/** Answers by address: a change of path mounts a component anew, and what was known must not be asked for again. */
+const known = new Map();
+
+/** What is wrong with the place that this runs in; null: nothing. */
+export function missing() {
+  if (React && Router) return null;
+  return "This page needs the React and the router that Airflow 3.1 and later set; this Airflow doesn't.";
+}
+
+async function ask(path) {
+  const answer = await fetch(new URL(path, ROOT), { headers: { Accept: "application/json" } });
+  if (answer.status === 401) {
+    location.href = String(new URL(`auth/login?next=${encodeURIComponent(location.href)}`, document.baseURI));
+    return new Promise(() => {});
+  }
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    const why = typeof body.detail === "string" ? body.detail : "no reason was given";
+    throw Object.assign(new Error(`${answer.status}: ${why}`), { status: answer.status });
+  }
+  return body;
+}
+
+/**
+ * The answer to an address, asked again every `seconds` while the page is looked at; what was known stays on trouble.
+ * @param {string | null} path below `janitor-pages/`; null: nothing is asked
+ * @param {number} seconds
+ */
+export function useAnswer(path, seconds = 30) {
+  const [, redraw] = React.useState(0);
+  const [trouble, setTrouble] = React.useState(null);
+  React.useEffect(() => {
+    if (path === null) return undefined;
+    let live = true;
+    const look = () => {
+      if (document.hidden) return;
+      ask(path).then(
+        (data) => {
+          known.set(path, { data, at: new Date() });
+          if (live) { setTrouble(null); redraw((n) => n + 1); }
+        },
+        (error) => live && setTrouble(error),
+      );
+    };
+    look();
+    const timer = setInterval(look, seconds * 1000);
+    document.addEventListener("visibilitychange", look);
+    return () => { live = false; clearInterval(timer); document.removeEventListener("visibilitychange", look); };
+  }, [path, seconds]);
+  return { ...(known.get(path) ?? {}), trouble };
+}
+
+/** A block: its skeleton while nothing is known, its trouble beside what is known. */
+export function Block({ answer, title, empty, children }) {
+  const parts = [];
+  if (title) parts.push(h("h2", { key: "title" }, title));
+  if (answer.trouble) {
+    const since = answer.at ? `No answer since ${clock(answer.at)}: ` : "";
+    parts.push(h("p", { key: "trouble", role: "alert", className: "jn-trouble" }, since + answer.trouble.message));
+  }
+  if (!answer.data && !answer.trouble) parts.push(h("div", { key: "wait", className: "jn-skeleton", role: "status" }, "Loading…"));
+  if (answer.data) parts.push(h("div", { key: "body" }, empty && empty(answer.data) ? h("p", { className: "jn-empty" }, empty(answer.data)) : children(answer.data)));
+  return h("section", null, parts);
+}
+
+/** Text that leads to another view of ours; everything is in the query, as a change of path would mount anew. */
+export function To({ view, children, ...keys }) {
+  const query = new URLSearchParams({ v: view, ...keys });
+  return h(Router.Link, { to: `/plugin/janitor?${query}` }, children);
+}
+
+export const dollars = (usd) => (usd === null || usd === undefined ? "unknown" : `$${Number(usd).toFixed(2)}`);
+export const clock = (at) => new Date(at).toLocaleTimeString(undefined, { hour12: false });
+export const day = (at) => new Date(at).toISOString().slice(5, 10);
+
+/** `4m32s`, `1h2m`: as the command line writes it. */
+export function span(seconds) {
+  const total = Math.max(0, Math.floor(seconds));
+  const hours = Math.floor(total / 3600), minutes = Math.floor(total / 60) % 60;
+  if (hours >= 48) return `${Math.floor(hours / 24)}d`;
+  if (hours) return `${hours}h${minutes}m`;
+  return minutes ? `${minutes}m${total % 60}s` : `${total}s`;
+}
+
+export const STYLE = `
+.jn{padding:12px 16px;font-size:13px;color:var(--chakra-colors-fg);line-height:1.5;max-width:100%}
+.jn h1{font-size:20px;font-weight:600;margin:0 0 4px}.jn h2{font-size:15px;font-weight:600;margin:16px 0 4px}
+.jn a{color:var(--chakra-colors-fg);text-decoration:underline}
+.jn nav{display:flex;gap:14px;margin:0 0 10px;flex-wrap:wrap}.jn nav [aria-current]{font-weight:700;text-decoration:none}
+.jn input,.jn select{border:1px solid var(--chakra-colors-border-emphasized);border-radius:6px;padding:3px 8px;background:var(--chakra-colors-bg);color:inherit}
+.jn :focus-visible{outline:2px solid var(--chakra-colors-fg);outline-offset:1px}
+.jn table{border-collapse:collapse;font-variant-numeric:tabular-nums}.jn th,.jn td{text-align:left;padding:2px 10px 2px 0;vertical-align:top;font-weight:400}
+.jn thead th{color:var(--chakra-colors-fg-muted)}
+.jn-scroll{overflow-x:auto}.jn-trouble{border-left:3px solid var(--chakra-colors-fg);padding-left:8px}
+.jn-critical{border-left:4px solid #c53030;padding-left:8px;margin:4px 0}.jn-warning{border-left:4px solid #b7791f;padding-left:8px;margin:4px 0}
+.jn-muted,.jn-empty{color:var(--chakra-colors-fg-muted)}.jn-skeleton{min-height:60px;color:var(--chakra-colors-fg-muted)}
+.jn-grid{--n:0;font-variant-numeric:tabular-nums}
+.jn-row{display:grid;grid-template-columns:240px calc(var(--n) * 20px);align-items:center;height:22px;contain:strict}
+.jn-row>[role=rowheader]{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;padding-right:8px}
+.jn-cells{position:relative;height:18px;background:var(--chakra-colors-bg-muted);background-size:20px 18px}
+.jn-cells i{position:absolute;top:0;height:18px;font-style:normal;font-size:11px;line-height:18px;text-align:center;border-radius:3px;border:1px solid #c53030;color:var(--chakra-colors-fg);background:var(--chakra-colors-bg);box-sizing:border-box;cursor:pointer}
+.jn-cells i.new{background:#c53030;color:#fff;font-weight:700}
+.jn-cells i.told{border-color:#805ad5}.jn-cells i.none{border:0;background:var(--chakra-colors-bg)}.jn-cells i.live{border-color:#3182ce}.jn-cells i.fixed{border-color:#2f855a}
+.jn-bar{position:relative;height:16px;min-width:320px;background:var(--chakra-colors-bg-muted)}.jn-bar i{position:absolute;top:0;bottom:0}
+.jn pre{background:var(--chakra-colors-bg-muted);padding:8px;overflow-x:auto;margin:4px 0}
+`;

@@ -1,0 +1,1 @@
+"""The API behind the pages, over a real PostgreSQL."""

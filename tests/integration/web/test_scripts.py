@@ -1,0 +1,96 @@
+"""The scripts' own arithmetic, in a real browser: which cells are drawn, what they are called, where time went."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from html import unescape
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.browser import Browser, browser, served_folder
+
+__all__ = ["browser"]
+
+ROOT = Path(str(resources.files("janitor.web") / "static"))
+HARNESS = """<!doctype html><base href="/"><pre id="answer">nothing</pre><script type="module">
+globalThis.React = { createElement: () => null, memo: (part) => part };
+globalThis.ReactRouterDOM = {};
+const { exceptions, label } = await import("./fleet.js");
+const { causes } = await import("./today.js");
+const { stretches } = await import("./details.js");
+const { span, dollars } = await import("./ui.js");
+await import("./main.js");
+const answer = JSON.stringify(%s);
+document.getElementById("answer").textContent = answer;
+</script>"""
+
+
+@pytest.fixture
+def evaluate(browser: Browser, tmp_path: Path) -> Any:  # the fixture that is imported
+    """The value of an expression beside the scripts."""
+
+    def of(expression: str) -> Any:
+        shutil.copytree(ROOT, tmp_path, dirs_exist_ok=True)
+        (tmp_path / "try.html").write_text(HARNESS % expression)
+        with served_folder(tmp_path) as address:
+            page = browser.open(f"{address}/try.html")
+        found = re.search(r'<pre id="answer">(.*?)</pre>', page.dom, re.DOTALL)
+        assert found is not None
+        assert found[1] != "nothing", page.console
+        return json.loads(unescape(found[1]))
+
+    return of
+
+
+def test_the_arithmetic(evaluate: Any) -> None:
+    runs = '[{started_at: "2026-01-09T03:00:00Z"}, {started_at: "2026-01-08T03:00:00Z"}]'
+    told = evaluate(
+        "{well: exceptions('sss', 'mmm', '---'),"
+        " mixed: exceptions('ffsxs.'.replace('x', 's'), 'lnmxm.', '------'),"
+        " red: exceptions('fffff', 'lllll', '-----'),"
+        " turns: exceptions('ss', 'mm', '-k'),"
+        f" label: label('acme/w', {{from: 0, to: 1, status: 'f', change: 'l', flaky: true}}, {runs}),"
+        " causes: causes([{signature: 'a', title: 'x', organization: 'o', repository_name: '1'},"
+        " {signature: 'a', title: 'x', organization: 'o', repository_name: '2'},"
+        " {signature: null, title: 'y', organization: 'o', repository_name: '3'}])"
+        ".map((each) => each.repositories.length),"
+        " stretches: stretches({started_at: '2026-01-01T00:00:00Z', launched_at: '2026-01-01T00:00:10Z',"
+        " finished_at: '2026-01-01T00:01:40Z', phases: {build: {seconds: 40}, test: {seconds: 20}}}, null)"
+        ".map((each) => [each.what, (each.to - each.from) / 1000]),"
+        " waits: stretches({started_at: '2026-01-01T00:00:00Z'}, '2026-01-01T00:00:30Z').map((each) => each.what),"
+        " spans: [0, 59, 61, 3725, 200000].map(span), money: [null, '0.5', '12'].map(dollars),"
+        " named: ['Janitor', 'Repositories', 'Janitor today'].map((name) => typeof globalThis[name])}"
+    )
+    assert told["well"] == []
+    assert [(one["from"], one["to"], one["status"], one["change"]) for one in told["mixed"]] == [
+        (0, 0, "f", "l"),
+        (1, 1, "f", "n"),
+        (3, 3, "s", "x"),
+        (5, 5, ".", "."),
+    ]
+    assert [(one["from"], one["to"]) for one in told["red"]] == [(0, 4)], "a year of red is one element"
+    assert [one["from"] for one in told["turns"]] == [1]
+    assert told["label"] == "acme/w: failed, still failing, flaky, 2 runs to 01-09"
+    assert told["causes"] == [2, 1]
+    assert told["stretches"] == [["queued", 10], ["boot", 30], ["build", 40], ["test", 20]]
+    assert told["waits"] == ["queued"]
+    assert told["spans"] == ["0s", "59s", "1m1s", "1h2m", "2d"]
+    assert told["money"] == ["unknown", "$0.50", "$12.00"]
+    assert told["named"] == ["function"] * 3
+
+
+@pytest.mark.parametrize(
+    "fault", ["throw new Error('boo')", "console.error('boo')", "Promise.reject(new Error('boo'))"]
+)
+def test_a_page_that_errs_is_noticed(browser: Browser, tmp_path: Path, fault: str) -> None:
+    """The tests of pages would see it."""
+    (tmp_path / "errs.html").write_text(f"<p>there</p><script>{fault}</script>")
+    with served_folder(tmp_path) as address:
+        page = browser.open(f"{address}/errs.html")
+    assert page.text.strip() == "there"
+    assert "boo" in " ".join(page.console)
