@@ -86,7 +86,7 @@ REST = (
         name="compose",
         paths=("integration/compose",),
         why="builds Airflow's image and runs a whole deployment in containers, with workers of its own",
-        minutes=16,
+        minutes=12,
     ),
 )
 
