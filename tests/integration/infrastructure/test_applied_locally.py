@@ -243,7 +243,10 @@ def _left(applied: Applied) -> list[str]:
     ask: Any = applied.client
     asked: dict[str, list[str]] = {
         "template": [one["LaunchTemplateName"] for one in ask("ec2").describe_launch_templates()["LaunchTemplates"]],
-        "volume": _names(ask("ec2").describe_volumes()["Volumes"]),
+        # The stack's own cache volume has the same name, and not Terraform's tag.
+        "volume": _names(
+            ask("ec2").describe_volumes(Filters=[{"Name": "tag-key", "Values": ["janitor:stack"]}])["Volumes"]
+        ),
         "vpc": _names(ask("ec2").describe_vpcs()["Vpcs"]),
         "subnet": _names(ask("ec2").describe_subnets()["Subnets"]),
         "gateway": _names(ask("ec2").describe_internet_gateways()["InternetGateways"]),
