@@ -9,8 +9,8 @@
 # `cache` prints one line, `cache: attached …` or `cache: cold (why)`, and ends with 0 in both cases: a cache never
 # prevents a run. It ends with 1 when no Docker answers in the end.
 #
-# Invariants: a volume that holds anything is never formatted; whatever is killed at whatever instant, the same command
-# can be given again and gets there. See docs/machine.md.
+# Invariants: a volume that holds a file system, or a MiB of anything, is never formatted; whatever is killed at
+# whatever instant, the same command can be given again and gets there. See docs/machine.md.
 set -uo pipefail
 
 data=${JANITOR_DATA:-/var/lib/janitor}
@@ -45,15 +45,16 @@ has_no_signature() {
     [ -z "$found" ]
 }
 
-# Whether a device is blank wherever it is looked at: its first 4 MiB, its last MiB, and 64 KiB in each 4 MiB between.
-# To read the whole of 50 GiB would take seven minutes.
+# Whether a device is blank wherever it is looked at: its first 4 MiB, its last MiB, and 64 KiB in each MiB between, so
+# that no stretch of data of more than a MiB is overlooked. Once in a volume's life that takes half a minute for 50 GiB;
+# to read the whole would take seven.
 is_blank() {
     has_no_signature "$1" && timeout "$format_seconds" python3 -I - "$1" <<'PYTHON'
 import os, sys
 mib, look = 1 << 20, 1 << 16
 device = os.open(sys.argv[1], os.O_RDONLY)
 size = os.lseek(device, 0, os.SEEK_END)
-places = [(0, 4 * mib), *((at, look) for at in range(4 * mib, size, 4 * mib)), (max(size - mib, 0), mib)]
+places = [(0, 4 * mib), *((at, look) for at in range(4 * mib, size, mib)), (max(size - mib, 0), mib)]
 for at, length in places:
     piece = os.pread(device, min(length, size - at), at)
     if not piece or piece.strip(b"\0"):

@@ -1,4 +1,4 @@
-"""Checks the workflows and the compose files with the tools that know them: `make check-workflows`.
+"""Checks the workflows, the action and the compose files with the tools that know them: `make check-workflows`.
 
     schema       check-jsonschema, with its own copies of the schemas
     actionlint   what a workflow means: contexts, inputs of actions, shell
@@ -39,15 +39,23 @@ def main(arguments: list[str]) -> int:
     """Check a checkout (default: this one), by all checks or by those that are named."""
     root = Path(arguments[0]).resolve() if arguments else ROOT
     workflows = sorted((root / ".github" / "workflows").glob("*.y*ml"))
+    # What others' workflows use of this repository is theirs to trust, too.
+    actions = sorted([*root.glob("action.y*ml"), *(root / ".github" / "actions").rglob("action.y*ml")])
     compose = sorted(root.glob("docker-compose*.y*ml"))
     if not workflows:
         _say(f"error: {root} has no workflows")
         return WRONG
     checks: dict[str, Callable[[], list[str]]] = {
-        "schema": lambda: schema(workflows, "vendor.github-workflows") + schema(compose, "vendor.compose-spec"),
+        "schema": lambda: [
+            *schema(workflows, "vendor.github-workflows"),
+            *schema(actions, "vendor.github-actions"),
+            *schema(compose, "vendor.compose-spec"),
+        ],
         "actionlint": lambda: told_by(["actionlint", *map(str, workflows)]),
-        "zizmor": lambda: told_by(["zizmor", "--offline", "--no-progress", "--quiet", *map(str, workflows)]),
-        "pins": lambda: [problem for file in workflows for problem in unpinned(file)],
+        "zizmor": lambda: told_by(
+            ["zizmor", "--offline", "--no-progress", "--quiet", *map(str, [*workflows, *actions])]
+        ),
+        "pins": lambda: [problem for file in [*workflows, *actions] for problem in unpinned(file)],
         "targets": lambda: [problem for file in workflows for problem in unknown_targets(file, root / "Makefile")],
     }
     chosen = arguments[1:] or list(checks)

@@ -95,6 +95,7 @@ def fill(device: str, what: str) -> None:
         "partitions": (0, table),
         "lvm": (512, b"LABELONE" + (1).to_bytes(8, "little") + bytes(8) + b"LVM2 001" + b"a" * 32 + bytes(400)),
         "raw data far inside": (33 * MIB, b"no file system, and precious all the same" * 110_000),
+        "a MiB between the looks": (5 * MIB + (MIB >> 3), b"precious" * (MIB >> 3)),
         "raw data at the end": (63 * MIB, b"a file of somebody's"),
     }
     offset, piece = written[what]
@@ -106,7 +107,16 @@ def fill(device: str, what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", ["swap", "partitions", "another ext4", "lvm", "raw data far inside", "raw data at the end"]
+    "what",
+    [
+        "swap",
+        "partitions",
+        "another ext4",
+        "lvm",
+        "raw data far inside",
+        "a MiB between the looks",
+        "raw data at the end",
+    ],
 )
 def test_a_cache_volume_with_data_is_never_formatted(bare_machine: Machine, what: str) -> None:
     device = bare_machine.disk(EBS)

@@ -21,7 +21,7 @@ CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
 def checkout(tmp_path: Path) -> Path:
     """A folder with what is checked."""
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
-    for file in (ROOT / "Makefile", *ROOT.glob("docker-compose*.yaml")):
+    for file in (ROOT / "Makefile", ROOT / "action.yml", *ROOT.glob("docker-compose*.yaml")):
         shutil.copy(file, tmp_path)
     return tmp_path
 
@@ -72,6 +72,17 @@ def test_the_checks_pass(checkout: Path) -> None:
         ),
         pytest.param(
             *(".github/workflows/ci.yml", CHECKOUT, "actions/checkout@v7", "pins", "actions/checkout@v7"), id="tag"
+        ),
+        pytest.param(
+            *("action.yml", "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2"),
+            *("actions/upload-artifact@v4", "pins", "action.yml: actions/upload-artifact@v4"),
+            id="tag in the action",
+        ),
+        pytest.param(
+            *("action.yml", "# zizmor: ignore[github-env]", "", "zizmor", "github-env"), id="environment of the action"
+        ),
+        pytest.param(
+            *("action.yml", "  using: composite", "  used: composite", "schema", "action.yml"), id="action's key"
         ),
         pytest.param(
             *(".github/workflows/ci.yml", " # v7.0.1", "", "pins", "doesn't say its version"), id="no version"
