@@ -101,6 +101,7 @@ BASE_OPTION := $${BASE:+"--base=$$BASE"}
 CUDA_IMAGE_OPTION := $${CUDA_IMAGE:+"--cuda-image=$$CUDA_IMAGE"}
 TIDY_OPTION := $$(case "$$TIDY" in ''|0|no|false) ;; *) echo --tidy;; esac)
 LIMIT_OPTION := $${LIMIT:+"--limit=$$LIMIT"}
+JUNIT_OPTION := $${JUNIT:+"--junit=$$JUNIT"}
 RUNS_OPTION := $${RUNS:+"--runs=$$RUNS"}
 TO_OPTION := $${TO:+"--to=$$TO"}
 LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; esac)
@@ -171,9 +172,9 @@ cancel: $(STAMP) ## stop one run and end its instances: RUN_ID= [YES=1 ENV=]
 	$(call need,RUN_ID,550e8400-e29b-41d4-a716-446655440000)
 	$(JANITOR) cancel $(YES_OPTION) -- "$$RUN_ID"
 
-query-parallel-run: $(STAMP) ## one run with all of its results: RUN_ID= [ENV=]
+query-parallel-run: $(STAMP) ## one run with all of its results: RUN_ID= [JUNIT=FILE GITHUB=1 ENV=]
 	$(call need,RUN_ID,550e8400-e29b-41d4-a716-446655440000)
-	$(JANITOR) query-parallel-run -- "$$RUN_ID"
+	$(JANITOR) query-parallel-run $(JUNIT_OPTION) $(if $(GITHUB),--github) -- "$$RUN_ID"
 
 query-db: $(STAMP) ## a repository's last validations: REPO= [ENV=]
 	$(call need,REPO,worker-basic)

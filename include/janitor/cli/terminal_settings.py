@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
 COMPLETE_VARIABLE = "_JANITOR_COMPLETE"
@@ -48,6 +49,14 @@ def has_screen(environ: Mapping[str, str] | None = None) -> bool:
     environ = os.environ if environ is None else environ
     both = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     return both and environ.get("TERM", "dumb") != "dumb" and not environ.get("CI")
+
+
+def step_summary(environ: Mapping[str, str] | None = None) -> Path | None:
+    """The file that GitHub shows on a run's page; None: this isn't a step of one. Source: GitHub's documentation,
+    "Workflow commands", adding a job summary."""
+    environ = os.environ if environ is None else environ
+    file = environ.get("GITHUB_STEP_SUMMARY")
+    return Path(file) if file else None
 
 
 def can_ask() -> bool:

@@ -8,11 +8,8 @@ from __future__ import annotations
 from janitor.inspection.location import Location
 from janitor.protocol.proven import Note
 from janitor.protocol.statuses import CheckStatus
-from janitor.protocol.text.plain_text import without_commands
+from janitor.protocol.text.github import data, property_value
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
-
-_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
-_PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
 
 
 def annotation_lines(result: StaticResult, *, folder: str = ".") -> list[str]:
@@ -28,7 +25,7 @@ def annotation_lines(result: StaticResult, *, folder: str = ".") -> list[str]:
         level = _level(each)
         if level is not None and not any(not location.is_warning or level == "warning" for location in each.locations):
             said = f"{each.check.reason_code}: {each.check.reason}"
-            lines.append(f"::{level} title={_escaped(each.check.name, _PROPERTY)}::{_escaped(said, _DATA)}")
+            lines.append(f"::{level} title={property_value(each.check.name)}::{data(said)}")
         lines += [_of_note(each, note, folder) for note in each.check.notes]
     return lines
 
@@ -42,21 +39,17 @@ def _level(each: StaticCheck) -> str | None:
 def _of_location(each: StaticCheck, location: Location, folder: str) -> str:
     level = "warning" if location.is_warning else _level(each) or "warning"
     line = f",line={location.line}" if location.line else ""
-    properties = f"file={_file(location.path, folder)}{line},title={_escaped(each.check.name, _PROPERTY)}"
-    return f"::{level} {properties}::{_escaped(location.message, _DATA)}"
+    properties = f"file={_file(location.path, folder)}{line},title={property_value(each.check.name)}"
+    return f"::{level} {properties}::{data(location.message)}"
 
 
 def _of_note(each: StaticCheck, note: Note, folder: str) -> str:
     """What decides nothing warns of nothing either."""
     line = f",line={note.line}" if note.line else ""
     where = "" if note.file is None else f"file={_file(note.file, folder)}{line},"
-    said = _escaped(f"{note.code}: {note.text}", _DATA)
-    return f"::notice {where}title={_escaped(each.check.name, _PROPERTY)}::{said}"
+    said = data(f"{note.code}: {note.text}")
+    return f"::notice {where}title={property_value(each.check.name)}::{said}"
 
 
 def _file(path: str, folder: str) -> str:
-    return _escaped(path if folder == "." else f"{folder}/{path}", _PROPERTY)
-
-
-def _escaped(text: str, table: dict[str, str]) -> str:
-    return "".join(table.get(character, character) for character in without_commands(text))
+    return property_value(path if folder == "." else f"{folder}/{path}")

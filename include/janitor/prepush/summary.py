@@ -5,24 +5,20 @@ Source: https://docs.github.com/en/actions/reference/workflow-commands-for-githu
 
 from __future__ import annotations
 
-import re
-
 from janitor.inspection.location import Location
 from janitor.prepush.telling import summary_line
 from janitor.protocol.statuses import CheckStatus
-from janitor.protocol.text.plain_text import one_line
+from janitor.protocol.text.github import markdown
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
 
 _MOST_PLACES = 10
-_LONGEST = 400
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@-])")
 
 
 def summary_markdown(result: StaticResult) -> str:
     """A heading, a table of the checks that say something, and the count."""
     commit = f" at {result.commit_sha[:12]}" if result.commit_sha else ""
     verdict = "passes" if result.is_good else "does not pass"
-    lines = [f"### janitor validate: {_quoted(result.root.name or 'worker')} {verdict}{commit}", ""]
+    lines = [f"### janitor validate: {markdown(result.root.name or 'worker')} {verdict}{commit}", ""]
     told = [each for each in result.checks if each.check.reason_code is not None or each.locations or each.check.notes]
     told = [each for each in told if not each.is_skipped]
     if told:
@@ -30,7 +26,7 @@ def summary_markdown(result: StaticResult) -> str:
         # What is wrong first: a reader may look no further.
         lines += [_row(each) for each in sorted(told, key=_rank)]
         lines.append("")
-    lines += [_quoted(summary_line(result)), ""]
+    lines += [markdown(summary_line(result)), ""]
     return "\n".join(lines)
 
 
@@ -44,19 +40,16 @@ def _is_bad(each: StaticCheck) -> bool:
 
 def _row(each: StaticCheck) -> str:
     mark = "❌" if _is_bad(each) else "⚠️"
-    said = [f"{_quoted(each.check.reason_code)}: {_quoted(each.check.reason or '')}"] if each.check.reason_code else []
+    said = (
+        [f"{markdown(each.check.reason_code)}: {markdown(each.check.reason or '')}"] if each.check.reason_code else []
+    )
     said += [_place(location) for location in each.locations[:_MOST_PLACES]]
     more = len(each.locations) - _MOST_PLACES
     said += [f"and {more} more"] if more > 0 else []
-    said += [f"note: {_quoted(note.code)}: {_quoted(note.text)}" for note in each.check.notes]
-    return f"| {mark} | {_quoted(each.check.name)} | {'<br>'.join(said)} |"
+    said += [f"note: {markdown(note.code)}: {markdown(note.text)}" for note in each.check.notes]
+    return f"| {mark} | {markdown(each.check.name)} | {'<br>'.join(said)} |"
 
 
 def _place(location: Location) -> str:
     where = f"{location.path}:{location.line}" if location.line else location.path
-    return f"{_quoted(where)}: {_quoted(location.message)}"
-
-
-def _quoted(text: str) -> str:
-    """A text of the repository on one line, in which nothing is markup."""
-    return _MARKUP.sub(r"\\\1", one_line(text, limit=_LONGEST))
+    return f"{markdown(where)}: {markdown(location.message)}"

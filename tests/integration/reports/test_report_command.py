@@ -70,6 +70,29 @@ def test_each_form_is_what_it_says(janitor: Any, run_id: str, tmp_path: Path) ->
     assert "can't be written" in err
 
 
+def test_a_run_for_a_ci_system(janitor: Any, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, junit = tmp_path / "page.md", tmp_path / "janitor.xml"
+    page.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    code, out, err = janitor("query-parallel-run", run_id, "--junit", str(junit), "--github")
+    assert code == ExitCode.OK
+    assert f"Written to {junit}" in err
+    assert ET.fromstring(junit.read_text()).get("failures") == "2"
+    commands = [line for line in out.splitlines() if line.startswith("::")]
+    assert len(commands) == 2
+    command = next(each for each in commands if RAISED in each)
+    assert command.startswith("::error title=acme/")
+    assert RAISED in command
+    summary = page.read_text()
+    assert summary.startswith("before\n### Janitor: ")
+    assert RAISED in summary
+    code, _, err = janitor("query-parallel-run", run_id, "--github", "--json")
+    assert code == ExitCode.USAGE
+    assert "one of them" in err
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY")
+    assert janitor("query-parallel-run", run_id, "--github")[0] == ExitCode.OK
+
+
 def test_what_is_neither_is_told_what_is_near(janitor: Any, history: History, run_id: str) -> None:
     code, _, err = janitor("report", "worker-x")
     assert code == ExitCode.USAGE
