@@ -1,6 +1,7 @@
 """What a deployment costs a day while nothing runs: Terraform's plan as JSON, and a table of prices. Pure.
 
-Invariant: a resource that the table doesn't know, or whose price it can't tell, is an error and never zero.
+Invariant: a resource or an attribute that the table doesn't know, or whose price it can't tell, is an error and never
+zero.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 from janitor.domain.errors import InfrastructureError
+from janitor.infrastructure.idle_attributes import blocks_of, unpriced
 
 _DAYS_OF_A_MONTH = 30
 _HOURS_OF_A_DAY = 24
@@ -78,16 +80,16 @@ def idle_cost(plan: str, table: Mapping[str, Any]) -> IdleCost:
     problems: list[str] = []
     free = 0
     for resource in _resources(document):
-        entry = prices.get(resource["type"])
-        if entry is None:
-            problems.append(f"{resource['address']}: no price for {resource['type']}")
-        elif "free" in entry:
+        entry, values = prices.get(resource["type"]), resource.get("values") or {}
+        told = [f"no price for {resource['type']}"] if entry is None else list(unpriced(entry, values))
+        if entry is not None and "free" in entry:
             free += 1
-        else:
+        elif entry is not None:
             try:
-                lines.append(_priced(resource, entry["prices"]))
+                lines.append(_priced(resource["address"], entry, values))
             except _NoPriceError as exc:
-                problems.append(f"{resource['address']}: {exc}")
+                told.append(str(exc))
+        problems += [f"{resource['address']}: {words}" for words in told]
     if problems:
         raise InfrastructureError("idle cost: add to infra/idle-prices.yaml what these cost:\n" + "\n".join(problems))
     for entry in table["beside_the_plan"]:
@@ -128,18 +130,33 @@ def _resources(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         modules += module.get("child_modules", ())
 
 
-def _priced(resource: Mapping[str, Any], prices: Sequence[Mapping[str, Any]]) -> CostLine:
-    values = resource.get("values") or {}
-    counted = [price for price in prices if _counts(price, values)]
+def _priced(address: str, entry: Mapping[str, Any], values: Mapping[str, Any]) -> CostLine:
+    parts = list(_parts(entry, values))
     return CostLine(
-        name=resource["address"],
-        usd_per_day=sum((_amount(price, values) for price in counted), Decimal(0)),
-        why="; ".join(price["why"] for price in counted),
+        name=address,
+        usd_per_day=sum((amount for amount, _ in parts), Decimal(0)),
+        why="; ".join(why for _, why in parts),
     )
 
 
+def _parts(entry: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[tuple[Decimal, str]]:
+    """What each price of a resource, and of the blocks in it, comes to."""
+    for price in entry["prices"]:
+        if _counts(price, values):
+            amount = _amount(price, values)
+            if amount or "above" not in price:
+                yield amount, price["why"]
+    for name, inner in entry.get("blocks", {}).items():
+        for block in blocks_of(values.get(name)):
+            try:
+                yield from _parts(inner, block)
+            except _NoPriceError as exc:
+                raise _NoPriceError(f"{name}: {exc}") from None
+
+
 def _counts(price: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
-    return all(values.get(name) == value for name, value in price.get("when", {}).items())
+    is_replaced = "without" in price and bool(values.get(price["without"]))
+    return not is_replaced and all(values.get(name) == value for name, value in price.get("when", {}).items())
 
 
 def _amount(price: Mapping[str, Any], values: Mapping[str, Any]) -> Decimal:
@@ -151,8 +168,16 @@ def _amount(price: Mapping[str, Any], values: Mapping[str, Any]) -> Decimal:
         unit = unit[kind]
     usd = _decimal(unit) * _decimal(price.get("units", 1))
     if usd and "times" in price:
-        usd *= _number(price["times"], values)
+        usd *= _units(price, values)
     return usd * _HOURS_OF_A_DAY if _Per(price["per"]) is _Per.HOUR else usd / _DAYS_OF_A_MONTH
+
+
+def _units(price: Mapping[str, Any], values: Mapping[str, Any]) -> Decimal:
+    name = price["times"]
+    if "above" not in price:
+        return _number(name, values)
+    # Without a value it is what the price includes.
+    return max(Decimal(0), _number(name, values) - _decimal(price["above"])) if values.get(name) else Decimal(0)
 
 
 def _number(name: str, values: Mapping[str, Any]) -> Decimal:

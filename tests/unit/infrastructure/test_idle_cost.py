@@ -25,6 +25,18 @@ def resource(kind: str, name: str = "one", **values: Any) -> dict[str, Any]:
     return {"address": f"{kind}.{name}", "mode": "managed", "type": kind, "name": name, "values": values}
 
 
+def volume(gib: int, kind: str = "gp3", **values: Any) -> dict[str, Any]:
+    return {"volume_type": kind, "volume_size": gib, "encrypted": True, **values}
+
+
+def database(**values: Any) -> dict[str, Any]:
+    return resource("aws_db_instance", instance_class="db.t4g.micro", allocated_storage=20, **values)
+
+
+def controller(**values: Any) -> dict[str, Any]:
+    return resource("aws_instance", instance_type="t3.medium", **values)
+
+
 def plan_of(*resources: Mapping[str, Any], region: str = "us-east-1", **modules: Any) -> str:
     root = {"resources": list(resources), **modules}
     return json.dumps({"planned_values": {"root_module": root}, "variables": {"region": {"value": region}}})
@@ -42,6 +54,23 @@ def plan_of(*resources: Mapping[str, Any], region: str = "us-east-1", **modules:
         (resource("aws_db_instance", instance_class="db.t4g.micro", allocated_storage=20, multi_az=False), "0.4607"),
         (resource("aws_db_instance", instance_class="db.t4g.micro", allocated_storage=20, multi_az=True), "0.9213"),
         (resource("aws_vpc"), "0"),
+        (resource("aws_ebs_volume", type="gp3", size=50, iops=3000, throughput=125), "0.1333"),
+        # 13,000 IOPS for $0.005 and 875 MiB/s for $0.04 a month, beside 50 GiB.
+        (resource("aws_ebs_volume", type="gp3", size=50, iops=16000, throughput=1000), "3.4667"),
+        # t3.medium and its address all day, and a root volume: 30 GiB assumed, 100 GiB given, another beside it.
+        (resource("aws_instance", instance_type="t3.medium"), "1.1984"),
+        (resource("aws_instance", instance_type="t3.medium", root_block_device=[volume(100)]), "1.3851"),
+        (
+            resource(
+                "aws_instance",
+                instance_type="t3.medium",
+                root_block_device=[volume(30, iops=6000)],
+                ebs_block_device=[volume(100)],
+            ),
+            "1.9651",
+        ),
+        (resource("aws_kms_key", enable_key_rotation=True), "0.1"),
+        (resource("aws_kms_key", enable_key_rotation=False), "0.0333"),
     ],
 )
 def test_what_one_resource_costs(standing: Mapping[str, Any], usd_per_day: str) -> None:
@@ -64,6 +93,39 @@ def test_modules_count_and_data_sources_do_not() -> None:
         (resource("aws_ebs_volume", type="gp3", size=True), "the plan doesn't say its size"),
         (resource("aws_ebs_volume", type="gp3", size="many"), "'many' is no number"),
         (resource("aws_instance", instance_type="p5.48xlarge"), "no price for instance_type=p5.48xlarge"),
+        (database(storage_type="io1"), "no price for storage_type=io1"),
+        (database(storage_type="gp3", iops=12000), "no price for iops=12000"),
+        (database(storage_throughput=500), "no price for storage_throughput=500"),
+        (database(engine="oracle-ee"), "no price for engine=oracle-ee"),
+        (database(engine="postgres", engine_version="12.9"), "no price for engine_version=12.9"),
+        (database(max_allocated_storage=1000), "no price for max_allocated_storage=1000"),
+        (database(publicly_accessible=True), "no price for publicly_accessible=True"),
+        (database(backup_retention_period=35), "no price for backup_retention_period=35"),
+        (
+            controller(root_block_device=[volume(2000, "io2", iops=9000)]),
+            "root_block_device: no price for volume_type=io2",
+        ),
+        (controller(root_block_device=[volume(8, outpost="x")]), "root_block_device: no price for outpost=x"),
+        (
+            controller(root_block_device=[{"volume_type": "gp3"}]),
+            "root_block_device: the plan doesn't say its volume_size",
+        ),
+        (controller(tenancy="dedicated"), "no price for tenancy=dedicated"),
+        (controller(monitoring=True), "no price for monitoring=True"),
+        (controller(launch_template=[{"id": "lt-1"}]), "no price for launch_template="),
+        (
+            resource("aws_ebs_volume", type="gp3", size=9, volume_initialization_rate=300),
+            "volume_initialization_rate=300",
+        ),
+        (resource("aws_lambda_function", memory_size=3008), "no price for memory_size=3008"),
+        (
+            resource("aws_lambda_function", ephemeral_storage=[{"size": 10240}]),
+            "ephemeral_storage: no price for size=10240",
+        ),
+        (resource("aws_cloudwatch_metric_alarm", period=10), "no price for period=10"),
+        (resource("aws_cloudwatch_metric_alarm", metric_query=[{"id": "a"}]), "no price for metric_query="),
+        (resource("aws_vpc", instance_tenancy="dedicated"), "no price for instance_tenancy=dedicated"),
+        (resource("aws_sns_topic_subscription", protocol="sms"), "no price for protocol=sms"),
     ],
 )
 def test_what_can_not_be_priced_is_a_failure(standing: Mapping[str, Any], words: str) -> None:
@@ -74,6 +136,11 @@ def test_what_can_not_be_priced_is_a_failure(standing: Mapping[str, Any], words:
 def test_all_that_can_not_be_priced_is_named_at_once() -> None:
     with pytest.raises(InfrastructureError, match=r"(?s)aws_msk_cluster\.one.*aws_redshift_cluster\.one"):
         idle_cost(plan_of(resource("aws_msk_cluster"), resource("aws_redshift_cluster")), TABLE)
+
+
+def test_every_attribute_that_can_not_be_priced_is_named() -> None:
+    with pytest.raises(InfrastructureError, match=r"(?s)engine=mysql.*iops=9000"):
+        idle_cost(plan_of(database(engine="mysql", iops=9000)), TABLE)
 
 
 def test_another_region_has_no_prices() -> None:
