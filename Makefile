@@ -283,7 +283,7 @@ destroy: $(STAMP) ## remove everything that Terraform made; refuses while instan
 idle-cost: $(STAMP) ## what the deployment costs a day while nothing runs [ENV=]
 	$(JANITOR) idle-cost
 
-check-terraform: $(STAMP) ## format, validate and test what Terraform reads; says so where there is no Terraform
+check-terraform: $(STAMP) ## format, validate and test what Terraform reads; says so where there is no Terraform, fails then in CI
 	@$(BIN)/python infra/scripts/check_terraform.py
 
 bench: $(STAMP) ## measure what the orchestration costs
@@ -308,7 +308,7 @@ image: $(STAMP) ## build the images of the agent and of Airflow, push them to EN
 ami: $(STAMP) ## build the instances' machine image with Packer and publish it: ENV= [AMI= BASE= CUDA_IMAGE= TIDY=1 DRY_RUN=1]
 	$(JANITOR) ami $(AMI_OPTION) $(BASE_OPTION) $(CUDA_IMAGE_OPTION) $(TIDY_OPTION) $(DRY_RUN_OPTION)
 
-check-packer: $(STAMP) ## the machine image's definition and scripts: packer, shellcheck; says so where packer is not installed
+check-packer: $(STAMP) ## the machine image's definition and scripts: packer, shellcheck; says so where there is none, fails then in CI
 	@$(BIN)/shellcheck infra/scripts/bootstrap.sh infra/packer/check.sh infra/packer/provision/*.sh
 	@infra/packer/check.sh || test $$? = 3
 

@@ -1,7 +1,8 @@
 """Checks what Terraform reads: format, validity, and the module's own tests with a provider that calls nothing.
 
 Needs no account and no network beyond the provider. Where Terraform or the provider can't be had, it says so by name
-and ends well; in CI (CI=true), and with JANITOR_CHECK_STRICT=1, that is a failure.
+and ends well; in CI (CI is anything but empty), and with JANITOR_CHECK_STRICT=1, that is a failure,
+as in infra/packer/check.sh.
 
     python infra/scripts/check_terraform.py
 """
@@ -79,7 +80,7 @@ def _run(program: str, environment: Mapping[str, str], folder: Path, *arguments:
 
 
 def _skipped(what: str, why: str) -> int:
-    is_strict = os.environ.get("CI", "") == "true" or os.environ.get("JANITOR_CHECK_STRICT", "") not in ("", "0")
+    is_strict = os.environ.get("CI", "") != "" or os.environ.get("JANITOR_CHECK_STRICT", "") not in ("", "0")
     sys.stderr.write(f"{'error' if is_strict else 'skipped'}: {what}: {why}\n")
     return 1 if is_strict else 0
 

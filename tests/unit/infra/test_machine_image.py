@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -37,8 +38,35 @@ def test_shellcheck_finds_nothing(script: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def _not_in_ci(**more: str) -> dict[str, str]:
+    return {name: each for name, each in os.environ.items() if name not in ("CI", "JANITOR_CHECK_STRICT")} | more
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({}, 3),
+        ({"CI": ""}, 3),
+        ({"JANITOR_CHECK_STRICT": "0"}, 3),
+        ({"CI": "true"}, 1),
+        ({"CI": "1"}, 1),
+        ({"CI": "0"}, 1),
+        ({"JANITOR_CHECK_STRICT": "1"}, 1),
+    ],
+)
+def test_a_missing_packer_is_a_failure_in_ci(tmp_path: Path, given: dict[str, str], code: int) -> None:
+    for name in ("bash", "dirname"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    environment = _not_in_ci(PATH=str(tmp_path), **given)
+    check = str(PACKER / "check.sh")
+    done = subprocess.run([check], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("NOT CHECKED: infra/packer: packer is not installed")
+
+
 def test_packer_accepts_the_definition() -> None:
-    done = subprocess.run([str(PACKER / "check.sh")], capture_output=True, text=True, timeout=300, check=False)
+    check = str(PACKER / "check.sh")
+    done = subprocess.run([check], env=_not_in_ci(), capture_output=True, text=True, timeout=300, check=False)
     if done.returncode == 3:
         assert done.stderr.startswith("NOT CHECKED: infra/packer: packer is not installed")
         pytest.skip(done.stderr.strip())

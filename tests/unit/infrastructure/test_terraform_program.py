@@ -129,7 +129,7 @@ def test_the_checks_say_by_name_what_is_missing(tmp_path: Path) -> None:
     command = [sys.executable, str(root / "infra" / "scripts" / "check_terraform.py")]
     plain = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert (plain.returncode, "skipped: terraform:" in plain.stderr) == (0, True), plain.stderr
-    for strictly in ({"JANITOR_CHECK_STRICT": "1"}, {"CI": "true"}):
+    for strictly in ({"JANITOR_CHECK_STRICT": "1"}, {"CI": "true"}, {"CI": "1"}):
         failed = subprocess.run(
             command, env={**environment, **strictly}, capture_output=True, text=True, timeout=120, check=False
         )
