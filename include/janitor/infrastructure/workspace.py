@@ -15,11 +15,11 @@ from pathlib import Path
 from janitor.cloud.provisioning.state_bucket import default_state_bucket, ensure_state_bucket
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import InfrastructureError
+from janitor.infrastructure.place import MODULE, place_options, require_same_place, variables_file
 from janitor.infrastructure.terraform import Terraform, find_mirror, find_program, write_cli_config
 from janitor.settings import Settings, StackKind
 from janitor.stack.provision.function_package import REAPER_SOURCE, build_package
 
-MODULE = Path("infra/terraform")
 POLICIES = Path("infra/policies")
 PACKAGE = Path("infra/lambda/dist/reaper.zip")
 """Each relative to the project's root."""
@@ -59,31 +59,22 @@ def open_workspace(settings: Settings, process: Mapping[str, str]) -> Workspace:
         process: The process environment: credentials of AWS, proxies, TF_VAR_*.
 
     Raises:
-        InfrastructureError: Something is missing on this machine.
+        InfrastructureError: Something is missing on this machine, or Terraform's variables name another place.
         CloudError: The bucket of the state can't be made.
     """
     program = find_program(settings.inherited.get("PATH"))
-    variables = settings.project_root / MODULE / f"{settings.environment}.tfvars"
-    if not variables.is_file():
-        raise InfrastructureError(
-            f"{MODULE / variables.name} doesn't exist: write the variables of ENV={settings.environment} into it,"
-            " after the model of dev.tfvars"
-        )
+    require_same_place(settings)
     data = settings.state_dir / "terraform" / settings.environment
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     is_embedded = settings.stack is StackKind.EMBEDDED
     environment = _local_environment(settings, process) if is_embedded else dict(process)
     environment |= {"TF_DATA_DIR": str(data / "data"), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
     _take_providers(settings, environment, data)
-    options: tuple[str, ...] = (f"-var-file={variables}",)
+    options: tuple[str, ...] = (f"-var-file={variables_file(settings)}", *place_options(settings))
     init: tuple[str, ...] = ()
     if is_embedded:
         folder = _linked_module(settings, data)
-        options += (
-            f"-var=deployment={settings.deployment}",
-            f"-var=region={settings.region}",
-            f"-var=log_group=/janitor-runner/{settings.deployment}",
-        )
+        options += (f"-var=log_group=/janitor-runner/{settings.deployment}",)
     else:
         folder, init = settings.project_root / MODULE, _remote_state(settings)
         if account := process.get(_ACCOUNT, "").strip():
