@@ -15,8 +15,29 @@ class DeclinedError(click.ClickException):
     """The person said no. Nothing was done, which the exit code for bad usage stands for as well."""
 
 
+class UnaskedError(click.ClickException):
+    """Nobody can say yes here, and no option said it. Nothing was done, as where the person says no."""
+
+
+def require_somebody(*, yes: bool, what: str) -> None:
+    """Refuse what must never go on unasked, where nobody can be asked and no option was given.
+
+    Args:
+        yes: Whether the answer was given as an option.
+        what: What it would do, after "to".
+
+    Raises:
+        UnaskedError: Standard input or standard error is no terminal.
+    """
+    if not yes and not can_ask():
+        raise UnaskedError(
+            f"nobody can be asked here, as standard input or standard error is no terminal: give --yes (`make`: YES=1)"
+            f" to {what}. Nothing was changed"
+        )
+
+
 def require_yes(question: str, *, yes: bool, as_json_text: bool) -> None:
-    """Ask, and go on only with a yes. Scripts, pipes and `--json` aren't asked.
+    """Ask, and go on only with a yes. Scripts, pipes and `--json` aren't asked: `require_somebody` refuses them.
 
     Args:
         question: Without its question mark's `[y/N]`.

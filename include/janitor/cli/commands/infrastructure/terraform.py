@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.asking import require_yes, yes_option
+from janitor.cli.asking import require_somebody, require_yes, yes_option
 from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
@@ -36,14 +36,16 @@ def infra_plan(session: Session) -> ExitCode:
 def infra_apply(session: Session, yes: bool) -> ExitCode:
     """Make or change what the deployment has in the cloud, and tell the settings.
 
-    Shows the plan and asks on a terminal; the local cloud costs nothing, and nothing is asked there. At the end the
-    outputs are in the environment's settings, as `janitor env-file` writes them.
+    Shows the plan and asks; where nobody can be asked it takes --yes, and else ends with exit code 2. The local cloud
+    costs nothing, and nothing is asked there. At the end the outputs are in the environment's settings, as
+    `janitor env-file` writes them.
     """
     console = Console()
     settings = session.settings_before_apply()
     infrastructure = _open(settings, console)
     if infrastructure.plan():
         if settings.stack is not StackKind.EMBEDDED:
+            require_somebody(yes=yes, what=f"carry this out in ENV={settings.environment}")
             require_yes(f"Carry this out in ENV={settings.environment}?", yes=yes, as_json_text=False)
         session.on_interrupt = _HALF_WAY
         infrastructure.apply()
@@ -76,11 +78,12 @@ def env_file(session: Session) -> ExitCode:
 def destroy(session: Session, kill: bool, yes: bool) -> ExitCode:
     """Remove everything that Terraform made for the deployment.
 
-    Refuses while instances live: without their roles and killers nobody would end them. Shows what goes and asks on a
-    terminal.
+    Refuses while instances live: without their roles and killers nobody would end them. Shows what goes and asks; where
+    nobody can be asked it takes --yes, and else ends with exit code 2.
     """
     console = Console()
     settings = session.settings_before_apply()
+    require_somebody(yes=yes, what=f"remove everything of ENV={settings.environment}")
     if kill:
         with console.working("Ending runs and instances") as step:
             kill_all(settings, progress=step)
