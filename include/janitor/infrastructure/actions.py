@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from janitor.domain.errors import InfrastructureError
 from janitor.domain.identity import TAG_DEPLOYMENT
-from janitor.infrastructure.env_file import remove_settings, settings_of, write_settings
+from janitor.infrastructure.env_file import has_settings, remove_settings, settings_of, write_settings
 from janitor.infrastructure.workspace import Workspace, open_workspace
 from janitor.services.provider import provider_of
 from janitor.settings import Settings, StackKind
@@ -23,6 +25,10 @@ _OUTPUT_LIMIT = timedelta(minutes=2)
 _CHANGES = 2
 """Exit code of `plan -detailed-exitcode` where there is something to do."""
 _SHOWN = 10
+UNFINISHED_DESTROY = (
+    "What is left is in Terraform's state, and the settings name none of it any more: `make destroy` again removes the"
+    " rest, `make infra-apply` makes the missing anew."
+)
 
 
 class Infrastructure:
@@ -87,7 +93,33 @@ class Infrastructure:
         Raises:
             InfrastructureError: Nothing is applied.
         """
-        return settings_of(self._terraform.read("output", "-json", limit=_OUTPUT_LIMIT))
+        outputs = self._terraform.read("output", "-json", limit=_OUTPUT_LIMIT)
+        if not has_settings(outputs) and (there := self.applied()):
+            raise InfrastructureError(
+                f"Terraform has no outputs, and its state holds {_counted(there)}: an apply or a destroy was not"
+                " finished. `make infra-apply` completes it, `make destroy` removes what is there"
+            )
+        return settings_of(outputs)
+
+    def applied(self) -> list[str]:
+        """The addresses of everything that the state holds. Outputs say nothing of it: Terraform drops them before it
+        removes the first resource, and has none before an apply is whole.
+
+        Raises:
+            InfrastructureError: Terraform failed.
+        """
+        return applied_in(self._terraform.read("state pull", limit=_OUTPUT_LIMIT))
+
+    def require_applied(self) -> None:
+        """Refuse to destroy where there is nothing to be destroyed.
+
+        Raises:
+            InfrastructureError: There is nothing, or Terraform failed.
+        """
+        if not self.applied():
+            raise InfrastructureError(
+                f"nothing of ENV={self._settings.environment} is applied: Terraform's state holds no resource"
+            )
 
     def tell_settings(self) -> Path:
         """Write them where the product reads them; returns the file.
@@ -100,20 +132,54 @@ class Infrastructure:
         return path
 
     def destroy(self) -> None:
-        """Remove everything, then what the settings say of it. Call `plan(destroy=True)` first.
+        """Remove what the settings say of it, then everything. Call `plan(destroy=True)` first.
+
+        In this order: however far Terraform comes, no run may start on what is half gone.
 
         Raises:
-            InfrastructureError: Terraform failed, or nothing was ever applied.
+            InfrastructureError: Terraform failed, or nothing is applied.
         """
-        values = self.settings()
-        self.apply()
-        remove_settings(self._settings, values)
+        self.require_applied()
+        remove_settings(self._settings)
         self._take_over()
+        try:
+            self.apply()
+        except InfrastructureError as exc:
+            raise InfrastructureError(f"{exc}\n{UNFINISHED_DESTROY}") from exc
 
     def _take_over(self) -> None:
         """Let a running stack's processes read the settings anew: tasks do by themselves."""
         if self._settings.stack is StackKind.EMBEDDED:
             stack.restart_triggerer(self._settings, progress=self._progress)
+
+
+def applied_in(state: str) -> list[str]:
+    """The addresses of the resources in a state; data sources are nothing that stands.
+
+    Args:
+        state: `terraform state pull`: unlike `terraform show` it needs no provider, and so it answers also where a
+            newer one has another schema. Empty where there is no state.
+
+    Raises:
+        InfrastructureError: It is no state.
+    """
+    if not state.strip():
+        return []
+    try:
+        resources = json.loads(state)["resources"]
+        managed = [one for one in resources if one["mode"] == "managed"]
+        return [_address(one) for one in managed for _ in one["instances"]]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise InfrastructureError("`terraform state pull` told no state") from exc
+
+
+def _address(resource: Mapping[str, Any]) -> str:
+    parts = (resource.get("module"), resource["type"], resource["name"])
+    return ".".join(str(part) for part in parts if part)
+
+
+def _counted(addresses: list[str]) -> str:
+    return "1 resource" if len(addresses) == 1 else f"{len(addresses)} resources"
 
 
 def live_instances(settings: Settings) -> list[str]:

@@ -1,6 +1,7 @@
 """What Terraform made, told to the settings: its outputs become lines of the environment's file.
 
-Invariants: a secret is never written; a line that isn't about such a value stays as it is; a file is replaced whole.
+Invariants: a secret is never written; a line that isn't about such a value stays as it is; a file is replaced whole;
+what is taken back needs no outputs, and leaves the file as it was before it was filled.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel, SecretStr
 from janitor.domain.errors import InfrastructureError
 from janitor.settings import Settings, StackKind
 from janitor.settings.infrastructure import INFRASTRUCTURE_ENV_NAME, Provisioner
+from janitor.settings.project import override_file_path
 from janitor.settings.variables import Variable, variables_of
 
 _LINE = re.compile(r"^(?P<name>[A-Z][A-Z0-9_]*)=.*$")
@@ -29,6 +31,28 @@ _OWN_HEADER = """\
 # Written by `make infra-apply`; don't edit. `make destroy` removes it, and so does an end of the local cloud.
 """
 _ADDED = "\n# What Terraform made; written by `janitor env-file`.\n"
+_BEFORE = "# Before Terraform: "
+"""Keeps the value that a line had before Terraform's took its place."""
+_FILLED = re.compile(rf"^{_MADE_BY}=[\"']?{Provisioner.TERRAFORM.value}[\"']?\s*$", re.MULTILINE)
+WRITTEN = frozenset(
+    {
+        _IDENTITY,
+        _MADE_BY,
+        "JANITOR_REGION",
+        "JANITOR_BUCKET",
+        "JANITOR_LOG_GROUP",
+        "JANITOR_LAUNCH_TEMPLATE",
+        "JANITOR_SUBNET_IDS",
+        "JANITOR_SECRETS_PREFIX",
+        "JANITOR_SCHEDULE_GROUP",
+        "JANITOR_SCHEDULER_ROLE_ARN",
+        "JANITOR_REAPER_FUNCTION",
+        "JANITOR_REAP_INTERVAL_SECONDS",
+        "JANITOR_VOLUME_GIB",
+    }
+)
+"""What the module's output `settings` names. Terraform drops outputs before it removes anything, so that a file must be
+emptied without them."""
 
 
 def settings_of(outputs: str, known: type[BaseModel] = Settings) -> dict[str, str]:
@@ -66,35 +90,64 @@ def _secrets(known: type[BaseModel]) -> list[Variable]:
     ]
 
 
+def has_settings(outputs: str) -> bool:
+    """Whether these are the outputs of something that was applied whole.
+
+    Args:
+        outputs: `terraform output -json`.
+    """
+    try:
+        return "settings" in json.loads(outputs)
+    except (ValueError, TypeError):
+        return False
+
+
 def filled(text: str, values: Mapping[str, str]) -> str:
     """An env file's text with these values: in the place of the lines that have the names, the rest at the end.
+
+    What such a line said before is kept at the end, so that `emptied` can give it back.
 
     Raises:
         InfrastructureError: The file is of another deployment.
     """
-    left, lines = dict(values), []
+    left, lines, before = dict(values), [], {}
+    was_own = not _FILLED.search(text)
     for line in text.splitlines():
-        found = _LINE.match(line)
-        name = found["name"] if found else ""
+        name, there = _assigned(line)
         if name == _IDENTITY and name in values:
-            there = line.partition("=")[2].strip()
-            if there not in ("", values[name]):
+            if there.strip() not in ("", values[name]):
                 raise InfrastructureError(
-                    f"the settings say {_IDENTITY}={there}, and Terraform's variables {values[name]}: make them equal"
+                    f"the settings say {_IDENTITY}={there.strip()}, and Terraform's variables {values[name]}: make them"
+                    " equal"
                 )
+        elif name in left and there.strip() and was_own:
+            before[name] = there
         lines.append(f"{name}={left.pop(name)}" if name in left else line)
-    added = "".join(f"{name}={value}\n" for name, value in left.items())
-    return "\n".join(lines) + "\n" + (_ADDED + added if added else "")
+    added = [f"{name}={value}" for name, value in left.items()]
+    added += [f"{_BEFORE}{name}={value}" for name, value in before.items()]
+    header = _ADDED if added and _ADDED not in text else ""
+    return "".join(f"{line}\n" for line in lines) + header + "".join(f"{line}\n" for line in added)
 
 
-def emptied(text: str, names: set[str]) -> str:
-    """An env file's text without the values that Terraform gave; the identity stays."""
+def emptied(text: str, names: Iterable[str]) -> str:
+    """An env file's text without the values that Terraform gave: as it was before; the identity stays."""
+    wanted = set(names)
+    own, _, added = text.partition(_ADDED)
+    before = dict(_assigned(line.removeprefix(_BEFORE)) for line in added.splitlines() if line.startswith(_BEFORE))
     lines = []
-    for line in text.splitlines():
-        found = _LINE.match(line)
-        name = found["name"] if found else ""
-        lines.append(f"{name}=" if name in names and name != _IDENTITY else line)
-    return "\n".join(lines) + "\n"
+    for line in own.splitlines():
+        name, _ = _assigned(line)
+        lines.append(f"{name}={before.get(name, '')}" if name in wanted and name != _IDENTITY else line)
+    for line in added.splitlines():
+        if not line.startswith(_BEFORE) and _assigned(line)[0] not in wanted:
+            lines.append(line)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _assigned(line: str) -> tuple[str, str]:
+    """The name and value of a line; no name where it is another kind of line."""
+    found = _LINE.match(line)
+    return (found["name"], line.partition("=")[2]) if found else ("", "")
 
 
 def write_settings(settings: Settings, values: Mapping[str, str]) -> Path:
@@ -112,13 +165,19 @@ def write_settings(settings: Settings, values: Mapping[str, str]) -> Path:
     return path
 
 
-def remove_settings(settings: Settings, values: Mapping[str, str]) -> None:
-    """Take back what `write_settings` wrote."""
+def remove_settings(settings: Settings, names: Iterable[str] = WRITTEN) -> None:
+    """Take back what `write_settings` wrote, also from a checkout's own file that it was copied into.
+
+    A file that doesn't say that Terraform filled it has somebody's own values, and stays.
+    """
     if settings.stack is StackKind.EMBEDDED:
         (settings.state_dir / INFRASTRUCTURE_ENV_NAME).unlink(missing_ok=True)
         return
-    path = settings.env_file
-    _replace(path, emptied(path.read_text(encoding="utf-8"), set(values)))
+    wanted = set(names)
+    for path in (settings.env_file, override_file_path(settings.project_root, settings.environment)):
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if _FILLED.search(text):
+            _replace(path, emptied(text, wanted))
 
 
 def _replace(path: Path, text: str) -> None:

@@ -101,7 +101,7 @@ class Terraform:
         """Run it, its output on the terminal; returns its exit code.
 
         Args:
-            arguments: Subcommand and options.
+            arguments: Subcommand (one string, also where it has two words) and options.
             limit: After that it is interrupted.
             allowed: The exit codes that are no failure.
             shown: False keeps its output to itself unless it fails.
@@ -133,7 +133,7 @@ class Terraform:
         with (
             waiting(f"waiting for terraform {arguments[0]}", limit, shown=not capture),
             subprocess.Popen(
-                [self.program, f"-chdir={self.folder}", subcommand, *plain, *options],
+                [self.program, f"-chdir={self.folder}", *subcommand.split(), *plain, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from janitor.domain.errors import InfrastructureError
-from janitor.infrastructure.env_file import emptied, filled, remove_settings, settings_of, write_settings
+from janitor.infrastructure.env_file import (
+    WRITTEN,
+    emptied,
+    filled,
+    has_settings,
+    remove_settings,
+    settings_of,
+    write_settings,
+)
 from janitor.settings import Settings, load_settings
 from janitor.settings.infrastructure import NOT_MADE, Provisioner
 
@@ -78,6 +86,55 @@ def test_what_was_written_is_taken_back(project: Path) -> None:
     assert (left.deployment, left.provisioned_by) == ("dev", Provisioner.OWN)
 
 
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_taken_back_without_outputs_leaves_the_file_as_it_was(
+    project: Path, environment: str, times: int
+) -> None:
+    path = project / "infra" / "env" / f"{environment}.env"
+    before = path.read_text()
+    for number in range(times):  # another apply may have other values
+        made = outputs(JANITOR_DEPLOYMENT=environment, JANITOR_LOG_GROUP="/other", JANITOR_VOLUME_GIB=str(80 + number))
+        write_settings(settings(project, environment), settings_of(made))
+    assert "\nJANITOR_LOG_GROUP=/other\n" in path.read_text()
+    remove_settings(settings(project, environment))
+    assert path.read_text() == before
+
+
+def test_what_somebody_added_behind_it_stays(project: Path) -> None:
+    path = project / "infra" / "env" / "dev.env"
+    before = path.read_text()
+    write_settings(settings(project), settings_of(outputs()))
+    path.write_text(path.read_text() + "# mine\nJANITOR_ENGINE=docker\n")
+    remove_settings(settings(project))
+    assert path.read_text() == before + "# mine\nJANITOR_ENGINE=docker\n"
+
+
+def test_a_copy_in_the_checkouts_own_file_is_taken_back_too(project: Path) -> None:
+    path = project / "infra" / "env" / "dev.env"
+    own = path.with_name("dev.override.env")
+    before = path.read_text()
+    write_settings(settings(project), settings_of(outputs()))
+    path.rename(own)
+    path.write_text(before)
+    assert settings(project).launch_template == "janitor-dev"
+    remove_settings(settings(project))
+    assert own.read_text() == path.read_text() == before
+
+
+def test_values_that_somebody_gave_by_hand_are_left(project: Path) -> None:
+    path = project / "infra" / "env" / "dev.env"
+    path.write_text(path.read_text().replace("JANITOR_BUCKET=\n", "JANITOR_BUCKET=mine\n"))
+    before = path.read_text()
+    remove_settings(settings(project))
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize(("text", "there"), [("", False), ("{}", False), ('{"settings": {"value": {}}}', True)])
+def test_outputs_are_there_once_all_is_applied(text: str, there: bool) -> None:
+    assert has_settings(text) is there
+
+
 @pytest.mark.parametrize("name", ["JANITOR_DATABASE_URL", "JANITOR_AIRFLOW_PASSWORD", "JANITOR_AWS_SECRET_ACCESS_KEY"])
 def test_a_secret_is_never_written(name: str) -> None:
     with pytest.raises(InfrastructureError, match=f"{name}: a secret is never written"):
@@ -135,4 +192,5 @@ def test_the_modules_outputs_are_settings() -> None:
     text = (ROOT / "infra" / "terraform" / "outputs.tf").read_text()
     names = set(re.findall(r"^\s+(JANITOR_\w+)\s+=", text, flags=re.MULTILINE))
     assert len(names) >= 12
+    assert names | {"JANITOR_PROVISIONED_BY"} == WRITTEN, "destroy takes back what it knows to be written"
     assert settings_of(json.dumps({"settings": {"value": dict.fromkeys(names, "1")}}))

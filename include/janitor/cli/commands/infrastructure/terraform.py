@@ -9,7 +9,8 @@ from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
-from janitor.infrastructure.actions import Infrastructure, require_no_instances
+from janitor.infrastructure.actions import UNFINISHED_DESTROY, Infrastructure, require_no_instances
+from janitor.infrastructure.place import require_same_place
 from janitor.services.reap.kill import kill_all
 from janitor.settings import Settings, StackKind
 from janitor.settings.process import process_environment
@@ -79,20 +80,23 @@ def destroy(session: Session, kill: bool, yes: bool) -> ExitCode:
     """Remove everything that Terraform made for the deployment.
 
     Refuses while instances live: without their roles and killers nobody would end them. Shows what goes and asks; where
-    nobody can be asked it takes --yes, and else ends with exit code 2.
+    nobody can be asked it takes --yes, and else ends with exit code 2. One that did not come to its end is finished by
+    the next.
     """
     console = Console()
     settings = session.settings_before_apply()
     require_somebody(yes=yes, what=f"remove everything of ENV={settings.environment}")
+    require_same_place(settings)  # before anything is ended or asked for: in the other region nothing lives
     if kill:
         with console.working("Ending runs and instances") as step:
             kill_all(settings, progress=step)
     require_no_instances(settings)
     infrastructure = _open(settings, console)
+    infrastructure.require_applied()
     infrastructure.plan(destroy=True)
     require_yes(f"Remove all of this from ENV={settings.environment}?", yes=yes, as_json_text=False)
     require_no_instances(settings)  # one may have been launched while the person read
-    session.on_interrupt = _HALF_WAY
+    session.on_interrupt = f"Terraform ended what it was at. {UNFINISHED_DESTROY}"
     infrastructure.destroy()
     console.result(f"Everything of ENV={settings.environment} is removed, and the settings know nothing of it any more")
     return ExitCode.OK
