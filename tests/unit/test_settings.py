@@ -15,6 +15,7 @@ from janitor.protocol.spec import SecretStore
 from janitor.protocol.statuses import EngineChoice
 from janitor.settings import Settings, StackKind, load_dag_settings, load_settings, project_root
 from janitor.settings.own_stack import MADE
+from janitor.settings.variables import secrets_of, variables_of
 
 EMBEDDED = "JANITOR_STACK=embedded\nJANITOR_BUCKET=a-bucket\n"
 EXTERNAL = "JANITOR_STACK=external\nJANITOR_BUCKET=a-bucket\nJANITOR_DEPLOYMENT=team-a\n"
@@ -212,7 +213,9 @@ def test_a_missing_value_says_where_it_belongs(root: Path) -> None:
     write(root, "dev", EXTERNAL)
     with pytest.raises(SettingsError, match=r"JANITOR_DATABASE_URL is not set: .*run `make up`"):
         _ = load(root).writer_url
-    with pytest.raises(SettingsError, match=r"JANITOR_READER_DATABASE_URL is not set; put it in infra/env/dev\.env"):
+    with pytest.raises(
+        SettingsError, match=r"JANITOR_READER_DATABASE_URL is not set; put it in infra/env/dev\.override\.env"
+    ):
         _ = load(root, "dev").reader_url
     with pytest.raises(SettingsError, match="JANITOR_AIRFLOW_PASSWORD is not set"):
         _ = load(root, "dev", JANITOR_AIRFLOW_URL="http://a/", JANITOR_AIRFLOW_USERNAME="u").airflow_login
@@ -417,13 +420,21 @@ NEEDED = (
 )
 
 
+SECRET = (
+    *("JANITOR_DATABASE_URL", "JANITOR_READER_DATABASE_URL", "JANITOR_OWNER_DATABASE_URL"),
+    *("JANITOR_AIRFLOW_USERNAME", "JANITOR_AIRFLOW_PASSWORD"),  # in the user's place there may be a token
+)
+
+
 def test_everything_that_a_deployment_lacks_is_named_at_once_each_once(root: Path) -> None:
     write(root, "dev", "JANITOR_STACK=external\n")
     with pytest.raises(SettingsError) as caught:
         load(root, "dev")
     lines = str(caught.value).splitlines()[1:]
     assert sorted(line.strip().partition(":")[0] for line in lines) == sorted(NEEDED)
-    assert all("not set; put it in infra/env/dev.env" in line for line in lines)
+    assert all("not set; put it in infra/env/dev." in line for line in lines)
+    assert [line.strip().partition(":")[0] for line in lines if "infra/env/dev.env" not in line] == list(SECRET)
+    assert all("infra/env/dev.override.env, which git ignores" in line for line in lines)
 
 
 def test_a_command_that_misses_one_setting_names_the_others_too(root: Path) -> None:
@@ -431,10 +442,27 @@ def test_a_command_that_misses_one_setting_names_the_others_too(root: Path) -> N
     with pytest.raises(SettingsError) as caught:
         _ = load(root, "dev", JANITOR_DATABASE_URL="postgresql://x").reader_url
     first, title, *others = str(caught.value).splitlines()
-    assert first.startswith("JANITOR_READER_DATABASE_URL is not set; put it in infra/env/dev.env, or ")
-    assert "infra/env/dev.override.env, which git ignores" in first
+    assert first.startswith("JANITOR_READER_DATABASE_URL is not set; put it in infra/env/dev.override.env, which git ")
+    assert "infra/env/dev.env" not in first
     assert title == "Not set either:"
     assert [line.strip().partition(":")[0] for line in others] == list(NEEDED[4:8])
+
+
+def test_no_message_wants_a_secret_in_the_file_that_git_tracks(root: Path) -> None:
+    """Whichever setting a command misses: it and the others that it names."""
+    write(root, "dev", EXTERNAL)
+    settings = load(root, "dev")
+    secrets = secrets_of(Settings)
+    assert {"database_url", "airflow_password", "airflow_token", "aws_secret_access_key"} <= secrets
+    for field, variable in variables_of(Settings).items():
+        first, *others = str(settings._missing(field)).splitlines()
+        assert variable.name in first
+        assert ("infra/env/dev.env" in first) == (field not in secrets)
+        assert "infra/env/dev.override.env, which git ignores" in first
+        for line in others[1:]:
+            assert "infra/env/dev.env" not in line
+            is_secret = line.strip().partition(":")[0] in SECRET
+            assert ("infra/env/dev.override.env" in line) == is_secret
 
 
 def test_nothing_is_asked_for_that_is_there(root: Path) -> None:

@@ -12,15 +12,14 @@ import re
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import get_args
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 from janitor.domain.errors import InfrastructureError
 from janitor.settings import Settings, StackKind
 from janitor.settings.infrastructure import INFRASTRUCTURE_ENV_NAME, Provisioner
 from janitor.settings.project import override_file_path
-from janitor.settings.variables import Variable, variables_of
+from janitor.settings.variables import secrets_of, variables_of
 
 _LINE = re.compile(r"^(?P<name>[A-Z][A-Z0-9_]*)=.*$")
 _PLAIN = re.compile(r"[A-Za-z0-9/_.:,+@=-]*")
@@ -69,8 +68,9 @@ def settings_of(outputs: str, known: type[BaseModel] = Settings) -> dict[str, st
         values = json.loads(outputs)["settings"]["value"]
     except (ValueError, KeyError, TypeError) as exc:
         raise InfrastructureError("Terraform has no outputs: nothing is applied; run `make infra-apply` first") from exc
-    secret = {variable.name for variable in _secrets(known)}
-    names = {variable.name for variable in variables_of(known).values()}
+    variables = variables_of(known)
+    secret = {variables[field].name for field in secrets_of(known) if field in variables}
+    names = {variable.name for variable in variables.values()}
     for name, value in values.items():
         if name not in names:
             raise InfrastructureError(f"Terraform's output settings has {name}, which is no setting")
@@ -79,15 +79,6 @@ def settings_of(outputs: str, known: type[BaseModel] = Settings) -> dict[str, st
         if not isinstance(value, str) or not _PLAIN.fullmatch(value):
             raise InfrastructureError(f"Terraform's output settings has {name}={value!r}: quotes would be needed")
     return {**values, _MADE_BY: Provisioner.TERRAFORM.value}
-
-
-def _secrets(known: type[BaseModel]) -> list[Variable]:
-    variables = variables_of(known)
-    return [
-        variables[field]
-        for field, info in known.model_fields.items()
-        if field in variables and SecretStr in (info.annotation, *get_args(info.annotation))
-    ]
 
 
 def has_settings(outputs: str) -> bool:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from janitor.domain.errors import SettingsError
 from janitor.settings.completeness import missing
-from janitor.settings.project import env_file_path, override_file_path, shown
-from janitor.settings.variables import Variable, variables_of
+from janitor.settings.project import env_file_path, where_to_put
+from janitor.settings.variables import Variable, secrets_of, variables_of
 
 STACK_ENV_NAME = "stack.env"
 
@@ -54,6 +54,13 @@ class DeploymentSettings(BaseModel):
         """The file that the local stack writes."""
         return self.state_dir / STACK_ENV_NAME
 
+    def place_of(self, *fields: str) -> str:
+        """Where a value of one of these belongs, as messages say it."""
+        return where_to_put(self.project_root, self.environment, is_secret=self._has_secret(*fields))
+
+    def _has_secret(self, *fields: str) -> bool:
+        return not secrets_of(type(self)).isdisjoint(fields)
+
     def _secret(self, field: str) -> str:
         value: SecretStr | None = getattr(self, field)
         if value is None:
@@ -64,7 +71,12 @@ class DeploymentSettings(BaseModel):
         name = variables_of(type(self))[field].name
         if self.stack is StackKind.EMBEDDED:
             return SettingsError(f"{name} is not set: the local stack has never been started; run `make up`")
-        own = shown(override_file_path(self.project_root, self.environment), self.project_root)
-        text = f"{name} is not set; put it in {shown(self.env_file, self.project_root)}, or {own}, which git ignores"
-        others = [f"  {need.name}: {need.source}" for need in missing(dict(self)) if need.name != name]
+        text = f"{name} is not set; put it in {self.place_of(field)}"
+        others = [
+            f"  {need.name}: {need.source}"
+            # Whoever puts all of them where the first one goes must not put a secret there.
+            + (f"; put it in {self.place_of(*need.fields)}" if self._has_secret(*need.fields) else "")
+            for need in missing(dict(self))
+            if need.name != name
+        ]
         return SettingsError("\n".join([text, *(["Not set either:", *others] if others else [])]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from janitor.settings.infrastructure import INFRASTRUCTURE_ENV_NAME, NOT_MADE, I
 from janitor.settings.local_stack import LocalStackSettings
 from janitor.settings.own_stack import without_other_stacks
 from janitor.settings.process import PROCESS_LABEL, inheritable, process_environment
-from janitor.settings.project import folder_for_state, override_file_path
+from janitor.settings.project import folder_for_state, override_file_path, where_to_put
 from janitor.settings.project import project_root as default_root
 from janitor.settings.sources import (
     Source,
@@ -33,7 +33,7 @@ from janitor.settings.sources import (
     unknown_names,
 )
 from janitor.settings.validation import ValidationSettings
-from janitor.settings.variables import variables_of
+from janitor.settings.variables import secrets_of, variables_of
 
 DEFAULT_ENVIRONMENT = "local"
 _PATHS = {
@@ -113,24 +113,28 @@ def load_settings(
         values.setdefault("deployment", _deployment_of(state_dir))
     if before_apply:
         values.setdefault("bucket", NOT_MADE)
+
+    def place(*fields: str) -> str:
+        return where_to_put(root, name, is_secret=not secrets_of(Settings).isdisjoint(fields))
+
     try:
         settings = Settings(**values)
     except ValidationError as exc:
-        problems.extend(problems_of(exc, variables, origins, committed.label))
+        problems.extend(problems_of(exc, variables, origins, place))
     if problems:
-        problems = _with_all_missing(problems, values, committed.label)
+        problems = _with_all_missing(problems, values, place)
         raise SettingsError(f"settings of ENV={name} can't be used:\n" + "\n".join(f"  {p}" for p in problems))
     return settings
 
 
-def _with_all_missing(problems: Sequence[str], values: Mapping[str, Any], env_file: str) -> list[str]:
+def _with_all_missing(problems: Sequence[str], values: Mapping[str, Any], place: Callable[..., str]) -> list[str]:
     """The problems, with everything that a deployment needs and lacks, and where it comes from: who has to add one
     setting should add all of them at once."""
     if values.get("stack") == StackKind.EMBEDDED.value:
         return list(problems)
-    lacking = {need.name: need.source for need in missing(values)}
+    lacking = {need.name: need for need in missing(values)}
     others = [problem for problem in problems if problem.partition(":")[0] not in lacking]
-    return [*others, *(f"{not_set(name, env_file)} ({source})" for name, source in lacking.items())]
+    return [*others, *(f"{not_set(name, place(*need.fields))} ({need.source})" for name, need in lacking.items())]
 
 
 def _own(process: Mapping[str, str]) -> Source:

@@ -64,6 +64,14 @@ def override_file_path(root: Path, environment: str) -> Path:
     return root / "infra" / "env" / f"{environment}{OVERRIDE_SUFFIX}"
 
 
+def where_to_put(root: Path, environment: str, *, is_secret: bool) -> str:
+    """Where a setting of an environment belongs, as messages say it: a secret never into the file that git tracks."""
+    own = f"{shown(override_file_path(root, environment), root)}, which git ignores"
+    if is_secret:
+        return f"{own}, or give it to the process alone"
+    return f"{shown(env_file_path(root, environment), root)}, or {own}"
+
+
 def shown(path: Path, root: Path) -> str:
     """A path as messages name it: from the project's folder where it lies in it."""
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

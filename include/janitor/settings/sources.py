@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,21 +95,28 @@ def _candidates(
 
 
 def problems_of(
-    exc: ValidationError, variables: Mapping[str, Variable], origins: Mapping[str, str], env_file: str
+    exc: ValidationError, variables: Mapping[str, Variable], origins: Mapping[str, str], place: Callable[[str], str]
 ) -> Iterator[str]:
-    """Pydantic's errors, each with its variable and source."""
+    """Pydantic's errors, each with its variable and source.
+
+    Args:
+        exc: The errors.
+        variables: By field.
+        origins: Where each value comes from, by field.
+        place: Where a field's value belongs.
+    """
     for error in exc.errors(include_url=False, include_input=False):
         field = str(error["loc"][0])
         message = error["msg"].removeprefix("Value error, ")
         if error["type"] == "missing":
-            yield not_set(variables[field].name, env_file)
+            yield not_set(variables[field].name, place(field))
         else:
             yield f"{origins.get(field, field)}: {message[0].lower()}{message[1:]}"
 
 
-def not_set(name: str, env_file: str) -> str:
+def not_set(name: str, place: str) -> str:
     """That a variable has no value, and where one belongs."""
-    return f"{name}: not set; put it in {env_file}"
+    return f"{name}: not set; put it in {place}"
 
 
 def unknown_names(source: Source, variables: Mapping[str, Variable]) -> Iterator[str]:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
 
 from janitor.protocol.agent.answers import LONGEST_WALL_CLOCK, MODEL_PATTERN, URL_PATTERN
 from janitor.protocol.spec import LONGEST_SECRETS_PREFIX, SECRETS_PREFIX_PATTERN
@@ -41,6 +41,15 @@ def variables_of(model: type[BaseModel]) -> Mapping[str, Variable]:
         for variable in info.metadata
         if isinstance(variable, Variable)
     }
+
+
+def secrets_of(model: type[BaseModel]) -> frozenset[str]:
+    """Return the fields of a model that are secrets: no file that git tracks may have their values."""
+    return frozenset(
+        field
+        for field, info in model.model_fields.items()
+        if SecretStr in (info.annotation, *get_args(info.annotation))
+    )
 
 
 def seconds(value: Any) -> Any:

@@ -20,8 +20,7 @@ from janitor.guest.processes.child_user import NoChildUserError, make_child_user
 from janitor.protocol.proven import ProofLevel
 from janitor.protocol.text import plain_text
 from janitor.settings import Settings, StackKind
-from janitor.settings.completeness import SUBJECTS, missing
-from janitor.settings.project import override_file_path
+from janitor.settings.completeness import SUBJECTS, Need, missing
 from janitor.stack import health
 from janitor.stack.postgres.server import EmbeddedPostgres
 from janitor.stack.state.disk import look_at_disk, nearest_existing
@@ -190,14 +189,14 @@ def _stack(settings: Settings) -> Iterator[Finding]:
 
 
 def _external(settings: Settings) -> Iterator[Finding]:
-    lacking: dict[str, list[str]] = {subject: [] for subject in SUBJECTS}
+    lacking: dict[str, list[Need]] = {subject: [] for subject in SUBJECTS}
     for need in missing(dict(settings)):
-        lacking[need.subject].append(f"{need.name} is not set ({need.source})")
-    for subject, said in lacking.items():
-        if said:
-            own = override_file_path(settings.project_root, settings.environment).name
-            step = f"put it into infra/env/{own}, which git ignores, or {settings.env_file.name}"
-            yield problem(subject, "; ".join(said), step)
+        lacking[need.subject].append(need)
+    for subject, needs in lacking.items():
+        if needs:
+            said = "; ".join(f"{need.name} is not set ({need.source})" for need in needs)
+            place = settings.place_of(*(field for need in needs for field in need.fields))
+            yield problem(subject, said, f"put it in {place}")
         else:
             yield ok(subject, "configured")
     killers = {
@@ -210,7 +209,7 @@ def _external(settings: Settings) -> Iterator[Finding]:
             yield note(
                 subject,
                 f"{variable} is not set: one of the killers that work without Airflow is missing",
-                f"put it into {settings.env_file}",
+                f"put it in {settings.place_of('schedule_group')}",
             )
         else:
             yield ok(subject, setting)

@@ -49,6 +49,10 @@ def test_an_external_environment_names_the_settings_that_are_missing() -> None:
     assert "JANITOR_DATABASE_URL" in subjects["database"].message
     assert "JANITOR_AIRFLOW_URL" in subjects["airflow"].message
     assert subjects["instances"].level is FindingLevel.PROBLEM
+    assert "infra/env/dev.env" in str(subjects["instances"].next_step)
+    for secret in ("database", "reading database", "migrations", "airflow"):
+        assert "infra/env/dev.override.env, which git ignores" in str(subjects[secret].next_step)
+        assert "infra/env/dev.env" not in str(subjects[secret].next_step)
     assert "local stack" not in subjects
     for killer in ("external timer", "external timer's role", "reaper function"):
         assert subjects[killer].level is FindingLevel.NOTE
