@@ -74,16 +74,27 @@ class AirflowSettings(DeploymentSettings):
         if self.airflow_token is None:
             url, username, password = self.airflow_login
             return PasswordLogin(url=url, username=username, password=SecretStr(password))
+        return TokenLogin(url=self.airflow_address, token=self.airflow_token)
+
+    @property
+    def has_airflow_login(self) -> bool:
+        """Whether no part of a login is missing."""
+        if self.airflow_mwaa is not None:
+            return True
+        password = self.airflow_username is not None and self.airflow_password is not None
+        return self.airflow_url is not None and (self.airflow_token is not None or password)
+
+    @property
+    def airflow_address(self) -> str:
+        """URL of Airflow. Raises SettingsError when there is none."""
         if self.airflow_url is None:
             raise self._missing("airflow_url")
-        return TokenLogin(url=self.airflow_url.rstrip("/"), token=self.airflow_token)
+        return self.airflow_url.rstrip("/")
 
     @property
     def airflow_login(self) -> tuple[str, str, str]:
         """URL, user name and password of Airflow. Raises SettingsError when one is missing."""
-        for field in ("airflow_url", "airflow_username"):
-            if getattr(self, field) is None:
-                raise self._missing(field)
-        assert self.airflow_url is not None
-        assert self.airflow_username is not None
-        return self.airflow_url.rstrip("/"), self.airflow_username, self._secret("airflow_password")
+        url = self.airflow_address
+        if self.airflow_username is None:
+            raise self._missing("airflow_username")
+        return url, self.airflow_username, self._secret("airflow_password")

@@ -13,6 +13,10 @@ INFRASTRUCTURE_ENV_NAME = "infrastructure.env"
 """In an embedded stack's folder: what `make infra-apply` made in its cloud, as settings."""
 NOT_MADE = "not-made-yet"
 """Stands for the bucket before Terraform has made it."""
+MADE_BY_APPLY = (
+    *("bucket", "launch_template", "subnet_ids", "schedule_group", "scheduler_role_arn", "reaper_function"),
+)
+"""Fields that an environment lacks until `make infra-apply` writes them, or somebody who has made these by hand."""
 
 
 class Provisioner(str, Enum):

@@ -61,6 +61,11 @@ class Settings(
     `airflow_login` raise a `SettingsError` that says where such a value belongs.
     """
 
+    @property
+    def is_applied(self) -> bool:
+        """Whether they name what Terraform makes; never false but where `before_apply` was asked for."""
+        return self.bucket != NOT_MADE
+
     def reload(self) -> Settings:
         """Read the same environment again, for example after the stack has written its file."""
         return load_settings(self.environment, environ=self.inherited, project_root=self.project_root)

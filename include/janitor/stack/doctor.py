@@ -21,6 +21,8 @@ from janitor.protocol.proven import ProofLevel
 from janitor.protocol.text import plain_text
 from janitor.settings import Settings, StackKind
 from janitor.settings.completeness import SUBJECTS, Need, missing
+from janitor.settings.infrastructure import MADE_BY_APPLY
+from janitor.settings.variables import variables_of
 from janitor.stack import health
 from janitor.stack.postgres.server import EmbeddedPostgres
 from janitor.stack.state.disk import look_at_disk, nearest_existing
@@ -189,30 +191,51 @@ def _stack(settings: Settings) -> Iterator[Finding]:
 
 
 def _external(settings: Settings) -> Iterator[Finding]:
+    yield from _infrastructure(settings)
+    values = dict(settings) | ({} if settings.is_applied else {"bucket": None})
     lacking: dict[str, list[Need]] = {subject: [] for subject in SUBJECTS}
-    for need in missing(dict(settings)):
+    for need in missing(values):
         lacking[need.subject].append(need)
     for subject, needs in lacking.items():
-        if needs:
-            said = "; ".join(f"{need.name} is not set ({need.source})" for need in needs)
-            place = settings.place_of(*(field for need in needs for field in need.fields))
+        own = [need for need in needs if settings.is_applied or set(MADE_BY_APPLY).isdisjoint(need.fields)]
+        if own:
+            said = "; ".join(f"{need.name} is not set ({need.source})" for need in own)
+            place = settings.place_of(*(field for need in own for field in need.fields))
             yield problem(subject, said, f"put it in {place}")
-        else:
+        elif not needs:
             yield ok(subject, "configured")
+    yield from _killers(settings)
+
+
+def _infrastructure(settings: Settings) -> Iterator[Finding]:
+    """All that `infra-apply` makes is one line: nobody has done anything wrong yet."""
+    if settings.is_applied:
+        return
+    variables = variables_of(Settings)
+    later = [variables[each].name for each in MADE_BY_APPLY if each == "bucket" or not getattr(settings, each)]
+    step = f"run `make infra-apply ENV={settings.environment}`, which writes them"
+    own = settings.place_of(*MADE_BY_APPLY)
+    yield problem(
+        "infrastructure", f"not applied yet: {', '.join(later)} are not set", f"{step}; what you made by hand, in {own}"
+    )
+
+
+def _killers(settings: Settings) -> Iterator[Finding]:
+    """The killers outside Airflow, each that is or isn't configured."""
     killers = {
         "external timer": ("JANITOR_SCHEDULE_GROUP", settings.schedule_group),
         "external timer's role": ("JANITOR_SCHEDULER_ROLE_ARN", settings.scheduler_role_arn),
         "reaper function": ("JANITOR_REAPER_FUNCTION", settings.reaper_function),
     }
     for subject, (variable, setting) in killers.items():
-        if setting is None:
+        if setting is not None:
+            yield ok(subject, setting)
+        elif settings.is_applied:
             yield note(
                 subject,
                 f"{variable} is not set: one of the killers that work without Airflow is missing",
                 f"put it in {settings.place_of('schedule_group')}",
             )
-        else:
-            yield ok(subject, setting)
 
 
 def _installed(distribution: str) -> bool:

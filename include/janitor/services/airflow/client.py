@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from janitor.domain.errors import AirflowError, NotFoundError
 from janitor.domain.states import RunKind
-from janitor.services.airflow.doors import AirflowDoor, detail_of, door_of
+from janitor.services.airflow.doors import AirflowDoor, detail_of, door_of, front_door_of
 from janitor.settings import Settings
 
 _NOT_FOUND, _CONFLICT = 404, 409
@@ -40,14 +40,22 @@ class AirflowClient:
     Args:
         settings: Of the environment.
         kind: Of the runs; each kind has a DAG of its own.
+        door: The way in; default: the one that the settings describe.
 
     Raises (every method):
         AirflowError: Airflow can't be reached or refused.
     """
 
-    def __init__(self, settings: Settings, kind: RunKind = RunKind.PARALLEL) -> None:
+    def __init__(
+        self, settings: Settings, kind: RunKind = RunKind.PARALLEL, *, door: AirflowDoor | None = None
+    ) -> None:
         self._dag_id = settings.dag_id_of(kind)
-        self._door: AirflowDoor = door_of(settings)
+        self._door: AirflowDoor = door or door_of(settings)
+
+    @classmethod
+    def before_login(cls, settings: Settings) -> AirflowClient:
+        """A session without a login, to which Airflow tells its version alone. Needs the URL."""
+        return cls(settings, door=front_door_of(settings))
 
     def __enter__(self) -> AirflowClient:
         return self

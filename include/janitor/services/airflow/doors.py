@@ -63,15 +63,24 @@ def door_of(settings: Settings) -> AirflowDoor:
     login: AirflowLogin = settings.airflow_entrance
     if isinstance(login, MwaaLogin):
         return MwaaDoor(CloudAccess.of(settings), login.environment)
-    # A stack of this machine is asked directly; elsewhere the proxy and the CA of whoever asks count.
-    is_external = settings.stack is StackKind.EXTERNAL
-    door = HttpDoor(login.url, by_proxy=is_external and not _is_loopback(login.url), by_own_ca=is_external)
+    door = _http_door(settings, login.url)
     try:
         door.log_in(login)
     except BaseException:
         door.close()
         raise
     return door
+
+
+def front_door_of(settings: Settings) -> HttpDoor:
+    """The way to Airflow's own address without a login. Raises SettingsError when there is no address."""
+    return _http_door(settings, settings.airflow_address)
+
+
+def _http_door(settings: Settings, url: str) -> HttpDoor:
+    # A stack of this machine is asked directly; elsewhere the proxy and the CA of whoever asks count.
+    is_external = settings.stack is StackKind.EXTERNAL
+    return HttpDoor(url, by_proxy=is_external and not _is_loopback(url), by_own_ca=is_external)
 
 
 class HttpDoor:

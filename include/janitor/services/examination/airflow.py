@@ -24,8 +24,12 @@ def airflow(settings: Settings) -> Iterator[Finding]:
     if settings.airflow_url is None and settings.airflow_mwaa is None:
         return
     try:
+        if not settings.has_airflow_login:
+            with AirflowClient.before_login(settings) as client:
+                yield from list(_version(client, "which answers; nothing more of it is told without a login"))
+            return
         with AirflowClient(settings) as client:
-            found = [*_version(client), *_programs(client), *_dags(settings, client)]
+            found = [*_version(client, "which lets this deployment in"), *_programs(client), *_dags(settings, client)]
     except AirflowError as exc:
         step = (
             "check JANITOR_AIRFLOW_URL and the login: user and password, JANITOR_AIRFLOW_TOKEN or JANITOR_AIRFLOW_MWAA"
@@ -35,15 +39,15 @@ def airflow(settings: Settings) -> Iterator[Finding]:
     yield from found
 
 
-def _version(client: AirflowClient) -> Iterator[Finding]:
+def _version(client: AirflowClient, said: str) -> Iterator[Finding]:
     theirs = client.version()
     try:
         ours = metadata.version(_DISTRIBUTION)
     except metadata.PackageNotFoundError:
-        yield ok("airflow", f"version {theirs}, which lets this deployment in")
+        yield ok("airflow", f"version {theirs}, {said}")
         return
     if theirs.split(".")[:2] == ours.split(".")[:2]:
-        yield ok("airflow", f"version {theirs}, which lets this deployment in")
+        yield ok("airflow", f"version {theirs}, {said}")
     else:
         step = "run the version that requirements.lock pins"
         yield note("airflow", f"version {theirs}; this checkout is tested with {ours}", step)

@@ -51,12 +51,20 @@ def _of_the_cloud(settings: Settings) -> list[Finding]:
         _Question("launch template", partial(launching.template_and_image, settings)),
         _Question("subnets", partial(launching.places, settings, wanted)),
         _Question("launch", partial(trial.trial, settings, wanted)),
+    ]
+    return [*found, *_answers([*questions, *_of_what_is_made(settings)])]
+
+
+def _of_what_is_made(settings: Settings) -> list[_Question]:
+    """Questions about what `infra-apply` makes: none before, when all of it is missing by one cause."""
+    if not settings.is_applied:
+        return []
+    return [
         _Question("bucket", partial(parts.bucket, settings)),
         _Question("log group", partial(parts.log_group, settings)),
         _Question("external timer", partial(parts.external_timer, settings)),
         _Question("reaper function", partial(parts.reaper_function, settings)),
     ]
-    return [*found, *_answers(questions)]
 
 
 def _wanted(settings: Settings) -> tuple[Wanted | None, Finding | None]:

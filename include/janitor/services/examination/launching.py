@@ -15,7 +15,7 @@ from janitor.settings import Settings
 _OLD_IMAGE = timedelta(days=90)
 """Drivers, Docker and the agent of an image get no updates while it lies there."""
 _ARCHITECTURE = "x86_64"
-_TEMPLATE, _IMAGE, _SUBNETS = "launch template", "image", "subnets"
+_TEMPLATE, _IMAGE, _SUBNETS, _ZONES = "launch template", "image", "subnets", "zones"
 
 
 def template_and_image(settings: Settings) -> Iterator[Finding]:
@@ -73,8 +73,10 @@ def places(settings: Settings, wanted: Wanted | None) -> Iterator[Finding]:
     """Whether each type that the config asks for is offered in the zone of one of the subnets."""
     access = CloudAccess.of(settings)
     if not settings.subnet_ids:
-        step = "put the subnets of this deployment into JANITOR_SUBNET_IDS"
-        yield note(_SUBNETS, "none are named: EC2 takes one of the default VPC, if the account has it", step)
+        if settings.is_applied:
+            step = "put the subnets of this deployment into JANITOR_SUBNET_IDS"
+            yield note(_SUBNETS, "none are named: EC2 takes one of the default VPC, if the account has it", step)
+        yield from _offers(settings, access, wanted)
         return
     there = launching.subnets(access, settings.subnet_ids)
     missing = [each for each in settings.subnet_ids if each not in there]
@@ -88,11 +90,22 @@ def places(settings: Settings, wanted: Wanted | None) -> Iterator[Finding]:
     for instance_type in wanted.instance_types if wanted is not None else ():
         offered = launching.zones_with(access, instance_type)
         if shared := sorted(zones & offered):
-            yield ok("zones", f"{instance_type} in {', '.join(shared)}")
+            yield ok(_ZONES, f"{instance_type} in {', '.join(shared)}")
         else:
             where = f"in {', '.join(sorted(offered))}" if offered else f"nowhere in {settings.region}"
             said = f"no subnet is in a zone that offers {instance_type}, which is offered {where}"
-            yield problem("zones", said, "add a subnet in such a zone, or name another type")
+            yield problem(_ZONES, said, "add a subnet in such a zone, or name another type")
+
+
+def _offers(settings: Settings, access: CloudAccess, wanted: Wanted | None) -> Iterator[Finding]:
+    """Where the region offers each type, while no subnets say where it is to be had."""
+    for instance_type in wanted.instance_types if wanted is not None else ():
+        offered = launching.zones_with(access, instance_type)
+        if offered:
+            yield ok(_ZONES, f"{instance_type} is offered in {', '.join(sorted(offered))}")
+        else:
+            step = f"choose another region (JANITOR_REGION), or name another type in {wanted.source}" if wanted else ""
+            yield problem(_ZONES, f"{instance_type} is offered nowhere in {settings.region}", step)
 
 
 def _judge_subnets(seen: list[SubnetSeen]) -> Finding:

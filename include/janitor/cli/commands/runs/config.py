@@ -47,7 +47,7 @@ def check_config(
     if schema:
         console.result(as_json(sequential_config_schema() if sequential else workers_config_schema()))
         return ExitCode.OK
-    settings = session.settings()
+    settings = session.settings_before_apply()
     path = config_path(settings, config, RunKind.SEQUENTIAL if sequential else RunKind.PARALLEL)
     try:
         loaded = load_as(SequentialConfig if sequential else WorkersConfig, settings, path)

@@ -39,7 +39,7 @@ def estimate(
     the run and of the day allow it. CONFIG defaults to the environment's own. Only what is left of the day needs the
     database. The exit code is 2 where the run would be refused.
     """
-    settings = session.settings()
+    settings = session.settings_before_apply()
     request = manual_request(settings, config=config, repository=repository, timeout_minutes=timeout_minutes)
     checked = check_blueprint(settings, blueprint_of(settings, request))
     Console().result(as_json(estimate_dict(checked)) if as_json_text else estimate_text(checked))

@@ -24,10 +24,13 @@ def doctor(session: Session, as_json_text: bool) -> ExitCode:
 
     On the local stack it looks at this machine. Outside of it, it asks AWS, Postgres and Airflow before the first
     dollar is spent: credentials, clock, quotas, template, image, zones, bucket, killers, roles, DAGs, their settings.
+    Before `infra-apply`, too: what that makes is one line then, and everything else is asked.
 
     Changes nothing. The exit code is 3 if something is missing or won't work, 1 if something could not be told.
     """
-    settings = session.settings()
+    settings = session.settings_before_apply()
+    if settings.stack is StackKind.EMBEDDED:
+        settings = session.settings()  # whose file is whole before anything is applied
     findings = examination.run(settings)
     if settings.stack is StackKind.EXTERNAL:
         from janitor.services.examination.examine import examine
