@@ -236,6 +236,11 @@ def _killers(settings: Settings) -> Iterator[Finding]:
                 f"{variable} is not set: one of the killers that work without Airflow is missing",
                 f"put it in {settings.place_of('schedule_group')}",
             )
+    has_timer = settings.schedule_group is not None and settings.scheduler_role_arn is not None
+    if settings.is_applied and not has_timer and settings.reaper_function is None:
+        step = f"run `make infra-apply ENV={settings.environment}`, or set the timer's two variables or the function's"
+        said = "nothing outside Airflow ends an instance: one that Airflow loses costs money until somebody sees it"
+        yield problem("killers", said, step)
 
 
 def _installed(distribution: str) -> bool:

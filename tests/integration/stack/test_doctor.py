@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from janitor.domain.findings import Finding, FindingLevel
 from janitor.settings import load_settings
 from janitor.stack import doctor
@@ -57,3 +59,21 @@ def test_an_external_environment_names_the_settings_that_are_missing() -> None:
     for killer in ("external timer", "external timer's role", "reaper function"):
         assert subjects[killer].level is FindingLevel.NOTE
         assert "is missing" in subjects[killer].message
+    assert subjects["killers"].level is FindingLevel.PROBLEM  # each alone can be done without, all of them can't
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_killed"),
+    [
+        ({"JANITOR_REAPER_FUNCTION": "f"}, True),
+        ({"JANITOR_SCHEDULE_GROUP": "g", "JANITOR_SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/r"}, True),
+        ({"JANITOR_SCHEDULE_GROUP": "g"}, False),
+        ({"JANITOR_SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/r"}, False),
+        ({}, False),
+    ],
+)
+def test_a_deployment_has_a_killer_outside_airflow(variables: dict[str, str], is_killed: bool) -> None:
+    settings = load_settings("dev", environ={"JANITOR_BUCKET": "b", "PATH": "/usr/bin", **variables}, project_root=ROOT)
+    blamed = [each for each in doctor.run(settings) if each.subject == "killers"]
+    assert [each.level for each in blamed] == ([] if is_killed else [FindingLevel.PROBLEM])
+    assert all("nothing outside Airflow ends an instance" in each.message for each in blamed)
