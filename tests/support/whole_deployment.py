@@ -42,10 +42,13 @@ class Airflow:
     schedule: str = "0 3 * * *"
     interval: str = "0:05:00"
     config: str = ""
+    repos: str = "infra/repos.yaml"
     is_paused: bool = False
     version: str = "3.3.2"
     heartbeat_age: timedelta = timedelta(seconds=3)
     token: str = "the-token"
+    lacks: tuple[str, ...] = ()
+    """DAGs that it doesn't have."""
 
     def __call__(self, asked: Asked) -> tuple[int, Any]:
         path = asked.path.partition("?")[0].removeprefix("/api/v2")
@@ -57,9 +60,10 @@ class Airflow:
         programs = ("scheduler", "dag_processor", "triggerer")
         dags = {
             "/dags/validate_workers/details": (self.schedule, {"config_path": {"value": self.config}}),
+            "/dags/run_janitor/details": ("None", {"config_path": {"value": self.repos}}),
             "/dags/reap_instances/details": (self.interval, {}),
         }
-        if path in dags:
+        if path in dags and not any(f"/{dag_id}/" in path for dag_id in self.lacks):
             summary, params = dags[path]
             return 200, {"timetable_summary": summary, "is_paused": self.is_paused, "params": params}
         answers = {

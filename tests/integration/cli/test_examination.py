@@ -50,6 +50,7 @@ def test_a_whole_deployment_lacks_nothing(deployment: Deployment, monkeypatch: p
         *("external timer's role", "reaper function", "database (writing)", "database (reading)", "database schema"),
         *("airflow", "airflow's scheduler", "airflow's triggerer", "dag validate_workers", "dag reap_instances"),
         *("JANITOR_SCHEDULE", "JANITOR_DEFAULT_CONFIG", "JANITOR_REAP_INTERVAL_SECONDS"),
+        *("dag run_janitor", "JANITOR_DEFAULT_REPOS_FILE"),
     } <= subjects
 
 
@@ -243,6 +244,7 @@ def test_a_launch_that_would_be_refused(
     [
         ({"region": "us-east-9"}, "region", "us-east-9 is no region of EC2; did you mean us-east-"),
         ({"default_config": "infra/nowhere.yaml"}, "configuration", "there is no such file"),
+        ({"default_repos_file": "infra/nowhere.yaml"}, "repositories", "there is no such file"),
         ({"volume_gib": 50}, "root volume", "100 GiB in the template, 50 GiB in the costs"),
         ({"subnet_ids": ()}, "subnets", "none are named"),
     ],
@@ -270,7 +272,54 @@ def test_an_airflow_that_read_other_settings(deployment: Deployment) -> None:
     assert "Airflow has 0:10:00, ENV=prod says 0:05:00" in found["JANITOR_REAP_INTERVAL_SECONDS"][0].message
     assert found["JANITOR_DEFAULT_CONFIG"][0].level is FindingLevel.OK
     assert "is paused" in found["dag validate_workers"][0].message
+    assert "is paused" in found["dag run_janitor"][0].message
     assert found["airflow's triggerer"][0].level is FindingLevel.PROBLEM
+
+
+def test_an_airflow_without_the_dag_of_sequential_runs_or_with_another_list(deployment: Deployment) -> None:
+    deployment.airflow.repos = "infra/others.yaml"
+    (differs,) = deployment.findings()["JANITOR_DEFAULT_REPOS_FILE"]
+    assert differs.message == "Airflow has infra/others.yaml, ENV=prod says infra/repos.yaml"
+    deployment.airflow.lacks = ("run_janitor",)
+    found = deployment.findings()
+    assert found["dag run_janitor"][0].level is FindingLevel.PROBLEM
+    assert "Airflow doesn't have it" in found["dag run_janitor"][0].message
+    assert found["dag validate_workers"][0].level is FindingLevel.OK
+
+
+REPOS = """\
+default_instance_type: {instance_type}
+default_market: {market}
+repositories:
+  - {{name: one, organization: tests, prompt: look}}
+"""
+
+
+def test_the_types_of_sequential_runs_are_asked_for_too(deployment: Deployment, tmp_path: Path) -> None:
+    repos = tmp_path / "repos.yaml"
+    repos.write_text(REPOS.format(instance_type="p4d.24xlarge", market="spot"))
+    found = deployment.findings(default_repos_file=str(repos))
+    assert found["quota L-7212CCBC"][0].level is FindingLevel.OK
+    assert {"g5.xlarge", "p4d.24xlarge"} == {each.message.partition(" ")[0] for each in found["zones"]}
+    assert {each.message.partition(",")[0] for each in found["launch"]} == {"g5.xlarge", "p4d.24xlarge"}
+    repos.write_text(REPOS.format(instance_type="g99.xlarge", market="on-demand"))
+    found = deployment.findings(default_repos_file=str(repos))
+    assert "g99.xlarge isn't offered in us-east-1" in found["instance types"][0].message
+    assert str(repos) in str(found["instance types"][0].next_step)
+
+
+@pytest.mark.usefixtures("whole_again")
+def test_a_quota_is_judged_by_each_configuration(deployment: Deployment, tmp_path: Path) -> None:
+    """Enough for a parallel run, and not for the one larger instance of a sequential one."""
+    repos = tmp_path / "repos.yaml"
+    repos.write_text(REPOS.format(instance_type="g5.12xlarge", market="on-demand"))
+    deployment.client("service-quotas").request_service_quota_increase(
+        ServiceCode="ec2", QuotaCode="L-DB2E81BA", DesiredValue=8
+    )
+    (quota,) = deployment.findings(default_repos_file=str(repos))["quota L-DB2E81BA"]
+    assert quota.level is FindingLevel.PROBLEM
+    assert f"8 vCPUs; one instance has 48, so none can be launched ({repos})" in quota.message
+    assert "ask for 48" in str(quota.next_step)
 
 
 def test_an_airflow_of_another_version_and_one_that_refuses(deployment: Deployment) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.config.fields import Market
 from janitor.domain.errors import CloudError, SettingsError
 from janitor.domain.findings import Finding, note, ok, problem, unknown
-from janitor.services.examination.wanted import Wanted
+from janitor.services.examination.wanted import Wanted, sources_with, types_of
 from janitor.services.money.price_files import load_prices
 from janitor.settings import Settings
 
@@ -32,6 +32,19 @@ class _Quota:
     name: str
     series: tuple[str, ...]
     markets: frozenset[Market]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Demand:
+    """What one configuration needs of a quota, in vCPUs."""
+
+    source: str
+    one: int
+    at_once: int
+
+    @property
+    def all(self) -> int:
+        return self.one * self.at_once
 
 
 _ON_DEMAND = frozenset({Market.ON_DEMAND, Market.SPOT_THEN_ON_DEMAND})
@@ -87,15 +100,14 @@ def region(settings: Settings) -> Iterator[Finding]:
     yield ok("region", settings.region)
 
 
-def prices(settings: Settings, wanted: Wanted | None) -> Iterator[Finding]:
+def prices(settings: Settings, wanted: Sequence[Wanted]) -> Iterator[Finding]:
     """Whether what the config's instances cost is known: a budget refuses what has no price."""
     try:
         table = load_prices(settings)
     except SettingsError as exc:
         yield problem("prices", str(exc).partition("\n")[0], "correct JANITOR_PRICES_FILE")
         return
-    types = wanted.instance_types if wanted is not None else ()
-    unpriced = [each for each in types if table.instance_usd_hour(settings.region, each) is None]
+    unpriced = [each for each in types_of(wanted) if table.instance_usd_hour(settings.region, each) is None]
     if unpriced:
         said = f"none of {', '.join(unpriced)} in {settings.region}: a config with a budget is refused"
         yield note("prices", said, f"add them to {table.source}, or name another file by JANITOR_PRICES_FILE")
@@ -103,42 +115,51 @@ def prices(settings: Settings, wanted: Wanted | None) -> Iterator[Finding]:
         yield ok("prices", f"known from {table.source}")
 
 
-def quotas(settings: Settings, wanted: Wanted | None) -> Iterator[Finding]:
-    """Whether the account may run as many vCPUs as the config's instances have, in each market that it buys in."""
-    if wanted is None:
+def quotas(settings: Settings, wanted: Sequence[Wanted]) -> Iterator[Finding]:
+    """Whether the account may run as many vCPUs as each config's instances have, in each market that it buys in."""
+    if not wanted:
         yield unknown("quotas", "no configuration says what is launched", "correct the configuration first")
         return
-    access = CloudAccess.of(settings)
-    vcpus = processors(access, wanted.instance_types)
-    for unheard in (each for each in wanted.instance_types if each not in vcpus):
-        step = f"name another type in {wanted.source}"
+    access, types = CloudAccess.of(settings), types_of(wanted)
+    vcpus = processors(access, types)
+    for unheard in (each for each in types if each not in vcpus):
+        step = f"name another type in {sources_with(wanted, unheard)}"
         yield problem("instance types", f"{unheard} isn't offered in {settings.region}", step)
     for each in _QUOTAS:
-        sizes = [vcpus[name] for name in wanted.types_like(each.series) if name in vcpus]
-        if sizes and wanted.markets & each.markets:
-            yield _judged(each, account.quota(access, each.code), max(sizes), wanted.at_once)
+        demands = [found for one in wanted if (found := _demand(each, one, vcpus)) is not None]
+        if demands:
+            yield _judged(each, account.quota(access, each.code), demands)
 
 
-def _judged(each: _Quota, value: float | None, one: int, at_once: int) -> Finding:
-    subject = f"quota {each.code}"
-    ask = f"ask for {one * at_once} at Service Quotas (EC2, {each.code}); it can take days"
+def _demand(each: _Quota, wanted: Wanted, vcpus: Mapping[str, int]) -> _Demand | None:
+    sizes = [vcpus[name] for name in wanted.types_like(each.series) if name in vcpus]
+    if not sizes or not wanted.markets & each.markets:
+        return None
+    return _Demand(source=wanted.source, one=max(sizes), at_once=wanted.at_once)
+
+
+def _judged(each: _Quota, value: float | None, demands: Sequence[_Demand]) -> Finding:
+    subject, most = f"quota {each.code}", max(demands, key=lambda demand: demand.all)
+    ask = f"ask for {most.all} at Service Quotas (EC2, {each.code}); it can take days"
     if value is None:
         return unknown(subject, f"{each.name}: Service Quotas knows none", ask)
     said = f"{each.name}: {value:g} vCPUs"
-    if value < one:
-        return problem(subject, f"{said}; one instance has {one}, so none can be launched", ask)
-    if value < one * at_once:
-        return note(subject, f"{said}, enough for {int(value // one)} of {at_once} instances at once", ask)
-    return ok(subject, f"{said}, enough for {at_once} instances at once")
+    if none := [demand for demand in demands if value < demand.one]:
+        one, sources = max(demand.one for demand in none), ", ".join(demand.source for demand in none)
+        return problem(subject, f"{said}; one instance has {one}, so none can be launched ({sources})", ask)
+    if value < most.all:
+        some = f"enough for {int(value // most.one)} of {most.at_once} instances at once ({most.source})"
+        return note(subject, f"{said}, {some}", ask)
+    return ok(subject, f"{said}, enough for {most.at_once} instance{'s' * (most.at_once != 1)} at once")
 
 
-def spot_role(settings: Settings, wanted: Wanted | None) -> Iterator[Finding]:
+def spot_role(settings: Settings, wanted: Sequence[Wanted]) -> Iterator[Finding]:
     """Whether the account has the role without which EC2 launches no spot instance."""
     if account.has_role(CloudAccess.of(settings), _SPOT_ROLE):
         yield ok("spot role", _SPOT_ROLE)
         return
     said = f"the account has no {_SPOT_ROLE}, without which no spot instance is launched"
-    if wanted is None or wanted.markets & _SPOT:
+    if not wanted or any(each.markets & _SPOT for each in wanted):
         yield problem("spot role", said, f"once for the account: `{_MAKE_SPOT_ROLE}`")
     else:
-        yield note("spot role", f"{said}; {wanted.source} asks for none")
+        yield note("spot role", f"{said}; {' and '.join(each.source for each in wanted)} ask for none")

@@ -10,6 +10,7 @@ from typing import Any
 from janitor.domain.errors import AirflowError, NotFoundError
 from janitor.domain.findings import Finding, note, ok, problem
 from janitor.domain.heartbeats import AIRFLOW_PROGRAMS, heartbeat_problem
+from janitor.domain.states import RunKind
 from janitor.services.airflow.client import AirflowClient
 from janitor.settings import Settings
 
@@ -69,6 +70,9 @@ def _dags(settings: Settings, client: AirflowClient) -> Iterator[Finding]:
         settings.airflow_dag_id: {
             "JANITOR_SCHEDULE": (settings.schedule, _schedule),
             "JANITOR_DEFAULT_CONFIG": (settings.default_config, _default_config),
+        },
+        settings.dag_id_of(RunKind.SEQUENTIAL): {
+            "JANITOR_DEFAULT_REPOS_FILE": (settings.default_repos_file, _default_config),
         },
         _REAP_DAG: {"JANITOR_REAP_INTERVAL_SECONDS": (str(settings.reap_interval), _schedule)},
     }

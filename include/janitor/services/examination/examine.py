@@ -14,7 +14,7 @@ from janitor.domain.errors import JanitorError
 from janitor.domain.findings import Finding, FindingLevel, problem, unknown
 from janitor.domain.waits import waiting
 from janitor.services.examination import account, airflow, database, launching, parts, trial
-from janitor.services.examination.wanted import Wanted, wanted_by
+from janitor.services.examination.wanted import Wanted, wanted_by, wanted_in_turn_by
 from janitor.services.side_by_side import answers_of
 from janitor.settings import Settings
 
@@ -39,8 +39,8 @@ def _of_the_cloud(settings: Settings) -> list[Finding]:
     region = list(account.region(settings))
     can_ask = can_ask and all(finding.level is FindingLevel.OK for finding in region)
     found = [*first, *region]
-    wanted, problem_of_config = _wanted(settings)
-    found += [problem_of_config] if problem_of_config is not None else []
+    wanted, problems_of_configs = _wanted(settings)
+    found += problems_of_configs
     found += account.prices(settings, wanted)
     if not can_ask:
         said = "nothing of it could be asked without credentials and a region"
@@ -67,14 +67,21 @@ def _of_what_is_made(settings: Settings) -> list[_Question]:
     ]
 
 
-def _wanted(settings: Settings) -> tuple[Wanted | None, Finding | None]:
-    """What the deployment's own config asks for, or why that isn't known."""
-    name = settings.default_config
-    try:
-        return wanted_by(settings), None
-    except JanitorError as exc:
-        step = f"correct it (`make check-config CONFIG={name}`), or name another one by JANITOR_DEFAULT_CONFIG"
-        return None, problem("configuration", _first_line(exc), step)
+def _wanted(settings: Settings) -> tuple[list[Wanted], list[Finding]]:
+    """What the deployment's own configurations ask for, or why that isn't known."""
+    found: list[Wanted] = []
+    problems: list[Finding] = []
+    config, repos = settings.default_config, settings.default_repos_file
+    for subject, read, check, variable in (
+        ("configuration", wanted_by, f"make check-config CONFIG={config}", "JANITOR_DEFAULT_CONFIG"),
+        ("repositories", wanted_in_turn_by, f"janitor check-config --sequential {repos}", "JANITOR_DEFAULT_REPOS_FILE"),
+    ):
+        try:
+            found.append(read(settings))
+        except JanitorError as exc:
+            step = f"correct it (`{check}`), or name another one by {variable}"
+            problems.append(problem(subject, _first_line(exc), step))
+    return found, problems
 
 
 def _of_the_database(settings: Settings) -> list[Finding]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 
 from janitor.cloud.examine import launching
 from janitor.cloud.examine.launching import SubnetSeen, TemplateSeen
 from janitor.cloud.session import CloudAccess
 from janitor.domain.findings import Finding, note, ok, problem
-from janitor.services.examination.wanted import Wanted
+from janitor.services.examination.wanted import Wanted, sources_with, types_of
 from janitor.settings import Settings
 
 _OLD_IMAGE = timedelta(days=90)
@@ -69,7 +69,7 @@ def _judge_image(access: CloudAccess, image_id: str) -> Iterator[Finding]:
         yield ok(_IMAGE, said)
 
 
-def places(settings: Settings, wanted: Wanted | None) -> Iterator[Finding]:
+def places(settings: Settings, wanted: Sequence[Wanted]) -> Iterator[Finding]:
     """Whether each type that the config asks for is offered in the zone of one of the subnets."""
     access = CloudAccess.of(settings)
     if not settings.subnet_ids:
@@ -87,24 +87,26 @@ def places(settings: Settings, wanted: Wanted | None) -> Iterator[Finding]:
         return
     yield _judge_subnets(list(there.values()))
     zones = {seen.zone for seen in there.values()}
-    for instance_type in wanted.instance_types if wanted is not None else ():
+    for instance_type in types_of(wanted):
         offered = launching.zones_with(access, instance_type)
         if shared := sorted(zones & offered):
             yield ok(_ZONES, f"{instance_type} in {', '.join(shared)}")
         else:
             where = f"in {', '.join(sorted(offered))}" if offered else f"nowhere in {settings.region}"
             said = f"no subnet is in a zone that offers {instance_type}, which is offered {where}"
-            yield problem(_ZONES, said, "add a subnet in such a zone, or name another type")
+            step = f"add a subnet in such a zone, or name another type in {sources_with(wanted, instance_type)}"
+            yield problem(_ZONES, said, step)
 
 
-def _offers(settings: Settings, access: CloudAccess, wanted: Wanted | None) -> Iterator[Finding]:
+def _offers(settings: Settings, access: CloudAccess, wanted: Sequence[Wanted]) -> Iterator[Finding]:
     """Where the region offers each type, while no subnets say where it is to be had."""
-    for instance_type in wanted.instance_types if wanted is not None else ():
+    for instance_type in types_of(wanted):
         offered = launching.zones_with(access, instance_type)
         if offered:
             yield ok(_ZONES, f"{instance_type} is offered in {', '.join(sorted(offered))}")
         else:
-            step = f"choose another region (JANITOR_REGION), or name another type in {wanted.source}" if wanted else ""
+            other = f"name another type in {sources_with(wanted, instance_type)}"
+            step = f"choose another region (JANITOR_REGION), or {other}"
             yield problem(_ZONES, f"{instance_type} is offered nowhere in {settings.region}", step)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
@@ -19,7 +19,7 @@ from janitor.domain.launch.placement import Candidate, candidates_of
 from janitor.domain.launch.provider import LaunchRequest, LaunchSource
 from janitor.domain.states import PlacementResult
 from janitor.services.ending.guest_timer import guest_user_data
-from janitor.services.examination.wanted import Wanted
+from janitor.services.examination.wanted import Wanted, types_of
 from janitor.services.provider import provider_of
 from janitor.settings import Settings
 
@@ -33,9 +33,9 @@ _ENCODED = "Encoded authorization failure message"
 """What follows these words of AWS is for `aws sts decode-authorization-message` alone."""
 
 
-def trial(settings: Settings, wanted: Wanted | None) -> Iterator[Finding]:
-    """One dry run for each market that the config buys in. What can't be launched from or into is told elsewhere."""
-    if wanted is None or settings.launch_template is None or not settings.subnet_ids:
+def trial(settings: Settings, wanted: Sequence[Wanted]) -> Iterator[Finding]:
+    """One dry run for each market that a config buys in. What can't be launched from or into is told elsewhere."""
+    if not wanted or settings.launch_template is None or not settings.subnet_ids:
         return
     access = CloudAccess.of(settings)
     source = _source(settings, access, settings.launch_template)
@@ -56,15 +56,19 @@ def _source(settings: Settings, access: CloudAccess, template: str) -> LaunchSou
     return LaunchSource(image=image, template_version=str(seen.version))
 
 
-def _places(settings: Settings, access: CloudAccess, wanted: Wanted) -> list[Candidate]:
-    """The first of each market whose zone offers the type."""
+def _places(settings: Settings, access: CloudAccess, wanted: Sequence[Wanted]) -> list[Candidate]:
+    """The first of each market whose zone offers the type; what two configurations share, once."""
     there = launching.subnets(access, settings.subnet_ids)
-    offered = {each: launching.zones_with(access, each) for each in wanted.instance_types}
-    places: dict[str, Candidate] = {}
-    for market in sorted(wanted.markets):
-        for one in candidates_of(wanted.instance_types, market, tuple(there), spread=0):
-            if one.subnet_id is not None and there[one.subnet_id].zone in offered[one.instance_type]:
-                places.setdefault(one.market.value, one)
+    offered = {each: launching.zones_with(access, each) for each in types_of(wanted)}
+    places: dict[tuple[str, str], Candidate] = {}
+    for asked in wanted:
+        for market in sorted(asked.markets):
+            first: dict[str, Candidate] = {}
+            for one in candidates_of(asked.instance_types, market, tuple(there), spread=0):
+                if one.subnet_id is not None and there[one.subnet_id].zone in offered[one.instance_type]:
+                    first.setdefault(one.market.value, one)
+            for kind, one in first.items():
+                places.setdefault((one.instance_type, kind), one)
     return list(places.values())
 
 
