@@ -22,7 +22,7 @@ resource "aws_cloudwatch_log_metric_filter" "errors" {
 }
 
 resource "aws_sns_topic" "alarms" {
-  name = "${local.name}-alarms"
+  name = local.alarm_topic
 }
 
 resource "aws_sns_topic_policy" "alarms" {

@@ -42,6 +42,7 @@ locals {
     log_group       = var.log_group
     notice_prefix   = "janitor-notices"
     secrets_prefix  = local.secrets_prefix
+    alarm_topic     = local.alarm_topic
     schedule_group  = local.name
     reaper_function = local.reaper_function
     ami_parameter   = local.ami_parameter
@@ -50,6 +51,7 @@ locals {
   }
 
   bucket          = "${local.name}-${local.account}"
+  alarm_topic     = "${local.name}-alarms"
   secrets_prefix  = "janitor/${var.deployment}/"
   reaper_function = "${local.name}-reaper"
   ami_parameter   = "/janitor/${var.deployment}/ami"

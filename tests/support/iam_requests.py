@@ -90,10 +90,13 @@ def _nothing(_: Mapping[str, Any], __: Mapping[str, str]) -> list[Asked]:
     return []
 
 
-def _role(parameters: Mapping[str, Any], values: Mapping[str, str]) -> list[Asked]:
-    path = "aws-service-role/spot.amazonaws.com/" if parameters["RoleName"].startswith("AWSServiceRole") else ""
-    resource = f"arn:aws:iam::{values['account']}:role/{path}{parameters['RoleName']}"
-    return [Asked(action="iam:GetRole", resource=resource, context={})]
+def _role(action: str) -> Callable[[Mapping[str, Any], Mapping[str, str]], list[Asked]]:
+    def asked(parameters: Mapping[str, Any], values: Mapping[str, str]) -> list[Asked]:
+        path = "aws-service-role/spot.amazonaws.com/" if parameters["RoleName"].startswith("AWSServiceRole") else ""
+        resource = f"arn:aws:iam::{values['account']}:role/{path}{parameters['RoleName']}"
+        return [Asked(action=action, resource=resource, context={})]
+
+    return asked
 
 
 def _template(parameters: Mapping[str, Any], values: Mapping[str, str]) -> list[Asked]:
@@ -134,12 +137,14 @@ def _tags(parameters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 _ASKED: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, str]], list[Asked]]] = {
     "sts:GetCallerIdentity": _nothing,
     "servicequotas:GetServiceQuota": _plain("servicequotas:GetServiceQuota", "{ServiceCode}/{QuotaCode}"),
-    "iam:GetRole": _role,
+    "iam:GetRole": _role("iam:GetRole"),
+    "iam:GetRolePolicy": _role("iam:GetRolePolicy"),
     "ec2:DescribeImages": _plain("ec2:DescribeImages"),
     "ec2:DescribeInstanceTypeOfferings": _plain("ec2:DescribeInstanceTypeOfferings"),
     "ec2:DescribeInstanceTypes": _plain("ec2:DescribeInstanceTypes"),
     "ec2:DescribeLaunchTemplateVersions": _template,
     "ec2:DescribeSubnets": _plain("ec2:DescribeSubnets"),
+    "ec2:DescribeVolumes": _plain("ec2:DescribeVolumes"),
     "ec2:RunInstances": _launch,
     "s3:HeadBucket": _plain("s3:ListBucket", "arn:aws:s3:::{Bucket}"),
     "s3:HeadObject": _plain("s3:GetObject", "arn:aws:s3:::{Bucket}/{Key}"),
@@ -148,6 +153,8 @@ _ASKED: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, str]], list[Asked
     "scheduler:GetScheduleGroup": _plain("scheduler:GetScheduleGroup", "schedule-group/{Name}"),
     "lambda:GetFunctionConfiguration": _plain("lambda:GetFunctionConfiguration", "function:{FunctionName}"),
     "cloudwatch:GetMetricStatistics": _plain("cloudwatch:GetMetricStatistics"),
+    "cloudwatch:DescribeAlarms": _plain("cloudwatch:DescribeAlarms"),
+    "sns:ListSubscriptionsByTopic": _plain("sns:ListSubscriptionsByTopic", "{TopicArn}"),
 }
 
 

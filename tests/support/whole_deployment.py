@@ -81,6 +81,10 @@ class Deployment:
     settings: Settings
     environ: dict[str, str]
     airflow: Airflow
+    cache: str
+    """Its cache volume."""
+    topic: str
+    """ARN of what its alarms tell."""
 
     def client(self, service: str) -> Any:
         """A boto3 client of its cloud."""
@@ -154,4 +158,37 @@ def whole_deployment(cloud: LocalCloudServer, database: TestDatabase, folder: Pa
         ensure_foundation(settings)
         ensure_killers(settings)
         CloudAccess.of(settings).client("lambda").invoke(FunctionName=f"janitor-{mark}", Payload=b"{}")
-        yield Deployment(settings, environ, airflow)
+        cache = _cache_volume(cloud, settings.deployment)
+        yield Deployment(settings, environ, airflow, cache, _alarms(cloud, f"janitor-{mark}"))
+
+
+def _cache_volume(cloud: LocalCloudServer, deployment: str) -> str:
+    """As Terraform makes it, in the place of the local stack's, which isn't encrypted."""
+    own = [{"Name": "tag:janitor:cache", "Values": [deployment]}]
+    for made in cloud.client("ec2").describe_volumes(Filters=own)["Volumes"]:
+        cloud.client("ec2").delete_volume(VolumeId=made["VolumeId"])
+    tags = [{"ResourceType": "volume", "Tags": [{"Key": "janitor:cache", "Value": deployment}]}]
+    made = cloud.client("ec2").create_volume(
+        AvailabilityZone=ZONE, Size=50, VolumeType="gp3", Encrypted=True, TagSpecifications=tags
+    )
+    return str(made["VolumeId"])
+
+
+def _alarms(cloud: LocalCloudServer, function: str) -> str:
+    """A topic with somebody who has confirmed, and an alarm of the function that tells it."""
+    topic = cloud.client("sns").create_topic(Name=f"{function}-alarms")["TopicArn"]
+    cloud.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="somebody@example.com")
+    cloud.client("cloudwatch").put_metric_alarm(
+        AlarmName=f"{function}-silent",
+        Namespace="AWS/Lambda",
+        MetricName="Invocations",
+        Dimensions=[{"Name": "FunctionName", "Value": function}],
+        Statistic="Sum",
+        Period=900,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="LessThanThreshold",
+        TreatMissingData="notBreaching",
+        AlarmActions=[topic],
+    )
+    return str(topic)

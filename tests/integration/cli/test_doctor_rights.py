@@ -21,6 +21,7 @@ QUESTIONS = {
     *("cloudwatch:GetMetricStatistics", "scheduler:GetScheduleGroup", "logs:GetLogEvents", "logs:DescribeLogGroups"),
     *("ec2:DescribeImages", "ec2:DescribeInstanceTypes", "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeSubnets"),
     *("ec2:DescribeLaunchTemplateVersions", "ec2:RunInstances", "s3:HeadBucket", "s3:HeadObject"),
+    *("ec2:DescribeVolumes", "cloudwatch:DescribeAlarms", "sns:ListSubscriptionsByTopic", "iam:GetRolePolicy"),
 }
 
 
@@ -39,6 +40,7 @@ def values_of(deployment: Deployment) -> dict[str, str]:
         "schedule_group": str(settings.schedule_group),
         "reaper_function": str(settings.reaper_function),
         "ami_parameter": "/janitor/ami",
+        "alarm_topic": deployment.topic.rpartition(":")[2],
         "instance_role": f"{name}-instance",
         "scheduler_role": str(settings.scheduler_role_arn).rpartition("/")[2],
         "launch_template": templates[0]["LaunchTemplateId"],

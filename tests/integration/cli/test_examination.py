@@ -50,7 +50,7 @@ def test_a_whole_deployment_lacks_nothing(deployment: Deployment, monkeypatch: p
         *("external timer's role", "reaper function", "database (writing)", "database (reading)", "database schema"),
         *("airflow", "airflow's scheduler", "airflow's triggerer", "dag validate_workers", "dag reap_instances"),
         *("JANITOR_SCHEDULE", "JANITOR_DEFAULT_CONFIG", "JANITOR_REAP_INTERVAL_SECONDS"),
-        *("dag run_janitor", "JANITOR_DEFAULT_REPOS_FILE"),
+        *("dag run_janitor", "JANITOR_DEFAULT_REPOS_FILE", "cache volume", "alarms"),
     } <= subjects
 
 

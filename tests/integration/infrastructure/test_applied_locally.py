@@ -33,6 +33,7 @@ BY_DRY_RUN = "RunInstances"
 _DOCTOR = "`janitor doctor`, before the first run"
 _IN_TURN = "a sequential run with a cache volume"
 NOT_SENT = {
+    "cloudwatch:DescribeAlarms": _DOCTOR,
     "cloudwatch:GetMetricStatistics": _DOCTOR,
     "ec2:AttachVolume": _IN_TURN,
     "ec2:DescribeImages": _DOCTOR,
@@ -41,10 +42,12 @@ NOT_SENT = {
     "ec2:DescribeSubnets": _IN_TURN,
     "ec2:DescribeVolumes": _IN_TURN,
     "iam:GetRole": _DOCTOR,
+    "iam:GetRolePolicy": _DOCTOR,
     "lambda:GetFunctionConfiguration": _DOCTOR,
     "scheduler:GetScheduleGroup": _DOCTOR,
     "logs:DescribeLogGroups": _DOCTOR,
     "servicequotas:GetServiceQuota": _DOCTOR,
+    "sns:ListSubscriptionsByTopic": _DOCTOR,
     "ec2:CreateTags": "RunInstances sends the tags with it, and `janitor keep` sets its own",
     "ec2:DescribeSpotPriceHistory": "for spot instances; the run had none",
     "iam:PassRole": "no call: EC2 and Scheduler ask for it when they are given a role",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ VALUES = {
     "schedule_group": "janitor-dev",
     "reaper_function": "janitor-dev-reaper",
     "ami_parameter": "/janitor/dev/ami",
+    "alarm_topic": "janitor-dev-alarms",
     "instance_role": "janitor-dev-instance",
     "scheduler_role": "janitor-dev-scheduler",
     "launch_template": "lt-1",
@@ -126,6 +128,18 @@ def test_an_instance_reads_its_deployments_secrets_alone() -> None:
     assert not is_allowed(policy("instance"), "secretsmanager:GetSecretValue", f"{secret}prod/token-AbCdEf")
     for action in ("ec2:TerminateInstances", "ssm:SendCommand", "s3:GetObject", "ssm:GetParameters", "iam:PassRole"):
         assert not is_allowed(policy("instance"), action, "*", OWN)
+
+
+LARGEST_POLICY = 6144
+"""Characters without white space. Source: IAM User Guide, "IAM and AWS STS quotas", managed policy size."""
+
+
+def test_iam_takes_the_controllers_policy_of_a_deployment_with_a_long_name() -> None:
+    name = "vision-team-1"
+    values = {key: value.replace("dev", name) for key, value in VALUES.items()}
+    values |= {"region": "ap-southeast-1", "bucket": f"janitor-{name}-{ACCOUNT}", "launch_template": "lt-" + "0" * 17}
+    text = re.sub(r"\s", "", json.dumps(read_policy(ROOT, "controller", values)))
+    assert len(text) <= LARGEST_POLICY
 
 
 def test_metrics_go_to_our_namespace_alone() -> None:

@@ -13,7 +13,7 @@ from janitor.cloud.asking import NotAllowedError
 from janitor.domain.errors import JanitorError
 from janitor.domain.findings import Finding, FindingLevel, problem, unknown
 from janitor.domain.waits import waiting
-from janitor.services.examination import account, airflow, database, launching, parts, trial
+from janitor.services.examination import account, airflow, alarms, cache, database, launching, parts, timer_role, trial
 from janitor.services.examination.wanted import Wanted, wanted_by, wanted_in_turn_by
 from janitor.services.side_by_side import answers_of
 from janitor.settings import Settings
@@ -62,8 +62,11 @@ def _of_what_is_made(settings: Settings) -> list[_Question]:
     return [
         _Question("bucket", partial(parts.bucket, settings)),
         _Question("log group", partial(parts.log_group, settings)),
+        _Question("cache volume", partial(cache.cache_volume, settings)),
         _Question("external timer", partial(parts.external_timer, settings)),
+        _Question("external timer's role", partial(timer_role.timer_role, settings)),
         _Question("reaper function", partial(parts.reaper_function, settings)),
+        _Question("alarms", partial(alarms.alarms, settings)),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
-from janitor.cloud.examine import account, parts
+from janitor.cloud.examine import parts
 from janitor.cloud.examine.parts import BucketAnswer
 from janitor.cloud.session import CloudAccess
 from janitor.domain.findings import Finding, note, ok, problem
@@ -44,7 +44,7 @@ def log_group(settings: Settings) -> Iterator[Finding]:
 
 
 def external_timer(settings: Settings) -> Iterator[Finding]:
-    """The group and the role of the one-shot schedules; that they aren't configured is told elsewhere."""
+    """The group of the one-shot schedules; that it isn't configured is told elsewhere."""
     access = CloudAccess.of(settings)
     if settings.schedule_group is not None:
         if parts.has_schedule_group(access, settings.schedule_group):
@@ -52,13 +52,6 @@ def external_timer(settings: Settings) -> Iterator[Finding]:
         else:
             said = f"the group {settings.schedule_group} isn't there in {settings.region}: no instance gets its timer"
             yield problem(_TIMER, said, f"{_TERRAFORM}, or correct JANITOR_SCHEDULE_GROUP")
-    if settings.scheduler_role_arn is not None:
-        name = settings.scheduler_role_arn.rpartition("/")[2]
-        if account.has_role(access, name):
-            yield ok(f"{_TIMER}'s role", f"{name} is there")
-        else:
-            said = f"{settings.scheduler_role_arn} isn't there: schedules would fire and end nothing"
-            yield problem(f"{_TIMER}'s role", said, f"{_TERRAFORM}, or correct JANITOR_SCHEDULER_ROLE_ARN")
 
 
 def reaper_function(settings: Settings) -> Iterator[Finding]:
