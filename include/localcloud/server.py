@@ -33,6 +33,7 @@ from localcloud.ec2.earlier_instances import EarlierInstances
 from localcloud.events.internal_api import InternalApi
 from localcloud.faults.in_force import FaultBook
 from localcloud.logs import disk as logs_disk
+from localcloud.logs import pages as logs_pages
 from localcloud.managed_services import ManagedServices
 from localcloud.moto_pin import check_version
 from localcloud.own_endpoints import OwnEndpoints
@@ -187,6 +188,7 @@ def install_patches(
     quotas.install()
     s3_suspended.install()
     s3_disk.install(home / "s3")
+    logs_pages.install(faults)
     return logs_disk.install(home / "logs")
 
 

@@ -1,7 +1,12 @@
-"""CloudWatch Logs: reading one stream, from its start or following it, and searching all streams of a group at once."""
+"""CloudWatch Logs: reading one stream, from its start or following it, and searching all streams of a group at once.
+
+Invariant: a page without lines is no end. CloudWatch may answer one with more behind it, to either call: a stream's end
+is the token that was asked with, and a search's is no token.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -15,10 +20,14 @@ class LogPage:
 
     lines: tuple[str, ...]
     next_token: str | None
+    exists: bool = True
+    """Whether the stream is there."""
 
 
 def read_page(access: CloudAccess, log_group: str, stream: str, token: str | None) -> LogPage:
-    """Read the lines after `token` (from the start: None). A stream that doesn't exist yet has no lines.
+    """Read a page of the lines after `token` (from the start: None). A stream that doesn't exist yet has no lines.
+
+    Whoever wants them all, or wants to know that there are none, takes `read_pages`.
 
     Raises:
         CloudError: CloudWatch Logs can't be asked.
@@ -30,11 +39,28 @@ def read_page(access: CloudAccess, log_group: str, stream: str, token: str | Non
         answer = access.client("logs").get_log_events(**parameters)
     except CLIENT_ERRORS as exc:
         if error_code(exc) == "ResourceNotFoundException":
-            return LogPage(lines=(), next_token=token)
+            return LogPage(lines=(), next_token=token, exists=False)
         raise CloudError(f"GetLogEvents {log_group}/{stream}: {exc}") from exc
     return LogPage(
         lines=tuple(event["message"] for event in answer["events"]), next_token=answer.get("nextForwardToken")
     )
+
+
+def read_pages(access: CloudAccess, log_group: str, stream: str, token: str | None = None) -> Iterator[LogPage]:
+    """The pages after `token` (from the start: None), to the stream's end as it is then; one at least.
+
+    Source: CloudWatch Logs API, GetLogEvents: "If you have reached the end of the stream, it returns the same token you
+    passed in", and a call "can return empty results while there are more log events available".
+
+    Raises:
+        CloudError: CloudWatch Logs can't be asked.
+    """
+    while True:
+        page = read_page(access, log_group, stream, token)
+        yield page
+        if page.next_token is None or page.next_token == token:
+            return
+        token = page.next_token
 
 
 @dataclass(frozen=True, kw_only=True)

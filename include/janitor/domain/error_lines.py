@@ -15,6 +15,9 @@ from janitor.protocol.text.plain_text import one_line
 
 QUOTED = 5
 """How many lines are quoted."""
+FOUND = "unexpected ERROR line"
+UNSEARCHED = "the log could not be searched whole"
+"""How the reason of a run's end says what it was told of the log; whoever shows the reason finds them again."""
 _LONGEST_LINE = 2_000
 """Characters of a line that are looked at: an agent's lines end there, too."""
 _LONGEST_QUOTE = 200
@@ -29,6 +32,13 @@ class UnexpectedErrors:
     count: int
     quoted: tuple[str, ...]
     """The first of them, each with whose log it is in."""
+    unsearched: tuple[str, ...] = ()
+    """What of the log could not be searched, each with whose it is: there, any number may be."""
+
+    @property
+    def known_count(self) -> int | None:
+        """How many there are, at least; None where none was found and not everything was searched."""
+        return None if self.unsearched and not self.count else self.count
 
 
 def check_pattern(pattern: str) -> str:

@@ -173,7 +173,8 @@ class RunView:
     """Of a sequential run: whether its instance had the cache volume; None where that isn't settled."""
     cache_detail: str | None = None
     unexpected_errors: int | None = None
-    """Of a sequential run: how many ERROR lines its log has that nobody expects; None where it wasn't searched."""
+    """Of a sequential run: how many ERROR lines its log has that nobody expects, at least; None where none was found
+    and it wasn't searched whole: then the run isn't successful."""
 
     @property
     def successful(self) -> int:

@@ -225,8 +225,8 @@ def keep_cache(connection: Connection, run_id: UUID, ledger_id: int, cache: Cach
     )
 
 
-def keep_unexpected_errors(connection: Connection, run_id: UUID, count: int) -> None:
-    """Keep how many ERROR lines the run's log has that nobody expects."""
+def keep_unexpected_errors(connection: Connection, run_id: UUID, count: int | None) -> None:
+    """Keep how many ERROR lines the run's log has that nobody expects; None where that isn't known."""
     named_queries().keep_unexpected_errors(connection, run_id=run_id, count=count)
 
 

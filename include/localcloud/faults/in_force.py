@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from localcloud.faults.names import FaultError
-from localcloud.faults.rules import Lagging, LaunchAsk, Rule, tags_match
+from localcloud.faults.rules import Lagging, LaunchAsk, Paged, Rule, tags_match
 from localcloud.machine_states import BoxFaults
 
 __all__ = ["FaultBook", "FaultError"]
@@ -58,6 +58,11 @@ class FaultBook:
         with self._lock:
             lags = [rule.seconds or 0 for rule in self._rules if rule.lag in apis and rule.take()]
         return timedelta(seconds=max(lags, default=0))
+
+    def take_empty_page(self, api: Paged) -> bool:
+        """Whether this API answers an empty page now, with more behind it."""
+        with self._lock:
+            return any(rule.empty_page == api and rule.take() for rule in self._rules)
 
     def take_box(self, tags: Mapping[str, str], *, spot: bool = False) -> BoxFaults:
         """What goes wrong with an instance that is being launched with these tags."""

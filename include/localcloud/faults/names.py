@@ -94,6 +94,10 @@ NAMED_FAULTS: Mapping[str, NamedFault] = {
         rule={"lag": "ListCommandInvocations"},
         default_seconds=5,
     ),
+    "empty-pages": NamedFault(
+        summary="GetLogEvents answers `times` (default 1) empty pages with more behind them",
+        rule={"empty_page": "GetLogEvents", "times": 1},
+    ),
 }
 
 

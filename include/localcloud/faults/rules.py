@@ -7,6 +7,7 @@
     {"api": "RunInstances", "drop": true, "when": "after"}
     {"lag": "DescribeInstances", "seconds": 5}, {"lag": "ListCommandInvocations", "seconds": 5}
     {"api": "PutObject", "path": "*.sign", "code": "AccessDenied"}
+    {"empty_page": "GetLogEvents", "times": 2}
     {"box": "no-agent"}, {"box": "no-start"}, {"box": "agent-death"}
     {"box": "hang", "tags": {"Name": "janitor-broken-*"}, "times": 1}
     {"box": "die-after:5"}, {"box": "slow-boot:20"}, {"box": "spot-interruption:5+120"}
@@ -19,6 +20,8 @@ shorthand for one of the others: see `localcloud.faults.names`.
 An api rule acts before the request has an effect: it waits `latency_seconds`, then answers with `code` or drops the
 connection. With `latency_after_seconds`, or `"when": "after"`, the request is carried out first. The code `Throttling`
 is put in the words of the service that is asked.
+
+An empty page has more behind it, as AWS may answer; how often has to be said, as a reader goes on until there is one.
 
 A box rule is applied when an instance is launched. `spot-interruption:S+W` warns a spot instance S seconds after its
 boot, and ends it W seconds (default 120) later.
@@ -51,7 +54,8 @@ API_KEYS = {
 }
 BOX_KEYS = {"box", "tags"}
 LAG_KEYS = {"lag", "seconds"}
-KNOWN_KEYS = API_KEYS | BOX_KEYS | LAG_KEYS | KEYS_FOR_ALL
+EMPTY_PAGE_KEYS = {"empty_page"}
+KNOWN_KEYS = API_KEYS | BOX_KEYS | LAG_KEYS | EMPTY_PAGE_KEYS | KEYS_FOR_ALL
 NUMBERS = ("http_status", "latency_seconds", "latency_after_seconds", "seconds", "times", "rate", "for_seconds")
 
 
@@ -68,6 +72,12 @@ class Lagging(str, Enum):
     INSTANCES = "DescribeInstances"
     COMMAND_LIST = "ListCommandInvocations"
     COMMAND = "GetCommandInvocation"
+
+
+class Paged(str, Enum):
+    """The APIs that can answer an empty page with more behind it."""
+
+    LOG_EVENTS = "GetLogEvents"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +104,7 @@ class Rule:
     path: str | None = None
     box: str | None = None
     lag: str | None = None
+    empty_page: str | None = None
     seconds: float | None = None
     code: str | None = None
     message: str | None = None
@@ -121,10 +132,10 @@ class Rule:
             raise FaultError(f"unknown key {sorted(unknown)} in {data!r}; known: {sorted(KNOWN_KEYS)} and 'fault'")
         _check_values(data)
         rule = cls(**data)
-        kinds = {"api": API_KEYS, "box": BOX_KEYS, "lag": LAG_KEYS}
+        kinds = {"api": API_KEYS, "box": BOX_KEYS, "lag": LAG_KEYS, "empty_page": EMPTY_PAGE_KEYS}
         named = [kind for kind in kinds if data.get(kind) is not None]
         if len(named) != 1:
-            raise FaultError(f"a fault names either an api, a box fault or a lag: {data!r}")
+            raise FaultError(f"a fault names either an api, a box fault, a lag or an empty page: {data!r}")
         if stray := set(data) - kinds[named[0]] - KEYS_FOR_ALL:
             raise FaultError(f"{sorted(stray)} makes no sense with {named[0]!r}: {data!r}")
         rule._check()
@@ -150,6 +161,10 @@ class Rule:
             known = [api.value for api in Lagging]
             if self.lag not in known or not self.seconds:
                 raise FaultError(f"a lag names one of {', '.join(known)}, and seconds: {self.to_dict()}")
+        if self.empty_page is not None:
+            known = [api.value for api in Paged]
+            if self.empty_page not in known or self.times is None:
+                raise FaultError(f"an empty page names one of {', '.join(known)}, and times: {self.to_dict()}")
 
     # What it does
 
@@ -236,7 +251,7 @@ class Rule:
         if self._ends_at is not None:
             data["for_seconds"] = round(max(0.0, self._ends_at - time.monotonic()), 3)
         if self.api is None:
-            data = {key: data[key] for key in ("box", "lag", "seconds", "tags", *KEYS_FOR_ALL)}
+            data = {key: data[key] for key in ("box", "lag", "empty_page", "seconds", "tags", *KEYS_FOR_ALL)}
         return {key: value for key, value in data.items() if value is not None and value is not False and value != {}}
 
 

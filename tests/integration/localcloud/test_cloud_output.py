@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,34 @@ def test_log_lines_are_visible_while_the_command_runs(cloud: Cloud, machine: str
     cloud.output(machine, f"touch {flag}")
     cloud.finished(command_id, machine)
     assert stream_messages(cloud, group, out) == ["first", "last"]
+
+
+def test_a_page_without_events_may_have_more_behind_it(cloud: Cloud, server: LocalCloudServer) -> None:
+    group, stream = unique("/group"), "s"
+    cloud.logs.create_log_group(logGroupName=group)
+    cloud.logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    events = [{"timestamp": int(time.time() * 1000), "message": f"line {number}"} for number in range(5)]
+    cloud.logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    server.set_faults({"fault": "empty-pages", "times": 3})
+    parameters = {"logGroupName": group, "logStreamName": stream, "startFromHead": True, "limit": 3}
+    pages, tokens = [], [None]
+    while len(tokens) < 3 or tokens[-1] != tokens[-2]:
+        given = {"nextToken": tokens[-1]} if tokens[-1] else {}
+        page = cloud.logs.get_log_events(**parameters, **given)
+        pages.append(len(page["events"]))
+        tokens.append(page["nextForwardToken"])
+    assert pages == [0, 0, 0, 3, 2, 0]
+    assert all(given != answered for given, answered in pairwise(tokens[:-1]))
+    assert server.faults()[0]["times"] == 0
+    server.set_faults()
+    # In the middle, too, nothing is passed over.
+    first = cloud.logs.get_log_events(**parameters)["nextForwardToken"]
+    server.set_faults({"fault": "empty-pages"})
+    skipped = cloud.logs.get_log_events(**parameters, nextToken=first)
+    assert (skipped["events"], skipped["nextForwardToken"] != first) == ([], True)
+    rest = cloud.logs.get_log_events(**parameters, nextToken=skipped["nextForwardToken"])["events"]
+    assert [each["message"] for each in rest] == ["line 3", "line 4"]
+    server.set_faults()
 
 
 def test_default_log_group(cloud: Cloud, machine: str) -> None:

@@ -14,22 +14,28 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from janitor.cli.exit_codes import ExitCode
+from janitor.cli.runs import exit_code_of
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import BudgetRefusedError, ConflictError
 from janitor.domain.identity import TAG_CACHE, run_id_for
 from janitor.domain.states import InstanceState, RunKind, RunStatus, TerminationReason, ValidationStatus
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watching import AwaitedSign, WatchOutcome
 from janitor.protocol.report import Report
 from janitor.protocol.statuses import CacheState
 from janitor.services.ending.terminate import end_scope, scope_of_run
 from janitor.services.launch.advance import NoPlace, NotYet
 from janitor.services.launch.plan import RunRequest, plan_run
 from janitor.services.provider import provider_of
+from janitor.services.report import error_scan
+from janitor.services.report.error_scan import scan_log
 from janitor.services.report.fetch import fetch_reports
+from janitor.services.report.logs import validation_log
 from janitor.services.report.reports import run_view
 from janitor.services.result.verdict import close_run
 from janitor.services.sequential.orderer import owner_of_run
 from janitor.services.sequential.turn import AllOver, Begun, advance_turn, end_turn
+from janitor.services.watch.signs import look_for_life
 from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
 from janitor.stores import ledger
@@ -346,6 +352,85 @@ def test_a_report_that_storage_refused_is_asked_for_again_and_the_next_repositor
     assert [each.problem for each in fetch_reports(settings, str(run_id)).reports] == [None] * 3
 
 
+def plant(settings: Settings, run_id: UUID, lines: list[str]) -> None:
+    """Write lines behind those of the second repository's log."""
+    CloudAccess.of(settings).client("logs").put_log_events(
+        logGroupName=settings.log_group,
+        logStreamName=stream_of(settings, run_id, 1),
+        logEvents=[{"timestamp": int(time.time() * 1_000), "message": line} for line in lines],
+    )
+
+
+def stream_of(settings: Settings, run_id: UUID, index: int) -> str:
+    (row,) = rows(
+        settings,
+        "select log_stream from repository_validations where run_id = %s and repository_index = %s",
+        run_id,
+        index,
+    )
+    return str(row["log_stream"])
+
+
+def test_the_log_is_searched_beyond_empty_pages_and_what_is_not_searched_is_told(
+    settings: Settings, cloud: LocalCloudServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = plan(settings, tmp_path)
+    take_turns(settings, searched)
+    plant(settings, searched, ["ERROR planted behind empty pages"])
+    before = scan_log(settings, searched)
+    assert (before.count, before.unsearched) == (1, ())
+    cloud.set_faults({"fault": "empty-pages", "times": 5})
+    assert scan_log(settings, searched) == before
+    assert cloud.faults()[0]["times"] == 0
+    (text,) = {"\n".join(each) for each in (whole_log(settings, searched), whole_log(settings, searched))}
+    cloud.set_faults({"fault": "empty-pages", "times": 3})
+    assert "\n".join(whole_log(settings, searched)) == text
+    assert "ERROR planted behind empty pages" in text
+    # Nor does it say that nothing has started there.
+    sign = AwaitedSign(
+        key="none",
+        report_key="none",
+        log_streams=(stream_of(settings, searched, 1),),
+        due_at=datetime.now(timezone.utc),
+    )
+    cloud.set_faults({"fault": "empty-pages", "times": 2})
+    assert look_for_life(settings, {"i-1": sign}, sign.due_at) == {"i-1": True}
+    monkeypatch.setattr(error_scan, "MOST_LINES", 1)
+    found = scan_log(settings, searched)
+    assert "worker-a: only its first 1 lines were searched" in found.unsearched
+    assert (found.count, found.known_count) == (0, None)
+    assert run_view(settings, str(searched)).unexpected_errors is None
+
+
+def whole_log(settings: Settings, run_id: UUID) -> list[str]:
+    return list(validation_log(settings, "worker-b", str(run_id)))
+
+
+def test_a_log_that_is_not_there_is_no_log_without_errors(settings: Settings, tmp_path: Path) -> None:
+    run_id, logs = plan(settings, tmp_path), CloudAccess.of(settings).client("logs")
+    for change in (
+        "'launching', launched_at = now()",
+        "'running', log_stream = validation_id::text",
+        "'success', finished_at = now(), commit_sha = repeat('a', 40), proof_level = required_proof",
+    ):
+        rows(
+            settings,
+            f"update repository_validations set status = {change} where run_id = %s returning validation_id",
+            run_id,
+        )
+    for index in range(2):
+        logs.create_log_stream(logGroupName=settings.log_group, logStreamName=stream_of(settings, run_id, index))
+    verdict = close_run(settings, run_id)
+    assert verdict is not None
+    assert (verdict.status, verdict.successful) == (RunStatus.ERROR, 3)
+    (problem,) = verdict.problems
+    assert problem.startswith("the log could not be searched whole for ERROR lines")
+    assert problem.endswith(": worker-c: its log isn't there")
+    view = run_view(settings, str(run_id))
+    assert (view.unexpected_errors, view.all_successful) == (None, False)
+    assert exit_code_of(view) is ExitCode.INFRASTRUCTURE
+
+
 @pytest.mark.parametrize(
     ("expected", "status", "count"),
     [("[]", RunStatus.FAILED, 7), ("['planted [0-9]']", RunStatus.FAILED, 0)],
@@ -356,14 +441,7 @@ def test_error_lines_that_nobody_expects_are_quoted_in_the_verdict(
     run_id = plan(settings, tmp_path, f"{CONFIG}expected_errors: {expected}\n")
     take_turns(settings, run_id)
     end_scope(settings, scope_of_run(run_id), TerminationReason.FINISHED, timeout=WITHIN)
-    (row,) = rows(
-        settings, "select log_stream from repository_validations where run_id = %s and repository_index = 1", run_id
-    )
-    CloudAccess.of(settings).client("logs").put_log_events(
-        logGroupName=settings.log_group,
-        logStreamName=row["log_stream"],
-        logEvents=[{"timestamp": int(time.time() * 1_000), "message": f"ERROR planted {n}"} for n in range(7)],
-    )
+    plant(settings, run_id, [f"ERROR planted {n}" for n in range(7)])
     verdict = close_run(settings, run_id)
     assert verdict is not None
     assert verdict.status is status

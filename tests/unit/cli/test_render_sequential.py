@@ -62,6 +62,17 @@ def test_the_results_name_the_cache_and_quote_the_error_lines() -> None:
     assert launching_line(2, RunKind.SEQUENTIAL) == "Launching sequential validation for 2 repositories..."
 
 
+def test_the_results_say_what_of_the_log_could_not_be_searched_beside_what_was_found() -> None:
+    gaps = "the log could not be searched whole for ERROR lines (see runbook): b: its log isn't there"
+    text = results_text(replace(RUN, status_reason=f"1 of 2 repositories have a row; {gaps}; {REASON}"), NOW)
+    assert f"\n✗ {gaps}\n" in text
+    assert "\n✗ 2 unexpected ERROR lines in the log" in text
+    assert "\n  a: ERROR one\n  a: ERROR two\n" in text
+    alone = replace(RUN, status_reason=gaps, unexpected_errors=None, status=RunStatus.ERROR)
+    assert f"\n✗ {gaps}\n" in results_text(alone, NOW)
+    assert run_dict(alone, NOW)["unexpected_errors"] is None
+
+
 def test_a_parallel_run_says_nothing_of_either() -> None:
     parallel = replace(RUN, kind=RunKind.PARALLEL, cache=None, cache_detail=None, unexpected_errors=None)
     text = results_text(parallel, NOW)

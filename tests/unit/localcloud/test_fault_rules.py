@@ -84,6 +84,8 @@ def test_wrong_rule_says_what_is_wrong(rule: dict, message: str) -> None:
         ({"fault": "spot-interruption", "seconds": 5, "warning_seconds": 1}, {"box": "spot-interruption:5+1"}),
         ({"fault": "describe-lag"}, {"lag": "DescribeInstances", "seconds": 5}),
         ({"fault": "command-lag", "seconds": 1}, {"lag": "ListCommandInvocations", "seconds": 1}),
+        ({"fault": "empty-pages"}, {"empty_page": "GetLogEvents", "times": 1}),
+        ({"fault": "empty-pages", "times": 3}, {"empty_page": "GetLogEvents", "times": 3}),
     ],
 )
 def test_named_faults_are_shorthand(rule: dict, expected: dict) -> None:
@@ -116,6 +118,8 @@ def test_every_named_fault_can_be_set(name: str) -> None:
         ({"lag": "DescribeInstances"}, "and seconds"),
         ({"lag": "RunInstances", "seconds": 1}, "names one of"),
         ({"lag": "DescribeInstances", "seconds": 1, "code": "X"}, "makes no sense"),
+        ({"empty_page": "GetLogEvents"}, "and times"),
+        ({"empty_page": "DescribeInstances", "times": 1}, "names one of"),
         ({"box": "hang", "service": "ec2"}, "makes no sense"),
     ],
 )

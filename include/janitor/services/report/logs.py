@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
-from janitor.cloud.logs import read_page
+from janitor.cloud.logs import read_pages
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import NotFoundError
 from janitor.domain.views import ValidationView
@@ -39,9 +39,9 @@ def validation_log(settings: Settings, repo: str, run_id: str | None = None, fol
     access, token, quiet_since = CloudAccess.of(settings), None, time.monotonic()
     while True:
         if view.log_stream is not None:
-            while (page := read_page(access, settings.log_group, view.log_stream, token)).lines:
+            for page in read_pages(access, settings.log_group, view.log_stream, token):
                 yield from page.lines
-                token, quiet_since = page.next_token, time.monotonic()
+                token, quiet_since = page.next_token, time.monotonic() if page.lines else quiet_since
         elif view.status.is_final or not follow:
             raise NotFoundError(f"nothing was run for {repo} in run {view.run_id}: {view.summary or view.status.value}")
         ended = view.status.is_final and time.monotonic() - quiet_since >= _QUIET.total_seconds()
@@ -66,10 +66,8 @@ def log_of_validation(settings: Settings, validation_id: UUID) -> Iterator[str]:
 
 
 def _lines(access: CloudAccess, log_group: str, stream: str) -> Iterator[str]:
-    token = None
-    while (page := read_page(access, log_group, stream, token)).lines:
+    for page in read_pages(access, log_group, stream):
         yield from page.lines
-        token = page.next_token
 
 
 def _find(settings: Settings, repo: str, run_id: str | None) -> ValidationView:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from janitor.domain.error_lines import UnexpectedErrors
+from janitor.domain.error_lines import FOUND, UNSEARCHED, UnexpectedErrors
 from janitor.domain.states import RunKind, RunStatus, ValidationStatus
 from janitor.protocol.text.plain_text import one_line
 from janitor.services.ending import terminate as terminating
@@ -28,8 +28,8 @@ class Verdict:
     total: int
     problems: tuple[str, ...]
     structural: tuple[str, ...] = ()
-    """Of the problems those that no repository has: rows that are missing, instances that are left, and ERROR lines
-    that nobody expects in a sequential run's log."""
+    """Of the problems those that no repository has: rows that are missing, instances that are left, and of a
+    sequential run's log ERROR lines that nobody expects and what of it could not be searched."""
 
 
 def close_run(settings: Settings, run_id: UUID) -> Verdict | None:
@@ -89,6 +89,10 @@ def _judge(
     if left:
         structural.append(f'left in EC2 or in the ledger: {", ".join(left)}; see runbook "Instance left"')
     status = RunStatus.ERROR if structural else RunStatus.FAILED
+    if errors is not None and errors.unsearched:
+        structural.append(_unsearched(errors))
+        if not problems and not errors.count:
+            status = RunStatus.ERROR  # nothing is known to be wrong, and nobody knows that nothing is
     if errors is not None and errors.count:
         structural.append(_in_words(errors))
     if not problems and not structural:
@@ -103,8 +107,13 @@ def _judge(
     )
 
 
+def _unsearched(errors: UnexpectedErrors) -> str:
+    which = ", ".join(each.replace("; ", ", ") for each in errors.unsearched)
+    return f'{UNSEARCHED} for ERROR lines (see runbook "Unexpected ERROR lines"): {which}'
+
+
 def _in_words(errors: UnexpectedErrors) -> str:
-    lines = "1 unexpected ERROR line" if errors.count == 1 else f"{errors.count} unexpected ERROR lines"
+    lines = f"1 {FOUND}" if errors.count == 1 else f"{errors.count} {FOUND}s"
     # What is between two of them is in none of them, so that they can be told apart again.
     quoted = "; ".join(line.replace("; ", ", ") for line in errors.quoted)
     return f'{lines} in the log (see runbook "Unexpected ERROR lines"): {quoted}'

@@ -94,4 +94,4 @@ def _listings(awaited: Mapping[str, AwaitedSign]) -> dict[str, list[str]]:
 
 
 def _has_logged(access: CloudAccess, log_group: str, sign: AwaitedSign) -> bool:
-    return any(logs.read_page(access, log_group, stream, None).lines for stream in sign.log_streams)
+    return any(page.lines for stream in sign.log_streams for page in logs.read_pages(access, log_group, stream))

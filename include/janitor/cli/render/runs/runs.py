@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from janitor.cli.render.names import shown_names
-from janitor.domain.error_lines import QUOTED
+from janitor.domain.error_lines import FOUND, QUOTED, UNSEARCHED
 from janitor.domain.money.places import MONEY_PLACES
 from janitor.domain.states import RunKind, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
@@ -84,9 +84,13 @@ def sequential_lines(run: RunView) -> list[str]:
     lines = []
     if run.cache is not None:
         lines.append(f"Cache: {run.cache.value}{f' ({one_line(run.cache_detail)})' if run.cache_detail else ''}")
+    # The verdict has kept it in its reason, with what else was wrong.
+    reasons = (run.status_reason or "").split("; ")
+    lines += [f"{BAD} {one_line(each)}" for each in reasons if each.startswith(UNSEARCHED)]
     if run.unexpected_errors:
-        # The first of them are quoted in the reason that the verdict has kept, and what else was wrong comes after.
-        said, _, quoted = (run.status_reason or "").partition("): ")
+        # The first of them are quoted there, and what comes before them is of the run, not of the log.
+        begins = next((index for index, each in enumerate(reasons) if f" {FOUND}" in each), 0)
+        said, _, quoted = "; ".join(reasons[begins:]).partition("): ")
         lines.append(f"{BAD} {one_line(said)})" if quoted else f"{BAD} {run.unexpected_errors} unexpected ERROR lines")
         lines += [f"  {one_line(each)}" for each in quoted.split("; ")[: min(QUOTED, run.unexpected_errors)] if each]
     return lines
