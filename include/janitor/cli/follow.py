@@ -2,7 +2,7 @@
 
 Invariant: following only looks. It ends when the run has ended with all that it validated, when Airflow gave the run
 up without ending its records, when nothing has changed for longer than anything may take, or when looking fails for
-too long.
+too long. A run that waits for another one's end is followed as long as that one may take.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
+from uuid import UUID
 
 from janitor.cli.changes import changes_between, is_stalled
 from janitor.domain.errors import AirflowError, AirflowRunEndedError, CloudError, DatabaseError, JanitorError
+from janitor.domain.sequential import LONGEST_RUN
 from janitor.domain.views import RunView
 from janitor.domain.waits import waiting
+from janitor.services.airflow.turn import RunAhead
 
 RECORD_MARGIN = timedelta(minutes=10)
 """Added to a run's grace: time to flush, record and terminate after a hard limit, tasks retried included."""
@@ -48,6 +51,8 @@ class RunSource:
     """The run's records, None before there are any."""
     airflow_ended: Callable[[], bool]
     """Whether Airflow's own run has ended."""
+    ahead: Callable[[], RunAhead | None] = lambda: None
+    """What has to end before Airflow lets the run begin; None where nothing has to. Asked until it is planned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +106,11 @@ class _Follower:
     latest: RunView | None = None
     ended_in_airflow_at: float | None = None
     trouble_since: float | None = None
+    ahead: RunAhead | None = None
+    ahead_since: float = 0.0
+    """When the run ahead was seen first."""
     started: float = field(init=False)
+    """From when the run's own plan is waited for."""
     last_change: float = field(init=False)
     next_airflow_look: float = field(init=False)
 
@@ -109,9 +118,8 @@ class _Follower:
         self.started = self.last_change = self.next_airflow_look = self.pace.monotonic()
 
     def run(self) -> RunView:
-        with waiting("waiting for Airflow to plan the run", PLAN_TIMEOUT, shown=self.shown):
-            while self.latest is None:
-                self._step()
+        while self.latest is None:
+            self._await_plan()
         with waiting(f"run {self.latest.run_id} goes on", shown=self.shown):
             while not self.latest.status.is_final:
                 self._step()
@@ -119,6 +127,16 @@ class _Follower:
             with waiting(f"run {self.latest.run_id} has ended, its results are recorded", _CONCLUDE, shown=self.shown):
                 self._await_conclusions()
         return self.latest
+
+    def _await_plan(self) -> None:
+        """Look on until the run is planned, or what it waits for is another."""
+        before = self.ahead
+        what, limit = "waiting for Airflow to plan the run", PLAN_TIMEOUT
+        if before is not None:
+            what, limit = f"waiting for run {before.run_id}, which goes first", before.left + self.pace.margin
+        with waiting(what, limit, shown=self.shown):
+            while self.latest is None and _id_of(self.ahead) == _id_of(before):
+                self._step()
 
     def _await_conclusions(self) -> None:
         """Look on until every validation has ended, too; what doesn't in time is left as it was seen last."""
@@ -164,6 +182,29 @@ class _Follower:
             self.next_airflow_look = now + _AIRFLOW_INTERVAL.total_seconds()
             if self.source.airflow_ended():
                 self.ended_in_airflow_at = now
+            elif self.latest is None:
+                self._look_ahead(now)
+
+    def _look_ahead(self, now: float) -> None:
+        """See what the run waits for; the time to plan it counts from when it waits for no other run any more."""
+        before, self.ahead = self.ahead, self.source.ahead()
+        ahead = self.ahead
+        if ahead is None:
+            return
+        self.started = now
+        if ahead.run_id != _id_of(before):
+            self.ahead_since = now
+            at_once = "one runs" if ahead.at_a_time == 1 else f"{ahead.at_a_time} run"
+            until = self.pace.now() + max(ahead.left, timedelta())
+            self.notice(
+                f"Run {ahead.run_id} is under way and {at_once} at a time: this one waits for its end, at"
+                f" {until:%H:%M} UTC at the latest."
+            )
+
+    def _is_ahead_stuck(self, ahead: RunAhead, now: float) -> bool:
+        """Whether it is past its limit by the clock that recorded it, and was seen for a while by one nobody sets."""
+        waited = timedelta(seconds=now - self.ahead_since)
+        return waited > self.pace.margin and (ahead.left < -self.pace.margin or waited > LONGEST_RUN + self.pace.margin)
 
     def _give_up_if_pointless(self, now: float) -> None:
         name = f"Airflow run {self.source.airflow_run_id}"
@@ -175,10 +216,20 @@ class _Follower:
                 " see its tasks in the Airflow web UI, and end what is left with `make kill-all-workers`"
             )
         if self.latest is None:
-            if now - self.started > PLAN_TIMEOUT.total_seconds():
+            if self.ahead is not None:
+                if self._is_ahead_stuck(self.ahead, now):
+                    raise AirflowError(
+                        f"{name} waits for run {self.ahead.run_id}, which is past its limit and doesn't end; see its"
+                        f" tasks in the Airflow web UI, or end it with `make cancel RUN_ID={self.ahead.run_id}`"
+                    )
+            elif now - self.started > PLAN_TIMEOUT.total_seconds():
                 raise AirflowError(f"{name} was not planned within {PLAN_TIMEOUT}; is its scheduler healthy?")
         elif is_stalled(self.latest, self.pace.now(), timedelta(seconds=now - self.last_change), self.pace.margin):
             raise AirflowError(
                 f"run {self.latest.run_id} is past its limits and nothing changes any more;"
                 " see its tasks in the Airflow web UI, and end what is left with `make kill-all-workers`"
             )
+
+
+def _id_of(ahead: RunAhead | None) -> UUID | None:
+    return None if ahead is None else ahead.run_id

@@ -22,6 +22,7 @@ from janitor.domain.errors import (
 from janitor.domain.states import RunStatus
 from janitor.domain.views import RunView
 from janitor.services.airflow.trigger import TriggeredRun, airflow_run_state, trigger_run
+from janitor.services.airflow.turn import run_ahead
 from janitor.services.deployment import find_running
 from janitor.services.money.budget import refusal_of
 from janitor.services.report.progress import ProgressReader
@@ -91,6 +92,7 @@ def see_through(
         airflow_run_id=started.airflow_run_id,
         look=lambda: _look(settings, started.airflow_run_id, progress),
         airflow_ended=lambda: _ended_in_airflow(settings, started),
+        ahead=lambda: run_ahead(settings, started),
     )
     pace = Pace(interval=min(settings.poll_interval / 2, _LONGEST_INTERVAL), margin=grace + RECORD_MARGIN)
     with display_for(console, settings.environment) as display:

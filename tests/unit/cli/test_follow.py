@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from janitor.cli.terminal_settings import TerminalSettings
 from janitor.domain.errors import AirflowError, AirflowRunEndedError, DatabaseError
 from janitor.domain.views import ProgressView, RunView
 from janitor.protocol.statuses import CheckStatus
+from janitor.services.airflow.turn import RunAhead
 from tests.unit.cli.sample_views import START, after, ended, run_of, validation
 
 MARGIN = timedelta(minutes=12)
@@ -212,6 +214,52 @@ def test_a_run_that_is_never_planned():
     with pytest.raises(AirflowError, match="was not planned"):
         follow(source(lambda: None), SilentDisplay(), clock.pace())
     assert clock.now - START < timedelta(minutes=6)
+
+
+def behind(*seen: tuple[timedelta, RunAhead | None], clock: Clock) -> Callable[[], RunAhead | None]:
+    """What is ahead from these times on."""
+    return lambda: [ahead for since, ahead in seen if clock.monotonic - 1000 >= since.total_seconds()][-1]
+
+
+def ahead_of(number: int, left: timedelta, at_a_time: int = 1) -> RunAhead:
+    return RunAhead(run_id=UUID(int=number), at_a_time=at_a_time, left=left)
+
+
+def test_a_run_that_waits_for_another_is_followed_until_it_has_its_turn():
+    clock, told = Clock(), []
+    final = run_of(ended("a", "success", 150), status="success")
+
+    def look() -> RunView | None:
+        return final if clock.now > after(120) else None
+
+    first, second = ahead_of(1, timedelta(hours=2)), ahead_of(2, timedelta(minutes=30), at_a_time=8)
+    ahead = behind((timedelta(0), first), (timedelta(minutes=90), second), (timedelta(minutes=118), None), clock=clock)
+    queued = dataclasses.replace(source(look), ahead=ahead)
+    assert follow(queued, SilentDisplay(), clock.pace(5), notice=told.append) is final
+    until = "this one waits for its end, at 16:30 UTC at the latest."
+    assert told == [
+        f"Run {UUID(int=1)} is under way and one runs at a time: {until}",
+        f"Run {UUID(int=2)} is under way and 8 run at a time: {until}",
+    ]
+
+
+def test_a_run_whose_turn_has_come_has_as_long_to_be_planned_as_any_other():
+    clock = Clock()
+    ahead = behind((timedelta(0), ahead_of(1, timedelta(hours=1))), (timedelta(minutes=40), None), clock=clock)
+    with pytest.raises(AirflowError, match="was not planned within 0:05:00"):
+        follow(dataclasses.replace(source(lambda: None), ahead=ahead), SilentDisplay(), clock.pace(5))
+    assert timedelta(minutes=44) < clock.now - START < timedelta(minutes=47)
+
+
+@pytest.mark.parametrize(
+    ("left", "gives_up_after"), [(timedelta(hours=-1), MARGIN), (timedelta(hours=12), timedelta(hours=12) + MARGIN)]
+)
+def test_nothing_waits_for_a_run_that_is_past_its_limit(left: timedelta, gives_up_after: timedelta):
+    clock = Clock()
+    stuck = dataclasses.replace(source(lambda: None), ahead=lambda: ahead_of(7, left))
+    with pytest.raises(AirflowError, match=f"waits for run {UUID(int=7)}, which is past its limit.*make cancel"):
+        follow(stuck, SilentDisplay(), clock.pace(30))
+    assert timedelta(0) <= clock.now - START - gives_up_after < timedelta(minutes=2)
 
 
 def test_a_run_past_its_limits_is_given_up():

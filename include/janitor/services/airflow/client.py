@@ -86,6 +86,15 @@ class AirflowClient:
         """Airflow ids of the runs that haven't ended."""
         return self._run_ids("state=running&state=queued&")
 
+    def under_way(self) -> list[str]:
+        """Airflow ids of the runs that Airflow lets go on now, the one that began first before the others."""
+        return self._run_ids("state=running&order_by=start_date&")
+
+    def most_at_a_time(self) -> int | None:
+        """How many of its runs Airflow lets go on at once; None: any number."""
+        most = self.dag(self._dag_id).get("max_active_runs")
+        return None if most is None else int(most)
+
     def latest_runs(self) -> list[str]:
         """Airflow ids of the latest runs, newest first."""
         return self._run_ids("order_by=-run_after&")
