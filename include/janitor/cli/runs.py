@@ -15,6 +15,7 @@ from janitor.cli.session import Session
 from janitor.domain.errors import (
     AirflowError,
     AirflowRunEndedError,
+    AirflowUnaskedError,
     BudgetRefusedError,
     DatabaseError,
     NotFoundError,
@@ -32,32 +33,41 @@ from janitor.views.document import as_json
 from janitor.views.runs import run_dict
 
 _LONGEST_INTERVAL = timedelta(seconds=5)
+_NOTHING_STARTED = "Nothing was started."
 
 
 def start(session: Session, settings: Settings, order: RunOrder) -> TriggeredRun:
     """Hand the run to Airflow.
 
-    Until somebody follows the run, an interruption says that it may have started, or that it goes on.
+    Until somebody follows the run, an interruption says that nothing was started, that it may have, or that it goes on.
 
     Raises:
         AirflowError: Airflow can't be reached or refused.
         BudgetRefusedError: The budget doesn't allow the run.
     """
-    session.on_interrupt = (
-        f"The run may have started: `make check-parallel-status ENV={settings.environment}` shows it,"
-        f" `make kill-all-workers ENV={settings.environment}` ends it."
-    )
-    asked = order.request
-    started = trigger_run(
-        settings,
-        config_path=asked.config_path,
-        timeout_minutes=order.timeout_minutes,
-        repo=asked.repository,
-        max_concurrent_instances=asked.max_concurrent_instances,
-        rerun_of=asked.rerun_of,
-        only_unsuccessful=asked.only_unsuccessful,
-        kind=asked.kind,
-    )
+    asked, session.on_interrupt = order.request, _NOTHING_STARTED
+
+    def sending() -> None:
+        session.on_interrupt = (
+            f"The run may have started: `make check-parallel-status ENV={settings.environment}` shows it,"
+            f" `make kill-all-workers ENV={settings.environment}` ends it."
+        )
+
+    try:
+        started = trigger_run(
+            settings,
+            config_path=asked.config_path,
+            timeout_minutes=order.timeout_minutes,
+            repo=asked.repository,
+            max_concurrent_instances=asked.max_concurrent_instances,
+            rerun_of=asked.rerun_of,
+            only_unsuccessful=asked.only_unsuccessful,
+            kind=asked.kind,
+            sending=sending,
+        )
+    except AirflowUnaskedError:
+        session.on_interrupt = _NOTHING_STARTED
+        raise
     session.on_interrupt = goes_on(settings, started)
     return started
 

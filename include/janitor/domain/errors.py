@@ -143,5 +143,9 @@ class AirflowError(JanitorError):
     """Airflow's API refused a request or didn't answer."""
 
 
+class AirflowUnaskedError(AirflowError):
+    """What Airflow's API was to be asked never reached it, or was refused: it has done nothing of it."""
+
+
 class AirflowRunEndedError(AirflowError):
     """Airflow's own run is over, and nobody goes on with what Janitor's records hold as open."""

@@ -10,12 +10,14 @@ from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
-from janitor.domain.errors import AirflowError, NotFoundError
+from janitor.domain.errors import AirflowError, AirflowUnaskedError, NotFoundError
 from janitor.domain.states import RunKind
 from janitor.services.airflow.doors import AirflowDoor, detail_of, door_of, front_door_of
 from janitor.settings import Settings
 
 _NOT_FOUND, _CONFLICT = 404, 409
+_REFUSALS = frozenset(range(400, 500)) - {408}
+"""Of HTTP: the request had no effect. 408 may be a proxy's, which has waited for the answer in vain."""
 _PAGE_SIZE = 100
 """Most entries of one page. Source: Airflow configuration, [api] maximum_page_limit."""
 
@@ -43,7 +45,7 @@ class AirflowClient:
         door: The way in; default: the one that the settings describe.
 
     Raises (every method):
-        AirflowError: Airflow can't be reached or refused.
+        AirflowError: Airflow can't be reached or refused; AirflowUnaskedError where nothing was done of what was asked.
     """
 
     def __init__(
@@ -148,4 +150,5 @@ class AirflowClient:
             return answer.document
         if answer.status == _NOT_FOUND:
             raise NotFoundError(f"{self._door.place} doesn't know {path}: {detail_of(answer)}")
-        raise AirflowError(f"Airflow refused {method} {path} ({answer.status}): {detail_of(answer)}")
+        error = AirflowUnaskedError if answer.status in _REFUSALS else AirflowError
+        raise error(f"Airflow refused {method} {path} ({answer.status}): {detail_of(answer)}")

@@ -15,7 +15,7 @@ import httpx
 
 from janitor.cloud.mwaa import invoke_rest_api
 from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import AirflowError, CloudError
+from janitor.domain.errors import AirflowError, AirflowUnaskedError, CloudError
 from janitor.domain.waits import waiting
 from janitor.settings import Settings, StackKind
 from janitor.settings.airflow import AirflowLogin, MwaaLogin, PasswordLogin, TokenLogin
@@ -23,6 +23,8 @@ from janitor.settings.airflow import AirflowLogin, MwaaLogin, PasswordLogin, Tok
 _TIMEOUT = timedelta(seconds=30)
 _API = "/api/v2"
 _UNAUTHORIZED = 401
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+"""There was no connection that a request could go over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class AirflowDoor(Protocol):
     """How messages call it."""
 
     def ask(self, method: str, path: str, body: Any) -> AirflowAnswer:
-        """Send one request. Raises AirflowError when no answer of Airflow comes."""
+        """Send one request. Raises AirflowError when no answer of Airflow comes, AirflowUnaskedError when none can."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -125,7 +127,7 @@ class HttpDoor:
             with waiting(f"waiting for {self.place}", _TIMEOUT):
                 answer = self._http.request(method, path, json=body)
         except httpx.HTTPError as exc:
-            raise AirflowError(
+            raise (AirflowUnaskedError if isinstance(exc, _UNSENT) else AirflowError)(
                 f"{self.place} can't be reached ({type(exc).__name__}); is the stack up? Try `make status`"
             ) from exc
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -35,6 +36,7 @@ def trigger_run(
     rerun_of: str | None = None,
     only_unsuccessful: bool = False,
     kind: RunKind = RunKind.PARALLEL,
+    sending: Callable[[], None] = lambda: None,
 ) -> TriggeredRun:
     """Check the config, or the run that is to be done again, then start a run.
 
@@ -42,11 +44,12 @@ def trigger_run(
         settings: Of the environment.
         config_path, timeout_minutes, repo, max_concurrent_instances, rerun_of, only_unsuccessful, kind: See
             `RunRequest`.
+        sending: Called right before Airflow is asked for the run: until then nothing can have started.
 
     Raises:
         ConfigError, NotFoundError, ConflictError: What was asked for is wrong; nothing was started.
         BudgetRefusedError: The budget doesn't allow the run; nothing was started.
-        AirflowError: Airflow can't be reached or refused.
+        AirflowError: Airflow can't be reached or refused; AirflowUnaskedError where the run can't have started.
     """
     airflow_run_id = f"janitor__{uuid4()}"
     total = check_request(
@@ -71,6 +74,7 @@ def trigger_run(
         "only_unsuccessful": only_unsuccessful or None,
     }
     with AirflowClient(settings, kind) as airflow:
+        sending()
         airflow.trigger(airflow_run_id, {key: value for key, value in conf.items() if value is not None})
     return TriggeredRun(
         run_id=run_id_for(settings.deployment, airflow_run_id),
