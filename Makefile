@@ -227,8 +227,8 @@ accuracy: $(STAMP) ## judge the labelled corpus, or a folder of labelled reposit
 		then exec $(BIN)/python -m tests.corpus "$$@"; \
 		else exec $(BIN)/python -m tests.accuracy $${ENGINE:+"--engine=$$ENGINE"} "$$@" -- "$$FOLDER"; fi
 
-check-config: $(STAMP) ## check a configuration, launch nothing [CONFIG= ENV=]
-	$(JANITOR) check-config -- $(CONFIG_ARGUMENT)
+check-config: $(STAMP) ## check a configuration, or a sequential run's list, launch nothing [CONFIG= REPOS_FILE= ENV=]
+	$(JANITOR) check-config $${REPOS_FILE:+--sequential} -- $${REPOS_FILE:+"$$REPOS_FILE"} $(CONFIG_ARGUMENT)
 
 estimate: $(STAMP) ## what a run would cost at the worst, launch nothing [CONFIG= REPO= TIMEOUT_MINUTES= ENV=]
 	$(JANITOR) estimate $(REPO_OPTION) $(TIMEOUT_OPTION) -- $(CONFIG_ARGUMENT)

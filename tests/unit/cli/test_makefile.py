@@ -141,6 +141,7 @@ def test_every_target_is_phony():
         (["logs", "REPO=a", "RUN_ID=550e", "FOLLOW=1"], ["logs", "--run-id=550e", "--follow", "--", "a"]),
         (["check-config"], ["check-config", "--"]),
         (["check-config", "CONFIG=a b.yaml"], ["check-config", "--", "a b.yaml"]),
+        (["check-config", "REPOS_FILE=a b.yaml"], ["check-config", "--sequential", "--", "a b.yaml"]),
         (["estimate"], ["estimate", "--"]),
         (
             ["estimate", "CONFIG=c.yaml", "REPO=a", "TIMEOUT_MINUTES=5"],

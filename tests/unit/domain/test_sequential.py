@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from janitor.cli.render.runs.config import config_text
 from janitor.domain.config.fields import Market
+from janitor.domain.config.findings import SEQUENTIAL_KEYS
 from janitor.domain.config.sequential import SequentialConfig, sequential_config_schema
-from janitor.domain.config.workers import parse_as
+from janitor.domain.config.workers import WorkersConfig, parse_as
 from janitor.domain.deadlines import turn_deadline
 from janitor.domain.error_lines import QUOTED, unexpected_errors
 from janitor.domain.errors import ConfigError
@@ -109,6 +111,28 @@ def test_no_repository_has_a_machine_of_its_own() -> None:
         parse_as(SequentialConfig, text, source="r.yaml")
     assert [problem.field for problem in caught.value.problems] == ["instance_type", "market"]
     assert all("share one instance" in str(problem) for problem in caught.value.problems)
+
+
+def test_a_workers_configuration_with_a_key_of_a_sequential_run_is_told_so() -> None:
+    assert set(SEQUENTIAL_KEYS) == set(SequentialConfig.model_fields) - set(WorkersConfig.model_fields)
+    with pytest.raises(ConfigError) as refused:
+        parse_as(WorkersConfig, f"{HEAD}total_timeout_minutes: 120\nexpected_errors: []\n", source="repos.yaml")
+    assert [problem.field for problem in refused.value.problems] == list(SEQUENTIAL_KEYS)
+    for problem in refused.value.problems:
+        assert problem.message == "unknown key"
+        assert "check-config --sequential" in str(problem.hint)
+        assert "make check-config REPOS_FILE=" in str(problem.hint)
+    with pytest.raises(ConfigError, match="it belongs at the top level"):
+        parse_as(SequentialConfig, HEAD.replace("prompt: p}", "prompt: p, expected_errors: []}", 1), source="r.yaml")
+
+
+def test_check_config_says_that_they_run_in_turn() -> None:
+    named = parse_as(SequentialConfig, f"{HEAD}total_timeout_minutes: 90\n", source="repos.yaml")
+    assert config_text("repos.yaml", named).splitlines()[0] == (
+        "repos.yaml: 2 repositories, in turn on one instance, 1 hour 30 minutes for all together, 2 minutes of grace"
+    )
+    by_default = parse_as(SequentialConfig, HEAD, source="repos.yaml")
+    assert "in turn on one instance, 1 hour 4 minutes for all together" in config_text("repos.yaml", by_default)
 
 
 def test_the_schema_has_the_keys_of_both() -> None:

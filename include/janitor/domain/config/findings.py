@@ -23,6 +23,12 @@ FLEET_ERROR = "fleet_error"
 
 _GONE = {"validation_type": "leave it out: every validation makes all checks"}
 """Keys that there were, with what to do."""
+SEQUENTIAL_KEYS = ("total_timeout_minutes", "expected_errors")
+"""Keys that the configuration of a sequential run has at the top level, and no other."""
+_SEQUENTIAL = (
+    "it belongs to the list of a sequential run: `janitor check-config --sequential` (`make check-config REPOS_FILE=…`)"
+    " checks it, `make run-janitor` runs it"
+)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -117,6 +123,8 @@ def _unknown_key(path: Path, known_keys: Mapping[str, Sequence[str]]) -> Finding
     key = str(path[-1])
     if key in _GONE:
         return Finding(path, "is no key any more", _GONE[key])
+    if key in SEQUENTIAL_KEYS and key not in known_keys.get("", ()):
+        return Finding(path, "unknown key", _SEQUENTIAL)
     near = nearest(key, known_keys.get(level, ()))
     elsewhere = next((name for name, keys in known_keys.items() if name != level and key in keys), None)
     hints = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from janitor.cli.render.names import told_apart
+from janitor.domain.config.sequential import SequentialConfig
 from janitor.domain.config.workers import RepositoryPlan, WorkersConfig
 from janitor.protocol.proven import ProofLevel
 from janitor.protocol.statuses import EngineChoice
@@ -27,13 +28,21 @@ def config_text(
     off = len(config.repositories) - len(plans)
     counted = f"{len(plans)} {'repository' if len(plans) == 1 else 'repositories'}"
     head = f"{source}: {counted}{f' ({off} more switched off)' if off else ''}"
-    limit = f"at most {config.max_concurrent_instances} at once, {exactly(config.grace)} of grace"
+    limit = f"{_at_a_time(config, plans)}, {exactly(config.grace)} of grace"
     if config.confirm_above_usd is not None:
         limit += f", asked before a launch above {dollars(config.confirm_above_usd)}"
     names = told_apart([(plan.name, plan.organization) for plan in plans])
     width = max(map(len, names))
     lines = (_plan_line(plan, name.ljust(width)) for plan, name in zip(plans, names, strict=True))
     return "\n".join([f"{head}, {limit}", *lines, *_out_of_reach(plans, names, engine)])
+
+
+def _at_a_time(config: WorkersConfig, plans: Sequence[RepositoryPlan]) -> str:
+    if not isinstance(config, SequentialConfig):
+        return f"at most {config.max_concurrent_instances} at once"
+    return (
+        f"in turn on one instance, {exactly(config.total_timeout([plan.timeout for plan in plans]))} for all together"
+    )
 
 
 def _out_of_reach(plans: Sequence[RepositoryPlan], names: Sequence[str], engine: EngineChoice | None) -> Iterator[str]:
