@@ -84,6 +84,20 @@ def after_turn(
     )
 
 
+def works_for(repository: str | None, run_id: object | None) -> str:
+    """What an instance works for, in words.
+
+    Each repository's own instance names it; one that belongs to a run and to none of its repositories is shared by all.
+
+    Args:
+        repository: That it belongs to; None where it belongs to none.
+        run_id: Whose it is; None where that isn't known.
+    """
+    if repository:
+        return repository
+    return f"run {run_id} ({SEQUENTIAL_NAME})" if run_id else "unknown repository"
+
+
 def default_total(timeouts: list[timedelta], grace: timedelta) -> timedelta:
     """How long a run may take that doesn't say it: as long as each of its repositories, at most `LONGEST_RUN`."""
     return min(sum(timeouts, timedelta()) + grace * len(timeouts), LONGEST_RUN)

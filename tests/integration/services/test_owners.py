@@ -13,13 +13,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from janitor.cli.render.instances.instances import instances_text
 from janitor.domain.config.fields import Market
 from janitor.domain.errors import BudgetRefusedError, LaunchRefusedError
-from janitor.domain.identity import TAG_EXPIRES, TAG_REPOSITORY, TAG_RUN, TAG_VALIDATION
+from janitor.domain.identity import TAG_DEPLOYMENT, TAG_EXPIRES, TAG_REPOSITORY, TAG_RUN, TAG_VALIDATION
 from janitor.domain.launch.breaker import EVERYTHING
 from janitor.domain.launch.order import LaunchOrder
 from janitor.domain.launch.owner import Owner
 from janitor.domain.money.budget import BudgetLimits
+from janitor.domain.sequential import works_for
 from janitor.domain.states import (
     InstanceState,
     OwnerKind,
@@ -28,6 +30,8 @@ from janitor.domain.states import (
     RunStatus,
     TerminationReason,
 )
+from janitor.services.completing import Completion, Known, completions
+from janitor.services.deployment import live_instances
 from janitor.services.ending.terminate import end_scope, remaining, scope_of, scope_of_run
 from janitor.services.launch import breaker as launch_breaker
 from janitor.services.launch.advance import Launched, NoPlace, NotYet, advance_launch
@@ -35,11 +39,13 @@ from janitor.services.ledger.reconcile import observe_deployment
 from janitor.services.money.budget import reserve_order, settle_reservations
 from janitor.services.money.estimate import estimate_order
 from janitor.services.provider import find_owned, provider_of
+from janitor.services.reap.by_hand import describe
 from janitor.services.reap.kill import kill_all
 from janitor.services.reap.passes import reap_once
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts
+from janitor.stores import snapshot as glances
 from janitor.stores import validations as store
 from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
@@ -285,6 +291,19 @@ def a_runs_own(settings: Settings) -> tuple[UUID, UUID, Worker]:
     """A run, one of its validations, and the run's own order."""
     run_id, (first, _) = insert_run(settings.writer_url, deployment=settings.deployment)
     return run_id, first, worker(owner=Owner(kind=OwnerKind.RUN, id=run_id), run_id=run_id, name="sequential")
+
+
+def test_a_runs_own_instance_is_called_so_wherever_it_is_named(settings: Settings) -> None:
+    run_id, _, ordering = a_runs_own(settings)
+    instance_id, words = launch(settings, ordering), f"run {run_id} (sequential)"
+    assert words in instances_text(live_instances(settings))
+    seen = provider_of(settings).find(TAG_DEPLOYMENT, settings.deployment)
+    assert describe(settings, seen) == {instance_id: words}
+    with transaction(settings.reader_url) as connection:
+        (glance,) = glances.live_instances(connection, settings.deployment, settings.reap_interval)
+    assert works_for(glance.repository_name, glance.run_id) == words
+    named = completions(settings, Known.INSTANCE, limit=5, beginning=instance_id)
+    assert named == [Completion(value=instance_id, help=words)]
 
 
 def test_a_runs_own_instance_is_ended_with_the_run_and_not_before(quick: Settings) -> None:

@@ -306,6 +306,17 @@ def test_instances_in_words():
     )
 
 
+def test_the_instance_of_a_sequential_run_is_its_runs():
+    shared = LiveInstance(
+        instance_id="i-3", state="running", run_id="550e8400", validation_id=None, repository=None, deadline_at="12:00"
+    )
+    assert instances_text([shared]).splitlines()[0] == "i-3  running  run 550e8400 (sequential)  deadline 12:00"
+    orphan = replace(shared, validation_id="an unknown one")
+    assert instances_text([orphan]).splitlines()[0] == (
+        "i-3  running  unknown repository  run 550e8400  deadline 12:00"
+    )
+
+
 def test_check_config_in_words():
     config = parse_workers_config(
         "repositories:\n"

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from janitor.cli.screens.rows import LIVE, rows_of
 from janitor.domain.launch.breaker import BreakerState
 from janitor.domain.snapshot.alerts import AlertCode, Severity, alerts_of
 from janitor.domain.snapshot.snapshot import (
@@ -21,6 +22,7 @@ from janitor.domain.snapshot.snapshot import (
     RunGlance,
 )
 from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus
+from janitor.views.text.snapshot import instance_line
 
 NOW = datetime(2026, 5, 4, 7, 30, tzinfo=timezone.utc)
 MINUTE = timedelta(minutes=1)
@@ -280,3 +282,14 @@ def test_critical_ones_come_first() -> None:
         AlertCode.BUDGET_SPENT,
         AlertCode.RUN_REFUSED,
     ]
+
+
+def test_the_instance_of_a_sequential_run_is_called_so() -> None:
+    shared = instance(repository_name=None)
+    seen = snapshot(instances=[shared])
+    assert f"  run {RUN} (sequential)  " in instance_line(shared, seen)
+    (row,) = [each for each in rows_of(LIVE, seen, []) if each.key.startswith("instance:")]
+    assert row.cells[1] == f"run {str(RUN)[:8]} (sequential)"
+    assert f"  make follow RUN_ID={RUN}" in row.details
+    assert not any("REPO=" in line for line in row.details)
+    assert "unknown repository" in instance_line(instance(repository_name=None, run_id=None), seen)

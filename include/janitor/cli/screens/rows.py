@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from janitor.domain.sequential import works_for
 from janitor.domain.snapshot.alerts import Alert
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance, RepositoryNews, RunGlance
 from janitor.views.text.marks import mark_of, one_line, words_of
@@ -33,6 +34,8 @@ class Row:
     details: tuple[str, ...]
 
 
+_ID_BEGINNING = 8
+"""Characters of a run's id in a column: enough to name it by."""
 LIVE = Tab(name="live", title="Live", columns=("what", "repository", "state", "elapsed", "cost", "ends in"))
 LAST_RUN = Tab(name="last-run", title="Last run", columns=("repository", "news", "cause"))
 BROKEN = Tab(name="broken", title="Broken", columns=("repository", "since", "flaky", "cause"))
@@ -86,18 +89,30 @@ def _instance_row(number: int, one: InstanceGlance, snapshot: DeploymentSnapshot
     return Row(
         key=f"instance:{one.instance_id or number}",
         cells=(
-            *(name, one_line(one.repository_name or "unknown"), one.state.value, compactly(snapshot.at - begun)),
+            *(name, _whose(one), one.state.value, compactly(snapshot.at - begun)),
             *("price unknown" if one.cost_usd is None else dollars(one.cost_usd),),
             *("overdue" if one.may_live_until < snapshot.at else compactly(one.may_live_until - snapshot.at),),
         ),
         details=(
             instance_line(one, snapshot).strip(),
             "",
-            f"  make logs REPO={one_line(one.repository_name or '…')}",
-            f"  make keep REPO={one_line(one.repository_name or '…')} FOR=30m",
+            *_next_commands(one),
             f"  make terminate INSTANCE={name}",
         ),
     )
+
+
+def _whose(one: InstanceGlance) -> str:
+    """As short as a column takes it."""
+    return one_line(works_for(one.repository_name, str(one.run_id)[:_ID_BEGINNING] if one.run_id else None))
+
+
+def _next_commands(one: InstanceGlance) -> tuple[str, str]:
+    """What is near: a run's own instance has the log of whoever's turn it is, and no lease of one repository."""
+    if one.repository_name is None and one.run_id is not None:
+        return f"  make follow RUN_ID={one.run_id}", f"  make cancel RUN_ID={one.run_id}"
+    name = one_line(one.repository_name or "…")
+    return f"  make logs REPO={name}", f"  make keep REPO={name} FOR=30m"
 
 
 def _news_rows(snapshot: DeploymentSnapshot) -> list[Row]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
+from janitor.domain.sequential import works_for
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance
 
 
@@ -269,7 +270,7 @@ _RULES: Sequence[Callable[[DeploymentSnapshot], Iterator[Alert]]] = (
 
 
 def _name(one: InstanceGlance) -> str:
-    return one.instance_id or f"the launch for {one.repository_name or 'an unknown repository'}"
+    return one.instance_id or f"the launch for {works_for(one.repository_name, one.run_id)}"
 
 
 def _minutes(duration: timedelta) -> str:

@@ -14,6 +14,7 @@ from janitor.domain.errors import CloudError, DatabaseError, SettingsError, Wron
 from janitor.domain.identity import TAG_KEEP_UNTIL, TAG_REPOSITORY
 from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.reap.reaping import instant_of
+from janitor.domain.sequential import works_for
 from janitor.domain.states import InstanceOrigin, OwnerKind, TerminationReason
 from janitor.services.ending import terminate as terminating
 from janitor.services.here import require_here
@@ -128,8 +129,11 @@ def describe(settings: Settings, seen: Sequence[InstanceSeen]) -> dict[str, str]
 
 def _words(seen: InstanceSeen, rows: Mapping[str | None, InstanceRecord] | None) -> str:
     named = seen.owner
-    is_of_a_repository = named is None or named.kind is OwnerKind.VALIDATION
-    words = [seen.tags.get(TAG_REPOSITORY, "unknown repository" if is_of_a_repository else str(named))]
+    if named is not None and named.kind is OwnerKind.WORKER:
+        whose = str(named)
+    else:
+        whose = works_for(None, named.id if named is not None and named.kind is OwnerKind.RUN else None)
+    words = [seen.tags.get(TAG_REPOSITORY, whose)]
     row = rows.get(seen.instance_id) if rows is not None else None
     keep_until = row.keep_until if row else instant_of(seen.tags, TAG_KEEP_UNTIL)
     if keep_until is not None and keep_until > datetime.now(timezone.utc):

@@ -191,7 +191,8 @@ def _find(settings: Settings, repository: str, run_id: str | None, *, leased_onl
         raise NotFoundError(f"nothing is kept of {repository}{of_run}; `janitor instances` shows what is alive")
     if not found:
         raise NotFoundError(
-            f"no instance of {repository} is alive{of_run}: it lives while its validation runs. Start one with"
+            f"no instance of {repository} is alive{of_run}: it lives while its validation runs; that of a sequential"
+            " run is shared by all of its repositories and can't be kept. Start one with"
             f" `make validate-all-workers REPO={repository} FOLLOW=0`, and keep it before it ends"
         )
     if len(found) > 1:

@@ -16,7 +16,8 @@ where deployment = :deployment and status = 'running' and starts_with(run_id::te
 order by started_at desc limit :count;
 
 -- name: complete_instances(deployment, beginning, count)
-select i.instance_id as value, coalesce(v.repository_name, '') as help
+select i.instance_id as value,
+       coalesce(v.repository_name, case when i.owner_kind = 'run' then 'run ' || i.owner_id || ' (sequential)' end, '') as help
 from instances i left join repository_validations v using (validation_id)
 where i.deployment = :deployment and i.instance_id is not null and i.state not in ('terminated', 'not_launched')
   and starts_with(i.instance_id, :beginning)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from janitor.domain.sequential import works_for
 from janitor.domain.snapshot.alerts import Alert, Severity
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance, RepositoryNews, RunGlance
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line, words_of
@@ -66,7 +67,7 @@ def instance_line(one: InstanceGlance, snapshot: DeploymentSnapshot) -> str:
     strikes = ", ".join(f"{name} {_until(at - snapshot.at)}" for name, at in killers)
     return (
         f"  {WAITING} {one.instance_id or 'no id yet'}  {one_line(one.instance_type)} {one_line(one.market)}"
-        f"  {one_line(one.repository_name or 'unknown repository')}  {cost}; ended by {strikes}"
+        f"  {one_line(works_for(one.repository_name, one.run_id))}  {cost}; ended by {strikes}"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from janitor.domain.sequential import works_for
 from janitor.services.reap.keep import EndedLease, GuestTimer, KeptInstance, Lease
 from janitor.views.text.marks import BAD, GOOD, WAITING, one_line
 from janitor.views.text.money import dollars
@@ -79,7 +80,7 @@ def kept_text(kept: Sequence[KeptInstance], now: datetime) -> str:
     for each in kept:
         hourly = f", {dollars(each.price_usd_hour)} an hour" if each.price_usd_hour is not None else ""
         lines.append(
-            f"{WAITING} {one_line(each.repository or 'unknown repository')}: {each.instance_id} until"
+            f"{WAITING} {one_line(works_for(each.repository, each.run_id))}: {each.instance_id} until"
             f" {instant(each.keep_until)} ({roughly(each.keep_until - now)} remaining{hourly})"
         )
     return "\n".join(lines)

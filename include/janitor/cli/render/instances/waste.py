@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from janitor.domain.money.costs import InstancePhase
 from janitor.domain.money.places import places_for
+from janitor.domain.sequential import works_for
 from janitor.services.money.waste import PhaseTotal, UnexplainedTime, WasteReport
 from janitor.views.text.marks import BAD, GOOD, one_line
 from janitor.views.text.money import dollars
@@ -44,10 +45,14 @@ def _phase_line(name: str, part: PhaseTotal, whole: PhaseTotal, places: int) -> 
     return f"  {name:<22} {compactly(part.duration):>12} {share:>7.1%} {dollars(part.usd, places):>10}"
 
 
+def _whose(each: UnexplainedTime) -> str:
+    return works_for(each.repository_name, each.run_id) if each.repository_name or each.run_id else "no repository"
+
+
 def _unexplained_line(each: UnexplainedTime) -> str:
     money = f", {dollars(each.usd)}" if each.usd is not None else ""
     parts = [
-        f"{BAD} {each.instance_id or 'no id'} ({each.instance_type}) of {each.repository_name or 'no repository'}:"
+        f"{BAD} {each.instance_id or 'no id'} ({each.instance_type}) of {_whose(each)}:"
         f" {_length(each.unexplained)}{money}",
         each.because,
     ]
