@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from janitor.cli.registry import COMMANDS
+from janitor.domain.config.sequential import SequentialConfig
+from janitor.domain.config.workers import WorkersConfig, parse_as
 from janitor.domain.snapshot.alerts import AlertCode
+from janitor.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,6 +61,57 @@ def test_links_lead_somewhere(document: str) -> None:
     folder = (ROOT / document).parent
     for target in re.findall(r"\]\(([^)#\s]+)", DOCUMENTS[document]):
         assert "://" in target or (folder / target).exists(), f"{document} links to {target}"
+
+
+_COMMAND = re.compile(r"\bmake ([a-z][a-z-]+)((?: +[A-Z_]+=[^\s`#)]+)+)")
+_OWN = {"docs/notes/your-own-repository.md": {"my-worker"}}
+"""Names that the reader's own config has."""
+
+
+def _commands(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each `make` with values that are no placeholders: its target, and the values."""
+    for target, given in _COMMAND.findall(text):
+        values = dict(word.split("=", 1) for word in given.split())
+        yield target, {name: value for name, value in values.items() if "…" not in value and "<" not in value}
+
+
+def _repositories(target: str, values: dict[str, str]) -> set[str]:
+    """Of the config that such a command uses, or of all that are here where it uses none by itself."""
+    environment = values.get("ENV", "local")
+    settings = load_settings(environment, environ={"JANITOR_BUCKET": "b", "JANITOR_DEPLOYMENT": "d"}, project_root=ROOT)
+    if target == "run-janitor":
+        return _names(SequentialConfig, values.get("REPOS_FILE", settings.default_repos_file))
+    if target in ("validate-all-workers", "run", "estimate") or environment != "local":
+        return _names(WorkersConfig, values.get("CONFIG", settings.default_config))
+    return {name for path in (ROOT / "infra" / "local").glob("*.yaml") for name in _names(SequentialConfig, str(path))}
+
+
+def _names(model: type[WorkersConfig], path: str) -> set[str]:
+    content = (ROOT / path).read_bytes()
+    config = parse_as(model, content, source=path, substitutions={"state_dir": "/state"})
+    return {each.name for each in config.repositories if each.enabled}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_name_repositories_that_their_config_has(document: str) -> None:
+    for target, values in _commands(DOCUMENTS[document]):
+        if "REPO" in values and values["REPO"] not in _OWN.get(document, ()):
+            known = _repositories(target, values)
+            assert values["REPO"] in known, f"{document}: make {target} {values}: {sorted(known)}"
+
+
+def test_the_way_to_aws_names_a_repository() -> None:
+    named = [values["REPO"] for _, values in _commands(DOCUMENTS["docs/deploy.md"]) if "REPO" in values]
+    assert named
+
+
+def test_containers_get_no_override_file_and_that_is_said() -> None:
+    compose = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
+    assert [line.split()[-1] for line in compose.splitlines() if "env_file:" in line] == [".env}.env"]
+    assert "infra/env/*.override.env" in (ROOT / "infra/docker/airflow/Dockerfile.dockerignore").read_text()
+    assert "never see an override file" in " ".join(DOCUMENTS["docs/deploy.md"].split())
+    for name in ("dev", "prod"):
+        assert "Containers never see the override file" in (ROOT / f"infra/env/{name}.env").read_text()
 
 
 def test_every_runbook_entry_is_whole() -> None:
