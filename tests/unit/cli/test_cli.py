@@ -147,6 +147,7 @@ def test_group_knows_the_commands():
         (errors.DatabaseError("x"), ExitCode.INFRASTRUCTURE),
         (errors.AirflowError("x"), ExitCode.INFRASTRUCTURE),
         (errors.AirflowRunEndedError("x"), ExitCode.INFRASTRUCTURE),
+        (errors.AirflowUnaskedError("x"), ExitCode.INFRASTRUCTURE),
         (errors.LaunchRefusedError("capacity", "x"), ExitCode.INFRASTRUCTURE),
     ],
 )
