@@ -78,7 +78,9 @@ def _commands(text: str) -> Iterator[tuple[str, dict[str, str]]]:
 def _repositories(target: str, values: dict[str, str]) -> set[str]:
     """Of the config that such a command uses, or of all that are here where it uses none by itself."""
     environment = values.get("ENV", "local")
-    settings = load_settings(environment, environ={"JANITOR_BUCKET": "b", "JANITOR_DEPLOYMENT": "d"}, project_root=ROOT)
+    # The local stack's names are its own, whether it was ever started in this checkout or not.
+    named = {} if environment == "local" else {"JANITOR_BUCKET": "b", "JANITOR_DEPLOYMENT": "d"}
+    settings = load_settings(environment, environ=named, project_root=ROOT)
     if target == "run-janitor":
         return _names(SequentialConfig, values.get("REPOS_FILE", settings.default_repos_file))
     if target in ("validate-all-workers", "run", "estimate") or environment != "local":
