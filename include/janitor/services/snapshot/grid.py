@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from janitor.domain.snapshot.grid import Grid, GridRow, GridRun, spread
 from janitor.domain.states import RunStatus
+from janitor.services.snapshot.take import PATIENCE
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 from janitor.stores.queries import named_queries
 
 MOST_RUNS = 120
-_PATIENCE = timedelta(seconds=5)
 
 
 def fleet_grid(settings: Settings, *, runs: int, before: datetime) -> Grid:
@@ -26,7 +26,7 @@ def fleet_grid(settings: Settings, *, runs: int, before: datetime) -> Grid:
         DatabaseError: Postgres can't be used, or doesn't answer within seconds.
     """
     queries = named_queries()
-    with transaction(settings.reader_url, within=_PATIENCE) as connection:
+    with transaction(settings.reader_url, within=PATIENCE) as connection:
         columns = list(
             queries.grid_runs(
                 connection, deployment=settings.deployment, before=before, runs=min(max(runs, 1), MOST_RUNS)

@@ -16,7 +16,7 @@ from janitor.stores.database import transaction
 REPOSITORIES_WITHIN = timedelta(days=30)
 """A repository whose last end is older has left the fleet."""
 _DAY = timedelta(days=1)
-_PATIENCE = timedelta(seconds=5)
+PATIENCE = timedelta(seconds=5)
 """For connecting and for each statement: a face says that Postgres is slow, it doesn't wait for it."""
 
 
@@ -31,7 +31,7 @@ def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> Deployment
         DatabaseError: Postgres can't be used, or doesn't answer within seconds.
     """
     now = datetime.now(timezone.utc)
-    with transaction(settings.reader_url, within=_PATIENCE) as connection:
+    with transaction(settings.reader_url, within=PATIENCE) as connection:
         deployment = settings.deployment
         last_run = store.last_run(connection, deployment)
         repositories, failing, untold = store.standing_counts(connection, deployment, now - REPOSITORIES_WITHIN)

@@ -89,8 +89,3 @@ select v.organization || '/' || v.repository_name as repository, array_agg(c.at 
        string_agg(case when d.flaky then 'k' else '-' end, '' order by c.at) as flaky
 from columns c join repository_validations v using (run_id) left join report_differences d using (validation_id)
 group by 1;
-
--- name: cell(airflow_run_id, deployment, organization, repository_name)^
-select * from validation_overview
-where deployment = :deployment and airflow_run_id = :airflow_run_id and organization = :organization
-  and repository_name = :repository_name;
