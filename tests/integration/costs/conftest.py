@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg.rows import DictRow, dict_row
 
 from tests.support.deployment import database, environment, settings
+from tests.support.postgres import TestDatabase
 
 __all__ = ["database", "environment", "settings"]
+
+
+@pytest.fixture
+def owner(database: TestDatabase) -> Iterator[psycopg.Connection[DictRow]]:
+    """A connection whose work is undone at the end; it may write history."""
+    with psycopg.connect(
+        database.owner_url, row_factory=dict_row, options="-c search_path=janitor,pg_catalog -c timezone=UTC"
+    ) as connection:
+        yield connection
+        connection.rollback()
 
 
 @pytest.fixture

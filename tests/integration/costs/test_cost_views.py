@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -11,7 +10,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from janitor.domain.money.costs import CHECK_PHASES, InstancePhase, InstanceTimes, instance_cost, phases_of, seconds_of
@@ -44,16 +43,6 @@ def lives(draw: st.DrawFn) -> InstanceTimes:
         leases=draw(st.lists(spans, max_size=3)),
         checks=checks,
     )
-
-
-@pytest.fixture
-def owner(database: TestDatabase) -> Iterator[psycopg.Connection[DictRow]]:
-    """A connection whose work is undone at the end; it may write history."""
-    with psycopg.connect(
-        database.owner_url, row_factory=dict_row, options="-c search_path=janitor,pg_catalog -c timezone=UTC"
-    ) as connection:
-        yield connection
-        connection.rollback()
 
 
 def insert_instance(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -36,16 +35,6 @@ WHOLE = InstanceTimes(
     leases=[],
     checks=[("build", (BASE + timedelta(minutes=3), BASE + timedelta(minutes=9)))],
 )
-
-
-@pytest.fixture
-def owner(database: TestDatabase) -> Iterator[psycopg.Connection[DictRow]]:
-    """A connection whose work is undone at the end; it may write history."""
-    with psycopg.connect(
-        database.owner_url, row_factory=dict_row, options="-c search_path=janitor,pg_catalog -c timezone=UTC"
-    ) as connection:
-        yield connection
-        connection.rollback()
 
 
 @pytest.fixture
