@@ -47,7 +47,7 @@ def changes_text(changes: ProvenanceChanges | None) -> str | None:
         return None
     commits = changes.commits
     said = [f"commit {_range(commits)}"] if commits is not None and not commits.is_same else []
-    said += _listed(changes.parts, _SHOWN, more=changes.left_out)
+    said += listed_changes(changes.parts, _SHOWN, more=changes.left_out)
     return "; ".join(said) or None
 
 
@@ -58,7 +58,7 @@ def cause_text(changes: ProvenanceChanges | None) -> str | None:
     if not changes.commits.is_same:
         return f"commits {_range(changes.commits)}"
     same = f"at the same commit {short_sha(changes.commits.after)}"
-    brought = _listed(changes.of(*_CAUSES), _SHOWN_AS_CAUSE, more=changes.left_out)
+    brought = listed_changes(changes.of(*_CAUSES), _SHOWN_AS_CAUSE, more=changes.left_out)
     return f"{same}, with {', '.join(brought)}" if brought else f"{same}; no image or package is known to differ"
 
 
@@ -66,7 +66,8 @@ def _range(commits: CommitRange) -> str:
     return f"{short_sha(commits.before)}..{short_sha(commits.after)}"
 
 
-def _listed(changes: Sequence[PartChange], most: int, *, more: int) -> list[str]:
+def listed_changes(changes: Sequence[PartChange], most: int, *, more: int) -> list[str]:
+    """Each change in words, the first of them; `more` are known to be left out beside them."""
     said = [_change(change) for change in changes[:most]]
     left = len(changes) - len(said) + more
     return [*said, f"{left} more"] if left else said

@@ -1,0 +1,61 @@
+"""What a person types to see a failure again. Whatever comes from a repository is quoted for the shell."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from janitor.domain.evidence.cause import BrokenRepository, Image
+from janitor.protocol.statuses import Engine
+from janitor.protocol.text.plain_text import one_line
+from janitor.views.text.commands import make_command
+
+_REFERENCE = re.compile(r"[A-Za-z0-9][\w./:@-]{0,400}")
+"""What an image may be called; an argument that wasn't filled in is none."""
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def reproduce_lines(one: BrokenRepository, environment: str) -> list[str]:
+    """A block for a shell: the commit, its static checks, its image on the very same base, an instance to look at.
+
+    Args:
+        one: What broke.
+        environment: Whose `make` is meant.
+    """
+    name = one_line(one.repository_name)
+    folder = shlex.quote(f"./{name}")
+    lines = [f"git clone -- {shlex.quote(one_line(one.url))} {folder}"]
+    if one.commit_sha is not None and _SHA.fullmatch(one.commit_sha):
+        lines.append(f"git -C {folder} checkout {one.commit_sha}")
+    lines.append(f"janitor validate {folder}")
+    if one.engine is Engine.DOCKER:
+        lines += _docker_lines(one, folder)
+    repository = shlex.quote(f"REPO={one_line(one.repository)}")
+    return [
+        *lines,
+        "# its instance, while a run validates it:",
+        make_command(f"keep {repository} FOR=30m", environment),
+    ]
+
+
+def _docker_lines(one: BrokenRepository, folder: str) -> list[str]:
+    """A named context takes the place of a base image: so it is the one of that night, whatever the tag says now.
+
+    Source: https://docs.docker.com/reference/cli/docker/buildx/build/#build-context
+    """
+    tag = "janitor-reproduce"
+    pinned = [context for image in one.images if (context := _context(image)) is not None]
+    path = one_line(f"./{one.repository_name}/{one.dockerfile}")
+    file = [] if one.dockerfile is None else [f"--file {shlex.quote(path)}"]
+    build = " ".join(["docker buildx build --load", *pinned, *file, f"--tag {tag}", folder])
+    gpus = "--gpus all " if one.gpu_required else ""
+    return [build, f"docker run --rm --interactive --tty {gpus}{tag}"]
+
+
+def _context(image: Image) -> str | None:
+    if image.digest is None or not _REFERENCE.fullmatch(image.reference) or "@" in image.reference:
+        return None
+    name = image.reference
+    last = name.rpartition("/")[2]
+    bare = name[: len(name) - len(last)] + last.partition(":")[0]
+    return f"--build-context {shlex.quote(f'{name}=docker-image://{bare}@{image.digest}')}"

@@ -1,0 +1,1 @@
+"""What is known of causes, read from a real PostgreSQL."""
