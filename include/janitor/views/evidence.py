@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from janitor.domain.evidence.cause import BrokenRepository, Cause, Causes, Sight, Spent
-from janitor.views.text.evidence import between_url, finding_texts, onset_texts, spent_text, verdict_text
+from janitor.views.text.evidence import (
+    acknowledged_text,
+    between_url,
+    finding_texts,
+    onset_texts,
+    spent_text,
+    verdict_text,
+)
 from janitor.views.text.reproduce import reproduce_lines
 
 MOST_REPOSITORIES = 50
@@ -27,6 +34,7 @@ def _cause_dict(cause: Cause, environment: str) -> dict[str, Any]:
         "reason": cause.reason,
         "verdict": cause.verdict.value,
         "verdict_text": verdict_text(cause),
+        "is_silent": cause.is_silent,
         "spent": _spent_dict(cause.spent),
         "spent_text": spent_text(cause.spent),
         "log": None
@@ -61,6 +69,9 @@ def _repository_dict(one: BrokenRepository) -> dict[str, Any]:
         "changes": None if changes is None else changes.to_dict(),
         "images": [{"reference": image.reference, "digest": image.digest} for image in one.images],
         "spent": _spent_dict(one.spent),
+        "acknowledged": None
+        if one.acknowledged is None
+        else {"reason": one.acknowledged.reason, "text": acknowledged_text(one.acknowledged)},
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from janitor.domain import states
 from janitor.domain.errors import DatabaseError
+from janitor.domain.evidence.acknowledgement import AcknowledgedUntil
 from janitor.domain.result import report_diff
 from janitor.domain.watching import WatchOutcome
 from janitor.protocol.statuses import CheckStatus
@@ -32,6 +33,7 @@ ENUMERATIONS = {
     "notice_kind": states.NoticeKind,
     "report_change": report_diff.Change,
     "report_outcome": report_diff.Outcome,
+    "acknowledged_until": AcknowledgedUntil,
 }
 MACHINES = {
     "run": states.RUN_TRANSITIONS,

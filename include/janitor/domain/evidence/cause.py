@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from uuid import UUID
 
+from janitor.domain.evidence.acknowledgement import Acknowledgement
 from janitor.domain.evidence.verdict import Findings, Onset, Verdict, findings_of, verdict_of, verdict_of_cause
 from janitor.domain.states import ValidationStatus
 from janitor.protocol.statuses import Engine
@@ -85,6 +86,8 @@ class BrokenRepository:
     """The report before that: the last good one, or a failure by another cause."""
     onset: Onset
     spent: Spent
+    acknowledged: Acknowledgement | None = None
+    """By which its failure is known and silent; None: by none."""
 
     @property
     def repository(self) -> str:
@@ -146,6 +149,11 @@ class Cause:
         )
 
     @property
+    def is_silent(self) -> bool:
+        """Whether each of its repositories is acknowledged: it is dimmed, and no message tells of it."""
+        return all(each.acknowledged is not None for each in self.repositories)
+
+    @property
     def example(self) -> BrokenRepository:
         """The one that is told of where one has to do."""
         return self.repositories[0]
@@ -159,3 +167,7 @@ class Causes:
     """By group, then those that broke the most repositories."""
     left_out: int = 0
     """How many more there are."""
+
+    def find(self, key: str) -> Cause | None:
+        """The one with a key."""
+        return next((each for each in self.causes if each.key == key), None)

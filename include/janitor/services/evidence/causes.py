@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
-from janitor.domain.evidence.cause import Cause, CauseGroup, Causes
+from janitor.domain.evidence.acknowledgement import Acknowledgement
+from janitor.domain.evidence.cause import BrokenRepository, Cause, CauseGroup, Causes
 from janitor.domain.evidence.log_excerpt import excerpt_of
 from janitor.domain.result.report_diff import Change
 from janitor.domain.states import ValidationStatus
 from janitor.services.snapshot.take import PATIENCE
 from janitor.settings import Settings
+from janitor.stores import acknowledgements
 from janitor.stores import evidence as store
 from janitor.stores.database import Connection, transaction
 from janitor.stores.evidence import BrokenRow, Counted
@@ -45,7 +47,8 @@ def read_causes(connection: Connection, deployment: str, run_id: UUID, now: date
         grouped[(_is_told(row), _key(row))].append(row)
     ordered = sorted(grouped.values(), key=lambda rows: (_rank(_group(rows)), -len(rows), _key(rows[0])))
     chosen = ordered[:MOST_CAUSES]
-    causes = _with_costs(connection, deployment, [_cause(rows) for rows in chosen], now)
+    causes = _acknowledged(connection, deployment, [_cause(rows) for rows in chosen], now)
+    causes = _with_costs(connection, deployment, causes, now)
     checks = store.deciding_checks(connection, [each.example.validation_id for each in causes])
     return Causes(
         causes=tuple(
@@ -56,6 +59,26 @@ def read_causes(connection: Connection, deployment: str, run_id: UUID, now: date
         ),
         left_out=len(ordered) - len(chosen),
     )
+
+
+def _acknowledged(connection: Connection, deployment: str, causes: Sequence[Cause], now: datetime) -> list[Cause]:
+    known = acknowledgements.acknowledgements_of(connection, deployment, [each.key for each in causes])
+    return [
+        replace(
+            cause, repositories=tuple(_known(cause, one, known.get(cause.key, ()), now) for one in cause.repositories)
+        )
+        for cause in causes
+    ]
+
+
+def _known(cause: Cause, one: BrokenRepository, said: Sequence[Acknowledgement], now: datetime) -> BrokenRepository:
+    broke_at = one.first_bad.at if one.first_bad is not None else None
+    holding = (
+        each
+        for each in said
+        if each.holds(cause.key, one.repository, broke_at=broke_at, commit_sha=one.commit_sha, now=now)
+    )
+    return replace(one, acknowledged=next(holding, None))
 
 
 def _with_costs(connection: Connection, deployment: str, causes: Sequence[Cause], now: datetime) -> list[Cause]:

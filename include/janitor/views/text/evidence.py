@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from janitor.domain.evidence.acknowledgement import LONGEST_REASON, AcknowledgedUntil, Acknowledgement
 from janitor.domain.evidence.cause import BrokenRepository, Cause, CauseGroup, Sight, Spent
 from janitor.domain.evidence.links import compare_url
 from janitor.domain.evidence.verdict import Answer, Findings, Onset, Question, Verdict, outside_changes
@@ -76,6 +77,16 @@ def spent_text(spent: Spent) -> str:
     return f"{runs}: {least}{dollars(spent.usd)} spent finding it out again, {dollars(spent.usd_a_run)} a run"
 
 
+def acknowledged_text(known: Acknowledgement) -> str:
+    """`known to ada until 2026-06-01 00:00:00 UTC: the new driver comes on Monday`."""
+    ends = {
+        AcknowledgedUntil.NEW_COMMIT: "a new commit",
+        AcknowledgedUntil.CAUSE_CHANGES: "its cause changes",
+    }
+    end = instant(known.until_at) if known.until_at is not None else ends.get(known.until, known.until.value)
+    return f"known to {one_line(known.made_by)} until {end}: {one_line(known.reason, limit=LONGEST_REASON)}"
+
+
 def between_url(one: BrokenRepository) -> str | None:
     """The host's page of what is between the report before and the first bad one; None where there is none."""
     before, bad = one.compared_with, one.first_bad
@@ -88,6 +99,8 @@ def cause_lines(cause: Cause, environment: str) -> list[str]:
     """All of it on paper: what, whom, since when, what is to be thought of it, what it cost, how to see it again."""
     one = cause.example
     lines = [one_line(cause.title), f"  {GROUPS[cause.group]}: {repositories_text(cause.repositories)}"]
+    if cause.is_silent and one.acknowledged is not None:
+        lines.append(f"  {acknowledged_text(one.acknowledged)}")
     lines += [f"  {said}" for said in onset_texts(one)]
     link = between_url(one)
     lines += [f"  {link}"] if link else []
