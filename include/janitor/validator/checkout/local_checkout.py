@@ -21,7 +21,8 @@ from janitor.validator.settings import Settings
 
 _LIMIT = timedelta(seconds=30)
 _QUICK = timedelta(seconds=5)
-_LOOK = timedelta(seconds=0.6)
+_LOOK = timedelta(seconds=5)
+"""For a disk that is slow itself; what is too large is told by its number of names, long before."""
 _MOST_ENTRIES = 5_000
 """Of a folder outside of git; a worker's own files are a fraction of it."""
 _NEXT = "name a worker's folder, as in `janitor validate path/to/worker`"
@@ -70,7 +71,6 @@ def require_checkout(path: Path, settings: Settings, neutral: Path) -> None:
         NoCheckoutError: It is the inside of a git repository; or it is outside of git, and either too large for a
             worker's folder or without a Dockerfile.
     """
-    began = time.monotonic()
     said = _git(path, settings, neutral)("rev-parse", "--is-inside-work-tree", limit=_QUICK)
     inside = _lines(said)
     if inside:
@@ -78,6 +78,7 @@ def require_checkout(path: Path, settings: Settings, neutral: Path) -> None:
             raise NoCheckoutError(f"{path} is the inside of a git repository, not its files; {_NEXT}")
         return
     has_dockerfile = False
+    began = time.monotonic()
     for count, name in enumerate(_names_below(path)):
         has_dockerfile = has_dockerfile or "dockerfile" in name.lower()
         if count == _MOST_ENTRIES or time.monotonic() - began > _LOOK.total_seconds():
