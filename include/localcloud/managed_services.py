@@ -63,12 +63,17 @@ class ManagedServices:
         }
         self._patches: dict[str, Callable[[], None]] = {"budgets": _patch_budgets}
         """Of services that neither act nor are kept; each is applied once."""
+        self._under_way: Callable[[], dict[str, int]] = dict
 
     @property
     def api(self) -> InternalApi:
         """The way to the local cloud's own APIs."""
         assert self._api is not None, "start() comes first"
         return self._api
+
+    def invocations(self) -> dict[str, int]:
+        """By function, how many of its invocations are not over."""
+        return self._under_way()
 
     def start(self, api: InternalApi) -> None:
         """Put what is on disk in place, and begin to act."""
@@ -133,7 +138,9 @@ class ManagedServices:
 
         environment = function_environment(self._endpoint_url, self._key.access_key_id, self._key.secret_access_key)
         processes = FunctionProcesses(self._home / "functions", environment, self._containment)
-        lambda_api.install(lambda_api.LambdaService(processes, self._measure))
+        service = lambda_api.LambdaService(processes, self._measure)
+        self._under_way = service.under_way
+        lambda_api.install(service)
         return _definitions(lambda_backends, lambda_api)
 
     def _measure(self, region: str, function: str, outcome: Outcome) -> None:

@@ -98,7 +98,7 @@ def serve(settings: Settings) -> None:
     fleet.command_variables = role.variables
     application = Application(
         faults,
-        lambda: health(runtime, fleet),
+        lambda: {**health(runtime, fleet), "invocations": services.invocations()},
         own,
         before=services.prepare,
         after=services.keep,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from janitor.cloud.session import CloudAccess
@@ -37,6 +39,7 @@ LONG_LIFE = timedelta(minutes=20)
 SHUTDOWN = timedelta(seconds=20)
 """EC2's own time to end an instance, beyond the bound, on a machine with a load of 20."""
 BOOTS_WITHIN = timedelta(seconds=60)
+CALLS_END_WITHIN = timedelta(seconds=120)
 _POLL_SECONDS = 0.1
 Prepared = TypeVar("Prepared")
 
@@ -146,9 +149,23 @@ class Fleet:
             self.access.client("cloudwatch").disable_alarm_actions(
                 AlarmNames=[f"{self.settings.reaper_function}-overdue"]
             )
+            self._await_invocations()
         elif self._passes is not None:
             self._passes.stop()
             self._passes = None
+
+    def _await_invocations(self) -> None:
+        """Wait for the ends of those that began before: on a busy machine one acts long after it was called."""
+        deadline = time.monotonic() + CALLS_END_WITHIN.total_seconds()
+        while self.settings.reaper_function in self._health()["invocations"]:
+            assert time.monotonic() < deadline, "the function's invocations don't end"
+            time.sleep(_POLL_SECONDS)
+
+    def _health(self) -> dict[str, Any]:
+        address = f"{self.settings.aws_endpoint_url}/_localcloud/health"
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            health: dict[str, Any] = json.load(answer)
+        return health
 
     def disable_passes(self) -> None:
         """Nothing calls the function by the clock any more."""

@@ -55,6 +55,8 @@ SPOT = "spot"
 PAST = "localcloud_past"
 """Attribute of a moto instance: the states that it was in, for describing it as it was a moment ago."""
 PAST_LIMIT = 32
+OURS = frozenset({"_state", "state_reason", "_reason", PAST})
+"""Attributes of a moto instance that only this module sets."""
 
 Announce = Callable[[Instance, str, dict[str, Any]], None]
 """Called with an instance, a detail type of EventBridge and the detail."""
@@ -194,7 +196,7 @@ def record_state(instance: Instance, state: MachineState, cause: EndCause | None
     if effect:
         try:
             with MOTO_LOCK:
-                effect(instance)
+                _follow(instance, effect)
         except Exception:  # the machine's state stands, whatever moto makes of the network interfaces and volumes
             log.exception("instance %s: moto could not follow to %s", instance.id, state.value[0])
     if cause is None:
@@ -211,6 +213,14 @@ def record_state(instance: Instance, state: MachineState, cause: EndCause | None
     past = vars(instance).setdefault(PAST, [])
     past.append((time.monotonic(), instance._state, instance.state_reason, instance._reason))
     del past[:-PAST_LIMIT]
+
+
+def _follow(instance: Instance, effect: Callable[[Instance], Any]) -> None:
+    """Let moto do what belongs to a new state, on a copy: who describes meanwhile sees no reason that is moto's."""
+    follower = copy.copy(instance)
+    follower._state = InstanceState(instance._state.name, instance._state.code)
+    effect(follower)
+    vars(instance).update({name: value for name, value in vars(follower).items() if name not in OURS})
 
 
 def as_it_was(instance: Instance, lag: timedelta) -> Instance | None:

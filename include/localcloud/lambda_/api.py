@@ -11,7 +11,9 @@ import re
 import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -67,9 +69,32 @@ class LambdaService:
         self._processes = processes
         self._measure = measure
         self._log_lock = threading.Lock()
+        self._under_way: Counter[str] = Counter()
+        self._count_lock = threading.Lock()
+
+    def under_way(self) -> dict[str, int]:
+        """By function, how many invocations run, or wait for a place or for another try."""
+        with self._count_lock:
+            return dict(+self._under_way)
+
+    @contextmanager
+    def _counted(self, function: LambdaFunction) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._count(function, -1)
+
+    def _count(self, function: LambdaFunction, change: int) -> None:
+        with self._count_lock:
+            self._under_way[function.function_name] += change
 
     def invoke(self, function: LambdaFunction, event: Any) -> Outcome:
         """Run a function and wait; its output goes to its log group."""
+        self._count(function, 1)
+        with self._counted(function):
+            return self._invoke(function, event)
+
+    def _invoke(self, function: LambdaFunction, event: Any) -> Outcome:
         outcome = self._processes.invoke(described(function), event)
         self._write_log(function, outcome)
         self._measure(function.region, function.function_name, outcome)
@@ -77,17 +102,22 @@ class LambdaService:
 
     def invoke_later(self, function: LambdaFunction, event: Any) -> None:
         """Run a function in the background; twice more where it fails."""
+        self._count(function, 1)  # here, so that no moment is left between an order and its thread
         name = f"function-{function.function_name}"
         threading.Thread(target=self._try_again, args=(function, event), name=name, daemon=True).start()
 
     def _try_again(self, function: LambdaFunction, event: Any) -> None:
+        with self._counted(function):
+            self._tries(function, event)
+
+    def _tries(self, function: LambdaFunction, event: Any) -> None:
         configs = [config.config for config in function.event_invoke_config]
         retries = configs[-1].get("MaximumRetryAttempts", ASYNC_RETRIES) if configs else ASYNC_RETRIES
         for attempt in range(retries + 1):
             if attempt:
                 time.sleep(ASYNC_PAUSE_SECONDS * attempt)
             try:
-                if self.invoke(function, event).error is None:
+                if self._invoke(function, event).error is None:
                     return
             except Exception:
                 log.exception("function %s could not be run", function.function_name)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
+from typing import Any
+
+import boto3
 import pytest
+from moto import mock_aws
+from moto.ec2.models import ec2_backends
 
 from localcloud import moto_pin
 from localcloud.ec2.describe import _pattern
+from localcloud.ec2.instances import record_state
+from localcloud.machine_states import EndCause, MachineState
+from localcloud.settings import ACCOUNT_ID
 from localcloud.ssm.output import BATCH_BYTES, EVENT_OVERHEAD_BYTES, batches
 from localcloud.ssm.request import CommandRequest, SsmError
 
@@ -82,3 +92,26 @@ def test_other_execution_timeouts_are_refused(seconds: str) -> None:
             }
         )
     assert info.value.code == "InvalidParameters"
+
+
+def test_nobody_sees_an_end_with_another_reason() -> None:
+    """Describing goes on in other threads: here a look after each line that runs while an end is recorded."""
+    with mock_aws():
+        client = boto3.client("ec2", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+        image = client.describe_images()["Images"][0]["ImageId"]
+        launched = client.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]
+        instance = ec2_backends[ACCOUNT_ID]["us-east-1"].get_instance(launched["InstanceId"])
+        seen: set[tuple[str, str | None]] = set()
+
+        def look(_frame: FrameType, _event: str, _argument: object) -> Any:
+            seen.add((instance._state.name, instance.state_reason.code if instance.state_reason else None))
+            return look
+
+        record_state(instance, MachineState.SHUTTING_DOWN, EndCause.SPOT)
+        before = sys.gettrace()
+        sys.settrace(look)
+        try:
+            record_state(instance, MachineState.TERMINATED, EndCause.SPOT)
+        finally:
+            sys.settrace(before)
+        assert seen == {(name, "Server.SpotInstanceTermination") for name in ("shutting-down", "terminated")}
