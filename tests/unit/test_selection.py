@@ -28,6 +28,8 @@ def test_each_part_is_there_and_says_why(part: Part) -> None:
         ("tests/acceptance/test_fresh_clone.py::test_x", "fresh clone"),
         ("tests/dags/kills/test_kills.py::test_x[a-b]", "kills"),
         ("tests/dags/test_runs.py::test_x", None),
+        ("tests/dags/test_pages.py::test_x", "whole stacks"),
+        ("tests/integration/localcloud/test_cloud_restart.py::test_x", "local cloud"),
         ("tests/integration/validator/docker/test_validator_docker_gpu.py::test_x", "Docker truth"),
         ("tests/integration/validator/test_validator_docker.py::test_x", "Docker truth"),
         ("tests/integration/validator/test_validator_build.py::test_x", None),
