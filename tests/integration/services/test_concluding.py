@@ -45,7 +45,7 @@ from tests.support.reports import COMMIT, answering, check_of, every_check, repo
 from tests.support.rows import insert_run
 from tests.support.workers import make_worker
 
-ENDS_WITHIN = timedelta(seconds=60)
+ENDS_WITHIN = timedelta(seconds=300)
 
 
 def fetched(cloud: LocalCloudServer) -> int:

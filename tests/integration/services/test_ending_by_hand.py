@@ -31,7 +31,7 @@ from tests.support.airflow_answers import airflow_that_says
 from tests.support.instances import instances_of_deployment
 from tests.support.rows import insert_run
 
-SOON = timedelta(seconds=30)
+SOON = timedelta(seconds=300)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from janitor.settings import Settings
 from tests.integration.services.test_launching import launch
 from tests.support.rows import insert_run
 
-ENDS_WITHIN = timedelta(seconds=60)
+ENDS_WITHIN = timedelta(seconds=300)
 
 
 def validate(settings: Settings, validation_id: UUID) -> None:

@@ -33,7 +33,7 @@ from tests.support.instances import instances_of
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
-ENDS_WITHIN = timedelta(seconds=30)
+ENDS_WITHIN = timedelta(seconds=300)
 SPOT_FIRST = """
 default_market: spot-then-on-demand
 repositories:

@@ -29,7 +29,7 @@ from tests.integration.services.test_launching import launch
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
-WITHIN = timedelta(seconds=60)
+WITHIN = timedelta(seconds=300)
 REPORTS = {"api": "PutObject", "path": "*/janitor-reports/*.json"}
 
 

@@ -31,7 +31,7 @@ from tests.integration.services.test_watching import wait_for_command, wait_for_
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
-WITHIN = timedelta(seconds=30)
+WITHIN = timedelta(seconds=300)
 NO_SIGN = {"api": "PutObject", "path": "*.sign", "code": "AccessDenied"}
 NO_VALIDATOR = {"api": "GetObject", "path": "*.pyz", "code": "ServiceUnavailable"}
 """The script lives, and goes on asking for the validator."""

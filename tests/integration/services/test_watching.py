@@ -38,7 +38,7 @@ from tests.integration.services.test_launching import eventually, launch
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.rows import insert_run
 
-ENDS_WITHIN = timedelta(seconds=60)
+ENDS_WITHIN = timedelta(seconds=300)
 
 
 def wait_for_outcome(watch: Watch) -> WatchOutcome:
