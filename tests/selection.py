@@ -28,6 +28,41 @@ class Part:
 
 REST = (
     Part(
+        name="whole stacks",
+        paths=(
+            "dags/test_runs.py::test_two_runs_at_once_do_not_mix_and_share_the_limit",
+            "dags/test_runs.py::test_airflow_dags_trigger_runs_the_same_dag",
+            "dags/test_runs.py::test_marking_a_run_failed_still_ends_its_instances",
+            "dags/test_runs.py::test_a_launch_that_waits_for_a_place_holds_no_worker",
+            "dags/test_budget_refusal.py",
+            "dags/test_history_pruning.py",
+            "dags/test_pages.py",
+            "dags/test_sequential_run.py",
+            "integration/stack/test_stack_health.py",
+            "integration/stack/test_stack_killed_scheduler.py",
+            "integration/stack/test_stack_other_users.py",
+            "integration/stack/test_stack_running.py",
+        ),
+        why="waits for whole runs of an Airflow, one after another: `make test` has one of each kind",
+        minutes=9,
+    ),
+    Part(
+        name="local cloud",
+        paths=(
+            "integration/localcloud/test_box_runtime.py",
+            "integration/localcloud/test_cloud_airflow.py",
+            "integration/localcloud/test_cloud_alarms.py",
+            "integration/localcloud/test_cloud_definitions.py",
+            "integration/localcloud/test_cloud_fault_rules.py",
+            "integration/localcloud/test_cloud_full_disk.py",
+            "integration/localcloud/test_cloud_lambda_hostile.py",
+            "integration/localcloud/test_cloud_processes.py",
+            "integration/localcloud/test_cloud_restart.py",
+        ),
+        why="kills what stands in for AWS, starts it anew and fills its disk: it changes seldom, the product often",
+        minutes=4,
+    ),
+    Part(
         name="fresh clone",
         paths=("acceptance",),
         why="installs every package anew and starts a stack from nothing",
@@ -52,12 +87,6 @@ REST = (
         ),
         why="waits for whole minutes of a clock that isn't ours",
         minutes=3,
-    ),
-    Part(
-        name="cache",
-        paths=("dags/test_sequential_run.py::test_two_runs_in_turn_share_the_cache_and_end_their_instance",),
-        why="validates two repositories in turn, twice: the second run has what the first one fetched",
-        minutes=2,
     ),
     Part(
         name="Docker truth",
