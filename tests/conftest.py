@@ -6,6 +6,7 @@ the last one in a row.
 
 from __future__ import annotations
 
+import signal
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -19,6 +20,10 @@ TOGETHER = ("dags", "integration/stack")
 """Folders whose modules share a whole stack: each stays in one process. The longest first, as they end last."""
 SLOWEST_FIRST = (
     *TOGETHER,
+    "integration/services/test_sequential.py",
+    "integration/services/test_concluding.py",
+    "integration/cli/test_no_silence.py",
+    "unit/test_linear_patterns.py",
     "integration/services",
     "integration/killers",
     "integration/validator",
@@ -44,8 +49,8 @@ def group_of(nodeid: str) -> str:
 
 
 def _rank(nodeid: str) -> tuple[int, bool]:
-    folder = folder_of(nodeid)
-    ranks = (place for place, each in enumerate(SLOWEST_FIRST) if folder == each or folder.startswith(f"{each}/"))
+    module = nodeid.split("::", 1)[0].removeprefix("tests/")
+    ranks = (place for place, each in enumerate(SLOWEST_FIRST) if module == each or module.startswith(f"{each}/"))
     return next(ranks, len(SLOWEST_FIRST)), nodeid.startswith(LAST_OF_ITS_FOLDER)
 
 
@@ -72,6 +77,13 @@ class FolderScheduling(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderScheduling | None:
     """Take the place of `--dist=loadscope`."""
     return FolderScheduling(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interrupts_arrive() -> None:
+    """A shell that starts the suite in the background has SIGINT ignored, and so would every program of a test."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
