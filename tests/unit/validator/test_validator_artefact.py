@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import resource
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from janitor.validator import VERSION
+from janitor.validator import VERSION, packaging
 from janitor.validator.packaging import ARTEFACT_NAME, build_artefact
 
 ROOMS = ("diagnosis", "guest", "inspection", "protocol", "validator")
@@ -49,7 +51,7 @@ def test_it_holds_the_rooms_of_the_instance_alone(artefact):
 def test_it_needs_the_standard_library_alone(artefact):
     allowed = set(sys.stdlib_module_names) | {"janitor"}
     with zipfile.ZipFile(artefact) as archive:
-        for name in archive.namelist():
+        for name in (each for each in archive.namelist() if each.endswith(".py")):
             for node in ast.walk(ast.parse(archive.read(name))):
                 modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
                 if isinstance(node, ast.ImportFrom):
@@ -91,6 +93,57 @@ def test_bad_usage_and_bad_specs_end_with_2_and_a_message(artefact, arguments, s
     assert outcome.returncode == 2
     assert outcome.stderr.strip()
     assert "Traceback" not in outcome.stderr
+
+
+BUILD = """
+import sys
+from pathlib import Path
+from janitor.validator.packaging import build_artefact
+print(build_artefact(Path(sys.argv[1])).sha256)
+"""
+
+
+@pytest.mark.parametrize("environment", [{"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2"}, {"PYTHONPYCACHEPREFIX": ""}])
+def test_other_processes_make_the_same_bytes(artefact, tmp_path, environment):
+    """Whatever lies in their caches: with a prefix of its own, a process has none."""
+    own = {name: value or str(tmp_path / "none") for name, value in environment.items()}
+    outcome = subprocess.run(
+        [sys.executable, "-c", BUILD, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(Path(packaging.__file__).parents[2]), **own},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert outcome.stdout.strip() == hashlib.sha256(artefact.read_bytes()).hexdigest()
+
+
+def changed(artefact: Path, folder: Path, change: Callable[[str, bytes], bytes]) -> Path:
+    """The artefact with other content of its files."""
+    other = folder / "other.pyz"
+    with zipfile.ZipFile(artefact) as archive, zipfile.ZipFile(other, "w") as target:
+        for name in archive.namelist():
+            target.writestr(name, change(name, archive.read(name)))
+    return other
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="bytecode is only packed by a Python that writes sets in order")
+def test_it_starts_from_its_bytecode(artefact, tmp_path):
+    def broken(name: str, content: bytes) -> bytes:
+        return b"raise SystemExit(9)" if name.endswith(".py") and name.count("/") > 1 else content
+
+    assert run(changed(artefact, tmp_path, broken), "--version").stdout.strip() == f"janitor-validator {VERSION}"
+
+
+def test_another_python_starts_from_the_sources(artefact, tmp_path):
+    def of_another(name: str, content: bytes) -> bytes:
+        return b"\x00\x00\r\n" + content[4:] if name.endswith(".pyc") else content
+
+    assert run(changed(artefact, tmp_path, of_another), "--version").stdout.strip() == f"janitor-validator {VERSION}"
+
+
+def test_it_names_no_folder_of_the_machine_that_made_it(artefact):
+    assert str(Path(packaging.__file__).parents[2]).encode() not in artefact.read_bytes()
 
 
 def test_help_has_examples(artefact):
