@@ -128,6 +128,7 @@ def _bytecode(name: str, source: Path, text: bytes) -> bytes:
     module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     code = SourceFileLoader(module, str(source)).get_code(module)  # this process's own cache has most of it
     head = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(text)
+    assert code is not None  # only extensions have none
     return head + marshal.dumps(_placed(code, name), _WITHOUT_REFERENCES)
 
 
