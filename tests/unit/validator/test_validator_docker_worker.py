@@ -24,8 +24,8 @@ from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
 from janitor.validator.checks.running.build_time import check_build_time
 from janitor.validator.checks.running.host import describe_host
-from janitor.validator.checks.static.dockerfile_parse import check_dockerfile_parse
-from janitor.validator.checks.static.layout import check_layout
+from janitor.validator.checks.static.declared.layout import check_layout
+from janitor.validator.checks.static.dockerfile.dockerfile_parse import check_dockerfile_parse
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import BuildResult, BuildTime, MachineFacts

@@ -10,12 +10,20 @@ from janitor.inspection.dockerfile.command import stage_command
 from janitor.inspection.dockerfile.image_files import StageFiles
 from janitor.inspection.dockerfile.stages import Dockerfile, parse_dockerfile
 from janitor.inspection.install.install import plan_installs
+from janitor.inspection.provision.commands.shell_lists import (
+    OPEN,
+    WELL,
+    End,
+    Ended,
+    Failure,
+    ShellOptions,
+    surely_fails,
+)
+from janitor.inspection.provision.commands.unrun import unrun_commands
 from janitor.inspection.provision.failing_commands import RULES, CommandRule
 from janitor.inspection.provision.program import Program, Reach, has_nothing, reach, removed_for, started_program
-from janitor.inspection.provision.shell_lists import OPEN, WELL, End, Ended, Failure, ShellOptions, surely_fails
-from janitor.inspection.provision.start_needs import lacks_interpreter, lacks_starter
-from janitor.inspection.provision.state import path_folders
-from janitor.inspection.provision.unrun import unrun_commands
+from janitor.inspection.provision.system.start_needs import lacks_interpreter, lacks_starter
+from janitor.inspection.provision.system.state import path_folders
 from janitor.inspection.provision.walk import Provision, read_provision
 from tests.support.cpu_time import cpu_time_below
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from janitor.validator.checks.static.requirement_hosts import why_unasked
+from janitor.validator.checks.static.python.requirement_hosts import why_unasked
 from janitor.validator.settings import Settings
 from tests.corpus.case import Answer
 from tests.corpus.web import web_server

@@ -13,7 +13,7 @@ from janitor.inspection.dockerfile.stages import parse_dockerfile
 from janitor.inspection.image.final_files import files_of_final_image, text_at
 from janitor.inspection.image.start_faults import StartFault, StartFaultKind, StartJudge
 from janitor.inspection.tree import RepositoryTree
-from janitor.validator.checks.static.start_of_image import source_reader
+from janitor.validator.checks.static.dockerfile.start_of_image import source_reader
 
 K = StartFaultKind
 SLIM = "FROM python:3.11-slim\nWORKDIR /app\n"

@@ -12,9 +12,9 @@ import pytest
 
 from janitor.inspection.elf import needed_libraries
 from janitor.inspection.install.cudnn_versions import brought_cudnn, cudnn_of_base, wanted_cudnn
-from janitor.inspection.provision.base_system import base_system
-from janitor.inspection.provision.state import StageState
-from janitor.inspection.provision.system_libraries import LIBRARIES, is_everywhere, surely_lacks
+from janitor.inspection.provision.system.base_system import base_system
+from janitor.inspection.provision.system.state import StageState
+from janitor.inspection.provision.system.system_libraries import LIBRARIES, is_everywhere, surely_lacks
 from janitor.inspection.python.installed_imports import surely_loaded
 from janitor.inspection.python.started_tools import started_tools
 from janitor.validator.engines.venv.host_libraries import InstalledLibraries

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from janitor.validator.checks.static.tested_uv import OLDEST_UV, NoTestedUvError, find_tested_uv
+from janitor.validator.checks.static.python.tested_uv import OLDEST_UV, NoTestedUvError, find_tested_uv
 
 OLDEST = ".".join(map(str, OLDEST_UV))
 

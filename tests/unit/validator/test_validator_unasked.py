@@ -19,10 +19,10 @@ from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.repository import RepositorySpec
 from janitor.protocol.spec import ValidationSpec
 from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
-from janitor.validator.checks.static.base_image_exists import check_base_image_exists
-from janitor.validator.checks.static.deps_resolve import check_deps_resolve
-from janitor.validator.checks.static.dockerfile_parse import check_dockerfile_parse
-from janitor.validator.checks.static.model_urls import check_model_urls
+from janitor.validator.checks.static.declared.model_urls import check_model_urls
+from janitor.validator.checks.static.dockerfile.base_image_exists import check_base_image_exists
+from janitor.validator.checks.static.dockerfile.dockerfile_parse import check_dockerfile_parse
+from janitor.validator.checks.static.python.deps_resolve import check_deps_resolve
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import CheckoutFacts, ImageFacts, RepositoryFacts, SourceFacts, StatedFacts
 from janitor.validator.findings import EvidenceMaker, Finding, Produced, passed, skipped

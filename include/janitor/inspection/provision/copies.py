@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from janitor.inspection.dockerfile.base_images import is_of_uv
 from janitor.inspection.dockerfile.steps import Copy
-from janitor.inspection.provision.interpreters import Interpreter, matches, moved
-from janitor.inspection.provision.state import BIN_FOLDERS, StageState
+from janitor.inspection.provision.system.interpreters import Interpreter, matches, moved
+from janitor.inspection.provision.system.state import BIN_FOLDERS, StageState
 
 
 def copy_from_stage(copy: Copy, source: StageState | None, state: StageState) -> None:

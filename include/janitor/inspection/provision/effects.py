@@ -8,10 +8,10 @@ from __future__ import annotations
 import posixpath
 import re
 
+from janitor.inspection.provision.commands.shell_words import Command, Shell, Surroundings
 from janitor.inspection.provision.python_effects import is_of_python, python_effect
-from janitor.inspection.provision.shell_words import Command, Shell, Surroundings
-from janitor.inspection.provision.state import ALL, ANYTHING, BIN_FOLDERS, Removed, StageState
-from janitor.inspection.provision.system_packages import bare_name
+from janitor.inspection.provision.system.state import ALL, ANYTHING, BIN_FOLDERS, Removed, StageState
+from janitor.inspection.provision.system.system_packages import bare_name
 from janitor.inspection.quiet_commands import QUIET_COMMANDS
 
 _NOTHING = QUIET_COMMANDS | frozenset(

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from janitor.inspection.dockerfile.base_images import SYSTEM_FOLDERS
 from janitor.inspection.dockerfile.command import is_shell
 from janitor.inspection.install.install import pip_arguments
-from janitor.inspection.provision.base_system import Family
-from janitor.inspection.provision.known_files import KnownFiles
-from janitor.inspection.provision.shell_words import Command, Shell
-from janitor.inspection.provision.state import Missing, StageState
-from janitor.inspection.provision.system_packages import may_bring, programs_of
-from janitor.inspection.provision.which_python import (
+from janitor.inspection.provision.commands.shell_words import Command, Shell
+from janitor.inspection.provision.commands.which_python import (
     finds_no_environment,
     interpreter_of,
     is_for_system,
     uv_interpreter,
 )
+from janitor.inspection.provision.system.base_system import Family
+from janitor.inspection.provision.system.known_files import KnownFiles
+from janitor.inspection.provision.system.state import Missing, StageState
+from janitor.inspection.provision.system.system_packages import may_bring, programs_of
 from janitor.protocol.reason_codes import ReasonCode
 
 _TESTS = frozenset({"-f", "-e", "-s", "-d", "-r", "-x"})

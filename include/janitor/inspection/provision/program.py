@@ -13,10 +13,10 @@ from janitor.inspection.dockerfile.command import Command as StartCommand
 from janitor.inspection.dockerfile.command import is_shell
 from janitor.inspection.dockerfile.stages import Stage
 from janitor.inspection.install.install import Install
-from janitor.inspection.provision.interpreters import Interpreter, matches
-from janitor.inspection.provision.shell_lists import pieces
-from janitor.inspection.provision.shell_words import Shell
-from janitor.inspection.provision.state import Found, Lookup, Missing, Removed, StageState
+from janitor.inspection.provision.commands.shell_lists import pieces
+from janitor.inspection.provision.commands.shell_words import Shell
+from janitor.inspection.provision.system.interpreters import Interpreter, matches
+from janitor.inspection.provision.system.state import Found, Lookup, Missing, Removed, StageState
 from janitor.inspection.provision.walk import Provision
 
 _PYTHON = re.compile(r"(?:.*/)?python(?:\d+(?:\.\d+)*)?")

@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from janitor.inspection.dockerfile.command import is_python
 from janitor.inspection.install.install import is_pip, pip_arguments, removed_packages
 from janitor.inspection.install.requirements import normalised
-from janitor.inspection.provision.interpreters import Interpreter, environment, site_of
-from janitor.inspection.provision.python_options import named_packages, option, without_values
-from janitor.inspection.provision.shell_words import Command, Shell, Surroundings
-from janitor.inspection.provision.state import Installed, Removed, StageState
-from janitor.inspection.provision.which_python import (
+from janitor.inspection.provision.commands.python_options import named_packages, option, without_values
+from janitor.inspection.provision.commands.shell_words import Command, Shell, Surroundings
+from janitor.inspection.provision.commands.which_python import (
     UV,
     first_of_path,
     installs_into,
@@ -23,6 +21,8 @@ from janitor.inspection.provision.which_python import (
     project_environment,
     uv_interpreter,
 )
+from janitor.inspection.provision.system.interpreters import Interpreter, environment, site_of
+from janitor.inspection.provision.system.state import Installed, Removed, StageState
 
 _ENVIRONMENT_MAKERS = frozenset({"virtualenv"})
 _TELLING = re.compile(r"\bpip\b|subprocess|os\.(?:system|popen|symlink|link|exec)|site-packages|shutil|ensurepip")

@@ -12,13 +12,7 @@ from janitor.inspection.dockerfile.image_files import ImageFiles, StageFiles, in
 from janitor.inspection.dockerfile.sources import is_archive, is_remote
 from janitor.inspection.dockerfile.stages import Copy, Dockerfile, Run, Stage
 from janitor.inspection.dockerfile.usage import used_stages
-from janitor.inspection.provision.base_system import base_system
-from janitor.inspection.provision.copies import copy_from_stage
-from janitor.inspection.provision.effects import apply
-from janitor.inspection.provision.failing_commands import Situation, reason_to_fail
-from janitor.inspection.provision.known_files import KnownFiles, Room
-from janitor.inspection.provision.python_effects import is_of_python
-from janitor.inspection.provision.shell_lists import (
+from janitor.inspection.provision.commands.shell_lists import (
     OPEN,
     WELL,
     End,
@@ -28,9 +22,15 @@ from janitor.inspection.provision.shell_lists import (
     surely_fails,
     surely_run,
 )
-from janitor.inspection.provision.shell_words import Command, Shell, Surroundings
-from janitor.inspection.provision.state import BIN_FOLDERS, StageState
-from janitor.inspection.provision.which_python import installs_into
+from janitor.inspection.provision.commands.shell_words import Command, Shell, Surroundings
+from janitor.inspection.provision.commands.which_python import installs_into
+from janitor.inspection.provision.copies import copy_from_stage
+from janitor.inspection.provision.effects import apply
+from janitor.inspection.provision.failing_commands import Situation, reason_to_fail
+from janitor.inspection.provision.python_effects import is_of_python
+from janitor.inspection.provision.system.base_system import base_system
+from janitor.inspection.provision.system.known_files import KnownFiles, Room
+from janitor.inspection.provision.system.state import BIN_FOLDERS, StageState
 from janitor.protocol.reason_codes import ReasonCode
 
 _ASKERS = frozenset({"test", "[", "[["})

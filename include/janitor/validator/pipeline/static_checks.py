@@ -8,18 +8,18 @@ from typing import Any
 
 from janitor.inspection.documents.tests_file import TestPlan
 from janitor.protocol.statuses import CheckName, Engine
-from janitor.validator.checks.static.base_image_exists import check_base_image_exists
-from janitor.validator.checks.static.ci_refs import check_ci_refs
-from janitor.validator.checks.static.config_consistency import check_config_consistency
-from janitor.validator.checks.static.deps_resolve import check_deps_resolve
-from janitor.validator.checks.static.dockerfile_parse import check_dockerfile_parse
-from janitor.validator.checks.static.hub_schema import check_hub_schema
-from janitor.validator.checks.static.layout import check_layout
-from janitor.validator.checks.static.model_urls import check_model_urls
-from janitor.validator.checks.static.pins import check_pins
-from janitor.validator.checks.static.python_static import check_python_static
-from janitor.validator.checks.static.test_input import check_test_input
-from janitor.validator.checks.static.tests_schema import check_tests_schema
+from janitor.validator.checks.static.declared.ci_refs import check_ci_refs
+from janitor.validator.checks.static.declared.config_consistency import check_config_consistency
+from janitor.validator.checks.static.declared.hub_schema import check_hub_schema
+from janitor.validator.checks.static.declared.layout import check_layout
+from janitor.validator.checks.static.declared.model_urls import check_model_urls
+from janitor.validator.checks.static.declared.test_input import check_test_input
+from janitor.validator.checks.static.declared.tests_schema import check_tests_schema
+from janitor.validator.checks.static.dockerfile.base_image_exists import check_base_image_exists
+from janitor.validator.checks.static.dockerfile.dockerfile_parse import check_dockerfile_parse
+from janitor.validator.checks.static.python.deps_resolve import check_deps_resolve
+from janitor.validator.checks.static.python.pins import check_pins
+from janitor.validator.checks.static.python.python_static import check_python_static
 from janitor.validator.facts import (
     CheckoutFacts,
     HubFacts,

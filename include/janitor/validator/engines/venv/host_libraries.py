@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from janitor.inspection.elf import needed_libraries
-from janitor.inspection.provision.state import StageState
-from janitor.inspection.provision.system_libraries import LIBRARIES, SystemLibrary, is_everywhere, surely_lacks
+from janitor.inspection.provision.system.state import StageState
+from janitor.inspection.provision.system.system_libraries import LIBRARIES, SystemLibrary, is_everywhere, surely_lacks
 from janitor.inspection.python.installed_imports import surely_loaded
 
 _MOST_ENTRIES, _MOST_LIBRARIES = 100_000, 3_000

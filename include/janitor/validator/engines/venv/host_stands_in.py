@@ -8,7 +8,7 @@ from pathlib import Path
 
 from janitor.inspection.dockerfile.lexer import lex
 from janitor.inspection.location import Location
-from janitor.inspection.provision.state import Missing, path_folders
+from janitor.inspection.provision.system.state import Missing, path_folders
 from janitor.inspection.python.started_tools import started_tools
 from janitor.inspection.tree import UnreadableError
 from janitor.protocol.proven import UnprovenKind

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from janitor.inspection.location import Location
-from janitor.inspection.provision.unrun import unrun_commands
+from janitor.inspection.provision.commands.unrun import unrun_commands
 from janitor.protocol.proven import UnprovenKind
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import WorkerFacts

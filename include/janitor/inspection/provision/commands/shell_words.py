@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from janitor.inspection.dockerfile.expand import expand
 from janitor.inspection.dockerfile.lexer import split_words
-from janitor.inspection.provision.state import path_folders
+from janitor.inspection.provision.system.state import path_folders
 from janitor.inspection.shell_pieces import without_redirections, written_files
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)

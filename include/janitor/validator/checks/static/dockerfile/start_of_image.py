@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from janitor.inspection.image.final_files import text_at
 from janitor.inspection.image.places import PlaceKind
 from janitor.inspection.image.start_faults import StartFault, StartFaultKind, StartJudge
-from janitor.inspection.provision.start_needs import lacks_interpreter, lacks_starter
-from janitor.inspection.provision.state import path_folders
+from janitor.inspection.provision.system.start_needs import lacks_interpreter, lacks_starter
+from janitor.inspection.provision.system.state import path_folders
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.validator.facts import ImageFacts

@@ -29,8 +29,8 @@ from janitor.inspection.python.sdk_use import sdk_use
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
-from janitor.validator.checks.static.program_packages import package_fault, sure_imports
-from janitor.validator.checks.static.removed_files import removed_need
+from janitor.validator.checks.static.python.program_packages import package_fault, sure_imports
+from janitor.validator.checks.static.python.removed_files import removed_need
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import PythonFacts, StatedFacts
 from janitor.validator.findings import Finding, Produced, failed, passed, skipped

@@ -28,8 +28,8 @@ from janitor.protocol.proven import UnprovenKind
 from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
 from janitor.protocol.statuses import CheckStatus
-from janitor.validator.checks.static.requirement_hosts import why_unasked
-from janitor.validator.checks.static.tested_uv import NoTestedUvError, find_tested_uv
+from janitor.validator.checks.static.python.requirement_hosts import why_unasked
+from janitor.validator.checks.static.python.tested_uv import NoTestedUvError, find_tested_uv
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import ImageFacts, StatedFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped

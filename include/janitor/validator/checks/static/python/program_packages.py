@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from janitor.inspection.dockerfile.stages import Run
 from janitor.inspection.dockerfile.usage import used_stages
 from janitor.inspection.provision.program import has_nothing, removed_for
-from janitor.inspection.provision.state import ALL
+from janitor.inspection.provision.system.state import ALL
 from janitor.inspection.python.python_modules import SourceError
 from janitor.inspection.python.python_source import WorkerSource
 from janitor.inspection.tree import RepositoryTree

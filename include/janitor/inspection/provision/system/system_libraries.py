@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from janitor.inspection.provision.base_system import Contents, Family
-from janitor.inspection.provision.state import StageState
-from janitor.inspection.provision.system_packages import is_listed
+from janitor.inspection.provision.system.base_system import Contents, Family
+from janitor.inspection.provision.system.state import StageState
+from janitor.inspection.provision.system.system_packages import is_listed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ import posixpath
 import re
 
 from janitor.inspection.install.install import is_pip
-from janitor.inspection.provision.interpreters import Interpreter, site_of
-from janitor.inspection.provision.python_options import option
-from janitor.inspection.provision.shell_words import Command, Shell
-from janitor.inspection.provision.state import Found, StageState
+from janitor.inspection.provision.commands.python_options import option
+from janitor.inspection.provision.commands.shell_words import Command, Shell
+from janitor.inspection.provision.system.interpreters import Interpreter, site_of
+from janitor.inspection.provision.system.state import Found, StageState
 
 UV = frozenset({"uv", "uvx"})
 _TRUE = frozenset({"1", "true", "yes", "on"})

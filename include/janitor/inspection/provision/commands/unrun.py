@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from janitor.inspection.dockerfile.base_images import SYSTEM_FOLDERS
 from janitor.inspection.dockerfile.stages import Copy, Dockerfile, Run
 from janitor.inspection.dockerfile.usage import used_stages
-from janitor.inspection.provision.shell_lists import pieces
-from janitor.inspection.provision.shell_words import Command, Shell
+from janitor.inspection.provision.commands.shell_lists import pieces
+from janitor.inspection.provision.commands.shell_words import Command, Shell
 
 _UPKEEP = re.compile(r"(?:/var/lib/apt/lists|/var/cache|/root/\.cache|~/\.cache|/tmp)(?:/.*)?")
 _PLAIN_SET = re.compile(r"[-+][euxv]+")

@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from janitor.inspection.dockerfile.image_files import ImageFiles
-from janitor.inspection.provision.base_system import Contents
-from janitor.inspection.provision.state import StageState
-from janitor.inspection.provision.system_packages import is_listed
+from janitor.inspection.provision.system.base_system import Contents
+from janitor.inspection.provision.system.state import StageState
+from janitor.inspection.provision.system.system_packages import is_listed
 
 _OF_THE_SYSTEM = re.compile(r"/(?:bin|boot|dev|etc|home|lib|lib32|lib64|proc|run|sbin|sys|usr|var)(?:/|$)")
 _OF_PACKAGES = re.compile(r"/(?:opt|srv|mnt|media)(?:/|$)")

@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from janitor.inspection.dockerfile.base_images import PROGRAM_FOLDERS
-from janitor.inspection.provision.base_system import BaseSystem, Contents, Family
-from janitor.inspection.provision.interpreters import (
+from janitor.inspection.provision.system.base_system import BaseSystem, Contents, Family
+from janitor.inspection.provision.system.interpreters import (
     Interpreter,
     matches,
     numbered_python,
     own_python,
     system_python,
 )
-from janitor.inspection.provision.system_packages import may_bring
+from janitor.inspection.provision.system.system_packages import may_bring
 
 BIN_FOLDERS = frozenset(PROGRAM_FOLDERS)
 _MOST_PROGRAMS, _MOST_SITES, _MOST_INSTALLED = 400, 80, 400

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable
 
-from janitor.inspection.provision.state import BIN_FOLDERS, Missing, StageState
+from janitor.inspection.provision.system.state import BIN_FOLDERS, Missing, StageState
 
 STARTERS = frozenset({"tini", "dumb-init", "gunicorn"})
 """Programs that stand first in a command and that no known base image brings."""

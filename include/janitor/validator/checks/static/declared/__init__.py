@@ -1,0 +1,1 @@
+"""What the repository states of itself, and where it leads."""

@@ -1,0 +1,1 @@
+"""What the Dockerfile and its base images say."""

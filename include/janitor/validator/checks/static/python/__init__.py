@@ -1,0 +1,1 @@
+"""What the worker's code and its requirements say."""
