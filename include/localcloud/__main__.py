@@ -48,6 +48,7 @@ def run_server(options: argparse.Namespace) -> int:
         prune_interval=timedelta(seconds=options.prune_interval),
         secrets_file=options.secrets_file.absolute() if options.secrets_file else None,
         secrets_prefix=options.secrets_prefix,
+        channels_prefix=options.channels_prefix,
     )
     # moto reads its settings when it is imported, so that comes after they are set.
     from localcloud.moto_pin import MotoMismatchError  # noqa: PLC0415  # loaded where it is needed alone
@@ -99,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--secrets-file", type=Path, help="NAME=value a line, mode 0600: the secrets of Secrets Manager")
     serve.add_argument("--secrets-prefix", default="", help="what comes before those names in Secrets Manager")
+    serve.add_argument("--channels-prefix", help="what comes before the names of the file's lines news/NAME=value")
     serve.add_argument(
         "--prune-interval", type=float, default=60, help="seconds between looks for what may leave memory"
     )

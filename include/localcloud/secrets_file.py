@@ -19,6 +19,7 @@ from localcloud.settings import ACCOUNT_ID
 
 _NAME = re.compile(r"[A-Za-z0-9/_+.@-]+")
 """Of Secrets Manager's names those without `=`, at which a line is split."""
+_CHANNELS = "news/"
 _MOST_BYTES = 1 << 20
 
 
@@ -42,19 +43,31 @@ class SecretsFile:
 
     path: Path
     prefix: str = ""
+    channels_prefix: str | None = None
+    """Of the secrets by which messages are sent; their lines begin with `news/`. None: there are none."""
 
-    def get(self, request: Any, region: str) -> dict[str, Any]:
-        """The answer to GetSecretValue. Raises SecretRefusedError."""
+    def get(self, request: Any, region: str, *, of_instance: bool = False) -> dict[str, Any]:
+        """The answer to GetSecretValue. Raises SecretRefusedError.
+
+        Args:
+            request: What was asked.
+            region: Where.
+            of_instance: Whether an instance asks, whose role has nothing to do with channels.
+        """
         name = request.get("SecretId") if isinstance(request, dict) else None
         if not isinstance(name, str) or not name:
             raise SecretRefusedError("InvalidParameterException", "SecretId is missing")
-        short = name.removeprefix(self.prefix)
-        values = self._values() if name.startswith(self.prefix) else {}
+        if of_instance and self.channels_prefix is not None and name.startswith(self.channels_prefix):
+            raise SecretRefusedError("AccessDeniedException", f"the role of instances may not read {name}")
+        short = self._short(name)
+        values = self._values() if short is not None else {}
+        if short is None:
+            short = name
         if short not in values:
             todo = f"add a line for {short} (NAME=VALUE) to {self.path}"
             if "=" in short:
                 todo = "give the secret a name without `=`, at which a line of this local cloud's file is split"
-            if not name.startswith(self.prefix):
+            if self._short(name) is None:
                 todo = f"this local cloud has those under {self.prefix} alone"
             message = f"{todo}: Secrets Manager can't find the specified secret"
             raise SecretRefusedError("ResourceNotFoundException", message, status=404)
@@ -66,6 +79,16 @@ class SecretsFile:
             "CreatedDate": int(time.time()),
             "SecretString": values[short],
         }
+
+    def _short(self, name: str) -> str | None:
+        """What a name is called in the file; None where it isn't looked for there."""
+        if self.channels_prefix is not None and name.startswith(self.channels_prefix):
+            return _CHANNELS + name.removeprefix(self.channels_prefix)
+        if not name.startswith(self.prefix):
+            return None
+        short = name.removeprefix(self.prefix)
+        # What channels are reached by isn't had under a name that instances may ask for.
+        return None if self.channels_prefix is not None and short.startswith(_CHANNELS) else short
 
     def _values(self) -> dict[str, str]:
         values: dict[str, str] = {}

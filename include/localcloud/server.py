@@ -136,7 +136,9 @@ def secrets_of(settings: Settings) -> SecretsFile | None:
     """The secrets that instances may read, where the owner has a file for them."""
     if settings.secrets_file is None:
         return None
-    return SecretsFile(path=settings.secrets_file, prefix=settings.secrets_prefix)
+    return SecretsFile(
+        path=settings.secrets_file, prefix=settings.secrets_prefix, channels_prefix=settings.channels_prefix
+    )
 
 
 def announce_to(services: ManagedServices) -> ec2_instances.Announce:

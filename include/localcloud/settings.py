@@ -94,6 +94,8 @@ class Settings:
     """What Secrets Manager gives instances; None leaves Secrets Manager to moto."""
     secrets_prefix: str = ""
     """What the names in that file lack of a secret's whole name."""
+    channels_prefix: str | None = None
+    """The same for its lines `news/NAME=value`, which are secrets of channels and none of an instance's business."""
     prune_interval: timedelta = timedelta(minutes=1)
     """How often what is no longer needed is taken out of memory."""
 

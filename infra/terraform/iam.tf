@@ -85,6 +85,13 @@ resource "aws_iam_policy" "controller" {
   }))
 }
 
+# Beside it, as one policy has no room for both: what sending messages needs.
+resource "aws_iam_policy" "messages" {
+  name        = "${local.name}-messages"
+  description = "Janitor's controller: secrets of the channels of messages, and their topics"
+  policy      = templatefile("${var.policies}/messages.json", local.policy_values)
+}
+
 locals {
   controller_trusts = concat(
     length(var.controller_principals) == 0 ? [] : [{ AWS = var.controller_principals }],
@@ -111,6 +118,13 @@ resource "aws_iam_role_policy_attachment" "controller" {
 
   role       = aws_iam_role.controller[0].name
   policy_arn = aws_iam_policy.controller.arn
+}
+
+resource "aws_iam_role_policy_attachment" "messages" {
+  count = local.has_controller_role ? 1 : 0
+
+  role       = aws_iam_role.controller[0].name
+  policy_arn = aws_iam_policy.messages.arn
 }
 
 resource "aws_iam_instance_profile" "controller" {

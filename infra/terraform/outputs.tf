@@ -24,6 +24,11 @@ output "controller_policy_arn" {
   value       = aws_iam_policy.controller.arn
 }
 
+output "messages_policy_arn" {
+  description = "What sending messages needs: attach it beside the controller's."
+  value       = aws_iam_policy.messages.arn
+}
+
 output "controller_role_arn" {
   description = "The role that Terraform made for them; empty: none was asked for."
   value       = local.has_controller_role ? aws_iam_role.controller[0].arn : ""

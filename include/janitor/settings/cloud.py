@@ -50,3 +50,8 @@ class CloudSettings(DeploymentSettings):
     def secret_store(self) -> SecretStore:
         """Where instances read the secrets of repositories, as a spec says it."""
         return SecretStore(prefix=self.secrets_prefix or f"janitor/{self.deployment}/", region=self.region)
+
+    @property
+    def news_secrets_prefix(self) -> str:
+        """What comes before the names of the secrets of messages' channels; no instance may read what is below it."""
+        return f"janitor-news/{self.deployment}/"

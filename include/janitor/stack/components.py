@@ -106,6 +106,7 @@ def _programs(
                 # Boxes run what a repository brings: it has no business with passwords, keys and other boxes.
                 *("--hide", str(layout.state_dir), "--show", str(layout.repositories)),
                 *("--secrets-file", str(layout.secrets_file), "--secrets-prefix", settings.secret_store.prefix),
+                *("--channels-prefix", settings.news_secrets_prefix),
             ),
             directory=layout.cloud,
             log=layout.log_of(Component.CLOUD.value),

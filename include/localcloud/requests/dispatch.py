@@ -20,6 +20,7 @@ from localcloud.faults.rules import Rule
 from localcloud.own_endpoints import HEALTH_PATH, OWN_PATH, OwnEndpoints, respond_json
 from localcloud.requests.api_actions import action_of, is_form
 from localcloud.requests.guard import CLAIM
+from localcloud.requests.metadata import TEMPORARY
 from localcloud.requests.sigv4 import Claim
 from localcloud.s3.disk import flush_changes
 from localcloud.secrets_file import SecretRefusedError, SecretsFile, request_of
@@ -158,7 +159,8 @@ class Application:
     def _secret(self, secrets: SecretsFile, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         claim: Claim = environ[CLAIM]
         try:
-            answer = secrets.get(request_of(environ["wsgi.input"].read()), claim.region)
+            request = request_of(environ["wsgi.input"].read())
+            answer = secrets.get(request, claim.region, of_instance=claim.access_key_id.startswith(TEMPORARY))
         except SecretRefusedError as exc:
             return respond_error(
                 environ,

@@ -22,6 +22,8 @@ from localcloud.requests.sigv4 import Key
 
 METADATA_PATH = "/_localcloud/metadata/"
 ROLE = "localcloud-instance"
+TEMPORARY = "ASIA"
+"""How the ids of a role's keys begin."""
 ALLOWED = ("secretsmanager", "GetSecretValue")
 """Service and action."""
 _CREDENTIALS = "/latest/meta-data/iam/security-credentials"
@@ -38,7 +40,7 @@ class InstanceRole:
     """
 
     def __init__(self, endpoint_url: str, is_running: Callable[[str], bool]) -> None:
-        self.key = Key(f"ASIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
+        self.key = Key(f"{TEMPORARY}{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
         self.session_token = secrets.token_urlsafe(60)
         self._endpoint_url = endpoint_url
         self._is_running = is_running

@@ -130,6 +130,18 @@ def test_an_instance_reads_its_deployments_secrets_alone() -> None:
         assert not is_allowed(policy("instance"), action, "*", OWN)
 
 
+def test_messages_are_sent_with_the_deployments_own_secrets_and_topics() -> None:
+    messages, secret = policy("messages"), f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:"
+    assert is_allowed(messages, "secretsmanager:GetSecretValue", f"{secret}janitor-news/dev/slack-AbCdEf")
+    assert not is_allowed(messages, "secretsmanager:GetSecretValue", f"{secret}janitor-news/prod/slack-AbCdEf")
+    assert not is_allowed(messages, "secretsmanager:GetSecretValue", f"{secret}janitor/dev/token-AbCdEf")
+    assert not is_allowed(policy("instance"), "secretsmanager:GetSecretValue", f"{secret}janitor-news/dev/slack-AbCdEf")
+    topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:janitor-"
+    assert is_allowed(messages, "sns:Publish", f"{topic}news-dev")
+    assert not is_allowed(messages, "sns:Publish", f"{topic}news-prod")
+    assert not is_allowed(messages, "sns:Publish", f"{topic}dev-alarms")
+
+
 LARGEST_POLICY = 6144
 """Characters without white space. Source: IAM User Guide, "IAM and AWS STS quotas", managed policy size."""
 
