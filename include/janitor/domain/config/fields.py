@@ -260,6 +260,8 @@ InstanceType = Annotated[
 RepositoryUrl = Annotated[str, AfterValidator(_check_url)]
 VariableName = Annotated[str, AfterValidator(_check_variable_name)]
 SecretName = Annotated[str, AfterValidator(_check_secret_name)]
+NewsSecretName = Annotated[str, AfterValidator(_check_own_secret_name)]
+"""Of a channel, under a prefix that no instance may read; see `janitor.settings`."""
 TimeoutMinutes = Annotated[float, Field(ge=1 / 60, le=MAX_TIMEOUT_MINUTES, allow_inf_nan=False)]
 """From one second, for tests, to the longest command that SSM runs."""
 Dollars = Annotated[

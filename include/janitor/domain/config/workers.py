@@ -17,19 +17,13 @@ from typing_extensions import Self
 from janitor.domain.config.document import Finding, read_document
 from janitor.domain.config.fields import (
     Dollars,
-    EmailAddresses,
-    GithubRepository,
     InstanceType,
     InstanceTypes,
     Market,
-    NotificationEvent,
-    NotificationEvents,
     Organization,
     Prompt,
     RepositoryName,
     RepositoryUrl,
-    SecretName,
-    SnsTopicArn,
     TimeoutMinutes,
 )
 from janitor.domain.config.findings import (
@@ -41,6 +35,7 @@ from janitor.domain.config.findings import (
     variable_findings,
 )
 from janitor.domain.config.limits import MAX_CONCURRENT_INSTANCES, MAX_GRACE_MINUTES
+from janitor.domain.config.notifications import NotificationsConfig, needed_findings
 from janitor.domain.config.parameters import PARAMETERS, described, parameters_model
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.config_problems import nearest
@@ -111,21 +106,6 @@ class RepositoryConfig(parameters_model(_StrictModel)):  # type: ignore[misc]  #
         return self
 
 
-class NotificationsConfig(_StrictModel):
-    """Who is told what is new."""
-
-    slack_webhook_secret: SecretName | None = None
-    """NAME of the secret in Secrets Manager that holds the Slack webhook URL."""
-    sns_topic_arn: SnsTopicArn | None = None
-    """ARN of the SNS topic that is published to."""
-    email: EmailAddresses = ()
-    """Addresses that are written to."""
-    github_issues: GithubRepository | None = None
-    """Repository (organization/name) in which issues are opened and closed."""
-    events: NotificationEvents = tuple(NotificationEvent)
-    """What is worth a message. Default: everything."""
-
-
 class WorkersConfig(_StrictModel):
     """Which repositories Janitor validates, and under which limits."""
 
@@ -152,7 +132,7 @@ class WorkersConfig(_StrictModel):
     confirm_above_usd: Dollars | None = None
     """At a terminal, a run whose worst case costs more is launched only after a yes. Default: nobody is asked."""
     notifications: NotificationsConfig = Field(default_factory=NotificationsConfig)
-    """Not yet. Who is told what is new. Default: nobody."""
+    """Who is told what is new. Default: nobody."""
 
     @property
     def default_timeout(self) -> timedelta:
@@ -278,19 +258,15 @@ def parse_as(
         try:
             config = model.model_validate(data)
         except ValidationError as error:
-            findings += [each for each in model_findings(error, known_keys(model)) if each.path not in spoilt]
+            told = list(model_findings(error, known_keys(model)))
+            # A key that misses another one is told of what is right in itself.
+            told = told or list(needed_findings(data.get("notifications") if isinstance(data, dict) else None))
+            findings += [each for each in told if each.path not in spoilt]
         else:
-            findings += [*_not_yet(config), *config.own_findings()]
+            findings += config.own_findings()
     if findings or config is None:
         raise ConfigError(as_problems(findings, document, source))
     return config
-
-
-def _not_yet(config: WorkersConfig) -> Iterator[Finding]:
-    """What can be written down already and has no effect: said, so that nobody counts on it."""
-    if "notifications" in config.model_fields_set:
-        message = "can't be sent yet: nobody would be told"
-        yield Finding(("notifications",), message, "leave it out; `make failures` shows what is new")
 
 
 def workers_config_schema() -> dict[str, Any]:
