@@ -34,6 +34,7 @@ override FOR := $(value FOR)
 override END := $(value END)
 override DRY_RUN := $(value DRY_RUN)
 override VANISHED := $(value VANISHED)
+override TEST := $(value TEST)
 override ABANDON_PLACE := $(value ABANDON_PLACE)
 override CLOSE := $(value CLOSE)
 override SCOPE := $(value SCOPE)
@@ -68,7 +69,7 @@ override REGISTRY := $(value REGISTRY)
 override KILL := $(value KILL)
 export IMAGE BASE FOLDER ENGINE JSON AIRFLOW_IMAGE AIRFLOW_BASE PUSH REGISTRY AMI CUDA_IMAGE TIDY KILL
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
-export REPOS_FILE TO DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FAILED FORMAT OUTPUT
+export REPOS_FILE TO DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FAILED FORMAT OUTPUT TEST
 
 STAMP := .venv/.stamp
 BIN := .venv/bin
@@ -84,6 +85,7 @@ FOLLOW_OPTION := $$(case "$$FOLLOW" in 0|no|false) echo --no-follow;; esac)
 FOR_OPTION := $${FOR:+"--for=$$FOR"}
 SCOPE_OPTION := $${SCOPE:+"--scope=$$SCOPE"}
 END_OPTION := $$(case "$$END" in ''|0|no|false) ;; *) echo --end;; esac)
+TEST_OPTION := $$(case "$$TEST" in ''|0|no|false) ;; *) echo --test;; esac)
 DRY_RUN_OPTION := $$(case "$$DRY_RUN" in ''|0|no|false) ;; *) echo --dry-run;; esac)
 VANISHED_OPTION := $$(case "$$VANISHED" in ''|0|no|false) ;; *) echo --vanished;; esac)
 ABANDON_PLACE_OPTION := $${ABANDON_PLACE:+"--abandon-place=$$ABANDON_PLACE"}
@@ -110,7 +112,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers run-janitor fetch-report runs follow rerun cancel check-parallel-status query-parallel-run query-db \
-	report failures dashboard instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
+	report failures dashboard notify instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
 	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
 help: ## list the targets
@@ -189,6 +191,9 @@ dashboard: $(STAMP) ## what broke, what lives, what it costs, what somebody has 
 
 failures: $(STAMP) ## the failures of the last runs by cause [RUNS= ENV=]
 	$(JANITOR) failures $(RUNS_OPTION)
+
+notify: $(STAMP) ## send the messages that wait, or see them, or try the channels [DRY_RUN=1 TEST=1 CONFIG= ENV=]
+	$(JANITOR) notify $(DRY_RUN_OPTION) $(TEST_OPTION) $(CONFIG_OPTION)
 
 instances: $(STAMP) ## what is alive in the cloud [ENV=]
 	$(JANITOR) instances

@@ -58,6 +58,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "dashboard",
         "Show what broke, what lives, what it costs, and what somebody has to know of.",
     ),
+    "notify": CommandEntry("reports.notify", "notify", "Send the messages that wait, as the reaper does."),
     "failures": CommandEntry("reports.failures", "failures", "Show the failures of the last runs by cause."),
     "instances": CommandEntry(
         "instances.instances", "instances", "List the live instances of this deployment, as EC2 shows them."

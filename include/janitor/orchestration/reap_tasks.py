@@ -11,6 +11,7 @@ from janitor.domain.errors import JanitorError
 from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.failures import as_airflow_failure, failed_task
 from janitor.orchestration.wiring import current_settings
+from janitor.services.news.delivering import tell_news
 from janitor.services.reap.passes import ReapError, ReapReport, reap_once
 
 log = LineLogger(__name__)
@@ -30,9 +31,18 @@ def reap_params() -> dict[str, Param]:
 
 @task
 def reap() -> dict[str, Any]:
-    """Make one pass; fails when something went wrong or an instance is alive that should not be."""
+    """Make one pass; fails when something went wrong or an instance is alive that should not be.
+
+    Messages that are due are sent after it, whatever came of it; one that can't be sent doesn't fail it.
+    """
+    dry_run = bool(get_current_context()["params"]["dry_run"])
     try:
-        report = reap_once(current_settings(), dry_run=bool(get_current_context()["params"]["dry_run"]))
+        settings = current_settings()
+        try:
+            report = reap_once(settings, dry_run=dry_run)
+        finally:
+            if not dry_run:
+                tell_news(settings)
     except ReapError as exc:
         _log(exc.report)
         raise

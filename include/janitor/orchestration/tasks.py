@@ -25,6 +25,7 @@ from janitor.orchestration.wiring import (
     settings_for_run,
 )
 from janitor.services.launch.plan import RunRequest, is_stale, plan_run
+from janitor.services.news.delivering import tell_news
 from janitor.services.report.reports import find_run_view
 from janitor.services.result.record import record_validation
 from janitor.services.result.run_metrics import tell_metrics
@@ -128,6 +129,7 @@ def verdict_of(kind: RunKind) -> str:
     run = _noted(settings, context["dag_run"].run_id, text, kind)
     if run is not None:
         tell_metrics(settings, run)
+    tell_news(settings)
     if closed.problems:
         # Where nobody knows better, the records' own words.
         told = closed.problems if run is None else (*closed.structural, *failure_lines(run))

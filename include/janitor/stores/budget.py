@@ -39,6 +39,12 @@ def lock_budget(connection: Connection, deployment: str) -> date:
     return day
 
 
+def today(connection: Connection) -> date:
+    """The day (UTC, Postgres's clock)."""
+    day: date = named_queries().today(connection)
+    return day
+
+
 def day_used(connection: Connection, deployment: str, day: date | None = None) -> Decimal:
     """What is reserved or spent of a day, in USD; default: today's."""
     queries = named_queries()

@@ -61,6 +61,12 @@ def keep_signature(connection: Connection, validation_id: UUID, signature: Failu
     queries.set_signature(connection, validation_id=validation_id, signature=signature.id)
 
 
+def signature_of_validation(connection: Connection, validation_id: UUID) -> tuple[str | None, str | None]:
+    """The signature of a validation's failure and its title; None where it has none."""
+    row = named_queries().signature_of_validation(connection, validation_id=validation_id)
+    return (None, None) if row is None else (row["signature"], row["title"])
+
+
 def lock_standing(connection: Connection, validation: ValidationRecord) -> RepositoryStanding | None:
     """What is known of the validation's repository, held against others until the transaction ends.
 

@@ -59,6 +59,8 @@ class NewRun:
     """How long all of a sequential run may take; None for a parallel one."""
     expected_errors: Sequence[str] = ()
     """Patterns of the ERROR lines that its log may have."""
+    news_routes: Mapping[str, Any] | None = None
+    """Who is told of its news; see `janitor.domain.news.routes`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,7 @@ def insert_plan(connection: Connection, run: NewRun, validations: Sequence[NewVa
         kind=run.kind.value,
         total_timeout_minutes=run.total_timeout.total_seconds() / 60 if run.total_timeout is not None else None,
         expected_errors=list(run.expected_errors),
+        news_routes=None if run.news_routes is None else Jsonb(dict(run.news_routes)),
     )
     for validation in validations:
         queries.insert_validation(
@@ -144,6 +147,7 @@ class PlannedRun:
     kind: RunKind
     repositories: Sequence[PlannedRepository]
     """In the order of the configuration."""
+    news_routes: Mapping[str, Any] | None = None
 
 
 def planned_run(connection: Connection, run_id: UUID) -> PlannedRun:
@@ -162,6 +166,7 @@ def planned_run(connection: Connection, run_id: UUID) -> PlannedRun:
         max_run_cost_usd=run["max_run_cost_usd"],
         daily_budget_usd=run["daily_budget_usd"],
         kind=RunKind(run["kind"]),
+        news_routes=run["news_routes"],
         repositories=tuple(
             PlannedRepository(
                 plan=row["plan"],

@@ -40,6 +40,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "query-parallel-run": ("550e8400",),
     "query-db": ("worker-one", "--json"),
     "dashboard": (),
+    "notify": (),
     "failures": (),
     "instances": ("--json",),
     "terminate": ("i-0123456789abcdef0", "--yes", "--json"),

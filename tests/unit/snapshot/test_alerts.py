@@ -14,6 +14,7 @@ from janitor.cli.screens.rows import LIVE, rows_of
 from janitor.domain.launch.breaker import BreakerState
 from janitor.domain.snapshot.alerts import AlertCode, Severity, alerts_of
 from janitor.domain.snapshot.snapshot import (
+    DeadChannel,
     DeploymentSnapshot,
     InstanceGlance,
     Money,
@@ -131,6 +132,18 @@ def test_one_that_never_launched_anything_has_none() -> None:
     assert alerts_of(snapshot(live_runs=(), instances=(), last_pass=None, money=money(usual_usd=None))) == ()
 
 
+def dead_channel(**changes: Any) -> DeadChannel:
+    """One that refuses Janitor's token."""
+    dead = DeadChannel(
+        channel="slack_bot",
+        messages=2,
+        given_up=0,
+        since=NOW - 20 * MINUTE,
+        last_error="Slack answered 200: invalid_auth",
+    )
+    return replace(dead, **changes)
+
+
 RAISED: dict[str, tuple[AlertCode, Severity, dict[str, Any], str]] = {
     "overdue": (
         AlertCode.INSTANCE_OVERDUE,
@@ -225,6 +238,18 @@ RAISED: dict[str, tuple[AlertCode, Severity, dict[str, Any], str]] = {
         {"airflow_problems": ("triggerer: no heartbeat for 2 minutes",)},
         "triggerer: no heartbeat",
     ),
+    "dead channel": (
+        AlertCode.NEWS_UNDELIVERED,
+        Severity.WARNING,
+        {"dead_channels": (dead_channel(),)},
+        "slack_bot doesn't take 2 messages: Slack answered 200: invalid_auth",
+    ),
+    "messages that nobody gets": (
+        AlertCode.NEWS_UNDELIVERED,
+        Severity.CRITICAL,
+        {"dead_channels": (dead_channel(given_up=1, last_error=None),)},
+        "slack_bot doesn't take 2 messages, 1 of them given up: no answer yet",
+    ),
 }
 
 
@@ -243,6 +268,7 @@ def test_every_code_is_raised_here() -> None:
 
 
 JUST_NOT: dict[str, dict[str, Any]] = {
+    "every channel answers": {"dead_channels": ()},
     "expires this second": {"instances": (instance(expires_at=NOW),)},
     "kept": {"instances": (instance(expires_at=NOW - MINUTE, keep_until=NOW + MINUTE),)},
     "ends now": {"instances": (instance(state=InstanceState.SHUTTING_DOWN, asked_to_end_at=NOW - 5 * MINUTE),)},

@@ -36,6 +36,7 @@ class AlertCode(str, Enum):
     TIME_UNEXPLAINED = "time_unexplained"
     BREAKER_OPEN = "breaker_open"
     AIRFLOW_UNHEALTHY = "airflow_unhealthy"
+    NEWS_UNDELIVERED = "news_undelivered"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,9 +264,23 @@ def _airflow(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
         )
 
 
+def _undelivered(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
+    for one in snapshot.dead_channels:
+        lost = f", {one.given_up} of them given up" if one.given_up else ""
+        yield Alert(
+            code=AlertCode.NEWS_UNDELIVERED,
+            severity=Severity.CRITICAL if one.given_up else Severity.WARNING,
+            subject=one.channel,
+            message=f"{one.channel} doesn't take {_counted(one.messages, 'message')}{lost}:"
+            f" {one.last_error or 'no answer yet'}",
+            next_step='`make notify TEST=1` tries each channel; runbook "Messages not delivered"',
+            since=one.since,
+        )
+
+
 _RULES: Sequence[Callable[[DeploymentSnapshot], Iterator[Alert]]] = (
     *(_overdue, _without_end, _adopted, _differs, _silent, _stuck, _reservation, _refused, _budget, _unusual),
-    *(_unexplained, _breaker, _airflow),
+    *(_unexplained, _breaker, _airflow, _undelivered),
 )
 
 

@@ -157,6 +157,20 @@ class ReaperPass:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeadChannel:
+    """A channel of messages that doesn't take what it is given."""
+
+    channel: str
+    messages: int
+    """How many wait after several tries, or were given up within the last day."""
+    given_up: int
+    """Of those, the ones that nobody will be told."""
+    since: datetime
+    """When the oldest of them was written."""
+    last_error: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeploymentSnapshot:
     """Everything that is shown."""
 
@@ -183,6 +197,7 @@ class DeploymentSnapshot:
     """Those that count failures, the deployment's first."""
     airflow_problems: Sequence[str] | None
     """What isn't well with Airflow's components; None: not asked."""
+    dead_channels: Sequence[DeadChannel] = ()
 
     def with_airflow(self, problems: Sequence[str] | None) -> DeploymentSnapshot:
         """The same, with what was asked of Airflow at another moment."""

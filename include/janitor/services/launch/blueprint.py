@@ -14,10 +14,12 @@ from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.config.sequential import SequentialConfig
 from janitor.domain.errors import CloudError, ConfigError, ConflictError
 from janitor.domain.money.budget import BudgetLimits, RunEstimate
+from janitor.domain.news.routes import Routes
 from janitor.domain.sequential import SEQUENTIAL_NAME
 from janitor.domain.states import RunKind, RunStatus, ValidationStatus
 from janitor.services.config_files import load_as, load_config
 from janitor.services.money.estimate import CheckedEstimate, check_estimate, estimate_plans
+from janitor.services.news.routing import routes_for
 from janitor.services.report.reports import run_view
 from janitor.settings import Settings
 from janitor.stores import validations as store
@@ -61,6 +63,8 @@ class RunBlueprint:
     """Of a sequential run: the hard limit for all of its repositories together."""
     expected_errors: tuple[str, ...] = ()
     """Of a sequential run: patterns of the ERROR lines that its log may have."""
+    news_routes: Routes | None = None
+    """Who is told of its news."""
 
 
 def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
@@ -89,6 +93,7 @@ def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
         max_concurrent_instances=request.max_concurrent_instances or config.max_concurrent_instances,
         limits=BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd),
         confirm_above_usd=config.confirm_above_usd,
+        news_routes=routes_for(settings, config),
     )
 
 
@@ -111,6 +116,7 @@ def _of_repositories(settings: Settings, request: RunRequest) -> RunBlueprint:
         kind=RunKind.SEQUENTIAL,
         total_timeout=config.total_timeout([plan.timeout for plan in plans]),
         expected_errors=config.expected_errors,
+        news_routes=routes_for(settings, config),
     )
 
 
@@ -148,6 +154,7 @@ def _of_run(settings: Settings, wanted: str, request: RunRequest) -> RunBlueprin
         max_concurrent_instances=request.max_concurrent_instances or planned.max_concurrent_instances,
         limits=BudgetLimits(run_usd=planned.max_run_cost_usd, daily_usd=planned.daily_budget_usd),
         confirm_above_usd=_confirm_above(settings, planned.config_file_path),
+        news_routes=None if planned.news_routes is None else Routes.from_dict(planned.news_routes),
     )
 
 

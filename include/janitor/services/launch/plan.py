@@ -85,7 +85,7 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
             )
             return _planned(connection, run_id)
     except BudgetRefusedError as refused:
-        keep_refusal(settings, request.airflow_run_id, refused)
+        keep_refusal(settings, request.airflow_run_id, refused, blueprint.news_routes)
         raise
 
 
@@ -103,6 +103,7 @@ def _run_of(run_id: UUID, settings: Settings, request: RunRequest, blueprint: Ru
         kind=blueprint.kind,
         total_timeout=blueprint.total_timeout,
         expected_errors=blueprint.expected_errors,
+        news_routes=None if blueprint.news_routes is None else blueprint.news_routes.to_dict(),
     )
 
 

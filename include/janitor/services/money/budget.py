@@ -24,6 +24,8 @@ from janitor.domain.money.budget import (
     judge_run,
 )
 from janitor.domain.money.costs import cost_of
+from janitor.domain.news.routes import Routes
+from janitor.services.news.writing import keep_refused
 from janitor.settings import Settings
 from janitor.stores import budget as store
 from janitor.stores.database import Connection, transaction
@@ -139,8 +141,16 @@ def settle_reservations(settings: Settings) -> int:
         return store.settle_reservations(connection, settings.deployment)
 
 
-def keep_refusal(settings: Settings, airflow_run_id: str, error: BudgetRefusedError) -> None:
-    """Keep that a run was refused, in a transaction of its own.
+def keep_refusal(
+    settings: Settings, airflow_run_id: str, error: BudgetRefusedError, routes: Routes | None = None
+) -> None:
+    """Keep that a run was refused, and that somebody is to be told, in a transaction of its own.
+
+    Args:
+        settings: Of the environment.
+        airflow_run_id: The run.
+        error: What the budget said.
+        routes: Who is told; None: who was told of the last run.
 
     Raises:
         DatabaseError: Postgres can't be used.
@@ -149,6 +159,7 @@ def keep_refusal(settings: Settings, airflow_run_id: str, error: BudgetRefusedEr
         return
     with transaction(settings.writer_url) as connection:
         store.keep_refusal(connection, settings.deployment, airflow_run_id, error.refusal)
+        keep_refused(connection, settings.deployment, airflow_run_id, error.refusal.message, routes)
 
 
 def day_used(settings: Settings) -> Decimal:

@@ -20,6 +20,7 @@ from janitor.services.ending import external_timer
 from janitor.services.ending.external_notices import take_notices
 from janitor.services.here import here, require_here
 from janitor.services.ledger.reconcile import Absent, observe_deployment
+from janitor.services.news.writing import keep_leak
 from janitor.services.provider import provider_of
 from janitor.services.reap.pass_report import ReapError, ReapReport, problems_of
 from janitor.services.reap.pass_view import Candidate, look
@@ -218,6 +219,13 @@ class _Pass:
             if record is None:
                 return candidate
             self._event(connection, ReaperAction.ADOPTED, candidate, detail=candidate.repository)
+            keep_leak(
+                connection,
+                self._settings.deployment,
+                candidate.instance_id,
+                instance_type=adoption.instance_type,
+                repository=candidate.repository,
+            )
         return Candidate(seen=candidate.seen, ledger=store.LedgerFact(record=record, owner_is_over=False))
 
     def _reopened(self, candidate: Candidate) -> Candidate:

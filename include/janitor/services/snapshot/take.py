@@ -10,6 +10,7 @@ from janitor.domain.snapshot.snapshot import DeploymentSnapshot, News
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.launch import breaker
 from janitor.settings import Settings
+from janitor.stores import news
 from janitor.stores import snapshot as store
 from janitor.stores.database import transaction
 
@@ -51,6 +52,7 @@ def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> Deployment
             last_pass=store.last_pass(connection, deployment),
             breakers=breaker.states_of_all(connection, settings, now),
             airflow_problems=None,
+            dead_channels=news.dead_channels(connection, deployment, now - _DAY),
         )
     if not ask_airflow:
         return snapshot

@@ -3,6 +3,9 @@
 with today as materialized (select (clock_timestamp() at time zone 'UTC')::date as day)
 select day, pg_advisory_xact_lock(hashtextextended('janitor-budget/' || :deployment || '/' || day, 0)) from today;
 
+-- name: today()$
+select (clock_timestamp() at time zone 'UTC')::date;
+
 -- name: day_used(deployment)$
 -- What is set aside of today, and what was really spent where that is known.
 select coalesce(sum(coalesce(spent_usd, reserved_usd)), 0) from budget_reservations

@@ -6,6 +6,10 @@ on conflict (signature) do nothing;
 -- name: set_signature(validation_id, signature)!
 update repository_validations set signature = :signature where validation_id = :validation_id and signature is null;
 
+-- name: signature_of_validation(validation_id)^
+select signature, title from repository_validations join failure_signatures using (signature)
+where validation_id = :validation_id;
+
 -- name: finished_at(validation_id)$
 select finished_at from repository_validations where validation_id = :validation_id;
 

@@ -1,0 +1,60 @@
+"""What a person does about messages: see what waits, send it now, and try each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+from janitor.domain.config.workers import WorkersConfig
+from janitor.domain.news.message import Channel, DeliveryKind, Line, Message
+from janitor.services.news.delivering import DeliveryReport
+from janitor.services.news.routing import routes_for
+from janitor.services.news.senders.channels import SENDERS
+from janitor.services.news.senders.sending import Outgoing, Sender, SendError
+from janitor.services.news.telling import write_messages
+from janitor.settings import Settings
+from janitor.stores import news as store
+
+_TEST = Message(
+    headline=("A test of Janitor's messages",),
+    lines=(Line(label="what", pieces=("somebody tries whether this channel answers; there is nothing to do",)),),
+)
+
+
+def waiting_messages(settings: Settings) -> list[store.Delivery]:
+    """What would be sent now or later, with what would be written for it; nothing is changed.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    with store.short_transaction(settings.writer_url) as connection:
+        write_messages(connection, settings)
+        waiting = store.waiting_deliveries(connection, settings.deployment)
+        connection.rollback()
+    return waiting
+
+
+def try_channels(
+    settings: Settings, config: WorkersConfig, *, senders: Mapping[Channel, Sender] = SENDERS
+) -> DeliveryReport:
+    """Send a test to each channel of a configuration; needs no database. An issue is closed at once."""
+    report, routes = DeliveryReport(), routes_for(settings, config)
+    for route in routes.channels if routes is not None else ():
+        name, key = route.channel.value, f"{settings.deployment}/test/{uuid4()}"
+        outgoing = Outgoing(
+            settings=settings,
+            key=key,
+            news_key=key,
+            # An issue that is closed as it is made bothers nobody.
+            kind=DeliveryKind.CLOSE if route.channel is Channel.GITHUB_ISSUES else DeliveryKind.OPEN,
+            message=_TEST,
+            address=route.address,
+            thread_ref=None,
+        )
+        try:
+            senders[route.channel](outgoing)
+        except SendError as exc:
+            report.failed.append(f"{name}: {exc}")
+        else:
+            report.sent.append(f"{name}: a test")
+    return report

@@ -1,0 +1,126 @@
+"""Sending what waits: one message after another, each taken by one sender alone, sent outside of any transaction.
+
+Invariant: nothing here fails a run or a pass of the reaper. Whoever dies between sending and writing it down leaves a
+message that is sent again when its lease is over; by what GitHub, mail programs and a FIFO topic know it for the same,
+and Slack and other topics don't.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from janitor.domain.errors import DatabaseError
+from janitor.domain.log_lines import LineLogger
+from janitor.domain.news.forms import title
+from janitor.domain.news.message import Channel
+from janitor.protocol.text.plain_text import one_line
+from janitor.services.news.senders.channels import SENDERS
+from janitor.services.news.senders.sending import Outgoing, Sender, SendError
+from janitor.services.news.telling import write_messages
+from janitor.settings import Settings
+from janitor.stores import news as store
+
+log = LineLogger(__name__)
+
+LEASE = timedelta(minutes=5)
+"""Longer than any sender takes; whoever is slower may see its message sent twice."""
+WITHIN = timedelta(seconds=45)
+"""How long one call goes on taking messages: it is part of a pass of the reaper."""
+GIVE_UP_AFTER = timedelta(hours=24)
+_FIRST_WAIT = timedelta(minutes=1)
+_LONGEST_WAIT = timedelta(hours=1)
+_LONGEST_ERROR = 300
+
+
+@dataclass(kw_only=True)
+class DeliveryReport:
+    """What became of the messages."""
+
+    sent: list[str] = field(default_factory=list)
+    """`slack_bot: Newly broken: acme/worker-a`, for each."""
+    failed: list[str] = field(default_factory=list)
+
+
+def deliver(
+    settings: Settings, *, within: timedelta = WITHIN, senders: Mapping[Channel, Sender] = SENDERS
+) -> DeliveryReport:
+    """Write the messages that it is time for, and send what is due. A channel that fails is left alone until next time.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    report, passed_over = DeliveryReport(), list[Channel]()
+    give_up_at = time.monotonic() + within.total_seconds()
+    with store.short_transaction(settings.writer_url) as connection:
+        write_messages(connection, settings)
+    while time.monotonic() < give_up_at:
+        with store.short_transaction(settings.writer_url) as connection:
+            delivery = store.claim_delivery(connection, settings.deployment, passed_over=passed_over, lease=LEASE)
+        if delivery is None:
+            return report
+        if not _send(settings, delivery, senders, report):
+            passed_over.append(delivery.route.channel)
+    return report
+
+
+def tell_news(settings: Settings) -> None:
+    """The same for whoever must not fail by it."""
+    try:
+        report = deliver(settings)
+    except DatabaseError as exc:
+        log.warning("messages wait for the next pass: %s", exc)
+        return
+    for line in report.sent:
+        log.info("told by %s", line)
+    for line in report.failed:
+        log.warning("not told by %s", line)
+
+
+def outgoing_of(settings: Settings, delivery: store.Delivery) -> Outgoing:
+    """A message as its sender is given it."""
+    return Outgoing(
+        settings=settings,
+        key=f"{settings.deployment}/{delivery.news_id}/{delivery.delivery_id}",
+        news_key=f"{settings.deployment}/{delivery.thing}",
+        kind=delivery.kind,
+        message=delivery.message,
+        address=delivery.route.address,
+        thread_ref=delivery.thread_ref,
+    )
+
+
+def retry_wait(attempts: int) -> timedelta:
+    """How long the next try waits after so many."""
+    doublings: int = min(max(attempts - 1, 0), 10)
+    return min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)
+
+
+def _send(
+    settings: Settings, delivery: store.Delivery, senders: Mapping[Channel, Sender], report: DeliveryReport
+) -> bool:
+    line = f"{delivery.route.channel.value}: {title(delivery.message)}"
+    try:
+        external_ref = senders[delivery.route.channel](outgoing_of(settings, delivery))
+    except Exception as exc:
+        # A sender's own defect must not stop the others either; its words may hold a secret.
+        said = str(exc) if isinstance(exc, SendError) else f"the sender failed ({type(exc).__name__})"
+        if not isinstance(exc, SendError):
+            log.error("the sender of %s failed: %s", delivery.route.channel.value, type(exc).__name__)
+        wait = exc.retry_after if isinstance(exc, SendError) and exc.retry_after else retry_wait(delivery.attempts)
+        with store.short_transaction(settings.writer_url) as connection:
+            store.keep_not_delivered(
+                connection,
+                delivery.delivery_id,
+                error=one_line(said, limit=_LONGEST_ERROR),
+                wait=wait,
+                give_up_after=GIVE_UP_AFTER,
+            )
+        report.failed.append(f"{line}: {said}")
+        return False
+    with store.short_transaction(settings.writer_url) as connection:
+        store.keep_delivered(connection, delivery.delivery_id, external_ref)
+    report.sent.append(line)
+    return True

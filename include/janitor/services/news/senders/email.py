@@ -1,0 +1,68 @@
+"""E-mail by a server that takes SMTP. Nothing goes in the clear but to this machine itself.
+
+A mail has the same Message-ID at every try, by which mail programs know one that came twice; what follows the first
+one refers to it, so that they stand together.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.policy import SMTP
+from hashlib import sha256
+
+from janitor.domain.news.forms import plain, title
+from janitor.domain.waits import waiting
+from janitor.services.news.senders.sending import TIMEOUT, Outgoing, SendError
+
+_SUBMISSION, _TLS = 587, 465
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
+def send_mail(outgoing: Outgoing) -> str:
+    """Send the message to everybody; returns its Message-ID."""
+    host, _, port = str(outgoing.address["server"]).partition(":")
+    mail = mail_of(outgoing)
+    seconds = TIMEOUT.total_seconds()
+    context = ssl.create_default_context()
+    try:
+        with waiting(f"waiting for the mail server {host}", TIMEOUT * 5):
+            if int(port or _SUBMISSION) == _TLS:
+                server: smtplib.SMTP = smtplib.SMTP_SSL(host, _TLS, timeout=seconds, context=context)
+            else:
+                server = smtplib.SMTP(host, int(port or _SUBMISSION), timeout=seconds)
+            with server:
+                if host not in _LOOPBACK and int(port or _SUBMISSION) != _TLS:
+                    server.starttls(context=context)
+                if outgoing.address["secret"] is not None:
+                    user, _, password = outgoing.secret().partition(":")
+                    server.login(user, password)
+                server.send_message(mail)
+    except smtplib.SMTPResponseException as exc:
+        raise SendError(f"the mail server {host} answered {exc.smtp_code} ({type(exc).__name__})") from None
+    except (smtplib.SMTPException, OSError, ValueError) as exc:
+        # What a server says may repeat what was sent.
+        raise SendError(f"the mail server {host} can't be used ({type(exc).__name__})") from None
+    return str(mail["Message-ID"])
+
+
+def mail_of(outgoing: Outgoing) -> EmailMessage:
+    """The mail. Its headers have one line each, whatever stands in the message."""
+    mail = EmailMessage(policy=SMTP)
+    mail["Subject"] = f"[janitor {outgoing.settings.deployment}] {title(outgoing.message)}"
+    mail["From"] = outgoing.address["from"]
+    mail["To"] = ", ".join(outgoing.address["to"])
+    mail["Message-ID"] = _message_id(outgoing, outgoing.key)
+    mail["Auto-Submitted"] = "auto-generated"
+    if outgoing.thread_ref is not None:
+        mail["In-Reply-To"] = mail["References"] = outgoing.thread_ref
+    mail.set_content(plain(outgoing.message) + "\n")
+    return mail
+
+
+def _message_id(outgoing: Outgoing, key: str) -> str:
+    domain = str(outgoing.address["from"]).rpartition("@")[2]
+    name = re.sub(r"[^A-Za-z0-9.-]", "-", key)[:60]
+    return f"<{name}.{sha256(key.encode()).hexdigest()[:12]}@{domain}>"

@@ -1,0 +1,128 @@
+"""What every channel is given, and how it says that it failed.
+
+Invariant: what goes wrong is told in words of our own. A channel's address can be its password, so neither an address
+nor what a library says of a failed call is ever repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from janitor.cloud.secret_values import secret_value
+from janitor.cloud.session import CloudAccess
+from janitor.domain.errors import CloudError, JanitorError
+from janitor.domain.news.message import DeliveryKind, Message
+from janitor.domain.waits import waiting
+from janitor.settings import Settings
+
+TIMEOUT = timedelta(seconds=10)
+"""For connecting, and for each pause of an answer."""
+_LONGEST_ANSWER = 1 << 20
+_TOO_MANY = 429
+_LONGEST_RETRY = timedelta(hours=1)
+
+
+class SendError(JanitorError):
+    """A message didn't arrive; it is tried again."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """When the channel wants to be asked again; None: it doesn't say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """One message for one channel."""
+
+    settings: Settings
+    key: str
+    """The same for every try of this message, and for no other one."""
+    news_key: str
+    """The same for every message about one thing, also when it comes back."""
+    kind: DeliveryKind
+    message: Message
+    address: Mapping[str, Any]
+    thread_ref: str | None
+    """What the channel called the first message of the same news."""
+
+    def secret(self) -> str:
+        """The channel's secret, asked for anew for every message and kept nowhere.
+
+        Raises:
+            SendError: It can't be read.
+        """
+        name = f"{self.settings.news_secrets_prefix}{self.address['secret']}"
+        try:
+            return secret_value(CloudAccess.of(self.settings), name)
+        except CloudError as exc:
+            raise SendError(f"the secret {name} can't be read: {type(exc).__name__}") from exc
+
+
+Sender = Callable[[Outgoing], str | None]
+"""Sends a message; returns what the channel calls it, where that is of use. Raises SendError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an HTTP service said."""
+
+    status: int
+    document: Any
+    """None where it is no JSON."""
+    text: str
+
+
+def ask_http(
+    service: str,
+    method: str,
+    url: str,
+    *,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+) -> Answer:
+    """Send one request and read the answer; no redirect is followed.
+
+    Raises:
+        SendError: Nobody answered, or the service is overloaded.
+    """
+    try:
+        with (
+            waiting(f"waiting for {service}", TIMEOUT * 4),
+            httpx.Client(timeout=TIMEOUT.total_seconds(), follow_redirects=False) as client,
+            client.stream(method, url, json=body, headers=dict(headers or {}), params=dict(query or {})) as answer,
+        ):
+            content = _read(service, answer)
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        # The exception's own words have the address in them.
+        raise SendError(f"{service} can't be reached ({type(exc).__name__})") from None
+    if answer.status_code == _TOO_MANY or answer.status_code >= 500:
+        raise SendError(f"{service} answered {answer.status_code}", retry_after=_retry_after(answer))
+    try:
+        document = httpx.Response(answer.status_code, content=content).json() if content else None
+    except ValueError:
+        document = None
+    return Answer(status=answer.status_code, document=document, text=content.decode(errors="replace"))
+
+
+def _read(service: str, answer: httpx.Response) -> bytes:
+    content, give_up_at = b"", time.monotonic() + TIMEOUT.total_seconds()
+    for part in answer.iter_bytes():
+        content += part
+        if len(content) > _LONGEST_ANSWER:
+            raise SendError(f"{service} answered with more than {_LONGEST_ANSWER} bytes")
+        if time.monotonic() > give_up_at:
+            raise SendError(f"{service} doesn't come to the end of its answer")
+    return content
+
+
+def _retry_after(answer: httpx.Response) -> timedelta | None:
+    said = answer.headers.get("Retry-After", "")
+    return min(timedelta(seconds=int(said)), _LONGEST_RETRY) if said.isdecimal() and len(said) < 8 else None

@@ -1,0 +1,166 @@
+"""What is told, and what isn't: each piece of news once, in the transaction of what it tells of."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from janitor.domain.config.notifications import NotificationEvent
+from janitor.services.news.telling import MOST_CAUSES, write_messages
+from janitor.services.news.writing import keep_leak, keep_refused
+from janitor.stores.database import transaction
+from tests.support.news import COMMITS, Fleet, failed, passed, routes, untold
+
+
+def test_one_cause_is_one_message_however_many_repositories_it_hits(fleet: Fleet) -> None:
+    fleet.run(a=passed(), b=passed(), c=passed())
+    assert fleet.headlines() == []
+    run_id = fleet.begin("a", "b", "c")
+    fleet.end(run_id, 0, failed("libcuda.so is missing"))
+    fleet.end(run_id, 1, failed("libcuda.so is missing"))
+    fleet.end(run_id, 2, failed("no module named torch"))
+    assert fleet.headlines() == [], "the run goes on"
+    fleet.close(run_id)
+    assert sorted(fleet.headlines()) == [
+        ("open", "Newly broken: 2 repositories by one cause"),
+        ("open", "Newly broken: acme/worker-c"),
+    ]
+    # The same again, and its end again, says nothing new.
+    fleet.close(run_id)
+    fleet.run(a=failed("libcuda.so is missing"), b=failed("libcuda.so is missing"), c=failed("no module named torch"))
+    assert len(fleet.headlines()) == 2
+
+
+def test_what_joins_and_what_is_fixed_follows_in_the_same_thread(fleet: Fleet) -> None:
+    fleet.run(a=failed("x is missing"), b=passed())
+    fleet.run(a=failed("x is missing"), b=failed("x is missing"))
+    fleet.run(a=passed(commit=COMMITS[1]), b=failed("x is missing"))
+    fleet.run(a=passed(commit=COMMITS[1]), b=passed(commit=COMMITS[1]))
+    assert fleet.headlines() == [
+        ("open", "Newly broken: acme/worker-a"),
+        ("update", "Broken as well: acme/worker-b"),
+        ("update", "Fixed: acme/worker-a"),
+        ("close", "Fixed: acme/worker-b"),
+    ]
+    # It is over: the same cause is news again.
+    fleet.run(a=failed("x is missing", commit=COMMITS[2]))
+    assert fleet.headlines()[4:] == [("open", "Newly broken: acme/worker-a")]
+
+
+def test_what_is_flaky_or_could_not_be_told_breaks_nothing(fleet: Fleet) -> None:
+    for _ in range(2):
+        fleet.run(a=passed())
+        fleet.run(a=failed("now and then"))
+    told = len(fleet.headlines())
+    fleet.run(a=passed())
+    fleet.run(a=failed("now and then"))
+    fleet.run(a=passed())
+    fleet.run(a=failed("now and then"))
+    kinds = [kind for kind, _ in fleet.headlines()[told:]]
+    assert "open" not in kinds, "its verdict turns over by itself"
+    fleet.run(b=passed())
+    fleet.run(b=untold())
+    assert "acme/worker-b" not in str(fleet.headlines())
+
+
+def test_a_repository_that_is_never_told_is_stale_until_it_is(fleet: Fleet) -> None:
+    fleet.run(a=passed())
+    for _ in range(3):
+        fleet.run(a=untold())
+    assert fleet.headlines() == [("open", "Stale: acme/worker-a")]
+    fleet.run(a=passed())
+    assert fleet.headlines()[1:] == [("close", "No longer stale: acme/worker-a has a verdict again")]
+
+
+def test_many_causes_at_once_are_one_message(fleet: Fleet) -> None:
+    names = [chr(ord("a") + number) for number in range(MOST_CAUSES + 1)]
+    words = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet", "kilo"]
+    fleet.run(**{name: failed(f"{word} can't be found") for name, word in zip(names, words, strict=True)})
+    assert fleet.headlines() == [("open", "Fleet-wide: 11 new causes, 11 repositories")]
+    fleet.run(**{name: passed(commit=COMMITS[1]) for name in names[:3]})
+    assert fleet.headlines()[1:] == [("update", "Fixed: 3 repositories")]
+    fleet.run(**{name: passed(commit=COMMITS[1]) for name in names[3:]})
+    assert fleet.headlines()[2:] == [("close", "Fixed: 8 repositories")]
+
+
+def test_ten_causes_are_still_told_one_by_one(fleet: Fleet) -> None:
+    words = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet"]
+    fleet.run(**{word: failed(f"{word} can't be found") for word in words})
+    assert len(fleet.headlines()) == MOST_CAUSES
+
+
+def test_what_broke_before_there_were_messages_is_told_when_it_is_fixed(fleet: Fleet) -> None:
+    silent = Fleet(fleet.settings, routes(events=()))
+    silent.run(a=failed("old"))
+    with transaction(fleet.settings.writer_url) as connection:
+        connection.execute("update news_repositories set left_at = now(), left_run_id = joined_run_id")
+    fleet.run(a=passed(commit=COMMITS[1]))
+    assert fleet.headlines() == [("open", "Fixed: acme/worker-a")]
+
+
+def test_only_what_is_wanted_is_told(fleet: Fleet) -> None:
+    choosy = Fleet(fleet.settings, routes(events=(NotificationEvent.NEWLY_FIXED,)))
+    choosy.run(a=failed("x is missing"))
+    assert choosy.headlines() == []
+    choosy.run(a=passed(commit=COMMITS[1]))
+    assert choosy.headlines() == [("close", "Fixed: acme/worker-a")]
+
+
+def test_a_verdict_that_is_undone_is_never_told(fleet: Fleet) -> None:
+    run_id = fleet.begin("a")
+
+    def cut_off(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fleet.end(run_id, 0, cut_off)
+    fleet.close(run_id)
+    assert fleet.headlines() == []
+
+
+def test_refusals_of_a_day_are_told_once(fleet: Fleet) -> None:
+    for number in range(3):
+        with transaction(fleet.settings.writer_url) as connection:
+            keep_refused(connection, fleet.settings.deployment, f"manual__{number}", "too dear", routes())
+    with transaction(fleet.settings.writer_url) as connection:
+        write_messages(connection, fleet.settings)
+        write_messages(connection, fleet.settings)
+    ((kind, headline),) = fleet.headlines()
+    assert (kind, headline.startswith("Budget: a run was refused on 2")) == ("open", True)
+
+
+def test_a_leak_is_told_once_and_again_when_it_is_over(fleet: Fleet) -> None:
+    deployment = fleet.settings.deployment
+    fleet.run(a=passed())  # says who is told
+    instance = f"i-{deployment.encode().hex()[-17:]}"
+    with transaction(fleet.settings.writer_url) as connection:
+        keep_leak(connection, deployment, instance, instance_type="g5.xlarge", repository="acme/worker-a")
+        keep_leak(connection, deployment, instance, instance_type="g5.xlarge", repository="acme/worker-a")
+        write_messages(connection, fleet.settings)
+    assert fleet.headlines() == [("open", f"Leak found: {instance}")]
+    with transaction(fleet.settings.writer_url) as connection:
+        write_messages(connection, fleet.settings)
+    assert len(fleet.headlines()) == 1
+
+
+def test_the_database_holds_that_nothing_is_said_twice(fleet: Fleet) -> None:
+    fleet.run(a=failed("x is missing"))
+    with (
+        pytest.raises(psycopg.errors.UniqueViolation),
+        transaction(fleet.settings.writer_url) as connection,
+    ):
+        connection.execute(
+            "insert into news (deployment, event, dedupe_key) select deployment, event, dedupe_key from news"
+            " where deployment = %s",
+            (fleet.settings.deployment,),
+        )
+    with (
+        pytest.raises(psycopg.errors.UniqueViolation),
+        transaction(fleet.settings.writer_url) as connection,
+    ):
+        connection.execute(
+            "insert into news_deliveries (news_id, channel, kind, number, address, message)"
+            " select news_id, d.channel, d.kind, d.number, d.address, d.message from news_deliveries d"
+            " join news using (news_id) where deployment = %s",
+            (fleet.settings.deployment,),
+        )
