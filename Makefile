@@ -130,10 +130,10 @@ run: $(STAMP) ## validate the example workers, from nothing to results [CONFIG= 
 	$(JANITOR) run $(REPO_OPTION) $(TIMEOUT_OPTION) $(YES_OPTION) -- $(CONFIG_ARGUMENT)
 
 test: $(STAMP) ## run the tests of every change
-	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadscope -m "not full"
+	@$(BIN)/python -m pytest --numprocesses=4 --dist=loadscope -m "not full"
 
 test-quick: $(STAMP) ## run what needs no server, for every save
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/unit
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal -m "not full" tests/unit
 
 test-full: test ## run all tests: those of every change, then what takes a machine of its own
 	@$(BIN)/python -m tests.rest

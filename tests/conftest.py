@@ -7,7 +7,7 @@ the last one in a row.
 from __future__ import annotations
 
 import signal
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -16,6 +16,9 @@ from xdist.scheduler import LoadScopeScheduling
 from localcloud.trees import spread_subfolders
 from tests.selection import part_of
 
+TESTS = Path(__file__).resolve().parent
+NOT_FULL = "not full"
+"""How `make test` and `make test-quick` say what they leave out."""
 TOGETHER = ("dags", "integration/stack")
 """Folders whose modules share a whole stack: each stays in one process. The longest first, as they end last."""
 SLOWEST_FIRST = (
@@ -23,7 +26,6 @@ SLOWEST_FIRST = (
     "integration/services/test_sequential.py",
     "integration/services/test_concluding.py",
     "integration/cli/test_no_silence.py",
-    "unit/test_linear_patterns.py",
     "integration/services",
     "integration/killers",
     "integration/validator",
@@ -52,6 +54,13 @@ def _rank(nodeid: str) -> tuple[int, bool]:
     module = nodeid.split("::", 1)[0].removeprefix("tests/")
     ranks = (place for place, each in enumerate(SLOWEST_FIRST) if module == each or module.startswith(f"{each}/"))
     return next(ranks, len(SLOWEST_FIRST)), nodeid.startswith(LAST_OF_ITS_FOLDER)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Don't even import, in each process, what the whole of is left out."""
+    if config.getoption("markexpr") != NOT_FULL or not collection_path.is_relative_to(TESTS):
+        return None
+    return part_of(f"tests/{collection_path.relative_to(TESTS).as_posix()}") is not None or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -63,6 +63,12 @@ REST = (
         minutes=4,
     ),
     Part(
+        name="hostile",
+        paths=("integration/validator/test_validator_attacks.py", "unit/test_linear_patterns.py"),
+        why="attacks a validator from within, and tries each of its patterns on the texts that would be its worst",
+        minutes=4,
+    ),
+    Part(
         name="fresh clone",
         paths=("acceptance",),
         why="installs every package anew and starts a stack from nothing",

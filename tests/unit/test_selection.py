@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TOGETHER, folder_of, group_of
+from tests.conftest import NOT_FULL, TOGETHER, folder_of, group_of
 from tests.selection import REST, Part, part_of
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -49,3 +49,8 @@ def test_what_shares_a_server_stays_in_one_process() -> None:
     assert group_of("tests/integration/services/test_places.py::test_x") == "tests/integration/services/test_places.py"
     assert group_of("tests/unit/domain/test_costs.py::test_x") == "tests/unit/domain/test_costs.py"
     assert folder_of("tests/unit/domain/test_costs.py::test_x") == "unit/domain"
+
+
+def test_what_is_left_out_is_said_as_the_makefile_says_it() -> None:
+    recipes = (TESTS.parent / "Makefile").read_text()
+    assert recipes.count(f'-m "{NOT_FULL}"') == 2
