@@ -16,7 +16,7 @@ from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import RunStatus
 from janitor.protocol.statuses import CheckStatus
 from janitor.services.news.telling import write_messages
-from janitor.services.news.writing import keep_verdict_news
+from janitor.services.outbox.writing import keep_verdict_news
 from janitor.services.report.history import keep_history
 from janitor.settings import Settings
 from janitor.stores import validations as store

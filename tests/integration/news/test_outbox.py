@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta, timezone
+from uuid import UUID
+
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from janitor.domain.config.notifications import NotificationEvent
+from janitor.domain.evidence.acknowledgement import AcknowledgedUntil
+from janitor.domain.evidence.verdict import VERDICT_WORDS
+from janitor.domain.news.forms import plain
 from janitor.services.news.telling import MOST_CAUSES, write_messages
-from janitor.services.news.writing import keep_leak, keep_refused
+from janitor.services.outbox.writing import keep_leak, keep_refused
+from janitor.stores import acknowledgements
+from janitor.stores import news as store
 from janitor.stores.database import transaction
 from tests.support.news import COMMITS, Fleet, failed, passed, routes, untold
 
@@ -164,3 +174,77 @@ def test_the_database_holds_that_nothing_is_said_twice(fleet: Fleet) -> None:
             " join news using (news_id) where deployment = %s",
             (fleet.settings.deployment,),
         )
+
+
+def acknowledge(fleet: Fleet, cause_key: str, until: AcknowledgedUntil, until_at: datetime | None = None) -> None:
+    with transaction(fleet.settings.writer_url) as connection:
+        acknowledgements.insert(
+            connection,
+            fleet.settings.deployment,
+            cause_key,
+            repository=None,
+            reason="we know",
+            made_by="somebody",
+            until=until,
+            until_at=until_at,
+            commit_sha=None,
+        )
+
+
+def cause_of(fleet: Fleet, run_id: UUID) -> str:
+    with transaction(fleet.settings.reader_url) as connection:
+        row = connection.execute("select signature from repository_validations where run_id = %s", (run_id,)).fetchone()
+    assert row is not None
+    return str(row["signature"])
+
+
+def test_what_is_acknowledged_is_silent_and_comes_back_with_its_date(fleet: Fleet) -> None:
+    cause = cause_of(fleet, fleet.run(other=failed("x is missing")))
+    said = len(fleet.headlines())
+    acknowledge(fleet, cause, AcknowledgedUntil.DATE, datetime.now(timezone.utc) + timedelta(hours=1))
+    fleet.run(a=passed())
+    fleet.run(a=failed("x is missing"))
+    fleet.run(a=failed("x is missing"))
+    assert len(fleet.headlines()) == said
+    with transaction(fleet.settings.writer_url) as connection:
+        connection.execute("update acknowledgements set until_at = now() - interval '1 second'")
+    fleet.run(a=failed("x is missing"))
+    assert fleet.headlines()[said:] == [("update", "Broken as well: acme/worker-a")]
+
+
+def test_an_acknowledged_cause_that_changes_is_told(fleet: Fleet) -> None:
+    cause = cause_of(fleet, fleet.run(other=failed("x is missing")))
+    said = len(fleet.headlines())
+    acknowledge(fleet, cause, AcknowledgedUntil.DATE, datetime.now(timezone.utc) + timedelta(hours=1))
+    fleet.run(a=failed("x is missing"))
+    assert len(fleet.headlines()) == said
+    fleet.run(a=failed("quite another thing"))
+    assert fleet.headlines()[said:] == [("open", "Newly broken: acme/worker-a")]
+
+
+def test_a_message_has_the_verdict_of_the_page_and_what_lies_between(fleet: Fleet) -> None:
+    fleet.run(a=passed(commit=COMMITS[0]))
+    fleet.run(a=failed("x is missing", commit=COMMITS[1]))
+    with transaction(fleet.settings.reader_url) as connection:
+        (message,) = [one.message for one in store.waiting_deliveries(connection, fleet.settings.deployment)]
+    told = dict(line.partition(": ")[::2] for line in plain(message).splitlines()[1:])
+    assert told["cause"].startswith("build: ")
+    assert re.fullmatch(
+        rf"first bad .* UTC at {COMMITS[1][:12]} https://github.com/acme/worker-a/commit/{COMMITS[1]}, last good .* UTC"
+        rf" at .*, compare https://github.com/acme/worker-a/compare/{COMMITS[0]}\.\.\.{COMMITS[1]}",
+        told["since"],
+    )
+    assert told["verdict"] in VERDICT_WORDS.values()
+    assert told["see"].endswith("repository https://github.com/acme/worker-a")
+
+
+def test_news_that_can_not_be_told_keep_no_other_from_being_told(fleet: Fleet) -> None:
+    run_id = fleet.begin("a")
+    fleet.end(run_id, 0, failed("x is missing"))
+    with transaction(fleet.settings.writer_url) as connection:
+        connection.execute(
+            "insert into news (deployment, event, dedupe_key, routes, facts) values (%s, 'stale', 'x', %s, '{}')",
+            (fleet.settings.deployment, Jsonb(routes().to_dict())),
+        )
+    fleet.close(run_id)
+    assert fleet.headlines() == [("open", "Newly broken: acme/worker-a")]

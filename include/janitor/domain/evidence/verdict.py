@@ -22,6 +22,15 @@ class Verdict(str, Enum):
     UNKNOWN = "unknown"  # the data don't tell
 
 
+VERDICT_WORDS: Mapping[Verdict, str] = {
+    Verdict.REAL: "real: it came with another commit, and nothing outside is known to have changed",
+    Verdict.FLAKY: "flaky: its verdict turns over at one and the same commit",
+    Verdict.WORLD: "the world: the commit is the same, and something outside of it changed",
+    Verdict.UNKNOWN: "not known",
+}
+"""Wherever one is told."""
+
+
 class Answer(str, Enum):
     """To one of the questions."""
 

@@ -19,7 +19,7 @@ from janitor.domain.sequential import SEQUENTIAL_NAME
 from janitor.domain.states import RunKind, RunStatus, ValidationStatus
 from janitor.services.config_files import load_as, load_config
 from janitor.services.money.estimate import CheckedEstimate, check_estimate, estimate_plans
-from janitor.services.news.routing import routes_for
+from janitor.services.outbox.routing import routes_for
 from janitor.services.report.reports import run_view
 from janitor.settings import Settings
 from janitor.stores import validations as store

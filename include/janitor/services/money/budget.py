@@ -25,7 +25,7 @@ from janitor.domain.money.budget import (
 )
 from janitor.domain.money.costs import cost_of
 from janitor.domain.news.routes import Routes
-from janitor.services.news.writing import keep_refused
+from janitor.services.outbox.writing import keep_refused
 from janitor.settings import Settings
 from janitor.stores import budget as store
 from janitor.stores.database import Connection, transaction

@@ -8,10 +8,10 @@ from uuid import uuid4
 from janitor.domain.config.workers import WorkersConfig
 from janitor.domain.news.message import Channel, DeliveryKind, Line, Message
 from janitor.services.news.delivering import DeliveryReport
-from janitor.services.news.routing import routes_for
 from janitor.services.news.senders.channels import SENDERS
 from janitor.services.news.senders.sending import Outgoing, Sender, SendError
 from janitor.services.news.telling import write_messages
+from janitor.services.outbox.routing import routes_for
 from janitor.settings import Settings
 from janitor.stores import news as store
 

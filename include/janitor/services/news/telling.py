@@ -7,16 +7,22 @@ whoever is cut off in between leaves neither. Repeating it writes nothing more.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
 from uuid import UUID
 
 from janitor.domain.config.notifications import NotificationEvent
+from janitor.domain.evidence.cause import Cause, Causes
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.news.message import Channel, DeliveryKind, Message
 from janitor.domain.news.routes import Route
+from janitor.services.evidence.causes import read_causes
 from janitor.services.news.wording import Wording
 from janitor.settings import Settings
 from janitor.stores import news as store
 from janitor.stores.database import Connection
 from janitor.stores.news import NewsRow
+
+log = LineLogger(__name__)
 
 MOST_CAUSES = 10
 """More new causes than these of one run are one message."""
@@ -34,12 +40,28 @@ def write_messages(connection: Connection, settings: Settings) -> int:
     """
     store.lock_news(connection, settings.deployment)
     rows = store.news_to_tell(connection, settings.deployment)
-    writer = _Writer(connection, settings)
+    writer, written = _Writer(connection, settings), 0
     for run_id in {row.run_id: None for row in rows if row.run_id is not None}:
         rows = writer.gather(rows, run_id)
     for row in rows:
-        writer.tell(row)
-    return len(rows)
+        try:
+            with connection.transaction():
+                writer.tell(row)
+        except Exception as exc:
+            # What can't be put into words must not keep everything else from being told.
+            log.error("news %s can't be told: %s", row.news_id, type(exc).__name__)
+        else:
+            written += 1
+    return written
+
+
+def write_messages_if_possible(connection: Connection, settings: Settings) -> None:
+    """The same for a transaction that must not fail by it: what isn't written now is by the next pass of the reaper."""
+    try:
+        with connection.transaction():
+            write_messages(connection, settings)
+    except Exception as exc:
+        log.error("messages wait for the next pass of the reaper: %s", type(exc).__name__)
 
 
 class _Writer:
@@ -47,6 +69,7 @@ class _Writer:
         self._connection = connection
         self._settings = settings
         self._wording = Wording(settings)
+        self._causes: dict[UUID, Causes] = {}
 
     def gather(self, rows: list[NewsRow], run_id: UUID) -> list[NewsRow]:
         """The same rows, but those of a run that broke in too many ways, which become one piece of news."""
@@ -122,7 +145,7 @@ class _Writer:
                 self._open(row.news_id, row, self._wording.fixed(row, left), but=(Channel.GITHUB_ISSUES,))
         elif not row.is_released:
             if new:
-                self._open(row.news_id, row, self._wording.broken(row, new))
+                self._open(row.news_id, row, self._wording.broken(row, new, self._cause_of(row)))
         elif close and gone:
             self._follow(row, DeliveryKind.CLOSE, self._wording.fixed(row, gone), NotificationEvent.NEWLY_FIXED)
         elif new or gone:
@@ -136,6 +159,21 @@ class _Writer:
         )
         if close or new or row.is_released:
             store.release(self._connection, row.news_id, close=close)
+
+    def _cause_of(self, row: NewsRow) -> Cause | None:
+        """What is known of a cause besides, as the page shows it; read once for all of a run."""
+        signature = row.repositories[0].signature
+        if row.run_id is None or signature is None:
+            return None
+        if row.run_id not in self._causes:
+            try:
+                with self._connection.transaction():
+                    now = datetime.now(timezone.utc)
+                    self._causes[row.run_id] = read_causes(self._connection, self._settings.deployment, row.run_id, now)
+            except Exception as exc:
+                log.warning("messages are without their evidence: %s", type(exc).__name__)
+                self._causes[row.run_id] = Causes()
+        return self._causes[row.run_id].find(signature)
 
     def _open(self, news_id: int, row: NewsRow, message: Message, *, but: Sequence[Channel] = ()) -> None:
         where = [each for each in row.routes.wanted(row.event) if each.channel not in but]

@@ -9,6 +9,8 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from urllib.parse import quote
 
+from janitor.domain.evidence.cause import Cause
+from janitor.domain.evidence.verdict import VERDICT_WORDS, Verdict, outside_changes
 from janitor.domain.news.message import Line, Link, Message, Piece, Quoted
 from janitor.services.report.log_link import PAGE_PATH, PAGE_PREFIX, console_url
 from janitor.settings import Settings
@@ -26,12 +28,19 @@ class Wording:
 
     settings: Settings
 
-    def broken(self, row: NewsRow, joined: Sequence[NewsRepository]) -> Message:
-        """A cause is new, and this is what it broke."""
+    def broken(self, row: NewsRow, joined: Sequence[NewsRepository], cause: Cause | None) -> Message:
+        """A cause is new, and this is what it broke.
+
+        Args:
+            row: The news.
+            joined: The repositories, at least one.
+            cause: What is known of it besides.
+        """
         lines = [
             Line(label="cause", pieces=(Quoted(joined[0].title),)),
             *self._repositories(joined),
             *_since(joined[0]),
+            *_verdict(cause),
             *_cost(joined),
             *self._links(joined[0], page=self._page("cause", sig=joined[0].signature) if joined[0].signature else None),
         ]
@@ -173,6 +182,18 @@ def _since(first: NewsRepository) -> list[Line]:
     elif home is not None and _is_commit(first.first_bad) and _is_commit(first.last_good):
         pieces += [", ", Link("compare", f"{home}/compare/{first.last_good}...{first.first_bad}")]
     return [Line(label="since", pieces=tuple(pieces))]
+
+
+def _verdict(cause: Cause | None) -> list[Line]:
+    """Real, flaky or the world, in the page's own words, with what changed where it is the world."""
+    if cause is None:
+        return []
+    pieces: list[Piece] = [VERDICT_WORDS[cause.verdict]]
+    if cause.verdict is Verdict.WORLD:
+        for each in outside_changes(cause.example.onset)[:3]:
+            what = each.part.value.replace("_", " ") + (f" {each.name}" if each.name is not None else "")
+            pieces += ["; ", Quoted(f"{what}: {each.before or 'none'} → {each.after or 'none'}")]
+    return [Line(label="verdict", pieces=tuple(pieces))]
 
 
 def _commit_line(label: str, url: str, commit: str, *, since: str | None) -> list[Line]:

@@ -20,7 +20,7 @@ from janitor.services.ending import external_timer
 from janitor.services.ending.external_notices import take_notices
 from janitor.services.here import here, require_here
 from janitor.services.ledger.reconcile import Absent, observe_deployment
-from janitor.services.news.writing import keep_leak
+from janitor.services.outbox.writing import keep_leak
 from janitor.services.provider import provider_of
 from janitor.services.reap.pass_report import ReapError, ReapReport, problems_of
 from janitor.services.reap.pass_view import Candidate, look

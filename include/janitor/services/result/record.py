@@ -12,7 +12,7 @@ from janitor.domain.log_lines import LineLogger
 from janitor.domain.result.outcome import Conclusion, conclude_unusable, termination_reason_for
 from janitor.domain.states import TerminationReason
 from janitor.domain.watching import WatchOutcome
-from janitor.services.news.writing import keep_verdict_news
+from janitor.services.outbox.writing import keep_verdict_news
 from janitor.services.report.history import keep_history
 from janitor.services.watch.conclude import Concluded, conclude_validation
 from janitor.services.watch.spec_object import remove_specs

@@ -11,7 +11,7 @@ from janitor.protocol.text.plain_text import one_line
 from janitor.services.ending import terminate as terminating
 from janitor.services.money.budget import settle_reservations
 from janitor.services.money.kept_costs import keep_costs
-from janitor.services.news.telling import write_messages
+from janitor.services.news.telling import write_messages_if_possible
 from janitor.services.report.error_scan import scan_log
 from janitor.services.result import record as recording
 from janitor.settings import Settings
@@ -64,7 +64,7 @@ def close_run(settings: Settings, run_id: UUID) -> Verdict | None:
                 problems=("the run was cancelled", *verdict.problems),
             )
         store.finish_run(connection, run_id, verdict.status, "; ".join(verdict.problems)[:2000] or None)
-        write_messages(connection, settings)
+        write_messages_if_possible(connection, settings)
     settle_reservations(settings)
     keep_costs(settings)
     return verdict

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from janitor.domain.evidence.acknowledgement import LONGEST_REASON, AcknowledgedUntil, Acknowledgement
 from janitor.domain.evidence.cause import BrokenRepository, Cause, CauseGroup, Sight, Spent
 from janitor.domain.evidence.links import compare_url
-from janitor.domain.evidence.verdict import Answer, Findings, Onset, Question, Verdict, outside_changes
+from janitor.domain.evidence.verdict import VERDICT_WORDS, Answer, Findings, Onset, Question, Verdict, outside_changes
 from janitor.views.text.marks import one_line
 from janitor.views.text.money import dollars
 from janitor.views.text.provenance import listed_changes, short_sha
@@ -24,12 +24,6 @@ _QUESTIONS = {
     Question.OUTSIDE_CHANGED: "something outside changed?",
     Question.TURNED_BEFORE: "turned before?",
 }
-_VERDICTS = {
-    Verdict.REAL: "real: it came with another commit, and nothing outside is known to have changed",
-    Verdict.FLAKY: "flaky: its verdict turns over at one and the same commit",
-    Verdict.WORLD: "the world: the commit is the same, and something outside of it changed",
-    Verdict.UNKNOWN: "not known",
-}
 _SHOWN_REPOSITORIES = 5
 _SHOWN_CHANGES = 5
 
@@ -38,8 +32,8 @@ def verdict_text(cause: Cause) -> str:
     """`real: …`; where it isn't known, why."""
     verdict = cause.verdict
     if verdict is not Verdict.UNKNOWN:
-        return _VERDICTS[verdict]
-    return f"{_VERDICTS[verdict]}: {_unknown_because(cause)}"
+        return VERDICT_WORDS[verdict]
+    return f"{VERDICT_WORDS[verdict]}: {_unknown_because(cause)}"
 
 
 def finding_texts(one: BrokenRepository) -> list[str]:

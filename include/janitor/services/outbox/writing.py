@@ -9,6 +9,7 @@ stale. A cause is one piece of news, however many repositories it hits.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 from janitor.domain.config.notifications import NotificationEvent
@@ -16,7 +17,7 @@ from janitor.domain.news.routes import Routes
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.result.report_diff import Change, Difference, Outcome
 from janitor.domain.states import ValidationStatus
-from janitor.services.news.silence import is_acknowledged
+from janitor.services.outbox.silence import Known, what_is_known
 from janitor.stores import budget
 from janitor.stores import news as store
 from janitor.stores.database import Connection
@@ -47,8 +48,8 @@ def keep_verdict_news(
 
 
 def _keep_unannounced_fix(connection: Connection, validation: ValidationRecord, difference: Difference) -> None:
-    """A repository passes again, and nobody was told that it broke: there were no messages then."""
-    if difference.change is not Change.FIXED or difference.flaky or is_acknowledged(connection, validation):
+    """A repository passes again, and nobody was told that it broke: there were no messages then, or it was known."""
+    if difference.change is not Change.FIXED or difference.flaky:
         return
     event, key = NotificationEvent.NEWLY_FIXED, f"run/{validation.run_id}"
     news_id = store.open_news(connection, validation.deployment, event, key, run_id=validation.run_id)
@@ -65,11 +66,20 @@ def _keep_failure(
         news_id, broken_by = told
         store.name_cause(connection, news_id, broken_by, signature=signature, title=title)
         return
-    # An acknowledgement that is over by another cause is told as if it had just broken.
-    is_new = difference.change is Change.NEW or difference.cause_changed
-    if not is_new or difference.flaky or is_acknowledged(connection, validation):
+    repository = _full_name(validation)
+    known = what_is_known(
+        connection,
+        validation,
+        difference,
+        cause_key=signature or f"{repository}: {title}",
+        commit_sha=conclusion.report.repository.commit_sha if conclusion.report is not None else None,
+        now=datetime.now(timezone.utc),
+    )
+    # Whoever said that it is known was the last one to be told: what comes back, and another cause, is new to them.
+    is_new = difference.change is Change.NEW or difference.cause_changed or known is Known.OVER
+    if not is_new or difference.flaky or known is Known.HOLDS:
         return
-    key = f"cause/{signature}" if signature else f"{_full_name(validation)}/{conclusion.failing_check or 'verdict'}"
+    key = f"cause/{signature}" if signature else f"{repository}/{conclusion.failing_check or 'verdict'}"
     news_id = store.open_news(
         connection, validation.deployment, NotificationEvent.NEWLY_BROKEN, key, run_id=validation.run_id
     )

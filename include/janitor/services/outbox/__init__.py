@@ -1,0 +1,1 @@
+"""Keeping what is new, and who is told of it, for `janitor.services.news` to tell."""
