@@ -10,6 +10,7 @@ from airflow.sdk import Param, get_current_context, task
 from janitor.domain.errors import JanitorError
 from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.failures import as_airflow_failure, failed_task
+from janitor.orchestration.metrics import tell_gauges
 from janitor.orchestration.wiring import current_settings
 from janitor.services.news.delivering import tell_news
 from janitor.services.reap.passes import ReapError, ReapReport, reap_once
@@ -43,6 +44,7 @@ def reap() -> dict[str, Any]:
         finally:
             if not dry_run:
                 tell_news(settings)
+                tell_gauges(settings)
     except ReapError as exc:
         _log(exc.report)
         raise

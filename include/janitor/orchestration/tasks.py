@@ -17,6 +17,7 @@ from janitor.domain.run_conf import unknown_keys
 from janitor.domain.states import RunKind
 from janitor.domain.views import RunView
 from janitor.orchestration.failures import TaskFailed, as_airflow_failure, failed_task
+from janitor.orchestration.metrics import count_verdict
 from janitor.orchestration.telling import name_in_grid, note_run, tell_verdict
 from janitor.orchestration.wiring import (
     PLANNED_ENVIRONMENT,
@@ -102,6 +103,7 @@ def record(planned: dict[str, str]) -> str:
     except JanitorError as exc:
         raise as_airflow_failure(exc) from exc
     name_in_grid(context, planned["repository"], status)
+    count_verdict(settings, validation_id)
     for line in tell_verdict(settings, validation_id):
         log.info("%s", line)
     return status.value

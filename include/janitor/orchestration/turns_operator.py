@@ -21,6 +21,7 @@ from janitor.domain.states import ValidationStatus
 from janitor.domain.watching import WatchOutcome
 from janitor.orchestration.failures import as_airflow_failure
 from janitor.orchestration.launch_operator import LaunchValidationOperator
+from janitor.orchestration.metrics import count_verdict
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.telling import tell_verdict
 from janitor.orchestration.trigger import WatchTrigger
@@ -130,6 +131,7 @@ class ValidateInTurnOperator(BaseOperator):
         if conclusion is None:
             log.warning("%s has another turn", turn.repository_name)
             return None
+        count_verdict(settings, turn.validation_id)
         for line in tell_verdict(settings, turn.validation_id):
             log.info("%s", line)
         return conclusion.status
