@@ -85,10 +85,10 @@ resource "aws_iam_policy" "controller" {
   }))
 }
 
-# Beside it, as one policy has no room for both: what sending messages needs.
+# Beside it, as one policy has no room for both: what sending messages and publishing badges need.
 resource "aws_iam_policy" "messages" {
   name        = "${local.name}-messages"
-  description = "Janitor's controller: secrets of the channels of messages, and their topics"
+  description = "Janitor's controller: secrets and topics of messages, and badges"
   policy      = templatefile("${var.policies}/messages.json", local.policy_values)
 }
 

@@ -59,6 +59,26 @@ def put(access: CloudAccess, bucket: str, key: str, body: bytes) -> None:
         raise CloudError(f"PutObject s3://{bucket}/{key}: {exc}; does the bucket exist?") from exc
 
 
+def put_public(access: CloudAccess, bucket: str, key: str, body: bytes, *, content_type: str, cache: str) -> None:
+    """Write an object that browsers read; who may read it is the bucket's business.
+
+    Args:
+        access: Whose bucket it is.
+        bucket: Which.
+        key: The object's.
+        body: All of it.
+        content_type: As browsers are told it.
+        cache: The `Cache-Control` that they are told.
+
+    Raises:
+        CloudError: S3 refused.
+    """
+    try:
+        access.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, CacheControl=cache)
+    except CLIENT_ERRORS as exc:
+        raise CloudError(f"PutObject s3://{bucket}/{key}: {exc}") from exc
+
+
 def get(access: CloudAccess, bucket: str, key: str, *, at_most_bytes: int) -> bytes | None:
     """Read an object, or None when it isn't there.
 

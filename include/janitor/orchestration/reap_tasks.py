@@ -12,6 +12,7 @@ from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.failures import as_airflow_failure, failed_task
 from janitor.orchestration.metrics import tell_gauges
 from janitor.orchestration.wiring import current_settings
+from janitor.services.badges import publish_badges
 from janitor.services.news.delivering import tell_news
 from janitor.services.reap.passes import ReapError, ReapReport, reap_once
 
@@ -45,6 +46,7 @@ def reap() -> dict[str, Any]:
             if not dry_run:
                 tell_news(settings)
                 tell_gauges(settings)
+                publish_badges(settings)
     except ReapError as exc:
         _log(exc.report)
         raise

@@ -25,6 +25,7 @@ from janitor.orchestration.wiring import (
     settings_for,
     settings_for_run,
 )
+from janitor.services.badges import publish_badges
 from janitor.services.launch.plan import RunRequest, is_stale, plan_run
 from janitor.services.news.delivering import tell_news
 from janitor.services.report.reports import find_run_view
@@ -132,6 +133,7 @@ def verdict_of(kind: RunKind) -> str:
     if run is not None:
         tell_metrics(settings, run)
     tell_news(settings)
+    publish_badges(settings)
     if closed.problems:
         # Where nobody knows better, the records' own words.
         told = closed.problems if run is None else (*closed.structural, *failure_lines(run))

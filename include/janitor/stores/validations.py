@@ -61,6 +61,8 @@ class NewRun:
     """Patterns of the ERROR lines that its log may have."""
     news_routes: Mapping[str, Any] | None = None
     """Who is told of its news; see `janitor.domain.news.routes`."""
+    badges: bool = False
+    """Whether its repositories have a badge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +101,7 @@ def insert_plan(connection: Connection, run: NewRun, validations: Sequence[NewVa
         total_timeout_minutes=run.total_timeout.total_seconds() / 60 if run.total_timeout is not None else None,
         expected_errors=list(run.expected_errors),
         news_routes=None if run.news_routes is None else Jsonb(dict(run.news_routes)),
+        badges=run.badges,
     )
     for validation in validations:
         queries.insert_validation(
@@ -148,6 +151,7 @@ class PlannedRun:
     repositories: Sequence[PlannedRepository]
     """In the order of the configuration."""
     news_routes: Mapping[str, Any] | None = None
+    badges: bool = False
 
 
 def planned_run(connection: Connection, run_id: UUID) -> PlannedRun:
@@ -167,6 +171,7 @@ def planned_run(connection: Connection, run_id: UUID) -> PlannedRun:
         daily_budget_usd=run["daily_budget_usd"],
         kind=RunKind(run["kind"]),
         news_routes=run["news_routes"],
+        badges=run["badges"],
         repositories=tuple(
             PlannedRepository(
                 plan=row["plan"],

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
+from janitor.domain.config.notifications import NotificationsConfig
 from janitor.domain.config.workers import (
     Market,
     RepositoryConfig,
@@ -59,6 +60,21 @@ grace_minutes: 1.5
 max_run_cost_usd: 0.1
 daily_budget_usd: 25
 confirm_above_usd: 5
+badges: public
+notifications:
+  slack_webhook_secret: slack/webhook
+  slack_bot_token_secret: slack/bot
+  slack_channel: C024BE91L
+  slack_api_url: https://slack-gov.com/api
+  sns_topic_arn: arn:aws:sns:us-east-1:123456789012:janitor-news-dev
+  email: [oncall@acme.example, fleet@acme.example]
+  email_from: janitor@acme.example
+  email_server: smtp.acme.example:465
+  email_login_secret: smtp
+  github_issues: acme/fleet-news
+  github_token_secret: github
+  github_api_url: https://git.acme.example/api/v3
+  events: [newly_broken, leak_found]
 """
 
 
@@ -147,7 +163,8 @@ def test_a_plan_of_before_requires_nothing():
 def test_every_key_of_the_models_stands_in_the_sample():
     sample = yaml.safe_load(EVERY_KEY)
 
-    assert set(sample) == set(WorkersConfig.model_fields) - {"notifications"}
+    assert set(sample) == set(WorkersConfig.model_fields)
+    assert set(sample["notifications"]) == set(NotificationsConfig.model_fields)
     assert set(sample["repositories"][0]) == set(RepositoryConfig.model_fields)
 
 

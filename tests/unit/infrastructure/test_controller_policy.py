@@ -140,6 +140,8 @@ def test_messages_are_sent_with_the_deployments_own_secrets_and_topics() -> None
     assert is_allowed(messages, "sns:Publish", f"{topic}news-dev")
     assert not is_allowed(messages, "sns:Publish", f"{topic}news-prod")
     assert not is_allowed(messages, "sns:Publish", f"{topic}dev-alarms")
+    assert is_allowed(messages, "s3:PutObject", "arn:aws:s3:::janitor-dev-bucket/badges/acme/worker.svg")
+    assert not is_allowed(messages, "s3:PutObject", "arn:aws:s3:::janitor-dev-bucket/janitor-reports/one.json")
 
 
 LARGEST_POLICY = 6144

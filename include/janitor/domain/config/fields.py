@@ -34,6 +34,13 @@ class Market(str, Enum):
     SPOT_THEN_ON_DEMAND = "spot-then-on-demand"
 
 
+class Badges(str, Enum):
+    """Whether repositories have a badge."""
+
+    OFF = "off"
+    PUBLIC = "public"
+
+
 class NotificationEvent(str, Enum):
     """News that is worth a message."""
 

@@ -16,6 +16,7 @@ from typing_extensions import Self
 
 from janitor.domain.config.document import Finding, read_document
 from janitor.domain.config.fields import (
+    Badges,
     Dollars,
     InstanceType,
     InstanceTypes,
@@ -131,6 +132,8 @@ class WorkersConfig(_StrictModel):
     """Runs are refused once the day's worst case would cost more (UTC). Default: no limit."""
     confirm_above_usd: Dollars | None = None
     """At a terminal, a run whose worst case costs more is launched only after a yes. Default: nobody is asked."""
+    badges: Annotated[Badges, Field(strict=False)] = Badges.OFF
+    """`public`: each repository's standing is published as badges/<organization>/<name>.svg and .json in the bucket."""
     notifications: NotificationsConfig = Field(default_factory=NotificationsConfig)
     """Who is told what is new. Default: nobody."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
+from janitor.domain.config.fields import Badges
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.config.sequential import SequentialConfig
 from janitor.domain.errors import CloudError, ConfigError, ConflictError
@@ -65,6 +66,8 @@ class RunBlueprint:
     """Of a sequential run: patterns of the ERROR lines that its log may have."""
     news_routes: Routes | None = None
     """Who is told of its news."""
+    badges: bool = False
+    """Whether its repositories have a badge."""
 
 
 def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
@@ -94,6 +97,7 @@ def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
         limits=BudgetLimits(run_usd=config.max_run_cost_usd, daily_usd=config.daily_budget_usd),
         confirm_above_usd=config.confirm_above_usd,
         news_routes=routes_for(settings, config),
+        badges=config.badges is Badges.PUBLIC,
     )
 
 
@@ -117,6 +121,7 @@ def _of_repositories(settings: Settings, request: RunRequest) -> RunBlueprint:
         total_timeout=config.total_timeout([plan.timeout for plan in plans]),
         expected_errors=config.expected_errors,
         news_routes=routes_for(settings, config),
+        badges=config.badges is Badges.PUBLIC,
     )
 
 
@@ -155,6 +160,7 @@ def _of_run(settings: Settings, wanted: str, request: RunRequest) -> RunBlueprin
         limits=BudgetLimits(run_usd=planned.max_run_cost_usd, daily_usd=planned.daily_budget_usd),
         confirm_above_usd=_confirm_above(settings, planned.config_file_path),
         news_routes=None if planned.news_routes is None else Routes.from_dict(planned.news_routes),
+        badges=planned.badges,
     )
 
 

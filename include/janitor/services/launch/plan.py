@@ -104,6 +104,7 @@ def _run_of(run_id: UUID, settings: Settings, request: RunRequest, blueprint: Ru
         total_timeout=blueprint.total_timeout,
         expected_errors=blueprint.expected_errors,
         news_routes=None if blueprint.news_routes is None else blueprint.news_routes.to_dict(),
+        badges=blueprint.badges,
     )
 
 

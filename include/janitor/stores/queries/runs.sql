@@ -1,11 +1,11 @@
--- name: insert_run(run_id, deployment, airflow_run_id, trigger, config_file_path, config_sha256, total_repositories, timeout_minutes, max_concurrent_instances, kind, total_timeout_minutes, expected_errors, news_routes)!
+-- name: insert_run(run_id, deployment, airflow_run_id, trigger, config_file_path, config_sha256, total_repositories, timeout_minutes, max_concurrent_instances, kind, total_timeout_minutes, expected_errors, news_routes, badges)!
 -- A plan that is carried out twice finds its own run.
 insert into validation_runs (run_id, deployment, airflow_run_id, trigger, config_file_path, config_sha256,
                              total_repositories, timeout_minutes, max_concurrent_instances, kind,
-                             total_timeout_minutes, expected_errors, news_routes)
+                             total_timeout_minutes, expected_errors, news_routes, badges)
 values (:run_id, :deployment, :airflow_run_id, :trigger, :config_file_path, :config_sha256,
         :total_repositories, :timeout_minutes, :max_concurrent_instances, :kind::run_kind,
-        :total_timeout_minutes, (:expected_errors)::text[], :news_routes)
+        :total_timeout_minutes, (:expected_errors)::text[], :news_routes, :badges)
 on conflict (run_id) do nothing;
 
 -- name: insert_validation(validation_id, run_id, repository_index, repository_name, organization, url, ref, custom_prompt, gpu_required, required_proof, timeout_minutes, grace_minutes, plan)!
@@ -21,7 +21,7 @@ where run_id = :run_id;
 
 -- name: run_as_planned(run_id)^
 select config_file_path, config_sha256, timeout_minutes, max_concurrent_instances, max_run_cost_usd, daily_budget_usd,
-       kind, news_routes
+       kind, news_routes, badges
 from validation_runs where run_id = :run_id;
 
 -- name: repositories_as_planned(run_id)
