@@ -10,7 +10,9 @@ import base64
 import json
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -76,13 +78,7 @@ def install(fleet: InstanceFleet) -> None:
     moto_response = vars(InstanceResponse)["run_instances"]
     moto_launch = vars(InstanceBackend)["run_instances"]
 
-    def launch_once(response: InstanceResponse) -> ActionResult:
-        try:
-            if response._get_param("DryRun", False):
-                _check_dry_run(response)
-            return moto_response(response)
-        except ProfileNotFound as exc:
-            raise EC2ClientError("InvalidParameterValue", f"Invalid IAM Instance Profile: {exc.message}") from exc
+    launch_once = partial(_launch_once, moto_response)
 
     def run_instances(self: InstanceResponse) -> ActionResult:
         _check_request(self)
@@ -131,6 +127,15 @@ def install(fleet: InstanceFleet) -> None:
     # moto reports every launch as pending; the record's own state is right, for a repeated token too.
     if EC2BaseResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER.pop(STATE_TRANSFORMER, None) is None:
         raise MotoMismatchError(f"moto no longer has the response transformer {STATE_TRANSFORMER}")
+
+
+def _launch_once(moto_response: Callable[[InstanceResponse], ActionResult], response: InstanceResponse) -> ActionResult:
+    try:
+        if response._get_param("DryRun", False):
+            _check_dry_run(response)
+        return moto_response(response)
+    except ProfileNotFound as exc:
+        raise EC2ClientError("InvalidParameterValue", f"Invalid IAM Instance Profile: {exc.message}") from exc
 
 
 def _power_on(fleet: InstanceFleet, instances: list[Instance]) -> None:

@@ -84,27 +84,7 @@ def _options(
     settings: Settings, layout: Layout, ports: Ports, secrets: StackSecrets
 ) -> dict[str, dict[str, str | int | float]]:
     return {
-        "core": {
-            "dags_folder": str(settings.dags_folder),
-            "plugins_folder": str(settings.plugins_folder),
-            "executor": "LocalExecutor",
-            "parallelism": PARALLELISM,
-            "max_active_tasks_per_dag": PARALLELISM,
-            "max_active_runs_per_dag": PARALLELISM,
-            "max_map_length": MAX_MAP_LENGTH,
-            "dags_are_paused_at_creation": "False",
-            "load_examples": "False",
-            "simple_auth_manager_users": f"{AIRFLOW_USER}:admin",
-            "simple_auth_manager_passwords_file": str(airflow_passwords_file(layout)),
-            "fernet_key": secrets.airflow_fernet_key,
-            "execution_api_server_url": f"{web_url(ports)}/execution/",
-            # No look-up of the machine's name: it can take seconds, and may change while a task runs.
-            "hostname_callable": "janitor.stack.airflow.hostname.local_hostname",
-            "min_serialized_dag_update_interval": 5,
-            # A killed task has that long to end its SSM command and its instance.
-            "killed_task_cleanup_time": 20,
-            "dagbag_import_timeout": IMPORT_TIMEOUT.total_seconds(),
-        },
+        "core": _core(settings, layout, ports, secrets),
         "database": {
             "sql_alchemy_conn": database_url(AIRFLOW_ROLE, secrets.postgres_airflow, AIRFLOW_DATABASE, ports).replace(
                 "postgresql://", "postgresql+psycopg2://"
@@ -154,4 +134,28 @@ def _options(
             "worker_log_server_port": 9,
             "trigger_log_server_port": 9,
         },
+    }
+
+
+def _core(settings: Settings, layout: Layout, ports: Ports, secrets: StackSecrets) -> dict[str, str | int | float]:
+    return {
+        "dags_folder": str(settings.dags_folder),
+        "plugins_folder": str(settings.plugins_folder),
+        "executor": "LocalExecutor",
+        "parallelism": PARALLELISM,
+        "max_active_tasks_per_dag": PARALLELISM,
+        "max_active_runs_per_dag": PARALLELISM,
+        "max_map_length": MAX_MAP_LENGTH,
+        "dags_are_paused_at_creation": "False",
+        "load_examples": "False",
+        "simple_auth_manager_users": f"{AIRFLOW_USER}:admin",
+        "simple_auth_manager_passwords_file": str(airflow_passwords_file(layout)),
+        "fernet_key": secrets.airflow_fernet_key,
+        "execution_api_server_url": f"{web_url(ports)}/execution/",
+        # No look-up of the machine's name: it can take seconds, and may change while a task runs.
+        "hostname_callable": "janitor.stack.airflow.hostname.local_hostname",
+        "min_serialized_dag_update_interval": 5,
+        # A killed task has that long to end its SSM command and its instance.
+        "killed_task_cleanup_time": 20,
+        "dagbag_import_timeout": IMPORT_TIMEOUT.total_seconds(),
     }

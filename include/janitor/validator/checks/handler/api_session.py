@@ -163,19 +163,13 @@ def run_session(
         elif BANNER not in server.running.output_so_far() and not is_sdk_api(server.url):
             not_ready = failing(ReasonCode.SDK_NOT_STARTED, "what answers on the API's port is not the runpod SDK")
         else:
-            for case in cases:
-                tried.append(_try(server, case, case.limit or answer_limit, answered=len(tried) + 1))
-                if tried[-1].problem is not None:
-                    break  # it hangs or is gone; the next case would only say so again
+            tried = _try_all(server, cases, answer_limit)
             verdicts = [judge(each) for each in tried]
             if asks_again and tried and all(verdict.passes for verdict in verdicts):
                 again = _ask_again(server, tried, context.interrupts.remaining(), ready_seconds)
         out_of_memory = server.out_of_memory()
-        answers = [*tried, *([again.tried] if again is not None and again.tried is not None else [])]
-        is_idle = (again is None or again.unproven is None) and all(each.problem is None for each in answers)
-        if ready and not_ready is None and with_bad_input and is_idle:
-            log = _captured(_last_words(server, len(answers)))
-            bad_answer = _ask_badly(context, server)
+        if ready and not_ready is None and with_bad_input:
+            log, bad_answer = _end_badly(context, server, tried, again)
         outcome = server.running.end()
     return Session(
         tried=tuple(tried),
@@ -189,6 +183,26 @@ def run_session(
         again=again,
         asking=asking,
     )
+
+
+def _try_all(server: Server, cases: list[TestCase], answer_limit: timedelta) -> list[Tried]:
+    tried: list[Tried] = []
+    for case in cases:
+        tried.append(_try(server, case, case.limit or answer_limit, answered=len(tried) + 1))
+        if tried[-1].problem is not None:
+            break  # it hangs or is gone; the next case would only say so again
+    return tried
+
+
+def _end_badly(
+    context: CheckContext, server: Server, tried: list[Tried], again: Again | None
+) -> tuple[Captured | None, BadAnswer | None]:
+    """What a server that is idle had printed, and what it makes of bad input; one that isn't is not asked."""
+    answers = [*tried, *([again.tried] if again is not None and again.tried is not None else [])]
+    if (again is not None and again.unproven is not None) or any(each.problem is not None for each in answers):
+        return None, None
+    log = _captured(_last_words(server, len(answers)))
+    return log, _ask_badly(context, server)
 
 
 @contextmanager
