@@ -14,6 +14,7 @@ Compares EC2 with the launch ledger in both directions, every few minutes, and e
 | nothing, as the ledger's instances are in another account, region or cloud | is red, and changes nothing |
 | an instance without its timer in AWS | sets the timer |
 | a validation or a run that nobody works on any more | records it, with the report if there is one |
+| a message that waits to be sent | sends it, after everything else; a channel that is dead makes nothing red |
 
 An instance that is being validated and within its time is never touched, nor one that `janitor keep` holds.
 

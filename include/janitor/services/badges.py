@@ -49,6 +49,8 @@ def publish_badges(settings: Settings, *, now: datetime | None = None) -> int:
             published += 1
     except (CloudError, DatabaseError) as exc:
         log.warning("badges wait for the next pass: %s", exc)
+    except Exception as exc:
+        log.error("badges wait for the next pass: %s", type(exc).__name__)
     return published
 
 

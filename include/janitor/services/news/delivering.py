@@ -19,7 +19,7 @@ from janitor.domain.news.message import Channel
 from janitor.protocol.text.plain_text import one_line
 from janitor.services.news.senders.channels import SENDERS
 from janitor.services.news.senders.sending import Outgoing, Sender, SendError
-from janitor.services.news.telling import write_messages
+from janitor.services.news.telling import write_messages_if_possible
 from janitor.settings import Settings
 from janitor.stores import news as store
 
@@ -55,7 +55,7 @@ def deliver(
     report, passed_over = DeliveryReport(), list[Channel]()
     give_up_at = time.monotonic() + within.total_seconds()
     with store.short_transaction(settings.writer_url) as connection:
-        write_messages(connection, settings)
+        write_messages_if_possible(connection, settings)
     while time.monotonic() < give_up_at:
         with store.short_transaction(settings.writer_url) as connection:
             delivery = store.claim_delivery(connection, settings.deployment, passed_over=passed_over, lease=LEASE)
@@ -72,6 +72,9 @@ def tell_news(settings: Settings) -> None:
         report = deliver(settings)
     except DatabaseError as exc:
         log.warning("messages wait for the next pass: %s", exc)
+        return
+    except Exception as exc:
+        log.error("messages wait for the next pass: %s", type(exc).__name__)
         return
     for line in report.sent:
         log.info("told by %s", line)

@@ -42,7 +42,7 @@ class Wording:
             *_since(joined[0]),
             *_verdict(cause),
             *_cost(joined),
-            *self._links(joined[0], page=self._page("cause", sig=joined[0].signature) if joined[0].signature else None),
+            *self._links(joined[0], page=self._page("today")),
         ]
         what = joined[0].repository if len(joined) == 1 else f"{len(joined)} repositories by one cause"
         return Message(headline=(f"Newly broken: {what}",), lines=lines)

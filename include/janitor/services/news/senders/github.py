@@ -29,8 +29,12 @@ def send_to_issues(outgoing: Outgoing) -> str:
     github = _GitHub(outgoing)
     if outgoing.kind is DeliveryKind.OPEN:
         return github.open()
-    number = outgoing.thread_ref if outgoing.thread_ref is not None else github.open()
-    github.comment(number)
+    if outgoing.thread_ref is None:
+        # What was told first never arrived: this is the first word of it.
+        number = github.open()
+    else:
+        number = outgoing.thread_ref
+        github.comment(number)
     if outgoing.kind is DeliveryKind.CLOSE:
         github.set_state(number, "closed", reason="completed")
     return number
