@@ -14,6 +14,7 @@ from janitor.domain.news.message import Channel
 from janitor.domain.news.routes import Route, Routes
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import RunStatus
+from janitor.protocol.provenance import BaseImage, Provenance
 from janitor.protocol.statuses import CheckStatus
 from janitor.services.news.telling import write_messages
 from janitor.services.outbox.writing import keep_verdict_news
@@ -32,8 +33,9 @@ def routes(*channels: Route, events: Sequence[NotificationEvent] = tuple(Notific
     return Routes(events=tuple(events), channels=channels or (FILE,))
 
 
-def failed(cause: str = "build says fail", *, commit: str = COMMITS[0]) -> Any:
-    """An end by this cause."""
+def failed(cause: str = "build says fail", *, commit: str = COMMITS[0], base: str | None = None) -> Any:
+    """An end by this cause, of a build on this base image."""
+    image = BaseImage(reference=base, stage="0", digest=None, resolved_by=None) if base is not None else None
     return lambda validation_id, run_id, repository: conclusion_of(
         report_of(
             validation_id,
@@ -41,6 +43,7 @@ def failed(cause: str = "build says fail", *, commit: str = COMMITS[0]) -> Any:
             check_of("build", CheckStatus.FAIL, reason=cause),
             repository=repository,
             commit=commit,
+            provenance=Provenance(base_images=(image,)) if image is not None else None,
         )
     )
 

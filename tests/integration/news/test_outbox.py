@@ -93,6 +93,17 @@ def test_many_causes_at_once_are_one_message(fleet: Fleet) -> None:
     assert fleet.headlines()[2:] == [("close", "Fixed: 8 repositories")]
 
 
+def test_what_many_causes_have_in_common_is_the_first_suspect(fleet: Fleet) -> None:
+    words = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet", "kilo"]
+    bases = ["acme/cuda:12"] * 8 + ["python:3.11"] * 3
+    fleet.run(**{word: failed(f"{word} can't be found", base=base) for word, base in zip(words, bases, strict=True)})
+    with transaction(fleet.settings.reader_url) as connection:
+        (told,) = [plain(one.message) for one in store.waiting_deliveries(connection, fleet.settings.deployment)]
+    assert "first suspect: base image acme/cuda:12, of 8 of 11" in told
+    assert "acme/worker-echo" in told
+    assert "and 6 more" in told
+
+
 def test_ten_causes_are_still_told_one_by_one(fleet: Fleet) -> None:
     words = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet"]
     fleet.run(**{word: failed(f"{word} can't be found") for word in words})

@@ -53,9 +53,9 @@ def deliver(
         DatabaseError: Postgres can't be used.
     """
     report, passed_over = DeliveryReport(), list[Channel]()
-    give_up_at = time.monotonic() + within.total_seconds()
     with store.short_transaction(settings.writer_url) as connection:
         write_messages_if_possible(connection, settings)
+    give_up_at = time.monotonic() + within.total_seconds()
     while time.monotonic() < give_up_at:
         with store.short_transaction(settings.writer_url) as connection:
             delivery = store.claim_delivery(connection, settings.deployment, passed_over=passed_over, lease=LEASE)
