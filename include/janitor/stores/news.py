@@ -175,6 +175,12 @@ def inconclusive_in_a_row(connection: Connection, validation: ValidationRecord, 
     return times
 
 
+def last_run_began(connection: Connection, deployment: str) -> datetime | None:
+    """When the last run of a deployment began; None: there was none."""
+    began: datetime | None = named_queries().last_run_began(connection, deployment=deployment)
+    return began
+
+
 def lock_news(connection: Connection, deployment: str) -> None:
     """One at a time writes messages, until the transaction ends."""
     list(named_queries().lock_news(connection, deployment=deployment))

@@ -17,6 +17,7 @@ from janitor.domain.news.message import Channel, DeliveryKind, Message
 from janitor.domain.news.routes import Route
 from janitor.services.evidence.causes import read_causes
 from janitor.services.news.wording import Wording
+from janitor.services.outbox.schedule import keep_missed_schedule
 from janitor.settings import Settings
 from janitor.stores import news as store
 from janitor.stores.database import Connection
@@ -39,6 +40,7 @@ def write_messages(connection: Connection, settings: Settings) -> int:
         Of how many pieces of news something was written.
     """
     store.lock_news(connection, settings.deployment)
+    keep_missed_schedule(connection, settings, datetime.now(timezone.utc))
     rows = store.news_to_tell(connection, settings.deployment)
     writer, written = _Writer(connection, settings), 0
     for run_id in {row.run_id: None for row in rows if row.run_id is not None}:

@@ -82,7 +82,15 @@ class Wording:
         return Message(headline=(f"Fixed: {_counted(left)}",), lines=[*lines, *self._links(left[0])])
 
     def stale(self, row: NewsRow) -> Message:
-        """A repository of which nobody knows how it is."""
+        """A repository of which nobody knows how it is, or all of them."""
+        if "schedule" in row.facts:
+            began = _day(datetime.fromisoformat(row.facts["last_began_at"]))
+            lines = [
+                Line(label="what", pieces=("no run began at two scheduled times; is the DAG paused?",)),
+                Line(label="schedule", pieces=(Quoted(str(row.facts["schedule"])),)),
+                *self._links(None, page=self._page("today")),
+            ]
+            return Message(headline=(f"Stale: the last run began {began}",), lines=lines)
         name = str(row.facts["repository"])
         lines = [
             Line(label="what", pieces=(f"its last {row.facts['times']} validations say nothing of it",)),
@@ -92,6 +100,8 @@ class Wording:
 
     def stale_over(self, row: NewsRow) -> Message:
         """It is known again."""
+        if "schedule" in row.facts:
+            return Message(headline=("No longer stale: a run has begun",))
         return Message(headline=(f"No longer stale: {row.facts['repository']} has a verdict again",))
 
     def refused(self, row: NewsRow) -> Message:

@@ -55,6 +55,9 @@ select count(*) filter (where change = 'inconclusive') from (
     and v.finished_at is not null and v.status <> 'cancelled'
   order by v.finished_at desc limit :count) last;
 
+-- name: last_run_began(deployment)$
+select started_at from validation_runs where deployment = :deployment order by started_at desc limit 1;
+
 -- name: lock_news(deployment)
 select pg_advisory_xact_lock(hashtextextended('janitor-news/' || :deployment, 0));
 
@@ -195,7 +198,3 @@ from news_deliveries d join news n using (news_id)
 where n.deployment = :deployment and d.delivered_at is null and (d.given_up_at is null and d.attempts >= 3
       or d.given_up_at >= :since)
 group by 1 order by 1;
-
--- name: last_news_routes(deployment)$
-select news_routes from validation_runs
-where deployment = :deployment and news_routes is not null order by started_at desc limit 1;
