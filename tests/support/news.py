@@ -65,12 +65,12 @@ class Fleet:
 
     Args:
         settings: Of the deployment.
-        told: Who is told of its runs; None: nobody.
+        told: Who is told of its runs; default: a file of everything.
     """
 
     def __init__(self, settings: Settings, told: Routes | None = None) -> None:
         self.settings = settings
-        self.told = routes() if told is None else told
+        self.told: Routes | None = routes() if told is None else told
 
     def begin(self, *names: str) -> UUID:
         """A run of these repositories that goes on."""
@@ -90,7 +90,7 @@ class Fleet:
             total_repositories=len(plans),
             timeout=timedelta(minutes=30),
             max_concurrent_instances=4,
-            news_routes=self.told.to_dict(),
+            news_routes=None if self.told is None else self.told.to_dict(),
         )
         validations = [
             store.NewValidation(

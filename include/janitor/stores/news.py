@@ -169,6 +169,11 @@ def name_cause(connection: Connection, news_id: int, broken_by: UUID, *, signatu
     named_queries().name_cause(connection, news_id=news_id, validation_id=broken_by, signature=signature, title=title)
 
 
+def hand_over(connection: Connection, news_id: int, validation: ValidationRecord) -> None:
+    """Let a validation's run tell of news that nobody was told of; nothing where somebody was."""
+    named_queries().hand_over_news(connection, news_id=news_id, run_id=validation.run_id)
+
+
 def inconclusive_in_a_row(connection: Connection, validation: ValidationRecord, count: int) -> int:
     """How many of a repository's last `count` validations say nothing of it."""
     times: int = named_queries().inconclusive_in_a_row(connection, count=count, **_repository(validation))

@@ -127,6 +127,21 @@ def test_only_what_is_wanted_is_told(fleet: Fleet) -> None:
     assert choosy.headlines() == [("close", "Fixed: acme/worker-a")]
 
 
+def test_what_a_run_by_hand_found_is_told_by_the_nightly_one(fleet: Fleet) -> None:
+    by_hand = Fleet(fleet.settings)
+    by_hand.told = None
+    by_hand.run(a=passed(), b=failed("x is missing"))
+    by_hand.run(a=failed("x is missing"), b=failed("x is missing"))
+    assert fleet.headlines() == []
+    fleet.run(a=failed("x is missing"), b=failed("x is missing"))
+    assert fleet.headlines() == [("open", "Newly broken: 2 repositories by one cause")]
+    fleet.run(a=failed("x is missing"), b=failed("x is missing"))
+    by_hand.run(a=failed("x is missing"), b=failed("x is missing"))
+    assert len(fleet.headlines()) == 1
+    by_hand.run(a=passed(commit=COMMITS[1]), b=passed(commit=COMMITS[1]))
+    assert fleet.headlines()[1:] == [("close", "Fixed: 2 repositories")]
+
+
 def test_a_verdict_that_is_undone_is_never_told(fleet: Fleet) -> None:
     run_id = fleet.begin("a")
 

@@ -65,6 +65,7 @@ def _keep_failure(
     if told is not None:
         news_id, broken_by = told
         store.name_cause(connection, news_id, broken_by, signature=signature, title=title)
+        store.hand_over(connection, news_id, validation)
         return
     repository = _full_name(validation)
     known = what_is_known(

@@ -46,6 +46,20 @@ where deployment = :deployment and organization = :organization and repository_n
 update news_repositories set signature = :signature, title = :title
 where news_id = :news_id and validation_id = :validation_id;
 
+-- name: hand_over_news(news_id, run_id)$
+-- What nobody was told, as its run's configuration names nobody, is told by the run that finds it again and names somebody.
+with handed as (
+  update news n set routes = r.news_routes, run_id = r.run_id, released_at = null
+  from validation_runs r
+  where n.news_id = :news_id and n.routes is null and r.run_id = :run_id and r.news_routes is not null
+  returning n.news_id
+), untold as (
+  update news_repositories m set joined_told = false from handed
+  where m.news_id = handed.news_id and m.left_at is null
+  returning m.news_id
+)
+select count(*) from untold;
+
 -- name: inconclusive_in_a_row(deployment, organization, repository_name, count)$
 -- How many of the last ones that came to an end say nothing; those that somebody stopped don't count.
 select count(*) filter (where change = 'inconclusive') from (

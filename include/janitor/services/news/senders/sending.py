@@ -62,7 +62,8 @@ class Outgoing:
         try:
             return secret_value(CloudAccess.of(self.settings), name)
         except CloudError as exc:
-            raise SendError(f"the secret {name} can't be read: {type(exc).__name__}") from exc
+            # AWS's words name the secret and what is missing; they never have its value.
+            raise SendError(f"the secret {name} can't be read: {exc}") from exc
 
 
 Sender = Callable[[Outgoing], str | None]
