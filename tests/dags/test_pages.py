@@ -43,9 +43,24 @@ def airflow_run(runs: Runs, workers: dict[str, WorkerRepository], tmp_path_facto
 
 def test_nobody_without_a_login_gets_data(stack: Settings) -> None:
     url = stack.airflow_login[0]
-    for path in ("/api/snapshot", "/api/fleet", "/metrics", "/api/run/x", "/api/repository/a/b"):
+    for path in ("/api/snapshot", "/api/today", "/api/fleet", "/metrics", "/api/run/x", "/api/repository/a/b"):
         assert httpx.get(f"{url}{PREFIX}{path}", timeout=60).status_code == 401, path
     assert httpx.get(f"{url}{PREFIX}/openapi.json", timeout=60).status_code == 404
+
+
+def test_who_writes_has_a_login_and_comes_from_here(stack: Settings, token: str, airflow_run: str) -> None:
+    """Airflow says who may edit the DAG, and who that is."""
+    url, mine = stack.airflow_login[0], {"Authorization": f"Bearer {token}"}
+    (cause,) = httpx.get(f"{url}{PREFIX}/api/today", headers=mine, timeout=60).json()["causes"]
+    said = {"cause_key": cause["key"], "reason": "known", "until": "cause_changes"}
+    path, end = f"{url}{PREFIX}/api/acknowledgements", f"{url}{PREFIX}/api/acknowledgements/end"
+    assert httpx.post(path, json=said, timeout=60).status_code == 401
+    foreign = {**mine, "Origin": "https://evil.example"}
+    assert httpx.post(path, json=said, headers=foreign, timeout=60).status_code == 403
+    assert httpx.post(path, json=said, headers={**mine, "Origin": url}, timeout=60).status_code == 204
+    (known,) = httpx.get(f"{url}{PREFIX}/api/today", headers=mine, timeout=60).json()["causes"]
+    assert f"known to {stack.airflow_login[1]} until its cause changes: known" in str(known)
+    assert httpx.post(end, json={"cause_key": cause["key"]}, headers=mine, timeout=60).status_code == 204
 
 
 def test_airflow_took_the_plugin(stack: Settings, token: str) -> None:

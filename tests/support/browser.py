@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import unescape
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,13 @@ class Page:
     dom: str
     """As HTML."""
     console: tuple[str, ...]
+
+    @property
+    def answer(self) -> Any:
+        """What a page has worked out, as it wrote it into `#answer`."""
+        found = re.search(r'<pre id="answer">(.*?)</pre>', self.dom, re.DOTALL)
+        assert found is not None, (self.console, self.text[-2000:])
+        return json.loads(unescape(found[1]))
 
     @property
     def text(self) -> str:

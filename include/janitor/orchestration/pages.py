@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import FastAPI
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+from fastapi import Depends, FastAPI
 
 from janitor.orchestration.wiring import current_settings
 from janitor.web.app import pages
@@ -13,6 +15,12 @@ def janitor_pages(dag_id: str) -> FastAPI:
     """The app; Airflow mounts it.
 
     Args:
-        dag_id: Whoever may read this DAG may read the pages.
+        dag_id: Whoever may read this DAG may read the pages; whoever may edit it may acknowledge a failure.
     """
-    return pages(requires_access_dag("GET", param_dag_id=dag_id), current_settings)
+    edits: Any = Depends(requires_access_dag("PUT", param_dag_id=dag_id))
+    logged_in: Any = Depends(get_user)
+
+    def editor(_: None = edits, user: Any = logged_in) -> str:
+        return str(user.get_name())
+
+    return pages(requires_access_dag("GET", param_dag_id=dag_id), current_settings, may_edit=editor)

@@ -11,8 +11,11 @@ from importlib import resources
 from typing import Any
 from uuid import UUID
 
+from janitor.domain.evidence.cause import Causes
 from janitor.domain.snapshot.alerts import Alert
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance, RepositoryNews, RunGlance
+from janitor.settings import DEFAULT_ENVIRONMENT
+from janitor.views.evidence import causes_dicts
 from janitor.views.text.snapshot import safety, sentence
 
 FORMAT = "janitor-dashboard/1"
@@ -23,10 +26,25 @@ def dashboard_schema() -> str:
     return (resources.files("janitor.views") / "dashboard-v1.schema.json").read_text()
 
 
-def snapshot_dict(snapshot: DeploymentSnapshot, alerts: Sequence[Alert]) -> dict[str, Any]:
-    """Durations are seconds, instants ISO 8601 in UTC, money a decimal in text."""
+def snapshot_dict(
+    snapshot: DeploymentSnapshot,
+    alerts: Sequence[Alert],
+    causes: Causes | None = None,
+    *,
+    environment: str = DEFAULT_ENVIRONMENT,
+) -> dict[str, Any]:
+    """Durations are seconds, instants ISO 8601 in UTC, money a decimal in text.
+
+    Args:
+        snapshot: What is shown.
+        alerts: Of it.
+        causes: Of its last run; None leaves them out.
+        environment: Whose `make` the causes' commands mean.
+    """
     news, money = snapshot.news, snapshot.money
+    told = {} if causes is None else {"causes": causes_dicts(causes, environment), "causes_left_out": causes.left_out}
     return {
+        **told,
         "format": FORMAT,
         "deployment": snapshot.deployment,
         "at": _plain(snapshot.at),

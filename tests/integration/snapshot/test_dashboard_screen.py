@@ -14,10 +14,13 @@ from textual.widgets import DataTable, Static, TabbedContent
 
 from janitor.cli.screens.dashboard import Dashboard, Details
 from janitor.domain.errors import DatabaseError
+from janitor.domain.evidence.cause import Causes
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot
 from janitor.domain.states import RunStatus
+from janitor.services.evidence.causes import causes_of_snapshot
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings
+from janitor.views.text.evidence import cause_lines
 from janitor.views.text.snapshot import sentence
 from tests.integration.snapshot.test_snapshot import CAUSE, Past
 from tests.support.postgres import TestDatabase
@@ -42,6 +45,9 @@ class Source:
         self.last = take_snapshot(self._settings, ask_airflow=False).with_airflow([])
         return self.last
 
+    def causes(self, snapshot: DeploymentSnapshot) -> Causes:
+        return causes_of_snapshot(self._settings, snapshot)
+
 
 @pytest.fixture
 def past(settings: Settings, database: TestDatabase) -> Past:
@@ -62,7 +68,7 @@ def play(source: Source, script: Script) -> None:
     """Run the screen without a terminal, 120 x 40."""
 
     async def whole() -> None:
-        app = Dashboard(source, "local")
+        app = Dashboard(source, source.causes, "local")
         async with app.run_test(size=(120, 40)) as pilot:
             await until(pilot, lambda: "reading" not in shown(app, "sentence"))
             await script(pilot, app)
@@ -130,6 +136,16 @@ def test_its_keys(settings: Settings, past: Past) -> None:
         assert "make report REPO=acme/worker-fixed" in told
         await pilot.press("escape")
         await pilot.press("escape")
+        app.query_one(TabbedContent).active = "broken"
+        await until(pilot, lambda: len(rows(app, "broken")) == 2)
+        app.query_one("#table-broken", DataTable).focus()
+        await pilot.press("enter")
+        told = str(app.screen.query_one("#details", Static).render())
+        snapshot = take_snapshot(settings, ask_airflow=False)
+        for said in cause_lines(causes_of_snapshot(settings, snapshot).causes[0], "local"):
+            assert said.strip() in told
+        await pilot.press("escape")
+        app.query_one(TabbedContent).active = "last-run"
         await until(pilot, lambda: len(rows(app, "last-run")) == 3)
         await pilot.press("s")
         assert [row[0] for row in rows(app, "last-run")] == sorted(row[0] for row in rows(app, "last-run"))

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from janitor.domain.errors import DatabaseError
 from janitor.domain.snapshot.alerts import AlertCode, alerts_of
 from janitor.domain.states import RunStatus, ValidationStatus
+from janitor.services.evidence.causes import causes_of_snapshot
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings
 from janitor.stores import snapshot as store
@@ -182,8 +183,13 @@ def test_the_morning_after_a_night(settings: Settings, past: Past) -> None:
     document = snapshot_dict(snapshot, alerts_of(snapshot))
     check_document(document)
     assert document["sentence"] == said
-    text = snapshot_text(snapshot, alerts_of(snapshot))
+    causes = causes_of_snapshot(settings, snapshot)
+    text = snapshot_text(snapshot, alerts_of(snapshot), causes)
     assert said in text
+    check_document(whole := snapshot_dict(snapshot, alerts_of(snapshot), causes))
+    assert [len(cause["repositories"]) for cause in whole["causes"]] == [3, 1], "each cause once"
+    for cause in whole["causes"]:
+        assert cause["verdict_text"] in text
     assert "acme/worker-old: still broken for 48 hours, flaky: the build broke" in text
     assert "worker-well" not in text
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from importlib import resources
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -24,17 +26,21 @@ from tests.support.postgres import TestDatabase
 
 DATA = (
     "/api/snapshot",
+    "/api/today",
     "/api/fleet",
     "/api/run/manual__1",
     "/api/repository/acme/worker-new",
     "/metrics",
 )
 
+WRITING = ("/api/acknowledgements", "/api/acknowledgements/end")
+SCRIPT_FOLDER = Path(str(resources.files("janitor.web") / "static"))
+
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
     """Somebody who may see everything."""
-    with TestClient(pages(lambda: None, lambda: settings)) as client:
+    with TestClient(pages(lambda: None, lambda: settings, may_edit=lambda: "ada")) as client:
         yield client
 
 
@@ -50,20 +56,23 @@ def refuse() -> None:
 
 
 def test_no_data_without_a_login(settings: Settings) -> None:
-    app = pages(refuse, lambda: settings)
+    app = pages(refuse, lambda: settings, may_edit=lambda: "ada")
     stranger = TestClient(app)
     for path in DATA:
         assert stranger.get(path).status_code == 401, path
+    for path in WRITING:
+        assert stranger.post(path, json={"cause_key": CAUSE}).status_code == 401, path
     told = {getattr(route, "path", "") for route in app.routes}
     assert {path.split("{")[0] for path in told if path != "/static"} == {
-        *("/api/snapshot", "/api/fleet", "/metrics", "/api/run/", "/api/repository/")
+        *("/api/snapshot", "/api/today", "/api/fleet", "/metrics", "/api/run/", "/api/repository/"),
+        *WRITING,
     }, "a route that is new belongs in this test"
     for path in ("/docs", "/redoc", "/openapi.json"):
         assert stranger.get(path).status_code == 404
 
 
 def test_scripts_are_open_and_complete(settings: Settings) -> None:
-    stranger = TestClient(pages(refuse, lambda: settings))
+    stranger = TestClient(pages(refuse, lambda: settings, may_edit=lambda: "ada"))
     assert {app["destination"] for app in react_apps()} == {"nav", "dag_run", "dashboard"}
     scripts = set()
     for app in react_apps():
@@ -75,7 +84,8 @@ def test_scripts_are_open_and_complete(settings: Settings) -> None:
         assert f'"{app["name"]}"' in answer.text or f"{app['name']}:" in answer.text
         scripts.add(address.partition("?")[0])
     assert scripts == {f"{PREFIX[1:]}/static/main.js"}
-    names = ("main", "ui", "today", "fleet", "details")
+    names = [path.stem for path in SCRIPT_FOLDER.glob("*.js")]
+    assert {"main", "ui", "today", "fleet", "details", "acknowledge"} <= set(names)
     size = sum(len(stranger.get(f"/static/{name}.js").content) for name in names)
     assert size < 60 * 1024
     for name in names:
@@ -93,6 +103,13 @@ def test_the_page_says_what_every_other_face_says(client: TestClient, settings: 
     document = answer.json()
     check_document(document)
     assert document["sentence"] == sentence(take_snapshot(settings, ask_airflow=False))
+    today = client.get("/api/today").json()
+    check_document(today)
+    assert today["sentence"] == document["sentence"]
+    (cause,) = today["causes"]
+    assert cause["title"] == "the build broke"
+    assert cause["verdict"] == "unknown"
+    assert [one["repository_name"] for one in cause["repositories"]] == ["worker-new"]
 
 
 def test_the_grid_packs_what_the_rows_say(client: TestClient, past: Past) -> None:
@@ -167,7 +184,8 @@ def test_a_database_that_doesn_t_answer_is_told(client: TestClient, database: Te
 
 def test_two_hundred_repositories_stay_small(settings: Settings, database: TestDatabase) -> None:
     write_fleet(database.owner_url, Fleet(repositories=200, runs=60))
-    fleet = TestClient(pages(lambda: None, lambda: settings.model_copy(update={"deployment": DEPLOYMENT})))
+    of_fleet = settings.model_copy(update={"deployment": DEPLOYMENT})
+    fleet = TestClient(pages(lambda: None, lambda: of_fleet, may_edit=lambda: "ada"))
     answer = fleet.get("/api/fleet")
     assert len(answer.json()["rows"]) == 200
     assert len(answer.content) < 80_000

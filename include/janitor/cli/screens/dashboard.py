@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import ClassVar
 
@@ -15,8 +15,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, TabPane
 
-from janitor.cli.screens.rows import TABS, Row, Tab, rows_of
+from janitor.cli.screens.rows import TABS, Row, Tab, rows_of, whys_of
 from janitor.domain.errors import JanitorError
+from janitor.domain.evidence.cause import Causes
 from janitor.domain.snapshot.alerts import Alert, alerts_of
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot
 from janitor.protocol.text.plain_text import plain
@@ -28,6 +29,8 @@ REFRESH = timedelta(seconds=2)
 ASK_AIRFLOW = timedelta(seconds=30)
 TakeSnapshot = Callable[[bool], DeploymentSnapshot]
 """Takes a snapshot; its argument: whether Airflow is to be asked, too."""
+FindCauses = Callable[[DeploymentSnapshot], Causes]
+"""What is known of why the last run's repositories fail; as seldom asked as Airflow, for it changes with a run."""
 
 
 class Details(ModalScreen[None]):
@@ -80,9 +83,11 @@ class Dashboard(App[None]):
         Binding("escape", "clear", show=False),
     ]
 
-    def __init__(self, take: TakeSnapshot, environment: str) -> None:
+    def __init__(self, take: TakeSnapshot, find_causes: FindCauses, environment: str) -> None:
         super().__init__()
         self._take = take
+        self._find_causes = find_causes
+        self._causes = Causes()
         self._environment = environment
         self._snapshot: DeploymentSnapshot | None = None
         self._airflow: Sequence[str] | None = None
@@ -120,6 +125,8 @@ class Dashboard(App[None]):
         ask = self._asked_airflow_at is None or now - self._asked_airflow_at >= ASK_AIRFLOW
         try:
             snapshot = self._take(ask)
+            if ask:
+                self._causes = self._find_causes(snapshot)
         except JanitorError as exc:
             self.call_from_thread(self._tell_trouble, str(exc))
             return
@@ -144,6 +151,9 @@ class Dashboard(App[None]):
         for tab in TABS:
             self._fill(tab, snapshot, alerts)
 
+    def _whys(self) -> Mapping[str, Sequence[str]]:
+        return whys_of(self._causes, self._environment)
+
     def _alerts(self) -> Sequence[Alert]:
         if self._snapshot is None:
             return ()
@@ -152,7 +162,7 @@ class Dashboard(App[None]):
 
     def _fill(self, tab: Tab, snapshot: DeploymentSnapshot, alerts: Sequence[Alert]) -> None:
         """Rows keep their place under the cursor: what is looked at doesn't move away."""
-        table, rows = self._table(tab), self._chosen(rows_of(tab, snapshot, alerts))
+        table, rows = self._table(tab), self._chosen(rows_of(tab, snapshot, alerts, self._whys()))
         chosen = self._key_under_cursor(table)
         table.clear()
         for row in rows:
@@ -241,8 +251,8 @@ class Dashboard(App[None]):
     def _row(self, key: str | None) -> Row | None:
         if self._snapshot is None:
             return None
-        alerts = self._alerts()
-        rows = (row for tab in TABS for row in rows_of(tab, self._snapshot, alerts))
+        alerts, whys = self._alerts(), self._whys()
+        rows = (row for tab in TABS for row in rows_of(tab, self._snapshot, alerts, whys))
         return next((row for row in rows if row.key == key), None)
 
     def _table(self, tab: Tab) -> DataTable[Text]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from janitor.domain.evidence.cause import Causes
 from janitor.domain.sequential import works_for
 from janitor.domain.snapshot.alerts import Alert
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance, RepositoryNews, RunGlance
+from janitor.views.text.evidence import cause_lines
 from janitor.views.text.marks import mark_of, one_line, words_of
 from janitor.views.text.money import dollars
 from janitor.views.text.snapshot import instance_line
@@ -43,16 +45,24 @@ ALERTS = Tab(name="alerts", title="Alerts", columns=("severity", "subject", "wha
 TABS = (LIVE, LAST_RUN, BROKEN, ALERTS)
 
 
-def rows_of(tab: Tab, snapshot: DeploymentSnapshot, alerts: Sequence[Alert]) -> list[Row]:
-    """A tab's rows, in the order in which they are to be looked at."""
+def whys_of(causes: Causes, environment: str) -> dict[str, Sequence[str]]:
+    """By repository, what is known of why it fails."""
+    return {one.repository: cause_lines(each, environment) for each in causes.causes for one in each.repositories}
+
+
+def rows_of(
+    tab: Tab, snapshot: DeploymentSnapshot, alerts: Sequence[Alert], whys: Mapping[str, Sequence[str]] | None = None
+) -> list[Row]:
+    """A tab's rows, in the order in which they are to be looked at; `whys` are those of `whys_of`."""
+    whys = whys or {}
     if tab is LIVE:
         runs = [_run_row(one, snapshot) for one in snapshot.live_runs]
         return runs + [_instance_row(number, one, snapshot) for number, one in enumerate(snapshot.instances)]
     if tab is LAST_RUN:
-        return _news_rows(snapshot)
+        return _news_rows(snapshot, whys)
     if tab is BROKEN:
         broken = (*snapshot.news.new, *snapshot.news.still_failing)
-        return [_broken_row(one, snapshot) for one in broken]
+        return [_broken_row(one, snapshot, whys) for one in broken]
     return [
         Row(
             key=f"alert:{one.code.value}:{one.subject}",
@@ -115,7 +125,7 @@ def _next_commands(one: InstanceGlance) -> tuple[str, str]:
     return f"  make logs REPO={name}", f"  make keep REPO={name} FOR=30m"
 
 
-def _news_rows(snapshot: DeploymentSnapshot) -> list[Row]:
+def _news_rows(snapshot: DeploymentSnapshot, whys: Mapping[str, Sequence[str]]) -> list[Row]:
     news = snapshot.news
     named = (
         *(("newly broken", one) for one in news.new),
@@ -127,26 +137,26 @@ def _news_rows(snapshot: DeploymentSnapshot) -> list[Row]:
         Row(
             key=f"news:{one.repository}",
             cells=(one_line(one.repository), word, one_line(one.title)),
-            details=_about(one, snapshot),
+            details=_about(one, whys),
         )
         for word, one in named
     ]
 
 
-def _broken_row(one: RepositoryNews, snapshot: DeploymentSnapshot) -> Row:
+def _broken_row(one: RepositoryNews, snapshot: DeploymentSnapshot, whys: Mapping[str, Sequence[str]]) -> Row:
     since = "" if one.since_at is None else compactly(snapshot.at - one.since_at)
     return Row(
         key=f"broken:{one.repository}",
         cells=(one_line(one.repository), since, "flaky" if one.flaky else "", one_line(one.title)),
-        details=_about(one, snapshot),
+        details=_about(one, whys),
     )
 
 
-def _about(one: RepositoryNews, snapshot: DeploymentSnapshot) -> tuple[str, ...]:
+def _about(one: RepositoryNews, whys: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     since = "" if one.since_at is None else f", since {instant(one.since_at)}"
     return (
         f"{one_line(one.repository)}: {words_of(one.status)}{since}",
-        one_line(one.title),
+        *(whys.get(one.repository) or [one_line(one.title)]),
         "",
         f"  make logs REPO={one_line(one.repository)} RUN_ID={one.run_id}",
         f"  make report REPO={one_line(one.repository)}",

@@ -12,6 +12,7 @@ from janitor.domain.evidence.acknowledgement import Acknowledgement
 from janitor.domain.evidence.cause import BrokenRepository, Cause, CauseGroup, Causes
 from janitor.domain.evidence.log_excerpt import excerpt_of
 from janitor.domain.result.report_diff import Change
+from janitor.domain.snapshot.snapshot import DeploymentSnapshot
 from janitor.domain.states import ValidationStatus
 from janitor.services.snapshot.take import PATIENCE
 from janitor.settings import Settings
@@ -38,6 +39,11 @@ def causes_of(settings: Settings, run_id: UUID) -> Causes:
     """
     with transaction(settings.reader_url, within=PATIENCE) as connection:
         return read_causes(connection, settings.deployment, run_id, datetime.now(timezone.utc))
+
+
+def causes_of_snapshot(settings: Settings, snapshot: DeploymentSnapshot) -> Causes:
+    """The causes of the run that a snapshot's news are of. Raises as `causes_of`."""
+    return Causes() if snapshot.last_run is None else causes_of(settings, snapshot.last_run.run_id)
 
 
 def read_causes(connection: Connection, deployment: str, run_id: UUID, now: datetime) -> Causes:

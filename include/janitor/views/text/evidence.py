@@ -89,6 +89,17 @@ def between_url(one: BrokenRepository) -> str | None:
     return None if before.commit_sha == bad.commit_sha else compare_url(one.url, before.commit_sha, bad.commit_sha)
 
 
+def short_lines(cause: Cause) -> list[str]:
+    """A cause in three lines: what and whom, the verdict, the money; one that is known says so in the third's place."""
+    one = cause.example
+    known = acknowledged_text(one.acknowledged) if cause.is_silent and one.acknowledged is not None else None
+    return [
+        f"  {one_line(cause.title)}: {repositories_text(cause.repositories)}",
+        f"    {verdict_text(cause)}",
+        f"    {known or spent_text(cause.spent)}",
+    ]
+
+
 def cause_lines(cause: Cause, environment: str) -> list[str]:
     """All of it on paper: what, whom, since when, what is to be thought of it, what it cost, how to see it again."""
     one = cause.example

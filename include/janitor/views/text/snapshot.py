@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from janitor.domain.evidence.cause import Causes
 from janitor.domain.sequential import works_for
 from janitor.domain.snapshot.alerts import Alert, Severity
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance, RepositoryNews, RunGlance
+from janitor.views.text.evidence import short_lines
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line, words_of
 from janitor.views.text.money import dollars
 from janitor.views.text.times import compactly, instant, roughly
@@ -41,8 +43,8 @@ def alert_lines(alerts: Sequence[Alert]) -> list[str]:
     return lines
 
 
-def snapshot_text(snapshot: DeploymentSnapshot, alerts: Sequence[Alert]) -> str:
-    """All of it on paper: the sentence, the alerts, live runs and instances, and what the last run says is broken."""
+def snapshot_text(snapshot: DeploymentSnapshot, alerts: Sequence[Alert], causes: Causes | None = None) -> str:
+    """All of it on paper: the sentence, the alerts, live runs and instances, what is broken and why."""
     parts = [[f"{snapshot.deployment}, {instant(snapshot.at)}", sentence(snapshot)]]
     if alerts:
         parts.append(["Alerts:", *alert_lines(alerts)])
@@ -52,6 +54,9 @@ def snapshot_text(snapshot: DeploymentSnapshot, alerts: Sequence[Alert]) -> str:
         parts.append(["Live instances:", *(instance_line(one, snapshot) for one in snapshot.instances)])
     if snapshot.last_run is not None:
         parts.append(["Last run:", _run_line(snapshot.last_run, snapshot), *_news_lines(snapshot)])
+    if causes is not None and causes.causes:
+        left = [f"  {causes.left_out} more"] if causes.left_out else []
+        parts.append(["Why:", *(line for each in causes.causes for line in short_lines(each)), *left])
     return "\n\n".join("\n".join(part) for part in parts)
 
 

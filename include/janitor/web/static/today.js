@@ -1,6 +1,7 @@
 // @ts-check
-// The answer of the morning: what broke, what it costs, whether anything leaks. The words are the server's.
-import { Block, To, clock, dollars, h, span, useAnswer } from "./ui.js";
+// The answer of the morning: what broke, whether it is real, what it costs, whether anything leaks. Words are the server's.
+import { Acknowledge } from "./acknowledge.js";
+import { Block, Copy, To, clock, dollars, h, span, useAnswer } from "./ui.js";
 
 /** One entry for each cause: repositories that broke by the same one stand together. */
 export function causes(news) {
@@ -14,24 +15,51 @@ export function causes(news) {
 }
 
 const name = (one) => `${one.organization}/${one.repository_name}`;
+const MARKS = { yes: "✓", no: "✗", unknown: "?" };
 
-function Repositories({ of }) {
+function Repositories({ of, more = 0 }) {
   const shown = of.slice(0, 5).flatMap((one, at) => [at ? ", " : "", h(To, { key: name(one), view: "repo", r: name(one) }, name(one))]);
-  return h("span", null, shown, of.length > 5 ? ` and ${of.length - 5} more` : "");
+  const left = Math.max(0, of.length - 5) + more;
+  return h("span", null, shown, left ? ` and ${left} more` : "");
 }
 
-function Cause({ cause, word }) {
-  const first = cause.repositories[0];
-  const commands = [`make logs REPO=${name(first)} RUN_ID=${first.run_id}`, `make report REPO=${name(first)}`];
-  return h("article", null,
-    h("h3", null, h("b", null, cause.title)),
-    h("p", null, `${word}: `, h(Repositories, { of: cause.repositories }), cause.repositories.some((one) => one.flaky) ? " (flaky)" : ""),
-    h("pre", { "aria-label": "commands" }, commands.join("\n")));
+function Log({ log }) {
+  return h("pre", { tabIndex: 0, "aria-label": log.name }, log.lines.map((line, at) => h(at === log.telling ? "b" : "span", { key: at }, `${line}\n`)));
 }
 
-function Causes({ title, word, news }) {
-  if (!news.length) return null;
-  return h("section", null, h("h2", null, title), causes(news).map((cause) => h(Cause, { key: cause.title + name(cause.repositories[0]), cause, word })));
+/** The three questions with their answers, of the repository that is told of. */
+function Findings({ of }) {
+  return h("ul", { className: "jn-findings", "aria-label": "evidence" }, of.map((one) => h("li", { key: one.question }, h("span", { "aria-hidden": true }, MARKS[one.answer]), " ", one.text)));
+}
+
+export function Cause({ cause, changed }) {
+  const one = cause.repositories[0], known = one.acknowledged;
+  return h("article", { className: cause.is_silent ? "jn-quiet" : "", "data-verdict": cause.verdict },
+    h("h3", null, cause.title),
+    h("p", null, h(Repositories, { of: cause.repositories, more: cause.repository_count - cause.repositories.length })),
+    known ? h("p", { className: "jn-known" }, known.text) : null,
+    h("p", null, h("b", { className: `jn-verdict jn-${cause.verdict}` }, cause.verdict), ` ${cause.verdict_text.replace(/^[^:]*: /, "")}`),
+    one.first_bad ? h(Findings, { of: one.findings }) : null,
+    one.onset_texts.map((said) => h("p", { key: said, className: "jn-muted" }, said)),
+    one.compare_url ? h("p", null, h("a", { href: one.compare_url, target: "_blank", rel: "noreferrer" }, "the commits in between")) : null,
+    h("p", null, cause.spent_text),
+    cause.log ? h(Log, { log: cause.log }) : null,
+    h("details", null, h("summary", null, "See it again"), h("pre", { tabIndex: 0, "aria-label": "commands" }, cause.reproduce.join("\n")), h(Copy, { text: cause.reproduce.join("\n"), label: "Copy" })),
+    h(Acknowledge, { cause, changed }));
+}
+
+function Group({ title, of, changed }) {
+  if (!of.length) return null;
+  return h("section", null, h("h2", null, `${title} (${of.length})`), of.map((cause) => h(Cause, { key: cause.key, cause, changed })));
+}
+
+/** Those of the news that no cause tells of: so many are told of with their evidence. */
+function Rest({ data }) {
+  const told = new Set(data.causes.flatMap((cause) => cause.repositories.map(name)));
+  const { new: broken, still_failing: still, unknown } = data.repositories;
+  const left = data.causes_left_out ? causes([...broken, ...still, ...unknown].filter((one) => !told.has(name(one)))) : [];
+  if (!left.length) return null;
+  return h("section", null, h("h2", null, `${data.causes_left_out} more causes`), h("ul", null, left.map((cause) => h("li", { key: cause.title + name(cause.repositories[0]) }, `${cause.title}: `, h(Repositories, { of: cause.repositories })))));
 }
 
 export function Alerts({ alerts }) {
@@ -39,20 +67,29 @@ export function Alerts({ alerts }) {
     h("b", null, `${one.severity}: `), one.message, h("div", { className: "jn-muted" }, `→ ${one.next_step}`)));
 }
 
+/** What was looked at, and when: a quiet morning says what it rests on. */
+export function quiet(data) {
+  const run = data.last_run;
+  if (!run) return "Nothing was validated yet: make run, or trigger the DAG.";
+  const when = run.completed_at ? new Date(run.completed_at).toISOString().slice(0, 16).replace("T", " ") : "";
+  return `Nothing is broken. Checked: ${run.successful} of ${run.total_repositories} repositories successful in the ${run.trigger} run that ended ${when} UTC; ${data.safety}`;
+}
+
 export function Today() {
-  const answer = useAnswer("api/snapshot");
+  const answer = useAnswer("api/today");
   return h(Block, { answer }, (data) => {
-    const { new: broken, fixed, still_failing: still, unknown } = data.repositories;
-    const quiet = !broken.length && !still.length && !unknown.length && !data.alerts.length;
+    const of = (group) => data.causes.filter((cause) => cause.group === group).sort((a, b) => a.is_silent - b.is_silent);
+    const fixed = data.repositories.fixed, changed = answer.again;
     return h("div", null,
       h("p", { id: "jn-sentence" }, data.sentence),
       h("p", { className: "jn-muted" }, `as of ${clock(data.at)}`),
       h(Alerts, { alerts: data.alerts }),
-      quiet ? h("p", { className: "jn-empty" }, data.last_run ? `Nothing is broken: ${data.last_run.total_repositories} repositories were looked at.` : "Nothing was validated yet: make run, or trigger the DAG.") : null,
-      h(Causes, { title: "Newly broken", word: "Broke", news: broken }),
-      fixed.length ? h("section", null, h("h2", null, "Fixed"), h("p", null, h(Repositories, { of: fixed }))) : null,
-      h(Causes, { title: "Still broken", word: "Broken", news: still }),
-      h(Causes, { title: "Could not be told", word: "Ours to repair, not the repository's", news: unknown }));
+      data.causes.length ? null : h("p", { className: "jn-empty", id: "jn-quiet" }, quiet(data)),
+      h(Group, { title: "Newly broken", of: of("new"), changed }),
+      fixed.length ? h("section", null, h("h2", null, `Fixed (${fixed.length})`), h("p", null, h(Repositories, { of: fixed }))) : null,
+      h(Group, { title: "Still broken", of: of("still_failing"), changed }),
+      h(Group, { title: "Could not be told: ours to repair", of: of("untold"), changed }),
+      h(Rest, { data }));
   });
 }
 
@@ -66,7 +103,7 @@ export function Live() {
   return h(Block, { answer }, (data) => h("div", null,
     h("p", { id: "jn-safety" }, h("b", null, data.safety)),
     h(Alerts, { alerts: data.alerts }),
-    data.instances.length ? h("div", { className: "jn-scroll" }, h("table", null,
+    data.instances.length ? h("div", { className: "jn-scroll", tabIndex: 0, role: "region", "aria-label": "live instances" }, h("table", null,
       h("thead", null, h("tr", null, ["instance", "type", "repository", "so far", "its run", "the reaper", "its timer in AWS", "its own timer"].map((one) => h("th", { key: one, scope: "col" }, one)))),
       h("tbody", null, data.instances.map((one) => h("tr", { key: one.instance_id ?? one.intent_at },
         h("td", null, one.instance_id ?? "no id yet"), h("td", null, `${one.instance_type} ${one.market}`), h("td", null, one.repository_name ?? "unknown"),

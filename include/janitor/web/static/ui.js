@@ -14,8 +14,8 @@ export function missing() {
   return "This page needs the React and the router that Airflow 3.1 and later set; this Airflow doesn't.";
 }
 
-async function ask(path) {
-  const answer = await fetch(new URL(path, ROOT), { headers: { Accept: "application/json" } });
+async function ask(path, options = {}) {
+  const answer = await fetch(new URL(path, ROOT), { ...options, headers: { Accept: "application/json", ...options.headers } });
   if (answer.status === 401) {
     location.href = String(new URL(`auth/login?next=${encodeURIComponent(location.href)}`, document.baseURI));
     return new Promise(() => {});
@@ -28,6 +28,11 @@ async function ask(path) {
   return body;
 }
 
+/** Send a document; what the server refuses is an error with its words. */
+export function send(path, body) {
+  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+}
+
 /**
  * The answer to an address, asked again every `seconds` while the page is looked at; what was known stays on trouble.
  * @param {string | null} path below `janitor-pages/`; null: nothing is asked
@@ -35,6 +40,7 @@ async function ask(path) {
  */
 export function useAnswer(path, seconds = 30) {
   const [, redraw] = React.useState(0);
+  const [asked, setAsked] = React.useState(0);
   const [trouble, setTrouble] = React.useState(null);
   React.useEffect(() => {
     if (path === null) return undefined;
@@ -53,8 +59,8 @@ export function useAnswer(path, seconds = 30) {
     const timer = setInterval(look, seconds * 1000);
     document.addEventListener("visibilitychange", look);
     return () => { live = false; clearInterval(timer); document.removeEventListener("visibilitychange", look); };
-  }, [path, seconds]);
-  return { ...(known.get(path) ?? {}), trouble };
+  }, [path, seconds, asked]);
+  return { ...(known.get(path) ?? {}), trouble, again: () => setAsked((n) => n + 1) };
 }
 
 /** A block: its skeleton while nothing is known, its trouble beside what is known. */
@@ -68,6 +74,13 @@ export function Block({ answer, title, empty, children }) {
   if (!answer.data && !answer.trouble) parts.push(h("div", { key: "wait", className: "jn-skeleton", role: "status" }, "Loading…"));
   if (answer.data) parts.push(h("div", { key: "body" }, empty && empty(answer.data) ? h("p", { className: "jn-empty" }, empty(answer.data)) : children(answer.data)));
   return h("section", null, parts);
+}
+
+/** A button that puts a text on the clipboard, where the browser lets it. */
+export function Copy({ text, label }) {
+  const [done, setDone] = React.useState(false);
+  const copy = () => navigator.clipboard?.writeText(text).then(() => setDone(true), () => setDone(false));
+  return h("button", { type: "button", onClick: copy }, done ? "Copied" : label);
 }
 
 /** Text that leads to another view of ours; everything is in the query, as a change of path would mount anew. */
@@ -109,5 +122,12 @@ export const STYLE = `
 .jn-cells i.new{background:#c53030;color:#fff;font-weight:700}
 .jn-cells i.told{border-color:#805ad5}.jn-cells i.none{border:0;background:var(--chakra-colors-bg)}.jn-cells i.live{border-color:#3182ce}.jn-cells i.fixed{border-color:#2f855a}
 .jn-bar{position:relative;height:16px;min-width:320px;background:var(--chakra-colors-bg-muted)}.jn-bar i{position:absolute;top:0;bottom:0}
+.jn button{border:1px solid var(--chakra-colors-border-emphasized);border-radius:6px;padding:2px 10px;background:var(--chakra-colors-bg);color:inherit;cursor:pointer}
+.jn button:disabled{opacity:.6}.jn summary{cursor:pointer;width:fit-content}
+.jn article{border-left:4px solid var(--chakra-colors-border-emphasized);padding:2px 0 4px 12px;margin:10px 0;overflow-wrap:anywhere}
+.jn h3{font-size:14px;font-weight:700;margin:0}.jn article p{margin:2px 0}
+.jn-verdict{border:1px solid;border-radius:4px;padding:0 6px;text-transform:uppercase;font-size:11px}.jn-verdict.jn-real{background:#c53030;border-color:#c53030;color:#fff}
+.jn-findings{list-style:none;margin:2px 0 2px 4px}.jn-quiet{border-left-style:dashed}.jn-quiet>*:not(.jn-known){color:var(--chakra-colors-fg-muted)}
+.jn-form{display:flex;gap:12px;flex-wrap:wrap;align-items:center;margin:4px 0}
 .jn pre{background:var(--chakra-colors-bg-muted);padding:8px;overflow-x:auto;margin:4px 0}
 `;

@@ -10,6 +10,7 @@ from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
 from janitor.cli.terminal_settings import has_screen
 from janitor.domain.snapshot.alerts import Severity, alerts_of
+from janitor.services.evidence.causes import causes_of_snapshot
 from janitor.services.snapshot.take import take_snapshot
 from janitor.views.document import as_json
 from janitor.views.snapshot import dashboard_schema, snapshot_dict
@@ -50,12 +51,19 @@ def dashboard(session: Session, once: bool, exported: bool, schema: bool, fail_o
         # Loaded for a screen alone: no other command needs it.
         from janitor.cli.screens.dashboard import Dashboard
 
-        Dashboard(lambda ask: take_snapshot(settings, ask_airflow=ask), settings.environment).run()
+        Dashboard(
+            lambda ask: take_snapshot(settings, ask_airflow=ask),
+            lambda snapshot: causes_of_snapshot(settings, snapshot),
+            settings.environment,
+        ).run()
         return ExitCode.OK
     snapshot = take_snapshot(settings)
-    alerts = alerts_of(snapshot)
-    text = as_json(snapshot_dict(snapshot, alerts)) if exported else snapshot_text(snapshot, alerts)
-    Console().result(text)
+    alerts, causes = alerts_of(snapshot), causes_of_snapshot(settings, snapshot)
+    if exported:
+        document = snapshot_dict(snapshot, alerts, causes, environment=settings.environment)
+        Console().result(as_json(document))
+    else:
+        Console().result(snapshot_text(snapshot, alerts, causes))
     severities = {one.severity for one in alerts}
     if Severity.CRITICAL in severities:
         return ExitCode.INFRASTRUCTURE

@@ -1,0 +1,180 @@
+"""The pages in a real browser, by day and by night: what they say, whether everybody can use them, what they write.
+
+React, the router and the colours are Airflow's own; Airflow itself doesn't run. One test in tests/dags has all of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from bench.fleet import DEPLOYMENT, Fleet, write_fleet
+from janitor.domain.states import RunStatus
+from janitor.services.snapshot.take import take_snapshot
+from janitor.settings import Settings, load_settings
+from janitor.views.text.snapshot import sentence
+from janitor.web.app import pages
+from janitor.web.scripts import react_apps
+from tests.integration.evidence.test_causes import NEW, bad, good
+from tests.integration.snapshot.test_snapshot import Past
+from tests.support.browser import Browser, Page, browser
+from tests.support.deployment import ROOT
+from tests.support.page_host import AXE, hosted
+from tests.support.postgres import TestDatabase
+from tests.support.reports import History
+
+__all__ = ["browser"]
+
+SCRIPT = react_apps()[0]["bundle_url"]
+NASTY = "<img src=x onerror=console.error('ran')>: no such model"
+
+
+class Shown:
+    """A deployment's pages."""
+
+    def __init__(self, address: str, browser: Browser, settings: Settings) -> None:
+        self._address = address
+        self._browser = browser
+        self.settings = settings
+
+    def open(self, query: str, *, theme: str = "light", after: str | None = None, picture: Path | None = None) -> Page:
+        """A page once it is drawn; nothing may have been said on its console."""
+        then = "" if after is None else f"&after={quote(after)}"
+        page = self._browser.open(f"{self._address}?{query}&theme={theme}{then}", picture=picture)
+        assert not page.console, page.console
+        return page
+
+
+def environment_of(database: TestDatabase, deployment: str, folder: Path) -> dict[str, str]:
+    return {
+        "PATH": "/usr/bin:/bin",
+        "JANITOR_STACK": "external",
+        "JANITOR_ENGINE": "docker",
+        "JANITOR_STATE_DIR": str(folder),
+        "JANITOR_DEPLOYMENT": deployment,
+        "JANITOR_DATABASE_URL": database.writer_url,
+        "JANITOR_READER_DATABASE_URL": database.reader_url,
+        "JANITOR_BUCKET": "test",
+        "JANITOR_REGION": "us-east-1",
+        "JANITOR_REAP_INTERVAL_SECONDS": "120",
+    }
+
+
+@pytest.fixture(scope="module")
+def shown(
+    database: TestDatabase,
+    browser: Browser,  # the fixture that is imported
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Shown]]:
+    """A deployment with a few nights, one with a fleet, one with nothing, one below a path."""
+    folder = tmp_path_factory.mktemp("pages")
+    write_fleet(database.owner_url, Fleet(repositories=200, runs=60))
+    names = {"few": "few", "fleet": DEPLOYMENT, "none": "none", "below": "few"}
+    found: dict[str, Shown] = {}
+    with ExitStack() as stack:
+        for name, deployment in names.items():
+            environ = environment_of(database, deployment, folder)
+            settings = load_settings("local", environ=environ, project_root=ROOT)
+            app = pages(lambda: None, lambda settings=settings: settings, may_edit=lambda: "ada")
+            base = "/team/airflow/" if name == "below" else "/"
+            found[name] = Shown(stack.enter_context(hosted(app, SCRIPT, base=base)), browser, settings)
+        write_few_nights(found["few"].settings, database)
+        yield found
+
+
+def write_few_nights(settings: Settings, database: TestDatabase) -> None:
+    """One repository that the world broke, one that its own commit broke."""
+    other = {"repository": "acme/worker-b"}
+    history = History(settings)
+    for first, second in (
+        (good(), good(**other)),
+        (good(), good(**other)),
+        (bad(digest="2"), good(**other)),
+        (bad(digest="2"), bad(NEW, reason=NASTY, **other)),
+    ):
+        history.run(first, other=second)
+        Past(settings, database).execute(
+            "update validation_runs set status = %(status)s, completed_at = now() where run_id = %(run)s",
+            status=RunStatus.FAILED.value,
+            run=history.runs[-1],
+        )
+
+
+VIEWS = {
+    "few": ("v=today", "v=live", "v=fleet", "v=repo&r=acme/worker-a"),
+    "fleet": ("v=today", "v=fleet"),
+    "none": ("v=today", "v=live", "v=fleet"),
+}
+
+
+@pytest.mark.parametrize("which", VIEWS)
+def test_everybody_can_use_it(shown: dict[str, Shown], which: str) -> None:
+    """Names, contrast, headings, tables, by day and by night; and nothing scrolls sideways at 1,024 pixels."""
+    told = shown[which].open(VIEWS[which][0], after=AXE % json.dumps(VIEWS[which])).answer
+    assert len(told) == 2 * len(VIEWS[which])
+    for view, found in told.items():
+        assert found["violations"] == [], view
+        assert "color-contrast" in found["passes"], "the rule couldn't tell"
+        assert found["width"] <= found["window"] == 1024, view
+        assert found["headings"] >= 1, view
+        assert found["text"] > 50, view
+
+
+def test_what_nobody_could_use_is_noticed(shown: dict[str, Shown]) -> None:
+    spoil = """host.insertAdjacentHTML("beforeend", "<input><p style='width:3000px'>x</p>"
+      + "<p style='color:#777;background:#888'>words that are hard to read</p>");"""
+    for found in shown["none"].open("v=today", after=spoil + AXE % '["v=today"]').answer.values():
+        assert {one.partition(":")[0] for one in found["violations"]} == {"color-contrast", "label"}
+        assert found["width"] > 1024
+
+
+def test_today_tells_why(shown: dict[str, Shown]) -> None:
+    few = shown["few"]
+    page = few.open("v=today")
+    assert sentence(take_snapshot(few.settings, ask_airflow=False)).partition(" today")[0] in page.text
+    for said in (
+        *("Newly broken (1)", "Still broken (1)", "real it came with another commit", "world the commit is the same"),
+        *("something outside changed? yes: base image python:3.11 111111111111 → 222222222222", "red in 2 runs"),
+        *("last good", "first bad", "git clone --", "make keep REPO=acme/worker-a"),
+    ):
+        assert said in page.text, said
+    assert "&lt;img src=x" in page.dom, "a report's text is text"
+    assert "<img" not in page.dom
+
+
+def test_a_quiet_morning_says_what_it_rests_on(shown: dict[str, Shown]) -> None:
+    assert "Nothing was validated yet" in shown["none"].open("v=today").text
+    assert "No run has a repository yet" in shown["none"].open("v=fleet").text
+
+
+def test_a_cause_is_acknowledged_on_the_page(shown: dict[str, Shown]) -> None:
+    """Filled in and sent as a person would; then it is dimmed, and can be heard again."""
+    page = shown["few"].open(
+        "v=today",
+        after="""const article = host.querySelector("article[data-verdict=world]");
+        const input = article.querySelector("input[name=reason]");
+        Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(input, "the image is mended");
+        input.dispatchEvent(new Event("input", { bubbles: true }));
+        await pause(50);
+        article.querySelector("form").requestSubmit();
+        const quiet = () => host.querySelector("article.jn-quiet");
+        for (let times = 0; times < 200 && !quiet(); times += 1) await pause(20);
+        const said = quiet()?.textContent ?? "";
+        quiet()?.querySelector("button:last-of-type");
+        [...(quiet()?.querySelectorAll("button") ?? [])].find((one) => one.textContent.includes("heard")).click();
+        for (let times = 0; times < 200 && quiet(); times += 1) await pause(20);
+        return { said, again: !quiet() };""",
+    )
+    assert "known to ada until its cause changes: the image is mended" in page.answer["said"]
+    assert page.answer["again"]
+
+
+def test_below_a_path(shown: dict[str, Shown]) -> None:
+    page = shown["below"].open("v=today")
+    assert "Newly broken (1)" in page.text
+    assert 'href="/team/airflow/plugin/janitor?v=fleet"' in page.dom
