@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Any
 
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
 from janitor.domain.errors import CloudError
@@ -61,6 +62,39 @@ def read_pages(access: CloudAccess, log_group: str, stream: str, token: str | No
         if page.next_token is None or page.next_token == token:
             return
         token = page.next_token
+
+
+_MOST_LOOKS_BACK = 10
+
+
+def read_tail(access: CloudAccess, log_group: str, stream: str, count: int) -> tuple[str, ...]:
+    """The last lines of a stream, the oldest first; none where it isn't there.
+
+    Args:
+        access: To the cloud.
+        log_group: Of the stream.
+        stream: Its name.
+        count: Most lines.
+
+    Raises:
+        CloudError: CloudWatch Logs can't be asked.
+    """
+    parameters: dict[str, Any] = {"logGroupName": log_group, "logStreamName": stream}
+    parameters |= {"startFromHead": False, "limit": count}
+    lines: tuple[str, ...] = ()
+    for _ in range(_MOST_LOOKS_BACK):
+        try:
+            answer = access.client("logs").get_log_events(**parameters)
+        except CLIENT_ERRORS as exc:
+            if error_code(exc) == "ResourceNotFoundException":
+                return ()
+            raise CloudError(f"GetLogEvents {log_group}/{stream}: {exc}") from exc
+        lines = (*(event["message"] for event in answer["events"]), *lines)
+        before = answer.get("nextBackwardToken")
+        if len(lines) >= count or before is None or before == parameters.get("nextToken"):
+            break
+        parameters["nextToken"] = before
+    return lines[-count:]
 
 
 @dataclass(frozen=True, kw_only=True)

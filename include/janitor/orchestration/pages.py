@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 from fastapi import Depends, FastAPI
 
@@ -23,4 +24,9 @@ def janitor_pages(dag_id: str) -> FastAPI:
     def editor(_: None = edits, user: Any = logged_in) -> str:
         return str(user.get_name())
 
-    return pages(requires_access_dag("GET", param_dag_id=dag_id), current_settings, may_edit=editor)
+    return pages(
+        requires_access_dag("GET", param_dag_id=dag_id),
+        current_settings,
+        may_edit=editor,
+        may_read_logs=requires_access_dag("GET", DagAccessEntity.TASK_LOGS, param_dag_id=dag_id),
+    )

@@ -8,9 +8,9 @@ from fastapi.testclient import TestClient
 
 from janitor.domain.states import RunStatus
 from janitor.settings import Settings
-from janitor.web.app import pages
 from tests.integration.snapshot.test_snapshot import CAUSE, Past
 from tests.support.postgres import TestDatabase
+from tests.support.web_app import app_of
 
 SAID = {"cause_key": CAUSE, "reason": "known since Monday", "until": "cause_changes"}
 
@@ -23,7 +23,7 @@ def client(settings: Settings, database: TestDatabase) -> TestClient:
     past.end(night, "worker-new", "failed", "new", cause=CAUSE)
     past.end(night, "worker-too", "failed", "new", cause=CAUSE)
     past.over(night, RunStatus.FAILED)
-    return TestClient(pages(lambda: None, lambda: settings, may_edit=lambda: "ada"))
+    return TestClient(app_of(settings))
 
 
 def is_silent(client: TestClient) -> bool:
@@ -48,7 +48,7 @@ def test_who_may_only_read_writes_nothing(settings: Settings, client: TestClient
     def may_not() -> str:
         raise HTTPException(403, "Forbidden")
 
-    reader = TestClient(pages(lambda: None, lambda: settings, may_edit=may_not))
+    reader = TestClient(app_of(settings, may_edit=may_not))
     assert reader.get("/api/today").status_code == 200
     assert reader.post("/api/acknowledgements", json=SAID).status_code == 403
     assert reader.post("/api/acknowledgements/end", json={"cause_key": CAUSE}).status_code == 403

@@ -13,23 +13,25 @@ import pytest
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
-from bench.fleet import DEPLOYMENT, Fleet, write_fleet
 from janitor.domain.snapshot.grid import NO_CELL
 from janitor.domain.states import RunStatus
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings
 from janitor.views.text.snapshot import sentence
-from janitor.web.app import pages
 from janitor.web.scripts import PREFIX, react_apps
 from tests.integration.snapshot.test_snapshot import CAUSE, OPTIONS, Past, check_document
 from tests.support.postgres import TestDatabase
+from tests.support.web_app import app_of
 
 DATA = (
     "/api/snapshot",
     "/api/today",
     "/api/fleet",
+    "/api/causes",
+    "/api/cost",
     "/api/run/manual__1",
     "/api/repository/acme/worker-new",
+    "/api/log/550e8400-e29b-41d4-a716-446655440000",
     "/metrics",
 )
 
@@ -40,7 +42,7 @@ SCRIPT_FOLDER = Path(str(resources.files("janitor.web") / "static"))
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
     """Somebody who may see everything."""
-    with TestClient(pages(lambda: None, lambda: settings, may_edit=lambda: "ada")) as client:
+    with TestClient(app_of(settings)) as client:
         yield client
 
 
@@ -56,7 +58,7 @@ def refuse() -> None:
 
 
 def test_no_data_without_a_login(settings: Settings) -> None:
-    app = pages(refuse, lambda: settings, may_edit=lambda: "ada")
+    app = app_of(settings, allowed=refuse)
     stranger = TestClient(app)
     for path in DATA:
         assert stranger.get(path).status_code == 401, path
@@ -65,6 +67,7 @@ def test_no_data_without_a_login(settings: Settings) -> None:
     told = {getattr(route, "path", "") for route in app.routes}
     assert {path.split("{")[0] for path in told if path != "/static"} == {
         *("/api/snapshot", "/api/today", "/api/fleet", "/metrics", "/api/run/", "/api/repository/"),
+        *("/api/causes", "/api/cost", "/api/log/"),
         *WRITING,
     }, "a route that is new belongs in this test"
     for path in ("/docs", "/redoc", "/openapi.json"):
@@ -72,7 +75,7 @@ def test_no_data_without_a_login(settings: Settings) -> None:
 
 
 def test_scripts_are_open_and_complete(settings: Settings) -> None:
-    stranger = TestClient(pages(refuse, lambda: settings, may_edit=lambda: "ada"))
+    stranger = TestClient(app_of(settings, allowed=refuse))
     assert {app["destination"] for app in react_apps()} == {"nav", "dag_run", "dashboard"}
     scripts = set()
     for app in react_apps():
@@ -151,10 +154,96 @@ def test_a_run_and_a_repository(client: TestClient, past: Past) -> None:
     assert by_airflow["run_id"] == str(night.run_id)
     history = client.get("/api/repository/acme/worker-new").json()["validations"]
     assert history[0]["status"] == "failed"
+    health = client.get("/api/repository/acme/worker-new").json()["health"]
+    assert (health["validations"], health["successes"]) == (1, 0)
+    assert client.get("/api/repository/acme/worker-new").json()["checks"] == []
     for path in ("/api/run/scheduled__2026-01-01T03:00:00+00:00", "/api/repository/acme/nobody"):
         answer = client.get(path)
         assert answer.status_code == 404
         assert answer.json()["detail"]
+
+
+def test_a_moment_of_the_past_shows_what_was_known_then(client: TestClient, past: Past) -> None:
+    night = past.run(ago=timedelta(hours=4))
+    past.end(night, "worker-new", "failed", "new", cause=CAUSE, flaky=True)
+    past.over(night, RunStatus.FAILED)
+
+    def shown(ago: timedelta) -> tuple[str, list[str], list[object]]:
+        at = {"at": (datetime.now(timezone.utc) - ago).isoformat()}
+        grid, causes = client.get("/api/fleet", params=at).json(), client.get("/api/causes", params=at).json()
+        rows = {name: letters for name, *letters in grid["rows"]}
+        return grid["runs"][0]["status"], rows["acme/worker-new"], causes["rows"]
+
+    # It began four hours ago, its repository ended three hours ago.
+    assert shown(timedelta(hours=3, minutes=30)) == ("running", ["r", "-", "-"], [])
+    assert shown(timedelta(hours=2)) == ("failed", ["f", "n", "k"], [[CAUSE, "the build broke", [[0, 1]]]])
+
+
+def test_causes_by_runs(client: TestClient, past: Past) -> None:
+    older = past.run(ago=timedelta(days=2))
+    past.end(older, "worker-old", "failed", "new", cause=CAUSE)
+    past.execute("delete from repository_standings where deployment = %(deployment)s")
+    newer = past.run(ago=timedelta(days=1))
+    for name in ("worker-old", "worker-new"):
+        past.end(newer, name, "failed", "still_failing", cause=CAUSE)
+    past.end(newer, "worker-well", "success", "same")
+    grid = client.get("/api/causes").json()
+    assert [run["run_id"] for run in grid["runs"]] == [str(newer.run_id), str(older.run_id)]
+    assert grid["rows"] == [[CAUSE, "the build broke", [[0, 2], [1, 1]]]]
+
+
+def test_what_it_cost(client: TestClient, past: Past) -> None:
+    night = past.run(budget=Decimal(10))
+    past.end(night, "worker-new", "failed", "new", cause=CAUSE)
+    past.end(night, "worker-well", "success", "same")
+    for name in ("worker-new", "worker-well"):
+        past.launch(night, name, expires_in=timedelta(minutes=20))
+    told = client.get("/api/cost", params={"days": 7}).json()
+    assert sum(Decimal(day["total_usd"]) for day in told["days"]) == pytest.approx(Decimal("0.2"), abs=Decimal("0.01"))
+    by_name = {one["repository"]: one for one in told["repositories"]}
+    assert by_name["acme/worker-new"]["failing_usd"] == by_name["acme/worker-new"]["total_usd"]
+    assert by_name["acme/worker-well"]["failing_usd"] is None
+    (cause,) = told["causes"]
+    assert (cause["signature"], cause["repositories"], cause["runs"]) == (CAUSE, 1, 1)
+    assert Decimal(told["budget"]["daily_budget_usd"]) == 10
+    assert told["waste"]["instances"] == 2
+    for days in (0, 91, "x"):
+        assert client.get("/api/cost", params={"days": days}).status_code == 422
+
+
+def test_each_instance_of_a_run(client: TestClient, past: Past) -> None:
+    """The attempt that EC2 refused, the instance that took its place, and who ended it."""
+    night = past.run()
+    refused = past.launch(night, "worker-new", state="intent", expires_in=timedelta(minutes=20))
+    past.execute(
+        "update instances set state = 'not_launched', termination_reason = 'launch_failed', ended_at = now(),"
+        " instance_id = null, launched_at = null where instance_id = %(id)s",
+        id=refused,
+    )
+    past.execute(
+        "insert into placement_attempts (ledger_id, owner_kind, owner_id, round, position, instance_type, market,"
+        " result, aws_code, ended_at) select ledger_id, owner_kind, owner_id, 1, 0, instance_type, market, 'capacity',"
+        " 'InsufficientInstanceCapacity', now() from instances where run_id = %(run)s",
+        run=night.run_id,
+    )
+    launched = past.launch(night, "worker-too", expires_in=timedelta(minutes=20))
+    past.execute(
+        "update instances set state = 'terminated', termination_reason = 'orphan', ended_at = now()"
+        " where instance_id = %(id)s",
+        id=launched,
+    )
+    first, second = client.get(f"/api/run/{night.run_id}").json()["instances"]
+    assert (first["instance_id"], first["placement"], first["aws_code"]) == (
+        None,
+        "capacity",
+        "InsufficientInstanceCapacity",
+    )
+    assert (second["instance_id"], second["ended_by"], second["termination_reason"]) == (
+        launched,
+        "the reaper",
+        "orphan",
+    )
+    assert second["repository"] == "worker-too"
 
 
 def test_gauges(client: TestClient, past: Past) -> None:
@@ -182,10 +271,7 @@ def test_a_database_that_doesn_t_answer_is_told(client: TestClient, database: Te
     assert answer.json()["detail"]
 
 
-def test_two_hundred_repositories_stay_small(settings: Settings, database: TestDatabase) -> None:
-    write_fleet(database.owner_url, Fleet(repositories=200, runs=60))
-    of_fleet = settings.model_copy(update={"deployment": DEPLOYMENT})
-    fleet = TestClient(pages(lambda: None, lambda: of_fleet, may_edit=lambda: "ada"))
-    answer = fleet.get("/api/fleet")
+def test_two_hundred_repositories_stay_small(settings: Settings, fleet: str) -> None:
+    answer = TestClient(app_of(settings.model_copy(update={"deployment": fleet}))).get("/api/fleet")
     assert len(answer.json()["rows"]) == 200
     assert len(answer.content) < 80_000

@@ -8,25 +8,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from bench.fleet import DEPLOYMENT, Fleet, write_fleet
 from janitor.domain.states import RunStatus
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings, load_settings
+from janitor.stores.database import transaction
 from janitor.views.text.snapshot import sentence
-from janitor.web.app import pages
 from janitor.web.scripts import react_apps
-from tests.integration.evidence.test_causes import NEW, bad, good
+from tests.integration.evidence.test_causes import NEW, bad, good, launch
 from tests.integration.snapshot.test_snapshot import Past
 from tests.support.browser import Browser, Page, browser
 from tests.support.deployment import ROOT
 from tests.support.page_host import AXE, hosted
 from tests.support.postgres import TestDatabase
 from tests.support.reports import History
+from tests.support.web_app import app_of
 
 __all__ = ["browser"]
 
@@ -42,11 +43,12 @@ class Shown:
         self._browser = browser
         self.settings = settings
 
-    def open(self, query: str, *, theme: str = "light", after: str | None = None, picture: Path | None = None) -> Page:
-        """A page once it is drawn; nothing may have been said on its console."""
+    def open(self, query: str, *, after: str | None = None, trouble: bool = False) -> Page:
+        """A page once it is drawn; its console says nothing, but for a refusal where it is in trouble."""
         then = "" if after is None else f"&after={quote(after)}"
-        page = self._browser.open(f"{self._address}?{query}&theme={theme}{then}", picture=picture)
-        assert not page.console, page.console
+        page = self._browser.open(f"{self._address}?{query}{then}")
+        said = [line for line in page.console if not (trouble and "Failed to load resource" in line)]
+        assert not said, said
         return page
 
 
@@ -68,19 +70,19 @@ def environment_of(database: TestDatabase, deployment: str, folder: Path) -> dic
 @pytest.fixture(scope="module")
 def shown(
     database: TestDatabase,
+    fleet: str,
     browser: Browser,  # the fixture that is imported
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Shown]]:
     """A deployment with a few nights, one with a fleet, one with nothing, one below a path."""
     folder = tmp_path_factory.mktemp("pages")
-    write_fleet(database.owner_url, Fleet(repositories=200, runs=60))
-    names = {"few": "few", "fleet": DEPLOYMENT, "none": "none", "below": "few"}
+    names = {"few": "few", "fleet": fleet, "none": "none", "below": "few"}
     found: dict[str, Shown] = {}
     with ExitStack() as stack:
         for name, deployment in names.items():
             environ = environment_of(database, deployment, folder)
             settings = load_settings("local", environ=environ, project_root=ROOT)
-            app = pages(lambda: None, lambda settings=settings: settings, may_edit=lambda: "ada")
+            app = app_of(settings)
             base = "/team/airflow/" if name == "below" else "/"
             found[name] = Shown(stack.enter_context(hosted(app, SCRIPT, base=base)), browser, settings)
         write_few_nights(found["few"].settings, database)
@@ -106,9 +108,9 @@ def write_few_nights(settings: Settings, database: TestDatabase) -> None:
 
 
 VIEWS = {
-    "few": ("v=today", "v=live", "v=fleet", "v=repo&r=acme/worker-a"),
-    "fleet": ("v=today", "v=fleet"),
-    "none": ("v=today", "v=live", "v=fleet"),
+    "few": ("v=today", "v=live", "v=fleet", "v=cost", "v=repo&r=acme/worker-a"),
+    "fleet": ("v=today", "v=fleet", "v=fleet&rows=causes"),
+    "none": ("v=today", "v=live", "v=fleet", "v=fleet&rows=causes", "v=cost"),
 }
 
 
@@ -178,3 +180,62 @@ def test_below_a_path(shown: dict[str, Shown]) -> None:
     page = shown["below"].open("v=today")
     assert "Newly broken (1)" in page.text
     assert 'href="/team/airflow/plugin/janitor?v=fleet"' in page.dom
+
+
+KEYS = """const grid = host.querySelector("[role=grid]"), told = [], how = { bubbles: true, cancelable: true };
+const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, ...how }));
+const at = () => document.activeElement.getAttribute("aria-label") ?? document.activeElement.tagName;
+grid.focus();
+told.push(at());
+for (const key of ["ArrowDown", "ArrowUp", "ArrowRight", "ArrowLeft", "n", "p", "/"]) { press(key); told.push(at()); }
+return told;"""
+
+
+def test_the_grid_goes_by_keys_alone(shown: dict[str, Shown]) -> None:
+    page = shown["few"].open("v=fleet&sort=name", after=KEYS)
+    first, down, up, right, left, fresh, back, field = page.answer
+    assert first.startswith("acme/worker-a: failed, still failing")
+    assert down.startswith("acme/worker-b: failed, new")
+    assert up == first
+    assert right.startswith("acme/worker-a: failed, new")
+    assert left == first
+    assert fresh == right
+    assert back == right, "there is no newer new one"
+    assert field == "filter repositories"
+
+
+def test_the_address_says_what_is_shown(shown: dict[str, Shown]) -> None:
+    few = shown["few"]
+    page = few.open("v=fleet&q=worker-b&runs=15&unknown=1")
+    assert "1 of 2 repositories" in page.text
+    assert "worker-a" not in page.text
+    causes = few.open("v=fleet&rows=causes")
+    assert "2 of 2 causes" in causes.text
+    assert "KeyError: &#39;large&#39;: 1 repository" in causes.dom or "KeyError: 'large': 1 repository" in causes.dom
+    past = few.open("v=fleet&at=2020-01-01T00:00:00Z")
+    assert "No run has a repository yet" in past.text
+    assert "Nothing is broken" not in few.open("v=nonsense").text
+
+
+def test_a_repository_shows_its_checks_and_charts(shown: dict[str, Shown]) -> None:
+    page = shown["few"].open("v=repo&r=acme/worker-a")
+    for said in ("2 of its last 4 validations successful", "Time by phase", "fail handler_local", "KeyError: 'large'"):
+        assert said in page.text, said
+    assert page.dom.count("<rect") >= 4
+    assert "was never validated here" in shown["few"].open("v=repo&r=acme/nobody", trouble=True).text
+
+
+def test_a_run_shows_its_instances_to_scale(shown: dict[str, Shown], database: TestDatabase) -> None:
+    few = shown["few"]
+    snapshot = take_snapshot(few.settings, ask_airflow=False)
+    assert snapshot.last_run is not None
+    with transaction(database.reader_url) as connection:
+        row = connection.execute(
+            "select validation_id from repository_validations where run_id = %s order by repository_name limit 1",
+            (snapshot.last_run.run_id,),
+        ).fetchone()
+    launch(database, few.settings, row["validation_id"], usd_hour=Decimal("1.2"))
+    page = few.open(f"app=Repositories&runId={snapshot.last_run.run_id}")
+    for said in ("0 of 2 successful", "Instances (1)", "g5.xlarge spot", "ended by its run's task: finished", "$0.20"):
+        assert said in page.text, said
+    assert "This is not a run of Janitor's" in few.open("app=Repositories&runId=manual__x", trouble=True).text

@@ -20,9 +20,12 @@ ROOT = Path(str(resources.files("janitor.web") / "static"))
 HARNESS = """<!doctype html><base href="/"><pre id="answer">nothing</pre><script type="module">
 globalThis.React = { createElement: () => null, memo: (part) => part };
 globalThis.ReactRouterDOM = {};
-const { exceptions, label } = await import("./fleet.js");
-const { causes } = await import("./today.js");
-const { stretches } = await import("./details.js");
+const { chosen, exceptions, label } = await import("./fleet.js");
+const { heights } = await import("./charts.js");
+const { parts } = await import("./cost.js");
+const { said } = await import("./acknowledge.js");
+const { causes, quiet } = await import("./today.js");
+const { ending, life, stretches } = await import("./details.js");
 const { span, dollars } = await import("./ui.js");
 await import("./main.js");
 const answer = JSON.stringify(%s);
@@ -82,6 +85,64 @@ def test_the_arithmetic(evaluate: Any) -> None:
     assert told["spans"] == ["0s", "59s", "1m1s", "1h2m", "2d"]
     assert told["money"] == ["unknown", "$0.50", "$12.00"]
     assert told["named"] == ["function"] * 3
+
+
+def test_rows_as_they_are_asked_for(evaluate: Any) -> None:
+    rows = (
+        "[['o/b', 'ff', 'nl', '--'], ['o/a', '.sf', '-xn', 'k--'], ['o/c', 'rs', '--', '---'],"
+        " ['x/d', 'ef', '-n', '-k']]"
+    )
+    told = evaluate(
+        f"Object.fromEntries([{{}}, {{wanted: 'O/'}}, {{show: 'broken'}}, {{show: 'flaky'}}, {{sort: 'name'}},"
+        f" {{sort: 'red'}}, {{show: 'constructor', sort: 'constructor'}}]"
+        f".map((how) => [JSON.stringify(how), chosen({rows}, how).map(([name]) => name)]))"
+    )
+    assert list(told.values()) == [
+        ["o/b", "o/a", "o/c", "x/d"],
+        ["o/b", "o/a", "o/c"],
+        ["o/b", "x/d"],
+        ["o/a", "x/d"],
+        ["o/a", "o/b", "o/c", "x/d"],
+        ["o/b", "o/a", "x/d", "o/c"],
+        ["o/b", "o/a", "o/c", "x/d"],
+    ]
+
+
+def test_charts_and_lives(evaluate: Any) -> None:
+    instance = (
+        "{intent_at: '2026-01-01T00:00:00Z', launched_at: '2026-01-01T00:00:10Z',"
+        " command_started_at: '2026-01-01T00:01:00Z', command_ended_at: '2026-01-01T00:05:00Z',"
+        " end_asked_at: '2026-01-01T00:05:30Z', ended_at: '2026-01-01T00:06:00Z'}"
+    )
+    told = evaluate(
+        "{bars: heights([{parts: [{value: 1}, {value: 3}]}, {parts: []}, {parts: [{value: 2}]}], 100),"
+        " nothing: heights([{parts: [{value: 0}]}], 100),"
+        " day: parts({boot_usd: '1', build_usd: '2', test_usd: '3', total_usd: '10'}).map((one) => one.value),"
+        f" life: life({instance}, null).map((one) => [one.what, (one.to - one.from) / 1000]),"
+        " lost: life({intent_at: '2026-01-01T00:00:00Z', ended_at: '2026-01-01T00:00:04Z'}, null)"
+        ".map((one) => one.what),"
+        " refused: ending({placement: 'capacity', aws_code: 'InsufficientInstanceCapacity'}),"
+        " ended: ending({placement: 'launched', ended_by: 'the reaper', termination_reason: 'lease_expired'}),"
+        " living: ending({placement: null, state: 'running'}),"
+        " date: said({key: 'k'}, {reason: ' x ', until: 'date', date: '2026-05-04'}),"
+        " cause: said({key: 'k'}, {reason: 'x', until: 'cause_changes', date: '2026-05-04'}),"
+        " quiet: quiet({last_run: {successful: 5, total_repositories: 5, trigger: 'schedule',"
+        " completed_at: '2026-05-04T03:41:07Z'}, safety: 'Nothing is alive.'})}"
+    )
+    assert told["bars"] == [[25, 75], [], [50]]
+    assert told["nothing"] == [[0]]
+    assert told["day"] == [1, 2, 3, 4]
+    assert told["life"] == [["placement", 10], ["boot", 50], ["command", 240], ["idle", 30], ["ending", 30]]
+    assert told["lost"] == ["placement"]
+    assert told["refused"] == "refused: capacity (InsufficientInstanceCapacity)"
+    assert told["ended"] == "ended by the reaper: lease expired"
+    assert told["living"] == "running"
+    assert told["date"] == {"cause_key": "k", "reason": "x", "until": "date", "until_at": "2026-05-04T23:59:59Z"}
+    assert told["cause"] == {"cause_key": "k", "reason": "x", "until": "cause_changes"}
+    assert told["quiet"] == (
+        "Nothing is broken. Checked: 5 of 5 repositories successful in the schedule run that ended 2026-05-04 03:41"
+        " UTC; Nothing is alive."
+    )
 
 
 @pytest.mark.parametrize(

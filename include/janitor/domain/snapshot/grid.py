@@ -59,6 +59,26 @@ class Grid:
     """By `rank`, then by name."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CauseRow:
+    """A cause."""
+
+    signature: str
+    title: str
+    counts: Sequence[tuple[int, int]]
+    """(column, how many repositories failed by it), of the columns that had any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CauseGrid:
+    """The causes over the fleet's last runs: one that broke many repositories is one dark cell, not many red rows."""
+
+    runs: Sequence[GridRun]
+    """Newest first."""
+    rows: Sequence[CauseRow]
+    """Those of the newest runs first."""
+
+
 def spread(columns: Sequence[int], letters: str, width: int) -> str:
     """Letters at their columns, `NO_CELL` elsewhere."""
     cells = [NO_CELL] * width

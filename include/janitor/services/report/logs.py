@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
-from janitor.cloud.logs import read_pages
+from janitor.cloud.logs import read_pages, read_tail
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import NotFoundError
 from janitor.domain.views import ValidationView
@@ -63,6 +63,14 @@ def log_of_validation(settings: Settings, validation_id: UUID) -> Iterator[str]:
     if view.log_stream is None:
         raise NotFoundError(f"nothing was run for {view.repository_name} in run {view.run_id}")
     return islice(_lines(CloudAccess.of(settings), settings.log_group, view.log_stream), MOST_LINES)
+
+
+def tail_of_validation(settings: Settings, validation_id: UUID, count: int) -> tuple[str, ...]:
+    """The last lines of one validation's log, the oldest first. Raises as `log_of_validation`."""
+    view = checked_validation(settings, validation_id).validation
+    if view.log_stream is None:
+        raise NotFoundError(f"nothing was run for {view.repository_name} in run {view.run_id}")
+    return read_tail(CloudAccess.of(settings), settings.log_group, view.log_stream, count)
 
 
 def _lines(access: CloudAccess, log_group: str, stream: str) -> Iterator[str]:

@@ -71,21 +71,41 @@ set passed_at = excluded.passed_at, in_ec2 = excluded.in_ec2, unknown_to_ledger 
     missing_in_ec2 = excluded.missing_in_ec2;
 
 -- name: grid_runs(deployment, before, runs)
--- The last runs that began before an instant, newest first: the columns of the grid.
-select run_id, airflow_run_id, trigger, status, started_at from validation_runs
+-- The last runs that began before an instant, newest first: the columns of the grid, as they were known then.
+select run_id, airflow_run_id, trigger, case when completed_at > :before then 'running' else status end as status, started_at
+from validation_runs
 where deployment = :deployment and started_at < :before order by started_at desc limit :runs;
 
--- name: grid_rows(run_ids)
--- A row for each repository: of each run that it was in, its column, and a letter for status, change and flakiness.
+-- name: grid_rows(run_ids, at)
+-- A row for each repository: of each run that it was in, its column, and a letter for status, change and flakiness, as
+-- they were known at an instant.
 with columns as (
   select run_id, (position - 1)::integer as at from unnest((:run_ids)::uuid[]) with ordinality as u (run_id, position)
 )
 select v.organization || '/' || v.repository_name as repository, array_agg(c.at order by c.at) as columns,
-       string_agg(case v.status when 'success' then 's' when 'failed' then 'f' when 'error' then 'e'
-                                when 'timed_out' then 't' when 'incomplete' then 'i' when 'cancelled' then 'c'
-                                else 'r' end, '' order by c.at) as statuses,
-       string_agg(case d.change when 'new' then 'n' when 'fixed' then 'x' when 'still_failing' then 'l'
-                                when 'same' then 'm' when 'first' then '1' else '-' end, '' order by c.at) as changes,
-       string_agg(case when d.flaky then 'k' else '-' end, '' order by c.at) as flaky
+       string_agg(case when v.finished_at > :at then 'r'
+                       else case v.status when 'success' then 's' when 'failed' then 'f' when 'error' then 'e'
+                                          when 'timed_out' then 't' when 'incomplete' then 'i' when 'cancelled' then 'c'
+                                          else 'r' end end, '' order by c.at) as statuses,
+       string_agg(case when v.finished_at > :at then '-'
+                       else case d.change when 'new' then 'n' when 'fixed' then 'x' when 'still_failing' then 'l'
+                                          when 'same' then 'm' when 'first' then '1' else '-' end end, '' order by c.at)
+         as changes,
+       string_agg(case when d.flaky and v.finished_at <= :at then 'k' else '-' end, '' order by c.at) as flaky
 from columns c join repository_validations v using (run_id) left join report_differences d using (validation_id)
 group by 1;
+
+-- name: grid_causes(run_ids, at, most)
+-- A row for each cause: in each run that had it, how many repositories; those of the newest runs first.
+with columns as (
+  select run_id, (position - 1)::integer as at from unnest((:run_ids)::uuid[]) with ordinality as u (run_id, position)
+), counted as (
+  select v.signature, c.at, count(*)::integer as repositories
+  from columns c join repository_validations v using (run_id)
+  where v.signature is not null and v.status not in ('success', 'cancelled') and v.finished_at <= :at
+  group by 1, 2
+)
+select k.signature, f.title, array_agg(k.at order by k.at) as columns,
+       array_agg(k.repositories order by k.at) as repositories
+from counted k join failure_signatures f using (signature)
+group by k.signature, f.title order by min(k.at), max(k.repositories) desc, k.signature limit :most;

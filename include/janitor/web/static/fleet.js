@@ -1,10 +1,11 @@
 // @ts-check
-// Repositories by runs. Success is the row's background; only what isn't a plain success is an element.
+// Repositories by runs, or causes by runs. Success is the row's background; only what isn't a plain success is an element.
 import { Block, React, Router, day, h, useAnswer } from "./ui.js";
 
 const WORDS = { s: "success", f: "failed", e: "error", t: "timed out", i: "incomplete", c: "cancelled", r: "running", ".": "not in this run" };
 const CHANGES = { n: "new", x: "fixed", l: "still failing", 1: "first" };
 const GLYPHS = { f: "F", e: "E", t: "T", i: "I", c: "–", r: "…", s: "✓", ".": "" };
+const WIDE = 20;
 
 /**
  * The exceptions of a row, equal neighbours together: a repository that was red for a year is one element.
@@ -29,27 +30,69 @@ export function label(name, cell, runs) {
   return `${name}: ${word}, ${cell.to > cell.from ? `${cell.to - cell.from + 1} runs to ${when}` : when}`;
 }
 
+/** The newest outcome that says something: not the ones that go on, were cancelled, or aren't there. */
+const latest = (statuses) => statuses.replace(/[.rc]/g, "")[0] ?? ".";
+const count = (text, letter) => text.split(letter).length - 1;
+const SHOWS = {
+  all: () => true,
+  broken: ([, statuses]) => !"s.".includes(latest(statuses)),
+  flaky: ([, , , flaky]) => flaky.includes("k"),
+};
+const SORTS = {
+  new: null, // as the server gives them: new, still failing, not told, well
+  name: (a, b) => a[0].localeCompare(b[0]),
+  red: (a, b) => count(b[1], "f") - count(a[1], "f"),
+  flaky: (a, b) => count(b[3], "k") - count(a[3], "k"),
+};
+
+/** Rows as they are asked for; what isn't known is as if it wasn't said. */
+export function chosen(rows, { wanted = "", show = "all", sort = "new" }) {
+  const found = rows.filter((row) => row[0].toLowerCase().includes(wanted.toLowerCase()) && (SHOWS[show] ?? SHOWS.all)(row));
+  return SORTS[sort] ? [...found].sort(SORTS[sort]) : found;
+}
+
 const looks = (cell) => (cell.status === "." ? "none" : cell.change === "x" ? "fixed" : cell.status === "r" ? "live" : cell.status === "f" ? (cell.change === "n" || cell.change === "1" ? "new" : "still") : "told");
+const page = (keys) => `/plugin/janitor?${new URLSearchParams(keys)}`;
+
+function Cell({ name, from, to = from, look, text, says, keys }) {
+  return h("i", { role: "gridcell", "aria-colindex": from + 2, tabIndex: -1, "data-go": keys && page(keys), className: look, "aria-label": says, title: says,
+    style: { left: from * WIDE, width: (to - from + 1) * WIDE - 2 } }, text);
+}
 
 const Row = React ? React.memo(({ row, runs, at }) => {
   const [name, statuses, changes, flaky] = row;
-  return h("div", { role: "row", className: "jn-row", "aria-rowindex": at + 1 },
-    h("span", { role: "rowheader" }, h(Router.Link, { to: `/plugin/janitor?${new URLSearchParams({ v: "repo", r: name })}` }, name)),
-    h("div", { role: "presentation", className: "jn-cells" }, exceptions(statuses, changes, flaky).map((cell) => h("i", {
-      key: cell.from, role: "gridcell", "aria-colindex": cell.from + 2, tabIndex: -1, "data-repository": name, className: looks(cell),
-      "aria-label": label(name, cell, runs), title: label(name, cell, runs),
-      style: { left: cell.from * 20, width: (cell.to - cell.from + 1) * 20 - 2 },
-    }, GLYPHS[cell.status] + (cell.flaky ? "~" : "")))));
+  return h("div", { role: "row", className: "jn-row", "aria-rowindex": at + 2 },
+    h("span", { role: "rowheader" }, h(Router.Link, { to: page({ v: "repo", r: name }) }, name)),
+    h("div", { role: "presentation", className: "jn-cells" }, exceptions(statuses, changes, flaky).map((cell) => h(Cell, {
+      key: cell.from, name, from: cell.from, to: cell.to, look: looks(cell), says: label(name, cell, runs), keys: { v: "repo", r: name },
+      text: GLYPHS[cell.status] + (cell.flaky ? "~" : "") }))));
 }) : () => null;
 
-/** Arrow keys go from exception to exception, across rows too. */
-function move(event) {
-  const cell = event.target.closest("i[role=gridcell]");
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], rows = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!cell || (!step && !rows)) return;
+/** A cause: in each run, how many repositories; where it began within these runs is solid. */
+const CauseRow = React ? React.memo(({ row, runs, at }) => {
+  const [signature, title, counts] = row;
+  const began = Math.max(...counts.map(([column]) => column));
+  return h("div", { role: "row", className: "jn-row", "aria-rowindex": at + 2 },
+    h("span", { role: "rowheader", title }, title),
+    h("div", { role: "presentation", className: "jn-cells" }, counts.map(([column, repositories]) => h(Cell, {
+      key: column, name: signature, from: column, look: column === began ? "new" : "still", text: String(repositories),
+      says: `${title}: ${repositories} ${repositories === 1 ? "repository" : "repositories"}, ${runs[column] ? day(runs[column].started_at) : ""}` }))));
+}) : () => null;
+
+/** Arrow keys go from exception to exception, across rows too; n and p to what is new; Enter opens. */
+function move(event, go) {
+  const cell = event.target.closest("i[role=gridcell]"), grid = event.currentTarget;
+  if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Enter") return cell.dataset.go && go(cell.dataset.go);
+  const all = [...grid.querySelectorAll("i[role=gridcell]")];
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], rows = { ArrowDown: 1, ArrowUp: -1 }[event.key], jump = { n: 1, p: -1 }[event.key];
+  if (!step && !rows && !jump) return;
   event.preventDefault();
-  const all = [...event.currentTarget.querySelectorAll("i[role=gridcell]")];
   let next = all[all.indexOf(cell) + (step ?? 0)];
+  if (jump) {
+    const fresh = all.filter((one) => one === cell || one.className === "new");
+    next = fresh[fresh.indexOf(cell) + jump];
+  }
   if (rows) {
     const own = cell.closest("[role=row]");
     const ahead = all.filter((one) => one.closest("[role=row]") !== own);
@@ -60,25 +103,40 @@ function move(event) {
   next?.focus();
 }
 
+function Heads({ runs, what }) {
+  return h("div", { role: "row", className: "jn-row jn-heads", "aria-rowindex": 1 }, h("span", { role: "columnheader" }, what),
+    h("div", { role: "presentation", className: "jn-days" }, runs.map((run, at) => (at % 4 ? null : h("span", { key: run.run_id, role: "columnheader", "aria-colindex": at + 2, style: { left: at * WIDE } }, day(run.started_at))))));
+}
+
+const RUNS = [15, 30, 60, 120];
+
 export function Fleet() {
   const [query, setQuery] = Router.useSearchParams();
+  const go = Router.useNavigate();
   const runs = Math.min(120, Math.max(1, Number(query.get("runs")) || 60));
-  const wanted = (query.get("q") ?? "").toLowerCase(), show = query.get("show") ?? "all", at = query.get("at");
-  const answer = useAnswer(`api/fleet?runs=${runs}${at ? `&at=${encodeURIComponent(at)}` : ""}`);
-  const set = (key, value) => setQuery((old) => { value ? old.set(key, value) : old.delete(key); return old; }, { replace: true });
+  const wanted = query.get("q") ?? "", show = query.get("show") ?? "all", sort = query.get("sort") ?? "new", at = query.get("at"), rows = query.get("rows") === "causes" ? "causes" : "repositories";
+  const answer = useAnswer(`api/${rows === "causes" ? "causes" : "fleet"}?runs=${runs}${at ? `&at=${encodeURIComponent(at)}` : ""}`);
+  const set = (key, value, usual) => setQuery((old) => { value && value !== usual ? old.set(key, value) : old.delete(key); return old; }, { replace: true });
+  const choice = (key, text, value, all, usual) => h("label", null, `${text} `, h("select", { value, onChange: (event) => set(key, event.target.value, usual) }, all.map((one) => h("option", { key: one, value: one }, one))));
   const grid = (data) => {
-    const rows = data.rows.filter(([name, statuses, , flaky]) => name.toLowerCase().includes(wanted)
-      && (show === "all" || (show === "flaky" ? flaky.includes("k") : !"s.".includes(statuses.replace(/[.rc]/g, "")[0] ?? "."))));
+    const found = rows === "causes" ? data.rows.filter(([, title]) => title.toLowerCase().includes(wanted.toLowerCase())) : chosen(data.rows, { wanted, show, sort });
     return h("div", null,
-      h("p", { role: "status" }, `${rows.length} of ${data.rows.length} repositories, ${data.runs.length} runs${at ? `, as it was at ${at}` : ""}`),
-      h("div", { className: "jn-scroll" }, h("div", { role: "grid", "aria-label": "repositories by runs", className: "jn-grid", style: { "--n": data.runs.length }, "aria-rowcount": rows.length, "aria-colcount": data.runs.length + 1, onKeyDown: move,
+      h("p", { role: "status" }, `${found.length} of ${data.rows.length} ${rows}, ${data.runs.length} runs${at ? `, as it was known at ${at}` : ""}`),
+      h("div", { className: "jn-scroll" }, h("div", { role: "grid", "aria-label": `${rows} by runs`, className: "jn-grid", style: { "--n": data.runs.length }, "aria-rowcount": found.length + 1, "aria-colcount": data.runs.length + 1, onKeyDown: (event) => move(event, go),
+        onClick: (event) => { const to = event.target.closest("i[data-go]")?.dataset.go; if (to) go(to); },
         tabIndex: 0, onFocus: (event) => event.target === event.currentTarget && event.currentTarget.querySelector("i[role=gridcell]")?.focus() },
-        rows.map((row, index) => h(Row, { key: row[0], row, runs: data.runs, at: index })))));
+        h(Heads, { runs: data.runs, what: rows === "causes" ? "cause" : "repository" }),
+        found.map((row, index) => h(rows === "causes" ? CauseRow : Row, { key: row[0], row, runs: data.runs, at: index })))),
+      h("p", { className: "jn-muted" }, "Pale: success. Solid: newly broken. Outlined: F still failing, E error, T timed out, I incomplete, ✓ fixed; ~ flaky. Arrows, n and p move, Enter opens."));
   };
   return h("div", null,
-    h("p", null,
-      h("input", { type: "search", "aria-label": "filter repositories", placeholder: "filter repositories", value: query.get("q") ?? "", onChange: (event) => set("q", event.target.value) }), " ",
-      h("select", { "aria-label": "which repositories", value: show, onChange: (event) => set("show", event.target.value === "all" ? "" : event.target.value) },
-        ["all", "broken", "flaky"].map((one) => h("option", { key: one, value: one }, one)))),
-    h(Block, { answer, empty: (data) => (data.rows.length ? null : "No run has a repository yet.") }, grid));
+    h("h2", { className: "jn-hidden" }, "Fleet"),
+    h("p", { className: "jn-form" },
+      choice("rows", "rows", rows, ["repositories", "causes"], "repositories"),
+      h("input", { type: "search", "aria-label": `filter ${rows}`, placeholder: `filter ${rows}`, value: wanted, onChange: (event) => set("q", event.target.value) }),
+      rows === "causes" ? null : choice("show", "show", show, Object.keys(SHOWS), "all"),
+      rows === "causes" ? null : choice("sort", "sort by", sort, Object.keys(SORTS), "new"),
+      choice("runs", "runs", runs, RUNS.includes(runs) ? RUNS : [...RUNS, runs], "60"),
+      at ? h("button", { type: "button", onClick: () => set("at", "") }, "Back to now") : null),
+    h(Block, { answer, empty: (data) => (data.rows.length ? null : data.runs.length ? "None of these runs has one." : "No run has a repository yet.") }, grid));
 }

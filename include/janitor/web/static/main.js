@@ -1,11 +1,13 @@
 // @ts-check
 // Gives Airflow its components. One script for all of them: it runs once, so it names each.
 import { Fleet } from "./fleet.js";
-import { Repository, Run } from "./details.js";
+import { Cost } from "./cost.js";
+import { Run } from "./details.js";
+import { Repository } from "./repository.js";
 import { Live, Tile, Today } from "./today.js";
 import { React, Router, STYLE, To, h, missing } from "./ui.js";
 
-const VIEWS = { today: ["Today", Today], fleet: ["Fleet", Fleet], live: ["Live", Live], repo: [null, Repository] };
+const VIEWS = { today: ["Today", Today], fleet: ["Fleet", Fleet], live: ["Live", Live], cost: ["Cost", Cost], repo: [null, Repository] };
 
 function framed(Part, title) {
   return function Framed(props) {
@@ -15,12 +17,19 @@ function framed(Part, title) {
   };
 }
 
+/** `/` filters; only within our pages, and not while somebody types. */
+function keys(event) {
+  if (event.key !== "/" || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  const field = event.currentTarget.querySelector("input[type=search]");
+  if (field) { event.preventDefault(); field.focus(); }
+}
+
 function Pages() {
   const [query] = Router.useSearchParams();
   const chosen = Object.hasOwn(VIEWS, query.get("v") ?? "") ? query.get("v") : "today";
   React.useEffect(() => { document.title = `${VIEWS[chosen][0] ?? "Repository"} - Janitor`; }, [chosen]);
   const links = Object.entries(VIEWS).filter(([, [title]]) => title).map(([view, [title]]) => h("span", { key: view, "aria-current": view === chosen ? "page" : undefined }, view === chosen ? title : h(To, { view }, title)));
-  return h("div", null, h("nav", { "aria-label": "Janitor" }, links), h(VIEWS[chosen][1]));
+  return h("div", { onKeyDown: keys }, h("nav", { "aria-label": "Janitor" }, links), h(VIEWS[chosen][1]));
 }
 
 Object.assign(globalThis, {

@@ -115,7 +115,11 @@ export const STYLE = `
 .jn-critical{border-left:4px solid #c53030;padding-left:8px;margin:4px 0}.jn-warning{border-left:4px solid #b7791f;padding-left:8px;margin:4px 0}
 .jn-muted,.jn-empty{color:var(--chakra-colors-fg-muted)}.jn-skeleton{min-height:60px;color:var(--chakra-colors-fg-muted)}
 .jn-grid{--n:0;font-variant-numeric:tabular-nums}
-.jn-row{display:grid;grid-template-columns:240px calc(var(--n) * 20px);align-items:center;height:22px;contain:strict}
+.jn-hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.jn-heads{font-size:11px;color:var(--chakra-colors-fg-muted)}.jn-days{position:relative;height:18px}.jn-days span{position:absolute;top:0}
+.jn-charts{display:flex;gap:24px;flex-wrap:wrap}.jn-figure{margin:8px 0}.jn-figure svg{width:460px;max-width:100%;height:90px;background:var(--chakra-colors-bg-muted)}
+.jn-kind{margin-right:12px}.jn-kind i{display:inline-block;width:10px;height:10px;margin-right:4px}.jn-log{max-height:420px;overflow-y:auto}
+.jn-row{display:grid;content-visibility:auto;grid-template-columns:240px calc(var(--n) * 20px);align-items:center;height:22px;contain:strict}
 .jn-row>[role=rowheader]{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;padding-right:8px}
 .jn-cells{position:relative;height:18px;background:var(--chakra-colors-bg-muted);background-size:20px 18px}
 .jn-cells i{position:absolute;top:0;height:18px;font-style:normal;font-size:11px;line-height:18px;text-align:center;border-radius:3px;border:1px solid #c53030;color:var(--chakra-colors-fg);background:var(--chakra-colors-bg);box-sizing:border-box;cursor:pointer}

@@ -1,0 +1,23 @@
+"""The pages' app for somebody who may see and do everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from janitor.settings import Settings
+from janitor.web.app import pages
+
+
+def app_of(settings: Settings, **rights: Callable[..., Any]) -> FastAPI:
+    """Of a deployment, for Ada.
+
+    Args:
+        settings: Of the deployment.
+        rights: In the place of hers: `allowed`, `may_edit`, `may_read_logs`.
+    """
+    allowed = rights.pop("allowed", lambda: None)
+    everything = {"may_edit": lambda: "ada", "may_read_logs": lambda: None}
+    return pages(allowed, lambda: settings, **{**everything, **rights})
