@@ -6,8 +6,11 @@ import contextlib
 import os
 import signal
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import psutil
 import psycopg
 import pytest
@@ -93,6 +96,24 @@ def test_the_reader_only_reads_and_nobody_needs_no_password(settings: Settings) 
 def test_examples_are_repositories(settings: Settings) -> None:
     head = Path(settings.state_dir) / "repositories" / "hello.git" / "refs" / "heads" / "main"
     assert len(head.read_text().strip()) == 40
+
+
+def test_many_who_ask_at_once_hold_nobody_up(settings: Settings) -> None:
+    """More than the API server has connections by default: then those who hold one wait for those who want one."""
+    url, username, password = settings.airflow_login
+    login = httpx.post(f"{url}/auth/token", json={"username": username, "password": password}, timeout=120)
+    mine = {"Authorization": f"Bearer {login.json()['access_token']}"}
+    until = time.monotonic() + 20
+
+    def ask(number: int) -> set[int]:
+        answers = set()
+        with httpx.Client(base_url=url, headers=mine, timeout=60, trust_env=False) as client:
+            while time.monotonic() < until:
+                answers.add(client.get(("/api/v2/dags", "/ui/dags")[number % 2]).status_code)
+        return answers
+
+    with ThreadPoolExecutor(60) as pool:
+        assert set().union(*pool.map(ask, range(60))) == {200}
 
 
 def test_a_killed_component_comes_back(settings: Settings) -> None:

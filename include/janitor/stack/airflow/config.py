@@ -91,6 +91,11 @@ def _options(
             ),
             # `up` has migrated before it starts the components.
             "check_migrations": "False",
+            # The API server asks the database on its event loop too, to check each login: where that waits for a
+            # connection, none of those who hold one goes on (apache/airflow#66493). So it never has to wait; what is
+            # beyond the pool is closed after use, and the server takes 200.
+            "sql_alchemy_pool_size": 10,
+            "sql_alchemy_max_overflow": 90,
         },
         "api": {
             "host": LOOPBACK,
