@@ -26,9 +26,9 @@ from bench.reading import measure_reading, reading_table
 from bench.repositories import Gate, instant_repository, waiting_repository
 from bench.usage import aws_calls
 from bench.waiting import WaitingMeasurement, measure_waiting, waiting_table
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import ValidationSpec
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings, load_settings
 from janitor.stack.stack import down, up

@@ -29,10 +29,10 @@ from airflow.sdk import dag
 
 from janitor.domain.states import TerminationReason
 from janitor.orchestration.failures import FailedForGood
+from janitor.orchestration.operators.terminate_operator import TerminateRunOperator
+from janitor.orchestration.operators.turns_operator import LaunchRunOperator, ValidateInTurnOperator
 from janitor.orchestration.params import sequential_params
 from janitor.orchestration.sequential_tasks import plan_in_turn, verdict_in_turn
-from janitor.orchestration.terminate_operator import TerminateRunOperator
-from janitor.orchestration.turns_operator import LaunchRunOperator, ValidateInTurnOperator
 from janitor.orchestration.wiring import parsing_settings
 
 # Two minutes of an AWS or a database that can't be asked are got over.

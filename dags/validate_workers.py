@@ -33,12 +33,12 @@ from datetime import datetime, timedelta, timezone
 from airflow.sdk import dag, task_group
 
 from janitor.orchestration.failures import FailedForGood
-from janitor.orchestration.launch_operator import LaunchValidationOperator
+from janitor.orchestration.operators.launch_operator import LaunchValidationOperator
+from janitor.orchestration.operators.terminate_operator import TerminateRunOperator, TerminateValidationOperator
+from janitor.orchestration.operators.validate_operator import ValidateOperator
 from janitor.orchestration.params import run_params
 from janitor.orchestration.schedule import nightly
 from janitor.orchestration.tasks import plan, record, verdict
-from janitor.orchestration.terminate_operator import TerminateRunOperator, TerminateValidationOperator
-from janitor.orchestration.validate_operator import ValidateOperator
 from janitor.orchestration.wiring import parsing_settings
 
 SETTINGS = parsing_settings()

@@ -22,8 +22,8 @@ def _serves() -> bool:
 def _apps() -> list[dict[str, Any]]:
     if not _serves():
         return []
-    from janitor.orchestration.log_page import log_pages  # noqa: PLC0415 - only where it is served
-    from janitor.orchestration.pages import janitor_pages  # noqa: PLC0415
+    from janitor.orchestration.web.log_page import log_pages  # noqa: PLC0415 - only where it is served
+    from janitor.orchestration.web.pages import janitor_pages  # noqa: PLC0415
     from janitor.settings import load_dag_settings  # noqa: PLC0415
 
     dag_id = load_dag_settings().dag_id

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.settings import Settings
 from tests.accuracy.expectation import ExpectationError

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import Check, Report
-from janitor.protocol.statuses import EngineChoice, ReportStatus
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.statuses import EngineChoice, ReportStatus
 from janitor.validator.settings import Settings
 from tests.accuracy.repositories import Labelled, make_checkout
 from tests.accuracy.side_by_side import Place, side_by_side

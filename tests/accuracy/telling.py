@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from janitor.protocol.statuses import EngineChoice, ReportStatus
+from janitor.protocol.terms.statuses import EngineChoice, ReportStatus
 from janitor.protocol.text.plain_text import without_commands
 from tests.accuracy.judging import Judged
 from tests.accuracy.tally import Mark, Tally

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, ReportStatus
 
 WEB = "{web}"
 """Stands for the host and port of the case's own web server."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from tests.corpus.case import Case, Kind, about
 from tests.corpus.handlers import HANDLERS
 from tests.corpus.judging import NETWORK_NAMES, STATIC_NAMES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from janitor.protocol.statuses import CheckName, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, carries, fails, passes
 from tests.corpus.workers import case, handler, only_api, returns
 

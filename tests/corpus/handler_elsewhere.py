@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from janitor.protocol.statuses import CheckName, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, errs, fails
 from tests.corpus.workers import COPY_ALL, case, cases_json, handler, hub
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from janitor.protocol.statuses import CheckName, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, errs, fails, skips
 from tests.corpus.workers import NO_TEST_INPUT, case, cases_json, handler, hub, only_api
 

@@ -3,7 +3,7 @@ what one run leaves to the next."""
 
 from __future__ import annotations
 
-from janitor.protocol.statuses import CheckName, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, errs, fails, passes
 from tests.corpus.workers import DOCKERFILE, case, cases_json, handler
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-from janitor.protocol.statuses import CheckName, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, errs, fails, passes, skips
 from tests.corpus.workers import SDK, handler
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from janitor.diagnosis.handler.log_judge import judge_local_run
 from janitor.diagnosis.handler.verdict import Outcome
-from janitor.protocol.rollup import roll_up
-from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
+from janitor.protocol.terms.rollup import roll_up
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, ReportStatus
 from tests.accuracy.side_by_side import Place
 from tests.corpus.case import WEB, Case, Expected, Kind
 from tests.corpus.web import web_server

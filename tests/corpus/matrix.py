@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from janitor.protocol.statuses import ReportStatus
+from janitor.protocol.terms.statuses import ReportStatus
 from tests.accuracy.tally import Mark, Tally, mark_of
 from tests.corpus.case import Case
 from tests.corpus.judging import Seen

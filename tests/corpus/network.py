@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from janitor.protocol.statuses import CheckName, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, ReportStatus
 from tests.corpus.case import WEB, Answer, Case, Expected, Kind, errs, fails, passes, skips
 from tests.corpus.workers import DOCKERFILE, HEALTHY, SDK
 

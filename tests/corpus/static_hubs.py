@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from janitor.protocol.statuses import CheckName
+from janitor.protocol.terms.statuses import CheckName
 from tests.corpus.case import fails, passes
 from tests.corpus.static_documents import document
 from tests.corpus.workers import GPU_HUB, hub

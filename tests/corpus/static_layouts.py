@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from janitor.protocol.statuses import CheckName, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, Expected, Kind, fails, passes, skips
 from tests.corpus.workers import DOCKERFILE, HEALTHY, handler, hub
 

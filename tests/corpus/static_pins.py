@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from janitor.protocol.statuses import CheckName, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, Kind, fails, notes, passes
 from tests.corpus.workers import DOCKERFILE, GPU_HUB, SDK, hub, on
 

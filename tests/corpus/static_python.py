@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from janitor.protocol.statuses import CheckName, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, Kind, fails, passes, skips
 from tests.corpus.workers import COPY_ALL, HEALTHY, hub
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from janitor.protocol.statuses import CheckName, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, ReportStatus
 from tests.corpus.case import Case, Kind, fails, passes, skips
 from tests.corpus.static_dockerfiles import APP, START, refused
 from tests.corpus.static_dockerfiles import works as dockerfile_works

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from janitor.cli.console import Console
 from janitor.cli.runs import see_through
 from janitor.cli.session import Session
+from janitor.cli.terminal.console import Console
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.identity import run_id_for
 from janitor.services.airflow.client import AirflowClient, AirflowRunState

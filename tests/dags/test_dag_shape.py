@@ -17,8 +17,9 @@ _DESCRIBE = """
 import json, sys
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" and tracing else None)
 opened, tracing = [], False
-import janitor.orchestration.launch_operator, janitor.orchestration.tasks, janitor.orchestration.validate_operator
-import janitor.orchestration.terminate_operator, janitor.orchestration.schedule, janitor.orchestration.params
+import janitor.orchestration.operators.launch_operator, janitor.orchestration.operators.validate_operator
+import janitor.orchestration.tasks
+import janitor.orchestration.operators.terminate_operator, janitor.orchestration.schedule, janitor.orchestration.params
 sys.path.insert(0, "dags")
 tracing = True
 import validate_workers

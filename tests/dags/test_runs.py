@@ -15,7 +15,7 @@ import httpx
 from janitor.domain.identity import run_id_for
 from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, RunStatus, TerminationReason, ValidationStatus
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings
 from janitor.stores import ledger

@@ -13,7 +13,7 @@ import pytest
 from janitor.cloud.session import CloudAccess
 from janitor.domain.states import InstanceState, RunKind, RunStatus, TerminationReason, ValidationStatus
 from janitor.domain.views import RunView
-from janitor.protocol.statuses import CacheState
+from janitor.protocol.terms.statuses import CacheState
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.services.airflow.trigger import TriggeredRun, trigger_run
 from janitor.services.sequential.orderer import owner_of_run

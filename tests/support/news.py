@@ -14,8 +14,8 @@ from janitor.domain.news.message import Channel
 from janitor.domain.news.routes import Route, Routes
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import RunStatus
-from janitor.protocol.provenance import BaseImage, Provenance
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.provenance import BaseImage, Provenance
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.services.news.telling import write_messages
 from janitor.services.outbox.writing import keep_verdict_news
 from janitor.services.report.history import keep_history

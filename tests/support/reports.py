@@ -11,11 +11,11 @@ from uuid import UUID
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import ValidationView
-from janitor.protocol.provenance import Provenance
 from janitor.protocol.report import Check, Host, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
-from janitor.protocol.rollup import proof_level_of, roll_up
-from janitor.protocol.statuses import CheckName, CheckStatus, Engine
+from janitor.protocol.terms.provenance import Provenance
+from janitor.protocol.terms.rollup import proof_level_of, roll_up
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, Engine
 from janitor.services.report.history import keep_history
 from janitor.services.report.reports import repository_history
 from janitor.settings import Settings

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT_READERS = {
     "include/janitor/settings/process.py",
-    "include/janitor/cli/terminal_settings.py",
+    "include/janitor/cli/terminal/terminal_settings.py",
     # Programs of their own, which import nothing of the control plane.
     "include/janitor/agent/settings.py",
     "include/janitor/validator/settings.py",

@@ -11,8 +11,8 @@ from croniter import croniter
 from pydantic import ValidationError
 
 from janitor.domain.errors import SettingsError
-from janitor.protocol.spec import SecretStore
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.order.spec import SecretStore
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.settings import Settings, StackKind, load_dag_settings, load_settings, project_root
 from janitor.settings.own_stack import MADE
 from janitor.settings.variables import secrets_of, variables_of

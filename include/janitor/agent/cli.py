@@ -19,7 +19,7 @@ from typing import NoReturn
 from janitor.agent.processes import hide_memory
 from janitor.agent.settings import AgentSettings
 from janitor.protocol.agent.work import AgentAnswer, AgentDocumentError, AgentOrder, AgentState
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 EXIT_ANSWERED, EXIT_USAGE, EXIT_UNANSWERED = 0, 2, 3
 _LEAST_SECONDS = 1.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from janitor.agent.settings import AgentSettings
 from janitor.protocol.agent.answers import AgentSpec, Provider
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model

@@ -35,7 +35,7 @@ from janitor.protocol.agent.work import (
     AgentUsage,
     Severity,
 )
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _RESPONSE_TOKENS = 8_192
 """Most output of one response."""

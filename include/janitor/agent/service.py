@@ -20,7 +20,7 @@ from janitor.agent.transcript import Transcript
 from janitor.guest.redaction import Redactor
 from janitor.protocol.agent.answers import Provider
 from janitor.protocol.agent.work import AgentAnswer, AgentOrder, AgentState
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _MARGIN = timedelta(seconds=4)
 """Between the end of the model's work and the deadline, for the sandbox's end and the answer."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from janitor.cli.changes import Change, ChangeKind, all_launched, changes_between
-from janitor.cli.console import Console
 from janitor.cli.follow import Display
 from janitor.cli.render.names import shown_names
 from janitor.cli.render.runs.runs import advice_text, ended_line, launched_line, progress_line
+from janitor.cli.terminal.console import Console
 from janitor.domain.views import RunView, ValidationView
 from janitor.views.text.marks import mark_of, one_line, words_of
 from janitor.views.text.progress import against_last, doing, left_text

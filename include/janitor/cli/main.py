@@ -14,15 +14,21 @@ from dataclasses import dataclass
 
 import click
 
-from janitor.cli.console import Console, accept_any_text
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.json_errors import error_json, next_step_of, wants_json
 from janitor.cli.registry import COMMANDS, LazyGroup
 from janitor.cli.session import Session, shared_options
-from janitor.cli.signals import ending_signal_of, ending_signals_raise
-from janitor.cli.streams import OutputClosedError, OutputError, guarded_streams, open_closed_streams, was_answered
-from janitor.cli.teller import no_silence
-from janitor.cli.terminal_settings import COMPLETE_VARIABLE, is_completing
+from janitor.cli.terminal.console import Console, accept_any_text
+from janitor.cli.terminal.signals import ending_signal_of, ending_signals_raise
+from janitor.cli.terminal.streams import (
+    OutputClosedError,
+    OutputError,
+    guarded_streams,
+    open_closed_streams,
+    was_answered,
+)
+from janitor.cli.terminal.teller import no_silence
+from janitor.cli.terminal.terminal_settings import COMPLETE_VARIABLE, is_completing
 from janitor.domain.errors import (
     AirflowError,
     BudgetRefusedError,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from janitor.cli.asking import require_yes
-from janitor.cli.console import Console
 from janitor.cli.render.runs.plan import plan_question, plan_text, sequential_plan_text
+from janitor.cli.terminal.asking import require_yes
+from janitor.cli.terminal.console import Console
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.states import RunKind
 from janitor.services.config_files import is_object

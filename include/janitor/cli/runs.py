@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
-from janitor.cli.console import Console
 from janitor.cli.displays import display_for
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.follow import RECORD_MARGIN, Pace, RunSource, follow
 from janitor.cli.orders import RunOrder
 from janitor.cli.render.runs.runs import advice_text, cost_lines, launching_line, results_text
 from janitor.cli.session import Session
+from janitor.cli.terminal.console import Console
 from janitor.domain.errors import (
     AirflowError,
     AirflowRunEndedError,

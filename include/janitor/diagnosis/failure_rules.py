@@ -6,7 +6,7 @@ import re
 
 from janitor.diagnosis.rules.build import NOT_THERE, REPOSITORY, WORLD
 from janitor.diagnosis.rules.rule import Trouble, first_trouble
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _KILLED = frozenset({-9, 137})
 _NO_BUILD_TOOLS = re.compile(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from janitor.diagnosis.rules import worker
 from janitor.diagnosis.rules.rule import LOOPBACK, Trouble
 from janitor.inspection.capability_gap import Gap, listed
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _AROUND = 120
 """Characters shown on either side of what was recognised."""

@@ -26,7 +26,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from janitor.domain.config_problems import ConfigProblem, in_file_order
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.protocol.text.plain_text import plain
 
 if TYPE_CHECKING:

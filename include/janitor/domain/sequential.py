@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from janitor.domain.states import TerminationReason
 from janitor.domain.watching import WatchOutcome
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 SEQUENTIAL_NAME = "sequential"
 """What the one instance of a run is called, in EC2 and in messages."""

@@ -14,9 +14,9 @@ from uuid import UUID
 from janitor.domain.money.places import MONEY_PLACES, places_for
 from janitor.domain.result.history_views import ChangeView, PhaseView, PlaceView
 from janitor.domain.states import InstanceState, RunKind, RunStatus, ValidationStatus
-from janitor.protocol.proven import Note, ProofLevel, Unproven
-from janitor.protocol.provenance import Commit
-from janitor.protocol.statuses import CacheState, CheckStatus
+from janitor.protocol.terms.proven import Note, ProofLevel, Unproven
+from janitor.protocol.terms.provenance import Commit
+from janitor.protocol.terms.statuses import CacheState, CheckStatus
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from janitor.domain.errors import InfrastructureError
 from janitor.settings import Settings, StackKind
-from janitor.settings.infrastructure import INFRASTRUCTURE_ENV_NAME, Provisioner
+from janitor.settings.parts.infrastructure import INFRASTRUCTURE_ENV_NAME, Provisioner
 from janitor.settings.project import override_file_path
 from janitor.settings.variables import secrets_of, variables_of
 

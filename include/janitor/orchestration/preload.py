@@ -20,12 +20,12 @@ MODULES = (
     "boto3",
     "psycopg",
     "yaml",
-    "janitor.orchestration.launch_operator",
-    "janitor.orchestration.validate_operator",
-    "janitor.orchestration.terminate_operator",
+    "janitor.orchestration.operators.launch_operator",
+    "janitor.orchestration.operators.validate_operator",
+    "janitor.orchestration.operators.terminate_operator",
     "janitor.orchestration.tasks",
     "janitor.orchestration.reap_tasks",
-    "janitor.orchestration.turns_operator",
+    "janitor.orchestration.operators.turns_operator",
     "janitor.orchestration.sequential_tasks",
 )
 

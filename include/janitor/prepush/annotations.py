@@ -6,8 +6,8 @@ Source: https://docs.github.com/en/actions/reference/workflow-commands-for-githu
 from __future__ import annotations
 
 from janitor.inspection.location import Location
-from janitor.protocol.proven import Note
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proven import Note
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.protocol.text.github import data, property_value
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.protocol.text.xml_text import xml_document, xml_plain
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
 

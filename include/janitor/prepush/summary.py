@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from janitor.inspection.location import Location
 from janitor.prepush.telling import summary_line
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.protocol.text.github import markdown
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
 

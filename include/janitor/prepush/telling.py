@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from janitor.inspection.location import Location
-from janitor.protocol.proven import Note, Unproven
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proven import Note, Unproven
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.protocol.text.marks import BAD, GOOD, UNKNOWN
 from janitor.protocol.text.plain_text import json_text, one_line
 from janitor.validator.pipeline.static_run import StaticResult

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 
 MARK = "check"
 """A word that every such line has: a log is searched for it."""

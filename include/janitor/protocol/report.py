@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from janitor.protocol.codec import Document, Later, Part
-from janitor.protocol.proof import PROOF_PATTERN
-from janitor.protocol.proven import MAX_NOTES_PER_CHECK, MAX_UNPROVEN, Note, ProofLevel, Unproven
-from janitor.protocol.provenance import Provenance
+from janitor.protocol.order.spec import Uuid
 from janitor.protocol.report_v1 import upgraded
-from janitor.protocol.rollup import roll_up
-from janitor.protocol.spec import Uuid
-from janitor.protocol.statuses import CheckStatus, Engine, EvidenceKind, ReportStatus
+from janitor.protocol.terms.proof import PROOF_PATTERN
+from janitor.protocol.terms.proven import MAX_NOTES_PER_CHECK, MAX_UNPROVEN, Note, ProofLevel, Unproven
+from janitor.protocol.terms.provenance import Provenance
+from janitor.protocol.terms.rollup import roll_up
+from janitor.protocol.terms.statuses import CheckStatus, Engine, EvidenceKind, ReportStatus
 from janitor.protocol.text.signature import FailureSignature
 from janitor.protocol.values import Most, Place, Range, Text
 
@@ -179,7 +179,7 @@ class Report(Document):
     signature: Later[FailureSignature | None] = None
     """Of what isn't a success; None in the reports of older validators."""
     proof: Later[Annotated[str, Text(64, PROOF_PATTERN)] | None] = None
-    """Of the document without this field (see `janitor.protocol.proof`), which puts it there and judges it."""
+    """Of the document without this field (see `janitor.protocol.terms.proof`), which puts it there and judges it."""
 
     @classmethod
     def from_dict(cls, document: Any) -> Report:

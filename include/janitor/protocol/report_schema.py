@@ -15,7 +15,7 @@ from typing import Any, Union
 
 from janitor.protocol.codec import Document, Part, fields_of
 from janitor.protocol.report import Check, Report
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.protocol.values import INSTANT_TEXT, Kind, Range
 
 Schema = dict[str, Any]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Report
-from janitor.protocol.statuses import EvidenceKind, ReportStatus
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import EvidenceKind, ReportStatus
 from janitor.protocol.text.signature import FailureSignature, failure_signature
 
 

@@ -28,8 +28,8 @@ declared in a module of their own, and `Settings` is all of them together.
 
 from janitor.settings.component import component_environment
 from janitor.settings.dag import DagSettings, hand_over_dag_settings, load_dag_settings
-from janitor.settings.deployment import STACK_ENV_NAME, StackKind
 from janitor.settings.loading import DEFAULT_ENVIRONMENT, Settings, load_settings
+from janitor.settings.parts.deployment import STACK_ENV_NAME, StackKind
 from janitor.settings.project import env_file_path, project_root
 from janitor.settings.variables import Variable
 

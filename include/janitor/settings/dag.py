@@ -12,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from janitor.domain.errors import SettingsError
-from janitor.settings.airflow import DEFAULT_CONFIG, DEFAULT_DAG_ID, DEFAULT_REPOS_FILE
 from janitor.settings.component import component_environment
-from janitor.settings.cost_safety import DEFAULT_REAP_INTERVAL
 from janitor.settings.cron import check_cron
+from janitor.settings.parts.airflow import DEFAULT_CONFIG, DEFAULT_DAG_ID, DEFAULT_REPOS_FILE
+from janitor.settings.parts.cost_safety import DEFAULT_REAP_INTERVAL
 from janitor.settings.process import PROCESS_LABEL, give_to_process, process_environment
 from janitor.settings.project import override_file_path
 from janitor.settings.project import project_root as default_root

@@ -10,15 +10,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from janitor.domain.errors import SettingsError
-from janitor.settings.agent import AgentSettings
-from janitor.settings.airflow import AirflowSettings
 from janitor.settings.completeness import missing
-from janitor.settings.cost_safety import CostSafetySettings
-from janitor.settings.database import DatabaseSettings
-from janitor.settings.deployment import STACK_ENV_NAME, StackKind
-from janitor.settings.infrastructure import INFRASTRUCTURE_ENV_NAME, NOT_MADE, InfrastructureSettings
-from janitor.settings.local_stack import LocalStackSettings
 from janitor.settings.own_stack import without_other_stacks
+from janitor.settings.parts.agent import AgentSettings
+from janitor.settings.parts.airflow import AirflowSettings
+from janitor.settings.parts.cost_safety import CostSafetySettings
+from janitor.settings.parts.database import DatabaseSettings
+from janitor.settings.parts.deployment import STACK_ENV_NAME, StackKind
+from janitor.settings.parts.infrastructure import INFRASTRUCTURE_ENV_NAME, NOT_MADE, InfrastructureSettings
+from janitor.settings.parts.local_stack import LocalStackSettings
+from janitor.settings.parts.validation import ValidationSettings
 from janitor.settings.process import PROCESS_LABEL, inheritable, process_environment
 from janitor.settings.project import folder_for_state, override_file_path, where_to_put
 from janitor.settings.project import project_root as default_root
@@ -32,7 +33,6 @@ from janitor.settings.sources import (
     read_if_there,
     unknown_names,
 )
-from janitor.settings.validation import ValidationSettings
 from janitor.settings.variables import secrets_of, variables_of
 
 DEFAULT_ENVIRONMENT = "local"

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
 
 from janitor.protocol.agent.answers import LONGEST_WALL_CLOCK, MODEL_PATTERN, URL_PATTERN
-from janitor.protocol.spec import LONGEST_SECRETS_PREFIX, SECRETS_PREFIX_PATTERN
+from janitor.protocol.order.spec import LONGEST_SECRETS_PREFIX, SECRETS_PREFIX_PATTERN
 from janitor.settings.cron import check_cron
 
 

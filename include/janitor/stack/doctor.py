@@ -17,11 +17,11 @@ import psutil
 from janitor.domain.errors import StackError
 from janitor.domain.findings import Finding, note, ok, problem
 from janitor.guest.processes.child_user import NoChildUserError, make_child_user
-from janitor.protocol.proven import ProofLevel
+from janitor.protocol.terms.proven import ProofLevel
 from janitor.protocol.text import plain_text
 from janitor.settings import Settings, StackKind
 from janitor.settings.completeness import SUBJECTS, Need, missing
-from janitor.settings.infrastructure import MADE_BY_APPLY
+from janitor.settings.parts.infrastructure import MADE_BY_APPLY
 from janitor.settings.variables import variables_of
 from janitor.stack import health
 from janitor.stack.postgres.server import EmbeddedPostgres

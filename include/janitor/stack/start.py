@@ -18,7 +18,7 @@ from datetime import datetime, timedelta, timezone
 
 from janitor.domain.errors import StackError
 from janitor.settings import Settings
-from janitor.settings.infrastructure import INFRASTRUCTURE_ENV_NAME, Provisioner
+from janitor.settings.parts.infrastructure import INFRASTRUCTURE_ENV_NAME, Provisioner
 from janitor.stack import health
 from janitor.stack.airflow.database import migrate_airflow
 from janitor.stack.airflow.history import KEPT, PRUNED_DAG, prune_history

@@ -16,7 +16,7 @@ from janitor.domain.evidence.verdict import Onset
 from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.statuses import Engine
 from janitor.protocol.values import Place
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries

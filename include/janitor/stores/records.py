@@ -19,7 +19,7 @@ from janitor.domain.states import (
     ValidationStatus,
 )
 from janitor.domain.watching import WatchOutcome
-from janitor.protocol.proven import ProofLevel
+from janitor.protocol.terms.proven import ProofLevel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,8 @@ from janitor.domain.result.report_diff import (
     Standing,
 )
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.statuses import CheckStatus, Engine
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.statuses import CheckStatus, Engine
 from janitor.protocol.text.signature import FailureSignature
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.stores.database import Connection, one
 from janitor.stores.queries import named_queries
 

@@ -17,7 +17,7 @@ import psycopg
 from janitor.domain.errors import ConflictError
 from janitor.domain.launch.owner import Owner
 from janitor.domain.states import OwnerKind, RunKind, RunStatus
-from janitor.protocol.statuses import CacheState, EngineChoice
+from janitor.protocol.terms.statuses import CacheState, EngineChoice
 from janitor.stores import ledger
 from janitor.stores import report_terms as own_terms
 from janitor.stores import validations as store

@@ -17,8 +17,8 @@ from janitor.domain.errors import DatabaseError
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import RunKind, RunStatus, ValidationStatus
 from janitor.domain.watching import WatchOutcome
-from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import REPORT_FORMAT, Report
+from janitor.protocol.terms.proven import ProofLevel
 from janitor.stores.database import Connection, one
 from janitor.stores.queries import named_queries
 from janitor.stores.records import ValidationRecord

@@ -20,9 +20,9 @@ from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.processes.confinement import become_subreaper, hide_memory
 from janitor.guest.redaction import Redactor, secrets_of
+from janitor.protocol.order.spec import SPEC_MAX_BYTES, SpecError, ValidationSpec
 from janitor.protocol.report import Report
-from janitor.protocol.spec import SPEC_MAX_BYTES, SpecError, ValidationSpec
-from janitor.protocol.statuses import ReportStatus
+from janitor.protocol.terms.statuses import ReportStatus
 from janitor.validator import VERSION
 from janitor.validator.delivery import LEAST_TIME, DeliveryError, deliver
 from janitor.validator.loading import close_search_path, load_everything

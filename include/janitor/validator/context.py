@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields, replace
 
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
-from janitor.protocol.provenance import Provenance
+from janitor.protocol.order.spec import ValidationSpec
 from janitor.protocol.report import Host
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.provenance import Provenance
+from janitor.protocol.terms.statuses import Engine
 from janitor.validator.findings import EvidenceMaker
 from janitor.validator.provenance.joining import joined
 from janitor.validator.secrets.delivered import DeliveredSecrets

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from janitor.guest.interrupts import DeliveryTimeOver, delivery_limit
 from janitor.guest.journal import Journal
-from janitor.protocol.proof import sealed
+from janitor.protocol.order.spec import ValidationSpec
 from janitor.protocol.report import Report
-from janitor.protocol.spec import ValidationSpec
+from janitor.protocol.terms.proof import sealed
 from janitor.validator.kept_report import KeptReport
 from janitor.validator.settings import Settings
 

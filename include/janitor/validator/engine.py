@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from janitor.diagnosis.host_conditions import Place
 from janitor.guest.processes.supervisor import Outcome, Running
 from janitor.protocol.report import Host
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.statuses import Engine
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, Produced
 from janitor.validator.gpu.gpu_use import GpuUse

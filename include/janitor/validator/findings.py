@@ -10,10 +10,10 @@ from typing import Generic, TypeVar
 from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor
 from janitor.inspection.location import Location
-from janitor.protocol.proven import Note, Unproven, UnprovenKind
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence, Measurement
-from janitor.protocol.statuses import CheckStatus, EvidenceKind
+from janitor.protocol.terms.proven import Note, Unproven, UnprovenKind
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus, EvidenceKind
 from janitor.validator.provenance.telling import Tell, teller
 
 T = TypeVar("T")

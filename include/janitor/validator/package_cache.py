@@ -13,7 +13,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from janitor.protocol.spec import ValidationSpec
+from janitor.protocol.order.spec import ValidationSpec
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import remove_tree
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.proven import ProofLevel
+from janitor.protocol.terms.proven import ProofLevel
 
 
 class Verdict(Protocol):

@@ -17,15 +17,15 @@ _MODULES = (
     "redis",
     # Janitor's
     "janitor.cli.main",
-    "janitor.orchestration.launch_operator",
-    "janitor.orchestration.log_page",
+    "janitor.orchestration.operators.launch_operator",
+    "janitor.orchestration.web.log_page",
     "janitor.orchestration.reap_tasks",
     "janitor.orchestration.sequential_tasks",
     "janitor.orchestration.tasks",
-    "janitor.orchestration.terminate_operator",
+    "janitor.orchestration.operators.terminate_operator",
     "janitor.orchestration.trigger",
-    "janitor.orchestration.turns_operator",
-    "janitor.orchestration.validate_operator",
+    "janitor.orchestration.operators.turns_operator",
+    "janitor.orchestration.operators.validate_operator",
     "janitor.stores.migrate",
 )
 

@@ -18,7 +18,7 @@ from janitor.agent.repository_copy import pack_repository
 from janitor.agent.settings import AgentSettings
 from janitor.protocol.agent.answers import AgentLimits, AgentSpec
 from janitor.protocol.agent.work import AgentOrder
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from tests.integration.agent.conftest import needs_root, run, verdict
 from tests.integration.agent.endpoint import Endpoint
 from tests.integration.validator.conftest import (  # noqa: F401  # fixtures

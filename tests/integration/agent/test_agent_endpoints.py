@@ -15,7 +15,7 @@ from janitor.agent.service import serve
 from janitor.agent.settings import AgentSettings
 from janitor.protocol.agent.policy import conclude
 from janitor.protocol.agent.work import AgentState, VerdictStatus
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from tests.integration.agent.conftest import SCRIPT, needs_root, run
 from tests.integration.agent.endpoint import ROLE_KEY, Endpoint
 

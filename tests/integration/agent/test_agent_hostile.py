@@ -10,8 +10,8 @@ from datetime import datetime, timedelta, timezone
 from janitor.protocol.agent.policy import conclude
 from janitor.protocol.agent.work import AgentState
 from janitor.protocol.report import Check
-from janitor.protocol.rollup import roll_up
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.rollup import roll_up
+from janitor.protocol.terms.statuses import CheckStatus
 from tests.integration.agent.conftest import SCRIPT, needs_root, run, verdict
 from tests.integration.agent.endpoint import ROLE_KEY, Endpoint
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from janitor.protocol.agent.answers import AgentSpec
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from tests.integration.agent.conftest import needs_root, run, verdict
 from tests.integration.agent.endpoint import Endpoint
 from tests.integration.agent.test_agent_docker import DOCKERFILE, ECHO

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from janitor.protocol.agent.answers import AgentLimits, AgentSpec
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from janitor.validator.packaging import build_artefact
 from tests.integration.agent.conftest import needs_root, run, verdict
 from tests.integration.agent.endpoint import Endpoint

@@ -14,7 +14,7 @@ import pytest
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.main import main
 from janitor.settings import Settings
-from janitor.settings.infrastructure import MADE_BY_APPLY
+from janitor.settings.parts.infrastructure import MADE_BY_APPLY
 from janitor.settings.variables import variables_of
 from tests.support.airflow_doors import listening
 from tests.support.localcloud_server import LocalCloudServer

@@ -12,7 +12,7 @@ import pytest
 
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import COMMANDS
-from janitor.cli.teller import PROMISE
+from janitor.cli.terminal.teller import PROMISE
 from janitor.settings import load_settings
 from janitor.stack.state.layout import Layout
 from janitor.stack.state.secrets import ensure_secrets

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, ReportStatus
 from tests.corpus.__main__ import judge_all
 from tests.corpus.case import Case, Kind, fails, passes
 from tests.corpus.catalogue import all_cases

@@ -17,9 +17,9 @@ from bench.fleet import DEPLOYMENT, Fleet, write_fleet
 from janitor.domain.evidence.cause import Cause, CauseGroup, Causes
 from janitor.domain.evidence.verdict import Answer, Verdict
 from janitor.domain.result.outcome import Conclusion
-from janitor.protocol.provenance import BaseImage, Packages, Provenance, ResolvedBy
 from janitor.protocol.report import Check, Evidence
-from janitor.protocol.statuses import CheckStatus, EvidenceKind
+from janitor.protocol.terms.provenance import BaseImage, Packages, Provenance, ResolvedBy
+from janitor.protocol.terms.statuses import CheckStatus, EvidenceKind
 from janitor.services.evidence.causes import MOST_CAUSES, causes_of
 from janitor.settings import Settings
 from janitor.stores.costs import keep_costs

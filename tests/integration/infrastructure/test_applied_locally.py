@@ -13,7 +13,7 @@ import pytest
 from janitor.cloud.call_record import read_calls
 from janitor.domain.states import RunStatus
 from janitor.settings import load_settings
-from janitor.settings.infrastructure import Provisioner
+from janitor.settings.parts.infrastructure import Provisioner
 from janitor.stack.provision.policies import read_policy
 from tests.integration.infrastructure.conftest import ROOT, Applied
 from tests.support.iam import actions_of, is_allowed

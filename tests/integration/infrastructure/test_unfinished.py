@@ -14,7 +14,7 @@ import pytest
 from janitor.domain.errors import SettingsError
 from janitor.infrastructure.env_file import WRITTEN, write_settings
 from janitor.settings import Settings, load_settings
-from janitor.settings.infrastructure import Provisioner
+from janitor.settings.parts.infrastructure import Provisioner
 from tests.support.janitor_command import janitor
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.stack import stack_environ

@@ -15,7 +15,7 @@ from janitor.domain.news.routes import Routes
 from janitor.services.launch.plan import RunRequest, plan_run
 from janitor.services.news.telling import write_messages
 from janitor.settings import Settings
-from janitor.settings.deployment import StackKind
+from janitor.settings.parts.deployment import StackKind
 from janitor.stores.database import transaction
 from tests.support.news import Fleet
 

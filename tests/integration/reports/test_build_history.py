@@ -8,9 +8,9 @@ from uuid import UUID
 
 import psycopg
 
-from janitor.protocol.build import BuildSpec, EarlierBuild
+from janitor.protocol.order.build import BuildSpec, EarlierBuild
 from janitor.protocol.report import Check
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.statuses import Engine
 from janitor.protocol.values import Place
 from janitor.services.watch.build_history import earlier_builds
 from janitor.stores.database import transaction

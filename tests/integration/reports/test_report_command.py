@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from janitor.cli.exit_codes import ExitCode
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 from tests.support.reports import History, check_of, reporting, trouble

@@ -15,7 +15,7 @@ from janitor.domain.errors import DatabaseError
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.services.report.history import keep_history
 from janitor.settings import Settings
 from janitor.stores import validations as store

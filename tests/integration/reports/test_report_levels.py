@@ -13,9 +13,9 @@ import psycopg
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.result.report_diff import Change
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.proven import Note, ProofLevel, Unproven, UnprovenKind
 from janitor.protocol.report import Check
-from janitor.protocol.statuses import CheckStatus, Engine
+from janitor.protocol.terms.proven import Note, ProofLevel, Unproven, UnprovenKind
+from janitor.protocol.terms.statuses import CheckStatus, Engine
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from tests.support.reports import History, check_of, conclusion_of, report_of

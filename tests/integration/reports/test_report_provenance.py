@@ -14,8 +14,8 @@ from psycopg.types.json import Jsonb
 
 from janitor.domain.result.provenance_changes import Changed, CommitRange, PartChange
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.provenance import BaseImage, Commit, Packages, Provenance, ResolvedBy
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.provenance import BaseImage, Commit, Packages, Provenance, ResolvedBy
+from janitor.protocol.terms.statuses import CheckStatus
 from tests.support.reports import History, check_of, reporting, trouble
 
 GOOD, BAD = "a" * 40, "b" * 40

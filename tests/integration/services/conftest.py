@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.settings import Settings, load_settings
 from janitor.stack.provision.foundation import ensure_foundation
 from tests.support.deployment import ROOT, database

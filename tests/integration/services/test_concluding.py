@@ -24,10 +24,10 @@ from janitor.domain.launch.owner import Owner
 from janitor.domain.result.report_diff import Change
 from janitor.domain.states import ValidationStatus
 from janitor.domain.watching import WatchOutcome
-from janitor.protocol.proof import is_proven, new_key, sealed
-from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import REPORT_MAX_BYTES
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proof import is_proven, new_key, sealed
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.services.launch.replace import begin_replacement, is_replaceable
 from janitor.services.report.reports import repository_history
 from janitor.services.result.record import finish_watched, record_validation

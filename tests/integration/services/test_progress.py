@@ -12,7 +12,7 @@ import pytest
 from janitor.cloud.session import CloudAccess
 from janitor.domain.views import ProgressView, RunView
 from janitor.protocol.progress import CheckProgress
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.services.report.progress import ProgressReader
 from janitor.services.report.reports import running_runs
 from janitor.settings import Settings

@@ -22,7 +22,7 @@ from janitor.domain.identity import TAG_CACHE, run_id_for
 from janitor.domain.states import InstanceState, RunKind, RunStatus, TerminationReason, ValidationStatus
 from janitor.domain.watching import AwaitedSign, WatchOutcome
 from janitor.protocol.report import Report
-from janitor.protocol.statuses import CacheState
+from janitor.protocol.terms.statuses import CacheState
 from janitor.services.ending.terminate import end_scope, scope_of_run
 from janitor.services.launch.advance import NoPlace, NotYet
 from janitor.services.launch.plan import RunRequest, plan_run

@@ -24,7 +24,7 @@ import pytest
 
 from janitor.protocol.kept_report import KEPT_FOLDER
 from janitor.protocol.report import Check, Report
-from janitor.protocol.statuses import ReportStatus
+from janitor.protocol.terms.statuses import ReportStatus
 from janitor.validator.packaging import build_artefact
 from tests.support.docker_engine import WHY_NOT, docker_program
 from tests.support.docker_images import NoImageError, python_base

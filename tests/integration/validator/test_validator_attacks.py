@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from janitor.guest.processes.child_user import OUTER_ID, NoChildUserError, make_child_user
-from janitor.protocol.proof import is_proven, new_key
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.proof import is_proven, new_key
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from tests.integration.validator.conftest import handler
 
 MARK = "plain-mark-of-the-validators-environment"

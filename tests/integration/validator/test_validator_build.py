@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from tests.integration.validator.conftest import DOCKERFILE, SDK, handler
 
 DOES_NOTHING = 'import runpod\nrunpod.serverless.start({"handler": lambda job: {"ok": 1}})\n'

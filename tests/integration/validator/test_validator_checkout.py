@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from tests.integration.validator.conftest import commit_all, git
 
 # Without a Dockerfile a validation ends right after its static checks.

@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, Engine, ReportStatus
 from tests.integration.validator.conftest import DOCKERFILE, SDK, handler
 from tests.support.docker_images import WORKER_BASE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from janitor.protocol.statuses import CheckName, CheckStatus, Engine, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, Engine, ReportStatus
 from tests.integration.validator.conftest import Result, new_repository, validators
 
 HANGING_SECONDS = 75

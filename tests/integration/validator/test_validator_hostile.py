@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, Engine, ReportStatus
 from tests.integration.validator.conftest import DOCKERFILE, SDK, git, handler
 
 MARK = "plain-mark-of-the-validators-environment"

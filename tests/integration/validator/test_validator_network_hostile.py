@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from janitor.inspection.dockerfile.image_reference import parse_reference
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.network.registry import ask_for_image
 from janitor.validator.network.web import Web, WebError, WebTrouble
 from janitor.validator.settings import Settings

@@ -7,10 +7,10 @@ import json
 
 import jsonschema
 
-from janitor.protocol.proven import ProofLevel, UnprovenKind
-from janitor.protocol.provenance import BaseImage, Machine, ResolvedBy
 from janitor.protocol.report_schema import report_schema
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.proven import ProofLevel, UnprovenKind
+from janitor.protocol.terms.provenance import BaseImage, Machine, ResolvedBy
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from tests.integration.validator.conftest import DOCKERFILE, SDK, commit_all, git, handler
 
 ECHO = handler("return job['input']")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from tests.integration.validator.conftest import new_repository
 
 BASE_PYTHON = f"{sys.base_prefix}/bin/python3"

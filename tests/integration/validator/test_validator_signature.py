@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from janitor.protocol.report_signature import signature_of
-from janitor.protocol.statuses import ReportStatus
+from janitor.protocol.terms.statuses import ReportStatus
 
 HANDLER = 'import runpod\n\ndef handler(job):\n    return 1\n\nrunpod.serverless.start({"handler": handler})\n'
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from janitor.protocol.statuses import ReportStatus
+from janitor.protocol.terms.statuses import ReportStatus
 from tests.accuracy.expectation import NO_KIND, ExpectationError, expectation_of, read_expectation
 
 SUCCESS, FAILED, ERROR = ReportStatus.SUCCESS, ReportStatus.FAILED, ReportStatus.ERROR

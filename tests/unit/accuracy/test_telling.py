@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.statuses import EngineChoice, ReportStatus
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.statuses import EngineChoice, ReportStatus
 from tests.accuracy.expectation import expectation_of
 from tests.accuracy.judging import Judged, Said
 from tests.accuracy.repositories import Labelled

@@ -9,8 +9,8 @@ import pytest
 
 from janitor.protocol.agent.policy import conclude, remarks
 from janitor.protocol.agent.work import AgentAnswer, AgentFinding, AgentState, AgentUsage, Severity, VerdictStatus
-from janitor.protocol.rollup import roll_up
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.rollup import roll_up
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 
 RANK = [ReportStatus.SUCCESS, ReportStatus.INCOMPLETE, ReportStatus.ERROR, ReportStatus.TIMED_OUT, ReportStatus.FAILED]
 

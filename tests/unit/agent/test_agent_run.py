@@ -14,7 +14,7 @@ from pydantic_ai.models.function import FunctionModel
 
 from janitor.protocol.agent.policy import conclude
 from janitor.protocol.agent.work import AgentAnswer, AgentState, VerdictStatus
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from tests.unit.agent.conftest import KEY, command, finding, scripted, verdict
 
 TOOLS = ["run_command", "read_file", "list_files"]

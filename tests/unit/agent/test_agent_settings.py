@@ -22,7 +22,7 @@ from janitor.protocol.agent.work import (
     Severity,
     VerdictStatus,
 )
-from janitor.protocol.spec import SpecError, ValidationSpec
+from janitor.protocol.order.spec import SpecError, ValidationSpec
 from janitor.settings import load_settings
 from janitor.validator.agent.settings import AgentMachine
 

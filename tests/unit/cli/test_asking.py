@@ -22,7 +22,7 @@ from janitor.cli import main, registry
 @click.option("--json", "as_json_text", is_flag=True)
 @click.option("--yes", is_flag=True)
 def ask(as_json_text, yes):
-    from janitor.cli.asking import require_yes
+    from janitor.cli.terminal.asking import require_yes
     require_yes("End \\x1b[31mit?", yes=yes, as_json_text=as_json_text)
     print("done")
 

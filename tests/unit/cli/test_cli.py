@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 import pytest
 
-from janitor.cli.console import Console, accept_any_text
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.main import cli, exit_code_for, main
 from janitor.cli.registry import COMMANDS, ExampleCommand
-from janitor.cli.terminal_settings import TerminalSettings
+from janitor.cli.terminal.console import Console, accept_any_text
+from janitor.cli.terminal.terminal_settings import TerminalSettings
 from janitor.domain import errors
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -331,7 +331,7 @@ def test_marks_survive_a_terminal_without_unicode(config):
         [
             sys.executable,
             "-c",
-            "from janitor.cli.console import *; accept_any_text(); Console().result('✓ a ✗ b ⏳ … é')",
+            "from janitor.cli.terminal.console import *; accept_any_text(); Console().result('✓ a ✗ b ⏳ … é')",
         ],
         env=os.environ | {"PYTHONPATH": str(ROOT / "include"), "PYTHONIOENCODING": "ascii"},
         capture_output=True,

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from janitor.cli.console import Console, wrapped_lines
-from janitor.cli.terminal_settings import TerminalSettings
+from janitor.cli.terminal.console import Console, wrapped_lines
+from janitor.cli.terminal.terminal_settings import TerminalSettings
 
 ADDRESS = "http://127.0.0.1:8080/dags/validate_workers/runs/janitor__3dd4dd64-0596-5ffd-acf7-419ef6e2d81d"
 

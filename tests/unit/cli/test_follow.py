@@ -15,16 +15,16 @@ from uuid import UUID
 import pytest
 
 from janitor.cli.changes import ChangeKind, all_launched, changes_between, is_stalled
-from janitor.cli.console import Console
 from janitor.cli.displays import LineDisplay, SilentDisplay, display_for, progress_table
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.follow import Pace, RunSource, follow
 from janitor.cli.render.runs.runs import results_text
 from janitor.cli.runs import exit_code_of
-from janitor.cli.terminal_settings import TerminalSettings
+from janitor.cli.terminal.console import Console
+from janitor.cli.terminal.terminal_settings import TerminalSettings
 from janitor.domain.errors import AirflowError, AirflowRunEndedError, DatabaseError
 from janitor.domain.views import ProgressView, RunView
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.services.airflow.turn import RunAhead
 from tests.unit.cli.sample_views import START, after, ended, run_of, validation
 

@@ -23,8 +23,8 @@ from janitor.cli.render.stack.doctor import doctor_text
 from janitor.cli.render.stack.stack import deployment_text, ending_text, stack_text
 from janitor.domain.config.workers import parse_workers_config
 from janitor.domain.findings import Finding, FindingLevel
-from janitor.protocol.proven import Note, ProofLevel, Unproven, UnprovenKind
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.terms.proven import Note, ProofLevel, Unproven, UnprovenKind
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.protocol.text.plain_text import plain
 from janitor.services.deployment import LiveInstance, ServiceAnswer
 from janitor.services.reap.by_hand import KillReport

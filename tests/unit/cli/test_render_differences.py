@@ -21,7 +21,7 @@ from janitor.domain.result.history_views import (
 )
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.proven import ProofLevel
+from janitor.protocol.terms.proven import ProofLevel
 from janitor.views.failures import failures_dict
 from janitor.views.runs import run_dict
 from janitor.views.text.differences import change_tag

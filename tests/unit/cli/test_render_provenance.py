@@ -14,7 +14,7 @@ from janitor.domain.result.history_views import ChangeView
 from janitor.domain.result.provenance_changes import Changed, CommitRange, PartChange, ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.views import ValidationView
-from janitor.protocol.provenance import Commit
+from janitor.protocol.terms.provenance import Commit
 from janitor.views.runs import run_dict
 from tests.unit.cli.sample_views import START, after, ended, run_of
 

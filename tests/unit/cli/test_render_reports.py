@@ -17,9 +17,9 @@ from janitor.cli.render.reports.html import reports_html
 from janitor.cli.render.reports.junit import reports_junit
 from janitor.cli.render.reports.text import reports_text
 from janitor.domain.views import ValidationView
-from janitor.protocol.proven import Note, ProofLevel, Unproven, UnprovenKind
 from janitor.protocol.report import Check, Evidence, Report
-from janitor.protocol.statuses import CheckStatus, EvidenceKind
+from janitor.protocol.terms.proven import Note, ProofLevel, Unproven, UnprovenKind
+from janitor.protocol.terms.statuses import CheckStatus, EvidenceKind
 from janitor.services.report.documents import ReportedRun, ReportedValidation
 from janitor.views.document import as_json
 from janitor.views.reports import reports_dict

@@ -26,7 +26,7 @@ from janitor.cli.render.runs.runs import (
     status_line,
 )
 from janitor.domain.views import RunSummary
-from janitor.protocol.proven import ProofLevel, Unproven, UnprovenKind
+from janitor.protocol.terms.proven import ProofLevel, Unproven, UnprovenKind
 from janitor.views.document import as_json
 from janitor.views.runs import run_dict
 from janitor.views.text.times import compactly, exactly, instant, roughly

@@ -11,7 +11,7 @@ from janitor.cli.render.reports.fetched import fetched_text
 from janitor.cli.render.runs.runs import launching_line, results_text
 from janitor.domain.states import RunKind, RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
-from janitor.protocol.statuses import CacheState
+from janitor.protocol.terms.statuses import CacheState
 from janitor.services.report.fetch import FetchedReport, FetchedRun
 from janitor.views.fetched import fetched_dict
 from janitor.views.runs import run_dict

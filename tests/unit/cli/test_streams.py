@@ -152,7 +152,7 @@ def test_a_terminal_that_goes_while_a_spinner_turns(tmp_path):
     program = (
         "import sys\n"
         "from janitor.cli import main as entry\n"
-        "from janitor.cli.console import Console\n"
+        "from janitor.cli.terminal.console import Console\n"
         "def work(**_):\n"
         "    with Console().working('At work') as step:\n"
         "        sys.stdin.readline()\n"

@@ -28,9 +28,9 @@ import pytest
 from janitor import prepush
 from janitor.cli import main as entry
 from janitor.cli import render
-from janitor.cli.console import Console
 from janitor.cli.displays import progress_table
 from janitor.cli.session import Session
+from janitor.cli.terminal.console import Console
 from janitor.domain.config.workers import WorkersConfig
 from janitor.domain.errors import BudgetRefusedError, CloudError, ConflictError, JanitorError
 from janitor.domain.log_lines import LineLogger
@@ -39,7 +39,7 @@ from janitor.domain.views import RunView
 from janitor.prepush.annotations import annotation_lines
 from janitor.prepush.junit import junit_xml
 from janitor.prepush.telling import static_json, static_text
-from janitor.protocol.statuses import CheckName, CheckStatus
+from janitor.protocol.terms.statuses import CheckName, CheckStatus
 from janitor.protocol.text import plain_text
 from janitor.services.result.verdict import _judge
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
@@ -299,9 +299,9 @@ CONTROL_PLANE = ("domain", "settings", "stores", "cloud", "services", "stack", "
     ("folders", "called", "allowed"),
     [
         (("cli",), r"print|.*\.print_exc|click\.s?echo|.*\.stdout\.write|.*\.stderr\.write", set()),
-        (("cli",), r"stream\.write", {"janitor/cli/console.py"}),
+        (("cli",), r"stream\.write", {"janitor/cli/terminal/console.py"}),
         (("cli",), r"json\.dumps?", set()),
-        (("cli",), r"RichConsole", {"janitor/cli/console.py", "janitor/cli/displays.py"}),
+        (("cli",), r"RichConsole", {"janitor/cli/terminal/console.py", "janitor/cli/displays.py"}),
         (
             ("orchestration",),
             r"TaskFailed|Airflow\w*Exception",

@@ -11,10 +11,10 @@ import pytest
 from janitor.domain.result.binding import Ordered, mismatch
 from janitor.domain.result.outcome import conclude
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import Check, Report
-from janitor.protocol.rollup import roll_up
-from janitor.protocol.statuses import CheckStatus, Engine, EngineChoice, ReportStatus
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.rollup import roll_up
+from janitor.protocol.terms.statuses import CheckStatus, Engine, EngineChoice, ReportStatus
 from tests.support.reports import COMMIT, check_of, every_check, report_of
 from tests.unit.domain.test_outcome import FINISHED
 

@@ -22,7 +22,7 @@ from janitor.domain.config.workers import (
     workers_config_schema,
 )
 from janitor.domain.errors import ConfigError, NotFoundError
-from janitor.protocol.proven import ProofLevel
+from janitor.protocol.terms.proven import ProofLevel
 
 INFRA = Path(__file__).resolve().parents[3] / "infra"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from janitor.domain.config.workers import parse_workers_config
 from janitor.domain.config_problems import ConfigProblem, nearest
 from janitor.domain.errors import ConfigError
-from janitor.protocol.repository import RESERVED_VARIABLES
+from janitor.protocol.order.repository import RESERVED_VARIABLES
 
 TOKEN = "hf_" + "aB3" * 10
 

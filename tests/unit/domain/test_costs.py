@@ -17,7 +17,7 @@ from janitor.domain.money.costs import (
     phases_of,
     worst_case,
 )
-from janitor.protocol.statuses import CheckName
+from janitor.protocol.terms.statuses import CheckName
 from janitor.validator.pipeline.order import CLEANUP, PIPELINE, Phase
 
 BASE = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)

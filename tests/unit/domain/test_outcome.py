@@ -15,9 +15,9 @@ from janitor.domain.result.binding import Ordered
 from janitor.domain.result.outcome import Evidence, WorkTime, conclude, termination_reason_for
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import CommandStatus, WatchOutcome
-from janitor.protocol.proven import Note, ProofLevel
 from janitor.protocol.report import Check, Host, Report, RepositoryIdentity
-from janitor.protocol.statuses import CheckStatus, Engine, EngineChoice, ReportStatus
+from janitor.protocol.terms.proven import Note, ProofLevel
+from janitor.protocol.terms.statuses import CheckStatus, Engine, EngineChoice, ReportStatus
 from tests.support.reports import every_check
 
 ID = UUID("00000000-0000-4000-8000-000000000001")

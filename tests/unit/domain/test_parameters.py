@@ -17,8 +17,8 @@ from janitor.domain.config import parameters
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.config.workers import parse_workers_config, workers_config_schema
 from janitor.protocol.codec import Later, Part, fields_of
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import SpecError, ValidationSpec
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import SpecError, ValidationSpec
 from janitor.protocol.values import Most, Place, Range, Text
 
 DECLARED = {each.name for each in fields(RepositorySpec)}

@@ -17,9 +17,9 @@ from janitor.domain.result.provenance_changes import (
     ProvenanceChanges,
     changes_between,
 )
-from janitor.protocol.provenance import BaseImage, Machine, Packages, ResolvedBy
 from janitor.protocol.report import Report
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.provenance import BaseImage, Machine, Packages, ResolvedBy
+from janitor.protocol.terms.statuses import Engine
 from janitor.protocol.values import Place
 
 PROTOCOL = Path(__file__).parent.parent / "protocol"

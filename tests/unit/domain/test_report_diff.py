@@ -23,9 +23,9 @@ from janitor.domain.result.report_diff import (
     compare,
 )
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import Report
-from janitor.protocol.statuses import CheckStatus, Engine
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.statuses import CheckStatus, Engine
 
 SPACE = UUID("550e8400-e29b-41d4-a716-446655440000")
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)

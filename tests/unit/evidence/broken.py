@@ -12,7 +12,7 @@ from janitor.domain.evidence.cause import BrokenRepository, Cause, CauseGroup, I
 from janitor.domain.evidence.verdict import Onset
 from janitor.domain.result.provenance_changes import Changed, CommitRange, PartChange, ProvenanceChanges
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.statuses import Engine
 
 AT = datetime(2026, 5, 4, 3, 12, tzinfo=timezone.utc)
 OLD, NEW = "a" * 40, "b" * 40

@@ -11,7 +11,7 @@ import pytest
 
 from janitor.domain.evidence.cause import Image
 from janitor.domain.evidence.links import bare_url, compare_url
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.statuses import Engine
 from janitor.views.text.reproduce import reproduce_lines
 from tests.unit.evidence.broken import NEW, OLD, broken
 

@@ -19,7 +19,7 @@ from janitor.infrastructure.env_file import (
     write_settings,
 )
 from janitor.settings import Settings, load_settings
-from janitor.settings.infrastructure import NOT_MADE, Provisioner
+from janitor.settings.parts.infrastructure import NOT_MADE, Provisioner
 
 ROOT = Path(__file__).resolve().parents[3]
 MADE = {

@@ -11,9 +11,9 @@ from janitor.prepush.annotations import annotation_lines
 from janitor.prepush.junit import junit_xml
 from janitor.prepush.summary import summary_markdown
 from janitor.prepush.telling import static_json, static_text
-from janitor.protocol.proven import Note, Unproven, UnprovenKind
 from janitor.protocol.report import Check
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proven import Note, Unproven, UnprovenKind
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.pipeline.static_run import StaticCheck, StaticResult
 from janitor.validator.pipeline.steps import Phase
 

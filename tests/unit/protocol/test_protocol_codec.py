@@ -16,7 +16,7 @@ import pytest
 from janitor.protocol import report
 from janitor.protocol.agent import work
 from janitor.protocol.codec import Document, Later, Part, fields_of
-from janitor.protocol.spec import ValidationSpec
+from janitor.protocol.order.spec import ValidationSpec
 from janitor.protocol.values import Most, Place, Range, Text, kind_of
 
 GOLDEN = Path(__file__).parent / "documents_v1.golden.jsonl"

@@ -9,7 +9,7 @@ import pytest
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
 from janitor.protocol.progress import MARK, CheckProgress, read_progress
-from janitor.protocol.statuses import CheckName, CheckStatus
+from janitor.protocol.terms.statuses import CheckName, CheckStatus
 from janitor.validator.pipeline.steps import Phase
 
 

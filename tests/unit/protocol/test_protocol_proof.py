@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from janitor.protocol.proof import KEY_BYTES, is_proven, new_key, sealed
 from janitor.protocol.public_url import public_url
 from janitor.protocol.report import Report
+from janitor.protocol.terms.proof import KEY_BYTES, is_proven, new_key, sealed
 
 GOLDEN = Path(__file__).parent / "report_v2.golden.json"
 SEALED = Path(__file__).parent / "report_v2_sealed.golden.json"

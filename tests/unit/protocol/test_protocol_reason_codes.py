@@ -7,16 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from janitor.protocol.reason_codes import ReasonCode, page
+from janitor.protocol.terms.reason_codes import ReasonCode, page
 
 ROOT = Path(__file__).parents[3]
-PLACES = ("validator", "diagnosis", "inspection/documents", "protocol/rollup.py", "protocol/agent", "domain/result")
+PLACES = (
+    "validator",
+    "diagnosis",
+    "inspection/documents",
+    "protocol/terms/rollup.py",
+    "protocol/agent",
+    "domain/result",
+)
 TAKERS = frozenset({"failed", "errored", "skipped", "failing", "inconclusive", "Trouble", "Verdict", "Problem"})
 
 
 def test_the_page_is_current() -> None:
     assert (ROOT / "docs" / "reason-codes.md").read_text() == page(), (
-        "run: python -m janitor.protocol.reason_codes > docs/reason-codes.md"
+        "run: python -m janitor.protocol.terms.reason_codes > docs/reason-codes.md"
     )
 
 

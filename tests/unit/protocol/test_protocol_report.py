@@ -11,11 +11,11 @@ import jsonschema
 import pytest
 
 from janitor.protocol import report as module
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.provenance import Commit, Machine, ResolvedBy
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
 from janitor.protocol.report_schema import report_schema, schema_text
-from janitor.protocol.statuses import CheckStatus, Engine, ReportStatus
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.provenance import Commit, Machine, ResolvedBy
+from janitor.protocol.terms.statuses import CheckStatus, Engine, ReportStatus
 
 GOLDEN = Path(__file__).parent / "report_v2.golden.json"
 V1 = Path(__file__).parent / "report_v1.golden.json"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.rollup import HANDLER_CHECKS, proof_level_of, roll_up
-from janitor.protocol.statuses import CheckName, CheckStatus, Engine, ReportStatus
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.rollup import HANDLER_CHECKS, proof_level_of, roll_up
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, Engine, ReportStatus
 
 PASS, FAIL, SKIP, ERROR = CheckStatus.PASS, CheckStatus.FAIL, CheckStatus.SKIP, CheckStatus.ERROR
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from janitor.protocol.spec import SPEC_MAX_BYTES, SpecError, ValidationSpec
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.order.spec import SPEC_MAX_BYTES, SpecError, ValidationSpec
+from janitor.protocol.terms.statuses import EngineChoice
 
 
 def test_spec_survives_the_way_to_the_instance(spec_document):

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from janitor.protocol.build import BuildSpec, EarlierBuild
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import SpecError, ValidationSpec
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.order.build import BuildSpec, EarlierBuild
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import SpecError, ValidationSpec
+from janitor.protocol.terms.statuses import EngineChoice
 
 
 def spec(build: BuildSpec | None) -> ValidationSpec:

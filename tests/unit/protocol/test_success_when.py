@@ -9,8 +9,8 @@ import pytest
 from janitor.diagnosis.handler.output_judge import judge_output
 from janitor.diagnosis.handler.output_rules.author import Asked
 from janitor.diagnosis.handler.verdict import PASSED
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.success_when import read_condition
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.success_when import read_condition
 from janitor.protocol.values import Place
 
 IDENTITY = {"name": "worker", "organization": "acme", "url": "https://example.com/acme/worker.git"}

@@ -14,12 +14,12 @@ from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, ValidationStatus
 from janitor.protocol.agent.answers import AgentSpec
-from janitor.protocol.build import BuildSpec, EarlierBuild
-from janitor.protocol.proof import new_key
-from janitor.protocol.provenance import Machine
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import SecretStore, ValidationSpec
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.order.build import BuildSpec, EarlierBuild
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import SecretStore, ValidationSpec
+from janitor.protocol.terms.proof import new_key
+from janitor.protocol.terms.provenance import Machine
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.services.watch.spec import spec_for
 from janitor.stores.records import InstanceRecord, ValidationRecord
 from janitor.stores.report_terms import ReportTerms

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from uuid import uuid4
 
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import ValidationSpec
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.validator.package_cache import with_kept_packages
 from janitor.validator.settings import Settings
 

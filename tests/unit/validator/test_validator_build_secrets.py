@@ -9,9 +9,9 @@ from uuid import UUID
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import ValidationSpec
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.validator.context import CheckContext
 from janitor.validator.engines.docker.build import _secrets
 from janitor.validator.findings import EvidenceMaker

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.checkout.git import Git
 from janitor.validator.pipeline.static_run import StaticResult, validate_checkout
 from janitor.validator.settings import Settings

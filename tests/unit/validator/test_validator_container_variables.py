@@ -13,9 +13,9 @@ import pytest
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import ValidationSpec
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.validator.checks.running.host import describe_host
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient

@@ -15,7 +15,7 @@ from janitor.diagnosis.host_conditions import Place
 from janitor.guest.processes.capture import Capture
 from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import HandlerRun
 from janitor.validator.engines.docker.start import judge_start

@@ -16,12 +16,12 @@ from janitor.guest.journal import Journal
 from janitor.guest.redaction import MASK, Redactor
 from janitor.inspection.location import Location
 from janitor.inspection.tree import RepositoryTree
-from janitor.protocol.build import BuildSpec, EarlierBuild
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.order.build import BuildSpec, EarlierBuild
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import ValidationSpec
 from janitor.protocol.report import Check
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, EngineChoice
 from janitor.validator.checks.running.build_time import check_build_time
 from janitor.validator.checks.running.host import describe_host
 from janitor.validator.checks.static.declared.layout import check_layout

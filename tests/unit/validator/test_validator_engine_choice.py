@@ -16,9 +16,9 @@ from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
 from janitor.inspection.repository.layout import read_layout
 from janitor.inspection.tree import RepositoryTree
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import CheckStatus, Engine, EngineChoice
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import ValidationSpec
+from janitor.protocol.terms.statuses import CheckStatus, Engine, EngineChoice
 from janitor.validator.checks.running.host import check_host, describe_host
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.engine import EngineError, MachineFacts

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from janitor.protocol.expected_checks import EXPECTED_CHECKS, LAST_CHECK, SUCCESS_NEEDS
-from janitor.protocol.rollup import HANDLER_CHECKS
-from janitor.protocol.statuses import CheckName, CheckStatus, Engine
+from janitor.protocol.terms.expected_checks import EXPECTED_CHECKS, LAST_CHECK, SUCCESS_NEEDS
+from janitor.protocol.terms.rollup import HANDLER_CHECKS
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, Engine
 from janitor.validator.pipeline.order import CLEANUP, PIPELINE, run_checks
 from janitor.validator.pipeline.results import Met, Result, Unmet
 from janitor.validator.pipeline.steps import StepRunner

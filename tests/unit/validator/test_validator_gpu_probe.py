@@ -12,7 +12,7 @@ import pytest
 from janitor.guest.processes.capture import Capture
 from janitor.guest.processes.supervisor import Outcome
 from janitor.guest.redaction import Redactor
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.engines.gpu_probe import GpuCase, judge_gpu, torch_probe
 from janitor.validator.findings import EvidenceMaker
 

@@ -11,7 +11,7 @@ import pytest
 
 from janitor.inspection.dockerfile.patterns import DockerIgnore
 from janitor.inspection.tree import RepositoryTree
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.pipeline.static_run import validate_checkout
 from janitor.validator.settings import Settings
 from janitor.validator.workspace import remove_tree

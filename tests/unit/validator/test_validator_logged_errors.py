@@ -13,7 +13,7 @@ from janitor.diagnosis.real_path.logged_errors import (
     logged_errors,
     shows_nothing,
 )
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _RAISED = 'Traceback (most recent call last):\n  File "/app/handler.py", line 3, in run\n    load()\n'
 TRACEBACK = f"ERROR:root:inference failed\n{_RAISED}FileNotFoundError: [Errno 2] No such file: '/app/model.bin'\n"

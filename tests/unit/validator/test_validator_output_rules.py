@@ -17,7 +17,7 @@ from janitor.diagnosis.handler.raw_outputs import judge_raw_outputs
 from janitor.diagnosis.handler.sdk_log import read_sdk_log
 from janitor.diagnosis.handler.verdict import Verdict
 from janitor.inspection.documents.tests_file import TestCase
-from janitor.protocol.success_when import read_condition
+from janitor.protocol.order.success_when import read_condition
 
 ROOT = Path(__file__).resolve().parents[3]
 RULES = [rule for group in GROUPS for rule in group.rules]

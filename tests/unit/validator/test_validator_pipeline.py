@@ -14,10 +14,10 @@ import pytest
 from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import ValidationSpec
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, EngineChoice
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import EvidenceMaker, Finding, Produced, failed, passed
 from janitor.validator.pipeline import order

@@ -15,7 +15,7 @@ from janitor.diagnosis.build_log import images_taken
 from janitor.guest.redaction import MASK, Redactor
 from janitor.inspection.dockerfile.stages import parse_dockerfile
 from janitor.inspection.dockerfile.usage import used_images
-from janitor.protocol.provenance import (
+from janitor.protocol.terms.provenance import (
     MAX_NOTES,
     MAX_PACKAGES,
     MAX_SUBJECT_CHARACTERS,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from janitor.guest.redaction import Redactor
-from janitor.protocol.spec import SpecError, ValidationSpec
+from janitor.protocol.order.spec import SpecError, ValidationSpec
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.secrets.delivered import DeliveredSecrets
 from janitor.validator.secrets.delivery import deliver_secrets

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from janitor.diagnosis.handler.verdict import PASSED, Outcome, Remark, Verdict
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.checks.handler.handler_facts import LocalRun, with_remarks
 from janitor.validator.findings import passed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from janitor.inspection.python.file_reads import HERE, sure_reads
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.pipeline.static_run import validate_checkout
 from janitor.validator.settings import Settings
 

@@ -21,7 +21,7 @@ from janitor.guest.interrupts import Interrupts
 from janitor.guest.processes.supervisor import start
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.inspection.python.sdk_use import Refresh, SdkUse
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checks.handler.api_session import Asking, Session, run_session
 from janitor.validator.checks.handler.handler_facts import ApiFacts
 from janitor.validator.checks.handler.session_judge import judge_again, judge_tried

@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
 from janitor.guest.redaction import Redactor
-from janitor.protocol.spec import ValidationSpec
+from janitor.protocol.order.spec import ValidationSpec
 from janitor.protocol.text.signature import FailureSignature, failure_signature
 from janitor.validator.secrets.delivered import DeliveredSecrets
 from janitor.validator.secrets.delivery import deliver_secrets

@@ -14,11 +14,11 @@ from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
 from janitor.inspection.repository.layout import read_layout
 from janitor.inspection.tree import RepositoryTree
-from janitor.protocol.proven import UnprovenKind
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import ValidationSpec
+from janitor.protocol.terms.proven import UnprovenKind
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, EngineChoice
 from janitor.validator.checks.static.declared.model_urls import check_model_urls
 from janitor.validator.checks.static.dockerfile.base_image_exists import check_base_image_exists
 from janitor.validator.checks.static.dockerfile.dockerfile_parse import check_dockerfile_parse

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from janitor.protocol.report import Check
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.pipeline.static_run import validate_checkout
 from janitor.validator.settings import Settings
 from tests.corpus.workers import BASE, case, cases_json, hub

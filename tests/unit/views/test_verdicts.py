@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from janitor.domain.result.history_views import ChangeView, CheckView, PlaceView
 from janitor.domain.result.report_diff import Change, Outcome
-from janitor.protocol.proven import Note, ProofLevel
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proven import Note, ProofLevel
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.views.text.verdicts import failure_lines, grounds, run_note, verdict_lines
 from tests.unit.cli.sample_views import START, after, ended, run_of
 

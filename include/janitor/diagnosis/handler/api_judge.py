@@ -16,7 +16,7 @@ from janitor.diagnosis.handler.raw_outputs import judge_unanswered, returned_not
 from janitor.diagnosis.handler.sdk_log import read_sdk_log
 from janitor.diagnosis.handler.verdict import PASSED, Verdict, clipped, failing
 from janitor.inspection.documents.tests_file import TestCase
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 MAX_ANSWER_BYTES = 20 * 1024 * 1024
 """Source: the platform's limit for a /runsync payload is 20 MB."""

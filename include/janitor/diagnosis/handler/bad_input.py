@@ -8,7 +8,7 @@ from typing import Any
 
 from janitor.diagnosis.handler.output_rules.part import is_empty
 from janitor.diagnosis.handler.verdict import PASSED, Verdict, clipped, failing
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 BAD_INPUT: dict[str, Any] = {"janitor_negative_input": "no worker takes this"}
 """An object, as the SDK demands, without any field that a worker asks for."""

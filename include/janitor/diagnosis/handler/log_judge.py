@@ -21,7 +21,7 @@ from janitor.diagnosis.handler.python_repr import Parsed, error_in_tokens, parse
 from janitor.diagnosis.handler.sdk_log import LOCAL_END, read_sdk_log
 from janitor.diagnosis.handler.stated_errors import texts_in
 from janitor.diagnosis.handler.verdict import Outcome, Verdict, clipped, failing, inconclusive
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _STARTED = re.compile(r"(?:.{1,200} \| )?Started\.")
 _COMPLETED = re.compile(r"Job (.{1,200}?) completed successfully\.")

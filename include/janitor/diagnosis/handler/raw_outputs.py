@@ -19,7 +19,7 @@ from janitor.diagnosis.handler.output_rules.rule import first_failure
 from janitor.diagnosis.handler.python_repr import parse_repr
 from janitor.diagnosis.handler.sdk_log import SdkLog
 from janitor.diagnosis.handler.verdict import PASSED, Verdict, clipped, failing
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _RETURNED = re.compile(r"(?:\S{1,200} \| )?run_job return: (.*)")
 _YIELDED = re.compile(r"(?:\S{1,200} \| )?(?:Async )?Generator output: (.*)")

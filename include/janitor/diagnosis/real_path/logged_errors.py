@@ -16,7 +16,7 @@ from janitor.diagnosis.handler.output_rules.part import is_empty
 from janitor.diagnosis.handler.sdk_log import BANNER, LOCAL_END
 from janitor.diagnosis.handler.verdict import Remark, Verdict, clipped, failing
 from janitor.diagnosis.real_path.error_lines import ERROR, is_harmless, telling_lines, without_outputs
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _BEGINS = re.compile(
     r"\| Started\.\r?$|\"message\": ?\"Started\.\"|Using (?:Standard|Async) Generator|\| (?:Async g|G)enerator\r?$",

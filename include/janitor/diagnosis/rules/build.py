@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from janitor.diagnosis.rules.rule import Blame, Rule, Source, worded
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _world = partial(worded, source=Source.BUILD, blame=Blame.WORLD)
 _fault = partial(worded, source=Source.BUILD, blame=Blame.REPOSITORY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from janitor.diagnosis.rules.build import BUILD, REPOSITORY, WORLD
 from janitor.diagnosis.rules.rule import Blame, Rule, Source, worded
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 ENGINE_SAYS: tuple[Rule, ...] = (
     worded(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from janitor.diagnosis.rules.rule import Blame, Rule, Source
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 
 def _fault(code: ReasonCode, reason: str, pattern: str, example: str) -> Rule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from janitor.diagnosis.rules.rule import Blame, Rule, Source
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _NO_GPU = re.compile(
     r"(?i)found no nvidia driver|no cuda gpus are available|cuda driver version is insufficient|no nvidia gpu"

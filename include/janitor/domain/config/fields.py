@@ -17,9 +17,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from janitor.domain.config.architecture import is_arm
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
-from janitor.protocol.repository import BAKE_TARGET_PATTERN, VARIABLE_PATTERN
-from janitor.protocol.spec import LONGEST_SECRETS_PREFIX
-from janitor.protocol.success_when import read_condition
+from janitor.protocol.order.repository import BAKE_TARGET_PATTERN, VARIABLE_PATTERN
+from janitor.protocol.order.spec import LONGEST_SECRETS_PREFIX
+from janitor.protocol.order.success_when import read_condition
 
 MAX_SECRET_NAME_CHARACTERS = 512 - LONGEST_SECRETS_PREFIX
 MAX_PROMPT_CHARACTERS = 8_000

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from janitor.domain.config.document import ConfigDocument, Finding, Path
 from janitor.domain.config_problems import ConfigProblem, nearest
-from janitor.protocol.repository import PLATFORM_VARIABLES, RESERVED_VARIABLES, TEST_VARIABLES
+from janitor.protocol.order.repository import PLATFORM_VARIABLES, RESERVED_VARIABLES, TEST_VARIABLES
 
 FLEET_ERROR = "fleet_error"
 """Type of the pydantic errors that repeat a fleet finding, for models that are built without a document."""

@@ -1,7 +1,7 @@
 """The config's keys of a repository that travel to the instance as they are: made of their declaration.
 
-`janitor.protocol.repository` declares each with type, bounds, default and description; here it becomes a field of the
-config's model. What an author is told beyond that stands in `fields.AUTHOR_CHECKS`, by the parameter's name.
+`janitor.protocol.order.repository` declares each with type, bounds, default and description; here it becomes a field of
+the config's model. What an author is told beyond that stands in `fields.AUTHOR_CHECKS`, by the parameter's name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, Field, create_model
 from janitor.domain.config.fields import AUTHOR_CHECKS, VariableName
 from janitor.protocol.codec import Field as Declared
 from janitor.protocol.codec import fields_of
-from janitor.protocol.repository import VARIABLE_PATTERN, RepositorySpec
+from janitor.protocol.order.repository import VARIABLE_PATTERN, RepositorySpec
 from janitor.protocol.values import Kind, Most, Place, Range, Text, read_value
 
 IDENTITY: Final = ("name", "organization", "url")

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from janitor.domain.config.fields import Market
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 from janitor.protocol.codec import Later
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.repository import RepositorySpec
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.terms.proven import ProofLevel
 from janitor.protocol.values import Most, Place, Range, Text
 
 

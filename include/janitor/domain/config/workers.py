@@ -41,7 +41,7 @@ from janitor.domain.config.parameters import PARAMETERS, described, parameters_m
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.config_problems import nearest
 from janitor.domain.errors import ConfigError, NotFoundError
-from janitor.protocol.proven import ProofLevel
+from janitor.protocol.terms.proven import ProofLevel
 
 __all__ = [
     "Market",

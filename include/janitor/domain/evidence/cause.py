@@ -12,7 +12,7 @@ from uuid import UUID
 from janitor.domain.evidence.acknowledgement import Acknowledgement
 from janitor.domain.evidence.verdict import Findings, Onset, Verdict, findings_of, verdict_of, verdict_of_cause
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.statuses import Engine
 
 
 class CauseGroup(str, Enum):

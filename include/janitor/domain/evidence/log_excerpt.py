@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from janitor.domain.evidence.cause import LogExcerpt
-from janitor.protocol.statuses import EvidenceKind
+from janitor.protocol.terms.statuses import EvidenceKind
 from janitor.protocol.text.plain_text import plain
 
 AROUND = 3

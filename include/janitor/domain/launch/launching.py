@@ -13,7 +13,7 @@ from janitor.domain.launch.launch_codes import (
     known_code,
 )
 from janitor.domain.states import PlacementResult
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from enum import Enum
 from itertools import pairwise
 from types import MappingProxyType
 
-from janitor.protocol.statuses import CheckName
+from janitor.protocol.terms.statuses import CheckName
 
 SHORTEST_BILLED = timedelta(seconds=60)
 SECONDS_PER_MONTH = 30 * 86_400

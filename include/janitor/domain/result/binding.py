@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from janitor.protocol.expected_checks import EXPECTED_CHECKS, HANDLER_CHECKS, LAST_CHECK, SUCCESS_NEEDS
-from janitor.protocol.proven import ProofLevel
 from janitor.protocol.public_url import public_url
 from janitor.protocol.report import SHA_PATTERN, Report
-from janitor.protocol.rollup import proof_level_of, roll_up
-from janitor.protocol.statuses import CheckStatus, EngineChoice, ReportStatus
+from janitor.protocol.terms.expected_checks import EXPECTED_CHECKS, HANDLER_CHECKS, LAST_CHECK, SUCCESS_NEEDS
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.rollup import proof_level_of, roll_up
+from janitor.protocol.terms.statuses import CheckStatus, EngineChoice, ReportStatus
 
 _SHOWN = 80
 _FULL_SHA = re.compile(SHA_PATTERN, re.IGNORECASE)

@@ -11,8 +11,8 @@ from uuid import UUID
 from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.statuses import CheckStatus
 
 
 @dataclass(frozen=True, kw_only=True)

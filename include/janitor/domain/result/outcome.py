@@ -15,11 +15,11 @@ from uuid import UUID
 from janitor.domain.result.binding import Ordered, mismatch
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.domain.watching import CommandStatus, WatchOutcome
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Report
-from janitor.protocol.rollup import proof_level_of
-from janitor.protocol.statuses import EngineChoice, ReportStatus
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.rollup import proof_level_of
+from janitor.protocol.terms.statuses import EngineChoice, ReportStatus
 
 _FROM_REPORT = {
     ReportStatus.SUCCESS: ValidationStatus.SUCCESS,

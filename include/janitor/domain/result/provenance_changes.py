@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Annotated
 
 from janitor.protocol.codec import Part
-from janitor.protocol.provenance import BaseImage, Packages
 from janitor.protocol.report import SHA_PATTERN, Report
+from janitor.protocol.terms.provenance import BaseImage, Packages
 from janitor.protocol.values import Most, Range, Text
 
 MAX_CHANGES = 60

@@ -22,10 +22,10 @@ from uuid import UUID
 
 from janitor.domain.result.provenance_changes import ProvenanceChanges, changes_between
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.proven import ProofLevel
 from janitor.protocol.report import Report
-from janitor.protocol.rollup import level_of_check
-from janitor.protocol.statuses import CheckStatus, Engine
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.rollup import level_of_check
+from janitor.protocol.terms.statuses import CheckStatus, Engine
 
 REMEMBERED = 10
 """Outcomes that are looked at to call something flaky."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report_signature import signature_of
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.protocol.text.signature import FailureSignature, failure_signature
 
 _WITHOUT = (ValidationStatus.SUCCESS, ValidationStatus.CANCELLED)

@@ -13,7 +13,7 @@ from typing import Any
 from janitor.inspection.documents.json_lines import field_lines, line_of
 from janitor.inspection.location import Location
 from janitor.inspection.tree import RepositoryTree, UnreadableError
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.protocol.values import type_name
 
 _MOST_PROBLEMS = 500

@@ -18,7 +18,7 @@ from janitor.inspection.documents.documents import (
     shown,
 )
 from janitor.inspection.repository.gpu_ids import GPU_TYPES, POOLS
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.protocol.values import type_name
 
 _CODE = ReasonCode.HUB_INVALID

@@ -20,8 +20,8 @@ from janitor.inspection.documents.documents import (
 )
 from janitor.inspection.documents.hub_file import check_gpu_ids
 from janitor.inspection.repository.gpu_ids import GPU_TYPES, POOLS
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.success_when import Condition, read_condition
+from janitor.protocol.order.success_when import Condition, read_condition
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.protocol.values import type_name
 
 _CODE = ReasonCode.TESTS_INVALID

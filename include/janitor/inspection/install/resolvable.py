@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from janitor.inspection.tree import UnreadableError
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _HEAD = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([A-Za-z0-9._,\s-]*)\])?(.*)", re.DOTALL)
 _SPECIFIER = re.compile(r"\s*(===|~=|==|!=|<=|>=|<|>)\s*([A-Za-z0-9.*+!_-]+)\s*")

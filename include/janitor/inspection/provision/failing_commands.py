@@ -26,7 +26,7 @@ from janitor.inspection.provision.system.base_system import Family
 from janitor.inspection.provision.system.known_files import KnownFiles
 from janitor.inspection.provision.system.state import Missing, StageState
 from janitor.inspection.provision.system.system_packages import may_bring, programs_of
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _TESTS = frozenset({"-f", "-e", "-s", "-d", "-r", "-x"})
 _NOT_OF_DASH = frozenset({"source", "[[", "pushd", "popd", "shopt"})

@@ -31,7 +31,7 @@ from janitor.inspection.provision.python_effects import is_of_python
 from janitor.inspection.provision.system.base_system import base_system
 from janitor.inspection.provision.system.known_files import KnownFiles, Room
 from janitor.inspection.provision.system.state import BIN_FOLDERS, StageState
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _ASKERS = frozenset({"test", "[", "[["})
 _NOWHERE = -1

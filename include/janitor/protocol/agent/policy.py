@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from janitor.protocol.agent.work import AgentAnswer, AgentFinding, AgentState, Severity, VerdictStatus
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus
 
 _GRAVE = frozenset({Severity.HIGH, Severity.CRITICAL})
 _REASON_CHARACTERS = 500

@@ -14,8 +14,8 @@ from functools import cache
 from typing import Annotated
 
 from janitor.protocol.codec import Part
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckName
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckName
 from janitor.protocol.text.causes import known_cause
 from janitor.protocol.text.plain_lines import normalised
 from janitor.protocol.values import Text

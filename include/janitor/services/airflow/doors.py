@@ -18,7 +18,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import AirflowError, AirflowUnaskedError, CloudError
 from janitor.domain.waits import waiting
 from janitor.settings import Settings, StackKind
-from janitor.settings.airflow import AirflowLogin, MwaaLogin, PasswordLogin, TokenLogin
+from janitor.settings.parts.airflow import AirflowLogin, MwaaLogin, PasswordLogin, TokenLogin
 
 _TIMEOUT = timedelta(seconds=30)
 _API = "/api/v2"

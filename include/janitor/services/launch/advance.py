@@ -18,7 +18,7 @@ from janitor.domain.launch.placement import Pause
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState, PlacementResult, TerminationReason
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.services.ending.external_timer import arm_external_timer
 from janitor.services.here import here, require_all_here
 from janitor.services.launch.orderer import Orderer

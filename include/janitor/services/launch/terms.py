@@ -11,7 +11,7 @@ from janitor.domain.launch.placement import GiveUp, Pause, Try, candidates_of, n
 from janitor.domain.launch.provider import LaunchRequest, LaunchSource
 from janitor.domain.place import Place
 from janitor.domain.states import PlacementResult, TerminationReason
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.services.ending.guest_timer import guest_user_data
 from janitor.services.launch.breaker import states_for
 from janitor.services.money.price_files import load_prices

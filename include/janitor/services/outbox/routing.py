@@ -5,7 +5,7 @@ from __future__ import annotations
 from janitor.domain.config.workers import WorkersConfig
 from janitor.domain.news.routes import Routes, routes_of
 from janitor.settings import Settings
-from janitor.settings.deployment import StackKind
+from janitor.settings.parts.deployment import StackKind
 
 
 def routes_for(settings: Settings, config: WorkersConfig) -> Routes | None:

@@ -14,8 +14,8 @@ from janitor.domain.result.history_views import ChangeView, CheckChangeView, Pha
 from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.protocol.codec import Part
-from janitor.protocol.proven import Note, ProofLevel, Unproven
-from janitor.protocol.provenance import Commit
+from janitor.protocol.terms.proven import Note, ProofLevel, Unproven
+from janitor.protocol.terms.provenance import Commit
 from janitor.protocol.values import Place
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries

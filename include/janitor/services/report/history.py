@@ -12,10 +12,10 @@ from janitor.domain.result.outcome import Conclusion
 from janitor.domain.result.report_diff import Mark, ReportDifference, RepositoryStanding, Seen, compare
 from janitor.domain.result.signatures import follows_report, signature_for
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Report, ReportError
 from janitor.protocol.report_signature import signature_of
-from janitor.protocol.rollup import level_of_check
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.rollup import level_of_check
 from janitor.protocol.text.signature import FailureSignature, failure_signature
 from janitor.stores import report_history as store
 from janitor.stores.database import Connection

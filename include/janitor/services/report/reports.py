@@ -14,7 +14,7 @@ from janitor.domain.identity import run_id_for
 from janitor.domain.money.places import MONEY_PLACES, places_for
 from janitor.domain.states import InstanceState, RunKind, RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
-from janitor.protocol.statuses import CacheState
+from janitor.protocol.terms.statuses import CacheState
 from janitor.services.report.details import ReportDetails, details_of, level_of
 from janitor.settings import Settings
 from janitor.stores import costs

@@ -9,7 +9,7 @@ from uuid import UUID
 from janitor.domain.errors import NotFoundError
 from janitor.domain.result.history_views import CheckView
 from janitor.domain.views import ValidationView
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.services.report.reports import validation_views
 from janitor.settings import Settings
 from janitor.stores.database import transaction

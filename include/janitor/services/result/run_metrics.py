@@ -13,7 +13,7 @@ from janitor.domain.errors import CloudError, DatabaseError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.views import RunView
 from janitor.settings import Settings
-from janitor.settings.infrastructure import Provisioner
+from janitor.settings.parts.infrastructure import Provisioner
 from janitor.stores.database import transaction
 from janitor.stores.queries import named_queries
 

@@ -15,7 +15,7 @@ from janitor.domain.errors import CloudError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import InstanceState
 from janitor.protocol.report import Report
-from janitor.protocol.statuses import CacheState
+from janitor.protocol.terms.statuses import CacheState
 from janitor.services.launch.advance import NotYet
 from janitor.services.ledger.seen import keep_seen
 from janitor.services.provider import provider_of

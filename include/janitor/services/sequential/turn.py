@@ -18,7 +18,7 @@ from janitor.domain.result.outcome import Conclusion
 from janitor.domain.sequential import MOST_INSTANCES, after_turn
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.domain.watching import WatchOutcome
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.services.ending.terminate import end_scope, scope_of
 from janitor.services.launch.advance import Launched, NoPlace, NotYet, advance_launch
 from janitor.services.result.record import record_validation

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from janitor.protocol.build import BuildSpec, EarlierBuild
 from janitor.protocol.codec import Part
+from janitor.protocol.order.build import BuildSpec, EarlierBuild
 from janitor.protocol.values import Place
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries

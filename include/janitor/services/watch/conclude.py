@@ -16,8 +16,8 @@ from janitor.domain.result.binding import Ordered
 from janitor.domain.result.outcome import Conclusion, Evidence, WorkTime, conclude
 from janitor.domain.states import RunStatus
 from janitor.domain.watching import CommandStatus, Decision
-from janitor.protocol.proof import is_proven
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
+from janitor.protocol.terms.proof import is_proven
 from janitor.services.here import require_row_here
 from janitor.services.watch.signs import awaited_sign, look_for_life
 from janitor.settings import Settings

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.protocol.agent.answers import AgentSpec
-from janitor.protocol.build import BuildSpec
-from janitor.protocol.provenance import Machine
-from janitor.protocol.spec import SecretStore, ValidationSpec
-from janitor.protocol.statuses import CacheState
+from janitor.protocol.order.build import BuildSpec
+from janitor.protocol.order.spec import SecretStore, ValidationSpec
+from janitor.protocol.terms.provenance import Machine
+from janitor.protocol.terms.statuses import CacheState
 from janitor.stores.records import InstanceRecord, ValidationRecord
 from janitor.stores.report_terms import ReportTerms
 

@@ -15,7 +15,7 @@ from janitor.domain.deadlines import FETCH_LIFETIME
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import spec_key_for
 from janitor.domain.log_lines import LineLogger
-from janitor.protocol.spec import ValidationSpec
+from janitor.protocol.order.spec import ValidationSpec
 from janitor.services.watch.instance_script import Fetched
 from janitor.settings import Settings
 

@@ -27,7 +27,7 @@ from janitor.domain.watching import (
     WatchOutcome,
     decide,
 )
-from janitor.protocol.proof import new_key
+from janitor.protocol.terms.proof import new_key
 from janitor.services.ledger.reconcile import states_of_missing
 from janitor.services.ledger.seen import keep_seen
 from janitor.services.provider import provider_of

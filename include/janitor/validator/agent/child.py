@@ -17,9 +17,9 @@ from pathlib import Path
 from janitor.guest.processes.supervisor import Outcome, end_everything, start
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.agent.work import ANSWER_MAX_BYTES, AgentAnswer, AgentDocumentError, AgentOrder, AgentState
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Check
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import Engine
 from janitor.validator.agent.launch import ANSWER, ORDER, TRANSCRIPT, Launch, plan_launch
 from janitor.validator.agent.settings import AgentMachine
 from janitor.validator.context import CheckContext

@@ -19,7 +19,7 @@ from janitor.diagnosis.failure_rules import world_trouble
 from janitor.diagnosis.rules.git import GIT
 from janitor.diagnosis.rules.rule import Trouble
 from janitor.guest.processes.supervisor import LineSink, Outcome, ProcessStartError, run
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checkout.submodules import (
     DEEPEST,
     MOST_SUBMODULES,

@@ -10,7 +10,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.validator.engine import EngineError, MachineFacts, WorkerEngine
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from janitor.guest.processes.supervisor import Outcome
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.docker.client import json_line
 from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, passed, skipped
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.settings import Settings
 
 _QUERY_LIMIT = timedelta(seconds=60)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from janitor.diagnosis.rules.rule import Trouble
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.network.reach import PACKAGE_HOSTS
 from janitor.validator.network.web import Web, WebError
 from janitor.validator.settings import Settings

@@ -15,7 +15,7 @@ import urllib.request
 from dataclasses import dataclass
 from enum import Enum
 
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.settings import Settings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

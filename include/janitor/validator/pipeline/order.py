@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from janitor.protocol.statuses import CheckName
+from janitor.protocol.terms.statuses import CheckName
 from janitor.validator.agent.child import AgentFacts
 from janitor.validator.checks.handler.handler_api import check_handler_api
 from janitor.validator.checks.handler.handler_facts import AnsweredFacts, ApiFacts, HandlerLogs, LocalFacts

@@ -11,15 +11,6 @@ from typing import TypeVar
 
 from janitor.guest.redaction import Redactor
 from janitor.protocol.progress import CheckProgress
-from janitor.protocol.proven import (
-    MAX_FILE_CHARACTERS,
-    MAX_NOTES_PER_CHECK,
-    MAX_TOLD_CHARACTERS,
-    MAX_UNPROVEN,
-    Note,
-    Unproven,
-)
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import (
     MAX_ARGV_CHARACTERS,
     MAX_ARGV_ITEMS,
@@ -29,7 +20,16 @@ from janitor.protocol.report import (
     Check,
     Measurement,
 )
-from janitor.protocol.statuses import CheckName, CheckStatus
+from janitor.protocol.terms.proven import (
+    MAX_FILE_CHARACTERS,
+    MAX_NOTES_PER_CHECK,
+    MAX_TOLD_CHARACTERS,
+    MAX_UNPROVEN,
+    Note,
+    Unproven,
+)
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckName, CheckStatus
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, Produced, errored, skipped
 from janitor.validator.pipeline.results import Met, Need, Result, Unmet

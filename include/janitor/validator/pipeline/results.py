@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckName, CheckStatus
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckName, CheckStatus
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -15,13 +15,13 @@ from janitor.guest.interrupts import DeadlineReached, Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.processes.supervisor import Interrupted, end_everything
 from janitor.guest.redaction import Redactor
+from janitor.protocol.order.spec import ValidationSpec
 from janitor.protocol.public_url import public_url
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_SUMMARY_CHARACTERS, Check, Report, RepositoryIdentity
 from janitor.protocol.report_signature import signed
-from janitor.protocol.rollup import RollUp, proof_level_of, roll_up
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import CheckName, CheckStatus, ReportStatus
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.rollup import RollUp, proof_level_of, roll_up
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, ReportStatus
 from janitor.validator import VERSION
 from janitor.validator.checks.running.host import describe_host
 from janitor.validator.context import CheckContext, ReportHead

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from janitor.inspection.documents.tests_file import TestPlan
-from janitor.protocol.statuses import CheckName, Engine
+from janitor.protocol.terms.statuses import CheckName, Engine
 from janitor.validator.checks.static.declared.ci_refs import check_ci_refs
 from janitor.validator.checks.static.declared.config_consistency import check_config_consistency
 from janitor.validator.checks.static.declared.hub_schema import check_hub_schema

@@ -16,12 +16,12 @@ from janitor.guest.interrupts import Interrupts
 from janitor.guest.journal import Journal
 from janitor.guest.redaction import Redactor
 from janitor.inspection.location import Location
-from janitor.protocol.proven import Unproven
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.order.spec import ValidationSpec
 from janitor.protocol.report import Check
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.spec import ValidationSpec
-from janitor.protocol.statuses import CheckName, CheckStatus, EngineChoice
+from janitor.protocol.terms.proven import Unproven
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, EngineChoice
 from janitor.validator.checkout.local_checkout import (
     GitListing,
     NoCheckoutError,

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TypeVar
 
 from janitor.protocol.report import Check
-from janitor.protocol.statuses import CheckName, CheckStatus, Engine
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, Produced
 from janitor.validator.pipeline.results import Met, Need, Result

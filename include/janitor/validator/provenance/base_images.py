@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from janitor.inspection.dockerfile.image_reference import ImageReference, parse_reference
 from janitor.inspection.dockerfile.stages import Dockerfile
 from janitor.inspection.dockerfile.usage import ImageUse, used_images
-from janitor.protocol.provenance import (
+from janitor.protocol.terms.provenance import (
     DIGEST_PATTERN,
     MAX_BASE_IMAGES,
     MAX_REFERENCE_CHARACTERS,

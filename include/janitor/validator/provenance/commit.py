@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from janitor.protocol.provenance import MAX_AUTHOR_CHARACTERS, MAX_SUBJECT_CHARACTERS, Commit, Provenance
+from janitor.protocol.terms.provenance import MAX_AUTHOR_CHARACTERS, MAX_SUBJECT_CHARACTERS, Commit, Provenance
 from janitor.validator.provenance.telling import Tell
 
 COMMIT_FORMAT = "%ct%x00%an%x00%s"

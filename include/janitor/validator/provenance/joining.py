@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from janitor.protocol.provenance import MAX_BASE_IMAGES, MAX_NOTES, BaseImage, Provenance
+from janitor.protocol.terms.provenance import MAX_BASE_IMAGES, MAX_NOTES, BaseImage, Provenance
 
 
 def joined(before: Provenance, more: Provenance) -> Provenance:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from janitor.protocol.provenance import (
+from janitor.protocol.terms.provenance import (
     MAX_NOTE_CHARACTERS,
     MAX_PACKAGE_CHARACTERS,
     MAX_PACKAGE_VERSION_CHARACTERS,

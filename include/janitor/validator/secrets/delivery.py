@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from janitor.guest.redaction import SHORTEST_LITERAL
-from janitor.protocol.spec import SecretStore, ValidationSpec
+from janitor.protocol.order.spec import SecretStore, ValidationSpec
 from janitor.validator.secrets.delivered import DeliveredSecrets
 from janitor.validator.secrets.instance_role import (
     Credentials,

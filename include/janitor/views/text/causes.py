@@ -5,7 +5,7 @@ from __future__ import annotations
 from janitor.domain.result.history_views import PlaceView
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import ValidationView
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.protocol.text.signature import MISMATCH_TITLE, plain_cause
 from janitor.views.text.commands import make_command
 from janitor.views.text.fitting import at_word, fitted

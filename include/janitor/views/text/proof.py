@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from janitor.domain.views import ValidationView
-from janitor.protocol.proven import Note, ProofLevel, Unproven, UnprovenKind
+from janitor.protocol.terms.proven import Note, ProofLevel, Unproven, UnprovenKind
 from janitor.views.text.marks import one_line
 
 _SHOWN = 8

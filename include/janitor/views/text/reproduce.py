@@ -6,7 +6,7 @@ import re
 import shlex
 
 from janitor.domain.evidence.cause import BrokenRepository, Image
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.statuses import Engine
 from janitor.protocol.text.plain_text import one_line
 from janitor.views.text.commands import make_command
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from janitor.domain.result.history_views import CheckView
 from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.views.text.causes import cause_of, reason_of
 from janitor.views.text.differences import change_tag, counted_changes
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of

@@ -6,11 +6,11 @@ from datetime import datetime, timezone
 
 from airflow.sdk import DAG, dag, task_group
 
-from janitor.orchestration.launch_operator import LaunchValidationOperator
+from janitor.orchestration.operators.launch_operator import LaunchValidationOperator
+from janitor.orchestration.operators.terminate_operator import TerminateRunOperator, TerminateValidationOperator
+from janitor.orchestration.operators.validate_operator import ValidateOperator
 from janitor.orchestration.params import run_params
 from janitor.orchestration.tasks import plan, record, verdict
-from janitor.orchestration.terminate_operator import TerminateRunOperator, TerminateValidationOperator
-from janitor.orchestration.validate_operator import ValidateOperator
 
 
 def _variant(dag_id: str, *, group_terminates: bool, run_terminates: bool) -> DAG:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from janitor.protocol.statuses import ReportStatus
+from janitor.protocol.terms.statuses import ReportStatus
 from tests.integration.validator.conftest import handler
 from tests.support.docker_engine import own_engine, why_no_own_engine
 from tests.support.docker_images import WORKER_BASE

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from tests.integration.validator.conftest import commit_all, handler
 from tests.support.docker_images import WORKER_BASE
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from tests.integration.validator.conftest import handler
 from tests.support.docker_engine import GPU_STAND_IN, REFUSE_GPU
 from tests.support.docker_images import WORKER_BASE

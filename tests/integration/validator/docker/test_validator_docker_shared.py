@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from janitor.protocol.statuses import ReportStatus
+from janitor.protocol.terms.statuses import ReportStatus
 from tests.integration.validator.conftest import handler
 from tests.support.docker_images import WORKER_BASE
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from janitor.protocol.statuses import CheckStatus, ReportStatus
+from janitor.protocol.terms.statuses import CheckStatus, ReportStatus
 from tests.integration.validator.conftest import Result, handler
 from tests.integration.validator.docker.test_validator_docker_gpu import torch
 from tests.support.docker_engine import GPU_STAND_IN

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 import yaml
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.infrastructure.idle_cost import idle_cost_text
 from janitor.cli.session import Session, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.infrastructure.actions import Infrastructure
 from janitor.infrastructure.idle_cost import idle_cost as price
 from janitor.settings.process import process_environment

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.asking import require_somebody, require_yes, yes_option
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
+from janitor.cli.terminal.asking import require_somebody, require_yes, yes_option
+from janitor.cli.terminal.console import Console
 from janitor.infrastructure.actions import UNFINISHED_DESTROY, Infrastructure, require_no_instances
 from janitor.infrastructure.place import require_same_place
 from janitor.services.reap.kill import kill_all

@@ -6,11 +6,11 @@ from datetime import datetime, timezone
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.ami import tidied_text
 from janitor.cli.session import Session, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.domain.errors import SettingsError
 from janitor.services.machine_image import housekeeping, packer
 from janitor.settings import Settings, StackKind, project_root

@@ -7,11 +7,11 @@ from datetime import datetime, timezone
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.breaker import breaker_dicts, breaker_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.domain.launch.breaker import EVERYTHING
 from janitor.services.launch import breaker as launch_breaker
 from janitor.views.document import as_json

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.instances import instances_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.domain.errors import DatabaseError, SettingsError
 from janitor.services.deployment import live_instances
 from janitor.services.here import require_here

@@ -9,11 +9,11 @@ from datetime import timedelta
 import click
 
 from janitor.cli.completion import complete_repository, complete_running
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.keep import ended_dict, ended_text, lease_dict, lease_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.domain.reap.reaping import LONGEST_LEASE
 from janitor.services.reap.keep import end_lease, require_keepable
 from janitor.services.reap.keep import keep as keep_instance

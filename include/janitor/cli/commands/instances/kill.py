@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.kill import kill_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.services.reap.kill import kill_all
 from janitor.views.document import as_json
 from janitor.views.endings import kill_dict

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.reap import reap_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.services.ledger.abandon import abandon_place as do_abandon_place
 from janitor.services.reap.passes import ReapError, reap_once
 from janitor.views.document import as_json

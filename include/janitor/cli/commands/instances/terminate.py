@@ -7,13 +7,13 @@ import re
 
 import click
 
-from janitor.cli.asking import require_yes, yes_option
 from janitor.cli.completion import complete_instance
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.kill import terminate_question, terminate_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.asking import require_yes, yes_option
+from janitor.cli.terminal.console import Console
 from janitor.services.reap.terminate_one import terminable, terminate_instance
 from janitor.views.document import as_json
 from janitor.views.endings import terminate_dict

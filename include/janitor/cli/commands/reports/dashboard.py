@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
-from janitor.cli.terminal_settings import has_screen
+from janitor.cli.terminal.console import Console
+from janitor.cli.terminal.terminal_settings import has_screen
 from janitor.domain.snapshot.alerts import Severity, alerts_of
 from janitor.services.evidence.causes import causes_of_snapshot
 from janitor.services.snapshot.take import take_snapshot

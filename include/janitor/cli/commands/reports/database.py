@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.stores.migrate import migrate
 from janitor.stores.roles.definition import RoleGroup
 from janitor.stores.roles.logins import LoginRole, ensure_login_roles

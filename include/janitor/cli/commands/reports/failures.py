@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import Count
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.runs.failures import failures_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.services.report.failures import failure_report
 from janitor.views.document import as_json
 from janitor.views.failures import failures_dict

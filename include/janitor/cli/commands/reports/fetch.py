@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from janitor.cli.completion import complete_run
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.reports.fetched import fetched_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.cli.streams import not_written
+from janitor.cli.terminal.console import Console
+from janitor.cli.terminal.streams import not_written
 from janitor.services.report.fetch import FetchedRun, fetch_reports, file_names
 from janitor.views.document import as_json
 from janitor.views.fetched import fetched_dict

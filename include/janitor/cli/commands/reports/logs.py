@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from janitor.cli.completion import complete_repository, complete_run
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.services.report.logs import validation_log
 
 

@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.orders import config_path
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.reports.notify import delivery_text, waiting_dicts, waiting_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.domain.states import RunKind
 from janitor.services.config_files import load_config
 from janitor.services.news.by_hand import try_channels, waiting_messages

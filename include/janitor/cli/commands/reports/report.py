@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from janitor.cli.completion import complete_subject
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.cli.streams import write_file
+from janitor.cli.terminal.console import Console
+from janitor.cli.terminal.streams import write_file
 from janitor.services.report.documents import ReportedRun, reports_of
 
 

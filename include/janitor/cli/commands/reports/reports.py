@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from janitor.cli.completion import complete_repository, complete_run
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import Count
 from janitor.cli.registry import ExampleCommand
@@ -16,8 +15,9 @@ from janitor.cli.render.instances.keep import kept_dicts, kept_text
 from janitor.cli.render.runs.history import history_text
 from janitor.cli.render.runs.runs import run_text, running_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
-from janitor.cli.streams import write_file
-from janitor.cli.terminal_settings import step_summary
+from janitor.cli.terminal.console import Console
+from janitor.cli.terminal.streams import write_file
+from janitor.cli.terminal.terminal_settings import step_summary
 from janitor.services.reap.keep import kept_instances
 from janitor.services.report.progress import ProgressReader
 from janitor.services.report.reports import repository_history, run_view, running_runs

@@ -6,14 +6,14 @@ import getpass
 
 import click
 
-from janitor.cli.asking import require_yes, yes_option
 from janitor.cli.completion import complete_running
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.kill import cancel_question, cancel_text
 from janitor.cli.runs import find_started
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.asking import require_yes, yes_option
+from janitor.cli.terminal.console import Console
 from janitor.services.reap.cancel import cancel_run, cancellable
 from janitor.views.document import as_json
 from janitor.views.endings import cancel_dict

@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.orders import config_path
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.runs.config import config_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.domain.config.sequential import SequentialConfig, sequential_config_schema
 from janitor.domain.config.workers import WorkersConfig, workers_config_schema
 from janitor.domain.errors import ConfigError

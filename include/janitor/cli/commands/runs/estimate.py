@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import repository_option, timeout_option
 from janitor.cli.orders import manual_request
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.runs.estimate import estimate_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.services.launch.blueprint import blueprint_of, check_blueprint
 from janitor.views.document import as_json
 from janitor.views.estimate import estimate_dict

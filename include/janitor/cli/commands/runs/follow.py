@@ -7,11 +7,11 @@ from datetime import timedelta
 import click
 
 from janitor.cli.completion import complete_running
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.runs import exit_code_of, find_started, print_results, see_through
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.domain.config.limits import MAX_GRACE_MINUTES
 
 

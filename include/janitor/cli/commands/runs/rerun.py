@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.asking import yes_option
 from janitor.cli.completion import complete_run
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.orders import check_rerun, show_plan
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.runs import carry_out
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.asking import yes_option
+from janitor.cli.terminal.console import Console
 from janitor.services.report.reports import run_view
 from janitor.stack.stack import require_up
 from janitor.views.document import as_json

@@ -6,14 +6,14 @@ from urllib.parse import quote
 
 import click
 
-from janitor.cli.asking import yes_option
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import repository_option, timeout_option
 from janitor.cli.orders import check_order, show_plan
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.runs import announce, exit_code_of, print_results, see_through, start
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.asking import yes_option
+from janitor.cli.terminal.console import Console
 from janitor.settings import Settings, StackKind
 from janitor.stack.stack import is_up, up
 

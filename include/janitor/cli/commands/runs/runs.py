@@ -6,12 +6,12 @@ from datetime import datetime, timezone
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import Count
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.runs.run_list import runs_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.services.report.run_list import latest_runs
 from janitor.views.document import as_json
 from janitor.views.runs import summary_dict

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.asking import yes_option
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import repository_option, timeout_option
 from janitor.cli.orders import check_order, show_plan
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.runs import carry_out
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.asking import yes_option
+from janitor.cli.terminal.console import Console
 from janitor.domain.states import RunKind
 from janitor.stack.stack import require_up
 

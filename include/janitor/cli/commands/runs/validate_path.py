@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import json_option, shared_options
-from janitor.cli.streams import not_written, write_file
+from janitor.cli.terminal.console import Console
+from janitor.cli.terminal.streams import not_written, write_file
 
 
 @click.command(

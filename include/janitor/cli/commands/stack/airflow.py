@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 import click
 
 from janitor.cli.airflow_trigger import read_trigger
-from janitor.cli.console import Console
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import Session, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.stack.stack import exec_airflow, require_up
 from janitor.views.text.commands import make_command
 

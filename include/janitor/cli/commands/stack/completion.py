@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.session import shared_options
-from janitor.cli.terminal_settings import COMPLETE_VARIABLE, users_shell
+from janitor.cli.terminal.console import Console
+from janitor.cli.terminal.terminal_settings import COMPLETE_VARIABLE, users_shell
 
 _SHELLS = ("bash", "zsh", "fish")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.stack.doctor import doctor_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.domain.findings import FindingLevel
 from janitor.settings import StackKind
 from janitor.stack import doctor as examination

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 import click
 
-from janitor.cli.console import Console
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.stack.stack import deployment_text, ending_text, login_text, stack_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
+from janitor.cli.terminal.console import Console
 from janitor.domain.errors import JanitorError
 from janitor.services.deployment import look_at_deployment
 from janitor.services.report.reports import running_runs

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.proven import Note, Unproven
 from janitor.protocol.report import Check
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proven import Note, Unproven
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.services.report.documents import ReportedRun, ReportedValidation
 from janitor.views.text.causes import reason_of
 from janitor.views.text.differences import change_tag

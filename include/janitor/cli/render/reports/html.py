@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 
 from janitor.cli.render.reports import facts
 from janitor.protocol.report import Check
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.protocol.text.plain_text import plain
 from janitor.services.report.documents import ReportedRun, ReportedValidation
 from janitor.views.text.differences import change_lines

@@ -21,7 +21,7 @@ from janitor.cli.render.reports.facts import (
 )
 from janitor.domain.states import ValidationStatus
 from janitor.protocol.report import Check
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.protocol.text.xml_text import xml_document, xml_plain
 from janitor.services.report.documents import ReportedRun, ReportedValidation
 from janitor.views.text.provenance import commit_text

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from janitor.cli.render.names import told_apart
 from janitor.domain.config.sequential import SequentialConfig
 from janitor.domain.config.workers import RepositoryPlan, WorkersConfig
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.views.text.money import dollars
 from janitor.views.text.times import exactly
 

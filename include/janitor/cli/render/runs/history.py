@@ -7,7 +7,7 @@ from datetime import datetime
 
 from janitor.cli.render.runs.phases import phases_line
 from janitor.domain.views import ValidationView
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.statuses import Engine
 from janitor.views.text.causes import reason_of
 from janitor.views.text.differences import change_lines, change_tag
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line

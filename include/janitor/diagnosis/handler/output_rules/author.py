@@ -9,8 +9,8 @@ from typing import Any
 
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Rule, Seen
 from janitor.diagnosis.handler.verdict import clipped
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.success_when import Condition
+from janitor.protocol.order.success_when import Condition
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _ROOT = "output"
 _NOTHING = object()

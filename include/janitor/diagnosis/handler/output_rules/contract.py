@@ -19,7 +19,7 @@ from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Grou
 from janitor.diagnosis.handler.python_repr import Parsed, TokenKind
 from janitor.diagnosis.handler.sendable import unsendable
 from janitor.diagnosis.handler.verdict import clipped
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _NO_NUMBERS = frozenset({"nan", "inf"})
 _CONSTANT = re.compile(r"[\[:,]\s{0,20}-?(?:NaN|Infinity)\b")

@@ -14,7 +14,7 @@ from janitor.diagnosis.handler.output_rules import names
 from janitor.diagnosis.handler.output_rules.part import Part, is_empty, is_hollow
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Group, Rule, Seen, outputs
 from janitor.diagnosis.handler.verdict import clipped
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _WORDS = frozenset({"none", "null", "undefined", "nan", "{}", "[]", "nil", "none.", "n/a"})
 _BESIDE = names.FINISH_REASONS | frozenset({"index", "role", "logprobs", "id", "object", "model"})

@@ -25,7 +25,7 @@ from janitor.diagnosis.handler.stated_errors import (
     texts_in,
 )
 from janitor.diagnosis.handler.verdict import clipped
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _ONE_ERROR = names.ERROR_NAMES - {"errors"}
 _TELLING = (str, int, float, list, tuple, Mapping)

@@ -10,7 +10,7 @@ from janitor.diagnosis.handler.output_rules.part import Part
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
 from janitor.diagnosis.handler.python_repr import parse_repr
 from janitor.diagnosis.handler.verdict import clipped
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 UNFINISHED = re.compile(r"<(?:async_generator|generator|coroutine) object .{1,300}? at 0x[0-9a-fA-F]+>", re.DOTALL)
 """What Python prints for an object that should have been iterated or awaited."""

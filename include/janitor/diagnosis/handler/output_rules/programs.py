@@ -13,7 +13,7 @@ from janitor.diagnosis.handler.output_rules.given import CODE
 from janitor.diagnosis.handler.output_rules.part import About, Part
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
 from janitor.diagnosis.handler.verdict import clipped
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
 _BY_SIGNAL = frozenset({134, 136, 137, 139, 143})

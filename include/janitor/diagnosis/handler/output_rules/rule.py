@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from janitor.diagnosis.handler.verdict import Outcome, Remark, Verdict
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from janitor.diagnosis.handler.output_rules.part import About, Part, is_hollow
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
 from janitor.diagnosis.handler.stated_errors import says_all_well, says_none
 from janitor.diagnosis.handler.verdict import clipped
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _BAD_STATE = re.compile(
     r"(?!no[_ -])(?:(?:\w+[_ -])?error|(?:\w+[_-])?(?:failed|failure|aborted|timeout)|fail|errored"

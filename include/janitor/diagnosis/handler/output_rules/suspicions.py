@@ -10,7 +10,7 @@ from janitor.diagnosis.handler.output_rules.part import Part, is_hollow
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
 from janitor.diagnosis.handler.output_rules.texts import only_text
 from janitor.diagnosis.handler.verdict import clipped
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _LONGEST_PRINTED = 20_000
 _LONGEST_SAID = 1_000

@@ -18,7 +18,7 @@ from janitor.diagnosis.handler.output_rules.given import ASKS
 from janitor.diagnosis.handler.output_rules.part import Part, is_hollow
 from janitor.diagnosis.handler.output_rules.rule import Certainty, Example, Group, Looks, Rule, Seen, outputs
 from janitor.diagnosis.handler.verdict import clipped
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 
 _LONGEST_SHOWN = 400
 _NO_TEXT = frozenset(

@@ -20,7 +20,7 @@ from janitor.guest.processes.capture import Captured
 from janitor.guest.processes.supervisor import Outcome as ProcessOutcome
 from janitor.inspection.documents.tests_file import TestCase
 from janitor.protocol.progress import PROVOKED
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checks.handler.api_client import (
     Answer,
     AnswerTimeoutError,

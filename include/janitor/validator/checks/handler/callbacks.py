@@ -16,8 +16,8 @@ from typing import Any
 from janitor.diagnosis.handler.verdict import clipped
 from janitor.diagnosis.host_conditions import excuse
 from janitor.inspection.python.sdk_use import Named
-from janitor.protocol.proven import UnprovenKind
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.proven import UnprovenKind
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checks.handler.api_session import Session, room_for_another
 from janitor.validator.checks.handler.callback_probe import MARK, PROBE
 from janitor.validator.checks.handler.handler_facts import ApiFacts, turned

@@ -12,9 +12,9 @@ from itertools import groupby
 from janitor.diagnosis.handler.verdict import Outcome, Verdict
 from janitor.diagnosis.host_conditions import excuse
 from janitor.inspection.documents.tests_file import TestCase
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.order.success_when import Condition
 from janitor.protocol.report import Evidence
-from janitor.protocol.success_when import Condition
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checks.handler.api_session import Asking, Session, run_session
 from janitor.validator.checks.handler.handler_facts import (
     API_LOG,

@@ -10,8 +10,8 @@ from janitor.diagnosis.handler.raised_place import raised_place
 from janitor.diagnosis.handler.verdict import Verdict
 from janitor.guest.processes.capture import Captured
 from janitor.inspection.location import Location
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.engine import BuiltWorker, GpuResult, StartResult
 from janitor.validator.facts import SourceFacts
 from janitor.validator.findings import Finding, failed

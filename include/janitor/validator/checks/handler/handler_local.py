@@ -15,9 +15,9 @@ from janitor.diagnosis.handler.sdk_log import LOCAL_END
 from janitor.diagnosis.handler.verdict import Outcome, Verdict, inconclusive
 from janitor.diagnosis.host_conditions import excuse
 from janitor.diagnosis.real_path.logged_errors import during_the_job, judged_with_log, logged_errors
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import Engine
 from janitor.validator.checks.handler.handler_api import NOT_IN_THE_LOG, gpu_unused
 from janitor.validator.checks.handler.handler_facts import (
     LOCAL_LOG,

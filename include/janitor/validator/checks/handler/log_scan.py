@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from janitor.diagnosis.real_path.error_lines import ERROR, telling_lines, without_outputs
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checks.handler.handler_facts import API_LOG, LOCAL_LOG, HandlerLogs
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, errored, failed, passed, skipped

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from janitor.diagnosis.handler.bad_input import judge_bad_answer
 from janitor.diagnosis.handler.verdict import PASSED
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.checks.handler.api_session import Asking, optional_time, run_session
 from janitor.validator.checks.handler.handler_facts import AnsweredFacts, ApiFacts
 from janitor.validator.checks.handler.session_judge import judge_tried

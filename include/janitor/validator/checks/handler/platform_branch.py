@@ -12,8 +12,8 @@ from datetime import timedelta
 from janitor.diagnosis.handler.verdict import Outcome, Verdict
 from janitor.diagnosis.host_conditions import excuse
 from janitor.inspection.python.sdk_use import Named
-from janitor.protocol.proven import UnprovenKind
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.proven import UnprovenKind
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checks.handler.api_session import READY_LIMIT, Session, Tried, room_for_another, run_session
 from janitor.validator.checks.handler.handler_facts import ApiFacts, turned
 from janitor.validator.checks.handler.session_judge import judge_session, judge_tried

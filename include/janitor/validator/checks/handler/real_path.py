@@ -8,9 +8,9 @@ asked is left unproven, and never costs a verdict.
 from __future__ import annotations
 
 from janitor.inspection.python.sdk_use import Refresh
-from janitor.protocol.proven import UnprovenKind
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proven import UnprovenKind
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.checks.handler.api_session import Session
 from janitor.validator.checks.handler.callbacks import with_callbacks
 from janitor.validator.checks.handler.handler_facts import ApiFacts, turned, with_remarks

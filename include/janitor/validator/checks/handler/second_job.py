@@ -12,9 +12,9 @@ from datetime import timedelta
 from janitor.diagnosis.handler.verdict import Outcome, Verdict
 from janitor.diagnosis.host_conditions import excuse
 from janitor.inspection.documents.tests_file import TestCase
-from janitor.protocol.proven import UnprovenKind
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proven import UnprovenKind
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.checks.handler.api_session import READY_LIMIT, Asking, Session, room_for_another, run_session
 from janitor.validator.checks.handler.callbacks import with_callbacks
 from janitor.validator.checks.handler.handler_facts import (

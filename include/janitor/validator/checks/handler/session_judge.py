@@ -14,7 +14,7 @@ from janitor.diagnosis.handler.verdict import PASSED, Remark, Verdict, clipped, 
 from janitor.diagnosis.host_conditions import Place, excuse
 from janitor.diagnosis.real_path.logged_errors import during_the_job, judged_with_log, logged_errors
 from janitor.inspection.python.sdk_use import Refresh, SdkUse
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checks.handler.api_session import Again, Session, Tried
 from janitor.validator.checks.handler.handler_facts import ApiFacts
 

@@ -12,9 +12,9 @@ from janitor.guest.processes.supervisor import ProcessStartError
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.agent.policy import conclude, remarks
 from janitor.protocol.agent.work import AgentAnswer
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_TAIL_CHARACTERS, Evidence
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.agent.child import LEAST_TIME, AgentFacts, Asked, ask
 from janitor.validator.agent.launch import AgentMissingError
 from janitor.validator.agent.settings import AgentMachine

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.checks.running.missing_imports import with_missing_imports
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.engine import BuildResult, BuiltWorker, EngineError, GpuResult, HostFacts, StartResult

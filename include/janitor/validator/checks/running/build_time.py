@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import BuildResult, BuildTime
 from janitor.validator.findings import Finding, failed, passed, skipped

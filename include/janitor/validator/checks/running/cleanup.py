@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from janitor.guest.processes.confinement import proc_is_ours
 from janitor.guest.processes.supervisor import end_everything
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.findings import Finding, errored, passed
 

@@ -8,9 +8,9 @@ import re
 import shutil
 from pathlib import Path
 
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import MAX_GPUS, Evidence, Host
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import Engine
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import EngineError, HostFacts, MachineFacts

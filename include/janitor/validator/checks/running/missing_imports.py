@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from janitor.guest.processes.supervisor import Outcome
-from janitor.protocol.proven import UnprovenKind
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.proven import UnprovenKind
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.engine import BuiltWorker, EngineError
 from janitor.validator.findings import Finding
 

@@ -19,9 +19,9 @@ from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.dockerfile.lexer import lex
 from janitor.inspection.install.bake import BAKE_FILES, BakeError, BakeTarget, read_bake
 from janitor.inspection.tree import UnreadableError
-from janitor.protocol.provenance import Provenance
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
+from janitor.protocol.terms.provenance import Provenance
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.docker.flavour import PODMAN_WITH_HEREDOCS, Flavour, searching_docker_hub

@@ -5,7 +5,7 @@ The engine's command is trusted; what runs in the containers isn't (see `janitor
 
 from __future__ import annotations
 
-from janitor.protocol.statuses import Engine
+from janitor.protocol.terms.statuses import Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import BuildResult, EngineError, MachineFacts

@@ -8,7 +8,7 @@ from typing import Any
 
 from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.dockerfile.command import Command, PythonTarget
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import json_line
 from janitor.validator.engines.docker.container import Containers

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from janitor.diagnosis.failure_rules import world_trouble
 from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import EngineError

@@ -8,7 +8,7 @@ from enum import Enum
 from janitor.diagnosis.handler.log_judge import cause
 from janitor.diagnosis.handler.sdk_log import BANNER
 from janitor.diagnosis.host_conditions import Place, host_condition
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.engine import HandlerRun
 from janitor.validator.findings import EvidenceMaker, Finding, errored, failed, passed
 

@@ -16,9 +16,9 @@ from janitor.diagnosis.host_conditions import Place
 from janitor.guest.processes.supervisor import Outcome, Running
 from janitor.inspection.dockerfile.command import Command
 from janitor.inspection.dockerfile.lexer import split_words
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.repository import PLATFORM_VARIABLES, TEST_VARIABLES
-from janitor.protocol.statuses import Engine
+from janitor.protocol.order.repository import PLATFORM_VARIABLES, TEST_VARIABLES
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.docker.client import DockerClient
 from janitor.validator.engine import (

@@ -18,9 +18,9 @@ from janitor.inspection.dockerfile.python_version import python_version
 from janitor.inspection.install.install import IMAGE_PATH, Install, InstallPlan, plan_installs
 from janitor.inspection.provision.program import Reach, has_nothing, reach
 from janitor.inspection.tree import RepositoryTree
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
-from janitor.protocol.statuses import CheckStatus, Engine
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus, Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import BuildResult, MachineFacts
 from janitor.validator.engines.venv.host_stands_in import judged_by_host

@@ -11,8 +11,8 @@ from janitor.inspection.location import Location
 from janitor.inspection.provision.system.state import Missing, path_folders
 from janitor.inspection.python.started_tools import started_tools
 from janitor.inspection.tree import UnreadableError
-from janitor.protocol.proven import UnprovenKind
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.proven import UnprovenKind
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.engines.venv.host_libraries import InstalledLibraries
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, failed

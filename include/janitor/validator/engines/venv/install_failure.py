@@ -12,8 +12,8 @@ from janitor.diagnosis.rules.rule import Trouble
 from janitor.guest.processes.supervisor import Outcome
 from janitor.inspection.capability_gap import Gap, listed
 from janitor.inspection.install.install import Install, InstallPlan
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.engines.venv.private_index import private_index_trouble
 from janitor.validator.facts import WorkerFacts

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from janitor.inspection.location import Location
 from janitor.inspection.provision.commands.unrun import unrun_commands
-from janitor.protocol.proven import UnprovenKind
+from janitor.protocol.terms.proven import UnprovenKind
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, failed

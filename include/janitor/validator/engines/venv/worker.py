@@ -19,9 +19,9 @@ from janitor.guest.processes.memory import kills_for_memory
 from janitor.guest.processes.supervisor import Outcome, ProcessStartError, Running, run, start
 from janitor.inspection.capability_gap import Gap
 from janitor.inspection.dockerfile.command import PythonTarget, stage_command
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.repository import RESERVED_VARIABLES, TEST_VARIABLES
-from janitor.protocol.statuses import Engine
+from janitor.protocol.order.repository import RESERVED_VARIABLES, TEST_VARIABLES
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import Engine
 from janitor.validator.context import CheckContext
 from janitor.validator.engine import (
     BuiltWorker,

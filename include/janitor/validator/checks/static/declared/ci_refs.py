@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from janitor.inspection.location import Location
 from janitor.inspection.repository.workflows import all_references, missing, workflow_files
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import CheckoutFacts
 from janitor.validator.findings import Finding, failed, passed, skipped

@@ -17,7 +17,7 @@ from janitor.inspection.documents.documents import shown, stated_config
 from janitor.inspection.documents.json_lines import field_lines, line_of
 from janitor.inspection.location import Location
 from janitor.inspection.tree import UnreadableError
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import StatedFacts
 from janitor.validator.findings import Finding, failed, passed, skipped

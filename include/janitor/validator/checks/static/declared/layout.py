@@ -5,7 +5,7 @@ from __future__ import annotations
 from janitor.inspection.location import Location
 from janitor.inspection.repository.layout import Layout, read_layout
 from janitor.inspection.tree import MAX_DEPTH, MAX_PATH_BYTES, RepositoryTree
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import CheckoutFacts, RepositoryFacts
 from janitor.validator.findings import EvidenceMaker, Finding, Produced, failed, passed

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from janitor.inspection.location import Location
 from janitor.inspection.repository.model_sources import HUB, ModelSource, build_sources, built_scripts, code_sources
 from janitor.inspection.tree import UnreadableError
-from janitor.protocol.proven import UnprovenKind
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
+from janitor.protocol.terms.proven import UnprovenKind
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import SourceFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped

@@ -9,8 +9,8 @@ from typing import Any
 from janitor.inspection.documents.documents import load_job, load_json, unreadable_location
 from janitor.inspection.location import Location
 from janitor.inspection.tree import UnreadableError
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.protocol.values import type_name
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import StatedFacts

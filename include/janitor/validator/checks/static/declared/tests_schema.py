@@ -5,7 +5,7 @@ from __future__ import annotations
 from janitor.inspection.documents.documents import load_json, problem_locations, unreadable_location
 from janitor.inspection.documents.tests_file import TestPlan, read_github_tests, read_tests
 from janitor.inspection.tree import UnreadableError
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import RepositoryFacts
 from janitor.validator.findings import Finding, Produced, failed, passed, skipped

@@ -13,10 +13,10 @@ from janitor.inspection.dockerfile.image_reference import parse_reference
 from janitor.inspection.dockerfile.stages import Dockerfile
 from janitor.inspection.dockerfile.usage import used_images, used_stages
 from janitor.inspection.location import Location
-from janitor.protocol.proven import UnprovenKind
-from janitor.protocol.provenance import Provenance
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
+from janitor.protocol.terms.proven import UnprovenKind
+from janitor.protocol.terms.provenance import Provenance
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext, ReportHead
 from janitor.validator.facts import StatedFacts
 from janitor.validator.findings import Finding, errored, failed, passed, skipped

@@ -30,7 +30,7 @@ from janitor.inspection.location import Location
 from janitor.inspection.provision.program import started_program
 from janitor.inspection.provision.walk import read_provision
 from janitor.inspection.tree import RepositoryTree, UnreadableError
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checks.static.dockerfile.pip_redirections import LostVersion, lost_versions
 from janitor.validator.checks.static.dockerfile.start_of_image import CODES, source_reader, start_fault
 from janitor.validator.context import CheckContext

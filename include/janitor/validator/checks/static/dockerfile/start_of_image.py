@@ -11,7 +11,7 @@ from janitor.inspection.image.start_faults import StartFault, StartFaultKind, St
 from janitor.inspection.provision.system.start_needs import lacks_interpreter, lacks_starter
 from janitor.inspection.provision.system.state import path_folders
 from janitor.inspection.tree import RepositoryTree, UnreadableError
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.facts import ImageFacts
 
 CODES = {

@@ -24,10 +24,10 @@ from janitor.inspection.install.install import IMAGE_PATH, Install, plan_install
 from janitor.inspection.install.resolvable import NotResolvableError, Refusal, Resolvable, resolvable
 from janitor.inspection.install.worker_requirements import USUAL_FILES
 from janitor.inspection.tree import RepositoryTree
-from janitor.protocol.proven import UnprovenKind
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
-from janitor.protocol.statuses import CheckStatus
+from janitor.protocol.terms.proven import UnprovenKind
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.validator.checks.static.python.requirement_hosts import why_unasked
 from janitor.validator.checks.static.python.tested_uv import NoTestedUvError, find_tested_uv
 from janitor.validator.context import CheckContext

@@ -29,7 +29,7 @@ from janitor.inspection.install.torch_versions import (
 from janitor.inspection.install.worker_requirements import worker_requirements
 from janitor.inspection.location import Location
 from janitor.inspection.tree import RepositoryTree
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.context import CheckContext
 from janitor.validator.facts import SourceFacts
 from janitor.validator.findings import Finding, failed, passed, skipped

@@ -19,7 +19,7 @@ from janitor.inspection.provision.system.state import ALL
 from janitor.inspection.python.python_modules import SourceError
 from janitor.inspection.python.python_source import WorkerSource
 from janitor.inspection.tree import RepositoryTree
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.facts import ImageFacts, StatedFacts
 
 Reader = Callable[[PurePosixPath], "str | None"]

@@ -27,8 +27,8 @@ from janitor.inspection.python.python_modules import Reader, SourceError, Syntax
 from janitor.inspection.python.python_source import HandlerKind, WorkerSource, read_worker, search_workers
 from janitor.inspection.python.sdk_use import sdk_use
 from janitor.inspection.tree import RepositoryTree, UnreadableError
-from janitor.protocol.reason_codes import ReasonCode
 from janitor.protocol.report import Evidence
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checks.static.python.program_packages import package_fault, sure_imports
 from janitor.validator.checks.static.python.removed_files import removed_need
 from janitor.validator.context import CheckContext

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from janitor.settings.deployment import DeploymentSettings
+from janitor.settings.parts.deployment import DeploymentSettings
 from janitor.settings.variables import Seconds, Variable
 
 DEFAULT_REAP_INTERVAL = timedelta(minutes=5)

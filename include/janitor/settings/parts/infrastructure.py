@@ -6,7 +6,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-from janitor.settings.deployment import DeploymentSettings
+from janitor.settings.parts.deployment import DeploymentSettings
 from janitor.settings.variables import Variable
 
 INFRASTRUCTURE_ENV_NAME = "infrastructure.env"

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.reason_codes import ReasonCode
-from janitor.protocol.statuses import CheckName, CheckStatus, Engine, ReportStatus
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, Engine, ReportStatus
 
 HANDLER_CHECKS = frozenset({CheckName.HANDLER_LOCAL.value, CheckName.HANDLER_API.value})
 """The checks that execute the handler; one of them must pass for a success."""

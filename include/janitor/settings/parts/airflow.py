@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import SecretStr
 
 from janitor.domain.states import RunKind
-from janitor.settings.deployment import DeploymentSettings
+from janitor.settings.parts.deployment import DeploymentSettings
 from janitor.settings.variables import Schedule, Variable
 
 DEFAULT_DAG_ID = "validate_workers"

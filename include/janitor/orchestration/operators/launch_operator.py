@@ -16,11 +16,11 @@ from airflow.providers.amazon.aws.operators.ec2 import EC2CreateInstanceOperator
 
 from janitor.domain.errors import CloudError, JanitorError, LaunchRefusedError
 from janitor.domain.log_lines import LineLogger
-from janitor.orchestration.ec2_hook import SharedEc2Hook
 from janitor.orchestration.failures import as_airflow_failure
+from janitor.orchestration.operators.ec2_hook import SharedEc2Hook
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.wiring import current_settings, settings_for
-from janitor.protocol.reason_codes import ReasonCode
+from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.services.launch import advance as launching
 from janitor.services.launch.advance import Launched, NoPlace, NotYet
 from janitor.services.launch.orderer import Orderer, ValidationOrderer

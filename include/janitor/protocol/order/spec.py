@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from janitor.protocol.agent.answers import AgentSpec
-from janitor.protocol.build import BuildSpec
 from janitor.protocol.codec import Document, Later, Part
-from janitor.protocol.proof import KEY_PATTERN
-from janitor.protocol.provenance import Machine
-from janitor.protocol.repository import RepositorySpec
-from janitor.protocol.statuses import EngineChoice
+from janitor.protocol.order.build import BuildSpec
+from janitor.protocol.order.repository import RepositorySpec
+from janitor.protocol.terms.proof import KEY_PATTERN
+from janitor.protocol.terms.provenance import Machine
+from janitor.protocol.terms.statuses import EngineChoice
 from janitor.protocol.values import Range, Text
 
 SPEC_FORMAT = "janitor-spec/1"
@@ -82,7 +82,7 @@ class ValidationSpec(Document):
     cache_directory: Later[Annotated[str, Text(500)] | None] = None
     """Where the cache volume is on the instance, from its home; None: it has none."""
     proof_key: Later[Annotated[str, Text(64, KEY_PATTERN)] | None] = None
-    """Proves the report (see `janitor.protocol.proof`), in hex; a secret. None where nobody asks for a proof."""
+    """Proves the report (see `janitor.protocol.terms.proof`), in hex; a secret. None where nobody asks for a proof."""
 
     @classmethod
     def upgraded(cls, value: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import SecretStr
 
-from janitor.settings.deployment import DeploymentSettings
+from janitor.settings.parts.deployment import DeploymentSettings
 from janitor.settings.variables import Variable
 
 

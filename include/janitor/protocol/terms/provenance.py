@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Annotated
 
 from janitor.protocol.codec import Later, Part
-from janitor.protocol.statuses import CacheState
+from janitor.protocol.terms.statuses import CacheState
 from janitor.protocol.values import Most, Range, Text
 
 MAX_AUTHOR_CHARACTERS = 200

@@ -18,8 +18,8 @@ from janitor.domain.identity import run_id_for
 from janitor.domain.launch.owner import Owner
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import TerminationReason
-from janitor.orchestration.ec2_hook import SharedEc2Hook
 from janitor.orchestration.failures import as_airflow_failure
+from janitor.orchestration.operators.ec2_hook import SharedEc2Hook
 from janitor.orchestration.wiring import settings_for, settings_for_run
 from janitor.services.ending import terminate as terminating
 from janitor.services.result.record import reason_to_terminate

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from janitor.protocol.codec import Later, Part
-from janitor.protocol.success_when import LONGEST_CONDITION, Condition, read_condition
+from janitor.protocol.order.success_when import LONGEST_CONDITION, Condition, read_condition
 from janitor.protocol.values import Most, Text
 
 BAKE_TARGET_PATTERN: Final = r"[A-Za-z0-9_][\w.-]{0,199}"

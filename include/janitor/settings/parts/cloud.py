@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import SecretStr
 
-from janitor.protocol.spec import SecretStore
-from janitor.settings.deployment import DeploymentSettings
+from janitor.protocol.order.spec import SecretStore
+from janitor.settings.parts.deployment import DeploymentSettings
 from janitor.settings.variables import Seconds, SecretsPrefix, Variable, WaitSeconds, Words
 
 

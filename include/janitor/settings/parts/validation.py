@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import ValidationInfo, field_validator
 
 from janitor.domain.config.fields import SecretName
-from janitor.protocol.proven import ProofLevel
-from janitor.protocol.statuses import EngineChoice
-from janitor.settings.deployment import DeploymentSettings, StackKind
+from janitor.protocol.terms.proven import ProofLevel
+from janitor.protocol.terms.statuses import EngineChoice
+from janitor.settings.parts.deployment import DeploymentSettings, StackKind
 from janitor.settings.variables import Seconds, Variable, WaitSeconds
 
 

@@ -15,7 +15,7 @@ class CheckStatus(str, Enum):
 
 
 class ReportStatus(str, Enum):
-    """Outcome of one validation, derived from its checks by `janitor.protocol.rollup`."""
+    """Outcome of one validation, derived from its checks by `janitor.protocol.terms.rollup`."""
 
     SUCCESS = "success"
     FAILED = "failed"  # a required check failed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from janitor.cli.terminal_settings import can_ask
+from janitor.cli.terminal.terminal_settings import can_ask
 from janitor.domain.waits import waiting
 from janitor.protocol.text.plain_text import without_commands
 

@@ -366,7 +366,7 @@ def page() -> str:
         "Why a check did not pass, or why a validation has no report. The codes are those of reports, of",
         "`janitor query-db` and of `janitor failures`; a report of another version can have others.",
         "",
-        "Generated: `python -m janitor.protocol.reason_codes > docs/reason-codes.md`",
+        "Generated: `python -m janitor.protocol.terms.reason_codes > docs/reason-codes.md`",
     ]
     for group in ReasonGroup:
         lines += ["", f"## {group.value}", "", "| code | means |", "|---|---|"]

@@ -20,8 +20,8 @@ from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ValidationStatus
 from janitor.domain.watching import WatchOutcome
 from janitor.orchestration.failures import as_airflow_failure
-from janitor.orchestration.launch_operator import LaunchValidationOperator
 from janitor.orchestration.metrics import count_verdict
+from janitor.orchestration.operators.launch_operator import LaunchValidationOperator
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.telling import tell_verdict
 from janitor.orchestration.trigger import WatchTrigger

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from janitor.domain.config.fields import SecretName
 from janitor.protocol.agent.answers import AgentLimits, AgentSpec
-from janitor.settings.cloud import CloudSettings
+from janitor.settings.parts.cloud import CloudSettings
 from janitor.settings.variables import AgentSeconds, EndpointUrl, ModelName, Variable
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from janitor.protocol.rollup import HANDLER_CHECKS
-from janitor.protocol.statuses import CheckName, Engine
+from janitor.protocol.terms.rollup import HANDLER_CHECKS
+from janitor.protocol.terms.statuses import CheckName, Engine
 
 EXPECTED_CHECKS: frozenset[str] = frozenset(name.value for name in CheckName)
 """Every one of them is in a whole report, run or skipped."""

@@ -1,0 +1,1 @@
+"""What the commands and a terminal have to do with one another."""

@@ -1,0 +1,1 @@
+"""What the API server serves of Janitor: its pages and the page of a log."""

@@ -1,0 +1,1 @@
+"""What an instance is told to validate: the repository, its build, and when that is a success."""

@@ -1,0 +1,1 @@
+"""Settings by subject; each says its variables, bounds and defaults."""
