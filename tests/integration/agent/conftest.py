@@ -130,4 +130,4 @@ def agent_process(tmp_path: Path) -> Iterator[Callable[..., Answered]]:
     for process in started:
         if process.poll() is None:
             process.kill()
-            process.wait(10)
+            process.wait(120)

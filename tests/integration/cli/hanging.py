@@ -34,7 +34,7 @@ def hanging_service() -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+        thread.join(120)
     for each in taken:
         each.close()
 
@@ -107,9 +107,9 @@ def run_janitor(arguments: Sequence[str], environment: dict[str, str], *, limit:
         process.wait(limit)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(10)
+        process.wait(120)
     for thread in threads:
-        thread.join(10)
+        thread.join(120)
     took = time.monotonic() - began
     moments = [0.0, *sorted(stamps), took]
     return Told(

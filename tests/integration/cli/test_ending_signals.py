@@ -61,7 +61,7 @@ def following(
             yield process, run_id
         finally:
             process.kill()
-            process.communicate(timeout=10)
+            process.communicate(timeout=120)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_questions_that_hang_hold_nobody(number: signal.Signals, code: ExitCode,
             took = time.monotonic() - began
         finally:
             process.kill()
-            process.communicate(timeout=10)
+            process.communicate(timeout=120)
     assert process.returncode == code
     assert (out, err.splitlines()[-1]) == ("", f"{how} Nothing was left behind.")
     assert took < LONGEST_END_SECONDS

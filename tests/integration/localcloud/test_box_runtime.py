@@ -215,7 +215,7 @@ def test_box_dies_with_its_owner(containment: Containment, tmp_path: Path) -> No
         assert len(escapes.running(mark)) == escapes.KINDS
     finally:
         owner.kill()
-        owner.communicate(timeout=10)
+        owner.communicate(timeout=120)
     escapes.wait_ended(mark)
     eventually("no init left", lambda: not processes_with(str(tmp_path)), seconds=10)
 

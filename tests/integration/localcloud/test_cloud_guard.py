@@ -32,7 +32,7 @@ def ask(
     server: LocalCloudServer, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
 ) -> tuple[int, str]:
     """A raw request: status and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     connection.request(method, path, body=body or None, headers=headers or {})
     answer = connection.getresponse()
     text = answer.read().decode(errors="replace")

@@ -73,7 +73,7 @@ def write_until_killed(cloud: Cloud, server: LocalCloudServer) -> int:
     writer.start()
     eventually("some writes", lambda: confirmed >= 10)
     server.kill()
-    writer.join(30)
+    writer.join(120)
     return confirmed
 
 

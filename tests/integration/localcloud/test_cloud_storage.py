@@ -97,10 +97,10 @@ def test_presigned_urls_with_plain_http(cloud: Cloud, bucket: str) -> None:
     )
     body = json.dumps({"status": "success"}).encode()
     request = urllib.request.Request(put, data=body, method="PUT", headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         assert answer.status == 200
     get = cloud.s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=60)
-    with urllib.request.urlopen(get, timeout=10) as answer:
+    with urllib.request.urlopen(get, timeout=120) as answer:
         assert answer.read() == body
         assert answer.headers["Content-Type"] == "application/json"
 
@@ -119,7 +119,7 @@ def test_presigned_url_is_for_one_object_and_method(cloud: Cloud, bucket: str) -
     for method, target in (("GET", url.replace("/mine?", "/other?")), ("PUT", url), ("DELETE", url)):
         with pytest.raises(urllib.error.HTTPError) as info:
             urllib.request.urlopen(
-                urllib.request.Request(target, method=method, data=b"x" if method == "PUT" else None), timeout=10
+                urllib.request.Request(target, method=method, data=b"x" if method == "PUT" else None), timeout=120
             )
         assert info.value.code == 403
         assert b"SignatureDoesNotMatch" in info.value.read()
@@ -143,7 +143,7 @@ def test_unsigned_streaming_upload_with_trailing_checksum(server: LocalCloudServ
     S3SigV4Auth(Credentials(server.access_key_id, server.secret_access_key), "s3", "us-east-1").add_auth(request)
     assert request.headers["X-Amz-Content-SHA256"] == "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
     plain = urllib.request.Request(request.url, data=chunks, method="PUT", headers=dict(request.headers))
-    with urllib.request.urlopen(plain, timeout=10) as answer:
+    with urllib.request.urlopen(plain, timeout=120) as answer:
         assert answer.status == 200
     found = cloud.s3.get_object(Bucket=bucket, Key="chunked")
     assert found["Body"].read() == b"content"

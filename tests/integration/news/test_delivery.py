@@ -138,7 +138,7 @@ def test_a_killed_sender_loses_nothing(fleet: Fleet, environment: dict[str, str]
                 break
     finally:
         child.kill()
-        child.wait(30)
+        child.wait(120)
     assert child.returncode == -signal.SIGKILL
     deliver(settings)
     let_time_pass(settings)

@@ -155,7 +155,7 @@ def test_kill_all_waits_for_a_launch_that_is_under_way(quiet: Settings, faults: 
         launching = pool.submit(step, quiet, first)
         eventually(lambda: has_intent(quiet, first))
         report = kill_all(quiet, progress=lambda line: None)
-        launched = launching.result(30)
+        launched = launching.result(300)
     assert isinstance(launched, Launched)
     assert (report.terminated, report.remaining) == ((launched.instance_id,), ())
     assert left(quiet) == []

@@ -129,22 +129,22 @@ def test_two_tasks_of_which_one_is_refused_do_not_launch_twice(settings: Setting
     refused, go_on = threading.Event(), threading.Event()
 
     def no_capacity(parameters: Mapping[str, Any]) -> str:
-        assert go_on.wait(30)
+        assert go_on.wait(120)
         error = {"Error": {"Code": "InsufficientInstanceCapacity", "Message": "none"}}
         raise ClientError(error, "RunInstances")  # type: ignore[arg-type]  # named by the caller
 
     def gets_one(parameters: Mapping[str, Any]) -> str:
         go_on.set()
-        assert refused.wait(30)
+        assert refused.wait(120)
         return provider_of(settings).launch(parameters)
 
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(advance_launch, settings, ValidationOrderer(first), no_capacity)
         eventually(lambda: bool(rows_of(settings, first)))
         other = pool.submit(advance_launch, settings, ValidationOrderer(first), gets_one)
-        assert isinstance(one.result(30), NotYet)
+        assert isinstance(one.result(300), NotYet)
         refused.set()
-        assert isinstance(other.result(30), NotYet)
+        assert isinstance(other.result(300), NotYet)
     (late,) = adopted_rows(settings)
     assert late.instance_id is not None
     eventually(lambda: instances_of(settings, first) == [])

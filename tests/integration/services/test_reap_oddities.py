@@ -207,7 +207,7 @@ def test_a_pass_that_is_killed_leaves_its_marks_and_no_lock(quick: Settings) -> 
         eventually(lambda: orphan in marks(quick))
     finally:
         killed.kill()
-        killed.join(30)
+        killed.join(120)
     assert not gone(quick, overdue)
     eventually(lambda: not reap(quick).busy)
     assert gone(quick, overdue)

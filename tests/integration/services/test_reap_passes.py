@@ -348,7 +348,7 @@ def another_pass(quick: Settings) -> Iterator[None]:
     holder = threading.Thread(target=hold)
     holder.start()
     try:
-        assert held.wait(30)
+        assert held.wait(120)
         yield
     finally:
         release.set()

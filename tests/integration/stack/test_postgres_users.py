@@ -164,4 +164,4 @@ def test_an_interrupted_initdb_leaves_no_half_made_folder(tmp_path: Path) -> Non
     with subprocess.Popen(server.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         assert server.wait_ready(ports, secrets, time.monotonic() + 30)
         process.send_signal(2)
-        process.wait(30)
+        process.wait(120)

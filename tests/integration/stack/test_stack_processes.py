@@ -47,7 +47,7 @@ def test_what_ignores_sigterm_is_killed(layout: Layout) -> None:
         assert stubborn.stdout.readline() == b"ready\n"
         (ended,) = end_processes(layout, grace=GRACE)
         assert ended.killed
-        assert stubborn.wait(5) == -9
+        assert stubborn.wait(120) == -9
 
 
 def test_an_instance_without_the_mark_is_found_by_its_folder(layout: Layout) -> None:

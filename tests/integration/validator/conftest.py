@@ -211,7 +211,7 @@ class Validation:
             exit_code = self.process.wait(timeout=limit)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGABRT)  # faulthandler prints what each thread does
-            self._reader.join(5)
+            self._reader.join(10)
             raise AssertionError(f"no end in {limit:g} s; it had printed:\n{''.join(self._lines)}") from None
         finally:
             self.process.kill()
@@ -292,7 +292,7 @@ def validators(artefact: Path, package_cache: Path, folder: Path) -> Iterator[Ca
         for validation in started:
             if validation.process.poll() is None:
                 os.killpg(validation.process.pid, signal.SIGKILL)
-                validation.process.wait(10)
+                validation.process.wait(120)
     assert processes_in(scratch) == []
     assert list(scratch.iterdir()) == []
 
