@@ -19,6 +19,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from bench.faces import faces_table, measure_faces
 from bench.measurements import Measurement, table
 from bench.memory import PeakMemory
 from bench.reading import SIZES as FLEETS
@@ -55,6 +56,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if not arguments.no_reading:
         print(reading_table({fleet: measure_reading(fleet) for fleet in FLEETS}) + "\n", flush=True)
+        print(faces_table({fleet: measure_faces(fleet) for fleet in FLEETS}) + "\n", flush=True)
     if arguments.sizes:
         print(table(_instant(arguments.sizes)), flush=True)
     if arguments.waiting:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -29,11 +30,12 @@ _DRAWS = re.compile(r"\(0,(\w+)\.createRoot\)\(document\.querySelector\(`#root`\
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Airflow</title><base href="{base}">
 <link rel="icon" href="data:,"><style>html{{font-family:sans-serif}}body{{margin:0}}</style></head>
 <body><main id="host"></main><script type="module">
-localStorage.setItem("theme", new URLSearchParams(location.search).get("theme") ?? "light");
+const params = new URLSearchParams(location.search);
+localStorage.setItem("theme", params.get("theme") ?? "light");
 await import("{base}static/assets/{bundle}");
 const {{ createElement: h, cloneElement }} = React, {{ BrowserRouter, Routes, Route }} = ReactRouterDOM;
 await import("{base}{script}");
-const params = new URLSearchParams(location.search);
+if (params.has("watch")) fetch("{base}mark");
 const at = (name, props = {{}}) => h(Routes, null, h(Route, {{ path: "*", element: h(globalThis[name], props) }}));
 const page = at(params.get("app") ?? "Janitor", {{ runId: params.get("runId") }});
 const leaf = h(BrowserRouter, {{ basename: "{base}" }}, page);
@@ -42,7 +44,8 @@ globalThis.drawAirflow(document.getElementById("host")).render(within(globalThis
 const host = document.getElementById("host");
 const drawn = () => host.querySelector(".jn") && !host.querySelector(".jn-skeleton");
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-for (let times = 0; times < 400 && !drawn(); times += 1) await pause(20);
+for (let times = 0; times < 400 && !drawn(); times += 1) await pause(params.has("watch") ? 1 : 20);
+if (params.has("watch")) await fetch("{base}mark");
 if (params.has("after")) {{
   const answer = await (new (async () => {{}}).constructor("host", "pause", params.get("after")))(host, pause);
   const shown = Object.assign(document.createElement("pre"), {{ id: "answer", textContent: JSON.stringify(answer) }});
@@ -96,13 +99,15 @@ def _bundle() -> tuple[str, str]:
 
 
 @contextmanager
-def hosted(pages: FastAPI, script: str, *, base: str = "/") -> Iterator[str]:
+def hosted(pages: FastAPI, script: str, *, base: str = "/", marks: list[float] | None = None) -> Iterator[str]:
     """The address of a page that shows Janitor's, `?theme=dark` by night, for as long as the block lasts.
 
     Args:
         pages: Janitor's app.
         script: The address of its script, relative as Airflow gets it.
         base: The path that all of it is below.
+        marks: Where the clock is kept when a page that is watched (`?watch=1`) has its script, and when it is drawn: a
+            browser that goes as fast as it can has no clock of its own.
     """
     name, text = _bundle()
     host = FastAPI()
@@ -110,6 +115,12 @@ def hosted(pages: FastAPI, script: str, *, base: str = "/") -> Iterator[str]:
     @host.get("/static/assets/" + name)
     def airflow_script() -> Response:
         return Response(text, media_type="text/javascript")
+
+    @host.get("/mark")
+    def mark() -> Response:
+        if marks is not None:
+            marks.append(time.perf_counter())
+        return Response(status_code=204)
 
     @host.get("/axe.js")
     def rules() -> Response:

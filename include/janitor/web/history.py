@@ -19,10 +19,10 @@ from janitor.services.report.timelines import timelines_of
 from janitor.services.snapshot.grid import MOST_RUNS, cause_grid, fleet_grid
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings
-from janitor.views.grid import cause_grid_dict, grid_dict
-from janitor.views.pages import repository_dict, timeline_dicts
+from janitor.views.history.grid import cause_grid_dict, grid_dict
+from janitor.views.history.spending import spending_dict
+from janitor.views.history.subjects import repository_dict, timeline_dicts
 from janitor.views.runs import run_dict
-from janitor.views.spending import spending_dict
 from janitor.web.answers import json_answer
 
 VALIDATIONS = 60

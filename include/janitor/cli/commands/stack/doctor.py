@@ -6,6 +6,7 @@ import click
 
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
+from janitor.cli.render.stack.deployment import deployment_findings
 from janitor.cli.render.stack.doctor import doctor_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.cli.terminal.console import Console
@@ -26,6 +27,8 @@ def doctor(session: Session, as_json_text: bool) -> ExitCode:
     dollar is spent: credentials, clock, quotas, template, image, zones, bucket, killers, roles, DAGs, their settings.
     Before `infra-apply`, too: what that makes is one line then, and everything else is asked.
 
+    Where the database answers, it ends with what the dashboard says of the deployment, in the same words.
+
     Changes nothing. The exit code is 3 if something is missing or won't work, 1 if something could not be told.
     """
     settings = session.settings_before_apply()
@@ -36,6 +39,7 @@ def doctor(session: Session, as_json_text: bool) -> ExitCode:
         from janitor.services.examination.examine import examine
 
         findings = [*findings, *examine(settings)]
+    findings = [*findings, *deployment_findings(settings)]
     if as_json_text:
         Console().result(as_json({"findings": [finding.to_dict() for finding in findings]}))
     else:
