@@ -57,6 +57,8 @@ def measure_faces(fleet: Fleet) -> dict[str, timedelta | None]:
         write_fleet(database.owner_url, fleet)
         with transaction(database.writer_url, within=timedelta(minutes=5)) as connection:
             keep_costs(connection, DEPLOYMENT, count=1_000_000)
+        with transaction(database.owner_url, within=timedelta(minutes=5)) as connection:
+            connection.execute("analyze")
         settings = _settings(database, folder)
         answers: dict[str, timedelta | None] = {name: _best_of(ask, settings) for name, ask in FACES.items()}
         return {**answers, **_pages(settings, Path(folder))}

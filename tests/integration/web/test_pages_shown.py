@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from pydantic import SecretStr
 
 from janitor.domain.states import RunStatus
 from janitor.services.snapshot.take import take_snapshot
@@ -174,6 +175,18 @@ def test_a_cause_is_acknowledged_on_the_page(shown: dict[str, Shown]) -> None:
     )
     assert "known to ada until its cause changes: the image is mended" in page.answer["said"]
     assert page.answer["again"]
+
+
+def test_without_postgres_a_page_says_so(shown: dict[str, Shown], browser: Browser) -> None:
+    """And it says it in words; nothing is left waiting."""
+    nobody = SecretStr("postgresql://nobody:x@127.0.0.1:9/nothing")
+    away = shown["none"].settings.model_copy(update={"reader_database_url": nobody})
+    with hosted(app_of(away), SCRIPT) as address:
+        for query in ("v=today", "v=fleet"):
+            page = browser.open(f"{address}?{query}")
+            assert "503: " in page.text
+            assert "127.0.0.1" in page.text
+            assert "Loading…" not in page.text
 
 
 def test_below_a_path(shown: dict[str, Shown]) -> None:
