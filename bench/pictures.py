@@ -18,9 +18,9 @@ from janitor.cli.screens.dashboard import Dashboard
 from janitor.services.evidence.causes import causes_of_snapshot
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings, load_settings
-from janitor.stores import snapshot as store
 from janitor.stores.database import transaction
 from janitor.stores.migrate import migrate
+from janitor.stores.standing import snapshot as store
 from janitor.web.scripts import react_apps
 from tests.integration.evidence.test_causes import NEW, bad, good, launch
 from tests.integration.snapshot.test_snapshot import Past

@@ -12,7 +12,7 @@ import pytest
 from airflow.triggers.base import TriggerEvent
 
 from janitor.domain.errors import SettingsError, WrongEnvironmentError
-from janitor.domain.watching import AwaitedSign, Watched
+from janitor.domain.watch.watching import AwaitedSign, Watched
 from janitor.orchestration.place_trigger import EARLIEST_EVENT, PlaceTrigger
 from janitor.orchestration.trigger import WatchTrigger
 from janitor.orchestration.wiring import current_settings

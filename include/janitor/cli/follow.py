@@ -17,9 +17,9 @@ from uuid import UUID
 
 from janitor.cli.changes import changes_between, is_stalled
 from janitor.domain.errors import AirflowError, AirflowRunEndedError, CloudError, DatabaseError, JanitorError
-from janitor.domain.sequential import LONGEST_RUN
 from janitor.domain.views import RunView
-from janitor.domain.waits import waiting
+from janitor.domain.watch.sequential import LONGEST_RUN
+from janitor.domain.watch.waits import waiting
 from janitor.services.airflow.turn import RunAhead
 
 RECORD_MARGIN = timedelta(minutes=10)

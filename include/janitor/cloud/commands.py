@@ -13,7 +13,7 @@ from typing import Any
 
 from janitor.cloud.session import CLIENT_ERRORS, CloudAccess, error_code
 from janitor.domain.errors import CloudError
-from janitor.domain.watching import CommandObservation, CommandStatus
+from janitor.domain.watch.watching import CommandObservation, CommandStatus
 
 DOCUMENT = "AWS-RunShellScript"
 _DELIVERY_TIMEOUT = timedelta(minutes=5)

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from janitor.cloud.call_record import keep_calls
-from janitor.domain.waits import begin_wait, end_wait
+from janitor.domain.watch.waits import begin_wait, end_wait
 from janitor.settings import Settings
 
 CLIENT_ERRORS = (BotoCoreError, ClientError, ResponseParserError)

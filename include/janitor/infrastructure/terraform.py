@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from janitor.domain.errors import InfrastructureError
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 
 PROGRAM = "terraform"
 MIRROR_ROOT = Path("/opt")

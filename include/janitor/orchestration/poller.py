@@ -15,7 +15,7 @@ from functools import cache
 
 from janitor.domain.errors import CloudError, DatabaseError
 from janitor.domain.log_lines import LineLogger
-from janitor.domain.watching import Decision, Step, Watched, decide
+from janitor.domain.watch.watching import Decision, Step, Watched, decide
 from janitor.orchestration.wiring import current_settings
 from janitor.services.watch.fleet_view import FleetView, look_at_fleet
 from janitor.services.watch.signs import keep_signs

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from janitor.domain.watching import AwaitedSign, Watched
+from janitor.domain.watch.watching import AwaitedSign, Watched
 from janitor.orchestration.place_trigger import EARLIEST_EVENT, seconds_until
 from janitor.orchestration.poller import shared_poller
 from janitor.orchestration.wiring import require_environment

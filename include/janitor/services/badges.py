@@ -14,8 +14,8 @@ from janitor.domain.badge import MAX_AGE, Badge, badge_of
 from janitor.domain.errors import CloudError, DatabaseError
 from janitor.domain.log_lines import LineLogger
 from janitor.settings import Settings
-from janitor.stores import badges as store
 from janitor.stores.database import transaction
+from janitor.stores.standing import badges as store
 
 log = LineLogger(__name__)
 

@@ -23,7 +23,7 @@ from janitor.domain.identity import (
     run_id_for,
 )
 from janitor.domain.states import RunKind
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.airflow.trigger import TriggeredRun
 from janitor.services.deployment_parts import DeploymentPart

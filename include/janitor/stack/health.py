@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from janitor.domain.heartbeats import heartbeat_problem
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.stack.components import Component
 from janitor.stack.postgres.server import SUPERUSER, answers
 from janitor.stack.state.ports import LOOPBACK, Ports

@@ -14,7 +14,7 @@ from importlib import resources
 import psycopg
 
 from janitor.domain.errors import DatabaseError
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.stores.database import open_connection, unusable
 
 _FILE_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")

@@ -18,7 +18,7 @@ from janitor.domain.states import (
     TerminationReason,
     ValidationStatus,
 )
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.protocol.terms.proven import ProofLevel
 
 

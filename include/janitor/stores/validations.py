@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from janitor.domain.errors import DatabaseError
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import RunKind, RunStatus, ValidationStatus
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.protocol.report import REPORT_FORMAT, Report
 from janitor.protocol.terms.proven import ProofLevel
 from janitor.stores.database import Connection, one

@@ -16,9 +16,9 @@ from janitor.domain.evidence.verdict import VERDICT_WORDS
 from janitor.domain.news.forms import plain
 from janitor.services.news.telling import MOST_CAUSES, write_messages
 from janitor.services.outbox.writing import keep_leak, keep_refused
-from janitor.stores import acknowledgements
-from janitor.stores import news as store
 from janitor.stores.database import transaction
+from janitor.stores.standing import acknowledgements
+from janitor.stores.standing import news as store
 from tests.support.news import COMMITS, Fleet, failed, passed, routes, untold
 
 

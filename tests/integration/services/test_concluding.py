@@ -23,7 +23,7 @@ from janitor.domain.identity import report_key_for, spec_key_for
 from janitor.domain.launch.owner import Owner
 from janitor.domain.result.report_diff import Change
 from janitor.domain.states import ValidationStatus
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.protocol.report import REPORT_MAX_BYTES
 from janitor.protocol.terms.proof import is_proven, new_key, sealed
 from janitor.protocol.terms.proven import ProofLevel

@@ -21,7 +21,6 @@ from janitor.domain.launch.breaker import EVERYTHING
 from janitor.domain.launch.order import LaunchOrder
 from janitor.domain.launch.owner import Owner
 from janitor.domain.money.budget import BudgetLimits
-from janitor.domain.sequential import works_for
 from janitor.domain.states import (
     InstanceState,
     OwnerKind,
@@ -30,6 +29,7 @@ from janitor.domain.states import (
     RunStatus,
     TerminationReason,
 )
+from janitor.domain.watch.sequential import works_for
 from janitor.services.completing import Completion, Known, completions
 from janitor.services.deployment import live_instances
 from janitor.services.ending.terminate import end_scope, remaining, scope_of, scope_of_run
@@ -45,10 +45,10 @@ from janitor.services.reap.passes import reap_once
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import placement as attempts
-from janitor.stores import snapshot as glances
 from janitor.stores import validations as store
 from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
+from janitor.stores.standing import snapshot as glances
 from tests.integration.services.test_launching import eventually
 from tests.integration.services.test_launching import launch as launch_validation
 from tests.integration.services.test_reap_passes import gone, quick, reap, second_pass

@@ -42,7 +42,7 @@ from janitor.stores import reaping as store
 from janitor.stores.database import transaction
 from janitor.stores.queries import named_queries
 from janitor.stores.records import InstanceRecord
-from janitor.stores.snapshot import last_pass
+from janitor.stores.standing.snapshot import last_pass
 from tests.integration.services.test_launching import eventually, latest, launch
 from tests.support.instances import instances_of
 from tests.support.localcloud_server import LocalCloudServer

@@ -15,7 +15,7 @@ from janitor.domain.errors import ConflictError
 from janitor.domain.identity import notice_key_for
 from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, NoticeKind, TerminationReason, ValidationStatus
-from janitor.domain.watching import WatchOutcome, decide
+from janitor.domain.watch.watching import WatchOutcome, decide
 from janitor.services.launch.advance import Launched
 from janitor.services.launch.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
 from janitor.services.provider import provider_of

@@ -12,7 +12,7 @@ import pytest
 from janitor.domain.errors import LaunchRefusedError
 from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, ValidationStatus
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.services.launch.advance import keep_problem
 from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.launch.replace import advance_replacement, begin_replacement, is_replaceable

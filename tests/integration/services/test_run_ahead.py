@@ -10,8 +10,8 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from janitor.domain.identity import run_id_for
-from janitor.domain.sequential import LONGEST_RUN
 from janitor.domain.states import RunKind
+from janitor.domain.watch.sequential import LONGEST_RUN
 from janitor.services.airflow.trigger import TriggeredRun
 from janitor.services.airflow.turn import RunAhead, run_ahead
 from janitor.services.report.reports import run_view

@@ -18,7 +18,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import report_key_for, second_chance_comment_for
 from janitor.domain.states import ValidationStatus
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.protocol.kept_report import KEPT_FOLDER
 from janitor.services.result.record import finish_watched
 from janitor.services.watch.second_chance import second_chance_script

@@ -22,7 +22,7 @@ import psycopg
 
 from janitor.cloud.session import CloudAccess
 from janitor.domain.states import ValidationStatus
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.services.result.record import record_validation
 from janitor.services.watch.conclude import Concluded
 from janitor.services.watch.watch import Watch

@@ -20,7 +20,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import BudgetRefusedError, ConflictError
 from janitor.domain.identity import TAG_CACHE, run_id_for
 from janitor.domain.states import InstanceState, RunKind, RunStatus, TerminationReason, ValidationStatus
-from janitor.domain.watching import AwaitedSign, WatchOutcome
+from janitor.domain.watch.watching import AwaitedSign, WatchOutcome
 from janitor.protocol.report import Report
 from janitor.protocol.terms.statuses import CacheState
 from janitor.services.ending.terminate import end_scope, scope_of_run

@@ -17,7 +17,7 @@ from janitor.domain.states import (
     TerminationReason,
     ValidationStatus,
 )
-from janitor.domain.watching import Watched, WatchOutcome
+from janitor.domain.watch.watching import Watched, WatchOutcome
 from janitor.services.here import here
 from janitor.services.ledger.abandon import abandon_place
 from janitor.services.ledger.reconcile import observe_deployment

@@ -20,7 +20,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.domain.states import TerminationReason, ValidationStatus
-from janitor.domain.watching import Step, WatchOutcome, decide
+from janitor.domain.watch.watching import Step, WatchOutcome, decide
 from janitor.protocol.order.spec import ValidationSpec
 from janitor.services.ending import terminate as terminating
 from janitor.services.ledger.reconcile import observe_deployment

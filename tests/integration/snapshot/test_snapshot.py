@@ -22,8 +22,8 @@ from janitor.domain.states import RunStatus, ValidationStatus
 from janitor.services.evidence.causes import causes_of_snapshot
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings
-from janitor.stores import snapshot as store
 from janitor.stores.database import transaction
+from janitor.stores.standing import snapshot as store
 from janitor.views.snapshot import dashboard_schema, snapshot_dict
 from janitor.views.text.snapshot import sentence, snapshot_text
 from tests.support.postgres import TestDatabase

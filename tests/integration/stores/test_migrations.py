@@ -11,7 +11,7 @@ from janitor.domain import states
 from janitor.domain.errors import DatabaseError
 from janitor.domain.evidence.acknowledgement import AcknowledgedUntil
 from janitor.domain.result import report_diff
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.protocol.terms.statuses import CheckStatus
 from janitor.stores.migrate import available_migrations, migrate
 from tests.support.postgres import TestDatabase, running_postgres

@@ -10,7 +10,7 @@ from janitor.domain.deadlines import external_timer_at, guest_timer_at
 from janitor.domain.launch.replacing import may_replace
 from janitor.domain.reap.ending import GUEST_SHUTDOWN, SPOT_TERMINATION, USER_SHUTDOWN, infer_termination_reason
 from janitor.domain.states import TerminationReason
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 
 EXPIRY = datetime(2026, 1, 1, tzinfo=timezone.utc)
 INTERVAL = timedelta(minutes=5)

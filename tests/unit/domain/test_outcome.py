@@ -14,7 +14,7 @@ from janitor.domain.launch.replacing import is_worth_another_host
 from janitor.domain.result.binding import Ordered
 from janitor.domain.result.outcome import Evidence, WorkTime, conclude, termination_reason_for
 from janitor.domain.states import TerminationReason, ValidationStatus
-from janitor.domain.watching import CommandStatus, WatchOutcome
+from janitor.domain.watch.watching import CommandStatus, WatchOutcome
 from janitor.protocol.report import Check, Host, Report, RepositoryIdentity
 from janitor.protocol.terms.proven import Note, ProofLevel
 from janitor.protocol.terms.statuses import CheckStatus, Engine, EngineChoice, ReportStatus

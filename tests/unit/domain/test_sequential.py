@@ -18,9 +18,9 @@ from janitor.domain.deadlines import turn_deadline
 from janitor.domain.error_lines import QUOTED, unexpected_errors
 from janitor.domain.errors import ConfigError
 from janitor.domain.launch.placement import candidates_of
-from janitor.domain.sequential import LONGEST_RUN, MOST_INSTANCES, AfterTurn, after_turn, default_total
 from janitor.domain.states import TerminationReason
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.sequential import LONGEST_RUN, MOST_INSTANCES, AfterTurn, after_turn, default_total
+from janitor.domain.watch.watching import WatchOutcome
 
 INFRA = Path(__file__).resolve().parents[3] / "infra"
 NOW = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)

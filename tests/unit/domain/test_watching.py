@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from janitor.domain.states import InstanceState
-from janitor.domain.watching import (
+from janitor.domain.watch.watching import (
     AwaitedSign,
     CommandObservation,
     CommandStatus,

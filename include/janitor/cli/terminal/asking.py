@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from janitor.cli.terminal.terminal_settings import can_ask
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.protocol.text.plain_text import without_commands
 
 yes_option = click.option("--yes", "-y", "yes", is_flag=True, help="Don't ask.")

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from janitor.cli.terminal.teller import spoke
 from janitor.cli.terminal.terminal_settings import TerminalSettings, terminal_columns
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.protocol.text.plain_text import plain, without_commands
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from janitor.domain.waits import Wait, current_waits
+from janitor.domain.watch.waits import Wait, current_waits
 
 PROMISE = timedelta(seconds=5)
 """The longest that a command is silent at first."""

@@ -16,7 +16,7 @@ from janitor.domain.config.document import Finding
 from janitor.domain.config.parameters import described
 from janitor.domain.config.workers import SCHEMA_DIALECT, WorkersConfig
 from janitor.domain.error_lines import check_pattern
-from janitor.domain.sequential import LONGEST_RUN, default_total
+from janitor.domain.watch.sequential import LONGEST_RUN, default_total
 
 _LONGEST_MINUTES = int(LONGEST_RUN.total_seconds() / 60)
 _MOST_PATTERNS = 100

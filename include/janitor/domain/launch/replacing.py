@@ -6,7 +6,7 @@ from datetime import datetime
 
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.states import TerminationReason, ValidationStatus
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.protocol.terms.statuses import ReportStatus
 
 REPLACEMENTS = 1

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from janitor.domain.result.binding import Ordered, mismatch
 from janitor.domain.states import TerminationReason, ValidationStatus
-from janitor.domain.watching import CommandStatus, WatchOutcome
+from janitor.domain.watch.watching import CommandStatus, WatchOutcome
 from janitor.protocol.report import Report
 from janitor.protocol.terms.proven import ProofLevel
 from janitor.protocol.terms.reason_codes import ReasonCode

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
-from janitor.domain.sequential import works_for
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance
+from janitor.domain.watch.sequential import works_for
 
 
 class Severity(str, Enum):

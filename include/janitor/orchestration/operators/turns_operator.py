@@ -18,7 +18,7 @@ from janitor.domain.errors import CloudError, DatabaseError, JanitorError, Launc
 from janitor.domain.identity import run_id_for
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ValidationStatus
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.orchestration.failures import as_airflow_failure
 from janitor.orchestration.metrics import count_verdict
 from janitor.orchestration.operators.launch_operator import LaunchValidationOperator

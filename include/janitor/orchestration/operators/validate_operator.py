@@ -18,7 +18,7 @@ from airflow.sdk import BaseOperator
 from janitor.domain.errors import CloudError, DatabaseError, JanitorError, LaunchRefusedError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import ValidationStatus
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.orchestration.failures import as_airflow_failure, failed_task
 from janitor.orchestration.log_link import ValidatorLogLink
 from janitor.orchestration.place_trigger import PlaceTrigger

@@ -16,7 +16,7 @@ import httpx
 from janitor.cloud.mwaa import invoke_rest_api
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import AirflowError, AirflowUnaskedError, CloudError
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.settings import Settings, StackKind
 from janitor.settings.parts.airflow import AirflowLogin, MwaaLogin, PasswordLogin, TokenLogin
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from janitor.domain.errors import DatabaseError, NotFoundError
 from janitor.domain.identity import run_id_for
-from janitor.domain.sequential import LONGEST_RUN
 from janitor.domain.states import RunKind
+from janitor.domain.watch.sequential import LONGEST_RUN
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.services.airflow.trigger import TriggeredRun
 from janitor.settings import Settings

@@ -16,9 +16,9 @@ from janitor.protocol.text.plain_text import one_line
 from janitor.services.evidence.causes import read_causes
 from janitor.services.snapshot.take import PATIENCE
 from janitor.settings import Settings
-from janitor.stores import acknowledgements as store
-from janitor.stores import snapshot
 from janitor.stores.database import Connection, transaction
+from janitor.stores.standing import acknowledgements as store
+from janitor.stores.standing import snapshot
 
 _LONGEST_NAME = 200
 

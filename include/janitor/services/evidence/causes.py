@@ -16,10 +16,10 @@ from janitor.domain.snapshot.snapshot import DeploymentSnapshot
 from janitor.domain.states import ValidationStatus
 from janitor.services.snapshot.take import PATIENCE
 from janitor.settings import Settings
-from janitor.stores import acknowledgements
-from janitor.stores import evidence as store
 from janitor.stores.database import Connection, transaction
-from janitor.stores.evidence import BrokenRow, Counted
+from janitor.stores.standing import acknowledgements
+from janitor.stores.standing import evidence as store
+from janitor.stores.standing.evidence import BrokenRow, Counted
 
 MOST_CAUSES = 40
 """So many are told of with their evidence; a night with more is one of a cause that isn't theirs."""

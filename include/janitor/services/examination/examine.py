@@ -12,7 +12,7 @@ from functools import partial
 from janitor.cloud.asking import NotAllowedError
 from janitor.domain.errors import JanitorError
 from janitor.domain.findings import Finding, FindingLevel, problem, unknown
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.services.examination import account, airflow, alarms, cache, database, launching, parts, timer_role, trial
 from janitor.services.examination.wanted import Wanted, wanted_by, wanted_in_turn_by
 from janitor.services.side_by_side import answers_of

@@ -16,8 +16,8 @@ from janitor.domain.config.sequential import SequentialConfig
 from janitor.domain.errors import CloudError, ConfigError, ConflictError
 from janitor.domain.money.budget import BudgetLimits, RunEstimate
 from janitor.domain.news.routes import Routes
-from janitor.domain.sequential import SEQUENTIAL_NAME
 from janitor.domain.states import RunKind, RunStatus, ValidationStatus
+from janitor.domain.watch.sequential import SEQUENTIAL_NAME
 from janitor.services.config_files import load_as, load_config
 from janitor.services.money.estimate import CheckedEstimate, check_estimate, estimate_plans
 from janitor.services.outbox.routing import routes_for

@@ -17,7 +17,7 @@ from janitor.domain.launch.replacing import (
     reason_of_loss,
 )
 from janitor.domain.states import PlacementResult, TerminationReason
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.services.ending.terminate import end_scope, scope_of
 from janitor.services.launch.advance import LaunchStep, NotYet, advance_launch
 from janitor.services.launch.orderer import ValidationOrderer

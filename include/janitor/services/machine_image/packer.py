@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from janitor.domain.errors import CloudError, SettingsError
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 
 BUILD_LIMIT = timedelta(minutes=100)
 """Less than the two hours after which the builder powers itself off."""

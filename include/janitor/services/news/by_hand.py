@@ -13,7 +13,7 @@ from janitor.services.news.senders.sending import Outgoing, Sender, SendError
 from janitor.services.news.telling import write_messages
 from janitor.services.outbox.routing import routes_for
 from janitor.settings import Settings
-from janitor.stores import news as store
+from janitor.stores.standing import news as store
 
 _TEST = Message(
     headline=("A test of Janitor's messages",),

@@ -21,7 +21,7 @@ from janitor.services.news.senders.channels import SENDERS
 from janitor.services.news.senders.sending import Outgoing, Sender, SendError
 from janitor.services.news.telling import write_messages_if_possible
 from janitor.settings import Settings
-from janitor.stores import news as store
+from janitor.stores.standing import news as store
 
 log = LineLogger(__name__)
 

@@ -19,9 +19,9 @@ from janitor.services.evidence.causes import read_causes
 from janitor.services.news.wording import Wording
 from janitor.services.outbox.schedule import keep_missed_schedule
 from janitor.settings import Settings
-from janitor.stores import news as store
 from janitor.stores.database import Connection
-from janitor.stores.news import NewsRow
+from janitor.stores.standing import news as store
+from janitor.stores.standing.news import NewsRow
 
 log = LineLogger(__name__)
 

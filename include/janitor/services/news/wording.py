@@ -14,7 +14,7 @@ from janitor.domain.evidence.verdict import VERDICT_WORDS, Verdict, outside_chan
 from janitor.domain.news.message import Line, Link, Message, Piece, Quoted
 from janitor.services.report.log_link import PAGE_PATH, PAGE_PREFIX, console_url
 from janitor.settings import Settings
-from janitor.stores.news import NewsRepository, NewsRow
+from janitor.stores.standing.news import NewsRepository, NewsRow
 
 SHOWN = 5
 """Repositories that a message names."""

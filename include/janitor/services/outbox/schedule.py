@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from janitor.domain.config.notifications import NotificationEvent
 from janitor.settings import Settings
-from janitor.stores import news as store
 from janitor.stores.database import Connection
+from janitor.stores.standing import news as store
 
 KEY = "schedule"
 MISSED = 2

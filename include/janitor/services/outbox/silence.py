@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import Enum
 
 from janitor.domain.result.report_diff import Difference
-from janitor.stores import acknowledgements
 from janitor.stores.database import Connection
 from janitor.stores.records import ValidationRecord
+from janitor.stores.standing import acknowledgements
 
 
 class Known(str, Enum):

@@ -19,10 +19,10 @@ from janitor.domain.result.report_diff import Change, Difference, Outcome
 from janitor.domain.states import ValidationStatus
 from janitor.services.outbox.silence import Known, what_is_known
 from janitor.stores import budget
-from janitor.stores import news as store
 from janitor.stores.database import Connection
 from janitor.stores.records import ValidationRecord
-from janitor.stores.report_history import signature_of_validation
+from janitor.stores.standing import news as store
+from janitor.stores.standing.report_history import signature_of_validation
 
 STALE_AFTER = 2
 """So many validations in a row that say nothing of a repository make it stale."""

@@ -14,8 +14,8 @@ from janitor.domain.errors import CloudError, DatabaseError, SettingsError, Wron
 from janitor.domain.identity import TAG_KEEP_UNTIL, TAG_REPOSITORY
 from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.reap.reaping import instant_of
-from janitor.domain.sequential import works_for
 from janitor.domain.states import InstanceOrigin, OwnerKind, TerminationReason
+from janitor.domain.watch.sequential import works_for
 from janitor.services.ending import terminate as terminating
 from janitor.services.here import require_here
 from janitor.services.money.budget import settle_reservations

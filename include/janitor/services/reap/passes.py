@@ -15,7 +15,7 @@ from janitor.domain.errors import CloudError, WrongPlaceError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.reap.reaping import ReapDecision, ReapStep, is_new
 from janitor.domain.states import ReaperAction, ReapEvidence
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.services.ending import external_timer
 from janitor.services.ending.external_notices import take_notices
 from janitor.services.here import here, require_here
@@ -28,9 +28,9 @@ from janitor.services.result.settle import settle_abandoned
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import reaping as store
-from janitor.stores import snapshot as store_snapshot
 from janitor.stores.database import Connection, transaction
 from janitor.stores.records import InstanceRecord
+from janitor.stores.standing import snapshot as store_snapshot
 from janitor.stores.validations import note_ended_since
 
 __all__ = ["ReapError", "ReapReport", "reap_once"]

@@ -17,9 +17,9 @@ from janitor.protocol.report_signature import signature_of
 from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.protocol.terms.rollup import level_of_check
 from janitor.protocol.text.signature import FailureSignature, failure_signature
-from janitor.stores import report_history as store
 from janitor.stores.database import Connection
 from janitor.stores.records import ValidationRecord
+from janitor.stores.standing import report_history as store
 
 _OLDEST = 50
 """Earlier validations that are read where nothing of a repository's history was kept yet."""

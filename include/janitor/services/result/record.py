@@ -11,7 +11,7 @@ from janitor.domain.launch.owner import Owner
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.result.outcome import Conclusion, conclude_unusable, termination_reason_for
 from janitor.domain.states import TerminationReason
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.services.outbox.writing import keep_verdict_news
 from janitor.services.report.history import keep_history
 from janitor.services.watch.conclude import Concluded, conclude_validation

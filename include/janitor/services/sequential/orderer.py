@@ -10,8 +10,8 @@ from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.errors import ConflictError
 from janitor.domain.launch.order import LaunchOrder
 from janitor.domain.launch.owner import Owner
-from janitor.domain.sequential import IDLE_LIMIT, SEQUENTIAL_NAME
 from janitor.domain.states import OwnerKind
+from janitor.domain.watch.sequential import IDLE_LIMIT, SEQUENTIAL_NAME
 from janitor.stores import sequential as store
 from janitor.stores.database import Connection
 

@@ -15,9 +15,9 @@ from janitor.domain.deadlines import turn_deadline
 from janitor.domain.errors import ConflictError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.result.outcome import Conclusion
-from janitor.domain.sequential import MOST_INSTANCES, after_turn
 from janitor.domain.states import InstanceState, TerminationReason
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.sequential import MOST_INSTANCES, after_turn
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.services.ending.terminate import end_scope, scope_of
 from janitor.services.launch.advance import Launched, NoPlace, NotYet, advance_launch

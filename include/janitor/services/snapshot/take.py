@@ -10,9 +10,9 @@ from janitor.domain.snapshot.snapshot import DeploymentSnapshot, News
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.launch import breaker
 from janitor.settings import Settings
-from janitor.stores import news
-from janitor.stores import snapshot as store
 from janitor.stores.database import transaction
+from janitor.stores.standing import news
+from janitor.stores.standing import snapshot as store
 
 REPOSITORIES_WITHIN = timedelta(days=30)
 """A repository whose last end is older has left the fleet."""

@@ -15,7 +15,7 @@ from janitor.domain.identity import report_key_for
 from janitor.domain.result.binding import Ordered
 from janitor.domain.result.outcome import Conclusion, Evidence, WorkTime, conclude
 from janitor.domain.states import RunStatus
-from janitor.domain.watching import CommandStatus, Decision
+from janitor.domain.watch.watching import CommandStatus, Decision
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
 from janitor.protocol.terms.proof import is_proven
 from janitor.services.here import require_row_here

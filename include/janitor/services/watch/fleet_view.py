@@ -12,7 +12,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.domain.reap.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState
-from janitor.domain.watching import CommandObservation, Observation, Watched
+from janitor.domain.watch.watching import CommandObservation, Observation, Watched
 from janitor.services.ledger.reconcile import states_of_missing
 from janitor.services.provider import provider_of
 from janitor.services.watch.signs import look_for_life

@@ -20,7 +20,7 @@ from janitor.domain.errors import CloudError
 from janitor.domain.identity import report_key_for, second_chance_comment_for
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.result.outcome import may_hold_report
-from janitor.domain.watching import CommandObservation
+from janitor.domain.watch.watching import CommandObservation
 from janitor.protocol.kept_report import KEPT_FOLDER, kept_name
 from janitor.protocol.report import REPORT_MAX_BYTES
 from janitor.settings import Settings

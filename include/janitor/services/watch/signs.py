@@ -18,7 +18,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import report_key_for, sign_key_for
 from janitor.domain.log_lines import LineLogger
-from janitor.domain.watching import AwaitedSign
+from janitor.domain.watch.watching import AwaitedSign
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction

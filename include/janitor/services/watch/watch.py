@@ -18,7 +18,7 @@ from janitor.domain.identity import command_comment_for, notice_key_for, report_
 from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.reap.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState, NoticeKind
-from janitor.domain.watching import (
+from janitor.domain.watch.watching import (
     CommandObservation,
     Decision,
     Observation,

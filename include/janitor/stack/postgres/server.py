@@ -18,7 +18,7 @@ import psutil
 import psycopg
 
 from janitor.domain.errors import DatabaseError, StackError
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.stack.state.layout import Layout
 from janitor.stack.state.ports import LOOPBACK, Ports
 from janitor.stack.state.secrets import StackSecrets, superuser_password_file

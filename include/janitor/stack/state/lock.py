@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from janitor.domain.errors import StackError
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 
 _PAUSE_SECONDS = 0.2
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from janitor.domain.errors import StackError
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.stack.state.ports import LOOPBACK
 from janitor.stack.supervisor.config import RPC_USER
 from janitor.stack.supervisor.logged_command import run_logged

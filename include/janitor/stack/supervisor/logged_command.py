@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from janitor.domain.errors import StackError
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 
 _TAIL_LINES = 15
 

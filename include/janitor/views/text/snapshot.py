@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from janitor.domain.evidence.cause import Causes
-from janitor.domain.sequential import works_for
 from janitor.domain.snapshot.alerts import Alert, Severity
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance, RepositoryNews, RunGlance
+from janitor.domain.watch.sequential import works_for
 from janitor.views.text.evidence import short_lines
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line, words_of
 from janitor.views.text.money import dollars

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from janitor.domain.sequential import works_for
+from janitor.domain.watch.sequential import works_for
 from janitor.services.deployment import LiveInstance
 from janitor.views.text.marks import one_line
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from janitor.domain.sequential import works_for
+from janitor.domain.watch.sequential import works_for
 from janitor.services.reap.keep import EndedLease, GuestTimer, KeptInstance, Lease
 from janitor.views.text.marks import BAD, GOOD, WAITING, one_line
 from janitor.views.text.money import dollars

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from janitor.domain.money.costs import InstancePhase
 from janitor.domain.money.places import places_for
-from janitor.domain.sequential import works_for
+from janitor.domain.watch.sequential import works_for
 from janitor.services.money.waste import PhaseTotal, UnexplainedTime, WasteReport
 from janitor.views.text.marks import BAD, GOOD, one_line
 from janitor.views.text.money import dollars

@@ -7,7 +7,7 @@ from typing import Any
 
 from janitor.domain.news.forms import plain, title
 from janitor.services.news.delivering import DeliveryReport
-from janitor.stores.news import Delivery
+from janitor.stores.standing.news import Delivery
 from janitor.views.text.marks import BAD, GOOD, WAITING, one_line
 
 

@@ -14,7 +14,7 @@ from email.policy import SMTP
 from hashlib import sha256
 
 from janitor.domain.news.forms import plain, title
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.services.news.senders.sending import TIMEOUT, Outgoing, SendError
 
 _SUBMISSION, _TLS = 587, 465

@@ -18,7 +18,7 @@ from janitor.cloud.secret_values import secret_value
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, JanitorError
 from janitor.domain.news.message import DeliveryKind, Message
-from janitor.domain.waits import waiting
+from janitor.domain.watch.waits import waiting
 from janitor.settings import Settings
 
 TIMEOUT = timedelta(seconds=10)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from janitor.domain.states import TerminationReason
-from janitor.domain.watching import WatchOutcome
+from janitor.domain.watch.watching import WatchOutcome
 from janitor.protocol.terms.reason_codes import ReasonCode
 
 SEQUENTIAL_NAME = "sequential"
