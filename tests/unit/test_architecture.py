@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+MOST_MODULES = 16
+MOST_LINES_OF_A_FUNCTION = 60
 ENVIRONMENT_READERS = {
     "include/janitor/settings/process.py",
     "include/janitor/cli/terminal/terminal_settings.py",
@@ -57,6 +60,23 @@ def test_the_environment_is_read_in_settings_alone() -> None:
         if pattern.search(path.read_text(encoding="utf-8"))
     }
     assert readers == ENVIRONMENT_READERS
+
+
+def test_no_folder_is_a_heap_of_modules() -> None:
+    folders = {path.parent for path in (ROOT / "include").rglob("__init__.py")}
+    modules = {folder: len(list(folder.glob("*.py"))) - 1 for folder in folders}
+    assert {str(folder.relative_to(ROOT)): count for folder, count in modules.items() if count > MOST_MODULES} == {}
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in (ROOT / "include").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (node.end_lineno or 0) - node.lineno >= MOST_LINES_OF_A_FUNCTION
+    ]
+    assert long == []
 
 
 def test_one_place_connects_to_postgres() -> None:
