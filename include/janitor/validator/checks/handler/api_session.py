@@ -151,24 +151,20 @@ def run_session(
     """
     tried: list[Tried] = []
     verdicts: list[Verdict] = []
-    not_ready: Verdict | None = None
     bad_answer: BadAnswer | None = None
     log: Captured | None = None
     again: Again | None = None
     began = time.monotonic()
     with _serving(facts.worker, command, asking, ready_limit, variables or {}) as (server, ready):
         ready_seconds = time.monotonic() - began
-        if not ready:
-            not_ready = _why_not_ready(facts, server, ready_limit)
-        elif BANNER not in server.running.output_so_far() and not is_sdk_api(server.url):
-            not_ready = failing(ReasonCode.SDK_NOT_STARTED, "what answers on the API's port is not the runpod SDK")
-        else:
+        not_ready = _problem_of_start(facts, server, ready, ready_limit)
+        if not_ready is None:
             tried = _try_all(server, cases, answer_limit)
             verdicts = [judge(each) for each in tried]
             if asks_again and tried and all(verdict.passes for verdict in verdicts):
                 again = _ask_again(server, tried, context.interrupts.remaining(), ready_seconds)
         out_of_memory = server.out_of_memory()
-        if ready and not_ready is None and with_bad_input:
+        if not_ready is None and with_bad_input:
             log, bad_answer = _end_badly(context, server, tried, again)
         outcome = server.running.end()
     return Session(
@@ -183,6 +179,14 @@ def run_session(
         again=again,
         asking=asking,
     )
+
+
+def _problem_of_start(facts: ApiFacts, server: Server, ready: bool, ready_limit: timedelta) -> Verdict | None:
+    if not ready:
+        return _why_not_ready(facts, server, ready_limit)
+    if BANNER not in server.running.output_so_far() and not is_sdk_api(server.url):
+        return failing(ReasonCode.SDK_NOT_STARTED, "what answers on the API's port is not the runpod SDK")
+    return None
 
 
 def _try_all(server: Server, cases: list[TestCase], answer_limit: timedelta) -> list[Tried]:
