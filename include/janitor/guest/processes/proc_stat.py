@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+_STARTED = 19
+"""Its place behind the command's name. Source: proc_pid_stat(5), starttime."""
+
 
 class ProcStat(NamedTuple):
-    """The first fields behind the command's name. Source: proc_pid_stat(5)."""
+    """Fields behind the command's name. Source: proc_pid_stat(5)."""
 
     state: str
     """One letter; Z and X are dead."""
     parent: int
     group: int
+    started: int
+    """In clock ticks since the machine's start: with the number it says which process this is."""
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether only its parent's look is waited for."""
+        return self.state in "ZX"
 
 
 def read_stat(pid: int) -> ProcStat | None:
@@ -22,5 +32,7 @@ def read_stat(pid: int) -> ProcStat | None:
     except OSError:
         return None
     # The command name, in parentheses, may itself hold spaces and parentheses.
-    state, parent, group = stat[stat.rfind(b")") + 2 :].split(maxsplit=3)[:3]
-    return ProcStat(state=state.decode(), parent=int(parent), group=int(group))
+    fields = stat[stat.rfind(b")") + 2 :].split()
+    return ProcStat(
+        state=fields[0].decode(), parent=int(fields[1]), group=int(fields[2]), started=int(fields[_STARTED])
+    )

@@ -18,6 +18,7 @@ from pathlib import Path
 from janitor.diagnosis.failure_rules import world_trouble
 from janitor.diagnosis.rules.git import GIT
 from janitor.diagnosis.rules.rule import Trouble
+from janitor.guest.git_settings import CONFIG, ENVIRONMENT
 from janitor.guest.processes.supervisor import LineSink, Outcome, ProcessStartError, run
 from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.checkout.submodules import (
@@ -41,47 +42,6 @@ _LOCAL_LIMIT = timedelta(minutes=5)
 _DESCRIBE_LIMIT = timedelta(seconds=10)
 _ATTEMPTS = 2
 """A network that fails once is tried again; the deadline bounds it all."""
-
-_CONFIG = """\
-[core]
-	hooksPath = /dev/null
-	fsmonitor = false
-	askPass =
-	longpaths = true
-[safe]
-	directory = *
-[credential]
-	helper =
-[protocol]
-	allow = never
-[protocol "https"]
-	allow = always
-[protocol "http"]
-	allow = always
-[protocol "ssh"]
-	allow = always
-[protocol "file"]
-	allow = always
-[submodule]
-	recurse = false
-[fetch]
-	recurseSubmodules = false
-	fsckObjects = false
-[transfer]
-	advertiseSID = false
-[http]
-	followRedirects = initial
-	lowSpeedLimit = 1000
-	lowSpeedTime = 60
-[advice]
-	detachedHead = false
-[init]
-	defaultBranch = main
-[gc]
-	auto = 0
-[maintenance]
-	auto = false
-"""
 
 _SSH = (
     *("ssh", "-F", "/dev/null", "-oBatchMode=yes", "-oConnectTimeout=30", "-oStrictHostKeyChecking=accept-new"),
@@ -138,22 +98,14 @@ class Git:
         self._settings = settings
         config = folder / "gitconfig"
         ssh = [*_SSH, f"-oUserKnownHostsFile={folder / 'known_hosts'}"]
-        config.write_text(_CONFIG)
+        config.write_text(CONFIG)
         self._env = {
             "PATH": settings.path,
             "HOME": str(folder),
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": str(config),
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "",
-            "SSH_ASKPASS": "",
             "GIT_SSH_COMMAND": shlex.join(ssh),
             "GIT_SSH_VARIANT": "ssh",
-            "GIT_ALLOW_PROTOCOL": "none",
-            "GIT_LITERAL_PATHSPECS": "1",
-            "GIT_LFS_SKIP_SMUDGE": "1",
-            "GIT_NO_REPLACE_OBJECTS": "1",
+            **ENVIRONMENT,
             **settings.certificates,
             **settings.proxies,
         }
@@ -308,7 +260,7 @@ class Git:
             self._local(["config", "--local", f"submodule.{module.name}.{key}", value], folder)
         config = self._folder / "gitconfig-submodule"
         pinned = f"\tcurloptResolve = {source.pinned}\n" if source.pinned else ""
-        config.write_text(f"{_CONFIG}[http]\n\tfollowRedirects = false\n{pinned}")
+        config.write_text(f"{CONFIG}[http]\n\tfollowRedirects = false\n{pinned}")
         env = {"GIT_CONFIG_GLOBAL": str(config), "GIT_ALLOW_PROTOCOL": source.transport}
         arguments = ["submodule", "--quiet", "update", "--depth=1", "--", module.path]
         try:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
+from janitor.guest.git_settings import overriding
 from janitor.guest.processes.supervisor import LineSink, Outcome, ProcessStartError, run
 from janitor.inspection.tree import RepositoryTree
 from janitor.validator.settings import Settings
@@ -211,10 +212,7 @@ def _without_filters(names: Sequence[str]) -> dict[str, str]:
     """Settings from the environment in which no filter is a program: `git status` would run those of changed files."""
     found = {name.rpartition(".")[0] for name in names if name.lower().startswith("filter.")}
     pairs = [(f"{each}.{key}", value) for each in sorted(found) for key, value in _NO_FILTER.items()]
-    env = {"GIT_CONFIG_COUNT": str(len(pairs))}
-    for index, (key, value) in enumerate(pairs):
-        env[f"GIT_CONFIG_KEY_{index}"], env[f"GIT_CONFIG_VALUE_{index}"] = key, value
-    return env
+    return overriding(pairs)
 
 
 def _lines(outcome: Outcome | str) -> list[str]:
