@@ -106,6 +106,15 @@ REST = (
         minutes=11,
     ),
     Part(
+        name="workspaces",
+        paths=(
+            "integration/workspaces/test_leases.py::test_two_processes_race_for_long",
+            "integration/workspaces/test_hostile_repositories.py::test_a_hundred_thousand_files_come_and_go",
+        ),
+        why="stops and kills holders of a lease a hundred times over, and checks out a hundred thousand files",
+        minutes=5,
+    ),
+    Part(
         name="Terraform",
         paths=("integration/infrastructure",),
         why="plans, applies and destroys a whole deployment with a provider that takes seconds for each call",

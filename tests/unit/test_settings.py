@@ -471,3 +471,14 @@ def test_nothing_is_asked_for_that_is_there(root: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(root, "dev", **values)
     assert "not set" not in str(caught.value)
+
+
+def test_runs_are_in_the_state_folder_or_where_either_name_says(root: Path) -> None:
+    write(root, "local", EMBEDDED)
+    assert load(root).runs_root == root / ".local" / "runs"
+    assert load(root, JANITOR_RUNS_DIR="/shared/runs").runs_root == Path("/shared/runs")
+    assert load(root, AUTONOMOUS_RUNS_DIR="/theirs").runs_root == Path("/theirs")
+    assert load(root, AUTONOMOUS_RUNS_DIR="/theirs", JANITOR_RUNS_DIR="/ours").runs_root == Path("/ours")
+    assert load(root, AUTONOMOUS_RUNS_DIR=".autonomous_runs").runs_root == root / ".local" / ".autonomous_runs"
+    write(root, "local", EMBEDDED + "AUTONOMOUS_RUNS_DIR=/from/a/file\n")
+    assert load(root).runs_root == Path("/from/a/file")

@@ -12,6 +12,9 @@
     │   └── StackDownError the command needs the local stack, and it is down
     ├── CloudError         AWS (or the local cloud) refused or didn't answer
     │   └── WrongPlaceError another account, region or cloud is asked than the one that the instances are in
+    ├── WorkspaceError     a working tree, or the mirror that it comes of, can't be had or used
+    │   ├── LeaseHeldError somebody else holds the lease
+    │   └── LeaseLostError the lease is over; what was to be done under it wasn't
     ├── InfrastructureError Terraform is missing, or could not do what was asked of it
     ├── AirflowError       Airflow's API refused or didn't answer
     │   └── AirflowRunEndedError Airflow's run is over, and Janitor's records of it are not
@@ -31,6 +34,7 @@ from janitor.protocol.text.plain_text import plain
 
 if TYPE_CHECKING:
     from janitor.domain.money.budget import BudgetRefusal
+    from janitor.domain.workspace.lease import Lease
 
 
 class JanitorError(Exception):
@@ -106,6 +110,39 @@ class StackError(JanitorError):
 
 class StackDownError(StackError):
     """The command needs the local stack, and it isn't running."""
+
+
+class WorkspaceError(JanitorError):
+    """A working tree of maintenance, or the mirror that it comes of, can't be had or used."""
+
+
+class LeaseHeldError(WorkspaceError):
+    """Somebody else holds the lease; nothing was changed. The message says who, where and since when."""
+
+    def __init__(self, lease: Lease, why: str | None = None) -> None:
+        self.lease, self.why = lease, why
+        known = f" ({why})" if why else ""
+        super().__init__(
+            f"{lease.subject} is held by {lease.holder}{known} since {lease.acquired_at:%Y-%m-%d %H:%M:%S} UTC, lease"
+            f" {lease.lease_id}, fence {lease.fence}; wait for it, or end that process"
+        )
+
+    def __reduce__(self) -> tuple[type[LeaseHeldError], tuple[Lease, str | None]]:
+        return type(self), (self.lease, self.why)
+
+
+class LeaseLostError(WorkspaceError):
+    """The lease has ended or its time is over: what was to be done under it was not done."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        super().__init__(
+            f"lease {lease.lease_id} (fence {lease.fence}) of {lease.subject} is lost: it wasn't renewed in time or was"
+            " taken from its holder; nothing was changed. Begin anew, with a lease of your own"
+        )
+
+    def __reduce__(self) -> tuple[type[LeaseLostError], tuple[Lease]]:
+        return type(self), (self.lease,)
 
 
 class InfrastructureError(JanitorError):

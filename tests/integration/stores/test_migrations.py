@@ -12,6 +12,7 @@ from janitor.domain.errors import DatabaseError
 from janitor.domain.evidence.acknowledgement import AcknowledgedUntil
 from janitor.domain.result import report_diff
 from janitor.domain.watch.watching import WatchOutcome
+from janitor.domain.workspace import lease
 from janitor.protocol.terms.statuses import CheckStatus
 from janitor.stores.migrate import available_migrations, migrate
 from tests.support.postgres import TestDatabase, running_postgres
@@ -34,11 +35,14 @@ ENUMERATIONS = {
     "report_change": report_diff.Change,
     "report_outcome": report_diff.Outcome,
     "acknowledged_until": AcknowledgedUntil,
+    "lease_kind": lease.LeaseKind,
+    "lease_state": lease.LeaseState,
 }
 MACHINES = {
     "run": states.RUN_TRANSITIONS,
     "validation": states.VALIDATION_TRANSITIONS,
     "instance": states.INSTANCE_TRANSITIONS,
+    "lease": lease.LEASE_TRANSITIONS,
 }
 
 
@@ -101,6 +105,8 @@ def test_the_writer_cannot_change_the_ledger_s_history(database: TestDatabase) -
         "drop table janitor.checks",
         "delete from janitor.failure_signatures",
         "update janitor.report_differences set change = 'fixed'",
+        "delete from janitor.workspace_leases",
+        "update janitor.workspace_leases set fence = 1",
     ):
         with psycopg.connect(database.writer_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement)

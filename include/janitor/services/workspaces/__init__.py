@@ -1,0 +1,1 @@
+"""Leased working trees of repositories, and the folder of each run: nothing of maintenance is written elsewhere."""

@@ -1,0 +1,1 @@
+"""Leases and working trees with real git and a real PostgreSQL."""
