@@ -142,15 +142,13 @@ def run_session(
         judge: Tells what came of a case.
         asks_again: Whether one of the cases is asked once more, where all were answered well.
         with_bad_input: Whether to end with input that no worker can want.
-        ready_limit: Time to get ready.
-        answer_limit: Time for the answer to a case that states none.
+        ready_limit, answer_limit: Time to get ready, and for the answer to a case that states none.
         variables: For the worker, beside those of the tests.
 
     Raises:
         EngineError: The worker could not be started.
     """
-    tried: list[Tried] = []
-    verdicts: list[Verdict] = []
+    tried, verdicts = list[Tried](), list[Verdict]()
     bad_answer: BadAnswer | None = None
     log: Captured | None = None
     again: Again | None = None
