@@ -47,6 +47,12 @@ REST = (
         minutes=9,
     ),
     Part(
+        name="browser",
+        paths=("integration/web/test_pages_shown.py",),
+        why="loads each page in a browser, in both themes, with a fleet of two hundred, and measures its contrasts",
+        minutes=3,
+    ),
+    Part(
         name="local cloud",
         paths=(
             "integration/localcloud/test_box_runtime.py",
