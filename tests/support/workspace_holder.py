@@ -81,8 +81,30 @@ def main(order: dict[str, object]) -> None:
         _work(place, order)
 
 
+def _die_on(event: str, part: str, count: int) -> None:
+    """Kill this process when it does something for the `count`th time, just before it does.
+
+    Args:
+        event: One of Python's audit events, such as `os.mkdir`.
+        part: Of the path that it does it to.
+    """
+    left = count
+
+    def notice(happened: str, arguments: tuple[object, ...]) -> None:
+        nonlocal left
+        if happened == event and part in str(arguments[0]):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(notice)
+
+
 def _work(place: Place, order: dict[str, object]) -> None:
     manager = place.manager()
+    if on := order.get("die_on"):
+        event, part, count = list(on)  # type: ignore[call-overload]  # a JSON array
+        _die_on(event, part, count)
     with manager.workspace(str(order["run_id"]), str(order["url"]), str(order["ref"])) as workspace:
         for name, text in dict(order.get("files", {})).items():  # type: ignore[call-overload]  # a JSON object
             (workspace.path / name).write_text(text)

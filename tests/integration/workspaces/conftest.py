@@ -9,12 +9,12 @@ from uuid import uuid4
 import pytest
 
 from janitor.services.workspaces.manager import WorkspaceManager
-from tests.support.deployment import database
+from tests.support.deployment import database, environment
 from tests.support.git_origins import Origin
 from tests.support.postgres import TestDatabase
 from tests.support.workspace_holder import Place
 
-__all__ = ["database"]
+__all__ = ["database", "environment"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from dataclasses import replace
@@ -26,17 +27,24 @@ from tests.support.git_origins import Origin, fingerprint
 from tests.support.postgres import TestDatabase
 from tests.support.workspace_holder import Place, killing_git, start_holder
 
+_CHANGED = {"files": {"handler.py": "print('mended')\n"}}
 EDGES: dict[str, dict[str, Any]] = {
     "init": {},
     "fetch": {},
     "rev-parse": {},
     "worktree": {},
-    "work": {"die": True, "files": {"handler.py": "print('mended')\n"}},
-    "commit": {"commit": True, "files": {"handler.py": "print('mended')\n"}},
-    "update-index": {"files": {"handler.py": "print('mended')\n"}},
-    "diff": {"files": {"handler.py": "print('mended')\n"}},
+    "work": {"die": True, **_CHANGED},
+    "commit": {"commit": True, **_CHANGED},
+    "update-index": _CHANGED,
+    "diff": _CHANGED,
+    "first folder": {"die_on": ["os.mkdir", "/trees", 1]},
+    "patch": {"die_on": ["os.rename", ".patch.new", 1], **_CHANGED},
+    "removal": {"die_on": ["shutil.rmtree", "/trees/", 1], **_CHANGED},
+    "half removed": {"die_on": ["os.remove", "20", 3]},
+    "last removal": {"die_on": ["shutil.rmtree", ".trees/worktrees/", 1], **_CHANGED},
 }
-"""Where each dies: at a subcommand of git that goes on as an orphan, or in its work; and what it does before."""
+"""Where each dies: at a subcommand of git that goes on as an orphan, in its work, or at a step of its own on the disk;
+and what it does before."""
 
 
 def open_leases(manager: WorkspaceManager) -> list[Lease]:
@@ -47,7 +55,7 @@ def open_leases(manager: WorkspaceManager) -> list[Lease]:
 def test_killed_at_each_edge_nothing_is_left_after_a_sweep(
     manager: WorkspaceManager, place: Place, origin: Origin, tmp_path: Path
 ) -> None:
-    others = {edge: Origin(tmp_path / f"origin-{edge}") for edge in EDGES}
+    others = {edge: Origin(tmp_path / f"origin of {edge}") for edge in EDGES}
     for other in others.values():
         other.commit({"handler.py": "print('one')\n", **{f"files/{n}": "x" * 1000 for n in range(300)}})
     with manager.workspace("alive", origin.url, "main") as alive:
@@ -55,7 +63,7 @@ def test_killed_at_each_edge_nothing_is_left_after_a_sweep(
         holders = {}
         for edge, more in EDGES.items():
             theirs = place
-            if edge != "work":
+            if edge != "work" and "die_on" not in more:
                 theirs = replace(place, search_path=killing_git(tmp_path / f"bin-{edge}", edge, waits=1.0))
             order = {"run_id": f"dies in {edge}", "url": others[edge].url, "ref": "main", **more}
             holders[edge] = start_holder(theirs, "work", **order)
@@ -79,7 +87,7 @@ def test_killed_at_each_edge_nothing_is_left_after_a_sweep(
             with manager.workspace("next", other.url, "main") as workspace:
                 assert (workspace.path / "handler.py").read_text() == "print('one')\n"
             kept = list(manager.run(f"dies in {edge}").path.glob("patches/*"))
-            assert len(kept) == (1 if EDGES[edge] else 0), edge
+            assert len(kept) == (1 if "files" in EDGES[edge] else 0), edge
             assert all(b"mended" in path.read_bytes() for path in kept)
 
 
@@ -124,18 +132,25 @@ def test_a_holder_that_lives_is_never_unlocked(manager: WorkspaceManager, place:
 def test_a_stopped_holder_whose_time_is_over_keeps_its_own_tree_and_gets_no_other(
     manager: WorkspaceManager, place: Place, origin: Origin
 ) -> None:
-    holder = start_holder(replace(place, ttl_seconds=1.5), "work", run_id="r", url=origin.url, ref="main", stay=True)
+    holder = start_holder(replace(place, ttl_seconds=6), "work", run_id="r", url=origin.url, ref="main", stay=True)
     assert holder.stdout is not None
     _, path = holder.stdout.readline().split()
     try:
-        holder.send_signal(19)
-        time.sleep(2)
+        holder.send_signal(signal.SIGSTOP)
         [line] = sweep(manager)
+        assert line.what is Swept.LIVE, "stopped, and its time isn't over"
+        deadline = time.monotonic() + 60
+        while line.what is Swept.LIVE and time.monotonic() < deadline:
+            time.sleep(0.2)
+            [line] = sweep(manager)
         assert line.what is Swept.QUARANTINED
         with manager.workspace("r", origin.url, "main") as workspace:
-            holder.send_signal(18)
-            time.sleep(0.5)
-            assert (Path(path) / "still-here").exists()
+            (Path(path) / "still-here").unlink(missing_ok=True)
+            holder.send_signal(signal.SIGCONT)
+            deadline = time.monotonic() + 60
+            while not (Path(path) / "still-here").exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert (Path(path) / "still-here").exists(), "it writes on, and where it always did"
             assert not (workspace.path / "still-here").exists()
     finally:
         holder.kill()

@@ -25,7 +25,7 @@ from janitor.stores.database import transaction
 from tests.support.postgres import TestDatabase
 from tests.support.workspace_holder import Place, start_holder
 
-SHORT = timedelta(seconds=1.5)
+SHORT = timedelta(seconds=3)
 
 
 def subject_of(place: Place, key: str = "https://example.com/a/b") -> Subject:
@@ -95,8 +95,8 @@ def test_a_fence_that_is_given_by_a_writer_does_not_count(place: Place, database
 
 
 def test_a_lease_that_is_renewed_outlives_its_time(place: Place) -> None:
-    held = take(place.database_url, subject_of(place), this_process(), folder="/runs/x/trees", ttl=timedelta(seconds=3))
-    time.sleep(4)
+    held = take(place.database_url, subject_of(place), this_process(), folder="/runs/x/trees", ttl=timedelta(seconds=5))
+    time.sleep(6)
     with held.effect() as connection:
         found = store.find(connection, place.deployment, held.lease.lease_id)
     assert found is not None

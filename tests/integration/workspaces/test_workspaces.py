@@ -10,14 +10,19 @@ from pathlib import Path
 import pytest
 
 from janitor.domain.errors import LeaseHeldError, WorkspaceError
+from janitor.domain.workspace.baseline import Baseline
 from janitor.domain.workspace.lease import Subject
+from janitor.protocol.terms.statuses import CheckStatus
 from janitor.services.workspaces import tree as tree_module
 from janitor.services.workspaces.leasing import take
 from janitor.services.workspaces.manager import Workspace, WorkspaceManager
 from janitor.services.workspaces.sweep import Swept, sweep
+from janitor.settings import load_settings
 from janitor.stores import workspaces as store
 from janitor.stores.database import transaction
+from tests.support.deployment import ROOT
 from tests.support.git_origins import Origin, fingerprint
+from tests.support.postgres import TestDatabase
 from tests.support.workspace_holder import Place
 
 
@@ -71,7 +76,7 @@ def test_three_runs_see_nothing_of_each_other(manager: WorkspaceManager, origin:
         with manager.workspace(run_id, url, "main") as workspace:
             (workspace.path / f"only-{index}").write_text(run_id)
             commit(workspace)
-            workspace.write_artefact("shard", 1, "baseline.json", str(index).encode())
+            workspace.write_baseline("shard", 1, Baseline(commit=str(index), checks={"build": CheckStatus.PASS}))
             return fingerprint(workspace.path)
 
     with ThreadPoolExecutor(6) as pool:
@@ -79,7 +84,8 @@ def test_three_runs_see_nothing_of_each_other(manager: WorkspaceManager, origin:
     for index, tree in enumerate(seen):
         assert [name for name in tree if name.startswith("only-")] == [f"only-{index}"]
     artefacts = sorted(manager.runs.glob("*/artefacts/shard/*/baseline.json"))
-    assert sorted(path.read_text() for path in artefacts) == [str(index) for index in range(6)]
+    kept = [Baseline.from_json(path.read_bytes()) for path in artefacts]
+    assert sorted(each.commit for each in kept) == [str(index) for index in range(6)]
     for url, source in ((origin.url, origin), (other.url, other)):
         mirror = manager.mirror(url).path
         assert Origin(mirror).git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
@@ -244,3 +250,12 @@ def test_a_tree_that_no_lease_is_known_of_is_told_and_left(manager: WorkspaceMan
     [line] = sweep(manager)
     assert (line.what, line.path) == (Swept.UNKNOWN, str(foreign))
     assert foreign.exists()
+
+
+def test_an_environment_s_settings_make_a_manager(database: TestDatabase, environment: dict[str, str]) -> None:
+    more = {"https_proxy": "http://proxy:1", "GIT_DIR": "/elsewhere", "AUTONOMOUS_RUNS_DIR": "their-runs"}
+    settings = load_settings("local", environ={**environment, **more}, project_root=ROOT)
+    manager = WorkspaceManager.of(settings)
+    assert manager.runs == settings.state_dir.resolve() / "their-runs"
+    assert manager.mirror("https://example.com/a").git.more == {"https_proxy": "http://proxy:1"}
+    assert sweep(manager) == []

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from janitor.domain.errors import JanitorError, WorkspaceError
+from janitor.domain.workspace.baseline import BASELINE_NAME, Baseline
 from janitor.domain.workspace.holder import Holder
 from janitor.domain.workspace.lease import TIME_TO_LIVE, Lease, Subject
 from janitor.services.workspaces.git import Git
@@ -27,6 +28,11 @@ from janitor.services.workspaces.tree import Tree
 from janitor.settings import Settings
 from janitor.stores import workspaces as store
 from janitor.stores.database import transaction
+
+_NETWORK = frozenset(
+    {"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"}
+    | {"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +62,10 @@ class Workspace:
         self.run.write(path, content)
         return path
 
+    def write_baseline(self, shard: str, attempt: int, baseline: Baseline) -> Path:
+        """Keep the checks before a change; the same as `write_artefact`."""
+        return self.write_artefact(shard, attempt, BASELINE_NAME, baseline.to_json())
+
 
 class WorkspaceManager:
     """Makes and removes working trees.
@@ -67,6 +77,7 @@ class WorkspaceManager:
         runs: The root of the runs' folders.
         search_path: PATH, where git is.
         holder: This process; default: as far as it can tell.
+        network: Variables by which git finds proxies and certificates.
         ttl: How long a lease holds without being renewed.
     """
 
@@ -79,6 +90,7 @@ class WorkspaceManager:
         runs: Path,
         search_path: str,
         holder: Holder | None = None,
+        network: Mapping[str, str] | None = None,
         ttl: timedelta = TIME_TO_LIVE,
     ) -> None:
         self.database_url = database_url
@@ -87,7 +99,7 @@ class WorkspaceManager:
         self.runs = runs.resolve()
         self.holder = holder or this_process()
         self._ttl = ttl
-        self._git = Git(folder=self.mirrors, search_path=search_path)
+        self._git = Git(folder=self.mirrors, search_path=search_path, more=network or {})
 
     @classmethod
     def of(cls, settings: Settings, *, holder: Holder | None = None) -> WorkspaceManager:
@@ -103,6 +115,7 @@ class WorkspaceManager:
             runs=settings.runs_root,
             search_path=settings.inherited.get("PATH", os.defpath),
             holder=holder,
+            network={name: value for name, value in settings.inherited.items() if name in _NETWORK},
         )
 
     def mirror(self, url: str) -> Mirror:

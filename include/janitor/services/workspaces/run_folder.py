@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +72,11 @@ class RunFolder:
             raise WorkspaceError(
                 f"{path} would have {len(content)} bytes; a file of a run has {_LARGEST_BYTES} at most"
             )
-        temporary = path.with_name(f".{secrets.token_hex(8)}.new")
+        # The path is one holder's alone; what a killed one left of it is replaced with it.
+        temporary = path.with_name(f".{path.name}.new")
         try:
             self.make(path.parent)
+            temporary.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with os.fdopen(os.open(temporary, flags, _PRIVATE_FILE), "wb") as file:
                 file.write(content)
