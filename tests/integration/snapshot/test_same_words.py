@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 from fastapi.testclient import TestClient
 
+from janitor.cli.deployment import deployment_findings
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.main import main
-from janitor.cli.render.stack.deployment import deployment_findings
 from janitor.cli.render.stack.doctor import doctor_text
 from janitor.cli.screens.rows import ALERTS, rows_of
 from janitor.domain.snapshot.alerts import alerts_of

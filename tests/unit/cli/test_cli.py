@@ -18,6 +18,7 @@ from janitor.cli.registry import COMMANDS, ExampleCommand
 from janitor.cli.terminal.console import Console, accept_any_text
 from janitor.cli.terminal.terminal_settings import TerminalSettings
 from janitor.domain import errors
+from tests.support.leases import lease
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -143,6 +144,9 @@ def test_group_knows_the_commands():
         (errors.StackDownError("x"), ExitCode.INFRASTRUCTURE),
         (errors.CloudError("x"), ExitCode.INFRASTRUCTURE),
         (errors.InfrastructureError("x"), ExitCode.INFRASTRUCTURE),
+        (errors.WorkspaceError("x"), ExitCode.INFRASTRUCTURE),
+        (errors.LeaseHeldError(lease(1)), ExitCode.INFRASTRUCTURE),
+        (errors.LeaseLostError(lease(1)), ExitCode.INFRASTRUCTURE),
         (errors.WrongPlaceError("x is", ["there"], "here"), ExitCode.INFRASTRUCTURE),
         (errors.DatabaseError("x"), ExitCode.INFRASTRUCTURE),
         (errors.AirflowError("x"), ExitCode.INFRASTRUCTURE),

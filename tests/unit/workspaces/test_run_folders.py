@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from janitor.domain.errors import WorkspaceError
-from janitor.domain.workspace.lease import Lease, LeaseState, Subject
 from janitor.domain.workspace.names import LONGEST, file_name
-from janitor.services.workspaces.machine import this_process
 from janitor.services.workspaces.run_folder import RunFolder
+from tests.support.leases import lease
 
 ROOT = Path(__file__).resolve().parents[3]
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-
-def lease(fence: int) -> Lease:
-    return Lease(
-        lease_id=UUID(int=fence),
-        fence=fence,
-        subject=Subject(deployment="d", run_id="r", workspace_key="u"),
-        holder=this_process(),
-        path="/r/u",
-        state=LeaseState.HELD,
-        acquired_at=NOW,
-        renewed_at=NOW,
-        expires_at=NOW,
-    )
-
 
 names = st.text(min_size=1, max_size=300) | st.sampled_from(["..", ".", "a/b", "a-b", "a%2Fb", "/", "\0", "%", "%~"])
 

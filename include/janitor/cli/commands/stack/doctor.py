@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from janitor.cli.deployment import deployment_findings
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.registry import ExampleCommand
-from janitor.cli.render.stack.deployment import deployment_findings
 from janitor.cli.render.stack.doctor import doctor_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.cli.terminal.console import Console
