@@ -16,8 +16,13 @@ def app_of(settings: Settings, **rights: Callable[..., Any]) -> FastAPI:
 
     Args:
         settings: Of the deployment.
-        rights: In the place of hers: `allowed`, `may_edit`, `may_read_logs`.
+        rights: In the place of hers: `allowed`, `may_edit`, `may_read_logs`; and `airflow_problems`.
     """
-    allowed = rights.pop("allowed", lambda: None)
-    everything = {"may_edit": lambda: "ada", "may_read_logs": lambda: None}
-    return pages(allowed, lambda: settings, **{**everything, **rights})
+    everything: dict[str, Any] = {
+        "may_edit": lambda: "ada",
+        "may_read_logs": lambda: None,
+        "airflow_problems": lambda: None,
+        **rights,
+    }
+    allowed = everything.pop("allowed", lambda: None)
+    return pages(allowed, lambda: settings, **everything)

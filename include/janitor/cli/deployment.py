@@ -20,7 +20,7 @@ def deployment_findings(settings: Settings) -> Iterator[Finding]:
     An alert is no problem of what the doctor looks for, so that its exit code stays what it was.
     """
     try:
-        snapshot = take_snapshot(settings, ask_airflow=False)
+        snapshot = take_snapshot(settings)
     except (DatabaseError, SettingsError):
         return
     yield ok(SUBJECT, sentence(snapshot))

@@ -40,6 +40,12 @@ def heartbeat_problem(
     return None
 
 
+def airflow_problems(answer: Mapping[str, Any], now: datetime) -> list[str]:
+    """What isn't well with Airflow's programs, in the words of every face; arguments as for `heartbeat_problem`."""
+    told = [(name, heartbeat_problem(answer, name, now)) for name in AIRFLOW_PROGRAMS]
+    return [f"{name}: {problem}" for name, problem in told if problem is not None]
+
+
 def _in_words(age: timedelta) -> str:
     seconds = max(0, int(age.total_seconds()))
     if seconds < 120:

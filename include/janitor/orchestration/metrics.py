@@ -27,7 +27,7 @@ def tell_gauges(settings: Settings) -> None:
     if not _are_on():
         return
     try:
-        snapshot = take_snapshot(settings, ask_airflow=False)
+        snapshot = take_snapshot(settings)
         for family in families(snapshot, alerts_of(snapshot)):
             for labels, value in family.samples:
                 name = ".".join(["janitor", family.name, *(each.replace(".", "_") for each in labels.values())])

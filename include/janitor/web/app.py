@@ -7,7 +7,7 @@ each waits seconds at most.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from fastapi.staticfiles import StaticFiles
 
 from janitor.domain.errors import CloudError, ConflictError, DatabaseError, NotFoundError, SettingsError
 from janitor.domain.snapshot.alerts import alerts_of
+from janitor.domain.snapshot.snapshot import DeploymentSnapshot
 from janitor.services.evidence.causes import causes_of_snapshot
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings
@@ -35,6 +36,7 @@ def pages(
     *,
     may_edit: Callable[..., str],
     may_read_logs: Callable[..., Any],
+    airflow_problems: Callable[[], Sequence[str] | None],
 ) -> FastAPI:
     """The app.
 
@@ -43,26 +45,31 @@ def pages(
         settings_of: The deployment's settings, asked for at each request.
         may_edit: Another dependency: it raises for whoever may not edit the DAG, and names whoever may.
         may_read_logs: A third one: it raises for whoever may not read the logs of the DAG's tasks.
+        airflow_problems: What isn't well with Airflow's components, within seconds; None: that isn't known. The server
+            that serves this app is one of them and would wait for itself, so it is told and doesn't ask.
     """
     # A mounted app's own documentation would be open to everybody.
     app = FastAPI(title="Janitor", dependencies=[Depends(allowed)], docs_url=None, redoc_url=None, openapi_url=None)
     _add_troubles(app)
 
+    def taken_now(settings: Settings) -> DeploymentSnapshot:
+        return take_snapshot(settings, ask_airflow=False).with_airflow(airflow_problems())
+
     @app.get("/api/snapshot")
     def snapshot() -> Response:
-        taken = take_snapshot(settings_of(), ask_airflow=False)
+        taken = taken_now(settings_of())
         return json_answer(snapshot_dict(taken, alerts_of(taken)))
 
     @app.get("/api/today")
     def today() -> Response:
         settings = settings_of()
-        taken = take_snapshot(settings, ask_airflow=False)
+        taken = taken_now(settings)
         causes = causes_of_snapshot(settings, taken)
         return json_answer(snapshot_dict(taken, alerts_of(taken), causes, environment=settings.environment))
 
     @app.get("/metrics")
     def metrics() -> Response:
-        taken = take_snapshot(settings_of(), ask_airflow=False)
+        taken = taken_now(settings_of())
         return Response(metrics_text(taken, alerts_of(taken)), media_type=CONTENT_TYPE, headers=HEADERS)
 
     app.include_router(history_routes(settings_of, may_read_logs))

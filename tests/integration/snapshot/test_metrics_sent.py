@@ -71,6 +71,11 @@ def test_the_gauges_of_a_pass(settings: Settings, statsd: socket.socket) -> None
     assert all(line.startswith("janitor.") for line in gauges)
 
 
+def test_the_gauges_count_what_isn_t_well_with_airflow(settings: Settings, statsd: socket.socket) -> None:
+    tell_gauges(settings.model_copy(update={"airflow_url": "http://127.0.0.1:9"}))
+    assert "janitor.alerts.critical:1.0|g" in heard(statsd, "janitor.news_undelivered")
+
+
 def test_a_verdict_is_counted(settings: Settings, statsd: socket.socket) -> None:
     validation_id = History(settings).run(reporting(check_of("handler_local")))
     count_verdict(settings, validation_id)

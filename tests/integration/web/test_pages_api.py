@@ -263,6 +263,17 @@ def test_gauges(client: TestClient, past: Past) -> None:
             assert f"# TYPE {line.partition('{')[0].partition(' ')[0]} gauge" in answer.text, line
 
 
+def test_what_isn_t_well_with_airflow_is_on_each_page(settings: Settings) -> None:
+    problem = "triggerer: no heartbeat for 25 minutes"
+    client = TestClient(app_of(settings, airflow_problems=lambda: [problem]))
+    for path in ("/api/snapshot", "/api/today"):
+        document = client.get(path).json()
+        check_document(document)
+        assert document["airflow_problems"] == [problem]
+        assert [(alert["code"], alert["message"]) for alert in document["alerts"]] == [("airflow_unhealthy", problem)]
+    assert 'janitor_alerts{severity="critical"} 1' in client.get("/metrics").text
+
+
 def test_a_database_that_doesn_t_answer_is_told(client: TestClient, database: TestDatabase) -> None:
     with psycopg.connect(database.owner_url, options=OPTIONS) as holding:
         holding.execute("lock table validation_runs in access exclusive mode")

@@ -8,6 +8,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 from fastapi import Depends, FastAPI
 
+from janitor.orchestration.web.heartbeats import Heartbeats
 from janitor.orchestration.wiring import current_settings
 from janitor.web.app import pages
 
@@ -29,4 +30,5 @@ def janitor_pages(dag_id: str) -> FastAPI:
         current_settings,
         may_edit=editor,
         may_read_logs=requires_access_dag("GET", DagAccessEntity.TASK_LOGS, param_dag_id=dag_id),
+        airflow_problems=Heartbeats().problems,
     )

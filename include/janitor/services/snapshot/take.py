@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 from janitor.domain.errors import AirflowError, SettingsError
-from janitor.domain.heartbeats import AIRFLOW_PROGRAMS, heartbeat_problem
+from janitor.domain.heartbeats import airflow_problems
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, News
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.launch import breaker
@@ -26,7 +26,8 @@ def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> Deployment
 
     Args:
         settings: Of the deployment.
-        ask_airflow: Whether its components' heartbeats are wanted.
+        ask_airflow: Whether its components' heartbeats are wanted over HTTP. Whoever is a component of Airflow that
+            answers there adds them by `with_airflow` instead.
 
     Raises:
         DatabaseError: Postgres can't be used, or doesn't answer within seconds.
@@ -62,12 +63,18 @@ def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> Deployment
 
 def _airflow_problems(settings: Settings) -> list[str] | None:
     try:
-        with AirflowClient(settings) as airflow:
+        with _client(settings) as airflow:
             answer = airflow.health()
     except SettingsError:
-        return None  # who may only read the database has no login
+        return None  # who may only read the database has no address
     except AirflowError as exc:
         return [f"api-server: {exc}"]
-    now = datetime.now(timezone.utc)
-    told = [(name, heartbeat_problem(answer, name, now)) for name in AIRFLOW_PROGRAMS]
-    return [f"{name}: {problem}" for name, problem in told if problem is not None]
+    return airflow_problems(answer, datetime.now(timezone.utc))
+
+
+def _client(settings: Settings) -> AirflowClient:
+    """With a login where there is one; Airflow's own monitor asks for none, a gate before it may."""
+    try:
+        return AirflowClient(settings)
+    except SettingsError:
+        return AirflowClient.before_login(settings)
