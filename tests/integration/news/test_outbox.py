@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from janitor.domain.config.notifications import NotificationEvent
 from janitor.domain.evidence.acknowledgement import AcknowledgedUntil
 from janitor.domain.evidence.verdict import VERDICT_WORDS
 from janitor.domain.news.forms import plain
+from janitor.domain.snapshot.alerts import Alert, AlertCode, alerts_of
 from janitor.services.news.telling import MOST_CAUSES, write_messages
 from janitor.services.outbox.writing import keep_leak, keep_refused
+from janitor.services.snapshot.take import take_snapshot
 from janitor.stores.database import transaction
 from janitor.stores.standing import acknowledgements
 from janitor.stores.standing import news as store
@@ -73,12 +76,26 @@ def test_what_is_flaky_or_could_not_be_told_breaks_nothing(fleet: Fleet) -> None
     assert "acme/worker-b" not in str(fleet.headlines())
 
 
+def faces(fleet: Fleet) -> Sequence[Alert]:
+    """The alerts that every face shows."""
+    return alerts_of(take_snapshot(fleet.settings, ask_airflow=False))
+
+
+def test_once_is_not_stale_on_any_face(fleet: Fleet) -> None:
+    fleet.run(a=passed())
+    fleet.run(a=untold())
+    assert AlertCode.REPOSITORY_STALE not in {one.code for one in faces(fleet)}
+
+
 def test_a_repository_that_is_never_told_is_stale_until_it_is(fleet: Fleet) -> None:
     fleet.run(a=passed())
     for _ in range(3):
         fleet.run(a=untold())
     assert fleet.headlines() == [("open", "Stale: acme/worker-a")]
+    (alert,) = [one for one in faces(fleet) if one.code is AlertCode.REPOSITORY_STALE]
+    assert alert.subject == "acme/worker-a"
     fleet.run(a=passed())
+    assert AlertCode.REPOSITORY_STALE not in {one.code for one in faces(fleet)}
     assert fleet.headlines()[1:] == [("close", "No longer stale: acme/worker-a has a verdict again")]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+from janitor.domain.snapshot.alerts import AlertCode, alerts_of
 from janitor.services.news.telling import write_messages
 from janitor.services.outbox.schedule import due_before
+from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 from tests.support.news import Fleet, passed
@@ -23,6 +25,11 @@ def last_run_began(fleet: Fleet, ago: timedelta) -> None:
         )
 
 
+def codes(fleet: Fleet) -> set[AlertCode]:
+    """Of the alerts that every face shows."""
+    return {one.code for one in alerts_of(take_snapshot(fleet.settings, ask_airflow=False))}
+
+
 def test_a_schedule_that_is_missed_twice(fleet: Fleet) -> None:
     nightly = fleet.settings.model_copy(update={"schedule": "0 3 * * *"})
     tell(nightly)
@@ -30,6 +37,7 @@ def test_a_schedule_that_is_missed_twice(fleet: Fleet) -> None:
     fleet.run(a=passed())
     tell(nightly)
     assert fleet.headlines() == []
+    assert AlertCode.SCHEDULE_MISSED not in codes(fleet)
     last_run_began(fleet, timedelta(days=4))
     tell(fleet.settings)
     assert fleet.headlines() == [], "runs by hand are late for nothing"
@@ -37,8 +45,10 @@ def test_a_schedule_that_is_missed_twice(fleet: Fleet) -> None:
         tell(nightly)
     ((kind, headline),) = fleet.headlines()
     assert (kind, headline[:26]) == ("open", "Stale: the last run began ")
+    assert AlertCode.SCHEDULE_MISSED in codes(fleet)
     last_run_began(fleet, timedelta(minutes=1))
     tell(nightly)
+    assert AlertCode.SCHEDULE_MISSED not in codes(fleet)
     assert fleet.headlines()[1:] == [("close", "No longer stale: a run has begun")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -17,12 +18,15 @@ from janitor.domain.snapshot.snapshot import (
     DeadChannel,
     DeploymentSnapshot,
     InstanceGlance,
+    MissedSchedule,
     Money,
     News,
     ReaperPass,
     RunGlance,
+    StaleRepository,
 )
 from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus
+from janitor.views.snapshot import dashboard_schema
 from janitor.views.text.snapshot import instance_line
 
 NOW = datetime(2026, 5, 4, 7, 30, tzinfo=timezone.utc)
@@ -130,6 +134,11 @@ def test_a_deployment_that_is_well_has_none() -> None:
 
 def test_one_that_never_launched_anything_has_none() -> None:
     assert alerts_of(snapshot(live_runs=(), instances=(), last_pass=None, money=money(usual_usd=None))) == ()
+
+
+def unknown(name: str = "worker-a") -> StaleRepository:
+    """Two nights without a verdict."""
+    return StaleRepository(repository=f"acme/{name}", times=2, since=NOW - timedelta(days=1))
 
 
 def dead_channel(**changes: Any) -> DeadChannel:
@@ -250,6 +259,18 @@ RAISED: dict[str, tuple[AlertCode, Severity, dict[str, Any], str]] = {
         {"dead_channels": (dead_channel(given_up=1, last_error=None),)},
         "slack_bot doesn't take 2 messages, 1 of them given up: no answer yet",
     ),
+    "stale repository": (
+        AlertCode.REPOSITORY_STALE,
+        Severity.WARNING,
+        {"stale": (unknown(),)},
+        "1 repository without a verdict in 2 validations in a row: acme/worker-a",
+    ),
+    "no nightly run": (
+        AlertCode.SCHEDULE_MISSED,
+        Severity.WARNING,
+        {"missed_schedule": MissedSchedule(schedule="0 3 * * *", last_began_at=NOW - timedelta(hours=50))},
+        "no run began at two scheduled times (0 3 * * *): the last one began 50 h 0 min ago",
+    ),
 }
 
 
@@ -263,12 +284,27 @@ def test_what_raises_one(name: str) -> None:
     assert alert.subject
 
 
+def test_many_stale_repositories_are_one_alert() -> None:
+    (alert,) = alerts_of(snapshot(stale=[unknown(name) for name in "abcde"]))
+    assert alert.subject == "prod"
+    assert "5 repositories" in alert.message
+    assert alert.message.endswith(": acme/a, acme/b, acme/c and 2 more")
+
+
 def test_every_code_is_raised_here() -> None:
     assert {code for code, *_ in RAISED.values()} == set(AlertCode)
 
 
+def test_the_schema_of_the_document_has_every_code() -> None:
+    schema = json.loads(dashboard_schema())
+    codes = schema["$defs"]["alert"]["properties"]["code"]["enum"]
+    assert codes == [code.value for code in AlertCode]
+
+
 JUST_NOT: dict[str, dict[str, Any]] = {
     "every channel answers": {"dead_channels": ()},
+    "every repository has a verdict": {"stale": ()},
+    "the nightly run comes": {"missed_schedule": None},
     "expires this second": {"instances": (instance(expires_at=NOW),)},
     "kept": {"instances": (instance(expires_at=NOW - MINUTE, keep_until=NOW + MINUTE),)},
     "ends now": {"instances": (instance(state=InstanceState.SHUTTING_DOWN, asked_to_end_at=NOW - 5 * MINUTE),)},

@@ -37,6 +37,8 @@ class AlertCode(str, Enum):
     BREAKER_OPEN = "breaker_open"
     AIRFLOW_UNHEALTHY = "airflow_unhealthy"
     NEWS_UNDELIVERED = "news_undelivered"
+    REPOSITORY_STALE = "repository_stale"
+    SCHEDULE_MISSED = "schedule_missed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,8 @@ UNUSUAL_FROM = Decimal("1.00")
 UNEXPLAINED = 0.1
 """The share of all instance time within a day that may go unexplained."""
 UNEXPLAINED_FROM = timedelta(minutes=5)
+NAMED = 3
+"""Repositories that one alert names."""
 
 
 def alerts_of(snapshot: DeploymentSnapshot) -> tuple[Alert, ...]:
@@ -278,9 +282,42 @@ def _undelivered(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
         )
 
 
+def _stale(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
+    """One for all of them: a service that is down makes the whole fleet stale at once."""
+    if not snapshot.stale:
+        return
+    names = [one.repository for one in snapshot.stale]
+    left = len(names) - NAMED
+    listed = ", ".join(names[:NAMED]) + (f" and {left} more" if left > 0 else "")
+    times = min(one.times for one in snapshot.stale)
+    yield Alert(
+        code=AlertCode.REPOSITORY_STALE,
+        severity=Severity.WARNING,
+        subject=names[0] if len(names) == 1 else snapshot.deployment,
+        message=f"{_counted(len(names), 'repository', 'repositories')} without a verdict in {times} validations in a"
+        f" row: {listed}",
+        next_step="`make query-db REPO=…` says why each time",
+        since=min(one.since for one in snapshot.stale),
+    )
+
+
+def _missed(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
+    missed = snapshot.missed_schedule
+    if missed is not None:
+        ago = _minutes(snapshot.at - missed.last_began_at)
+        yield Alert(
+            code=AlertCode.SCHEDULE_MISSED,
+            severity=Severity.WARNING,
+            subject=missed.schedule,
+            message=f"no run began at two scheduled times ({missed.schedule}): the last one began {ago} ago",
+            next_step="`make status`; is the DAG paused?",
+            since=missed.last_began_at,
+        )
+
+
 _RULES: Sequence[Callable[[DeploymentSnapshot], Iterator[Alert]]] = (
     *(_overdue, _without_end, _adopted, _differs, _silent, _stuck, _reservation, _refused, _budget, _unusual),
-    *(_unexplained, _breaker, _airflow, _undelivered),
+    *(_unexplained, _breaker, _airflow, _undelivered, _stale, _missed),
 )
 
 

@@ -171,6 +171,26 @@ class DeadChannel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StaleRepository:
+    """A repository whose last validations say nothing of it."""
+
+    repository: str
+    """`organization/name`."""
+    times: int
+    """So many in a row."""
+    since: datetime
+    """When that was written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissedSchedule:
+    """No run has begun for two scheduled times."""
+
+    schedule: str
+    last_began_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeploymentSnapshot:
     """Everything that is shown."""
 
@@ -198,6 +218,9 @@ class DeploymentSnapshot:
     airflow_problems: Sequence[str] | None
     """What isn't well with Airflow's components; None: not asked."""
     dead_channels: Sequence[DeadChannel] = ()
+    stale: Sequence[StaleRepository] = ()
+    """By name; whatever keeps news decides what is stale, so that messages and faces agree."""
+    missed_schedule: MissedSchedule | None = None
 
     def with_airflow(self, problems: Sequence[str] | None) -> DeploymentSnapshot:
         """The same, with what was asked of Airflow at another moment."""

@@ -37,6 +37,7 @@ def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> Deployment
         deployment = settings.deployment
         last_run = store.last_run(connection, deployment)
         repositories, failing, untold = store.standing_counts(connection, deployment, now - REPOSITORIES_WITHIN)
+        stale, missed = store.stale(connection, deployment, now - REPOSITORIES_WITHIN)
         snapshot = DeploymentSnapshot(
             deployment=deployment,
             at=now,
@@ -54,6 +55,8 @@ def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> Deployment
             breakers=breaker.states_of_all(connection, settings, now),
             airflow_problems=None,
             dead_channels=news.dead_channels(connection, deployment, now - _DAY),
+            stale=stale,
+            missed_schedule=missed,
         )
     if not ask_airflow:
         return snapshot

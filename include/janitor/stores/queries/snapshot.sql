@@ -60,6 +60,12 @@ from instance_seconds where deployment = :deployment and launched_at >= :since;
 -- name: refused_since(deployment, since)$
 select count(*) from budget_refusals where deployment = :deployment and refused_at >= :since;
 
+-- name: stale_news(deployment, since)
+-- What is told to be stale and isn't over.
+select facts, opened_at from news
+where deployment = :deployment and event = 'stale' and closed_at is null and over_at is null and last_seen_at >= :since
+order by dedupe_key;
+
 -- name: last_pass(deployment)^
 select passed_at, in_ec2, unknown_to_ledger, missing_in_ec2 from reaper_passes where deployment = :deployment;
 

@@ -9,7 +9,16 @@ from typing import Any
 
 from janitor.domain.deadlines import external_timer_at, guest_timer_at
 from janitor.domain.result.report_diff import Change
-from janitor.domain.snapshot.snapshot import InstanceGlance, Money, News, ReaperPass, RepositoryNews, RunGlance
+from janitor.domain.snapshot.snapshot import (
+    InstanceGlance,
+    MissedSchedule,
+    Money,
+    News,
+    ReaperPass,
+    RepositoryNews,
+    RunGlance,
+    StaleRepository,
+)
 from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, ValidationStatus
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
@@ -125,6 +134,30 @@ def money(connection: Connection, deployment: str, now: datetime) -> Money:
         unexplained=timedelta(seconds=float(explained["unexplained_seconds"])),
         refused_runs=queries.refused_since(connection, deployment=deployment, since=now - timedelta(days=1)),
     )
+
+
+def stale(
+    connection: Connection, deployment: str, since: datetime
+) -> tuple[list[StaleRepository], MissedSchedule | None]:
+    """Of which repositories nobody knows how they are, and whether the nightly run doesn't come, as messages tell it.
+
+    Args:
+        connection: Of a caller's transaction.
+        deployment: Whose.
+        since: What was last seen to be stale before has left the fleet.
+    """
+    repositories: list[StaleRepository] = []
+    missed = None
+    for row in named_queries().stale_news(connection, deployment=deployment, since=since):
+        facts = row["facts"]
+        if "schedule" in facts:
+            began = datetime.fromisoformat(facts["last_began_at"])
+            missed = MissedSchedule(schedule=facts["schedule"], last_began_at=began)
+        elif "repository" in facts:
+            repositories.append(
+                StaleRepository(repository=facts["repository"], times=facts["times"], since=row["opened_at"])
+            )
+    return repositories, missed
 
 
 def last_pass(connection: Connection, deployment: str) -> ReaperPass | None:
