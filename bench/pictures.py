@@ -16,6 +16,7 @@ from shutil import which
 
 from janitor.cli.screens.dashboard import Dashboard
 from janitor.services.evidence.causes import causes_of_snapshot
+from janitor.services.report.log_link import page_url
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings, load_settings
 from janitor.stores.database import transaction
@@ -97,6 +98,8 @@ async def _screen(settings: Settings) -> None:
         lambda _: take_snapshot(settings, ask_airflow=False),
         lambda snapshot: causes_of_snapshot(settings, snapshot),
         settings.environment,
+        read_log=lambda *_: (),
+        find_page=lambda page: page_url(settings, page.view),
     )
     async with app.run_test(size=_SIZE) as pilot:
         await pilot.pause(_PATIENCE.total_seconds() / 10)

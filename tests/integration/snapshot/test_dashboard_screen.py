@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static, TabbedContent
+from textual.widgets._footer import FooterKey
 
-from janitor.cli.screens.dashboard import Dashboard, Details
-from janitor.domain.errors import DatabaseError
+from janitor.cli.screens.dashboard import HELP, LOG_LINES, Dashboard, Details
+from janitor.cli.screens.rows import Page
+from janitor.domain.errors import CloudError, DatabaseError
 from janitor.domain.evidence.cause import Causes
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot
 from janitor.domain.states import RunStatus
 from janitor.services.evidence.causes import causes_of_snapshot
+from janitor.services.report.log_link import page_url
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings
 from janitor.views.text.evidence import cause_lines
@@ -45,6 +49,16 @@ class Source:
         self.last = take_snapshot(self._settings, ask_airflow=False).with_airflow([])
         return self.last
 
+    def log(self, repository: str, run_id: str) -> Sequence[str]:
+        assert UUID(run_id)
+        if self.fails:
+            raise CloudError("CloudWatch Logs can't be asked")
+        return [f"{repository} line {number} \x1b[2J[bold]" for number in range(2_000)]
+
+    def page(self, page: Page) -> str | None:
+        """As the command finds it."""
+        return page_url(self._settings, page.view, **({} if page.repository is None else {"r": page.repository}))
+
     def causes(self, snapshot: DeploymentSnapshot) -> Causes:
         return causes_of_snapshot(self._settings, snapshot)
 
@@ -64,12 +78,12 @@ def past(settings: Settings, database: TestDatabase) -> Past:
     return past
 
 
-def play(source: Source, script: Script) -> None:
-    """Run the screen without a terminal, 120 x 40."""
+def play(source: Source, script: Script, *, size: tuple[int, int] = (120, 40)) -> None:
+    """Run the screen without a terminal."""
 
     async def whole() -> None:
-        app = Dashboard(source, source.causes, "local")
-        async with app.run_test(size=(120, 40)) as pilot:
+        app = Dashboard(source, source.causes, "local", read_log=source.log, find_page=source.page)
+        async with app.run_test(size=size) as pilot:
             await until(pilot, lambda: "reading" not in shown(app, "sentence"))
             await script(pilot, app)
 
@@ -158,6 +172,82 @@ def test_its_keys(settings: Settings, past: Past) -> None:
         assert shown(app, "trouble") == "paused"
 
     play(Source(settings), script)
+
+
+def details(app: Dashboard) -> str:
+    """What the window above everything says."""
+    assert isinstance(app.screen, Details)
+    return str(app.screen.query_one("#details", Static).render())
+
+
+async def choose(pilot: Pilot[None], app: Dashboard, tab: str) -> None:
+    """Go to a tab's first row."""
+    app.query_one(TabbedContent).active = tab
+    await until(pilot, lambda: len(rows(app, tab)) > 0)
+    app.query_one(f"#table-{tab}", DataTable).focus()
+    await pilot.pause()
+
+
+def test_the_end_of_a_log_is_shown_as_it_is(settings: Settings, past: Past) -> None:
+    source = Source(settings)
+
+    async def script(pilot: Pilot[None], app: Dashboard) -> None:
+        await choose(pilot, app, "broken")
+        await pilot.press("l")
+        await until(pilot, lambda: "line 1999" in details(app))
+        lines = details(app).splitlines()
+        assert len(lines) == LOG_LINES + 2
+        assert lines[0].startswith(f"acme/worker-new, the last {LOG_LINES} lines; all of it: make logs REPO=")
+        assert "\x1b" not in details(app)
+        assert "[bold]" in details(app)
+        await pilot.press("escape")
+        source.fails = True
+        await pilot.press("l")
+        await until(pilot, lambda: "No log of acme/worker-new: CloudWatch Logs can't be asked" in details(app))
+        await pilot.press("escape")
+        source.fails = False
+        await choose(pilot, app, "alerts")
+        await pilot.press("l")
+        assert details(app).startswith("Nothing with a log of its own is chosen")
+
+    play(source, script)
+
+
+def test_the_link_of_what_is_chosen(settings: Settings, past: Past) -> None:
+    known = settings.model_copy(update={"airflow_url": "https://airflow.example/"})
+
+    async def script(pilot: Pilot[None], app: Dashboard) -> None:
+        for tab, page in (("broken", "repo&r=acme/worker-new"), ("live", "live"), ("alerts", "live")):
+            await choose(pilot, app, tab)
+            await pilot.press("o")
+            assert details(app) == f"https://airflow.example/plugin/janitor?v={page}"
+            await pilot.press("escape")
+
+    async def nowhere(pilot: Pilot[None], app: Dashboard) -> None:
+        await pilot.press("o")
+        assert "JANITOR_AIRFLOW_URL is not set" in details(app)
+
+    play(Source(known), script)
+    play(Source(settings.model_copy(update={"airflow_url": None})), nowhere)
+
+
+def test_every_key_is_in_the_footer_and_in_the_help_at_80_by_24(settings: Settings, past: Past) -> None:
+    async def script(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, lambda: len(app.query(FooterKey)) >= 10)
+        keys = {key.key_display: key for key in app.query(FooterKey)}
+        assert set(keys) >= {"q", "r", "p", "/", "s", "l", "o", "k", "a", "?"}
+        for name, key in keys.items():
+            assert key.region.right <= 80, name
+            assert key.region.y == 23, name
+        assert app.query_one("#table-live", DataTable).region.height >= 5
+        await pilot.press("question_mark")
+        told = details(app)
+        for name in keys:
+            assert f"\n  {name} " in told, name
+        assert told == "\n".join(HELP)
+        assert app.screen.query_one("#details").region.height == len(HELP), "no line is broken"
+
+    play(Source(settings), script, size=(80, 24))
 
 
 def test_what_is_new_comes_and_the_row_under_the_cursor_stays(settings: Settings, past: Past) -> None:

@@ -15,12 +15,13 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, TabPane
 
-from janitor.cli.screens.rows import TABS, Row, Tab, rows_of, whys_of
+from janitor.cli.screens.rows import TABS, Page, Row, Tab, rows_of, whys_of
 from janitor.domain.errors import JanitorError
 from janitor.domain.evidence.cause import Causes
 from janitor.domain.snapshot.alerts import Alert, alerts_of
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot
 from janitor.protocol.text.plain_text import plain
+from janitor.views.text.marks import one_line
 from janitor.views.text.snapshot import alert_lines, sentence
 from janitor.views.text.times import instant
 
@@ -31,6 +32,32 @@ TakeSnapshot = Callable[[bool], DeploymentSnapshot]
 """Takes a snapshot; its argument: whether Airflow is to be asked, too."""
 FindCauses = Callable[[DeploymentSnapshot], Causes]
 """What is known of why the last run's repositories fail; as seldom asked as Airflow, for it changes with a run."""
+
+
+ReadLog = Callable[[str, str], Sequence[str]]
+"""The end of the log of a repository in a run, as few lines as a screen may hold."""
+FindPage = Callable[[Page], str | None]
+"""The address of a page; None where the web UI's isn't known."""
+LOG_LINES = 500
+"""From a log's end."""
+_LONGEST_LINE = 1_000
+HELP = (
+    "Keys",
+    "",
+    "  q       quit",
+    "  r       look now, at Airflow too",
+    "  p       stop looking, and go on",
+    "  /       only rows that hold a text; escape: all again",
+    "  s       sort by the next column",
+    "  enter   the row in full, with the commands for it",
+    "  l       the end of the log of the row's repository",
+    "  o       the address of the row's page in the web UI",
+    "  k       the command that ends everything; not done here",
+    "  a       alerts",
+    "  ?       this",
+    "",
+    "Tab goes from part to part; escape closes this.",
+)
 
 
 class Details(ModalScreen[None]):
@@ -53,6 +80,13 @@ class Details(ModalScreen[None]):
         """The lines, which may be scrolled."""
         with VerticalScroll():
             yield Static(_content("\n".join(self._lines)), id="details")
+
+    def tell(self, lines: Sequence[str], *, at_end: bool = False) -> None:
+        """Show these in the place of what was there; nothing where it is closed."""
+        if self.is_attached:
+            self.query_one("#details", Static).update(_content("\n".join(lines)))
+            if at_end:
+                self.call_after_refresh(self.query_one(VerticalScroll).scroll_end, animate=False)
 
 
 class Dashboard(App[None]):
@@ -78,13 +112,26 @@ class Dashboard(App[None]):
         Binding("p", "pause", "Pause"),
         Binding("slash", "filter", "Filter"),
         Binding("s", "sort", "Sort"),
-        Binding("k", "kill", "Kill command"),
+        Binding("l", "log", "Log"),
+        Binding("o", "link", "Link"),
+        Binding("k", "kill", "Kill"),
         Binding("a", "tab('alerts')", "Alerts"),
+        Binding("question_mark", "help", "Help", key_display="?"),
         Binding("escape", "clear", show=False),
     ]
 
-    def __init__(self, take: TakeSnapshot, find_causes: FindCauses, environment: str) -> None:
+    def __init__(
+        self,
+        take: TakeSnapshot,
+        find_causes: FindCauses,
+        environment: str,
+        *,
+        read_log: ReadLog,
+        find_page: FindPage,
+    ) -> None:
         super().__init__()
+        self._read_log = read_log
+        self._find_page = find_page
         self._take = take
         self._find_causes = find_causes
         self._causes = Causes()
@@ -106,7 +153,8 @@ class Dashboard(App[None]):
             for tab in TABS:
                 with TabPane(tab.title, id=tab.name):
                     yield DataTable(id=f"table-{tab.name}", cursor_type="row", zebra_stripes=True)
-        yield Footer()
+        # Every key beside the others in 80 columns.
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
         """Lay the columns, read at once and from then on."""
@@ -243,6 +291,44 @@ class Dashboard(App[None]):
                 ]
             )
         )
+
+    def action_log(self) -> None:
+        """Show the end of a log, read beside everything else."""
+        row = self._chosen_row()
+        if row is None or row.log_of is None:
+            self.push_screen(Details(["Nothing with a log of its own is chosen: choose a repository or its instance."]))
+            return
+        repository, run_id = row.log_of
+        screen = Details([f"Reading the log of {repository} …"])
+        self.push_screen(screen)
+        self._fetch_log(screen, repository, run_id)
+
+    @work(thread=True, exclusive=True, group="log")
+    def _fetch_log(self, screen: Details, repository: str, run_id: str) -> None:
+        command = f"make logs REPO={repository} RUN_ID={run_id} ENV={self._environment}"
+        try:
+            read = self._read_log(repository, run_id)
+        except JanitorError as exc:
+            self.call_from_thread(screen.tell, [f"No log of {repository}: {exc}", "", f"  {command}"])
+            return
+        lines = [one_line(line, limit=_LONGEST_LINE) for line in list(read)[-LOG_LINES:]]
+        told = lines or ["(it is empty)"]
+        head = f"{repository}, the last {len(lines)} lines; all of it: {command}"
+        self.call_from_thread(screen.tell, [head, "", *told], at_end=True)
+
+    def action_link(self) -> None:
+        """Show where the web tells more; a terminal can't always open it."""
+        row = self._chosen_row()
+        address = self._find_page(Page("today") if row is None else row.page)
+        missing = "JANITOR_AIRFLOW_URL is not set: the web UI's address isn't known here."
+        self.push_screen(Details([missing if address is None else address]))
+
+    def action_help(self) -> None:
+        """Show what each key does."""
+        self.push_screen(Details(HELP))
+
+    def _chosen_row(self) -> Row | None:
+        return self._row(self._key_under_cursor(self._active_table()))
 
     def _again(self) -> None:
         if self._snapshot is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from janitor.domain.evidence.cause import Causes
-from janitor.domain.snapshot.alerts import Alert
+from janitor.domain.snapshot.alerts import Alert, AlertCode
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance, RepositoryNews, RunGlance
 from janitor.domain.watch.sequential import works_for
 from janitor.views.text.evidence import cause_lines
@@ -25,6 +25,14 @@ class Tab:
     columns: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Page:
+    """One of the pages in the web UI."""
+
+    view: str
+    repository: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """A line of a table."""
@@ -34,6 +42,10 @@ class Row:
     cells: tuple[str, ...]
     """As many as the tab has columns."""
     details: tuple[str, ...]
+    page: Page = Page("today")
+    """What the web tells of it."""
+    log_of: tuple[str, str] | None = None
+    """The repository and the run whose log is its own."""
 
 
 _ID_BEGINNING = 8
@@ -43,6 +55,15 @@ LAST_RUN = Tab(name="last-run", title="Last run", columns=("repository", "news",
 BROKEN = Tab(name="broken", title="Broken", columns=("repository", "since", "flaky", "cause"))
 ALERTS = Tab(name="alerts", title="Alerts", columns=("severity", "subject", "what", "next step"))
 TABS = (LIVE, LAST_RUN, BROKEN, ALERTS)
+_ALERT_PAGES: Mapping[AlertCode, str] = {
+    **dict.fromkeys((AlertCode.INSTANCE_OVERDUE, AlertCode.INSTANCE_WITHOUT_END, AlertCode.LEDGER_DIFFERS), "live"),
+    **dict.fromkeys((AlertCode.REAPER_SILENT, AlertCode.RUN_STUCK), "live"),
+    **dict.fromkeys((AlertCode.INSTANCE_ADOPTED, AlertCode.TIME_UNEXPLAINED, AlertCode.SPEND_UNUSUAL), "cost"),
+    **dict.fromkeys((AlertCode.RESERVATION_OPEN, AlertCode.RUN_REFUSED), "cost"),
+    **dict.fromkeys((AlertCode.BUDGET_NEARLY_SPENT, AlertCode.BUDGET_SPENT), "cost"),
+    **dict.fromkeys((AlertCode.REPOSITORY_STALE, AlertCode.SCHEDULE_MISSED), "fleet"),
+}
+"""As the runbook's table has them; the others are on the first page."""
 
 
 def whys_of(causes: Causes, environment: str) -> dict[str, Sequence[str]]:
@@ -68,6 +89,7 @@ def rows_of(
             key=f"alert:{one.code.value}:{one.subject}",
             cells=(one.severity.value, one_line(one.subject), one_line(one.message), one_line(one.next_step)),
             details=(one.message, "", f"Next: {one.next_step}", f"Code: {one.code.value}"),
+            page=Page(_ALERT_PAGES.get(one.code, "today")),
         )
         for one in alerts
     ]
@@ -90,6 +112,7 @@ def _run_row(run: RunGlance, snapshot: DeploymentSnapshot) -> Row:
             f"  make query-parallel-run RUN_ID={run.run_id}",
             f"  make cancel RUN_ID={run.run_id}",
         ),
+        page=Page("live"),
     )
 
 
@@ -109,6 +132,8 @@ def _instance_row(number: int, one: InstanceGlance, snapshot: DeploymentSnapshot
             *_next_commands(one),
             f"  make terminate INSTANCE={name}",
         ),
+        page=Page("live"),
+        log_of=None if one.repository_name is None or one.run_id is None else (one.repository_name, str(one.run_id)),
     )
 
 
@@ -138,6 +163,8 @@ def _news_rows(snapshot: DeploymentSnapshot, whys: Mapping[str, Sequence[str]]) 
             key=f"news:{one.repository}",
             cells=(one_line(one.repository), word, one_line(one.title)),
             details=_about(one, whys),
+            page=Page("repo", one.repository),
+            log_of=(one.repository, str(one.run_id)),
         )
         for word, one in named
     ]
@@ -149,6 +176,8 @@ def _broken_row(one: RepositoryNews, snapshot: DeploymentSnapshot, whys: Mapping
         key=f"broken:{one.repository}",
         cells=(one_line(one.repository), since, "flaky" if one.flaky else "", one_line(one.title)),
         details=_about(one, whys),
+        page=Page("repo", one.repository),
+        log_of=(one.repository, str(one.run_id)),
     )
 
 

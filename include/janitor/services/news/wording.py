@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
-from urllib.parse import quote
 
 from janitor.domain.evidence.cause import Cause
 from janitor.domain.evidence.verdict import VERDICT_WORDS, Verdict, outside_changes
 from janitor.domain.news.message import Line, Link, Message, Piece, Quoted
-from janitor.services.report.log_link import PAGE_PATH, PAGE_PREFIX, console_url
+from janitor.services.report.log_link import PAGE_PATH, PAGE_PREFIX, console_url, page_url
 from janitor.settings import Settings
 from janitor.stores.standing.news import NewsRepository, NewsRow
 
@@ -161,11 +160,7 @@ class Wording:
         return [Line(label="see", pieces=tuple(pieces))] if links else []
 
     def _page(self, view: str, **query: str) -> str | None:
-        base = self.settings.airflow_url
-        if base is None:
-            return None
-        rest = "".join(f"&{key}={quote(value, safe='/')}" for key, value in query.items())
-        return f"{base.rstrip('/')}/plugin/janitor?v={view}{rest}"
+        return page_url(self.settings, view, **query)
 
     def _log(self, repository: NewsRepository) -> str | None:
         settings = self.settings

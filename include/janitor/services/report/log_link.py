@@ -1,4 +1,4 @@
-"""Where a browser finds the log of a validation."""
+"""Where a browser finds the log of a validation, and each of the pages."""
 
 from __future__ import annotations
 
@@ -33,6 +33,20 @@ def log_url(settings: Settings, validation_id: UUID, *, known: ValidationView | 
         return settings.airflow_url.rstrip("/") + PAGE_PREFIX + PAGE_PATH.format(validation_id=validation_id)
     stream = (known or checked_validation(settings, validation_id).validation).log_stream
     return None if stream is None else console_url(settings.region, settings.log_group, stream)
+
+
+def page_url(settings: Settings, view: str, **query: str) -> str | None:
+    """The address of one of the pages; None where the web UI's own isn't known.
+
+    Args:
+        settings: Of the deployment.
+        view: Of `v=` in its address.
+        query: What else its address says.
+    """
+    if settings.airflow_url is None:
+        return None
+    rest = "".join(f"&{key}={quote(value, safe='/')}" for key, value in query.items())
+    return f"{settings.airflow_url.rstrip('/')}/plugin/janitor?v={view}{rest}"
 
 
 def console_url(region: str, log_group: str, stream: str) -> str:

@@ -73,6 +73,17 @@ def tail_of_validation(settings: Settings, validation_id: UUID, count: int) -> t
     return read_tail(CloudAccess.of(settings), settings.log_group, view.log_stream, count)
 
 
+def tail_of_repository(settings: Settings, repo: str, run_id: str | None, count: int) -> tuple[str, ...]:
+    """The same of a repository in a run; `repo` and `run_id` as for `validation_log`.
+
+    Raises as `log_of_validation`.
+    """
+    view = _find(settings, repo, run_id)
+    if view.log_stream is None:
+        raise NotFoundError(f"nothing was run for {repo} in run {view.run_id}: {view.summary or view.status.value}")
+    return read_tail(CloudAccess.of(settings), settings.log_group, view.log_stream, count)
+
+
 def _lines(access: CloudAccess, log_group: str, stream: str) -> Iterator[str]:
     for page in read_pages(access, log_group, stream):
         yield from page.lines

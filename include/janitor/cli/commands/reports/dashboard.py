@@ -11,6 +11,8 @@ from janitor.cli.terminal.console import Console
 from janitor.cli.terminal.terminal_settings import has_screen
 from janitor.domain.snapshot.alerts import Severity, alerts_of
 from janitor.services.evidence.causes import causes_of_snapshot
+from janitor.services.report.log_link import page_url
+from janitor.services.report.logs import tail_of_repository
 from janitor.services.snapshot.take import take_snapshot
 from janitor.views.document import as_json
 from janitor.views.snapshot import dashboard_schema, snapshot_dict
@@ -49,12 +51,16 @@ def dashboard(session: Session, once: bool, exported: bool, schema: bool, fail_o
     settings = session.settings()
     if has_screen() and not (once or exported):
         # Loaded for a screen alone: no other command needs it.
-        from janitor.cli.screens.dashboard import Dashboard
+        from janitor.cli.screens.dashboard import LOG_LINES, Dashboard
 
         Dashboard(
             lambda ask: take_snapshot(settings, ask_airflow=ask),
             lambda snapshot: causes_of_snapshot(settings, snapshot),
             settings.environment,
+            read_log=lambda repository, run_id: tail_of_repository(settings, repository, run_id, LOG_LINES),
+            find_page=lambda page: page_url(
+                settings, page.view, **({} if page.repository is None else {"r": page.repository})
+            ),
         ).run()
         return ExitCode.OK
     snapshot = take_snapshot(settings)
