@@ -175,8 +175,8 @@ def print_results(console: Console, settings: Settings, run: RunView, *, as_json
     if as_json_text:
         console.result(as_json(run_dict(run, now)))
         return
-    lines = ["", f"Run ID: {run.run_id}", *cost_lines(run), results_text(run, now, settings.environment)]
-    console.answer("\n".join(lines))
+    results = results_text(run, now, settings.environment, columns=console.columns)
+    console.answer("\n".join(["", f"Run ID: {run.run_id}", *cost_lines(run), results]))
 
 
 def exit_code_of(run: RunView) -> ExitCode:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
+from janitor.cli.runs import print_results
 from janitor.cli.terminal.console import Console, wrapped_lines
 from janitor.cli.terminal.terminal_settings import TerminalSettings
+from janitor.settings import load_settings
+from tests.unit.cli.sample_views import ended, run_of
 
+ROOT = Path(__file__).resolve().parents[3]
 ADDRESS = "http://127.0.0.1:8080/dags/validate_workers/runs/janitor__3dd4dd64-0596-5ffd-acf7-419ef6e2d81d"
 
 
@@ -35,6 +40,23 @@ def test_only_a_person_s_terminal_is_fitted(
     for interactive in (True, False):
         Console(terminal=TerminalSettings(interactive=interactive, colour=False)).answer("one two three four five six")
     assert capsys.readouterr().out == "one two three four\n    five six\none two three four five six\n"
+
+
+def test_why_lines_of_a_run_fit_a_terminal_of_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings("local", environ={}, project_root=ROOT)
+    monkeypatch.setenv("COLUMNS", "80")
+    summary = "runpod-workers/worker-basic does not work: build: " + "the build of this image ended in an error " * 4
+    run = run_of(ended("worker-basic", "failed", 1, failing_check="build", summary=summary), status="failed")
+    for interactive, length in ((True, 80), (False, 100)):
+        console = Console(terminal=TerminalSettings(interactive=interactive, colour=False))
+        print_results(console, settings, run, as_json_text=False)
+        lines = capsys.readouterr().out.splitlines()
+        why = lines[lines.index("Why:") + 1 : lines.index("", lines.index("Why:"))]
+        assert len(why) == 1
+        assert length - 12 < len(why[0]) <= length
+        assert why[0].endswith("(make logs REPO=worker-basic)")
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,26 @@ def test_no_line_is_ever_longer() -> None:
                     assert command in "\n".join([first, *rest]).replace("\\\n", "")
 
 
+@pytest.mark.parametrize("columns", [72, 80, 99])
+def test_on_a_narrow_terminal_it_is_one_line_as_well(columns: int) -> None:
+    told = "deps_resolve: what was asked for and what is there have nothing in common " * 3
+    view = failed(place=PlaceView(file="requirements.txt", line=2), summary=told)
+    (line,) = why_lines("broken-worker", view, "local", columns)
+    assert columns - 12 < len(f"✗ {line}") <= columns
+    assert "quirements.txt:2: what was" in line
+    assert line.endswith("… (make logs REPO=broken-worker)")
+    # A command that leaves no room for the cause stands below it, whole.
+    both = why_lines("n" * 60, view, "dev", columns)
+    assert len(both) >= 2
+    assert all(len(each) <= columns for each in (f"✗ {both[0]}", *both[1:]))
+    assert "make logs REPO=" + "n" * 60 + " ENV=dev" in "\n".join(both).replace("\\\n", "")
+
+
+def test_a_wide_terminal_has_no_longer_lines() -> None:
+    view = failed(summary="deps_resolve: " + "word " * 100)
+    assert why_lines("a", view, "local", 500) == why_lines("a", view, "local")
+
+
 def test_a_mismatch_tells_what_differs() -> None:
     expected, got = "{'text': 'the quick brown fox', 'words': 4}", "{'text': 'the quick brown fox', 'words': 19}"
     title = {"signature_title": "x: the output is not the expected one"}

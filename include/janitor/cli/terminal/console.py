@@ -56,6 +56,11 @@ class Console:
     terminal: TerminalSettings = field(default_factory=TerminalSettings.of)
     errors: TerminalSettings = field(default_factory=lambda: TerminalSettings.of(sys.stderr))
 
+    @property
+    def columns(self) -> int:
+        """Into how many a line has to fit; where nobody watches, every line does."""
+        return terminal_columns() if self.terminal.interactive else sys.maxsize
+
     def result(self, text: str) -> None:
         """Print an answer."""
         _write(sys.stdout, without_commands(text), colour=self.terminal.colour)

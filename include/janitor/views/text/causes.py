@@ -17,6 +17,10 @@ _MARK = 2
 """Of them, for the mark before it."""
 _LEAST_ROOM = 56
 """What a place and a cause need to be told; where the next command leaves less, it goes on a line of its own."""
+_LEAST_ROOM_OF_FEW_COLUMNS = 32
+"""The same on a terminal that is narrower than a line: one line each is worth more there than a whole cause."""
+_FEWEST_COLUMNS = 60
+"""A terminal that is narrower still has lines that are broken."""
 _INDENT = "  "
 _LONGEST_PATH = 4_200
 
@@ -51,25 +55,27 @@ def placed_title(validation: ValidationView) -> str | None:
     return prefix + (told if shown is None else f"{shown}: {told}")
 
 
-def why_lines(name: str, validation: ValidationView, environment: str) -> list[str]:
+def why_lines(name: str, validation: ValidationView, environment: str, columns: int = LONGEST_LINE) -> list[str]:
     """`handler.py:12: KeyError: 'large' (make logs REPO=broken-worker)`; empty where all is well.
 
-    At most `LONGEST_LINE` characters each, the mark that comes before the first included. The name is told once: by the
-    command, or before the cause where the command doesn't tell it. A command that leaves too little room for the cause
-    goes on the next line.
+    At most `LONGEST_LINE` characters each, and no more than the columns, the mark that comes before the first included.
+    The name is told once: by the command, or before the cause where the command doesn't tell it. A command that leaves
+    too little room for the cause goes on the next line.
     """
     if not _is_trouble(validation):
         return []
+    width = max(min(columns, LONGEST_LINE), _FEWEST_COLUMNS)
+    least = _LEAST_ROOM if width == LONGEST_LINE else _LEAST_ROOM_OF_FEW_COLUMNS
     place, cause = _place_and_cause(validation)
     command, begin = next_command(validation, name, environment), ""
     if step := _own_step(validation):
         # Its summary ends in that step.
-        command, begin, cause = step, f"{at_word(name, LONGEST_LINE // 2)}: ", cause.partition("; ")[0]
+        command, begin, cause = step, f"{at_word(name, width // 2)}: ", cause.partition("; ")[0]
     whole = cause if place is None else f"{place}: {cause}"
-    left = LONGEST_LINE - _MARK - len(f"{begin} ({command})")
-    if left >= min(len(whole), _LEAST_ROOM):
+    left = width - _MARK - len(f"{begin} ({command})")
+    if left >= min(len(whole), least):
         return [f"{begin}{fitted(place, cause, left)} ({command})"]
-    return [f"{begin}{fitted(place, cause, LONGEST_LINE - _MARK - len(begin))}", *_own_lines(command)]
+    return [f"{begin}{fitted(place, cause, width - _MARK - len(begin))}", *_own_lines(command, width)]
 
 
 def next_command(validation: ValidationView, name: str, environment: str) -> str:
@@ -87,12 +93,12 @@ def _own_step(validation: ValidationView) -> str | None:
     return "install Docker or podman on the instances, or set required_proof: environment"
 
 
-def _own_lines(command: str) -> list[str]:
+def _own_lines(command: str, width: int) -> list[str]:
     """A command on its own line; the longest names of GitHub are broken so that a shell puts them together again."""
     lines, rest = [], _INDENT + command
-    while len(rest) > LONGEST_LINE:
-        lines.append(rest[: LONGEST_LINE - 1] + "\\")
-        rest = rest[LONGEST_LINE - 1 :]
+    while len(rest) > width:
+        lines.append(rest[: width - 1] + "\\")
+        rest = rest[width - 1 :]
     return [*lines, rest]
 
 

@@ -97,7 +97,7 @@ def query_parallel_run(
     if as_json_text:
         console.result(as_json(run_dict(run, now)))
     else:
-        console.answer(run_text(run, now, settings.environment))
+        console.answer(run_text(run, now, settings.environment, columns=console.columns))
     return ExitCode.OK
 
 

@@ -12,7 +12,7 @@ from janitor.domain.money.places import MONEY_PLACES
 from janitor.domain.states import RunKind, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
 from janitor.settings import DEFAULT_ENVIRONMENT
-from janitor.views.text.causes import why_lines
+from janitor.views.text.causes import LONGEST_LINE, why_lines
 from janitor.views.text.commands import make_command
 from janitor.views.text.differences import change_tag, changes_line
 from janitor.views.text.marks import BAD, GOOD, WAITING, mark_of, one_line, words_of
@@ -24,8 +24,10 @@ from janitor.views.text.verdicts import timed_verdict
 from janitor.views.verdict import verdict_text
 
 
-def run_text(run: RunView, now: datetime, environment: str = DEFAULT_ENVIRONMENT) -> str:
-    """One run whole: the answer of `query-parallel-run`; `environment` as for `results_text`."""
+def run_text(
+    run: RunView, now: datetime, environment: str = DEFAULT_ENVIRONMENT, *, columns: int = LONGEST_LINE
+) -> str:
+    """One run whole: the answer of `query-parallel-run`; `environment` and `columns` as for `results_text`."""
     lines = [
         f"Run ID: {run.run_id}",
         f"Configuration: {one_line(run.config_path)}",
@@ -34,7 +36,8 @@ def run_text(run: RunView, now: datetime, environment: str = DEFAULT_ENVIRONMENT
         f"Total Duration: {exactly(run.duration(now))}{'' if run.completed_at else ' so far'}",
         f"Timeout: {exactly(run.timeout)} ({'enforced' if run.timeout_enforced else 'not enforced'})",
     ]
-    return "\n".join([*lines, *cost_lines(run), "", results_text(run, now, environment, with_commits=True)])
+    results = results_text(run, now, environment, with_commits=True, columns=columns)
+    return "\n".join([*lines, *cost_lines(run), "", results])
 
 
 def cost_lines(run: RunView) -> list[str]:
@@ -45,7 +48,12 @@ def cost_lines(run: RunView) -> list[str]:
 
 
 def results_text(
-    run: RunView, now: datetime, environment: str = DEFAULT_ENVIRONMENT, *, with_commits: bool = False
+    run: RunView,
+    now: datetime,
+    environment: str = DEFAULT_ENVIRONMENT,
+    *,
+    with_commits: bool = False,
+    columns: int = LONGEST_LINE,
 ) -> str:
     """Result per repository, why each that isn't successful isn't, and the overall one.
 
@@ -54,6 +62,7 @@ def results_text(
         now: The instant of the look.
         environment: Of the commands that are named.
         with_commits: Whether what each is of stands below, with what changed; else it stands beside, in short.
+        columns: Of whatever shows it; see `why_lines`.
     """
     names, places = shown_names(run.validations), run.cost_places
     lines = ["Results:"]
@@ -67,7 +76,7 @@ def results_text(
     missing = run.total_repositories - len(run.validations)
     if missing > 0:
         lines.append(f"{BAD} {missing} of {run.total_repositories} repositories have no result")
-    if whys := _why_lines(run, names, environment):
+    if whys := _why_lines(run, names, environment, columns):
         lines += ["", "Why:", *whys]
     commits = [each for each in run.validations if each.commit_sha is not None] if with_commits else []
     if commits:
@@ -96,11 +105,11 @@ def sequential_lines(run: RunView) -> list[str]:
     return lines
 
 
-def _why_lines(run: RunView, names: Mapping[UUID, str], environment: str) -> list[str]:
+def _why_lines(run: RunView, names: Mapping[UUID, str], environment: str, columns: int) -> list[str]:
     """Why each repository isn't successful, and the next command; see `why_lines`."""
     lines = []
     for each in run.validations:
-        if told := why_lines(names[each.validation_id], each, environment):
+        if told := why_lines(names[each.validation_id], each, environment, columns):
             lines += [f"{mark_of(each.status)} {told[0]}", *told[1:]]
     return lines
 
