@@ -12,6 +12,7 @@ from janitor.cli.orders import RunOrder
 from janitor.cli.render.runs.runs import advice_text, cost_lines, launching_line, results_text
 from janitor.cli.session import Session
 from janitor.cli.terminal.console import Console
+from janitor.cli.web import print_link
 from janitor.domain.errors import (
     AirflowError,
     AirflowRunEndedError,
@@ -170,13 +171,14 @@ def _ended_in_airflow(settings: Settings, started: TriggeredRun) -> bool:
 
 
 def print_results(console: Console, settings: Settings, run: RunView, *, as_json_text: bool) -> None:
-    """Print how the run ended."""
+    """Print how the run ended, and where the web has it."""
     now = datetime.now(timezone.utc)
     if as_json_text:
         console.result(as_json(run_dict(run, now)))
         return
     results = results_text(run, now, settings.environment, columns=console.columns)
     console.answer("\n".join(["", f"Run ID: {run.run_id}", *cost_lines(run), results]))
+    print_link(console, settings, run)
 
 
 def exit_code_of(run: RunView) -> ExitCode:

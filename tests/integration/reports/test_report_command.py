@@ -70,6 +70,14 @@ def test_each_form_is_what_it_says(janitor: Any, run_id: str, tmp_path: Path) ->
     assert "can't be written" in err
 
 
+def test_a_run_s_answer_has_its_address(janitor: Any, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JANITOR_AIRFLOW_URL", "https://airflow.example")
+    _, out, _ = janitor("query-parallel-run", run_id)
+    assert "\nWeb UI: https://airflow.example/dags/validate_workers/runs/" in out
+    _, out, _ = janitor("query-parallel-run", run_id, "--json")
+    json.loads(out)
+
+
 def test_a_run_for_a_ci_system(janitor: Any, run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page, junit = tmp_path / "page.md", tmp_path / "janitor.xml"
     page.write_text("before\n")

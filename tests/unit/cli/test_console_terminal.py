@@ -59,6 +59,20 @@ def test_why_lines_of_a_run_fit_a_terminal_of_80_columns(
         assert why[0].endswith("(make logs REPO=worker-basic)")
 
 
+def test_the_end_of_every_followed_run_has_its_address(capsys: pytest.CaptureFixture[str]) -> None:
+    """`follow`, `rerun` and `validate-all-workers` as `run`: all end by this function."""
+    settings = load_settings("local", environ={}, project_root=ROOT)
+    known = settings.model_copy(update={"airflow_url": "https://airflow.example/"})
+    run = run_of(ended("worker-basic", "success", 1), status="success", airflow_run_id="manual__a+b")
+    print_results(Console(), known, run, as_json_text=False)
+    page = "https://airflow.example/dags/validate_workers/runs/manual__a%2Bb"
+    assert f"\nWeb UI: {page} (login: make status)\n" in capsys.readouterr().out
+    print_results(Console(), known, run, as_json_text=True)
+    assert "Web UI" not in capsys.readouterr().out
+    print_results(Console(), settings.model_copy(update={"airflow_url": None}), run, as_json_text=False)
+    assert "Web UI" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("columns", "interactive", "shown"),
     [

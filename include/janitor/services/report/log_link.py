@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 from uuid import UUID
 
+from janitor.domain.states import RunKind
 from janitor.domain.views import ValidationView
 from janitor.services.report.validation import checked_validation
 from janitor.settings import Settings
@@ -47,6 +48,13 @@ def page_url(settings: Settings, view: str, **query: str) -> str | None:
         return None
     rest = "".join(f"&{key}={quote(value, safe='/')}" for key, value in query.items())
     return f"{settings.airflow_url.rstrip('/')}/plugin/janitor?v={view}{rest}"
+
+
+def run_url(settings: Settings, airflow_run_id: str, kind: RunKind) -> str | None:
+    """The address of a run in Airflow's own pages, where Janitor's tab is; None where the web UI's isn't known."""
+    if settings.airflow_url is None:
+        return None
+    return f"{settings.airflow_url.rstrip('/')}/dags/{settings.dag_id_of(kind)}/runs/{quote(airflow_run_id)}"
 
 
 def console_url(region: str, log_group: str, stream: str) -> str:

@@ -18,6 +18,7 @@ from janitor.cli.session import Session, json_option, pass_session, shared_optio
 from janitor.cli.terminal.console import Console
 from janitor.cli.terminal.streams import write_file
 from janitor.cli.terminal.terminal_settings import step_summary
+from janitor.cli.web import print_link
 from janitor.services.reap.keep import kept_instances
 from janitor.services.report.progress import ProgressReader
 from janitor.services.report.reports import repository_history, run_view, running_runs
@@ -98,6 +99,7 @@ def query_parallel_run(
         console.result(as_json(run_dict(run, now)))
     else:
         console.answer(run_text(run, now, settings.environment, columns=console.columns))
+        print_link(console, settings, run)
     return ExitCode.OK
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 import click
 
 from janitor.cli.exit_codes import ExitCode
@@ -56,9 +54,6 @@ def run(
     announce(console, settings, order, started, followed=True)
     ended = see_through(session, console, settings, started, grace=order.blueprint.grace)
     print_results(console, settings, ended, as_json_text=as_json_text)
-    if settings.airflow_url:
-        page = f"{settings.airflow_url.rstrip('/')}/dags/{settings.airflow_dag_id}/runs/{quote(ended.airflow_run_id)}"
-        console.link("Web UI: ", page, shown=f"{settings.airflow_url} (this run)", after=" (login: make status)")
     return exit_code_of(ended)
 
 
