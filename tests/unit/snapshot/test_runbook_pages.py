@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta, timezone
 from importlib import resources
 from pathlib import Path
 
+from janitor.domain.badge import STALE_AFTER, badge_of
 from janitor.domain.snapshot.alerts import AlertCode
+from janitor.services.badges import WITHIN
 
 RUNBOOK = (Path(__file__).resolve().parents[3] / "runbook.md").read_text(encoding="utf-8")
+NOW = datetime(2026, 5, 4, 7, 30, tzinfo=timezone.utc)
+LOGGED = "badges wait for the next pass"
 SCRIPT = (resources.files("janitor.web") / "static" / "main.js").read_text(encoding="utf-8")
 
 
@@ -26,6 +31,20 @@ def test_every_alert_has_its_page() -> None:
             assert "none: `make" in page, line
         else:
             assert named[1] in titles, line
+
+
+def test_badges_have_their_entry_with_its_page() -> None:
+    """Nothing raises an alert for them: whoever sees an old one looks here."""
+    (row,) = [line for line in RUNBOOK.splitlines() if line.startswith("| a badge")]
+    assert "`v=repo" in row
+    entry = RUNBOOK.partition("\n## Badge stale or missing\n")[2].partition("\n## ")[0]
+    assert LOGGED in entry
+    for part in ("Symptom", "Severity", "Query", "Action", "False positives"):
+        assert f"- **{part}**: " in entry
+    assert "unknown" in badge_of(None, since=None, last=None, flaky=False, wanted=True, now=NOW).message
+    assert f"for {int(WITHIN.total_seconds())} seconds" in entry
+    assert "older than three days" in entry
+    assert timedelta(days=3) == STALE_AFTER
 
 
 def test_every_page_that_is_named_is_there() -> None:
