@@ -145,6 +145,7 @@ def dead_channel(**changes: Any) -> DeadChannel:
     """One that refuses Janitor's token."""
     dead = DeadChannel(
         channel="slack_bot",
+        undelivered=4,
         messages=2,
         given_up=0,
         since=NOW - 20 * MINUTE,

@@ -269,7 +269,7 @@ def _airflow(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
 
 
 def _undelivered(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
-    for one in snapshot.dead_channels:
+    for one in (each for each in snapshot.dead_channels if each.messages):
         lost = f", {one.given_up} of them given up" if one.given_up else ""
         yield Alert(
             code=AlertCode.NEWS_UNDELIVERED,

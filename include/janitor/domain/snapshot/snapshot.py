@@ -158,11 +158,13 @@ class ReaperPass:
 
 @dataclass(frozen=True, kw_only=True)
 class DeadChannel:
-    """A channel of messages that doesn't take what it is given."""
+    """A channel of messages that hasn't taken all that it is given."""
 
     channel: str
+    undelivered: int
+    """All that didn't arrive, also what is being sent at the moment."""
     messages: int
-    """How many wait after several tries, or were given up within the last day."""
+    """Of those, what waits after several tries or for long, or was given up within the last day: none is no trouble."""
     given_up: int
     """Of those, the ones that nobody will be told."""
     since: datetime

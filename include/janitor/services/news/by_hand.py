@@ -8,6 +8,7 @@ from uuid import uuid4
 from janitor.domain.config.workers import WorkersConfig
 from janitor.domain.news.message import Channel, DeliveryKind, Line, Message
 from janitor.services.news.delivering import DeliveryReport
+from janitor.services.news.senders.bounded import send_bounded
 from janitor.services.news.senders.channels import SENDERS
 from janitor.services.news.senders.sending import Outgoing, Sender, SendError
 from janitor.services.news.telling import write_messages
@@ -52,7 +53,7 @@ def try_channels(
             thread_ref=None,
         )
         try:
-            senders[route.channel](outgoing)
+            send_bounded(senders[route.channel], outgoing)
         except SendError as exc:
             report.failed.append(f"{name}: {exc}")
         else:

@@ -163,7 +163,13 @@ select :news_id, :channel::news_channel, :kind::delivery_kind,
 from news_deliveries where news_id = :news_id and channel = :channel::news_channel and kind = :kind::delivery_kind
 on conflict do nothing;
 
--- name: claim_delivery(deployment, channels_to_pass, lease)^
+-- name: due_channels(deployment)
+select distinct w.channel from news_deliveries w join news n using (news_id)
+where n.deployment = :deployment and w.delivered_at is null and w.given_up_at is null
+  and w.due_at <= clock_timestamp() and coalesce(w.claimed_until, '-infinity') <= clock_timestamp()
+order by 1;
+
+-- name: claim_delivery(deployment, channel, lease)^
 -- The next one that is due, for this sender alone until its lease is over. Nothing overtakes what its news said before.
 update news_deliveries d
 set claimed_until = clock_timestamp() + :lease, attempts = d.attempts + 1
@@ -171,7 +177,7 @@ from (
   select w.delivery_id, n.event, n.dedupe_key from news_deliveries w join news n using (news_id)
   where n.deployment = :deployment and w.delivered_at is null and w.given_up_at is null
     and w.due_at <= clock_timestamp() and coalesce(w.claimed_until, '-infinity') <= clock_timestamp()
-    and not w.channel::text = any(:channels_to_pass)
+    and w.channel = :channel::news_channel
     and not exists (select from news_deliveries e
                     where e.news_id = w.news_id and e.channel = w.channel and e.delivery_id < w.delivery_id
                       and e.delivered_at is null and e.given_up_at is null)
@@ -204,11 +210,12 @@ where n.deployment = :deployment and d.delivered_at is null and d.given_up_at is
 order by d.delivery_id;
 
 -- name: untold_by_channel(deployment, since)
--- Channels that don't take what they are given: tried again and again, or given up since.
-select d.channel, count(*) as messages, min(d.created_at) as since,
+-- Channels with something undelivered. Dead is what was tried again and again, has waited for long, or was given up.
+select d.channel, count(*) as undelivered, min(d.created_at) as since,
+       count(*) filter (where d.given_up_at is not null or d.attempts >= 3
+                              or d.created_at < clock_timestamp() - interval '30 minutes') as messages,
        count(*) filter (where d.given_up_at is not null) as given_up,
        (array_agg(d.last_error order by d.due_at desc) filter (where d.last_error is not null))[1] as last_error
 from news_deliveries d join news n using (news_id)
-where n.deployment = :deployment and d.delivered_at is null and (d.given_up_at is null and d.attempts >= 3
-      or d.given_up_at >= :since)
+where n.deployment = :deployment and d.delivered_at is null and (d.given_up_at is null or d.given_up_at >= :since)
 group by 1 order by 1;

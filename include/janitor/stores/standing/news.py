@@ -262,13 +262,14 @@ def insert_deliveries(
         )
 
 
-def claim_delivery(
-    connection: Connection, deployment: str, *, passed_over: Sequence[Channel], lease: timedelta
-) -> Delivery | None:
-    """The next message that is due, for the caller alone until the lease is over."""
-    row = named_queries().claim_delivery(
-        connection, deployment=deployment, channels_to_pass=[each.value for each in passed_over], lease=lease
-    )
+def due_channels(connection: Connection, deployment: str) -> list[Channel]:
+    """Channels that a message is due for."""
+    return [Channel(row["channel"]) for row in named_queries().due_channels(connection, deployment=deployment)]
+
+
+def claim_delivery(connection: Connection, deployment: str, *, channel: Channel, lease: timedelta) -> Delivery | None:
+    """The next message of a channel that is due, for the caller alone until the lease is over."""
+    row = named_queries().claim_delivery(connection, deployment=deployment, channel=channel.value, lease=lease)
     return None if row is None else _delivery(row)
 
 
@@ -292,10 +293,11 @@ def waiting_deliveries(connection: Connection, deployment: str) -> list[Delivery
 
 
 def dead_channels(connection: Connection, deployment: str, since: datetime) -> list[DeadChannel]:
-    """Channels that don't take their messages: after several tries, or given up since an instant."""
+    """Channels with messages that didn't arrive yet, or were given up since an instant."""
     return [
         DeadChannel(
             channel=row["channel"],
+            undelivered=row["undelivered"],
             messages=row["messages"],
             given_up=row["given_up"],
             since=row["since"],

@@ -76,8 +76,8 @@ def families(snapshot: DeploymentSnapshot, alerts: Sequence[Alert]) -> Iterator[
     )
     yield Family(
         "news_undelivered",
-        "messages that a channel doesn't take",
-        [({}, sum(one.messages for one in snapshot.dead_channels))],
+        "messages that didn't arrive yet, or were given up",
+        [({}, sum(one.undelivered for one in snapshot.dead_channels))],
     )
 
 

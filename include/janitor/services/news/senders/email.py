@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+import socket
 import ssl
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,6 +16,7 @@ from hashlib import sha256
 
 from janitor.domain.news.forms import plain, title
 from janitor.domain.watch.waits import waiting
+from janitor.services.news.senders.connections import cut_in_time
 from janitor.services.news.senders.sending import TIMEOUT, Outgoing, SendError
 
 _SUBMISSION, _TLS = 587, 465
@@ -30,9 +32,9 @@ def send_mail(outgoing: Outgoing) -> str:
     try:
         with waiting(f"waiting for the mail server {host}", TIMEOUT * 5):
             if int(port or _SUBMISSION) == _TLS:
-                server: smtplib.SMTP = smtplib.SMTP_SSL(host, _TLS, timeout=seconds, context=context)
+                server: smtplib.SMTP = _TlsServer(host, _TLS, timeout=seconds, context=context)
             else:
-                server = smtplib.SMTP(host, int(port or _SUBMISSION), timeout=seconds)
+                server = _Server(host, int(port or _SUBMISSION), timeout=seconds)
             with server:
                 if host not in _LOOPBACK and int(port or _SUBMISSION) != _TLS:
                     server.starttls(context=context)
@@ -46,6 +48,24 @@ def send_mail(outgoing: Outgoing) -> str:
         # What a server says may repeat what was sent.
         raise SendError(f"the mail server {host} can't be used ({type(exc).__name__})") from None
     return str(mail["Message-ID"])
+
+
+class _Server(smtplib.SMTP):
+    """One that is cut in time. Its first answer is read where it is made, so there is no later moment to tell of it."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        cut_in_time(made)
+        return made
+
+
+class _TlsServer(smtplib.SMTP_SSL):
+    """The same for TLS from the first byte, whose handshake has one bound as a whole."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        cut_in_time(made)
+        return made
 
 
 def mail_of(outgoing: Outgoing) -> EmailMessage:

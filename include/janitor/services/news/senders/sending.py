@@ -19,10 +19,11 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError, JanitorError
 from janitor.domain.news.message import DeliveryKind, Message
 from janitor.domain.watch.waits import waiting
+from janitor.services.news.senders.connections import cut_in_time
 from janitor.settings import Settings
 
 TIMEOUT = timedelta(seconds=10)
-"""For connecting, and for each pause of an answer."""
+"""For connecting, and for each pause of an answer; `bounded` has the bound of the whole."""
 _LONGEST_ANSWER = 1 << 20
 _TOO_MANY = 429
 _LONGEST_RETRY = timedelta(hours=1)
@@ -98,7 +99,14 @@ def ask_http(
         with (
             waiting(f"waiting for {service}", TIMEOUT * 4),
             httpx.Client(timeout=TIMEOUT.total_seconds(), follow_redirects=False) as client,
-            client.stream(method, url, json=body, headers=dict(headers or {}), params=dict(query or {})) as answer,
+            client.stream(
+                method,
+                url,
+                json=body,
+                headers=dict(headers or {}),
+                params=dict(query or {}),
+                extensions={"trace": _cut_in_time},
+            ) as answer,
         ):
             content = _read(service, answer)
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
@@ -111,6 +119,12 @@ def ask_http(
     except ValueError:
         document = None
     return Answer(status=answer.status_code, document=document, text=content.decode(errors="replace"))
+
+
+def _cut_in_time(event: str, info: Mapping[str, Any]) -> None:
+    """Source: www.encode.io/httpcore, "Extensions", `trace`."""
+    if event == "connection.connect_tcp.complete":
+        cut_in_time(info["return_value"].get_extra_info("socket"))
 
 
 def _read(service: str, answer: httpx.Response) -> bytes:
