@@ -144,6 +144,8 @@ class MailServer:
     mails: list[Message] = field(default_factory=list)
     refusal: bytes | None = None
     """Answered to the next mails in the place of taking them."""
+    goodbye: bytes | None = b"221 bye\r\n"
+    """Answered to QUIT; None: the connection is dropped at the end of a mail."""
     port: int = 0
 
 
@@ -160,8 +162,10 @@ def serving_mail() -> Iterator[MailServer]:
                 if word == b"DATA":
                     self.wfile.write(b"354 go on\r\n")
                     self._take_mail()
+                    if kept.goodbye is None:
+                        return
                 elif word == b"QUIT":
-                    self.wfile.write(b"221 bye\r\n")
+                    self.wfile.write(kept.goodbye or b"")
                     return
                 else:
                     self.wfile.write(b"250 fine\r\n")

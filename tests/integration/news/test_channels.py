@@ -208,6 +208,20 @@ def test_a_mail_has_one_line_for_each_header(settings: Settings) -> None:
         SENDERS[Channel.EMAIL](outgoing(settings, address=address))
 
 
+MAIL_ADDRESS = {"to": ["a@acme.example", "b@acme.example"], "from": "janitor@acme.example", "secret": None}
+
+
+@pytest.mark.parametrize("goodbye", [b"421 closing\r\n", b"", None])
+def test_a_mail_that_was_taken_is_delivered_however_the_server_says_goodbye(
+    settings: Settings, goodbye: bytes | None
+) -> None:
+    with serving_mail() as server:
+        server.goodbye = goodbye
+        address = {**MAIL_ADDRESS, "server": f"127.0.0.1:{server.port}"}
+        assert SENDERS[Channel.EMAIL](outgoing(settings, address=address)) == server.mails[0]["Message-ID"]
+    assert len(server.mails) == 1
+
+
 def test_a_topic_passes_the_message_on(settings: Settings, cloud: LocalCloudServer) -> None:
     sns, sqs = cloud.client("sns"), cloud.client("sqs")
     topic = sns.create_topic(Name="janitor-news-x")["TopicArn"]

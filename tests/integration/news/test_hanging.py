@@ -73,6 +73,13 @@ def test_a_channel_that_drips_is_cut_and_no_other_waits_for_it(fleet: Fleet, mai
     assert sending_threads() == [], "a cut connection ends its send"
 
 
+def test_what_was_accepted_is_delivered_though_the_rest_of_the_answer_never_comes() -> None:
+    with dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n") as port:
+        began = time.monotonic()
+        answer = ask_http("Slack", "POST", f"http://127.0.0.1:{port}/", body={}, enough=200)
+    assert (answer.status, time.monotonic() - began < 5) == (200, True)
+
+
 def test_what_can_not_be_cut_is_left_to_itself(fleet: Fleet) -> None:
     told, over = Fleet(fleet.settings, routes(mail(9), FILE)), threading.Event()
 

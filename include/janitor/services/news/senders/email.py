@@ -6,6 +6,7 @@ one refers to it, so that they stand together.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import smtplib
 import socket
@@ -35,13 +36,18 @@ def send_mail(outgoing: Outgoing) -> str:
                 server: smtplib.SMTP = _TlsServer(host, _TLS, timeout=seconds, context=context)
             else:
                 server = _Server(host, int(port or _SUBMISSION), timeout=seconds)
-            with server:
+            try:
                 if host not in _LOOPBACK and int(port or _SUBMISSION) != _TLS:
                     server.starttls(context=context)
                 if outgoing.address["secret"] is not None:
                     user, _, password = outgoing.secret().partition(":")
                     server.login(user, password)
                 server.send_message(mail)
+                # The server has said 250 to the mail: it is delivered, however the goodbye goes. Nobody waits for it.
+                with contextlib.suppress(smtplib.SMTPException, OSError):
+                    server.putcmd("QUIT")
+            finally:
+                server.close()
     except smtplib.SMTPResponseException as exc:
         raise SendError(f"the mail server {host} answered {exc.smtp_code} ({type(exc).__name__})") from None
     except (smtplib.SMTPException, OSError, ValueError) as exc:

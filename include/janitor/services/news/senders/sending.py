@@ -89,8 +89,18 @@ def ask_http(
     body: Any = None,
     headers: Mapping[str, str] | None = None,
     query: Mapping[str, str] | None = None,
+    enough: int | None = None,
 ) -> Answer:
     """Send one request and read the answer; no redirect is followed.
+
+    Args:
+        service: Its name, for people.
+        method: Of HTTP.
+        url: Where.
+        body: Sent as JSON.
+        headers: Sent with it.
+        query: Of the address.
+        enough: A status that says everything: nothing more is read, as what fails after it undoes nothing.
 
     Raises:
         SendError: Nobody answered, or the service is overloaded.
@@ -108,7 +118,7 @@ def ask_http(
                 extensions={"trace": _cut_in_time},
             ) as answer,
         ):
-            content = _read(service, answer)
+            content = b"" if answer.status_code == enough else _read(service, answer)
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         # The exception's own words have the address in them.
         raise SendError(f"{service} can't be reached ({type(exc).__name__})") from None

@@ -26,7 +26,7 @@ def send_to_webhook(outgoing: Outgoing) -> None:
     url = outgoing.secret()
     if not _WEBHOOK.fullmatch(url):
         raise SendError("the secret of Slack's webhook is no https:// address")
-    answer = ask_http("Slack's webhook", "POST", url, body=_body(outgoing))
+    answer = ask_http("Slack's webhook", "POST", url, body=_body(outgoing), enough=_OK)
     if answer.status != _OK:
         raise SendError(f"Slack's webhook answered {answer.status}: {_word(answer.text)}")
 
