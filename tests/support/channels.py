@@ -144,6 +144,10 @@ class MailServer:
     mails: list[Message] = field(default_factory=list)
     refusal: bytes | None = None
     """Answered to the next mails in the place of taking them."""
+    refused: dict[bytes, bytes] = field(default_factory=dict)
+    """Answers to recipients that aren't taken."""
+    recipients: list[list[bytes]] = field(default_factory=list)
+    """Who each of the mails was for, by the envelope."""
     goodbye: bytes | None = b"221 bye\r\n"
     """Answered to QUIT; None: the connection is dropped at the end of a mail."""
     port: int = 0
@@ -157,26 +161,34 @@ def serving_mail() -> Iterator[MailServer]:
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             self.wfile.write(b"220 test ESMTP\r\n")
+            to: list[bytes] = []
             while line := self.rfile.readline():
                 word = line.strip().upper()
                 if word == b"DATA":
                     self.wfile.write(b"354 go on\r\n")
-                    self._take_mail()
+                    self._take_mail(to)
+                    to = []
                     if kept.goodbye is None:
                         return
+                elif word.startswith(b"RCPT TO:<"):
+                    recipient = word[9:].partition(b">")[0].lower()
+                    if recipient not in kept.refused:
+                        to.append(recipient)
+                    self.wfile.write(kept.refused.get(recipient, b"250 fine\r\n"))
                 elif word == b"QUIT":
                     self.wfile.write(kept.goodbye or b"")
                     return
                 else:
                     self.wfile.write(b"250 fine\r\n")
 
-        def _take_mail(self) -> None:
+        def _take_mail(self, to: list[bytes]) -> None:
             content = b""
             while (line := self.rfile.readline()) not in (b".\r\n", b""):
                 content += line[1:] if line.startswith(b".") else line
             if kept.refusal is not None:
                 self.wfile.write(kept.refusal)
                 return
+            kept.recipients.append(to)
             kept.mails.append(message_from_bytes(content, policy=default))
             self.wfile.write(b"250 taken\r\n")
 

@@ -23,6 +23,7 @@ from janitor.services.news.senders.sending import Outgoing, SendError
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings
 from janitor.stores.database import transaction
+from tests.support.channels import serving_mail
 from tests.support.news import COMMITS, Fleet, failed, passed, routes
 
 SNS = Route(channel=Channel.SNS, address={"topic_arn": "arn:aws:sns:us-east-1:123456789012:janitor-news-x"})
@@ -194,6 +195,35 @@ def test_nothing_overtakes_what_its_news_said_before(fleet: Fleet) -> None:
         deliver(settings, senders={Channel.FILE: failing_once})
         let_time_pass(settings)
     assert order == ["failed", "open", "close"]
+
+
+def test_a_refused_recipient_is_tried_again_alone(fleet: Fleet) -> None:
+    settings = fleet.settings
+    with serving_mail() as server:
+        address = {"to": ["a@x.example", "b@x.example"], "from": "j@x.example", "secret": None}
+        mail = Route(channel=Channel.EMAIL, address={**address, "server": f"127.0.0.1:{server.port}"})
+        told_by_mail = Fleet(settings, routes(mail))
+        server.refused[b"b@x.example"] = b"550 5.1.1 secret-in-an-answer\r\n"
+        told_by_mail.run(a=failed("x is missing"))
+        (line,) = deliver(settings).failed
+        assert line.endswith("the mail server 127.0.0.1 refused b@x.example (550); the others have it")
+        # What follows doesn't wait for whoever is refused, and is for everybody.
+        told_by_mail.run(a=passed(commit=COMMITS[1]))
+        assert len(deliver(settings).failed) == 1
+        let_time_pass(settings)
+        assert all("refused b@x.example (550)" in one for one in deliver(settings).failed), "nobody else is asked"
+        let_time_pass(settings)
+        deliver(settings)
+        (alert,) = undelivered(settings)
+        assert "refused b@x.example (550)" in alert.message
+        server.refused.clear()
+        let_time_pass(settings)
+        assert len(deliver(settings).sent) == 2
+        assert deliver(settings).sent == []
+    assert server.recipients == [[b"a@x.example"], [b"a@x.example"], [b"b@x.example"], [b"b@x.example"]]
+    opened, closed = server.mails[0], server.mails[1]
+    assert [one["Message-ID"] for one in server.mails[2:]] == [opened["Message-ID"], closed["Message-ID"]]
+    assert all(one["In-Reply-To"] == opened["Message-ID"] for one in (closed, server.mails[3]))
 
 
 def test_a_defect_of_a_sender_is_kept_without_its_words(fleet: Fleet) -> None:

@@ -21,7 +21,7 @@ from janitor.domain.news.message import Channel
 from janitor.protocol.text.plain_text import one_line
 from janitor.services.news.senders.bounded import SEND_WITHIN, send_bounded
 from janitor.services.news.senders.channels import SENDERS
-from janitor.services.news.senders.sending import Outgoing, Sender, SendError
+from janitor.services.news.senders.sending import Outgoing, PartlySentError, Sender, SendError
 from janitor.services.news.telling import write_messages_if_possible
 from janitor.settings import Settings
 from janitor.stores.standing import news as store
@@ -118,7 +118,12 @@ class _Worker(threading.Thread):
             if not isinstance(exc, SendError):
                 log.error("the sender of %s failed: %s", self._channel.value, type(exc).__name__)
             wait = exc.retry_after if isinstance(exc, SendError) and exc.retry_after else retry_wait(delivery.attempts)
+            partly = exc if isinstance(exc, PartlySentError) else None
             with store.short_transaction(settings.writer_url) as connection:
+                if partly is not None:
+                    store.keep_partly_delivered(
+                        connection, delivery.delivery_id, partly.external_ref, left_to=partly.left_to
+                    )
                 store.keep_not_delivered(
                     connection,
                     delivery.delivery_id,
@@ -127,7 +132,8 @@ class _Worker(threading.Thread):
                     give_up_after=GIVE_UP_AFTER,
                 )
             self.report.failed.append(f"{line}: {said}")
-            return False
+            # A recipient's trouble isn't the channel's: it goes on with what else is due.
+            return partly is not None
         with store.short_transaction(settings.writer_url) as connection:
             store.keep_delivered(connection, delivery.delivery_id, external_ref)
         self.report.sent.append(line)

@@ -154,7 +154,7 @@ update news_repositories set news_id = :news_id where news_id = any(:from_news_i
 
 -- name: addresses_of(news_id)
 -- Where it was told first.
-select channel, address from news_deliveries where news_id = :news_id and kind = 'open' order by delivery_id;
+select channel, address - 'left_to' as address from news_deliveries where news_id = :news_id and kind = 'open' order by delivery_id;
 
 -- name: insert_delivery(news_id, channel, kind, address, message)!
 insert into news_deliveries (news_id, channel, kind, number, address, message)
@@ -180,7 +180,7 @@ from (
     and w.channel = :channel::news_channel
     and not exists (select from news_deliveries e
                     where e.news_id = w.news_id and e.channel = w.channel and e.delivery_id < w.delivery_id
-                      and e.delivered_at is null and e.given_up_at is null)
+                      and e.delivered_at is null and e.given_up_at is null and not jsonb_exists(e.address, 'left_to'))
   order by w.delivery_id limit 1
   for update of w skip locked
 ) next
@@ -193,6 +193,11 @@ returning d.delivery_id, d.news_id, d.channel, d.kind, d.number, d.address, d.me
 -- name: keep_delivered(delivery_id, external_ref)!
 update news_deliveries
 set delivered_at = clock_timestamp(), claimed_until = null, last_error = null, external_ref = :external_ref
+where delivery_id = :delivery_id and delivered_at is null;
+
+-- name: keep_partly_delivered(delivery_id, external_ref, left_to)!
+update news_deliveries
+set address = address || jsonb_build_object('left_to', :left_to::jsonb), external_ref = :external_ref
 where delivery_id = :delivery_id and delivered_at is null;
 
 -- name: keep_not_delivered(delivery_id, error, wait, give_up_after)!

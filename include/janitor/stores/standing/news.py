@@ -278,6 +278,15 @@ def keep_delivered(connection: Connection, delivery_id: int, external_ref: str |
     named_queries().keep_delivered(connection, delivery_id=delivery_id, external_ref=external_ref)
 
 
+def keep_partly_delivered(
+    connection: Connection, delivery_id: int, external_ref: str, *, left_to: Sequence[str]
+) -> None:
+    """Keep who alone a message is tried again for; what follows it waits for nobody, and goes to everybody."""
+    named_queries().keep_partly_delivered(
+        connection, delivery_id=delivery_id, external_ref=external_ref, left_to=Jsonb(list(left_to))
+    )
+
+
 def keep_not_delivered(
     connection: Connection, delivery_id: int, *, error: str, wait: timedelta, give_up_after: timedelta
 ) -> None:

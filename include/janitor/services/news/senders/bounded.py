@@ -11,7 +11,7 @@ import threading
 from datetime import timedelta
 
 from janitor.services.news.senders.connections import Connections
-from janitor.services.news.senders.sending import Outgoing, Sender, SendError
+from janitor.services.news.senders.sending import Outgoing, PartlySentError, Sender, SendError
 
 SEND_WITHIN = timedelta(seconds=20)
 """The longest that a send takes, from its first step to its last."""
@@ -46,6 +46,6 @@ def send_bounded(send: Sender, outgoing: Outgoing, *, within: timedelta = SEND_W
         thread.join(_WINDING_UP.total_seconds())
     if answers:
         return answers[0]
-    if failures and in_time:
+    if failures and (in_time or isinstance(failures[0], PartlySentError)):
         raise failures[0]
     raise SendError(f"it took longer than {within.total_seconds():g} s and was cut off")

@@ -1,7 +1,7 @@
 """E-mail by a server that takes SMTP. Nothing goes in the clear but to this machine itself.
 
 A mail has the same Message-ID at every try, by which mail programs know one that came twice; what follows the first
-one refers to it, so that they stand together.
+one refers to it, so that they stand together. Who was refused by the server is tried again alone: `left_to`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import smtplib
 import socket
 import ssl
+from collections.abc import Mapping
 from email.message import EmailMessage
 from email.policy import SMTP
 from hashlib import sha256
@@ -18,16 +19,17 @@ from hashlib import sha256
 from janitor.domain.news.forms import plain, title
 from janitor.domain.watch.waits import waiting
 from janitor.services.news.senders.connections import cut_in_time
-from janitor.services.news.senders.sending import TIMEOUT, Outgoing, SendError
+from janitor.services.news.senders.sending import TIMEOUT, Outgoing, PartlySentError, SendError
 
 _SUBMISSION, _TLS = 587, 465
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
 def send_mail(outgoing: Outgoing) -> str:
-    """Send the message to everybody; returns its Message-ID."""
+    """Send the message to everybody who doesn't have it; returns its Message-ID."""
     host, _, port = str(outgoing.address["server"]).partition(":")
     mail = mail_of(outgoing)
+    to = list(outgoing.address.get("left_to") or outgoing.address["to"])
     seconds = TIMEOUT.total_seconds()
     context = ssl.create_default_context()
     try:
@@ -42,18 +44,29 @@ def send_mail(outgoing: Outgoing) -> str:
                 if outgoing.address["secret"] is not None:
                     user, _, password = outgoing.secret().partition(":")
                     server.login(user, password)
-                server.send_message(mail)
+                refused = server.send_message(mail, to_addrs=to)
                 # The server has said 250 to the mail: it is delivered, however the goodbye goes. Nobody waits for it.
                 with contextlib.suppress(smtplib.SMTPException, OSError):
                     server.putcmd("QUIT")
             finally:
                 server.close()
+    except smtplib.SMTPRecipientsRefused as exc:
+        raise SendError(f"the mail server {host} refused {_refused(exc.recipients)}") from None
     except smtplib.SMTPResponseException as exc:
         raise SendError(f"the mail server {host} answered {exc.smtp_code} ({type(exc).__name__})") from None
     except (smtplib.SMTPException, OSError, ValueError) as exc:
         # What a server says may repeat what was sent.
         raise SendError(f"the mail server {host} can't be used ({type(exc).__name__})") from None
-    return str(mail["Message-ID"])
+    message_id = str(mail["Message-ID"])
+    if refused:
+        said = f"the mail server {host} refused {_refused(refused)}; the others have it"
+        raise PartlySentError(said, external_ref=message_id, left_to=[each for each in to if each in refused])
+    return message_id
+
+
+def _refused(recipients: Mapping[str, tuple[int, bytes]]) -> str:
+    """Addresses of the configuration with the server's codes; its words may hold anything."""
+    return ", ".join(f"{address} ({answer[0]})" for address, answer in recipients.items())
 
 
 class _Server(smtplib.SMTP):

@@ -7,7 +7,7 @@ nor what a library says of a failed call is ever repeated.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -36,6 +36,17 @@ class SendError(JanitorError):
         super().__init__(message)
         self.retry_after = retry_after
         """When the channel wants to be asked again; None: it doesn't say."""
+
+
+class PartlySentError(SendError):
+    """Some have the message and others don't: it is tried again for those alone."""
+
+    def __init__(self, message: str, *, external_ref: str, left_to: Sequence[str]) -> None:
+        super().__init__(message)
+        self.external_ref = external_ref
+        """What the channel calls the message."""
+        self.left_to = tuple(left_to)
+        """Who doesn't have it."""
 
 
 @dataclass(frozen=True, kw_only=True)
