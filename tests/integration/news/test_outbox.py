@@ -219,18 +219,25 @@ def test_the_database_holds_that_nothing_is_said_twice(fleet: Fleet) -> None:
         )
 
 
-def acknowledge(fleet: Fleet, cause_key: str, until: AcknowledgedUntil, until_at: datetime | None = None) -> None:
+def acknowledge(
+    fleet: Fleet,
+    cause_key: str,
+    until: AcknowledgedUntil,
+    until_at: datetime | None = None,
+    commit_sha: str | None = None,
+    repository: str | None = None,
+) -> None:
     with transaction(fleet.settings.writer_url) as connection:
         acknowledgements.insert(
             connection,
             fleet.settings.deployment,
             cause_key,
-            repository=None,
+            repository=repository,
             reason="we know",
             made_by="somebody",
             until=until,
             until_at=until_at,
-            commit_sha=None,
+            commit_sha=commit_sha,
         )
 
 
@@ -253,6 +260,47 @@ def test_what_is_acknowledged_is_silent_and_comes_back_with_its_date(fleet: Flee
         connection.execute("update acknowledgements set until_at = now() - interval '1 second'")
     fleet.run(a=failed("x is missing"))
     assert fleet.headlines()[said:] == [("update", "Broken as well: acme/worker-a")]
+
+
+BACK = ("update", "Still broken, and no longer acknowledged: acme/worker-a")
+
+
+def test_what_was_told_before_it_was_acknowledged_comes_back_with_its_date(fleet: Fleet) -> None:
+    cause = cause_of(fleet, fleet.run(a=failed("x is missing")))
+    acknowledge(fleet, cause, AcknowledgedUntil.DATE, datetime.now(timezone.utc) + timedelta(hours=1))
+    fleet.run(a=failed("x is missing"))
+    assert len(fleet.headlines()) == 1
+    with transaction(fleet.settings.writer_url) as connection:
+        connection.execute("update acknowledgements set until_at = now() - interval '1 second'")
+    for _ in range(2):
+        fleet.run(a=failed("x is missing"))
+        assert fleet.headlines()[1:] == [BACK], "once"
+    fleet.run(a=passed(commit=COMMITS[1]))
+    assert fleet.headlines()[2:] == [("close", "Fixed: acme/worker-a")]
+
+
+def test_what_was_told_before_it_was_acknowledged_comes_back_with_a_new_commit(fleet: Fleet) -> None:
+    cause = cause_of(fleet, fleet.run(a=failed("x is missing")))
+    acknowledge(fleet, cause, AcknowledgedUntil.NEW_COMMIT, commit_sha=COMMITS[0], repository="acme/worker-a")
+    fleet.run(a=failed("x is missing"))
+    assert len(fleet.headlines()) == 1
+    for _ in range(2):
+        fleet.run(a=failed("x is missing", commit=COMMITS[1]))
+        assert fleet.headlines()[1:] == [BACK]
+
+
+@pytest.mark.parametrize("until", [AcknowledgedUntil.CAUSE_CHANGES, AcknowledgedUntil.DATE])
+def test_what_was_told_before_it_was_acknowledged_comes_back_with_another_cause(
+    fleet: Fleet, until: AcknowledgedUntil
+) -> None:
+    cause = cause_of(fleet, fleet.run(a=failed("x is missing")))
+    by_date = until is AcknowledgedUntil.DATE
+    acknowledge(fleet, cause, until, datetime.now(timezone.utc) + timedelta(hours=1) if by_date else None)
+    fleet.run(a=failed("x is missing"))
+    assert len(fleet.headlines()) == 1
+    for _ in range(2):
+        fleet.run(a=failed("quite another thing"))
+        assert fleet.headlines()[1:] == [BACK]
 
 
 def test_an_acknowledged_cause_that_changes_is_told(fleet: Fleet) -> None:

@@ -134,7 +134,11 @@ class _Writer:
         }[event]
 
     def _tell_repositories(self, row: NewsRow) -> None:
-        joined = [each for each in row.repositories if each.joined_run_over and not each.joined_told]
+        joined = [
+            each
+            for each in row.repositories
+            if each.joined_run_over and not each.joined_told and not (each.comes_back and each.left)
+        ]
         left = [each for each in row.repositories if each.left_run_over and each.left and not each.left_told]
         # What came and went before anybody was told is no news, unless it went alone.
         came_and_went = {each.validation_id for each in joined} & {each.validation_id for each in left}

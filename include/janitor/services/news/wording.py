@@ -64,12 +64,18 @@ class Wording:
         """More repositories were broken by a cause that was told before, or some of them are fixed."""
         remaining = [each for each in row.repositories if not each.left]
         lines: list[Line] = []
-        if joined:
-            lines += self._repositories(joined, label="newly broken as well")
+        back = [each for each in joined if each.comes_back]
+        new = [each for each in joined if not each.comes_back]
+        if new:
+            lines += self._repositories(new, label="newly broken as well")
+        if back:
+            lines += self._repositories(back, label="no longer acknowledged")
         if left:
             lines += self._repositories(left, label="fixed")
         lines += self._repositories(remaining, label="still broken")
-        headline = f"Broken as well: {_counted(joined)}" if joined else f"Fixed: {_counted(left)}"
+        headline = f"Broken as well: {_counted(new)}" if new else f"Fixed: {_counted(left)}"
+        if back and not new:
+            headline = f"Still broken, and no longer acknowledged: {_counted(back)}"
         return Message(headline=(headline,), lines=lines)
 
     def fixed(self, row: NewsRow, left: Sequence[NewsRepository]) -> Message:

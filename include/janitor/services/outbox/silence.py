@@ -19,6 +19,22 @@ class Known(str, Enum):
     OVER = "over"  # it was known, and comes back
 
 
+def was_acknowledged_since(
+    connection: Connection, validation: ValidationRecord, cause_key: str, since: datetime
+) -> bool:
+    """Whether somebody acknowledged a repository's cause after it was told.
+
+    Args:
+        connection: Of the transaction that writes the failure.
+        validation: The repository's.
+        cause_key: That was told.
+        since: When.
+    """
+    said = acknowledgements.acknowledgements_of(connection, validation.deployment, [cause_key]).get(cause_key, [])
+    repository = f"{validation.organization}/{validation.repository_name}"
+    return any(each.repository in (None, repository) and each.made_at > since for each in said)
+
+
 def what_is_known(
     connection: Connection,
     validation: ValidationRecord,

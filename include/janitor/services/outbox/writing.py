@@ -17,7 +17,7 @@ from janitor.domain.news.routes import Routes
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.result.report_diff import Change, Difference, Outcome
 from janitor.domain.states import ValidationStatus
-from janitor.services.outbox.silence import Known, what_is_known
+from janitor.services.outbox.silence import Known, was_acknowledged_since, what_is_known
 from janitor.stores import budget
 from janitor.stores.database import Connection
 from janitor.stores.records import ValidationRecord
@@ -61,12 +61,6 @@ def _keep_failure(
 ) -> None:
     signature, title = signature_of_validation(connection, validation.validation_id)
     title = title or conclusion.summary or conclusion.status.value
-    told = store.is_told_broken(connection, validation)
-    if told is not None:
-        news_id, broken_by = told
-        store.name_cause(connection, news_id, broken_by, signature=signature, title=title)
-        store.hand_over(connection, news_id, validation)
-        return
     repository = _full_name(validation)
     known = what_is_known(
         connection,
@@ -76,6 +70,18 @@ def _keep_failure(
         commit_sha=conclusion.report.repository.commit_sha if conclusion.report is not None else None,
         now=datetime.now(timezone.utc),
     )
+    told = store.standing_of(connection, validation)
+    if told is not None:
+        store.name_cause(connection, told.news_id, told.validation_id, signature=signature, title=title)
+        store.hand_over(connection, told.news_id, validation)
+        before = told.signature or f"{repository}: {told.title}"
+        if (
+            known is not Known.HOLDS
+            and not difference.flaky
+            and was_acknowledged_since(connection, validation, before, told.joined_at)
+        ):
+            store.tell_again(connection, told, validation.run_id)
+        return
     # Whoever said that it is known was the last one to be told: what comes back, and another cause, is new to them.
     is_new = difference.change is Change.NEW or difference.cause_changed or known is Known.OVER
     if not is_new or difference.flaky or known is Known.HOLDS:

@@ -19,7 +19,7 @@ where deployment = :deployment and event = :event::news_event and dedupe_key = :
   and closed_at is null and over_at is null;
 
 -- name: standing_news_of(deployment, organization, repository_name)^
-select news_id, validation_id, signature from news_repositories
+select news_id, validation_id, signature, title, joined_at from news_repositories
 where deployment = :deployment and organization = :organization and repository_name = :repository_name
   and left_at is null;
 
@@ -41,6 +41,11 @@ update news_repositories
 set left_validation_id = :validation_id, left_run_id = :run_id, left_at = clock_timestamp()
 where deployment = :deployment and organization = :organization and repository_name = :repository_name
   and left_at is null;
+
+-- name: tell_again(news_id, validation_id, run_id)!
+-- As if it joined now, at the end of the run that found that it is known no more.
+update news_repositories set joined_told = false, joined_at = clock_timestamp(), joined_run_id = :run_id
+where news_id = :news_id and validation_id = :validation_id and left_at is null;
 
 -- name: name_cause(news_id, validation_id, signature, title)!
 update news_repositories set signature = :signature, title = :title
@@ -103,6 +108,7 @@ for update of n;
 
 -- name: repositories_of_news(news_ids)
 select m.*, m.organization || '/' || m.repository_name as repository, v.url, v.log_stream,
+       m.joined_run_id <> v.run_id as comes_back,
        broken.commit_sha as first_bad, broken.finished_at as first_bad_at,
        good.commit_sha as last_good, good.finished_at as last_good_at, fixed.commit_sha as fixed_by,
        not exists (select from validation_runs r

@@ -32,6 +32,8 @@ class NewsRepository:
     validation_id: UUID
     signature: str | None
     title: str
+    comes_back: bool
+    """It was told before, then acknowledged, and is no longer."""
     joined_told: bool
     joined_run_over: bool
     left: bool
@@ -47,6 +49,18 @@ class NewsRepository:
     fixed_by: str | None
     cost_usd: Decimal | None
     """Of all its validations since it broke."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A repository that is broken, in the open news that tells of it."""
+
+    news_id: int
+    validation_id: UUID
+    """The one that broke it."""
+    signature: str | None
+    title: str
+    joined_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +134,17 @@ def end_news(connection: Connection, deployment: str, event: NotificationEvent, 
     named_queries().end_news(connection, deployment=deployment, event=event.value, dedupe_key=dedupe_key)
 
 
-def is_told_broken(connection: Connection, validation: ValidationRecord) -> tuple[int, UUID] | None:
-    """The open news that a repository stands in as broken, with the validation that broke it."""
+def standing_of(connection: Connection, validation: ValidationRecord) -> Standing | None:
+    """How a repository stands as broken in an open piece of news."""
     row = named_queries().standing_news_of(connection, **_repository(validation))
-    return None if row is None else (row["news_id"], row["validation_id"])
+    return None if row is None else Standing(**row)
+
+
+def tell_again(connection: Connection, standing: Standing, run_id: UUID) -> None:
+    """Let a repository be told once more, at the end of a run."""
+    named_queries().tell_again(
+        connection, news_id=standing.news_id, validation_id=standing.validation_id, run_id=run_id
+    )
 
 
 def join(
@@ -337,6 +358,7 @@ def _news_repository(row: Mapping[str, Any]) -> NewsRepository:
         validation_id=row["validation_id"],
         signature=row["signature"],
         title=row["title"],
+        comes_back=row["comes_back"],
         joined_told=row["joined_told"],
         joined_run_over=row["joined_run_over"],
         left=row["left_at"] is not None,
