@@ -12,6 +12,7 @@ from janitor.cli.main import main
 from janitor.domain.news.message import Channel
 from janitor.domain.news.routes import Route
 from janitor.services.news.senders.file import messages_file
+from janitor.stores.database import transaction
 from tests.support.news import FILE, Fleet, failed, routes
 
 NOBODY = Route(channel=Channel.EMAIL, address={"to": ["a@b.example"], "from": "j@b.example", "server": "127.0.0.1:9"})
@@ -54,6 +55,10 @@ def test_what_waits_is_sent_and_what_can_not_be_is_said(fleet: Fleet, notify: An
     assert "✗ email: Newly broken: acme/worker-a: the mail server 127.0.0.1 can't be used" in out
     assert notify()[:2] == (0, "Sending what waits\n✓ No message is due.\n")
     assert "tried 1 times: the mail server" in notify("--dry-run")[1]
+    with transaction(fleet.settings.writer_url) as connection:
+        connection.execute("update news_deliveries set given_up_at = now() where delivered_at is null")
+    assert "given up, `janitor notify` tries it again" in notify("--dry-run")[1]
+    assert "✗ email: Newly broken" in notify()[1]
 
 
 def test_channels_are_tried(fleet: Fleet, notify: Any, tmp_path: Path) -> None:

@@ -170,12 +170,64 @@ def test_a_dead_channel_stops_no_other_and_is_an_alert(fleet: Fleet) -> None:
     assert (alert.subject, alert.severity) == ("sns", Severity.WARNING)
     assert "SNS: nobody answers" in alert.message
     with transaction(settings.writer_url) as connection:
-        connection.execute("update news_deliveries set created_at = now() - interval '25 hours' where channel = 'sns'")
+        connection.execute(
+            "update news_deliveries set first_tried_at = now() - interval '25 hours', attempts = 9"
+            " where channel = 'sns'"
+        )
     for _ in range(3):
         let_time_pass(settings)
         deliver(settings, senders=senders)
     (alert,) = undelivered(settings)
     assert (alert.severity, "3 of them given up" in alert.message) == (Severity.CRITICAL, True)
+    with transaction(settings.writer_url) as connection:
+        connection.execute("update news_deliveries set given_up_at = now() - interval '3 days' where channel = 'sns'")
+    assert undelivered(settings)[0].severity is Severity.CRITICAL, "it isn't forgotten with the day"
+    assert deliver(settings, senders=senders).failed == []
+    well = {**SENDERS, Channel.SNS: lambda _: "id"}
+    assert len(deliver(settings, senders=well, given_up_too=True).sent) == 3
+    assert undelivered(settings) == []
+
+
+def test_an_outage_of_days_gives_nothing_up(fleet: Fleet) -> None:
+    settings = fleet.settings
+    fleet.run(a=failed("x is missing"))
+    with transaction(settings.writer_url) as connection:
+        connection.execute(
+            "update news_deliveries set created_at = now() - interval '30 hours' where delivered_at is null"
+        )
+
+    def dead(_: Outgoing) -> str | None:
+        raise SendError("not now")
+
+    def pass_of_the_reaper() -> int:
+        let_time_pass(settings)
+        deliver(settings, senders={Channel.FILE: dead})
+        with transaction(settings.reader_url) as connection:
+            row = connection.execute(
+                "select count(*) as n from news_deliveries join news using (news_id)"
+                " where deployment = %s and given_up_at is not null",
+                (settings.deployment,),
+            ).fetchone()
+        return int(row["n"]) if row is not None else -1
+
+    assert pass_of_the_reaper() == 0, "it waited, and nobody tried it"
+    with transaction(settings.writer_url) as connection:
+        connection.execute(
+            "update news_deliveries set first_tried_at = now() - interval '30 hours' where delivered_at is null"
+        )
+    assert [pass_of_the_reaper() for _ in range(4)] == [0, 0, 0, 1], "not before several tries"
+
+
+def test_what_was_given_up_is_not_said_after_its_end(fleet: Fleet) -> None:
+    settings = fleet.settings
+    fleet.run(a=failed("x is missing"))
+    with transaction(settings.writer_url) as connection:
+        connection.execute("update news_deliveries set given_up_at = now() where delivered_at is null")
+    fleet.run(a=passed(commit=COMMITS[1]))
+    deliver(settings)
+    deliver(settings, given_up_too=True)
+    assert told(settings) == ["Fixed: acme/worker-a"]
+    assert undelivered(settings) == []
 
 
 def test_nothing_overtakes_what_its_news_said_before(fleet: Fleet) -> None:

@@ -164,7 +164,7 @@ class DeadChannel:
     undelivered: int
     """All that didn't arrive, also what is being sent at the moment."""
     messages: int
-    """Of those, what waits after several tries or for long, or was given up within the last day: none is no trouble."""
+    """Of those, what waits after several tries or for long, or was given up within two weeks: none is no trouble."""
     given_up: int
     """Of those, the ones that nobody will be told."""
     since: datetime

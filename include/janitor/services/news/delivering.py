@@ -34,6 +34,8 @@ WITHIN = timedelta(seconds=22)
 """How long one call goes on taking messages. With the last one's own bound it is over after 45 s: it is part of a pass
 of the reaper."""
 GIVE_UP_AFTER = timedelta(hours=24)
+"""Since the first try: what nobody tried, as everything was down, isn't given up for its age."""
+FEWEST_TRIES = 5
 _FIRST_WAIT = timedelta(minutes=1)
 _LONGEST_WAIT = timedelta(hours=1)
 _LONGEST_ERROR = 300
@@ -54,8 +56,16 @@ def deliver(
     within: timedelta = WITHIN,
     each_within: timedelta = SEND_WITHIN,
     senders: Mapping[Channel, Sender] = SENDERS,
+    given_up_too: bool = False,
 ) -> DeliveryReport:
     """Write the messages that it is time for, and send what is due. A channel that fails is left alone until next time.
+
+    Args:
+        settings: Of the environment.
+        within: How long messages are taken.
+        each_within: How long sending one takes at most.
+        senders: Of the channels.
+        given_up_too: Whether what was given up is tried anew, for another day.
 
     Raises:
         DatabaseError: Postgres can't be used.
@@ -63,6 +73,8 @@ def deliver(
     with store.short_transaction(settings.writer_url) as connection:
         write_messages_if_possible(connection, settings)
     with store.short_transaction(settings.writer_url) as connection:
+        if given_up_too:
+            store.take_up_again(connection, settings.deployment)
         due = store.due_channels(connection, settings.deployment)
     give_up_at = time.monotonic() + within.total_seconds()
     workers = [_Worker(settings, senders[each], each, give_up_at, each_within) for each in due if each in senders]
@@ -130,6 +142,7 @@ class _Worker(threading.Thread):
                     error=one_line(said, limit=_LONGEST_ERROR),
                     wait=wait,
                     give_up_after=GIVE_UP_AFTER,
+                    fewest_tries=FEWEST_TRIES,
                 )
             self.report.failed.append(f"{line}: {said}")
             # A recipient's trouble isn't the channel's: it goes on with what else is due.

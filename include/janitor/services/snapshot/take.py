@@ -16,6 +16,8 @@ from janitor.stores.standing import snapshot as store
 
 REPOSITORIES_WITHIN = timedelta(days=30)
 """A repository whose last end is older has left the fleet."""
+GIVEN_UP_WITHIN = timedelta(days=14)
+"""A message that was given up is an alert for so long, unless it is sent by hand."""
 _DAY = timedelta(days=1)
 PATIENCE = timedelta(seconds=5)
 """For connecting and for each statement: a face says that Postgres is slow, it doesn't wait for it."""
@@ -54,7 +56,7 @@ def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> Deployment
             last_pass=store.last_pass(connection, deployment),
             breakers=breaker.states_of_all(connection, settings, now),
             airflow_problems=None,
-            dead_channels=news.dead_channels(connection, deployment, now - _DAY),
+            dead_channels=news.dead_channels(connection, deployment, now - GIVEN_UP_WITHIN),
             stale=stale,
             missed_schedule=missed,
         )

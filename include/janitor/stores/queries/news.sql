@@ -178,7 +178,8 @@ order by 1;
 -- name: claim_delivery(deployment, channel, lease)^
 -- The next one that is due, for this sender alone until its lease is over. Nothing overtakes what its news said before.
 update news_deliveries d
-set claimed_until = clock_timestamp() + :lease, attempts = d.attempts + 1
+set claimed_until = clock_timestamp() + :lease, attempts = d.attempts + 1,
+    first_tried_at = coalesce(d.first_tried_at, clock_timestamp())
 from (
   select w.delivery_id, n.event, n.dedupe_key from news_deliveries w join news n using (news_id)
   where n.deployment = :deployment and w.delivered_at is null and w.given_up_at is null
@@ -206,18 +207,31 @@ update news_deliveries
 set address = address || jsonb_build_object('left_to', :left_to::jsonb), external_ref = :external_ref
 where delivery_id = :delivery_id and delivered_at is null;
 
--- name: keep_not_delivered(delivery_id, error, wait, give_up_after)!
--- Tried again later, or given up where that has gone on for too long.
+-- name: keep_not_delivered(delivery_id, error, wait, give_up_after, fewest_tries)!
+-- Tried again later, or given up where that has gone on for too long: since the first try, as nobody sent it before.
 update news_deliveries
 set claimed_until = null, last_error = :error, due_at = clock_timestamp() + :wait,
-    given_up_at = case when clock_timestamp() - created_at > :give_up_after then clock_timestamp() end
+    given_up_at = case when clock_timestamp() - first_tried_at > :give_up_after and attempts >= :fewest_tries
+                        then clock_timestamp() end
 where delivery_id = :delivery_id and delivered_at is null;
 
+-- name: take_up_again(deployment)!
+-- What was given up waits anew as if nobody had tried it; not what somebody was told the end of.
+update news_deliveries d set given_up_at = null, first_tried_at = null, due_at = clock_timestamp(), claimed_until = null
+from news n
+where n.news_id = d.news_id and n.deployment = :deployment and d.given_up_at is not null
+  and not exists (select from news_deliveries e
+                  where e.news_id = d.news_id and e.channel = d.channel and e.kind = 'close' and e.delivered_at is not null);
+
 -- name: waiting_deliveries(deployment)
+-- With what was given up and is tried again by hand.
 select d.delivery_id, d.news_id, d.channel, d.kind, d.number, d.address, d.message, d.created_at, d.due_at, d.attempts,
-       d.last_error, n.event, n.dedupe_key, null::text as thread_ref
+       d.last_error, n.event, n.dedupe_key, null::text as thread_ref, d.given_up_at is not null as is_given_up
 from news_deliveries d join news n using (news_id)
-where n.deployment = :deployment and d.delivered_at is null and d.given_up_at is null
+where n.deployment = :deployment and d.delivered_at is null
+  and (d.given_up_at is null
+       or not exists (select from news_deliveries e where e.news_id = d.news_id and e.channel = d.channel
+                      and e.kind = 'close' and e.delivered_at is not null))
 order by d.delivery_id;
 
 -- name: untold_by_channel(deployment, since)
@@ -228,5 +242,9 @@ select d.channel, count(*) as undelivered, min(d.created_at) as since,
        count(*) filter (where d.given_up_at is not null) as given_up,
        (array_agg(d.last_error order by d.due_at desc) filter (where d.last_error is not null))[1] as last_error
 from news_deliveries d join news n using (news_id)
-where n.deployment = :deployment and d.delivered_at is null and (d.given_up_at is null or d.given_up_at >= :since)
+where n.deployment = :deployment and d.delivered_at is null and (
+  d.given_up_at is null
+  or d.given_up_at >= :since
+     and not exists (select from news_deliveries e where e.news_id = d.news_id and e.channel = d.channel
+                     and e.kind = 'close' and e.delivered_at is not null))
 group by 1 order by 1;

@@ -94,6 +94,7 @@ class Delivery:
     thread_ref: str | None
     """What the channel calls the first message of the same news."""
     last_error: str | None = None
+    is_given_up: bool = False
 
 
 def open_news(
@@ -309,16 +310,33 @@ def keep_partly_delivered(
 
 
 def keep_not_delivered(
-    connection: Connection, delivery_id: int, *, error: str, wait: timedelta, give_up_after: timedelta
+    connection: Connection,
+    delivery_id: int,
+    *,
+    error: str,
+    wait: timedelta,
+    give_up_after: timedelta,
+    fewest_tries: int,
 ) -> None:
-    """Keep why a message didn't arrive; it is tried again later, or given up when it is too old."""
+    """Keep why a message didn't arrive; it is tried again later, or given up where both bounds are reached."""
     named_queries().keep_not_delivered(
-        connection, delivery_id=delivery_id, error=error, wait=wait, give_up_after=give_up_after
+        connection,
+        delivery_id=delivery_id,
+        error=error,
+        wait=wait,
+        give_up_after=give_up_after,
+        fewest_tries=fewest_tries,
     )
 
 
+def take_up_again(connection: Connection, deployment: str) -> int:
+    """Let what was given up wait anew; returns how many messages that are."""
+    count: int = named_queries().take_up_again(connection, deployment=deployment)
+    return count
+
+
 def waiting_deliveries(connection: Connection, deployment: str) -> list[Delivery]:
-    """Messages that wait to be sent, the oldest first."""
+    """Messages that wait to be sent, also those that were given up, the oldest first."""
     return [_delivery(row) for row in named_queries().waiting_deliveries(connection, deployment=deployment)]
 
 
@@ -387,4 +405,5 @@ def _delivery(row: Mapping[str, Any]) -> Delivery:
         attempts=row["attempts"],
         thread_ref=row["thread_ref"],
         last_error=row.get("last_error"),
+        is_given_up=row.get("is_given_up", False),
     )

@@ -32,7 +32,8 @@ from janitor.views.document import as_json
 def notify(session: Session, *, dry_run: bool, test: bool, config: str | None, as_json_text: bool) -> ExitCode:
     """Send the messages that wait, as the reaper does.
 
-    What is new is told by itself: at the end of each run and with each pass of the reaper. With --test the channels of
+    What is new is told by itself: at the end of each run and with each pass of the reaper. What was given up, after a
+    day of tries, is tried again by this command alone. With --test the channels of
     a configuration are tried, and no database is needed. The exit code is 3 where a channel didn't take its message.
     """
     if dry_run and test:
@@ -50,6 +51,6 @@ def notify(session: Session, *, dry_run: bool, test: bool, config: str | None, a
             loaded = load_config(settings, config_path(settings, config, RunKind.PARALLEL))
             report = try_channels(settings, loaded.config)
         else:
-            report = deliver(settings)
+            report = deliver(settings, given_up_too=True)
     console.result(as_json(asdict(report)) if as_json_text else delivery_text(report, test=test))
     return ExitCode.INFRASTRUCTURE if report.failed else ExitCode.OK

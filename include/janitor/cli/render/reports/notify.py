@@ -18,6 +18,7 @@ def waiting_text(waiting: Sequence[Delivery]) -> str:
     parts = []
     for one in waiting:
         tries = f", tried {one.attempts} times: {one_line(one.last_error)}" if one.last_error else ""
+        tries += "; given up, `janitor notify` tries it again" if one.is_given_up else ""
         parts.append(f"{WAITING} {one.route.channel.value} ({one.kind.value}){tries}\n{plain(one.message)}")
     return "\n\n".join(parts)
 
@@ -31,6 +32,7 @@ def waiting_dicts(waiting: Sequence[Delivery]) -> list[dict[str, Any]]:
             "title": title(one.message),
             "text": plain(one.message),
             "attempts": one.attempts,
+            "given_up": one.is_given_up,
             "last_error": one.last_error,
         }
         for one in waiting
