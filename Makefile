@@ -86,6 +86,7 @@ FOR_OPTION := $${FOR:+"--for=$$FOR"}
 SCOPE_OPTION := $${SCOPE:+"--scope=$$SCOPE"}
 END_OPTION := $$(case "$$END" in ''|0|no|false) ;; *) echo --end;; esac)
 TEST_OPTION := $$(case "$$TEST" in ''|0|no|false) ;; *) echo --test;; esac)
+UNDELIVERED_OPTION := $$(case "$$UNDELIVERED" in ''|0|no|false) ;; *) echo --undelivered;; esac)
 DRY_RUN_OPTION := $$(case "$$DRY_RUN" in ''|0|no|false) ;; *) echo --dry-run;; esac)
 VANISHED_OPTION := $$(case "$$VANISHED" in ''|0|no|false) ;; *) echo --vanished;; esac)
 ABANDON_PLACE_OPTION := $${ABANDON_PLACE:+"--abandon-place=$$ABANDON_PLACE"}
@@ -192,8 +193,8 @@ dashboard: $(STAMP) ## what broke, what lives, what it costs, what somebody has 
 failures: $(STAMP) ## the failures of the last runs by cause [RUNS= ENV=]
 	$(JANITOR) failures $(RUNS_OPTION)
 
-notify: $(STAMP) ## send the messages that wait, or see them, or try the channels [DRY_RUN=1 TEST=1 CONFIG= ENV=]
-	$(JANITOR) notify $(DRY_RUN_OPTION) $(TEST_OPTION) $(CONFIG_OPTION)
+notify: $(STAMP) ## send the messages that wait, or see them, or try the channels [DRY_RUN=1 TEST=1 UNDELIVERED=1 CONFIG= ENV=]
+	$(JANITOR) notify $(DRY_RUN_OPTION) $(TEST_OPTION) $(UNDELIVERED_OPTION) $(CONFIG_OPTION)
 
 instances: $(STAMP) ## what is alive in the cloud [ENV=]
 	$(JANITOR) instances

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from janitor.cli.main import main
 from janitor.domain.news.message import Channel
 from janitor.domain.news.routes import Route
+from janitor.domain.snapshot.alerts import AlertCode, alerts_of
 from janitor.services.news.senders.file import messages_file
+from janitor.services.snapshot.take import take_snapshot
 from janitor.stores.database import transaction
+from tests.support.channels import serving_mail
 from tests.support.news import FILE, Fleet, failed, routes
 
 NOBODY = Route(channel=Channel.EMAIL, address={"to": ["a@b.example"], "from": "j@b.example", "server": "127.0.0.1:9"})
@@ -74,7 +78,29 @@ def test_channels_are_tried(fleet: Fleet, notify: Any, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", [("--dry-run", "--test"), ("--config", "x.yaml")])
+def test_what_an_alert_says_tries_the_channel_that_fails(fleet: Fleet, notify: Any) -> None:
+    settings = fleet.settings
+    address = {**NOBODY.address, "secret": None}
+    Fleet(settings, routes(Route(channel=NOBODY.channel, address=address))).run(a=failed("x is missing"))
+    notify()
+    with transaction(settings.writer_url) as connection:
+        connection.execute("update news_deliveries set attempts = 3 where delivered_at is null")
+    alerts = alerts_of(take_snapshot(settings, ask_airflow=False))
+    (alert,) = [one for one in alerts if one.code is AlertCode.NEWS_UNDELIVERED]
+    assert "`make notify TEST=1 UNDELIVERED=1`" in alert.next_step
+    said = "✗ email: the mail server 127.0.0.1 can't be used (ConnectionRefusedError)"
+    assert notify("--test", "--undelivered")[:2] == (3, f"Trying each channel\n{said}\n")
+    with serving_mail() as server, transaction(settings.writer_url) as connection:
+        moved = Jsonb({**address, "server": f"127.0.0.1:{server.port}"})
+        connection.execute("update news_deliveries set address = %s where delivered_at is null", (moved,))
+        connection.commit()
+        assert notify("--test", "--undelivered")[:2] == (0, "Trying each channel\n✓ email: a test\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--dry-run", "--test"), ("--config", "x.yaml"), ("--undelivered",), ("--test", "--undelivered", "--config", "x")],
+)
 def test_what_does_not_go_together_is_refused(notify: Any, arguments: tuple[str, ...]) -> None:
     code, _, err = notify(*arguments)
     assert code == 2

@@ -137,6 +137,7 @@ def test_every_target_is_phony():
         (["keep", "REPO=a", "RUN_ID=550e84", "END=1"], ["keep", "--repo=a", "--run-id=550e84", "--end"]),
         (["breaker"], ["breaker"]),
         (["notify", "DRY_RUN=1"], ["notify", "--dry-run"]),
+        (["notify", "TEST=1", "UNDELIVERED=1"], ["notify", "--test", "--undelivered"]),
         (["notify", "TEST=1", "CONFIG=a.yaml"], ["notify", "--test", "--config=a.yaml"]),
         (["breaker", "CLOSE=1", "SCOPE=acme/a"], ["breaker", "--close", "--scope=acme/a"]),
         (["logs", "REPO=a"], ["logs", "--", "a"]),

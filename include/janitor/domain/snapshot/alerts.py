@@ -277,8 +277,8 @@ def _undelivered(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
             subject=one.channel,
             message=f"{one.channel} doesn't take {_counted(one.messages, 'message')}{lost}:"
             f" {one.last_error or 'no answer yet'}",
-            next_step="`make notify TEST=1` tries each channel, `make notify` sends what was given up;"
-            ' runbook "Messages not delivered"',
+            next_step="`make notify TEST=1 UNDELIVERED=1` tries it where they go, `make notify` sends what was given"
+            ' up; runbook "Messages not delivered"',
             since=one.since,
         )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 from janitor.domain.config.workers import WorkersConfig
 from janitor.domain.news.message import Channel, DeliveryKind, Line, Message
+from janitor.domain.news.routes import Route
 from janitor.services.news.delivering import DeliveryReport
 from janitor.services.news.senders.bounded import send_bounded
 from janitor.services.news.senders.channels import SENDERS
@@ -39,8 +40,24 @@ def try_channels(
     settings: Settings, config: WorkersConfig, *, senders: Mapping[Channel, Sender] = SENDERS
 ) -> DeliveryReport:
     """Send a test to each channel of a configuration; needs no database. An issue is closed at once."""
-    report, routes = DeliveryReport(), routes_for(settings, config)
-    for route in routes.channels if routes is not None else ():
+    routes = routes_for(settings, config)
+    return _tried(settings, routes.channels if routes is not None else (), senders)
+
+
+def try_undelivered(settings: Settings, *, senders: Mapping[Channel, Sender] = SENDERS) -> DeliveryReport:
+    """Send a test to each channel that a message couldn't be sent to, where that message goes.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    with store.short_transaction(settings.writer_url) as connection:
+        routes = store.undelivered_routes(connection, settings.deployment)
+    return _tried(settings, routes, senders)
+
+
+def _tried(settings: Settings, routes: Sequence[Route], senders: Mapping[Channel, Sender]) -> DeliveryReport:
+    report = DeliveryReport()
+    for route in routes:
         name, key = route.channel.value, f"{settings.deployment}/test/{uuid4()}"
         outgoing = Outgoing(
             settings=settings,

@@ -234,6 +234,12 @@ where n.deployment = :deployment and d.delivered_at is null
                       and e.kind = 'close' and e.delivered_at is not null))
 order by d.delivery_id;
 
+-- name: undelivered_routes(deployment)
+select distinct d.channel, d.address - 'left_to' as address
+from news_deliveries d join news n using (news_id)
+where n.deployment = :deployment and d.delivered_at is null
+order by 1, 2;
+
 -- name: untold_by_channel(deployment, since)
 -- Channels with something undelivered. Dead is what was tried again and again, has waited for long, or was given up.
 select d.channel, count(*) as undelivered, min(d.created_at) as since,

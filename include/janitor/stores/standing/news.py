@@ -340,6 +340,14 @@ def waiting_deliveries(connection: Connection, deployment: str) -> list[Delivery
     return [_delivery(row) for row in named_queries().waiting_deliveries(connection, deployment=deployment)]
 
 
+def undelivered_routes(connection: Connection, deployment: str) -> list[Route]:
+    """Where the messages go that didn't arrive, each place once; what was taken out of a config is among them."""
+    return [
+        Route(channel=Channel(row["channel"]), address=row["address"])
+        for row in named_queries().undelivered_routes(connection, deployment=deployment)
+    ]
+
+
 def dead_channels(connection: Connection, deployment: str, since: datetime) -> list[DeadChannel]:
     """Channels with messages that didn't arrive yet, or were given up since an instant."""
     return [
