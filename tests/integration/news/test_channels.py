@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,9 @@ def test_a_mail_has_one_line_for_each_header(settings: Settings) -> None:
         assert mail["Bcc"] is None
         assert mail["To"] == "a@acme.example, b@acme.example"
         assert first == again == mail["Message-ID"]
+        assert len({first, *(one["Message-ID"] for one in server.mails)}) == 2, "one for each delivery"
+        dates = [parsedate_to_datetime(one["Date"]) for one in server.mails]
+        assert all(timedelta() <= datetime.now(timezone.utc) - each < timedelta(minutes=5) for each in dates)
         assert server.mails[2]["In-Reply-To"] == first
         server.refusal = b"550 secret-in-an-answer\r\n"
         with pytest.raises(SendError, match="answered 550") as info:

@@ -12,8 +12,10 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from email.message import EmailMessage
 from email.policy import SMTP
+from email.utils import format_datetime
 from hashlib import sha256
 
 from janitor.domain.news.forms import plain, title
@@ -93,6 +95,8 @@ def mail_of(outgoing: Outgoing) -> EmailMessage:
     mail["Subject"] = f"[janitor {outgoing.settings.deployment}] {title(outgoing.message)}"
     mail["From"] = outgoing.address["from"]
     mail["To"] = ", ".join(outgoing.address["to"])
+    # RFC 5322 wants it, and filters for unwanted mail count its absence; of this try, as this is what is sent now.
+    mail["Date"] = format_datetime(datetime.now(timezone.utc))
     mail["Message-ID"] = _message_id(outgoing, outgoing.key)
     mail["Auto-Submitted"] = "auto-generated"
     if outgoing.thread_ref is not None:
