@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from janitor.domain.config.fields import AUTHOR_CHECKS
 from janitor.domain.config.workers import parse_workers_config
 from janitor.domain.config_problems import ConfigProblem, nearest
 from janitor.domain.errors import ConfigError
@@ -207,6 +208,16 @@ def test_a_wrong_line_of_a_repository(line, field, said):
             "notifications: {slack_webhook_secret: 'https://hooks.example/x'}",
             "notifications.slack_webhook_secret",
             "secret",
+        ),
+        *(
+            (f"notifications: {{slack_webhook_secret: {tail}}}", "notifications.slack_webhook_secret", "the NAME")
+            for tail in (
+                "services/T000/B000/XXXX",
+                "/services/T00000000/B00000000/aBcDeFgHiJkLmNoPqRsTuVwX",
+                "T00000000/B00000000/aBcDeFgHiJkLmNoPqRsTuVwX",
+                "hooks.slack.com/services/T000/B000/XXXX",
+                "triggers/T00000000/123456789/0a1b2c",
+            )
         ),
     ],
 )
@@ -438,3 +449,13 @@ def _yaml(text: str) -> str:
     import json
 
     return json.dumps(text, ensure_ascii=True)
+
+
+@pytest.mark.parametrize("name", ["slack/webhook", "services/team/hook", "prod/TEAM/hook", "services/Team1/Build/x"])
+def test_names_of_webhooks_stay_allowed(name):
+    assert AUTHOR_CHECKS["secrets"](name) == name
+
+
+def test_a_webhook_is_no_value_of_a_variable():
+    with pytest.raises(ValueError, match="looks like a credential"):
+        AUTHOR_CHECKS["env"]("https://hooks.slack.com/services/T000/B000/XXXX")

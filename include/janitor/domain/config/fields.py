@@ -180,9 +180,13 @@ def _check_variable_name(value: str) -> str:
 
 _KNOWN_CREDENTIAL = re.compile(
     r"(?:hf_[A-Za-z0-9]{20}|sk-[A-Za-z0-9_-]{20}|gh[opsur]_[A-Za-z0-9]{20}|github_pat_|rpa_[A-Za-z0-9]{20}"
-    r"|(?:AKIA|ASIA)[A-Z0-9]{16}|xox[abprs]-|glpat-|AIza[A-Za-z0-9_-]{30}|eyJ[A-Za-z0-9_-]{10,}\.eyJ|-----BEGIN )"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{16}|xox[abprs]-|glpat-|AIza[A-Za-z0-9_-]{30}|eyJ[A-Za-z0-9_-]{10,}\.eyJ|-----BEGIN "
+    r"|(?:https://)?hooks\.slack(?:-gov)?\.com/[a-z]+/T)"
 )
 """How the credentials of common services begin."""
+
+_WEBHOOK_TAIL = re.compile(r"/?(?:[a-z.-]+/)*T[A-Z0-9]{2,}/[A-Z0-9]{3,}/[A-Za-z0-9/]+")
+"""What is left of a Slack webhook's address without its host: all of its secret. Such a name would be allowed."""
 
 
 def _looks_drawn_at_random(value: str) -> bool:
@@ -206,7 +210,7 @@ def _check_secret_name(value: str) -> str:
     is_arn = re.fullmatch(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}", value)
     if is_arn:
         return value
-    if _KNOWN_CREDENTIAL.match(value) or _looks_drawn_at_random(value):
+    if _KNOWN_CREDENTIAL.match(value) or _WEBHOOK_TAIL.fullmatch(value) or _looks_drawn_at_random(value):
         raise ValueError("looks like a secret itself; write the NAME that it has in Secrets Manager")
     if not re.fullmatch(r"[A-Za-z0-9/_+=.@-]{1,512}", value):
         raise ValueError("is not the name of a secret: letters, digits and /_+=.@-, at most 512 characters")
