@@ -51,11 +51,14 @@ class Notice:
     """The whole body as it was written."""
 
 
-def list_notices(access: CloudAccess, bucket: str, deployment: str, *, known: Collection[str] = ()) -> list[Notice]:
+def list_notices(
+    access: CloudAccess, bucket: str, deployment: str, *, known: Collection[str] = (), untaken: list[str] | None = None
+) -> list[Notice]:
     """Read a deployment's notices, at most 1,000 in a call; one listing where nothing is new.
 
     Args:
         known: Keys that were taken before: they are not read again.
+        untaken: Told the keys of what lies there and is left out.
 
     Returns:
         The new ones in the order of their keys. What can't be understood is left out, with a warning.
@@ -64,6 +67,7 @@ def list_notices(access: CloudAccess, bucket: str, deployment: str, *, known: Co
         CloudError: S3 can't be asked.
     """
     found: list[Notice] = []
+    untaken = [] if untaken is None else untaken
     read = 0
     for entry in _entries(access, bucket, notice_prefix_for(deployment)):
         key = entry["Key"]
@@ -71,9 +75,10 @@ def list_notices(access: CloudAccess, bucket: str, deployment: str, *, known: Co
             continue
         if read == _MOST_READ:
             log.warning("more than %d new notices in s3://%s; the rest is read next time", _MOST_READ, bucket)
+            untaken.append(key)
             break
         read += 1
-        notice = _read(access, bucket, deployment, key, entry["Size"])
+        notice = _read(access, bucket, deployment, key, entry["Size"], untaken=untaken)
         if notice is not None:
             found.append(notice)
     return found
@@ -116,15 +121,19 @@ def _subject(key: str, deployment: str) -> tuple[NoticeKind, str] | None:
         return None
 
 
-def _read(access: CloudAccess, bucket: str, deployment: str, key: str, size: int) -> Notice | None:
+def _read(
+    access: CloudAccess, bucket: str, deployment: str, key: str, size: int, *, untaken: list[str]
+) -> Notice | None:
     subject = _subject(key, deployment)
     if subject is None or size > _MOST_BYTES:
         log.warning("s3://%s/%s is no notice (%d bytes); delete it", bucket, key, size)
+        untaken.append(key)
         return None
     try:
         content = storage.get(access, bucket, key, at_most_bytes=_MOST_BYTES)
     except storage.TooLargeError as exc:  # it grew since it was listed
         log.warning("%s", exc)
+        untaken.append(key)
         return None
     if content is None:  # somebody else took it meanwhile
         return None
@@ -132,6 +141,7 @@ def _read(access: CloudAccess, bucket: str, deployment: str, key: str, size: int
         return _parse(key, subject, deployment, json.loads(content))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as exc:
         log.warning("s3://%s/%s can't be understood: %s; delete it", bucket, key, exc)
+        untaken.append(key)
         return None
 
 

@@ -405,6 +405,29 @@ def objects(settings: Settings) -> list[str]:
     return [entry["Key"] for entry in answer.get("Contents", [])]
 
 
+def test_what_cannot_be_taken_is_in_the_word_of_the_pass(quick: Settings, faults: Callable[..., Any]) -> None:
+    def untaken() -> int | None:
+        reap(quick)
+        word = word_of_last_pass(quick)
+        assert word is not None
+        return word.untaken_notices
+
+    put_notice(quick, NoticeKind.TERMINATED, "i-00000000000000002")
+    assert untaken() == 0
+    s3, key = CloudAccess.of(quick).client("s3"), f"janitor-notices/{quick.deployment}/terminated/nobody.json"
+    s3.put_object(Bucket=quick.bucket, Key=key, Body=b"{}")
+    assert untaken() == 1
+    faults({"api": "ListObjectsV2", "code": "AccessDenied", "http_status": 403})
+    with pytest.raises(ReapError):
+        reap(quick)
+    faults()
+    blind = word_of_last_pass(quick)
+    assert blind is not None
+    assert blind.untaken_notices is None
+    s3.delete_object(Bucket=quick.bucket, Key=key)
+    assert untaken() == 0
+
+
 def test_notices_are_taken_once(quick: Settings) -> None:
     first, instance_id = launched(quick)
     terminated = put_notice(quick, NoticeKind.TERMINATED, instance_id)

@@ -272,6 +272,18 @@ RAISED: dict[str, tuple[AlertCode, Severity, dict[str, Any], str]] = {
         {"missed_schedule": MissedSchedule(schedule="0 3 * * *", last_began_at=NOW - timedelta(hours=50))},
         "no run began at two scheduled times (0 3 * * *): the last one began 50 h 0 min ago",
     ),
+    "notice that can't be taken": (
+        AlertCode.NOTICE_UNTAKEN,
+        Severity.WARNING,
+        {"last_pass": passed(untaken_notices=2)},
+        "2 notices of the killers outside Airflow can't be taken from S3",
+    ),
+    "S3 that can't be asked": (
+        AlertCode.NOTICE_UNTAKEN,
+        Severity.WARNING,
+        {"last_pass": passed(untaken_notices=None)},
+        "could not ask S3",
+    ),
 }
 
 
@@ -306,6 +318,7 @@ JUST_NOT: dict[str, dict[str, Any]] = {
     "every channel answers": {"dead_channels": ()},
     "every repository has a verdict": {"stale": ()},
     "the nightly run comes": {"missed_schedule": None},
+    "every notice is taken": {"last_pass": passed(untaken_notices=0)},
     "expires this second": {"instances": (instance(expires_at=NOW),)},
     "kept": {"instances": (instance(expires_at=NOW - MINUTE, keep_until=NOW + MINUTE),)},
     "ends now": {"instances": (instance(state=InstanceState.SHUTTING_DOWN, asked_to_end_at=NOW - 5 * MINUTE),)},

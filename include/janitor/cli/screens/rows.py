@@ -57,7 +57,7 @@ ALERTS = Tab(name="alerts", title="Alerts", columns=("severity", "subject", "wha
 TABS = (LIVE, LAST_RUN, BROKEN, ALERTS)
 _ALERT_PAGES: Mapping[AlertCode, str] = {
     **dict.fromkeys((AlertCode.INSTANCE_OVERDUE, AlertCode.INSTANCE_WITHOUT_END, AlertCode.LEDGER_DIFFERS), "live"),
-    **dict.fromkeys((AlertCode.REAPER_SILENT, AlertCode.RUN_STUCK), "live"),
+    **dict.fromkeys((AlertCode.REAPER_SILENT, AlertCode.RUN_STUCK, AlertCode.NOTICE_UNTAKEN), "live"),
     **dict.fromkeys((AlertCode.INSTANCE_ADOPTED, AlertCode.TIME_UNEXPLAINED, AlertCode.SPEND_UNUSUAL), "cost"),
     **dict.fromkeys((AlertCode.RESERVATION_OPEN, AlertCode.RUN_REFUSED), "cost"),
     **dict.fromkeys((AlertCode.BUDGET_NEARLY_SPENT, AlertCode.BUDGET_SPENT), "cost"),

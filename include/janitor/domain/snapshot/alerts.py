@@ -39,6 +39,7 @@ class AlertCode(str, Enum):
     NEWS_UNDELIVERED = "news_undelivered"
     REPOSITORY_STALE = "repository_stale"
     SCHEDULE_MISSED = "schedule_missed"
+    NOTICE_UNTAKEN = "notice_untaken"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,9 +317,27 @@ def _missed(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
         )
 
 
+def _untaken(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
+    last = snapshot.last_pass
+    if last is None or last.untaken_notices == 0:
+        return
+    if last.untaken_notices is None:
+        message = "the reaper's last pass could not ask S3 for the word of the killers outside Airflow"
+    else:
+        message = f"{_counted(last.untaken_notices, 'notice')} of the killers outside Airflow can't be taken from S3"
+    yield Alert(
+        code=AlertCode.NOTICE_UNTAKEN,
+        severity=Severity.WARNING,
+        subject=snapshot.deployment,
+        message=message,
+        next_step="`make reap`, which names each; what is no notice may be deleted",
+        since=last.at,
+    )
+
+
 _RULES: Sequence[Callable[[DeploymentSnapshot], Iterator[Alert]]] = (
     *(_overdue, _without_end, _adopted, _differs, _silent, _stuck, _reservation, _refused, _budget, _unusual),
-    *(_unexplained, _breaker, _airflow, _undelivered, _stale, _missed),
+    *(_unexplained, _breaker, _airflow, _undelivered, _stale, _missed, _untaken),
 )
 
 

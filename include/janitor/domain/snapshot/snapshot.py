@@ -149,6 +149,8 @@ class ReaperPass:
     """Of those, the ones that the ledger doesn't hold alive."""
     missing_in_ec2: int
     """Instances that the ledger holds alive and EC2 doesn't show."""
+    untaken_notices: int | None = 0
+    """What the killers outside Airflow left word of in S3, and that could not be taken; None: it could not be asked."""
 
     @property
     def agrees(self) -> bool:

@@ -17,10 +17,15 @@ _REMEMBERED = timedelta(days=7)
 """A notice that S3 still holds after this is read again, which changes nothing, and deleted again."""
 
 
-def take_notices(settings: Settings, *, dry_run: bool = False) -> list[str]:
+def take_notices(settings: Settings, *, dry_run: bool = False, untaken: list[str] | None = None) -> list[str]:
     """Keep every new notice in the database, then delete from S3 what nobody needs there any more.
 
     A spot warning stays in S3 while its instance lives: whoever waits for the instance looks there.
+
+    Args:
+        settings: Of the deployment.
+        dry_run: Whether to look alone.
+        untaken: Told the keys of what lies there and can't be taken.
 
     Returns:
         Storage keys of the notices that are new.
@@ -34,7 +39,7 @@ def take_notices(settings: Settings, *, dry_run: bool = False) -> list[str]:
     with transaction(settings.writer_url) as connection:
         known = store.notice_keys_since(connection, deployment, since)
         warnings = store.recent_spot_warnings(connection, deployment, since)
-    found = notices.list_notices(access, settings.bucket, deployment, known=known)
+    found = notices.list_notices(access, settings.bucket, deployment, known=known, untaken=untaken)
     if dry_run:
         return [notice.key for notice in found]
     with transaction(settings.writer_url) as connection:

@@ -104,6 +104,8 @@ class _Pass:
         self._unknown = 0
         """Of those, how many have no row after all that was done about it."""
         self._doubted: tuple[str, ...] = ()
+        self._untaken: list[str] | None = None
+        """Notices that lie in S3 and can't be taken; None: it could not be asked."""
         self._timers_removed: list[str] = []
         self._still_alive: set[str] = set()
         self._notes: list[str] = []
@@ -114,7 +116,7 @@ class _Pass:
         with self._step("place"):
             self._require_here()
         with self._step("notices"):
-            self._did[ReaperAction.NOTICE_TAKEN] += take_notices(self._settings, dry_run=self._dry_run)
+            self._take_notices()
         if not self._dry_run:
             with self._step("ledger"):
                 self._keep_absent(observe_deployment(self._settings, believe_absence=self._believe_absence))
@@ -138,6 +140,12 @@ class _Pass:
             raise ReapError("the reaper could not ask AWS: " + "; ".join(self._outages), report)
         return report
 
+    def _take_notices(self) -> None:
+        untaken: list[str] = []
+        taken = take_notices(self._settings, dry_run=self._dry_run, untaken=untaken)
+        self._did[ReaperAction.NOTICE_TAKEN] += taken
+        self._untaken = untaken
+
     def _keep_what_was_seen(self, connection: Connection) -> None:
         """For the faces: that there was a pass, and whether EC2 and the ledger hold the same instances alive."""
         store_snapshot.keep_pass(
@@ -146,6 +154,7 @@ class _Pass:
             in_ec2=None if self._alive is None else len(self._alive - set(self._did[ReaperAction.TERMINATED])),
             unknown_to_ledger=self._unknown,
             missing_in_ec2=len({*self._did[ReaperAction.MISSING], *self._doubted}),
+            untaken_notices=None if self._untaken is None else len(self._untaken),
         )
 
     @contextmanager

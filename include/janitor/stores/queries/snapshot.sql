@@ -67,14 +67,15 @@ where deployment = :deployment and event = 'stale' and closed_at is null and ove
 order by dedupe_key;
 
 -- name: last_pass(deployment)^
-select passed_at, in_ec2, unknown_to_ledger, missing_in_ec2 from reaper_passes where deployment = :deployment;
+select passed_at, in_ec2, unknown_to_ledger, missing_in_ec2, untaken_notices
+from reaper_passes where deployment = :deployment;
 
--- name: keep_pass(deployment, in_ec2, unknown_to_ledger, missing_in_ec2)!
-insert into reaper_passes (deployment, in_ec2, unknown_to_ledger, missing_in_ec2)
-values (:deployment, :in_ec2, :unknown_to_ledger, :missing_in_ec2)
+-- name: keep_pass(deployment, in_ec2, unknown_to_ledger, missing_in_ec2, untaken_notices)!
+insert into reaper_passes (deployment, in_ec2, unknown_to_ledger, missing_in_ec2, untaken_notices)
+values (:deployment, :in_ec2, :unknown_to_ledger, :missing_in_ec2, :untaken_notices)
 on conflict (deployment) do update
 set passed_at = excluded.passed_at, in_ec2 = excluded.in_ec2, unknown_to_ledger = excluded.unknown_to_ledger,
-    missing_in_ec2 = excluded.missing_in_ec2;
+    missing_in_ec2 = excluded.missing_in_ec2, untaken_notices = excluded.untaken_notices;
 
 -- name: grid_runs(deployment, before, runs)
 -- The last runs that began before an instant, newest first: the columns of the grid, as they were known then.

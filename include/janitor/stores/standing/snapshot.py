@@ -170,11 +170,18 @@ def last_pass(connection: Connection, deployment: str) -> ReaperPass | None:
         in_ec2=row["in_ec2"],
         unknown_to_ledger=row["unknown_to_ledger"],
         missing_in_ec2=row["missing_in_ec2"],
+        untaken_notices=row["untaken_notices"],
     )
 
 
 def keep_pass(
-    connection: Connection, deployment: str, *, in_ec2: int | None, unknown_to_ledger: int, missing_in_ec2: int
+    connection: Connection,
+    deployment: str,
+    *,
+    in_ec2: int | None,
+    unknown_to_ledger: int,
+    missing_in_ec2: int,
+    untaken_notices: int | None = 0,
 ) -> None:
     """Write what a pass saw; see `ReaperPass`."""
     named_queries().keep_pass(
@@ -183,6 +190,7 @@ def keep_pass(
         in_ec2=in_ec2,
         unknown_to_ledger=unknown_to_ledger,
         missing_in_ec2=missing_in_ec2,
+        untaken_notices=untaken_notices,
     )
 
 
