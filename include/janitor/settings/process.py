@@ -17,7 +17,8 @@ _INHERITED_NAMES = frozenset(
         *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
     }
 )
-_INHERITED_PREFIXES = ("JANITOR_", "LC_", "PIP_", "UV_")
+# Where Airflow's own metrics go is nobody's but the operator's; nothing else of its configuration is taken.
+_INHERITED_PREFIXES = ("JANITOR_", "LC_", "PIP_", "UV_", "AIRFLOW__METRICS__")
 
 
 def process_environment(given: Mapping[str, str] | None) -> dict[str, str]:

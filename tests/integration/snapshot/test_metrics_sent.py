@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
 from airflow.sdk._shared.observability.metrics.statsd_logger import SafeStatsdLogger
 from airflow.sdk.observability import stats
+from airflow.sdk.observability.metrics import stats_utils
 
 from janitor.orchestration.metrics import count_verdict, tell_gauges
 from janitor.settings import Settings
@@ -74,6 +75,20 @@ def test_the_gauges_of_a_pass(settings: Settings, statsd: socket.socket) -> None
 def test_the_gauges_count_what_isn_t_well_with_airflow(settings: Settings, statsd: socket.socket) -> None:
     tell_gauges(settings.model_copy(update={"airflow_url": "http://127.0.0.1:9"}))
     assert "janitor.alerts.critical:1.0|g" in heard(statsd, "janitor.news_undelivered")
+
+
+def test_the_gauges_by_the_client_that_airflow_makes_itself(
+    settings: Settings, statsd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, port = statsd.getsockname()
+    monkeypatch.setenv("AIRFLOW__METRICS__STATSD_HOST", host)
+    monkeypatch.setenv("AIRFLOW__METRICS__STATSD_PORT", str(port))
+    # As a task's runner does it.
+    stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=False)
+    History(settings).run(reporting(check_of("handler_local")))
+    tell_gauges(settings)
+    gauges = heard(statsd, "airflow.janitor.news_undelivered")
+    assert "airflow.janitor.repositories.ok:1.0|g" in gauges
 
 
 def test_a_verdict_is_counted(settings: Settings, statsd: socket.socket) -> None:

@@ -94,11 +94,15 @@ def test_processes_get_what_they_need_and_no_more(tmp_path: Path) -> None:
         "GITHUB_TOKEN": "token",
         "JANITOR_STACK_ID": "another stack's",
         "JANITOR_STATE_DIR": str(tmp_path),
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__CORE__EXECUTOR": "of another Airflow",
     }
     settings = load_settings("local", environ=environ, project_root=ROOT)
     layout, secrets = Layout.of(settings), StackSecrets()
     base = base_environment(settings, layout)
     assert not {"AWS_PROFILE", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN"} & base.keys()
+    assert base["AIRFLOW__METRICS__STATSD_ON"] == "True"
+    assert "AIRFLOW__CORE__EXECUTOR" not in base
     assert base["PATH"].endswith(":/usr/bin")
     assert base["NO_PROXY"] == "corp,127.0.0.1,localhost"
     assert base["HTTPS_PROXY"] == "http://proxy"
