@@ -146,6 +146,7 @@ def test_another_cause_begins_anew(history: History) -> None:
     assert [each.run_id for each in (one.last_good, one.compared_with, one.first_bad)] == history.runs
     assert only(history).verdict is Verdict.REAL
     assert only(history).spent.runs == 1
+    assert only(history).example.is_new
 
 
 def test_what_could_not_be_told_blames_nobody(history: History) -> None:

@@ -263,6 +263,7 @@ def test_what_is_acknowledged_is_silent_and_comes_back_with_its_date(fleet: Flee
 
 
 BACK = ("update", "Still broken, and no longer acknowledged: acme/worker-a")
+OTHER = ("update", "Still broken, by another cause: acme/worker-a")
 
 
 def test_what_was_told_before_it_was_acknowledged_comes_back_with_its_date(fleet: Fleet) -> None:
@@ -300,7 +301,14 @@ def test_what_was_told_before_it_was_acknowledged_comes_back_with_another_cause(
     assert len(fleet.headlines()) == 1
     for _ in range(2):
         fleet.run(a=failed("quite another thing"))
-        assert fleet.headlines()[1:] == [BACK]
+        assert fleet.headlines()[1:] == [OTHER]
+
+
+def test_another_cause_at_a_broken_repository_is_told_once_in_the_same_thread(fleet: Fleet) -> None:
+    fleet.run(a=failed("x is missing"))
+    for _ in range(2):
+        fleet.run(a=failed("quite another thing"))
+        assert fleet.headlines()[1:] == [OTHER]
 
 
 def test_an_acknowledged_cause_that_changes_is_told(fleet: Fleet) -> None:

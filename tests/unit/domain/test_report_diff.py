@@ -167,6 +167,10 @@ class TestFlaky:
         pairs = [(SUCCESS, "a"), (FAILED, "a"), (SUCCESS, "a"), *[(SUCCESS, "a")] * REMEMBERED]
         assert self.flaky(*pairs)[-1] is False
 
+    def test_a_repository_that_breaks_and_is_repaired_by_its_commits_is_not_flaky(self):
+        outcomes = (SUCCESS, FAILED) * 5
+        assert not any(self.flaky(*[(outcome, f"commit-{number}") for number, outcome in enumerate(outcomes)]))
+
     def test_what_could_not_be_told_does_not_make_it_flaky(self):
         assert not any(self.flaky(*[(SUCCESS, "a"), (ERROR, "a")] * 6))
 

@@ -69,7 +69,7 @@ class BrokenRepository:
     run_id: UUID
     status: ValidationStatus
     is_new: bool
-    """Whether it was well before."""
+    """Whether it was well before, or failed by another cause."""
     url: str
     """Where it is cloned from; without user name or password."""
     commit_sha: str | None

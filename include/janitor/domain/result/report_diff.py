@@ -30,9 +30,9 @@ from janitor.protocol.terms.statuses import CheckStatus, Engine
 REMEMBERED = 10
 """Outcomes that are looked at to call something flaky."""
 _TURNS = 3
-"""So often the outcome turned over within them."""
+"""So often the outcome turned over within them, and no commit is known to have come with it."""
 _TURNS_AT_ONE_COMMIT = 2
-"""The same, where it is no new commit that turned it."""
+"""The same, where it is known to have been one commit."""
 
 
 class Outcome(str, Enum):
@@ -254,9 +254,10 @@ def crosses(before: ProofLevel | None, after: ProofLevel | None) -> bool:
 
 
 def is_flaky(recent: Sequence[Remembered]) -> bool:
-    """Whether outcomes turn over too often to be the work of changes: three times, or twice without a new commit.
+    """Whether outcomes turn over without a new commit: twice at one, or three times where not every commit is known.
 
-    Each is compared with the last one before it that no other level stands against.
+    Each is compared with the last one before it that no other level stands against. What came with another commit is
+    a repository that is worked on: it breaks and is repaired, however often.
 
     Args:
         recent: Outcomes with their commits and levels, the oldest first.
@@ -265,7 +266,11 @@ def is_flaky(recent: Sequence[Remembered]) -> bool:
     for position, other in enumerate(recent):
         earlier = (each for each in reversed(recent[:position]) if not crosses(each.level, other.level))
         one = next(earlier, None)
-        if one is not None and one.outcome is not other.outcome:
+        if one is not None and one.outcome is not other.outcome and not _has_new_commit(one, other):
             turns.append((one, other))
     commits = [other.commit_sha for one, other in turns if one.commit_sha and one.commit_sha == other.commit_sha]
     return len(turns) >= _TURNS or any(commits.count(commit) >= _TURNS_AT_ONE_COMMIT for commit in commits)
+
+
+def _has_new_commit(one: Remembered, other: Remembered) -> bool:
+    return None not in (one.commit_sha, other.commit_sha) and one.commit_sha != other.commit_sha

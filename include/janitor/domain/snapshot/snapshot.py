@@ -63,7 +63,7 @@ class News:
     """What the last finished run says of its repositories, by what changed. Each is in one list alone."""
 
     new: Sequence[RepositoryNews] = ()
-    """Failed, and didn't before."""
+    """Failed, and didn't before, or not by this cause."""
     fixed: Sequence[RepositoryNews] = ()
     still_failing: Sequence[RepositoryNews] = ()
     unknown: Sequence[RepositoryNews] = ()

@@ -68,14 +68,20 @@ class Wording:
         new = [each for each in joined if not each.comes_back]
         if new:
             lines += self._repositories(new, label="newly broken as well")
-        if back:
-            lines += self._repositories(back, label="no longer acknowledged")
+        other = [each for each in back if each.signature and row.dedupe_key != f"cause/{each.signature}"]
+        known = [each for each in back if each not in other]
+        if other:
+            lines += [Line(label="cause", pieces=(Quoted(title),)) for title in dict.fromkeys(o.title for o in other)]
+            lines += self._repositories(other, label="by another cause")
+        if known:
+            lines += self._repositories(known, label="no longer acknowledged")
         if left:
             lines += self._repositories(left, label="fixed")
         lines += self._repositories(remaining, label="still broken")
         headline = f"Broken as well: {_counted(new)}" if new else f"Fixed: {_counted(left)}"
         if back and not new:
-            headline = f"Still broken, and no longer acknowledged: {_counted(back)}"
+            why = "by another cause" if other else "and no longer acknowledged"
+            headline = f"Still broken, {why}: {_counted(other or back)}"
         return Message(headline=(headline,), lines=lines)
 
     def fixed(self, row: NewsRow, left: Sequence[NewsRepository]) -> Message:

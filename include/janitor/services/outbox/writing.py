@@ -75,11 +75,8 @@ def _keep_failure(
         store.name_cause(connection, told.news_id, told.validation_id, signature=signature, title=title)
         store.hand_over(connection, told.news_id, validation)
         before = told.signature or f"{repository}: {told.title}"
-        if (
-            known is not Known.HOLDS
-            and not difference.flaky
-            and was_acknowledged_since(connection, validation, before, told.joined_at)
-        ):
+        is_news = difference.cause_changed or was_acknowledged_since(connection, validation, before, told.joined_at)
+        if is_news and known is not Known.HOLDS and not difference.flaky:
             store.tell_again(connection, told, validation.run_id)
         return
     # Whoever said that it is known was the last one to be told: what comes back, and another cause, is new to them.

@@ -3,7 +3,7 @@
 -- and the last success before. Each is found by its key.
 select v.validation_id, v.run_id, v.organization, v.repository_name, v.url, v.status, v.signature, v.status_reason_code,
        v.status_summary, v.failing_check, v.commit_sha, v.engine, v.gpu_required, v.plan ->> 'dockerfile' as dockerfile,
-       f.title, d.change, coalesce(d.flaky, false) as flaky,
+       f.title, d.change, coalesce(d.cause_changed, false) as cause_changed, coalesce(d.flaky, false) as flaky,
        case when jsonb_typeof(s.standing #> '{verdict,recent}') = 'array'
             then jsonb_array_length(s.standing #> '{verdict,recent}') else 0 end as verdicts,
        bad.validation_id as bad_validation_id, bad.run_id as bad_run_id, bad.finished_at as bad_at,

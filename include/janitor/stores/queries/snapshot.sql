@@ -14,7 +14,9 @@ where deployment = :deployment and status not in ('running', 'cancelled') order 
 
 -- name: news_of_run(run_id)
 -- What isn't simply well, or is well again.
-select v.organization, v.repository_name, v.run_id, v.status, v.signature, d.change, d.since_at,
+select v.organization, v.repository_name, v.run_id, v.status, v.signature, d.change,
+       coalesce(d.cause_changed, false) as cause_changed,
+       case when d.cause_changed then d.cause_since_at else d.since_at end as since_at,
        coalesce(d.flaky, false) as flaky, f.title, v.status_summary
 from repository_validations v
 left join report_differences d using (validation_id)

@@ -98,7 +98,7 @@ def _broken(row: Mapping[str, Any], images: Sequence[Image]) -> BrokenRow:
             validation_id=row["validation_id"],
             run_id=row["run_id"],
             status=ValidationStatus(row["status"]),
-            is_new=change is Change.NEW,
+            is_new=change is Change.NEW or row["cause_changed"],
             url=bare_url(row["url"]),
             commit_sha=row["commit_sha"],
             engine=Engine(row["engine"]) if row["engine"] else None,

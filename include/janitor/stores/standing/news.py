@@ -33,7 +33,7 @@ class NewsRepository:
     signature: str | None
     title: str
     comes_back: bool
-    """It was told before, then acknowledged, and is no longer."""
+    """It was told before, and is news again: it was acknowledged and is no longer, or fails by another cause."""
     joined_told: bool
     joined_run_over: bool
     left: bool

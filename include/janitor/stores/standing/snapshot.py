@@ -54,7 +54,8 @@ def news_of(connection: Connection, run: RunGlance) -> News:
             since_at=row["since_at"],
             flaky=row["flaky"],
         )
-        lists[_list_of(Change(row["change"]) if row["change"] else None, news.status)].append(news)
+        change = Change(row["change"]) if row["change"] else None
+        lists[_list_of(change, news.status, cause_changed=row["cause_changed"])].append(news)
     return News(
         new=lists[Change.NEW],
         fixed=lists[Change.FIXED],
@@ -63,8 +64,13 @@ def news_of(connection: Connection, run: RunGlance) -> News:
     )
 
 
-def _list_of(change: Change | None, status: ValidationStatus) -> Change:
-    """In which list it is: the first known failure is new; a row of before differences tells by its status."""
+def _list_of(change: Change | None, status: ValidationStatus, *, cause_changed: bool) -> Change:
+    """In which list it is: the first known failure is new, and so is another cause at a repository that failed before.
+
+    A row of before differences tells by its status.
+    """
+    if cause_changed:
+        return Change.NEW
     if change in (Change.FIXED, Change.STILL_FAILING, Change.INCONCLUSIVE):
         return change
     return Change.NEW if status is ValidationStatus.FAILED else Change.INCONCLUSIVE
