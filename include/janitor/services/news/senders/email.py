@@ -75,7 +75,7 @@ class _Server(smtplib.SMTP):
     """One that is cut in time. Its first answer is read where it is made, so there is no later moment to tell of it."""
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]  # typeshed lacks it
         cut_in_time(made)
         return made
 
@@ -84,7 +84,7 @@ class _TlsServer(smtplib.SMTP_SSL):
     """The same for TLS from the first byte, whose handshake has one bound as a whole."""
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]  # typeshed lacks it
         cut_in_time(made)
         return made
 
