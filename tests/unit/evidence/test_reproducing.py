@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from janitor.domain.config.workers import parse_workers_config
 from janitor.domain.evidence.cause import Image
 from janitor.domain.evidence.links import bare_url, compare_url
 from janitor.protocol.terms.statuses import Engine
@@ -34,7 +35,8 @@ def test_the_commands() -> None:
 
 def test_without_docker_commit_or_digest() -> None:
     lines = reproduce_lines(broken(engine=Engine.VENV, commit_sha=None), "local")
-    assert [line.split()[0] for line in lines] == ["git", "janitor", "#", "make"]
+    assert [line.split()[0] for line in lines] == ["git", "janitor", "printf", "make", "#", "make"]
+    assert lines[3] == "make run CONFIG=./janitor-reproduce.yaml"
     without = reproduce_lines(
         broken(images=(Image(reference="python:3.11", digest=None),), gpu_required=False), "local"
     )
@@ -92,6 +94,16 @@ def test_a_shell_runs_nothing_of_what_a_repository_says(tmp_path: Path) -> None:
     )
     assert not (tmp_path / "broken-out").exists()
     assert "$(touch broken-out)" in seen.read_text(), "it was handed on as text"
+
+
+def test_without_docker_the_whole_validation_is_run_again(tmp_path: Path) -> None:
+    lines = reproduce_lines(broken(engine=Engine.VENV, gpu_required=False), "local")
+    (written,) = [line for line in lines if line.startswith("printf")]
+    subprocess.run(["/bin/sh", "-c", written], cwd=tmp_path, check=True, timeout=60)
+    config = parse_workers_config((tmp_path / "janitor-reproduce.yaml").read_bytes(), source="it")
+    (repository,) = config.repositories
+    assert (repository.organization, repository.name, repository.ref) == ("acme", "worker-a", NEW)
+    assert repository.clone_url == "https://github.com/acme/worker-a.git"
 
 
 @pytest.mark.parametrize(
