@@ -62,7 +62,7 @@ def checkout(tmp_path: Path) -> Path:
 def order_for(checkout: Path) -> Callable[..., AgentOrder]:
     """Makes an order for a provider's model at an endpoint."""
 
-    def make(kind: str, url: str | None, *, seconds: float = 60, **more: Any) -> AgentOrder:
+    def make(kind: str, url: str | None, *, seconds: float = 400, **more: Any) -> AgentOrder:
         limits = more.pop("limits", {})
         spec = {"region": "us-east-1", **more.pop("spec", {})}
         base = None if url is None else url + ("/v1" if kind == "openai" else "")
