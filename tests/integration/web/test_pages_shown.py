@@ -252,3 +252,39 @@ def test_a_run_shows_its_instances_to_scale(shown: dict[str, Shown], database: T
     for said in ("0 of 2 successful", "Instances (1)", "g5.xlarge spot", "ended by its run's task: finished", "$0.20"):
         assert said in page.text, said
     assert "This is not a run of Janitor's" in few.open("app=Repositories&runId=manual__x", trouble=True).text
+
+
+PLACES = """const grid = host.querySelector("[role=grid]"), room = grid.closest(".jn-scroll");
+const box = room.getBoundingClientRect();
+const rows = [...grid.querySelectorAll("[role=row]")], told = { page: document.documentElement.scrollWidth };
+const right = (one) => one.getBoundingClientRect().right;
+const cells = [...grid.querySelectorAll("[role=gridcell]")], heads = [...grid.querySelectorAll(".jn-days span")];
+told.last = Math.max(...cells.map((one) => right(one) - box.left + room.scrollLeft));
+told.heads = Math.max(...heads.map((one) => right(one) - box.left + room.scrollLeft));
+told.rows = Math.max(...rows.map((row) => right(row.lastChild) - box.left + room.scrollLeft));
+told.scrolls = room.scrollWidth;
+told.room = room.clientWidth;
+told.cell = parseFloat(getComputedStyle(cells[0]).width);
+cells.sort((a, b) => right(b) - right(a))[0].focus();
+await pause(50);
+const seen = document.activeElement.getBoundingClientRect();
+told.focused = seen.right <= box.right + 1 && seen.left >= box.left + 100;
+cells.sort((a, b) => right(a) - right(b))[0].focus();
+await pause(50);
+const name = document.activeElement.closest("[role=row]").firstChild.getBoundingClientRect();
+told.covered = document.activeElement.getBoundingClientRect().left < name.right - 1;
+return told;"""
+
+
+@pytest.mark.parametrize("query", ["v=fleet", "v=fleet&rows=causes", "v=fleet&runs=120", "v=fleet&runs=15"])
+def test_no_run_is_out_of_sight(shown: dict[str, Shown], query: str) -> None:
+    """Sixty nights fit 1,024 pixels; what doesn't is within what scrolls, and the keyboard gets there."""
+    found = shown["fleet"].open(query, after="host.style.width = '905px'; await pause(50);" + PLACES).answer
+    assert found["page"] <= 1024
+    for what in ("last", "heads", "rows"):
+        assert found[what] <= found["scrolls"] + 1, what
+    assert found["cell"] >= 8
+    assert found["focused"]
+    assert not found["covered"]
+    if query == "v=fleet":
+        assert found["scrolls"] <= found["room"]

@@ -5,7 +5,8 @@ import { Block, React, Router, day, h, useAnswer } from "./ui.js";
 const WORDS = { s: "success", f: "failed", e: "error", t: "timed out", i: "incomplete", c: "cancelled", r: "running", ".": "not in this run" };
 const CHANGES = { n: "new", x: "fixed", l: "still failing", 1: "first" };
 const GLYPHS = { f: "F", e: "E", t: "T", i: "I", c: "–", r: "…", s: "✓", ".": "" };
-const WIDE = 20;
+/** Of a cell, in pixels at least: two digits need more than a letter. The style makes of it what the grid has room for. */
+const NARROW = 10, WIDER = 7;
 
 /**
  * The exceptions of a row, equal neighbours together: a repository that was red for a year is one element.
@@ -56,7 +57,7 @@ const page = (keys) => `/plugin/janitor?${new URLSearchParams(keys)}`;
 
 function Cell({ name, from, to = from, look, text, says, keys }) {
   return h("i", { role: "gridcell", "aria-colindex": from + 2, tabIndex: -1, "data-go": keys && page(keys), className: look, "aria-label": says, title: says,
-    style: { left: from * WIDE, width: (to - from + 1) * WIDE - 2 } }, text);
+    style: { left: `calc(var(--cell) * ${from})`, width: `calc(var(--cell) * ${to - from + 1} - 2px)` } }, text);
 }
 
 const Row = React ? React.memo(({ row, runs, at }) => {
@@ -64,8 +65,8 @@ const Row = React ? React.memo(({ row, runs, at }) => {
   return h("div", { role: "row", className: "jn-row", "aria-rowindex": at + 2 },
     h("span", { role: "rowheader" }, h(Router.Link, { to: page({ v: "repo", r: name }) }, name)),
     h("div", { role: "presentation", className: "jn-cells" }, exceptions(statuses, changes, flaky).map((cell) => h(Cell, {
-      key: cell.from, name, from: cell.from, to: cell.to, look: looks(cell), says: label(name, cell, runs), keys: { v: "repo", r: name },
-      text: GLYPHS[cell.status] + (cell.flaky ? "~" : "") }))));
+      key: cell.from, name, from: cell.from, to: cell.to, look: looks(cell) + (cell.flaky ? " flaky" : ""), says: label(name, cell, runs), keys: { v: "repo", r: name },
+      text: GLYPHS[cell.status] }))));
 }) : () => null;
 
 /** A cause: in each run, how many repositories; where it began within these runs is solid. */
@@ -90,7 +91,7 @@ function move(event, go) {
   event.preventDefault();
   let next = all[all.indexOf(cell) + (step ?? 0)];
   if (jump) {
-    const fresh = all.filter((one) => one === cell || one.className === "new");
+    const fresh = all.filter((one) => one === cell || one.classList.contains("new"));
     next = fresh[fresh.indexOf(cell) + jump];
   }
   if (rows) {
@@ -105,7 +106,7 @@ function move(event, go) {
 
 function Heads({ runs, what }) {
   return h("div", { role: "row", className: "jn-row jn-heads", "aria-rowindex": 1 }, h("span", { role: "columnheader" }, what),
-    h("div", { role: "presentation", className: "jn-days" }, runs.map((run, at) => (at % 4 ? null : h("span", { key: run.run_id, role: "columnheader", "aria-colindex": at + 2, style: { left: at * WIDE } }, day(run.started_at))))));
+    h("div", { role: "presentation", className: "jn-days" }, runs.map((run, at) => (at % 4 || (at && runs.length - at < 3) ? null : h("span", { key: run.run_id, role: "columnheader", "aria-colindex": at + 2, style: { left: `calc(var(--cell) * ${at})` } }, day(run.started_at))))));
 }
 
 const RUNS = [15, 30, 60, 120];
@@ -120,14 +121,15 @@ export function Fleet() {
   const choice = (key, text, value, all, usual) => h("label", null, `${text} `, h("select", { value, onChange: (event) => set(key, event.target.value, usual) }, all.map((one) => h("option", { key: one, value: one }, one))));
   const grid = (data) => {
     const found = rows === "causes" ? data.rows.filter(([, title]) => title.toLowerCase().includes(wanted.toLowerCase())) : chosen(data.rows, { wanted, show, sort });
+    const digits = rows === "causes" ? Math.max(1, ...found.flatMap(([, , counts]) => counts.map(([, how]) => String(how).length))) : 1;
     return h("div", null,
       h("p", { role: "status" }, `${found.length} of ${data.rows.length} ${rows}, ${data.runs.length} runs${at ? `, as it was known at ${at}` : ""}`),
-      h("div", { className: "jn-scroll" }, h("div", { role: "grid", "aria-label": `${rows} by runs`, className: "jn-grid", style: { "--n": data.runs.length }, "aria-rowcount": found.length + 1, "aria-colcount": data.runs.length + 1, onKeyDown: (event) => move(event, go),
+      h("div", { className: "jn-scroll jn-room" }, h("div", { role: "grid", "aria-label": `${rows} by runs`, className: "jn-grid", style: { "--n": data.runs.length, "--least": `${NARROW + WIDER * (digits - 1)}px` }, "aria-rowcount": found.length + 1, "aria-colcount": data.runs.length + 1, onKeyDown: (event) => move(event, go),
         onClick: (event) => { const to = event.target.closest("i[data-go]")?.dataset.go; if (to) go(to); },
         tabIndex: 0, onFocus: (event) => event.target === event.currentTarget && event.currentTarget.querySelector("i[role=gridcell]")?.focus() },
         h(Heads, { runs: data.runs, what: rows === "causes" ? "cause" : "repository" }),
         found.map((row, index) => h(rows === "causes" ? CauseRow : Row, { key: row[0], row, runs: data.runs, at: index })))),
-      h("p", { className: "jn-muted" }, "Pale: success. Solid: newly broken. Outlined: F still failing, E error, T timed out, I incomplete, ✓ fixed; ~ flaky. Arrows, n and p move, Enter opens."));
+      h("p", { className: "jn-muted" }, "Pale: success. Solid: newly broken. Outlined: F still failing, E error, T timed out, I incomplete, ✓ fixed; a wavy line: flaky. Arrows, n and p move, Enter opens."));
   };
   return h("div", null,
     h("h2", { className: "jn-hidden" }, "Fleet"),

@@ -114,16 +114,18 @@ export const STYLE = `
 .jn-scroll{overflow-x:auto}.jn-trouble{border-left:3px solid var(--chakra-colors-fg);padding-left:8px}
 .jn-critical{border-left:4px solid #c53030;padding-left:8px;margin:4px 0}.jn-warning{border-left:4px solid #b7791f;padding-left:8px;margin:4px 0}
 .jn-muted,.jn-empty{color:var(--chakra-colors-fg-muted)}.jn-skeleton{min-height:60px;color:var(--chakra-colors-fg-muted)}
-.jn-grid{--n:0;font-variant-numeric:tabular-nums}
+.jn-room{container-type:inline-size;scroll-padding-left:var(--names);--names:min(240px,40vw)}
+.jn-grid{--cell:clamp(var(--least),calc((100cqw - var(--names)) / var(--n)),20px);min-width:calc(var(--names) + var(--n) * var(--cell));font-variant-numeric:tabular-nums}
 .jn-hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .jn-heads{font-size:11px;color:var(--chakra-colors-fg-muted)}.jn-days{position:relative;height:18px}.jn-days span{position:absolute;top:0}
 .jn-charts{display:flex;gap:24px;flex-wrap:wrap}.jn-figure{margin:8px 0}.jn-figure svg{width:460px;max-width:100%;height:90px;background:var(--chakra-colors-bg-muted)}
 .jn-kind{margin-right:12px}.jn-kind i{display:inline-block;width:10px;height:10px;margin-right:4px}.jn-log{max-height:420px;overflow-y:auto}
-.jn-row{display:grid;content-visibility:auto;grid-template-columns:240px calc(var(--n) * 20px);align-items:center;height:22px;contain:strict}
+.jn-row{display:grid;content-visibility:auto;grid-template-columns:var(--names) calc(var(--n) * var(--cell));align-items:center;height:22px;contain:strict}
 .jn-row>[role=rowheader]{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;padding-right:8px}
-.jn-cells{position:relative;height:18px;background:var(--chakra-colors-bg-muted);background-size:20px 18px}
-.jn-cells i{position:absolute;top:0;height:18px;font-style:normal;font-size:11px;line-height:18px;text-align:center;border-radius:3px;border:1px solid #c53030;color:var(--chakra-colors-fg);background:var(--chakra-colors-bg);box-sizing:border-box;cursor:pointer}
-.jn-cells i.new{background:#c53030;color:#fff;font-weight:700}
+.jn-row>:first-child{position:sticky;left:0;z-index:1;background:var(--chakra-colors-bg)}
+.jn-cells{position:relative;height:18px;background:var(--chakra-colors-bg-muted)}
+.jn-cells i{position:absolute;top:0;height:18px;font-style:normal;font-size:clamp(9px,calc(var(--cell) - 3px),11px);line-height:16px;overflow:hidden;text-align:center;border-radius:3px;border:1px solid #c53030;color:var(--chakra-colors-fg);background:var(--chakra-colors-bg);box-sizing:border-box;cursor:pointer}
+.jn-cells i.flaky{text-decoration:underline wavy 1px}.jn-cells i.new{background:#c53030;color:#fff;font-weight:700}
 .jn-cells i.told{border-color:#805ad5}.jn-cells i.none{border:0;background:var(--chakra-colors-bg)}.jn-cells i.live{border-color:#3182ce}.jn-cells i.fixed{border-color:#2f855a}
 .jn-bar{position:relative;height:16px;min-width:320px;background:var(--chakra-colors-bg-muted)}.jn-bar i{position:absolute;top:0;bottom:0}
 .jn button{border:1px solid var(--chakra-colors-border-emphasized);border-radius:6px;padding:2px 10px;background:var(--chakra-colors-bg);color:inherit;cursor:pointer}
