@@ -36,7 +36,15 @@ await import("{base}static/assets/{bundle}");
 const {{ createElement: h, cloneElement }} = React, {{ BrowserRouter, Routes, Route }} = ReactRouterDOM;
 await import("{base}{script}");
 if (params.has("watch")) fetch("{base}mark");
-const at = (name, props = {{}}) => h(Routes, null, h(Route, {{ path: "*", element: h(globalThis[name], props) }}));
+// As Airflow has it: the first one comes through a lazy part, the next one, once the address has changed, directly.
+const lazily = React.lazy(async () => ({{ default: globalThis[params.get("app") ?? "Janitor"] }}));
+let changed = false;
+const Part = (props) => {{
+  changed ||= ReactRouterDOM.useLocation().search !== first;
+  return changed ? h(globalThis[props.name], props.props) : h(React.Suspense, null, h(lazily, props.props));
+}};
+const first = location.search;
+const at = (name, props = {{}}) => h(Routes, null, h(Route, {{ path: "*", element: h(Part, {{ name, props }}) }}));
 const page = at(params.get("app") ?? "Janitor", {{ runId: params.get("runId") }});
 const leaf = h(BrowserRouter, {{ basename: "{base}" }}, page);
 const within = (tree) => tree.props.router ? leaf : cloneElement(tree, {{}}, within(tree.props.children));

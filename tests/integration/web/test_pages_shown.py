@@ -288,3 +288,64 @@ def test_no_run_is_out_of_sight(shown: dict[str, Shown], query: str) -> None:
     assert not found["covered"]
     if query == "v=fleet":
         assert found["scrolls"] <= found["room"]
+
+
+TYPING = """const field = () => host.querySelector("input[type=search]"), told = [];
+const type = (letter) => {
+  const one = document.activeElement;
+  if (one !== field()) { told.push("lost before " + letter); return; }
+  one.setRangeText(letter, one.selectionStart, one.selectionEnd, "end");
+  one.dispatchEvent(new Event("input", { bubbles: true }));
+};
+const settled = async () => { for (let times = 0; times < 40; times += 1) await pause(20); };
+field().focus();
+for (const letter of "wrkr") { type(letter); await settled(); }
+field().setSelectionRange(1, 1);
+for (const letter of "o") { type(letter); await settled(); }
+told.push(field().value, field().selectionStart, document.activeElement === field(), location.search);
+for (const letter of "xy") { type(letter); await pause(20); }
+await settled();
+told.push(field().value, field().selectionStart);
+return told;"""
+
+
+def test_who_types_keeps_the_caret(shown: dict[str, Shown]) -> None:
+    """The first change of the address makes Airflow mount the page anew; nothing that is typed is lost by it."""
+    told = shown["few"].open("v=fleet", after=TYPING).answer
+    assert told[:3] == ["workr", 2, True]
+    assert "q=workr" in told[3]
+    assert told[4:] == ["woxyrkr", 4]
+
+
+WALKING = """const told = [], settled = async () => { for (let times = 0; times < 40; times += 1) await pause(20); };
+const at = () => document.activeElement.textContent.slice(0, 20);
+const link = (text) => [...host.querySelectorAll("a")].find((one) => one.textContent === text);
+for (const text of ["Cost", "Live", "Fleet"]) {
+  link(text).focus();
+  link(text).click();
+  await settled();
+  told.push(at());
+}
+link("acme/worker-a").focus();
+link("acme/worker-a").click();
+await settled();
+told.push(document.activeElement.className, host.querySelector("h2").textContent);
+return told;"""
+
+
+def test_who_follows_a_link_isn_t_lost(shown: dict[str, Shown]) -> None:
+    told = shown["few"].open("v=today", after=WALKING).answer
+    assert told == ["Cost", "Live", "Fleet", "jn-view", "acme/worker-a"]
+
+
+def test_who_chooses_stays_at_the_choice(shown: dict[str, Shown]) -> None:
+    choosing = """const one = () => [...host.querySelectorAll("select")].find((each) => each.value === "60");
+    one().focus();
+    const select = one();
+    Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, "value").set.call(select, "15");
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    for (let times = 0; times < 40; times += 1) await pause(20);
+    return [document.activeElement.tagName, document.activeElement.value, location.search];"""
+    tag, value, query = shown["few"].open("v=fleet", after=choosing).answer
+    assert (tag, value) == ("SELECT", "15")
+    assert "runs=15" in query

@@ -109,7 +109,22 @@ function Heads({ runs, what }) {
     h("div", { role: "presentation", className: "jn-days" }, runs.map((run, at) => (at % 4 || (at && runs.length - at < 3) ? null : h("span", { key: run.run_id, role: "columnheader", "aria-colindex": at + 2, style: { left: `calc(var(--cell) * ${at})` } }, day(run.started_at))))));
 }
 
-const RUNS = [15, 30, 60, 120];
+const RUNS = [15, 30, 60, 120], PAUSE = 200;
+
+/** The field is the browser's own while somebody types: an address that changes with each letter would take its caret. */
+function Filter({ what, value, set }) {
+  const field = React.useRef(null), said = React.useRef(value), timer = React.useRef(0);
+  React.useEffect(() => {
+    if (value !== said.current) field.current.value = value;
+    said.current = value;
+  }, [value]);
+  React.useEffect(() => () => clearTimeout(timer.current), []);
+  const typed = () => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => { said.current = field.current.value; set(said.current); }, PAUSE);
+  };
+  return h("input", { ref: field, type: "search", "aria-label": `filter ${what}`, placeholder: `filter ${what}`, defaultValue: value, onInput: typed });
+}
 
 export function Fleet() {
   const [query, setQuery] = Router.useSearchParams();
@@ -135,7 +150,7 @@ export function Fleet() {
     h("h2", { className: "jn-hidden" }, "Fleet"),
     h("p", { className: "jn-form" },
       choice("rows", "rows", rows, ["repositories", "causes"], "repositories"),
-      h("input", { type: "search", "aria-label": `filter ${rows}`, placeholder: `filter ${rows}`, value: wanted, onChange: (event) => set("q", event.target.value) }),
+      h(Filter, { what: rows, value: wanted, set: (value) => set("q", value) }),
       rows === "causes" ? null : choice("show", "show", show, Object.keys(SHOWS), "all"),
       rows === "causes" ? null : choice("sort", "sort by", sort, Object.keys(SORTS), "new"),
       choice("runs", "runs", runs, RUNS.includes(runs) ? RUNS : [...RUNS, runs], "60"),

@@ -2,6 +2,7 @@
 // Gives Airflow its components. One script for all of them: it runs once, so it names each.
 import { Fleet } from "./fleet.js";
 import { Cost } from "./cost.js";
+import { useKeptFocus, useNewView } from "./focus.js";
 import { Run } from "./details.js";
 import { Repository } from "./repository.js";
 import { Live, Tile, Today } from "./today.js";
@@ -13,7 +14,8 @@ function framed(Part, title) {
   return function Framed(props) {
     const lacks = missing();
     if (lacks) return lacks;
-    return h("div", { className: "jn" }, h("style", null, STYLE), title ? h("h1", null, title) : null, h(Part, props));
+    const root = useKeptFocus(title ?? Part.name);
+    return h("div", { className: "jn", ref: root }, h("style", null, STYLE), title ? h("h1", null, title) : null, h(Part, props));
   };
 }
 
@@ -28,8 +30,10 @@ function Pages() {
   const [query] = Router.useSearchParams();
   const chosen = Object.hasOwn(VIEWS, query.get("v") ?? "") ? query.get("v") : "today";
   React.useEffect(() => { document.title = `${VIEWS[chosen][0] ?? "Repository"} - Janitor`; }, [chosen]);
-  const links = Object.entries(VIEWS).filter(([, [title]]) => title).map(([view, [title]]) => h("span", { key: view, "aria-current": view === chosen ? "page" : undefined }, view === chosen ? title : h(To, { view }, title)));
-  return h("div", { onKeyDown: keys }, h("nav", { "aria-label": "Janitor" }, links), h(VIEWS[chosen][1]));
+  const view = useNewView(`${chosen} ${query.get("r") ?? ""}`);
+  // The one that is shown is a link too: it keeps the focus of whoever has just followed it.
+  const links = Object.entries(VIEWS).filter(([, [title]]) => title).map(([one, [title]]) => h("span", { key: one, "aria-current": one === chosen ? "page" : undefined }, h(To, { view: one }, title)));
+  return h("div", { onKeyDown: keys }, h("nav", { "aria-label": "Janitor" }, links), h("div", { ref: view, tabIndex: -1, className: "jn-view" }, h(VIEWS[chosen][1])));
 }
 
 Object.assign(globalThis, {

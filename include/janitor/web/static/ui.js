@@ -106,7 +106,7 @@ export const STYLE = `
 .jn{padding:12px 16px;font-size:13px;color:var(--chakra-colors-fg);line-height:1.5;max-width:100%}
 .jn h1{font-size:20px;font-weight:600;margin:0 0 4px}.jn h2{font-size:15px;font-weight:600;margin:16px 0 4px}
 .jn a{color:var(--chakra-colors-fg);text-decoration:underline}
-.jn nav{display:flex;gap:14px;margin:0 0 10px;flex-wrap:wrap}.jn nav [aria-current]{font-weight:700;text-decoration:none}
+.jn nav{display:flex;gap:14px;margin:0 0 10px;flex-wrap:wrap}.jn nav [aria-current] a{font-weight:700;text-decoration:none}.jn-view:focus{outline:none}
 .jn input,.jn select{border:1px solid var(--chakra-colors-border-emphasized);border-radius:6px;padding:3px 8px;background:var(--chakra-colors-bg);color:inherit}
 .jn :focus-visible{outline:2px solid var(--chakra-colors-fg);outline-offset:1px}
 .jn table{border-collapse:collapse;font-variant-numeric:tabular-nums}.jn th,.jn td{text-align:left;padding:2px 10px 2px 0;vertical-align:top;font-weight:400}
