@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -35,6 +36,9 @@ __all__ = ["browser"]
 SCRIPT = react_apps()[0]["bundle_url"]
 NASTY = "<img src=x onerror=console.error('ran')>: no such model"
 
+LINE = "https://models.example/" + "x" * 380
+"""That nothing breaks."""
+
 
 class Shown:
     """A deployment's pages."""
@@ -43,6 +47,7 @@ class Shown:
         self._address = address
         self._browser = browser
         self.settings = settings
+        self.runs: list[UUID] = []
 
     def open(self, query: str, *, after: str | None = None, trouble: bool = False) -> Page:
         """A page once it is drawn; its console says nothing, but for a refusal where it is in trouble."""
@@ -77,7 +82,7 @@ def shown(
 ) -> Iterator[dict[str, Shown]]:
     """A deployment with a few nights, one with a fleet, one with nothing, one below a path."""
     folder = tmp_path_factory.mktemp("pages")
-    names = {"few": "few", "fleet": fleet, "none": "none", "below": "few"}
+    names = {"few": "few", "fleet": fleet, "none": "none", "below": "few", "long": "long"}
     found: dict[str, Shown] = {}
     with ExitStack() as stack:
         for name, deployment in names.items():
@@ -87,6 +92,9 @@ def shown(
             base = "/team/airflow/" if name == "below" else "/"
             found[name] = Shown(stack.enter_context(hosted(app, SCRIPT, base=base)), browser, settings)
         write_few_nights(found["few"].settings, database)
+        history = History(found["long"].settings)
+        history.run(bad(reason=LINE), other=bad(NEW, reason=LINE, repository="acme/worker-b"))
+        found["long"].runs.extend(history.runs)
         yield found
 
 
@@ -134,6 +142,22 @@ def test_what_nobody_could_use_is_noticed(shown: dict[str, Shown]) -> None:
     for found in shown["none"].open("v=today", after=spoil + AXE % '["v=today"]').answer.values():
         assert {one.partition(":")[0] for one in found["violations"]} == {"color-contrast", "label"}
         assert found["width"] > 1024
+
+
+@pytest.mark.parametrize("query", ["v=today", "v=repo&r=acme/worker-a", "v=cost", "v=fleet&rows=causes", "a run"])
+def test_a_long_line_makes_no_page_wide(shown: dict[str, Shown], query: str) -> None:
+    long = shown["long"]
+    if query == "a run":
+        query = f"app=Repositories&runId={long.runs[-1]}"
+    wide = """host.querySelectorAll("details").forEach((one) => { one.open = true; });
+    const tables = [...host.querySelectorAll("table")].map((one) => one.closest(".jn-scroll"));
+    return [document.documentElement.scrollWidth, tables.every((one) => one && one.clientWidth < 1024)];"""
+    page = long.open(query, after=wide)
+    width, held = page.answer
+    assert width <= 1024
+    assert held
+    if "repo" in query:
+        assert "fail handler_local" in page.text
 
 
 def test_today_tells_why(shown: dict[str, Shown]) -> None:

@@ -8,7 +8,7 @@ const DAYS = [7, 14, 30, 90];
 function Table({ title, heads, rows }) {
   return h("section", null, h("h3", null, title), rows.length ? h("div", { className: "jn-scroll", tabIndex: 0, role: "region", "aria-label": title }, h("table", null,
     h("thead", null, h("tr", null, heads.map((one) => h("th", { key: one, scope: "col" }, one)))),
-    h("tbody", null, rows.map((row, at) => h("tr", { key: at }, row.map((cell, which) => h("td", { key: which }, cell))))))) : h("p", { className: "jn-empty" }, "Nothing."));
+    h("tbody", null, rows.map((row, at) => h("tr", { key: at }, row.map((cell, which) => h("td", { key: which, className: typeof cell === "string" && cell.length > 24 ? "jn-words" : undefined }, cell))))))) : h("p", { className: "jn-empty" }, "Nothing."));
 }
 
 /** A day's bar: its phases, and what is left of its sum. */

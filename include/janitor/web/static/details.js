@@ -66,7 +66,7 @@ export function Run({ runId }) {
         h("tbody", null, run.validations.map((one) => h("tr", { key: one.validation_id },
           h("th", { scope: "row" }, h(To, { view: "repo", r: `${one.organization}/${one.repository}` }, one.repository)),
           h("td", null, one.status.replace("_", " ")), h("td", null, h(Bar, { parts: stretches(one, now), from, to })), h("td", null, dollars(one.cost_usd)),
-          h("td", null, one.status === "success" ? "" : one.summary ?? "")))))),
+          h("td", { className: "jn-words" }, one.status === "success" ? "" : one.summary ?? "")))))),
       h(Instances, { of: instances, from, to, now }));
   });
 }

@@ -46,8 +46,8 @@ export function Repository() {
         h("thead", null, h("tr", null, HEADS.map((one) => h("th", { key: one, scope: "col" }, one)))),
         h("tbody", null, all.map((one) => h("tr", { key: one.validation_id },
           h("td", null, when(one)), h("td", null, one.status.replace("_", " ")),
-          h("td", null, (one.commit_sha ?? "").slice(0, 7), one.commit ? ` ${one.commit.subject}` : ""),
+          h("td", { className: "jn-words" }, (one.commit_sha ?? "").slice(0, 7), one.commit ? ` ${one.commit.subject}` : ""),
           h("td", null, one.started_at && one.finished_at ? span((Date.parse(one.finished_at) - Date.parse(one.started_at)) / 1000) : ""),
-          h("td", null, dollars(one.cost_usd)), h("td", null, one.status === "success" ? "" : one.summary ?? "")))))));
+          h("td", null, dollars(one.cost_usd)), h("td", { className: "jn-words" }, one.status === "success" ? "" : one.summary ?? "")))))));
   }) : null);
 }

@@ -103,7 +103,8 @@ export function span(seconds) {
 }
 
 export const STYLE = `
-.jn{padding:12px 16px;font-size:13px;color:var(--chakra-colors-fg);line-height:1.5;max-width:100%}
+.jn{padding:12px 16px;font-size:13px;color:var(--chakra-colors-fg);line-height:1.5;max-width:100%;overflow-wrap:anywhere}
+.jn *{overflow-wrap:inherit}.jn table{overflow-wrap:break-word}.jn .jn-words{overflow-wrap:anywhere;min-width:220px}
 .jn h1{font-size:20px;font-weight:600;margin:0 0 4px}.jn h2{font-size:15px;font-weight:600;margin:16px 0 4px}
 .jn a{color:var(--chakra-colors-fg);text-decoration:underline}
 .jn nav{display:flex;gap:14px;margin:0 0 10px;flex-wrap:wrap}.jn nav [aria-current] a{font-weight:700;text-decoration:none}.jn-view:focus{outline:none}
