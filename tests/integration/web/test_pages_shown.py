@@ -44,15 +44,15 @@ class Shown:
     """A deployment's pages."""
 
     def __init__(self, address: str, browser: Browser, settings: Settings) -> None:
-        self._address = address
-        self._browser = browser
+        self.address = address
+        self.browser = browser
         self.settings = settings
         self.runs: list[UUID] = []
 
     def open(self, query: str, *, after: str | None = None, trouble: bool = False) -> Page:
         """A page once it is drawn; its console says nothing, but for a refusal where it is in trouble."""
         then = "" if after is None else f"&after={quote(after)}"
-        page = self._browser.open(f"{self._address}?{query}{then}")
+        page = self.browser.open(f"{self.address}?{query}{then}")
         said = [line for line in page.console if not (trouble and "Failed to load resource" in line)]
         assert not said, said
         return page
@@ -373,3 +373,38 @@ def test_who_chooses_stays_at_the_choice(shown: dict[str, Shown]) -> None:
     tag, value, query = shown["few"].open("v=fleet", after=choosing).answer
     assert (tag, value) == ("SELECT", "15")
     assert "runs=15" in query
+
+
+@pytest.mark.parametrize("query", ["v=repo&r=../../../api/v2/version", "v=repo&r=acme"])
+def test_what_is_no_repository_is_asked_of_nobody(shown: dict[str, Shown], query: str) -> None:
+    page = shown["few"].open(query)
+    assert "This is not the name of a repository" in page.text
+    assert 'aria-label="Janitor"' in page.dom
+
+
+STRANGE = """const real = globalThis.fetch, told = {}, answers = %s;
+const link = (text) => [...host.querySelectorAll("nav a")].find((one) => one.textContent === text);
+for (const answer of answers) {
+  globalThis.fetch = async (address, ...of) => String(address).includes("janitor-pages/api") ?
+    new Response(answer, { status: 200, headers: { "Content-Type": "application/json" } }) : real(address, ...of);
+  for (const text of ["Live", "Fleet", "Cost"]) {
+    document.dispatchEvent(new Event("visibilitychange"));
+    link(text).click();
+    for (let times = 0; times < 40; times += 1) await pause(5);
+    told[answer + text] = [Boolean(link("Today")), host.querySelectorAll("[role=alert]").length];
+  }
+}
+return told;"""
+
+
+def test_an_answer_that_nobody_knows_breaks_no_page(shown: dict[str, Shown]) -> None:
+    few = shown["few"]
+    answers = json.dumps(
+        ["null", "[]", "{}", '"x"', "<html>", '{"rows": [1], "runs": {}}', '{"rows": [[]], "runs": 3}']
+    )
+    # What React says in the console of a part that failed belongs to it.
+    page = few.browser.open(f"{few.address}?v=today&after={quote(STRANGE % answers)}")
+    assert len(page.answer) == 21
+    for what, (is_there, alerts) in page.answer.items():
+        assert is_there, what
+        assert alerts >= 1, what

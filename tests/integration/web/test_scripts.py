@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from janitor.domain.config.fields import GithubRepository
 from tests.support.browser import Browser, browser, served_folder
 
 __all__ = ["browser"]
@@ -26,7 +28,7 @@ const { parts } = await import("./cost.js");
 const { said } = await import("./acknowledge.js");
 const { causes, quiet } = await import("./today.js");
 const { ending, life, stretches } = await import("./details.js");
-const { span, dollars } = await import("./ui.js");
+const { isRepository, span, dollars } = await import("./ui.js");
 await import("./main.js");
 const answer = JSON.stringify(%s);
 document.getElementById("answer").textContent = answer;
@@ -155,3 +157,20 @@ def test_a_page_that_errs_is_noticed(browser: Browser, tmp_path: Path, fault: st
         page = browser.open(f"{address}/errs.html")
     assert page.text.strip() == "there"
     assert "boo" in " ".join(page.console)
+
+
+def test_a_repository_s_name_is_the_config_s(evaluate: Any) -> None:
+    names = [
+        *("acme/worker", "a-b/w.x_y-z", "a--b/w", "-a/w", "a-/w", "a_/w", "acme/.", "acme/..", "acme/...", "acme/-w"),
+        *("acme/w.git", "acme/w.GIT", "acme/.git", "acme/w.gitx", "acme", "acme/", "/w", "acme/w/x", "../x"),
+        *("acme/w\n", "a" * 39 + "/w", "a" * 40 + "/w", "a/" + "w" * 100, "a/" + "w" * 101, "acme/w%00"),
+        *("acme/\u00e9", "", "acme/w x"),
+    ]
+
+    def is_one(text: str) -> bool:
+        try:
+            return bool(TypeAdapter(GithubRepository).validate_python(text))
+        except ValidationError:
+            return False
+
+    assert evaluate(f"{json.dumps(names)}.map(isRepository)") == [is_one(name) for name in names]

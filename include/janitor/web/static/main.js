@@ -6,7 +6,7 @@ import { useKeptFocus, useNewView } from "./focus.js";
 import { Run } from "./details.js";
 import { Repository } from "./repository.js";
 import { Live, Tile, Today } from "./today.js";
-import { React, Router, STYLE, To, h, missing } from "./ui.js";
+import { Guard, React, Router, STYLE, To, h, missing } from "./ui.js";
 
 const VIEWS = { today: ["Today", Today], fleet: ["Fleet", Fleet], live: ["Live", Live], cost: ["Cost", Cost], repo: [null, Repository] };
 
@@ -15,7 +15,7 @@ function framed(Part, title) {
     const lacks = missing();
     if (lacks) return lacks;
     const root = useKeptFocus(title ?? Part.name);
-    return h("div", { className: "jn", ref: root }, h("style", null, STYLE), title ? h("h1", null, title) : null, h(Part, props));
+    return h("div", { className: "jn", ref: root }, h("style", null, STYLE), title ? h("h1", null, title) : null, h(Guard, null, h(Part, props)));
   };
 }
 
@@ -33,7 +33,7 @@ function Pages() {
   const view = useNewView(`${chosen} ${query.get("r") ?? ""}`);
   // The one that is shown is a link too: it keeps the focus of whoever has just followed it.
   const links = Object.entries(VIEWS).filter(([, [title]]) => title).map(([one, [title]]) => h("span", { key: one, "aria-current": one === chosen ? "page" : undefined }, h(To, { view: one }, title)));
-  return h("div", { onKeyDown: keys }, h("nav", { "aria-label": "Janitor" }, links), h("div", { ref: view, tabIndex: -1, className: "jn-view" }, h(VIEWS[chosen][1])));
+  return h("div", { onKeyDown: keys }, h("nav", { "aria-label": "Janitor" }, links), h("div", { ref: view, tabIndex: -1, className: "jn-view" }, h(Guard, { of: String(query) }, h(VIEWS[chosen][1]))));
 }
 
 Object.assign(globalThis, {

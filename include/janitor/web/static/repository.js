@@ -1,7 +1,7 @@
 // @ts-check
 // A repository: how it stands, its time and money over its validations, its last report's checks, the end of its log.
 import { Bars } from "./charts.js";
-import { Block, React, Router, clock, day, dollars, h, span, useAnswer } from "./ui.js";
+import { Block, React, Router, clock, day, dollars, h, isRepository, span, useAnswer } from "./ui.js";
 
 const HEADS = ["when", "result", "commit", "took", "cost", "why"];
 const when = (one) => (one.started_at ? `${day(one.started_at)} ${clock(one.started_at)}` : "");
@@ -29,9 +29,9 @@ function Log({ of }) {
 
 export function Repository() {
   const [query] = Router.useSearchParams();
-  const name = query.get("r") ?? "";
-  const answer = useAnswer(name ? `api/repository/${name.split("/").map(encodeURIComponent).join("/")}` : null);
-  return h("div", null, h("h2", null, name || "No repository is named"), name ? h(Block, { answer }, (data) => {
+  const name = query.get("r") ?? "", known = isRepository(name);
+  const answer = useAnswer(known ? `api/repository/${name.split("/").map(encodeURIComponent).join("/")}` : null);
+  return h("div", null, h("h2", null, name || "No repository is named"), name && !known ? h("p", { role: "alert", className: "jn-trouble" }, "This is not the name of a repository: it has to be organization/name.") : null, known ? h(Block, { answer }, (data) => {
     const all = data.validations, last = all[0], oldest = [...all].reverse();
     const phases = (pick) => oldest.map((one) => ({ title: when(one), parts: Object.entries(one.phases ?? {}).map(([what, phase]) => ({ what, value: Number(pick(phase) ?? 0) })) }));
     return h("div", null,

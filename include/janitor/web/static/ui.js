@@ -14,17 +14,25 @@ export function missing() {
   return "This page needs the React and the router that Airflow 3.1 and later set; this Airflow doesn't.";
 }
 
+/** An address of our own API: what the page's address says must not lead to another one with the reader's login. */
+function addressOf(path) {
+  const address = new URL(path, ROOT);
+  if (!address.href.startsWith(new URL("api/", ROOT).href)) throw new Error("the address of this page names nothing that can be asked for");
+  return address;
+}
+
 async function ask(path, options = {}) {
-  const answer = await fetch(new URL(path, ROOT), { ...options, headers: { Accept: "application/json", ...options.headers } });
+  const answer = await fetch(addressOf(path), { ...options, headers: { Accept: "application/json", ...options.headers } });
   if (answer.status === 401) {
     location.href = String(new URL(`auth/login?next=${encodeURIComponent(location.href)}`, document.baseURI));
     return new Promise(() => {});
   }
-  const body = await answer.json().catch(() => ({}));
+  const body = answer.status === 204 ? {} : await answer.json().catch(() => null);
   if (!answer.ok) {
-    const why = typeof body.detail === "string" ? body.detail : "no reason was given";
+    const why = typeof body?.detail === "string" ? body.detail : "no reason was given";
     throw Object.assign(new Error(`${answer.status}: ${why}`), { status: answer.status });
   }
+  if (body === null || typeof body !== "object") throw new Error("the server's answer is no document");
   return body;
 }
 
@@ -63,8 +71,26 @@ export function useAnswer(path, seconds = 30) {
   return { ...(known.get(path) ?? {}), trouble, again: () => setAsked((n) => n + 1) };
 }
 
+/** What its children can't show is a sentence; `of` is what they show: another one is tried anew. */
+export const Guard = React?.Component ? class extends React.Component {
+  state = { failed: null, of: undefined };
+
+  static getDerivedStateFromError(failed) { return { failed }; }
+
+  static getDerivedStateFromProps(props, state) { return props.of === state.of ? null : { of: props.of, failed: null }; }
+
+  render() {
+    if (!this.state.failed) return this.props.children;
+    return h("p", { role: "alert", className: "jn-trouble" }, `This can't be shown: the server's answer isn't what this page knows (${this.state.failed.message}). After an upgrade, load the page again.`);
+  }
+} : () => null;
+
 /** A block: its skeleton while nothing is known, its trouble beside what is known. */
-export function Block({ answer, title, empty, children }) {
+export function Block(props) {
+  return h(Guard, { of: props.answer.data }, h(Filled, props));
+}
+
+function Filled({ answer, title, empty, children }) {
   const parts = [];
   if (title) parts.push(h("h2", { key: "title" }, title));
   if (answer.trouble) {
@@ -88,6 +114,12 @@ export function To({ view, children, ...keys }) {
   const query = new URLSearchParams({ v: view, ...keys });
   return h(Router.Link, { to: `/plugin/janitor?${query}` }, children);
 }
+
+/** `organization/name` as a config may have it; the server knows the same. */
+export const isRepository = (text) => {
+  const [organization, name, ...more] = text.split("/");
+  return !more.length && /^[A-Za-z0-9](?:[A-Za-z0-9_]|-(?=[A-Za-z0-9])){0,38}$/.test(organization) && /^(?!\.{1,2}$)(?!-)(?!.*\.git$)[A-Za-z0-9._-]{1,100}$/i.test(name ?? "");
+};
 
 export const dollars = (usd) => (usd === null || usd === undefined ? "unknown" : `$${Number(usd).toFixed(2)}`);
 export const clock = (at) => new Date(at).toLocaleTimeString(undefined, { hour12: false });
