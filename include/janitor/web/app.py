@@ -12,11 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import Depends, FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 
-from janitor.domain.errors import CloudError, ConflictError, DatabaseError, NotFoundError, SettingsError
 from janitor.domain.snapshot.alerts import alerts_of
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot
 from janitor.services.evidence.causes import causes_of_snapshot
@@ -27,6 +25,7 @@ from janitor.views.text.metrics import CONTENT_TYPE, metrics_text
 from janitor.web.answers import HEADERS, json_answer
 from janitor.web.history import history_routes
 from janitor.web.scripts import SCRIPTS
+from janitor.web.troubles import add_troubles
 from janitor.web.writing import writing_routes
 
 
@@ -50,7 +49,7 @@ def pages(
     """
     # A mounted app's own documentation would be open to everybody.
     app = FastAPI(title="Janitor", dependencies=[Depends(allowed)], docs_url=None, redoc_url=None, openapi_url=None)
-    _add_troubles(app)
+    add_troubles(app)
 
     def taken_now(settings: Settings) -> DeploymentSnapshot:
         return take_snapshot(settings, ask_airflow=False).with_airflow(airflow_problems())
@@ -76,22 +75,6 @@ def pages(
     app.include_router(writing_routes(may_edit, settings_of))
     app.mount("/static", StaticFiles(directory=_folder()), name="static")
     return app
-
-
-def _add_troubles(app: FastAPI) -> None:
-    @app.exception_handler(NotFoundError)
-    def not_found(_: Request, exc: Exception) -> Response:
-        return JSONResponse({"detail": str(exc)}, 404, headers=HEADERS)
-
-    @app.exception_handler(ConflictError)
-    def refused(_: Request, exc: Exception) -> Response:
-        return JSONResponse({"detail": str(exc)}, 409, headers=HEADERS)
-
-    @app.exception_handler(CloudError)
-    @app.exception_handler(DatabaseError)
-    @app.exception_handler(SettingsError)
-    def unavailable(_: Request, exc: Exception) -> Response:
-        return JSONResponse({"detail": str(exc)}, 503, headers=HEADERS)
 
 
 def _folder() -> Path:

@@ -286,3 +286,20 @@ def test_two_hundred_repositories_stay_small(settings: Settings, fleet: str) -> 
     answer = TestClient(app_of(settings.model_copy(update={"deployment": fleet}))).get("/api/fleet")
     assert len(answer.json()["rows"]) == 200
     assert len(answer.content) < 80_000
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/api/fleet?at=nonsense", "at: "),
+        ("/api/fleet?runs=1.5", "runs: "),
+        ("/api/causes?runs=0&at=x", "; at: "),
+        ("/api/cost?days=1e3", "days: "),
+        ("/api/log/nonsense", "validation_id: "),
+    ],
+)
+def test_what_isn_t_understood_is_one_sentence(client: TestClient, path: str, words: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+    assert answer.headers["cache-control"] == "no-store"

@@ -408,3 +408,15 @@ def test_an_answer_that_nobody_knows_breaks_no_page(shown: dict[str, Shown]) -> 
     for what, (is_there, alerts) in page.answer.items():
         assert is_there, what
         assert alerts >= 1, what
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("v=fleet&at=nonsense", "422: at: Input should be a valid datetime"),
+        ("v=fleet&runs=1.5", "422: runs: Input should be a valid integer"),
+        ("v=cost&days=1.5", "422: days: Input should be a valid integer"),
+    ],
+)
+def test_what_isn_t_understood_is_said(shown: dict[str, Shown], query: str, words: str) -> None:
+    assert words in shown["few"].open(query, trouble=True).text
