@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from janitor.domain.config.fields import Organization, RepositoryName
 from janitor.protocol.text.plain_text import one_line
 from janitor.services.money.spending import spending_since
 from janitor.services.money.waste import waste_report
@@ -24,6 +25,7 @@ from janitor.views.history.spending import spending_dict
 from janitor.views.history.subjects import repository_dict, timeline_dicts
 from janitor.views.runs import run_dict
 from janitor.web.answers import json_answer
+from janitor.web.words import Words
 
 VALIDATIONS = 60
 """Of a repository."""
@@ -48,14 +50,14 @@ def history_routes(settings_of: Callable[[], Settings], may_read_logs: Callable[
         return json_answer(cause_grid_dict(cause_grid(settings_of(), runs=runs, before=_instant(at))))
 
     @router.get("/api/run/{airflow_run_id:path}")
-    def run(airflow_run_id: str) -> Response:
+    def run(airflow_run_id: Words) -> Response:
         settings = settings_of()
         view = run_view(settings, airflow_run_id)
         instances = timeline_dicts(timelines_of(settings, view.run_id))
         return json_answer({**run_dict(view, datetime.now(timezone.utc)), "instances": instances})
 
     @router.get("/api/repository/{organization}/{name}")
-    def repository(organization: str, name: str) -> Response:
+    def repository(organization: Organization, name: RepositoryName) -> Response:
         page = repository_page(settings_of(), organization, name, last=VALIDATIONS)
         return json_answer(repository_dict(page, datetime.now(timezone.utc)))
 

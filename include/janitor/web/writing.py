@@ -16,16 +16,17 @@ from janitor.domain.evidence.acknowledgement import LONGEST_REASON, Acknowledged
 from janitor.services.evidence.acknowledge import Wanted, acknowledge, take_back
 from janitor.settings import Settings
 from janitor.web.origin import require_own_page
+from janitor.web.words import Words
 
-_Key = Annotated[str, Field(min_length=1, max_length=1_000)]
+_Key = Annotated[Words, Field(min_length=1, max_length=1_000)]
 
 
 class _Acknowledgement(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cause_key: _Key
-    repository: Annotated[str, Field(min_length=3, max_length=500)] | None = None
-    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
+    repository: Annotated[Words, Field(min_length=3, max_length=500)] | None = None
+    reason: Annotated[Words, Field(min_length=1, max_length=LONGEST_REASON)]
     until: AcknowledgedUntil
     until_at: AwareDatetime | None = None
 

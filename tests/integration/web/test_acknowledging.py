@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
@@ -99,4 +101,15 @@ def test_what_is_refused_says_why(client: TestClient, changes: dict[str, str], s
     answer = client.post("/api/acknowledgements", json={**SAID, **changes})
     assert answer.status_code == status
     assert answer.json()["detail"]
+    assert not is_silent(client)
+
+
+@pytest.mark.parametrize("key", ["cause_key", "reason", "repository"])
+@pytest.mark.parametrize("text", [r"a/b\ud800c", r"a/b\u0000c"])
+def test_text_that_no_database_holds_is_refused(client: TestClient, key: str, text: str) -> None:
+    body = json.dumps({**SAID, key: "HERE"}).replace("HERE", text)
+    for path in ("/api/acknowledgements", "/api/acknowledgements/end"):
+        answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422
+        assert answer.json()["detail"]
     assert not is_silent(client)

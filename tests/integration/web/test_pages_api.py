@@ -303,3 +303,18 @@ def test_what_isn_t_understood_is_one_sentence(client: TestClient, path: str, wo
     assert answer.status_code == 422
     assert words in answer.json()["detail"]
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/api/repository/acme/%00", "/api/repository/%00/x", "/api/repository/acme/%ED%A0%80", "/api/run/a%00b"),
+        *("/api/repository/acme/..%2fx", "/api/run/%ED%A0%80", "/api/fleet?at=0001-01-01T00:00:00%2B14:00"),
+        *("/api/causes?at=9999-12-31T23:59:59-14:00", "/api/fleet?runs=99999999999999999999999"),
+    ],
+)
+def test_text_that_no_database_holds_is_refused(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code in (200, 404, 422), answer.text
+    if answer.status_code != 200:
+        assert answer.json()["detail"]
