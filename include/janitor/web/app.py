@@ -8,12 +8,9 @@ each waits seconds at most.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from fastapi import Depends, FastAPI, Response
-from fastapi.staticfiles import StaticFiles
 
 from janitor.domain.snapshot.alerts import alerts_of
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot
@@ -23,8 +20,8 @@ from janitor.settings import Settings
 from janitor.views.snapshot import snapshot_dict
 from janitor.views.text.metrics import CONTENT_TYPE, metrics_text
 from janitor.web.answers import HEADERS, json_answer
+from janitor.web.files import Scripts
 from janitor.web.history import history_routes
-from janitor.web.scripts import SCRIPTS
 from janitor.web.troubles import add_troubles
 from janitor.web.writing import writing_routes
 
@@ -73,9 +70,5 @@ def pages(
 
     app.include_router(history_routes(settings_of, may_read_logs))
     app.include_router(writing_routes(may_edit, settings_of))
-    app.mount("/static", StaticFiles(directory=_folder()), name="static")
+    app.mount("/static", Scripts(), name="static")
     return app
-
-
-def _folder() -> Path:
-    return Path(str(resources.files("janitor.web") / SCRIPTS))

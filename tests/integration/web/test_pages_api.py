@@ -318,3 +318,14 @@ def test_text_that_no_database_holds_is_refused(client: TestClient, path: str) -
     assert answer.status_code in (200, 404, 422), answer.text
     if answer.status_code != 200:
         assert answer.json()["detail"]
+
+
+def test_a_script_is_asked_for_again_and_sent_once(client: TestClient) -> None:
+    """Its imports have no version in their addresses: an upgrade must reach them too."""
+    for name in [path.name for path in SCRIPT_FOLDER.glob("*.js")]:
+        first = client.get(f"/static/{name}")
+        again = client.get(f"/static/{name}", headers={"If-None-Match": first.headers["etag"]})
+        assert (first.status_code, again.status_code) == (200, 304)
+        for answer in (first, again):
+            assert answer.headers["cache-control"] == "no-cache"
+            assert answer.headers["etag"] == first.headers["etag"]
