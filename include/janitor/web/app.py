@@ -1,8 +1,8 @@
 """The app behind the pages: it answers with JSON, reads, writes what is acknowledged, and is mounted by Airflow.
 
 Invariants: no route that has data answers without `allowed`; a mounted folder is open to everybody, so only scripts and
-icons lie there; routes are plain functions, which run in threads and hold up none of the server's other answers, and
-each waits seconds at most.
+icons lie there; routes are plain functions, which run in threads and hold up none of the server's other answers; a few
+run at once, and each waits seconds at most.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from janitor.web.answers import HEADERS, json_answer
 from janitor.web.files import Scripts
 from janitor.web.history import history_routes
 from janitor.web.troubles import add_troubles
+from janitor.web.turns import taking_turns
 from janitor.web.writing import writing_routes
 
 
@@ -45,7 +46,8 @@ def pages(
             that serves this app is one of them and would wait for itself, so it is told and doesn't ask.
     """
     # A mounted app's own documentation would be open to everybody.
-    app = FastAPI(title="Janitor", dependencies=[Depends(allowed)], docs_url=None, redoc_url=None, openapi_url=None)
+    closed: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    app = FastAPI(title="Janitor", dependencies=[Depends(allowed), Depends(taking_turns())], **closed)
     add_troubles(app)
 
     def taken_now(settings: Settings) -> DeploymentSnapshot:
