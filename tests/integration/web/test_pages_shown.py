@@ -6,6 +6,7 @@ React, the router and the colours are Airflow's own; Airflow itself doesn't run.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from decimal import Decimal
@@ -275,6 +276,10 @@ def test_a_run_shows_its_instances_to_scale(shown: dict[str, Shown], database: T
     page = few.open(f"app=Repositories&runId={snapshot.last_run.run_id}")
     for said in ("0 of 2 successful", "Instances (1)", "g5.xlarge spot", "ended by its run's task: finished", "$0.20"):
         assert said in page.text, said
+    legend = page.dom.partition('class="jn-muted jn-legend"')[2].partition("</p>")[0]
+    for what in set(re.findall(r'title="(\w+) \d', page.dom)):
+        assert re.search(rf"\b{what}\b", legend), f"no colour is said to be {what}"
+    assert legend.count("<i") >= 2
     assert "This is not a run of Janitor's" in few.open("app=Repositories&runId=manual__x", trouble=True).text
 
 
@@ -420,3 +425,32 @@ def test_an_answer_that_nobody_knows_breaks_no_page(shown: dict[str, Shown]) -> 
 )
 def test_what_isn_t_understood_is_said(shown: dict[str, Shown], query: str, words: str) -> None:
     assert words in shown["few"].open(query, trouble=True).text
+
+
+FROM_A_CAUSE = """const how = { bubbles: true, cancelable: true }, grid = host.querySelector("[role=grid]");
+const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, ...how }));
+const cells = [...grid.querySelectorAll("[role=gridcell]")];
+cells[0].focus();
+const row = cells[0].closest("[role=row]"), beside = cells[1].closest("[role=row]") === row;
+if (beside) cells[1].className = "none"; // as a run is shown that the repository wasn't in
+press("ArrowRight");
+const skipped = document.activeElement === cells[2];
+cells[0].focus();
+press("Enter");
+for (let times = 0; times < 200 && !host.querySelector("article"); times += 1) await pause(20);
+await pause(200);
+const one = document.activeElement, there = [...host.querySelectorAll("article")].map((each) => each.dataset.cause);
+one.classList.add("jn-quiet");
+return { beside, skipped, tag: one.tagName, cause: one.dataset.cause, there, address: location.search,
+  border: getComputedStyle(one).borderLeftStyle };"""
+
+
+def test_the_grid_of_causes_leads_to_each_cause(shown: dict[str, Shown]) -> None:
+    found = shown["few"].open("v=fleet&rows=causes", after=FROM_A_CAUSE).answer
+    assert found["beside"]
+    assert found["skipped"], "what can't be seen has no focus"
+    assert found["tag"] == "ARTICLE"
+    assert found["cause"] in found["there"]
+    assert found["address"] == f"?v=today&cause={found['cause']}"
+    assert found["border"] == "dashed", "what is acknowledged looks so"
+    assert "older than the last run" in shown["few"].open("v=today&cause=0000").text

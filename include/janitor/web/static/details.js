@@ -1,6 +1,6 @@
 // @ts-check
 // A run: its repositories with their time, and each instance's life to scale, from the search for its place to its end.
-import { COLOURS } from "./charts.js";
+import { COLOURS, Legend, OTHER } from "./charts.js";
 import { Block, To, clock, dollars, h, span, useAnswer } from "./ui.js";
 
 /**
@@ -23,7 +23,7 @@ export function stretches(one, now) {
 function Bar({ parts, from, to }) {
   const percent = (at) => (100 * (at - from)) / (to - from || 1);
   return h("div", { className: "jn-bar", role: "img", "aria-label": parts.map((each) => `${each.what} ${span((each.to - each.from) / 1000)}`).join(", ") },
-    parts.map((each) => h("i", { key: each.what, title: `${each.what} ${span((each.to - each.from) / 1000)}`, style: { left: `${percent(each.from)}%`, width: `${Math.max(0.4, percent(each.to) - percent(each.from))}%`, background: COLOURS[each.what] ?? "#5b8a9a" } })));
+    parts.map((each) => h("i", { key: each.what, title: `${each.what} ${span((each.to - each.from) / 1000)}`, style: { left: `${percent(each.from)}%`, width: `${Math.max(0.4, percent(each.to) - percent(each.from))}%`, background: COLOURS[each.what] ?? OTHER } })));
 }
 
 /** What an instance's time went into; what isn't known has no stretch. */
@@ -61,6 +61,7 @@ export function Run({ runId }) {
     return h("div", null,
       h("p", null, `${run.successful} of ${run.total_repositories} successful, ${dollars(run.cost_usd)}${run.cost_final ? "" : " so far"}`),
       h("p", { className: "jn-muted" }, all.length ? `from ${clock(from)} to ${clock(to)}` : "nothing has begun yet"),
+      all.length ? h(Legend, { of: all.map((each) => each.what) }) : null,
       h("div", { className: "jn-scroll", tabIndex: 0, role: "region", "aria-label": "repositories" }, h("table", null,
         h("thead", null, h("tr", null, ["repository", "result", "time", "cost", "why"].map((one) => h("th", { key: one, scope: "col" }, one)))),
         h("tbody", null, run.validations.map((one) => h("tr", { key: one.validation_id },

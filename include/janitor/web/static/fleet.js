@@ -74,18 +74,21 @@ const CauseRow = React ? React.memo(({ row, runs, at }) => {
   const [signature, title, counts] = row;
   const began = Math.max(...counts.map(([column]) => column));
   return h("div", { role: "row", className: "jn-row", "aria-rowindex": at + 2 },
-    h("span", { role: "rowheader", title }, title),
+    h("span", { role: "rowheader", title }, h(Router.Link, { to: page({ v: "today", cause: signature }) }, title)),
     h("div", { role: "presentation", className: "jn-cells" }, counts.map(([column, repositories]) => h(Cell, {
-      key: column, name: signature, from: column, look: column === began ? "new" : "still", text: String(repositories),
+      key: column, name: signature, from: column, look: column === began ? "new" : "still", text: String(repositories), keys: { v: "today", cause: signature },
       says: `${title}: ${repositories} ${repositories === 1 ? "repository" : "repositories"}, ${runs[column] ? day(runs[column].started_at) : ""}` }))));
 }) : () => null;
+
+/** Where there was no run of a repository, there is nothing to see. */
+const SEEN = "i[role=gridcell]:not(.none)";
 
 /** Arrow keys go from exception to exception, across rows too; n and p to what is new; Enter opens. */
 function move(event, go) {
   const cell = event.target.closest("i[role=gridcell]"), grid = event.currentTarget;
   if (!cell || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Enter") return cell.dataset.go && go(cell.dataset.go);
-  const all = [...grid.querySelectorAll("i[role=gridcell]")];
+  const all = [...grid.querySelectorAll(SEEN)];
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], rows = { ArrowDown: 1, ArrowUp: -1 }[event.key], jump = { n: 1, p: -1 }[event.key];
   if (!step && !rows && !jump) return;
   event.preventDefault();
@@ -99,7 +102,7 @@ function move(event, go) {
     const ahead = all.filter((one) => one.closest("[role=row]") !== own);
     const below = ahead.filter((one) => (own.compareDocumentPosition(one) & 4) === (rows > 0 ? 4 : 0));
     const row = (rows > 0 ? below[0] : below[below.length - 1])?.closest("[role=row]");
-    next = row && [...row.querySelectorAll("i[role=gridcell]")].sort((a, b) => Math.abs(a.offsetLeft - cell.offsetLeft) - Math.abs(b.offsetLeft - cell.offsetLeft))[0];
+    next = row && [...row.querySelectorAll(SEEN)].sort((a, b) => Math.abs(a.offsetLeft - cell.offsetLeft) - Math.abs(b.offsetLeft - cell.offsetLeft))[0];
   }
   next?.focus();
 }
@@ -141,7 +144,7 @@ export function Fleet() {
       h("p", { role: "status" }, `${found.length} of ${data.rows.length} ${rows}, ${data.runs.length} runs${at ? `, as it was known at ${at}` : ""}`),
       h("div", { className: "jn-scroll jn-room" }, h("div", { role: "grid", "aria-label": `${rows} by runs`, className: "jn-grid", style: { "--n": data.runs.length, "--least": `${NARROW + WIDER * (digits - 1)}px` }, "aria-rowcount": found.length + 1, "aria-colcount": data.runs.length + 1, onKeyDown: (event) => move(event, go),
         onClick: (event) => { const to = event.target.closest("i[data-go]")?.dataset.go; if (to) go(to); },
-        tabIndex: 0, onFocus: (event) => event.target === event.currentTarget && event.currentTarget.querySelector("i[role=gridcell]")?.focus() },
+        tabIndex: 0, onFocus: (event) => event.target === event.currentTarget && event.currentTarget.querySelector(SEEN)?.focus() },
         h(Heads, { runs: data.runs, what: rows === "causes" ? "cause" : "repository" }),
         found.map((row, index) => h(rows === "causes" ? CauseRow : Row, { key: row[0], row, runs: data.runs, at: index })))),
       h("p", { className: "jn-muted" }, "Pale: success. Solid: newly broken. Outlined: F still failing, E error, T timed out, I incomplete, ✓ fixed; a wavy line: flaky. Arrows, n and p move, Enter opens."));

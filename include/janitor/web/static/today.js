@@ -1,7 +1,7 @@
 // @ts-check
 // The answer of the morning: what broke, whether it is real, what it costs, whether anything leaks. Words are the server's.
 import { Acknowledge } from "./acknowledge.js";
-import { Block, Copy, To, clock, dollars, h, span, useAnswer } from "./ui.js";
+import { Block, Copy, To, Router, React, clock, dollars, h, span, useAnswer } from "./ui.js";
 
 /** One entry for each cause: repositories that broke by the same one stand together. */
 export function causes(news) {
@@ -34,7 +34,7 @@ function Findings({ of }) {
 
 export function Cause({ cause, changed }) {
   const one = cause.repositories[0], known = one.acknowledged;
-  return h("article", { className: cause.is_silent ? "jn-quiet" : "", "data-verdict": cause.verdict },
+  return h("article", { "data-cause": cause.key, tabIndex: -1, className: cause.is_silent ? "jn-quiet" : "", "data-verdict": cause.verdict },
     h("h3", null, cause.title),
     h("p", null, h(Repositories, { of: cause.repositories, more: cause.repository_count - cause.repositories.length })),
     known ? h("p", { className: "jn-known" }, known.text) : null,
@@ -76,14 +76,21 @@ export function quiet(data) {
 }
 
 export function Today() {
-  const answer = useAnswer("api/today");
+  const answer = useAnswer("api/today"), place = React.useRef(null);
+  const wanted = Router.useSearchParams()[0].get("cause"), isThere = Boolean(answer.data?.causes?.some((one) => one.key === wanted));
+  React.useEffect(() => {
+    const found = isThere ? [...place.current.querySelectorAll("article")].find((one) => one.dataset.cause === wanted) : null;
+    found?.scrollIntoView();
+    found?.focus({ preventScroll: true });
+  }, [wanted, isThere]);
   return h(Block, { answer }, (data) => {
     const of = (group) => data.causes.filter((cause) => cause.group === group).sort((a, b) => a.is_silent - b.is_silent);
     const fixed = data.repositories.fixed, changed = answer.again;
-    return h("div", null,
+    return h("div", { ref: place },
       h("p", { id: "jn-sentence" }, data.sentence),
       h("p", { className: "jn-muted" }, `as of ${clock(data.at)}`),
       h(Alerts, { alerts: data.alerts }),
+      wanted && !isThere ? h("p", { className: "jn-empty", role: "status" }, "The cause that was asked for isn't told of here: it is over, or older than the last run.") : null,
       data.causes.length ? null : h("p", { className: "jn-empty", id: "jn-quiet" }, quiet(data)),
       h(Group, { title: "Newly broken", of: of("new"), changed }),
       fixed.length ? h("section", null, h("h2", null, `Fixed (${fixed.length})`), h("p", null, h(Repositories, { of: fixed }))) : null,

@@ -166,7 +166,7 @@ export const STYLE = `
 .jn article{border-left:4px solid var(--chakra-colors-border-emphasized);padding:2px 0 4px 12px;margin:10px 0;overflow-wrap:anywhere}
 .jn h3{font-size:14px;font-weight:700;margin:0}.jn article p{margin:2px 0}
 .jn-verdict{border:1px solid;border-radius:4px;padding:0 6px;text-transform:uppercase;font-size:11px}.jn-verdict.jn-real{background:#c53030;border-color:#c53030;color:#fff}
-.jn-findings{list-style:none;margin:2px 0 2px 4px}.jn-quiet{border-left-style:dashed}.jn-quiet>*:not(.jn-known){color:var(--chakra-colors-fg-muted)}
+.jn-findings{list-style:none;margin:2px 0 2px 4px}.jn article.jn-quiet{border-left-style:dashed}.jn-quiet>*:not(.jn-known){color:var(--chakra-colors-fg-muted)}
 .jn-form{display:flex;gap:12px;flex-wrap:wrap;align-items:center;margin:4px 0}
 .jn pre{background:var(--chakra-colors-bg-muted);padding:8px;overflow-x:auto;margin:4px 0}
 `;
