@@ -329,3 +329,10 @@ def test_a_script_is_asked_for_again_and_sent_once(client: TestClient) -> None:
         for answer in (first, again):
             assert answer.headers["cache-control"] == "no-cache"
             assert answer.headers["etag"] == first.headers["etag"]
+
+
+def test_the_scripts_are_fetched_side_by_side() -> None:
+    """A browser learns of a script by reading the one that imports it: the first one names them all."""
+    first = (SCRIPT_FOLDER / "main.js").read_text()
+    others = {path.name for path in SCRIPT_FOLDER.glob("*.js")} - {"main.js"}
+    assert {name for name in others if f'"./{name}"' in first} == others

@@ -1,5 +1,8 @@
 // @ts-check
-// Gives Airflow its components. One script for all of them: it runs once, so it names each.
+// Gives Airflow its components. One script for all of them: it runs once, so it names each. It imports all others itself,
+// those too that only they need: a browser gets them at once, not one after it has read another.
+import "./acknowledge.js";
+import "./charts.js";
 import { Fleet } from "./fleet.js";
 import { Cost } from "./cost.js";
 import { useKeptFocus, useNewView } from "./focus.js";
