@@ -75,6 +75,12 @@ REST = (
         minutes=4,
     ),
     Part(
+        name="corpus",
+        paths=("integration/corpus/test_corpus.py",),
+        why="validates each repository of the labelled corpus; what each kind of fault is judged by has its unit tests",
+        minutes=5,
+    ),
+    Part(
         name="fresh clone",
         paths=("acceptance",),
         why="installs every package anew and starts a stack from nothing",
