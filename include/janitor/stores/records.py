@@ -53,6 +53,11 @@ class ValidationRecord:
     launched_at: datetime | None
     deadline_at: datetime | None
 
+    @property
+    def repository(self) -> str:
+        """`organization/name`."""
+        return f"{self.organization}/{self.repository_name}"
+
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> ValidationRecord:
         """Make a record of a row of the query `validation`."""

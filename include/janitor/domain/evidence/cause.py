@@ -15,10 +15,16 @@ from janitor.domain.states import ValidationStatus
 from janitor.protocol.terms.statuses import Engine
 
 
+def cause_key(signature: str | None, repository: str, title: str) -> str:
+    """By what a cause is known for the same, wherever it is told of or acknowledged; without a signature it is one
+    repository's own."""
+    return signature or f"{repository}: {title}"
+
+
 class CauseGroup(str, Enum):
     """Where a cause stands in the news, in the order in which it is looked at."""
 
-    NEW = "new"  # a repository broke by it that worked before
+    NEW = "new"  # a repository broke by it that worked before, or failed by another
     STILL_FAILING = "still_failing"
     UNTOLD = "untold"  # no verdict: ours to repair, not the repository's
 

@@ -95,3 +95,8 @@ def _piece(kept: Any) -> Piece:
     if isinstance(kept, str):
         return kept
     return Quoted(kept["quoted"]) if "quoted" in kept else Link(kept["text"], kept["url"])
+
+
+def news_key_of_cause(signature: str) -> str:
+    """By what the news of a cause is known for the same."""
+    return f"cause/{signature}"

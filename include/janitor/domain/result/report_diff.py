@@ -268,7 +268,7 @@ def is_flaky(recent: Sequence[Remembered]) -> bool:
         one = next(earlier, None)
         if one is not None and one.outcome is not other.outcome and not _has_new_commit(one, other):
             turns.append((one, other))
-    commits = [other.commit_sha for one, other in turns if one.commit_sha and one.commit_sha == other.commit_sha]
+    commits = [other.commit_sha for one, other in turns if None not in (one.commit_sha, other.commit_sha)]
     return len(turns) >= _TURNS or any(commits.count(commit) >= _TURNS_AT_ONE_COMMIT for commit in commits)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 from janitor.domain.evidence.acknowledgement import Acknowledgement
-from janitor.domain.evidence.cause import BrokenRepository, Cause, CauseGroup, Causes
+from janitor.domain.evidence.cause import BrokenRepository, Cause, CauseGroup, Causes, cause_key
 from janitor.domain.evidence.log_excerpt import excerpt_of
 from janitor.domain.result.report_diff import Change
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot
@@ -132,7 +132,7 @@ def _age(row: BrokenRow) -> float:
 
 
 def _key(row: BrokenRow) -> str:
-    return row.signature or f"{row.repository.repository}: {row.title}"
+    return cause_key(row.signature, row.repository.repository, row.title)
 
 
 def _is_told(row: BrokenRow) -> bool:

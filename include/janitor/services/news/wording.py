@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from janitor.domain.evidence.cause import Cause
 from janitor.domain.evidence.verdict import VERDICT_WORDS, Verdict, outside_changes
-from janitor.domain.news.message import Line, Link, Message, Piece, Quoted
+from janitor.domain.news.message import Line, Link, Message, Piece, Quoted, news_key_of_cause
 from janitor.services.report.log_link import PAGE_PATH, PAGE_PREFIX, console_url, page_url
 from janitor.settings import Settings
 from janitor.stores.standing.news import NewsRepository, NewsRow
@@ -68,7 +68,7 @@ class Wording:
         new = [each for each in joined if not each.comes_back]
         if new:
             lines += self._repositories(new, label="newly broken as well")
-        other = [each for each in back if each.signature and row.dedupe_key != f"cause/{each.signature}"]
+        other = [each for each in back if each.signature and row.dedupe_key != news_key_of_cause(each.signature)]
         known = [each for each in back if each not in other]
         if other:
             lines += [Line(label="cause", pieces=(Quoted(title),)) for title in dict.fromkeys(o.title for o in other)]

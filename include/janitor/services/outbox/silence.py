@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum
 
+from janitor.domain.evidence.acknowledgement import Acknowledgement
 from janitor.domain.result.report_diff import Difference
 from janitor.stores.database import Connection
 from janitor.stores.records import ValidationRecord
@@ -19,20 +20,16 @@ class Known(str, Enum):
     OVER = "over"  # it was known, and comes back
 
 
-def was_acknowledged_since(
-    connection: Connection, validation: ValidationRecord, cause_key: str, since: datetime
-) -> bool:
+def was_acknowledged_since(connection: Connection, validation: ValidationRecord, key: str, since: datetime) -> bool:
     """Whether somebody acknowledged a repository's cause after it was told.
 
     Args:
         connection: Of the transaction that writes the failure.
         validation: The repository's.
-        cause_key: That was told.
+        key: Of the cause that was told.
         since: When.
     """
-    said = acknowledgements.acknowledgements_of(connection, validation.deployment, [cause_key]).get(cause_key, [])
-    repository = f"{validation.organization}/{validation.repository_name}"
-    return any(each.repository in (None, repository) and each.made_at > since for each in said)
+    return any(each.made_at > since for each in _said_of(connection, validation, key))
 
 
 def what_is_known(
@@ -40,7 +37,7 @@ def what_is_known(
     validation: ValidationRecord,
     difference: Difference,
     *,
-    cause_key: str,
+    key: str,
     commit_sha: str | None,
     now: datetime,
 ) -> Known:
@@ -50,14 +47,19 @@ def what_is_known(
         connection: Of the transaction that writes the failure.
         validation: The one that failed.
         difference: That it makes.
-        cause_key: Of the failure, as acknowledgements name it.
+        key: Of the failure's cause, as acknowledgements name it.
         commit_sha: That it fails at.
         now: When.
     """
-    said = acknowledgements.acknowledgements_of(connection, validation.deployment, [cause_key]).get(cause_key, [])
-    repository = f"{validation.organization}/{validation.repository_name}"
+    said = _said_of(connection, validation, key)
     broke = difference.cause_since or difference.since
     broke_at = broke.at if broke is not None else None
-    if any(each.holds(cause_key, repository, broke_at=broke_at, commit_sha=commit_sha, now=now) for each in said):
+    if any(each.holds(key, validation.repository, broke_at=broke_at, commit_sha=commit_sha, now=now) for each in said):
         return Known.HOLDS
-    return Known.OVER if any(each.repository in (None, repository) for each in said) else Known.NOTHING
+    return Known.OVER if said else Known.NOTHING
+
+
+def _said_of(connection: Connection, validation: ValidationRecord, key: str) -> list[Acknowledgement]:
+    """Acknowledgements of a cause that are this repository's too."""
+    said = acknowledgements.acknowledgements_of(connection, validation.deployment, [key]).get(key, [])
+    return [each for each in said if each.repository in (None, validation.repository)]

@@ -13,6 +13,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from janitor.domain.config.notifications import NotificationEvent
+from janitor.domain.evidence.cause import cause_key
+from janitor.domain.news.message import news_key_of_cause
 from janitor.domain.news.routes import Routes
 from janitor.domain.result.outcome import Conclusion
 from janitor.domain.result.report_diff import Change, Difference, Outcome
@@ -40,7 +42,7 @@ def keep_verdict_news(
     if difference.change is Change.INCONCLUSIVE:
         _keep_inconclusive(connection, validation)
         return
-    store.end_news(connection, validation.deployment, NotificationEvent.STALE, _full_name(validation))
+    store.end_news(connection, validation.deployment, NotificationEvent.STALE, validation.repository)
     if difference.outcome is Outcome.FAILED:
         _keep_failure(connection, validation, conclusion, difference)
     elif not store.leave(connection, validation):
@@ -61,12 +63,12 @@ def _keep_failure(
 ) -> None:
     signature, title = signature_of_validation(connection, validation.validation_id)
     title = title or conclusion.summary or conclusion.status.value
-    repository = _full_name(validation)
+    repository = validation.repository
     known = what_is_known(
         connection,
         validation,
         difference,
-        cause_key=signature or f"{repository}: {title}",
+        key=cause_key(signature, repository, title),
         commit_sha=conclusion.report.repository.commit_sha if conclusion.report is not None else None,
         now=datetime.now(timezone.utc),
     )
@@ -74,7 +76,7 @@ def _keep_failure(
     if told is not None:
         store.name_cause(connection, told.news_id, told.validation_id, signature=signature, title=title)
         store.hand_over(connection, told.news_id, validation)
-        before = told.signature or f"{repository}: {told.title}"
+        before = cause_key(told.signature, repository, told.title)
         is_news = difference.cause_changed or was_acknowledged_since(connection, validation, before, told.joined_at)
         if is_news and known is not Known.HOLDS and not difference.flaky:
             store.tell_again(connection, told, validation.run_id)
@@ -83,7 +85,7 @@ def _keep_failure(
     is_new = difference.change is Change.NEW or difference.cause_changed or known is Known.OVER
     if not is_new or difference.flaky or known is Known.HOLDS:
         return
-    key = f"cause/{signature}" if signature else f"{repository}/{conclusion.failing_check or 'verdict'}"
+    key = news_key_of_cause(signature) if signature else f"{repository}/{conclusion.failing_check or 'verdict'}"
     news_id = store.open_news(
         connection, validation.deployment, NotificationEvent.NEWLY_BROKEN, key, run_id=validation.run_id
     )
@@ -97,10 +99,10 @@ def _keep_inconclusive(connection: Connection, validation: ValidationRecord) -> 
         connection,
         validation.deployment,
         NotificationEvent.STALE,
-        _full_name(validation),
+        validation.repository,
         run_id=validation.run_id,
         facts={
-            "repository": _full_name(validation),
+            "repository": validation.repository,
             "validation_id": str(validation.validation_id),
             "times": STALE_AFTER,
         },
@@ -129,7 +131,3 @@ def keep_leak(
         instance_id,
         facts={"instance_type": instance_type, "repository": repository},
     )
-
-
-def _full_name(validation: ValidationRecord) -> str:
-    return f"{validation.organization}/{validation.repository_name}"
