@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 from janitor.cloud.session import CloudAccess
@@ -30,6 +28,7 @@ from janitor.stack.provision.killers import ensure_killers
 from janitor.stores import ledger
 from janitor.stores.database import transaction
 from janitor.stores.records import InstanceRecord
+from tests.support.localcloud_server import health_of
 from tests.support.rows import insert_run
 
 GRACE = timedelta(seconds=1.98)
@@ -157,15 +156,10 @@ class Fleet:
     def _await_invocations(self) -> None:
         """Wait for the ends of those that began before: on a busy machine one acts long after it was called."""
         deadline = time.monotonic() + CALLS_END_WITHIN.total_seconds()
-        while self.settings.reaper_function in self._health()["invocations"]:
+        address = str(self.settings.aws_endpoint_url)
+        while self.settings.reaper_function in health_of(address, seconds=60)["invocations"]:
             assert time.monotonic() < deadline, "the function's invocations don't end"
             time.sleep(_POLL_SECONDS)
-
-    def _health(self) -> dict[str, Any]:
-        address = f"{self.settings.aws_endpoint_url}/_localcloud/health"
-        with urllib.request.urlopen(address, timeout=60) as answer:
-            health: dict[str, Any] = json.load(answer)
-        return health
 
     def disable_passes(self) -> None:
         """Nothing calls the function by the clock any more."""

@@ -36,6 +36,13 @@ def shared_session() -> boto3.Session:
     return boto3.Session(region_name="us-east-1")
 
 
+def health_of(endpoint_url: str, *, seconds: float) -> dict[str, Any]:
+    """What a local cloud's health endpoint says, within so many seconds."""
+    with urllib.request.urlopen(f"{endpoint_url}/_localcloud/health", timeout=seconds) as answer:
+        health: dict[str, Any] = json.load(answer)
+    return health
+
+
 class LocalCloudServer:
     """Runs `python -m localcloud serve`.
 
@@ -130,8 +137,7 @@ class LocalCloudServer:
 
     def health(self) -> dict[str, Any]:
         """What the health endpoint says."""
-        with urllib.request.urlopen(f"{self.endpoint_url}/_localcloud/health", timeout=5) as answer:
-            return json.load(answer)
+        return health_of(self.endpoint_url, seconds=5)
 
     def stop(self) -> int | None:
         """SIGTERM, as a supervisor does. Returns the exit code.
