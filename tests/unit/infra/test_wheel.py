@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -9,9 +10,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = ("include", "dags", "plugins", "infra", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md")
@@ -111,12 +115,53 @@ def test_its_dags_and_plugins_are_those_of_the_checkout(installed: Path) -> None
         assert (installed / "janitor/project" / name).read_bytes() == (ROOT / name).read_bytes()
 
 
-def test_its_dependencies_are_among_the_locked_ones() -> None:
+def declared() -> set[str]:
     block = (ROOT / "pyproject.toml").read_text().split("\ncommand = [", 1)[1].split("\n]", 1)[0]
-    declared = re.findall(r'"([^"]+)"', block)
-    named = (ROOT / "requirements.txt").read_text().splitlines()
-    assert declared
-    assert [each for each in declared if each not in named] == []
+    return {canonicalize_name(Requirement(each).name) for each in re.findall(r'"([^"]+)"', block)}
+
+
+def test_its_dependencies_are_among_the_locked_ones() -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    named = {canonicalize_name(Requirement(line).name) for line in lines if line and not line.startswith("#")}
+    assert declared() <= named
+    assert len(declared()) > 10
+
+
+# Who imports these has them from elsewhere: a component of Airflow from Airflow, the agent from its image.
+BROUGHT = {
+    "airflow": ("orchestration/",),
+    "fastapi": ("orchestration/", "web/"),
+    "anthropic": ("agent/",),
+    "openai": ("agent/",),
+    "pydantic-ai-slim": ("agent/",),
+}
+# A distribution that comes with another, because the other is built on it.
+COMES_WITH = {"botocore": "boto3", "pydantic-core": "pydantic", "typing-extensions": "pydantic"}
+
+
+def test_what_it_imports_is_declared() -> None:
+    of_module = packages_distributions()
+    package = ROOT / "include/janitor"
+    missing: set[tuple[str, str]] = set()
+    for path in sorted(package.rglob("*.py")):
+        place = path.relative_to(package).as_posix()
+        for module in _imported(ast.parse(path.read_text())) - set(sys.stdlib_module_names) - {"janitor"}:
+            if place.startswith(BROUGHT.get(module, ())):
+                continue
+            names = {canonicalize_name(name) for name in of_module[module]}
+            if not any(place.startswith(BROUGHT.get(name, ())) for name in names):
+                missing.update(
+                    (place, name) for name in {COMES_WITH.get(name, name) for name in names} if name not in declared()
+                )
+    assert missing == set()
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    """The first names of all absolute imports, those inside of functions as well."""
+    nodes = list(ast.walk(tree))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.split(".")[0] for name in plain | named}
 
 
 def test_of_a_whole_checkout_airflow_parses_the_dags_alone(tmp_path: Path) -> None:
