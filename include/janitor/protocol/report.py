@@ -178,6 +178,8 @@ class Report(Document):
     """What the verdict says nothing of, in the order of the checks."""
     signature: Later[FailureSignature | None] = None
     """Of what isn't a success; None in the reports of older validators."""
+    patch_sha256: Later[Annotated[str, Text(64, r"[0-9a-f]{64}")] | None] = None
+    """Of the patch that was applied to the commit before anything of it was read; None: nothing was changed."""
     proof: Later[Annotated[str, Text(64, PROOF_PATTERN)] | None] = None
     """Of the document without this field (see `janitor.protocol.terms.proof`), which puts it there and judges it."""
 

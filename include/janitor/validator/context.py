@@ -23,6 +23,7 @@ class ReportHead:
     """What a report says beside its checks; None where that isn't known, or not yet."""
 
     commit_sha: str | None = None
+    patch_sha256: str | None = None
     host: Host | None = None
     engine: Engine | None = None
     gpu_available: bool | None = None

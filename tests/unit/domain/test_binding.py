@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -31,7 +32,7 @@ ORDERED = Ordered(
 )
 
 
-def whole(*checks, **skipped: str) -> Report:
+def whole(*checks: Check, **skipped: str) -> Report:
     """A whole report of these checks, as the venv engine's."""
     report = report_of(FINISHED.validation_id, RUN, check_of("handler_local"))
     every = every_check(*checks, **{"image": "engine_venv", "container_start": "engine_venv", **skipped})
@@ -46,7 +47,25 @@ def whole(*checks, **skipped: str) -> Report:
     )
 
 
-def told(report: Report, **fields: str | None) -> Report:
+def test_a_report_is_of_the_patch_that_was_ordered() -> None:
+    asked = replace(ORDERED, patch_sha256="a" * 64)
+    assert mismatch(replace(whole(), patch_sha256="a" * 64), asked) is None
+    for report, ordered in (
+        (whole(), asked),
+        (replace(whole(), patch_sha256="b" * 64), asked),
+        (replace(whole(), patch_sha256="a" * 64), ORDERED),
+    ):
+        assert "patch_sha256 is " in (mismatch(report, ordered) or "")
+
+
+def test_a_checkout_that_did_not_end_has_applied_nothing() -> None:
+    asked = replace(ORDERED, patch_sha256="a" * 64)
+    report = whole(check_of("checkout", CheckStatus.ERROR))
+    assert mismatch(report, asked) is None
+    assert "patch_sha256 is " in (mismatch(replace(report, patch_sha256="b" * 64), asked) or "")
+
+
+def told(report: Report, **fields: Any) -> Report:
     return replace(report, repository=replace(report.repository, **fields))
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from janitor.cloud.ec2.instances import Ec2
 from janitor.domain.config.fields import Market
-from janitor.domain.config.repository_plan import RepositoryPlan
+from janitor.domain.config.repository_plan import RepositoryPlan, patch_sha256_of
 from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, ValidationStatus
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.order.build import BuildSpec, EarlierBuild
+from janitor.protocol.order.patch import Patch
 from janitor.protocol.order.repository import RepositorySpec
 from janitor.protocol.order.spec import SecretStore, ValidationSpec
 from janitor.protocol.terms.proof import new_key
@@ -128,7 +129,7 @@ def spec_of(
     )
 
 
-def test_every_parameter_of_the_repository_is_told():
+def test_every_parameter_of_the_repository_is_told() -> None:
     spec = spec_of(PLAN)
     assert spec.repository == RepositorySpec(
         name="worker-a",
@@ -143,12 +144,22 @@ def test_every_parameter_of_the_repository_is_told():
     assert (spec.prompt, spec.gpu_required) == ("see if it works", False)
 
 
-def test_the_instances_own_deadline_holds_and_not_the_plans_timeout():
+def test_the_patch_of_an_experiment_is_told_beside_the_repository() -> None:
+    patch = Patch.of("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n")
+    plan = RepositoryPlan.from_dict(replace(PLAN, patch=patch).to_dict())
+    spec = spec_of(plan)
+    assert (spec.patch, spec.repository) == (patch, spec_of(PLAN).repository)
+    assert (patch_sha256_of(plan.to_dict()), patch_sha256_of(PLAN.to_dict())) == (patch.sha256, None)
+    assert ValidationSpec.from_json(spec.to_json()) == spec
+    assert "patch" not in spec_of(PLAN).to_dict()
+
+
+def test_the_instances_own_deadline_holds_and_not_the_plans_timeout() -> None:
     spec = spec_of(replace(PLAN, timeout=timedelta(hours=5)))
     assert (spec.deadline, spec.grace) == (INSTANCE.deadline_at, timedelta(minutes=2))
 
 
-def test_the_report_answers_to_what_the_instance_was_told():
+def test_the_report_answers_to_what_the_instance_was_told() -> None:
     spec = spec_of(PLAN)
     assert (spec.engine, spec.proof_key) == (EngineChoice.DOCKER, TERMS.proof_key.hex())
     assert (spec.report_url, spec.report_path) == (REPORT_URL, None)
@@ -159,20 +170,20 @@ def test_the_report_answers_to_what_the_instance_was_told():
 @pytest.mark.parametrize(("earlier", "told"), [(BuildSpec(), None), (EARLIER, EARLIER)])
 def test_the_target_is_told_with_and_without_earlier_builds(
     bake_target: str | None, earlier: BuildSpec, told: BuildSpec | None
-):
+) -> None:
     spec = spec_of(replace(PLAN, bake_target=bake_target), earlier)
     assert (spec.repository.bake_target, spec.build) == (bake_target, told)
 
 
 @pytest.mark.parametrize("agent", [None, AgentSpec(model="bedrock:claude")])
-def test_whoever_answers_prompts_is_told(agent: AgentSpec | None):
+def test_whoever_answers_prompts_is_told(agent: AgentSpec | None) -> None:
     assert spec_of(PLAN, agent=agent).agent == agent
 
 
 @pytest.mark.parametrize(
     ("parameters", "image_id"), [({}, None), ({"ImageId": "ami-1", "MinCount": 1}, "ami-1")], ids=["before", "now"]
 )
-def test_the_instance_is_told_what_it_is(parameters: dict[str, object], image_id: str | None):
+def test_the_instance_is_told_what_it_is(parameters: dict[str, object], image_id: str | None) -> None:
     spec = spec_for(
         validation_of(PLAN),
         INSTANCE,
@@ -187,19 +198,19 @@ def test_the_instance_is_told_what_it_is(parameters: dict[str, object], image_id
     assert spec.machine == Machine(instance_type="g5.xlarge", image_id=image_id)
 
 
-def test_of_secrets_the_names_are_told_and_where_they_are():
+def test_of_secrets_the_names_are_told_and_where_they_are() -> None:
     spec = spec_of(replace(PLAN, secrets={"HF_TOKEN": "models/hf-token"}))
     assert spec.repository.secrets == {"HF_TOKEN": "models/hf-token"}
     assert spec.secret_store == STORE
     assert spec_of(PLAN).secret_store is None
 
 
-def test_the_name_of_the_registry_s_login_is_told_with_its_place():
+def test_the_name_of_the_registry_s_login_is_told_with_its_place() -> None:
     spec = spec_of(PLAN, registry_secret="docker-hub")
     assert (spec.registry_secret, spec.secret_store) == ("docker-hub", STORE)
     assert spec.repository.secrets == {}
 
 
-def test_the_validator_reads_what_is_made():
+def test_the_validator_reads_what_is_made() -> None:
     spec = spec_of(PLAN, EARLIER)
     assert ValidationSpec.from_json(spec.to_json()) == spec

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from janitor.domain.config.fields import Market
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 from janitor.protocol.codec import Later
+from janitor.protocol.order.patch import Patch
 from janitor.protocol.order.repository import RepositorySpec
 from janitor.protocol.terms.proven import ProofLevel
 from janitor.protocol.values import Most, Place, Range, Text
@@ -28,6 +29,8 @@ class RepositoryPlan(RepositorySpec):
     market: Market
     required_proof: Later[ProofLevel | None] = None
     """How far a success must be proved; None: nothing is required, as before it could be."""
+    patch: Later[Patch | None] = None
+    """Of an experiment: what is changed in the commit before anything of it is read."""
 
     @property
     def repository(self) -> RepositorySpec:
@@ -47,3 +50,9 @@ class RepositoryPlan(RepositorySpec):
     def upgraded(cls, value: dict[str, Any]) -> dict[str, Any]:
         """There was once a key `validation_type`, which never meant anything."""
         return {key: item for key, item in value.items() if key != "validation_type"}
+
+
+def patch_sha256_of(plain: Mapping[str, Any]) -> str | None:
+    """Digest of the patch in a plan as it is kept, whichever version kept the rest."""
+    patch = plain.get("patch")
+    return patch["sha256"] if patch is not None else None

@@ -13,7 +13,7 @@ from janitor.protocol.report import SHA_PATTERN, Report
 from janitor.protocol.terms.expected_checks import EXPECTED_CHECKS, HANDLER_CHECKS, LAST_CHECK, SUCCESS_NEEDS
 from janitor.protocol.terms.proven import ProofLevel
 from janitor.protocol.terms.rollup import proof_level_of, roll_up
-from janitor.protocol.terms.statuses import CheckStatus, EngineChoice, ReportStatus
+from janitor.protocol.terms.statuses import CheckName, CheckStatus, EngineChoice, ReportStatus
 
 _SHOWN = 80
 _FULL_SHA = re.compile(SHA_PATTERN, re.IGNORECASE)
@@ -31,6 +31,8 @@ class Ordered:
     prompt: str
     gpu_required: bool
     engine: EngineChoice
+    patch_sha256: str | None = None
+    """Of the patch that was to be applied first."""
 
 
 def mismatch(report: Report, ordered: Ordered) -> str | None:
@@ -50,10 +52,19 @@ def mismatch(report: Report, ordered: Ordered) -> str | None:
     asked_commit = ordered.ref.lower() if ordered.ref is not None and _FULL_SHA.fullmatch(ordered.ref) else None
     if None not in (commit, asked_commit) and commit != asked_commit:
         return f"repository.commit_sha is {commit}, not the {asked_commit} that was asked for"
+    if report.patch_sha256 != ordered.patch_sha256 and not _ended_before_the_patch(report):
+        return f"patch_sha256 is {_short(report.patch_sha256)}, not {_short(ordered.patch_sha256)}"
     asked_engine = None if ordered.engine is EngineChoice.AUTO else ordered.engine.value
     if report.engine is not None and asked_engine is not None and report.engine.value != asked_engine:
         return f"engine is {report.engine.value}, not {asked_engine}"
     return _unlike_its_checks(report) or _unlike_a_success(report, ordered)
+
+
+def _ended_before_the_patch(report: Report) -> bool:
+    """Whether it says that nothing was applied, as the checkout with its patch came to no end."""
+    if report.patch_sha256 is not None:
+        return False
+    return not any(each.name == CheckName.CHECKOUT and each.status is CheckStatus.PASS for each in report.checks)
 
 
 def _unlike_its_checks(report: Report) -> str | None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.codec import Document, Later, Part
 from janitor.protocol.order.build import BuildSpec
+from janitor.protocol.order.patch import Patch
 from janitor.protocol.order.repository import RepositorySpec
 from janitor.protocol.terms.proof import KEY_PATTERN
 from janitor.protocol.terms.provenance import Machine
@@ -83,6 +84,8 @@ class ValidationSpec(Document):
     """Where the cache volume is on the instance, from its home; None: it has none."""
     proof_key: Later[Annotated[str, Text(64, KEY_PATTERN)] | None] = None
     """Proves the report (see `janitor.protocol.terms.proof`), in hex; a secret. None where nobody asks for a proof."""
+    patch: Later[Patch | None] = None
+    """Is applied to the commit before anything of it is read. A validator that doesn't know of it refuses the spec."""
 
     @classmethod
     def upgraded(cls, value: dict[str, Any]) -> dict[str, Any]:

@@ -103,6 +103,7 @@ class ReasonCode(str, Enum):
     NEEDS_CREDENTIALS = "needs_credentials", _G.CHECKOUT, "the repository is private or does not exist"
     REPOSITORY_NOT_FOUND = "repository_not_found", _G.CHECKOUT, "there is no such repository"
     UNKNOWN_REF = "unknown_ref", _G.CHECKOUT, "the repository has no such branch, tag or commit"
+    PATCH_UNAPPLIED = "patch_unapplied", _G.CHECKOUT, "the patch that was ordered can't be applied to the commit"
     EMPTY_REPOSITORY = "empty_repository", _G.CHECKOUT, "the repository has no commit"
     NO_DEFAULT_BRANCH = "no_default_branch", _G.CHECKOUT, "the repository's HEAD names a branch that isn't there"
     TRANSPORT_REFUSED = "transport_refused", _G.CHECKOUT, "an address that nothing is fetched from"

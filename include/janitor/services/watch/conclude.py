@@ -10,6 +10,7 @@ from uuid import UUID
 from janitor.cloud import commands as ssm
 from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
+from janitor.domain.config.repository_plan import patch_sha256_of
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import report_key_for
 from janitor.domain.result.binding import Ordered
@@ -89,6 +90,7 @@ def _ordered(validation: ValidationRecord, terms: ReportTerms) -> Ordered:
         prompt=validation.prompt,
         gpu_required=validation.gpu_required,
         engine=terms.engine,
+        patch_sha256=patch_sha256_of(validation.plan),
     )
 
 

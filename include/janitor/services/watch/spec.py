@@ -63,4 +63,5 @@ def spec_for(
         machine=Machine(instance_type=instance.instance_type, image_id=image_id, cache=cache),
         cache_directory=cache_directory if cache is CacheState.ATTACHED else None,
         proof_key=terms.proof_key.hex(),
+        patch=plan.patch,
     )

@@ -20,7 +20,9 @@ from janitor.diagnosis.rules.git import GIT
 from janitor.diagnosis.rules.rule import Trouble
 from janitor.guest.git_settings import CONFIG, ENVIRONMENT
 from janitor.guest.processes.supervisor import LineSink, Outcome, ProcessStartError, run
+from janitor.protocol.order.patch import Patch
 from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.validator.checkout.patching import moved_hunk, path_within, refusal_of
 from janitor.validator.checkout.submodules import (
     DEEPEST,
     MOST_SUBMODULES,
@@ -138,6 +140,44 @@ class Git:
             described=self._described(target),
         )
 
+    def apply(self, patch: Patch, target: Path) -> None:
+        """Apply a patch to the files of a checkout, as a whole or not at all; git's own index stays as it was.
+
+        Args:
+            patch: Against the commit that is checked out.
+            target: The checkout.
+
+        Raises:
+            GitError: It can't be applied; nobody is blamed.
+        """
+        if why := refusal_of(patch.text):
+            raise GitError(_unapplied(why))
+        file = self._folder / "patch"
+        file.write_bytes(patch.text.encode())
+        try:
+            # With what a file system that ignores case, or some characters, takes for `.git`.
+            words = ["-c", "core.protectHFS=true", "-c", "core.protectNTFS=true", "apply", "--whitespace=nowarn"]
+            changed = self._patch_output([*words, "--numstat", "-z", str(file)], target)
+            paths = [each.split("\t")[-1] for each in changed]
+            staged = self._patch_output(["ls-files", "--stage", "-z"], target)
+            links = [each.partition("\t")[2] for each in staged if each.startswith("160000 ")]
+            if inside := path_within(paths, links):
+                raise GitError(_unapplied(f"{inside[:200]!a} lies in a submodule, which is another repository's"))
+            for more in (["--check", "--verbose"], []):
+                outcome = self._run([*words, *more, str(file)], target, _LOCAL_LIMIT)
+                if outcome.exit_code != 0:
+                    raise GitError(_unapplied(_refused_line(outcome)), outcome)
+                if hunk := moved_hunk(outcome.output.text):
+                    raise GitError(_unapplied(f"its hunk {hunk} belongs elsewhere in its file"), outcome)
+        finally:
+            file.unlink()
+
+    def _patch_output(self, arguments: Sequence[str], folder: Path) -> list[str]:
+        content, outcome = self._content(arguments, folder)
+        if content is None:
+            raise GitError(_unapplied(_refused_line(outcome)), outcome)
+        return content
+
     def _described(self, target: Path) -> str:
         """What the repository says of its commit decides nothing, so a failure is no error."""
         words = ["show", "--no-patch", "--no-notes", "--no-show-signature", "--encoding=UTF-8"]
@@ -239,7 +279,15 @@ class Git:
         return named_submodules([(name, value) for name, _, value in pairs], links)
 
     def _listed(self, arguments: Sequence[str], folder: Path) -> list[str]:
-        """What git lists with NULs."""
+        """What git lists with NULs of .gitmodules."""
+        content, outcome = self._content(arguments, folder)
+        if content is None:
+            reason = f".gitmodules can't be read: {_last_line(outcome)}"
+            raise GitError(_fault(ReasonCode.SUBMODULE_INVALID, reason), outcome)
+        return content
+
+    def _content(self, arguments: Sequence[str], folder: Path) -> tuple[list[str] | None, Outcome]:
+        """What git lists with NULs; None where it fails, or lists more than is read."""
         content = bytearray()
 
         def take(piece: bytes) -> None:
@@ -248,9 +296,8 @@ class Git:
 
         outcome = self._run(arguments, folder, _LOCAL_LIMIT, sink=take)
         if outcome.exit_code != 0 or len(content) > _MOST_LISTED_BYTES:
-            reason = f".gitmodules can't be read: {_last_line(outcome)}"
-            raise GitError(_fault(ReasonCode.SUBMODULE_INVALID, reason), outcome)
-        return [os.fsdecode(each) for each in bytes(content).split(b"\0") if each]
+            return None, outcome
+        return [os.fsdecode(each) for each in bytes(content).split(b"\0") if each], outcome
 
     def _fetch_submodule(self, module: Submodule, source: Source, folder: Path) -> None:
         if (folder / module.path).resolve() != folder.resolve() / module.path:
@@ -320,6 +367,18 @@ def remote_trouble(outcome: Outcome) -> Trouble:
     if rule := next((rule for rule in GIT if rule.pattern.search(text)), None):
         return rule.trouble(line)
     return world_trouble(text) or _trouble(ReasonCode.GIT_FAILED, f"git failed: {line}")
+
+
+def _unapplied(why: str) -> Trouble:
+    return _trouble(ReasonCode.PATCH_UNAPPLIED, f"the patch can't be applied to the commit: {why}")
+
+
+def _refused_line(outcome: Outcome) -> str:
+    """The first thing that git has against a patch."""
+    said = [each for each in outcome.output.text.splitlines() if each.startswith(("error:", "fatal:"))]
+    # The lines that it searched for follow that one, and no name.
+    told = [" ".join(each.partition(":")[2].split()) for each in said if "while searching for" not in each]
+    return told[0][:300] if told else _last_line(outcome)
 
 
 def _safe_ref(ref: str) -> bool:

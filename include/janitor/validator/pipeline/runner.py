@@ -178,6 +178,7 @@ class Runner:
             proof_level=proof_level_of(head.engine, checks),
             unproven=self._run.unproven,
             provenance=replace(head.provenance, validator_sha256=self._artefact, machine=self._spec.machine),
+            patch_sha256=head.patch_sha256,
         )
         return signed(report)
 

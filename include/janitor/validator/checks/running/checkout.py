@@ -1,4 +1,4 @@
-"""`checkout`: the repository is here, at an exact commit, as it was committed."""
+"""`checkout`: the repository is here, at an exact commit, as it was committed but for the patch that was ordered."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ _SHOWN = 20
 def check_checkout(context: CheckContext) -> Finding | Produced[CheckoutFacts]:
     """Fetch and check out what the spec names."""
     repository = context.spec.repository
+    git = Git(context.settings, context.workspace.neutral)
     try:
-        checkout = Git(context.settings, context.workspace.neutral).checkout(
-            repository.url, repository.ref, context.workspace.checkout
-        )
+        checkout = git.checkout(repository.url, repository.ref, context.workspace.checkout)
+        told = told_commit(checkout.described, context.evidence.tell)
+        context.tell(ReportHead(commit_sha=checkout.commit_sha, provenance=told))
+        if context.spec.patch is not None:
+            git.apply(context.spec.patch, context.workspace.checkout)
+            context.tell(ReportHead(patch_sha256=context.spec.patch.sha256))
     except GitError as exc:
         conclude = failed if exc.trouble.repository_at_fault else errored
         logs = () if exc.outcome is None else (context.evidence.log("git", exc.outcome),)
         return conclude(exc.trouble.code, exc.trouble.reason, *logs, outcome=exc.outcome)
 
-    told = told_commit(checkout.described, context.evidence.tell)
-    context.tell(ReportHead(commit_sha=checkout.commit_sha, provenance=told))
     tree = RepositoryTree(context.workspace.checkout)
     unfetched, entries = tuple(str(path) for path in lfs_pointers(tree)), tree.entries
     size = sum(entry.size_bytes for entry in entries)
@@ -41,6 +43,7 @@ def check_checkout(context: CheckContext) -> Finding | Produced[CheckoutFacts]:
         "submodules": "\n".join(checkout.submodules),
         # Line-end rules of the repository itself can make a fresh checkout look changed.
         "differs from the commit": "\n".join(checkout.dirty),
+        "patch": "" if context.spec.patch is None else context.spec.patch.text,
         "Git LFS pointers": "\n".join(unfetched[:_SHOWN]),
         "big files": "\n".join(
             f"{entry.path}: {entry.size_bytes} bytes" for entry in entries if entry.size_bytes > _BIG_FILE_BYTES
