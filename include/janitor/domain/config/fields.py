@@ -41,6 +41,15 @@ class Badges(str, Enum):
     PUBLIC = "public"
 
 
+class RepairWay(str, Enum):
+    """How people are given a repair that is proved."""
+
+    OFF = "off"  # not at all: none is tried
+    PATCH = "patch"  # as a file; nothing is pushed
+    BRANCH = "branch"  # on a remote
+    PULL = "pr"  # as a draft of a pull request
+
+
 class NotificationEvent(str, Enum):
     """News that is worth a message."""
 
@@ -241,6 +250,11 @@ def _as_dollars(value: Any) -> Any:
     return Decimal(str(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
+def _as_word(value: Any) -> Any:
+    """`off` as it was written: YAML 1.1 reads false."""
+    return "off" if value is False else value
+
+
 def _check_sns_topic(value: str) -> str:
     if not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?", value):
         raise ValueError(f"{_quoted(value)} is not the ARN of an SNS topic")
@@ -282,6 +296,7 @@ Dollars = Annotated[
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000}),
 ]
 InstanceTypes = Annotated[tuple[InstanceType, ...], Field(strict=False, max_length=20), AfterValidator(_check_unique)]
+RepairWays = Annotated[RepairWay, Field(strict=False), BeforeValidator(_as_word)]
 SnsTopicArn = Annotated[str, AfterValidator(_check_sns_topic)]
 EmailAddress = Annotated[str, AfterValidator(_check_email)]
 GithubRepository = Annotated[str, AfterValidator(_check_github_repository)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Annotated, Any
 
-from janitor.domain.config.fields import Market
+from janitor.domain.config.fields import Market, RepairWay
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 from janitor.protocol.codec import Later
 from janitor.protocol.order.patch import Patch
@@ -31,6 +31,8 @@ class RepositoryPlan(RepositorySpec):
     """How far a success must be proved; None: nothing is required, as before it could be."""
     patch: Later[Patch | None] = None
     """Of an experiment: what is changed in the commit before anything of it is read."""
+    repair: Later[RepairWay] = RepairWay.PATCH
+    """How a proved repair is given to people."""
 
     @property
     def repository(self) -> RepositorySpec:

@@ -23,6 +23,8 @@ from janitor.domain.config.fields import (
     Market,
     Organization,
     Prompt,
+    RepairWay,
+    RepairWays,
     RepositoryName,
     RepositoryUrl,
     TimeoutMinutes,
@@ -81,6 +83,8 @@ class RepositoryConfig(parameters_model(_StrictModel)):  # type: ignore[misc]  #
     """How the instance is bought. Default: default_market."""
     required_proof: Annotated[ProofLevel, Field(strict=False)] | None = None
     """What a success must prove: `image` or `environment`; less is `incomplete`. Default: default_required_proof."""
+    repair: RepairWays | None = None
+    """How a proved repair is given to people: `off`, `patch`, `branch`, `pr`. Default: default_repair."""
     enabled: bool = True
     """false leaves the repository out of every run."""
 
@@ -124,6 +128,8 @@ class WorkersConfig(_StrictModel):
     """How instances are bought where a repository does not say."""
     default_required_proof: Annotated[ProofLevel, Field(strict=False)] | None = None
     """What a success must prove where a repository does not say. Default: the deployment's JANITOR_REQUIRED_PROOF."""
+    default_repair: RepairWays = RepairWay.PATCH
+    """How a proved repair is given to people where a repository does not say; `patch`: as a file, nothing is pushed."""
     grace_minutes: Annotated[float, Field(ge=0, le=MAX_GRACE_MINUTES, allow_inf_nan=False)] = 2.0
     """Time in minutes that a validation gets after its limit to hand over its report, before it is terminated."""
     max_run_cost_usd: Dollars | None = None
@@ -196,6 +202,7 @@ class WorkersConfig(_StrictModel):
             instance_types=(first_type, *(other for other in self.fallback_instance_types if other != first_type)),
             market=repository.market or self.default_market,
             required_proof=repository.required_proof or required_proof,
+            repair=repository.repair or self.default_repair,
         )
 
     def _named(self, wanted: str) -> RepositoryConfig:

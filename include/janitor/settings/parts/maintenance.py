@@ -1,19 +1,45 @@
-"""Where the working trees and artefacts of maintenance are."""
+"""Where the working trees and artefacts of maintenance are, and how repairs are given to people."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
+from pydantic import AfterValidator, Field
+
+from janitor.domain.config.fields import NewsSecretName
+from janitor.domain.config.notifications import ApiUrl
 from janitor.settings.parts.deployment import DeploymentSettings
 from janitor.settings.variables import Variable
 
 
+def _remote_pattern(value: str) -> str:
+    places = set(re.findall(r"\{([^{}]*)\}", value))
+    if not re.match(r"(?:https|file)://[^\s@]+$", value) or not places <= {"organization", "repository"}:
+        raise ValueError(
+            "is no https:// or file:// address without a login, in which {organization} and {repository} may stand"
+        )
+    return value
+
+
+RemotePattern = Annotated[str, AfterValidator(_remote_pattern)]
+
+
 class MaintenanceSettings(DeploymentSettings):
-    """Folders."""
+    """Folders, and the way to GitHub."""
 
     runs_dir: Annotated[Path | None, Variable("JANITOR_RUNS_DIR", ("AUTONOMOUS_RUNS_DIR",), ambient=True)] = None
     """Root of the folders of runs; None: `runs` in the state folder."""
+    repair_token_secret: Annotated[NewsSecretName | None, Variable("JANITOR_REPAIR_TOKEN_SECRET")] = None
+    """NAME of the secret that holds a token with write access to contents and pull requests, under
+    janitor-news/<deployment>/ in Secrets Manager, which no instance may read; None: nothing is pushed by https."""
+    repair_remote: Annotated[RemotePattern | None, Variable("JANITOR_REPAIR_REMOTE")] = None
+    """Where branches are pushed to, such as `https://github.com/our-bot/{repository}.git`; None: to the repository."""
+    repair_api_url: Annotated[ApiUrl, Variable("JANITOR_REPAIR_API_URL")] = "https://api.github.com"
+    """Where GitHub's API is; another one for GitHub Enterprise."""
+    repair_pulls_a_day: Annotated[int, Field(ge=0, le=1_000), Variable("JANITOR_REPAIR_PULLS_A_DAY")] = 5
+    """Most pull requests that the deployment opens in a day (UTC); each repository has one at a time."""
 
     @property
     def runs_root(self) -> Path:
