@@ -1,0 +1,1 @@
+"""What a patch may not do, one subject to a module."""
