@@ -1,0 +1,1 @@
+"""Repairs a failure: recipes propose, the gate refuses, and experiments prove."""
