@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from janitor.guest.processes.capture import Capture, Captured
 from janitor.guest.processes.confinement import confine, fence, hand_over_pipe, owns_descendants
@@ -172,9 +174,15 @@ class Running:
 
 
 def start(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], confined: bool, sink: LineSink | None = None
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    confined: bool,
+    sink: LineSink | None = None,
+    given: bytes | None = None,
 ) -> Running:
-    """Start a process in a session of its own, with nothing on its standard input.
+    """Start a process in a session of its own.
 
     Args:
         argv: Program and arguments; the program is looked up in `env`'s PATH.
@@ -182,11 +190,13 @@ def start(
         env: Its whole environment; nothing of the validator's own is added.
         confined: Whether it runs code of the repository (see `janitor.guest.processes.confinement`).
         sink: Gets its output as it comes.
+        given: What it finds on its standard input; None: nothing.
 
     Raises:
         ProcessStartError: The program could not be started.
     """
     read_end, write_end = os.pipe()
+    source = None if given is None else _readable(given)
     try:
         if confined:
             # What opens /dev/stdout anew, as shells and log handlers do, needs rights to the pipe itself.
@@ -195,7 +205,7 @@ def start(
             list(argv),
             cwd=cwd,
             env=dict(env),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if source is None else source,
             stdout=write_end,
             stderr=subprocess.STDOUT,
             bufsize=0,
@@ -207,8 +217,18 @@ def start(
         raise ProcessStartError(f"{argv[0]}: {exc}") from exc
     finally:
         os.close(write_end)
+        if source is not None:
+            source.close()
     process.stdout = os.fdopen(read_end, "rb", buffering=0)
     return Running(process, argv, sink)
+
+
+def _readable(given: bytes) -> IO[bytes]:
+    """A file without a name: a pipe would hold up whoever writes more than it takes."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # whoever starts the process closes it
+    file.write(given)
+    file.seek(0)
+    return file
 
 
 def run(
@@ -219,13 +239,18 @@ def run(
     limit: timedelta,
     confined: bool,
     sink: LineSink | None = None,
+    given: bytes | None = None,
 ) -> Outcome:
     """Run a process to its end, or to `limit`, and end all that it started.
+
+    Args:
+        argv, cwd, env, confined, sink, given: As for `start`.
+        limit: From its start.
 
     Raises:
         ProcessStartError: The program could not be started.
     """
-    with start(argv, cwd=cwd, env=env, confined=confined, sink=sink) as running:
+    with start(argv, cwd=cwd, env=env, confined=confined, sink=sink, given=given) as running:
         running.wait(limit)
         return running.end()
 

@@ -1,0 +1,1 @@
+"""Carrying out experiments: on this machine, or on instances through Airflow."""

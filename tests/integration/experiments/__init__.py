@@ -1,0 +1,1 @@
+"""Experiments: real validators, a real local cloud and a real PostgreSQL."""
