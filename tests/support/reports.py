@@ -28,7 +28,9 @@ BEGIN = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-def check_of(name: str, status: CheckStatus = CheckStatus.PASS, *, code: str | None = None, reason: str | None = None) -> Check:
+def check_of(
+    name: str, status: CheckStatus = CheckStatus.PASS, *, code: str | None = None, reason: str | None = None
+) -> Check:
     """One check of ten seconds."""
     bad = status is not CheckStatus.PASS
     return Check(
