@@ -87,12 +87,18 @@ def changes_between(before: Report, after: Report) -> ProvenanceChanges:
     """
     shas = before.repository.commit_sha, after.repository.commit_sha
     commits = CommitRange(before=shas[0], after=shas[1]) if shas[0] is not None and shas[1] is not None else None
-    found = list(_changes(before, after))
+    found = every_change(before, after)
     kept = [each for each in found if each.part is not Changed.PACKAGE][:MAX_CHANGES]
     room = MAX_CHANGES - len(kept)
     packages = [each for each in found if each.part is Changed.PACKAGE]
     parts = sorted([*kept, *packages[:room]], key=_rank)
     return ProvenanceChanges(commits=commits, parts=tuple(parts), left_out=len(found) - len(parts))
+
+
+def every_change(before: Report, after: Report) -> list[PartChange]:
+    """What is not as it was, whole: as many packages as two reports can have. The order is that of `Changed`, of
+    packages by name."""
+    return sorted(_changes(before, after), key=_rank)
 
 
 def _rank(change: PartChange) -> int:

@@ -1,0 +1,1 @@
+"""Searches for the release that broke a repository, over experiments."""
