@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 
 from janitor.domain.news.message import Link, Message, Piece, Quoted
+from janitor.protocol.text.github import code
 from janitor.protocol.text.plain_text import one_line
 
 LONGEST_QUOTE = 300
@@ -60,22 +61,13 @@ def _markdown(pieces: Iterable[Piece]) -> str:
 
 def _markdown_piece(piece: Piece) -> str:
     if isinstance(piece, Quoted):
-        return _code(one_line(piece.text, limit=LONGEST_QUOTE))
+        return code(piece.text, limit=LONGEST_QUOTE) or _NOTHING
     if isinstance(piece, Link):
         return f"[{_OWN_MARKUP.sub(_BACKSLASH, piece.text)}](<{_address(piece.url)}>)"
     return _OWN_MARKUP.sub(_BACKSLASH, piece)
 
 
 _BACKSLASH = r"\\\1"
-
-
-def _code(text: str) -> str:
-    """A span of code, fenced by more backticks than any row of them within."""
-    if not text:
-        return _NOTHING
-    longest = max((len(row) for row in re.findall(r"`+", text)), default=0)
-    fence = "`" * (longest + 1)
-    return f"{fence} {text} {fence}" if longest else f"{fence}{text}{fence}"
 
 
 def _slack(pieces: Iterable[Piece]) -> str:

@@ -57,7 +57,7 @@ REPAIR_TRANSITIONS: Mapping[RepairState, frozenset[RepairState]] = MappingProxyT
     {
         RepairState.PROPOSED: frozenset({RepairState.PROVING, RepairState.INCONCLUSIVE, RepairState.SUPERSEDED}),
         RepairState.PROVING: frozenset({RepairState.PROVEN, RepairState.DISPROVEN, RepairState.INCONCLUSIVE}),
-        RepairState.PROVEN: frozenset({RepairState.PUBLISHED, RepairState.SUPERSEDED}),
+        RepairState.PROVEN: frozenset({RepairState.PUBLISHED, RepairState.SUPERSEDED, RepairState.REJECTED}),
         RepairState.PUBLISHED: frozenset({RepairState.SUPERSEDED, RepairState.REJECTED}),
         RepairState.DISPROVEN: frozenset(),
         RepairState.INCONCLUSIVE: frozenset(),

@@ -30,5 +30,16 @@ def markdown(text: str) -> str:
     return _MARKUP.sub(r"\\\1", one_line(text, limit=_LONGEST))
 
 
+def code(text: str, *, limit: int = _LONGEST) -> str:
+    """A text as a span of code, fenced by more backticks than any row of them within: neither mentions nor links,
+    headings, references and HTML mean anything in it. Empty for an empty text."""
+    text = one_line(text, limit=limit)
+    if not text:
+        return ""
+    longest = max((len(row) for row in re.findall(r"`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}" if longest else f"{fence}{text}{fence}"
+
+
 def _escaped(text: str, table: dict[str, str]) -> str:
     return "".join(table.get(character, character) for character in without_commands(text))

@@ -51,6 +51,8 @@ class Git:
     """No file that git writes gets larger; a pack holds all that a fetch brings."""
     more: Mapping[str, str] = field(default_factory=dict)
     """Further variables: marks, and where git's folders are."""
+    settings: Sequence[tuple[str, str]] = ()
+    """Further settings, which go before all others."""
 
     def prepare(self) -> None:
         """Write the settings file anew, so that nobody else's change of it counts.
@@ -74,7 +76,17 @@ class Git:
         Raises:
             WorkspaceError: It can't be started, failed, or was not ready in time.
         """
-        return self._checked(self._run(arguments, cwd=cwd, limit=limit, env=env), arguments)
+        return self._checked(self.attempt(*arguments, cwd=cwd, limit=limit, env=env), arguments)
+
+    def attempt(
+        self, *arguments: str, cwd: Path, limit: timedelta = LOCAL_LIMIT, env: Mapping[str, str] | None = None
+    ) -> Outcome:
+        """Run git to its end, whichever that is.
+
+        Raises:
+            WorkspaceError: It can't be started.
+        """
+        return self._run(arguments, cwd=cwd, limit=limit, env=env)
 
     def listed(self, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> list[bytes]:
         """What git lists with NULs.
@@ -120,7 +132,7 @@ class Git:
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_NO_LAZY_FETCH": "1",
             **ENVIRONMENT,
-            **overriding(_OVERRIDES),
+            **overriding((*_OVERRIDES, *self.settings)),
             **self.more,
             **(env or {}),
         }

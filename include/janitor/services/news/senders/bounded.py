@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from janitor.services.news.senders.connections import Connections
 from janitor.services.news.senders.sending import Outgoing, PartlySentError, Sender, SendError
+
+T = TypeVar("T")
 
 SEND_WITHIN = timedelta(seconds=20)
 """The longest that a send takes, from its first step to its last."""
@@ -25,12 +29,21 @@ def send_bounded(send: Sender, outgoing: Outgoing, *, within: timedelta = SEND_W
     Raises:
         SendError: It didn't arrive, or nobody knows within the time.
     """
-    connections, answers, failures = Connections(), list[str | None](), list[BaseException]()
+    return bounded(lambda: send(outgoing), within=within)
+
+
+def bounded(ask: Callable[[], T], *, within: timedelta) -> T:
+    """Ask, or say that it took too long.
+
+    Raises:
+        SendError: There is no answer, or nobody knows within the time.
+    """
+    connections, answers, failures = Connections(), list[T](), list[BaseException]()
 
     def call() -> None:
         connections.enter()
         try:
-            answers.append(send(outgoing))
+            answers.append(ask())
         except BaseException as exc:
             failures.append(exc)
         finally:

@@ -90,6 +90,8 @@ class Answer:
     document: Any
     """None where it is no JSON."""
     text: str
+    retry_after: timedelta | None = None
+    """When the service wants to be asked again; None: it doesn't say."""
 
 
 def ask_http(
@@ -139,7 +141,12 @@ def ask_http(
         document = httpx.Response(answer.status_code, content=content).json() if content else None
     except ValueError:
         document = None
-    return Answer(status=answer.status_code, document=document, text=content.decode(errors="replace"))
+    return Answer(
+        status=answer.status_code,
+        document=document,
+        text=content.decode(errors="replace"),
+        retry_after=_retry_after(answer),
+    )
 
 
 def _cut_in_time(event: str, info: Mapping[str, Any]) -> None:

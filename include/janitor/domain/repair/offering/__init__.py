@@ -1,0 +1,1 @@
+"""What people are given of a repair, and what they are told of it."""
