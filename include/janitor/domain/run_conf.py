@@ -15,6 +15,7 @@ RUN_KEYS = (
     "max_concurrent_instances",
     "rerun_of",
     "only_unsuccessful",
+    "experiment",
 )
 SEQUENTIAL_KEYS = ("config_path", "repository", "timeout_minutes")
 _KEYS = {RunKind.PARALLEL: RUN_KEYS, RunKind.SEQUENTIAL: SEQUENTIAL_KEYS}

@@ -33,6 +33,13 @@ class RunKind(str, Enum):
     SEQUENTIAL = "sequential"  # they take turns on one instance, which belongs to the run
 
 
+class RunPurpose(str, Enum):
+    """What a run is for."""
+
+    FLEET = "fleet"  # to know how the repositories are
+    EXPERIMENT = "experiment"  # to answer a question of our own; it counts for nothing in their history
+
+
 class ValidationStatus(str, Enum):
     """State of one repository within a run.
 

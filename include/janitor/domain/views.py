@@ -13,7 +13,7 @@ from uuid import UUID
 
 from janitor.domain.money.places import MONEY_PLACES, places_for
 from janitor.domain.result.history_views import ChangeView, PhaseView, PlaceView
-from janitor.domain.states import InstanceState, RunKind, RunStatus, ValidationStatus
+from janitor.domain.states import InstanceState, RunKind, RunPurpose, RunStatus, ValidationStatus
 from janitor.protocol.terms.proven import Note, ProofLevel, Unproven
 from janitor.protocol.terms.provenance import Commit
 from janitor.protocol.terms.statuses import CacheState, CheckStatus
@@ -97,6 +97,8 @@ class ValidationView:
     """What it is at; None where it doesn't run, or where its log says nothing yet or wasn't asked."""
     usual_time: timedelta | None = None
     """From launch to end, the last time that this repository came to a verdict; None where it never did."""
+    purpose: RunPurpose = RunPurpose.FLEET
+    """Of its run."""
 
     def elapsed(self, now: datetime) -> timedelta | None:
         """Time since launch, or since the validation was taken up; None where it hasn't begun."""
@@ -140,6 +142,7 @@ class RunSummary:
 
     cost_places: int = MONEY_PLACES
     """As for a validation."""
+    purpose: RunPurpose = RunPurpose.FLEET
 
     def duration(self, now: datetime) -> timedelta:
         """From start to completion, or to now."""
@@ -175,6 +178,7 @@ class RunView:
     unexpected_errors: int | None = None
     """Of a sequential run: how many ERROR lines its log has that nobody expects, at least; None where none was found
     and it wasn't searched whole: then the run isn't successful."""
+    purpose: RunPurpose = RunPurpose.FLEET
 
     @property
     def successful(self) -> int:

@@ -14,6 +14,7 @@ from airflow.sdk.observability import stats
 from janitor.domain.errors import JanitorError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.snapshot.alerts import alerts_of
+from janitor.domain.states import RunPurpose
 from janitor.services.report.validation import checked_validation
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings
@@ -40,13 +41,15 @@ def tell_gauges(settings: Settings) -> None:
 
 
 def count_verdict(settings: Settings, validation_id: UUID) -> None:
-    """Count a verdict, and tell how long it took."""
+    """Count a verdict on the fleet, and tell how long it took."""
     if not _are_on():
         return
     try:
         validation = checked_validation(settings, validation_id).validation
     except JanitorError as exc:
         log.warning("the verdict isn't counted: %s", exc)
+        return
+    if validation.purpose is RunPurpose.EXPERIMENT:
         return
     stats.incr(f"janitor.validations.{validation.status.value}")
     if validation.execution_time is not None:

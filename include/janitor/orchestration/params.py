@@ -52,6 +52,13 @@ def run_params(default_config: str) -> dict[str, Param]:
             title="Of that run, only what was not successful",
             description="Counts only with a run to do again.",
         ),
+        "experiment": Param(
+            None,
+            type=["null", "string"],
+            format="uuid",
+            title="Carry out this experiment",
+            description="For maintenance, which writes it first; the fields above don't count then.",
+        ),
     }
 
 

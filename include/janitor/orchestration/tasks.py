@@ -14,7 +14,7 @@ from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
 from janitor.domain.identity import run_id_for
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.run_conf import unknown_keys
-from janitor.domain.states import RunKind
+from janitor.domain.states import RunKind, RunPurpose
 from janitor.domain.views import RunView
 from janitor.orchestration.failures import TaskFailed, as_airflow_failure, failed_task
 from janitor.orchestration.metrics import count_verdict
@@ -73,6 +73,7 @@ def planned_entries(kind: RunKind) -> list[dict[str, str]]:
         rerun_of=params.get("rerun_of") or None,
         only_unsuccessful=bool(params.get("only_unsuccessful")),
         kind=kind,
+        experiment=UUID(params["experiment"]) if params.get("experiment") else None,
     )
     try:
         planned = plan_run(settings, request)
@@ -130,11 +131,13 @@ def verdict_of(kind: RunKind) -> str:
         raise failed_task("the run was never planned: see the log of `plan`")
     text = f"{closed.successful}/{closed.total} repositories successful"
     run = _noted(settings, context["dag_run"].run_id, text, kind)
-    if run is not None:
+    is_experiment = run is not None and run.purpose is RunPurpose.EXPERIMENT
+    if run is not None and not is_experiment:
         tell_metrics(settings, run)
     tell_news(settings)
     publish_badges(settings)
-    if closed.problems:
+    # An experiment that found its repository broken was carried out well.
+    if closed.structural if is_experiment else closed.problems:
         # Where nobody knows better, the records' own words.
         told = closed.problems if run is None else (*closed.structural, *failure_lines(run))
         raise failed_task(text, *told)

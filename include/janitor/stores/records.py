@@ -14,6 +14,7 @@ from janitor.domain.states import (
     InstanceOrigin,
     InstanceState,
     OwnerKind,
+    RunPurpose,
     RunStatus,
     TerminationReason,
     ValidationStatus,
@@ -52,6 +53,8 @@ class ValidationRecord:
     command_exit_code: int | None
     launched_at: datetime | None
     deadline_at: datetime | None
+    purpose: RunPurpose = RunPurpose.FLEET
+    """Of its run."""
 
     @property
     def repository(self) -> str:
@@ -87,6 +90,7 @@ class ValidationRecord:
             command_exit_code=row["command_exit_code"],
             launched_at=row["launched_at"],
             deadline_at=row["deadline_at"],
+            purpose=RunPurpose(row["purpose"]),
         )
 
 

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from janitor.domain.errors import DatabaseError
 from janitor.domain.result.outcome import Conclusion
-from janitor.domain.states import RunKind, RunStatus, ValidationStatus
+from janitor.domain.states import RunKind, RunPurpose, RunStatus, ValidationStatus
 from janitor.domain.watch.watching import WatchOutcome
 from janitor.protocol.report import REPORT_FORMAT, Report
 from janitor.protocol.terms.proven import ProofLevel
@@ -63,6 +63,7 @@ class NewRun:
     """Who is told of its news; see `janitor.domain.news.routes`."""
     badges: bool = False
     """Whether its repositories have a badge."""
+    purpose: RunPurpose = RunPurpose.FLEET
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,7 @@ def insert_plan(connection: Connection, run: NewRun, validations: Sequence[NewVa
         expected_errors=list(run.expected_errors),
         news_routes=None if run.news_routes is None else Jsonb(dict(run.news_routes)),
         badges=run.badges,
+        purpose=run.purpose.value,
     )
     for validation in validations:
         queries.insert_validation(
@@ -152,6 +154,7 @@ class PlannedRun:
     """In the order of the configuration."""
     news_routes: Mapping[str, Any] | None = None
     badges: bool = False
+    purpose: RunPurpose = RunPurpose.FLEET
 
 
 def planned_run(connection: Connection, run_id: UUID) -> PlannedRun:
@@ -172,6 +175,7 @@ def planned_run(connection: Connection, run_id: UUID) -> PlannedRun:
         kind=RunKind(run["kind"]),
         news_routes=run["news_routes"],
         badges=run["badges"],
+        purpose=RunPurpose(run["purpose"]),
         repositories=tuple(
             PlannedRepository(
                 plan=row["plan"],

@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from janitor.domain.config.fields import Badges
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.config.sequential import SequentialConfig
-from janitor.domain.errors import CloudError, ConfigError, ConflictError
+from janitor.domain.errors import CloudError, ConfigError, ConflictError, NotFoundError
 from janitor.domain.money.budget import BudgetLimits, RunEstimate
 from janitor.domain.news.routes import Routes
-from janitor.domain.states import RunKind, RunStatus, ValidationStatus
+from janitor.domain.states import RunKind, RunPurpose, RunStatus, ValidationStatus
 from janitor.domain.watch.sequential import SEQUENTIAL_NAME
 from janitor.services.config_files import load_as, load_config
 from janitor.services.money.estimate import CheckedEstimate, check_estimate, estimate_plans
@@ -25,6 +26,7 @@ from janitor.services.report.reports import run_view
 from janitor.settings import Settings
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
+from janitor.stores.maintenance import experiments
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class RunRequest:
     only_unsuccessful: bool = False
     """Of that run, only the repositories that were not successful."""
     kind: RunKind = RunKind.PARALLEL
+    experiment: UUID | None = None
+    """An experiment that is to be carried out; nothing of the above counts then but the trigger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,7 @@ class RunBlueprint:
     """Who is told of its news."""
     badges: bool = False
     """Whether its repositories have a badge."""
+    purpose: RunPurpose = RunPurpose.FLEET
 
 
 def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
@@ -75,10 +80,12 @@ def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
 
     Raises:
         ConfigError: The config is wrong.
-        NotFoundError: The one repository that was asked for isn't in it, or the run isn't known.
-        ConflictError: The run goes on, or nothing of it is to be done again.
-        DatabaseError: A run is to be done again, and Postgres can't be used.
+        NotFoundError: The one repository that was asked for isn't in it, or the run, or the experiment, isn't known.
+        ConflictError: The run goes on, or nothing of it is to be done again; or the experiment can't be carried out.
+        DatabaseError: A run is to be done again, or an experiment carried out, and Postgres can't be used.
     """
+    if request.experiment is not None:
+        return _of_experiment(settings, request.experiment, request)
     if request.rerun_of is not None:
         return _of_run(settings, request.rerun_of, request)
     if request.kind is RunKind.SEQUENTIAL:
@@ -134,6 +141,8 @@ def _of_run(settings: Settings, wanted: str, request: RunRequest) -> RunBlueprin
         )
     with transaction(settings.reader_url) as connection:
         planned = store.planned_run(connection, run.run_id)
+    if planned.purpose is RunPurpose.EXPERIMENT:
+        raise ConflictError(f"run {run.run_id} is an experiment; whoever asked for it asks for another one")
     if planned.kind is RunKind.SEQUENTIAL:
         raise ConflictError(
             f"run {run.run_id} is sequential; start another one instead:"
@@ -161,6 +170,40 @@ def _of_run(settings: Settings, wanted: str, request: RunRequest) -> RunBlueprin
         confirm_above_usd=_confirm_above(settings, planned.config_file_path),
         news_routes=None if planned.news_routes is None else Routes.from_dict(planned.news_routes),
         badges=planned.badges,
+    )
+
+
+def _of_experiment(settings: Settings, wanted: UUID, request: RunRequest) -> RunBlueprint:
+    """The repeated validation's plan at its exact commit, on the type that it really ran on, with the change."""
+    with transaction(settings.reader_url) as connection:
+        asked = experiments.find(connection, settings.deployment, wanted)
+        if asked is None:
+            raise NotFoundError(f"there is no experiment {wanted} in deployment {settings.deployment}")
+        if asked.airflow_run_id != request.airflow_run_id:
+            raise ConflictError(f"experiment {wanted} is carried out by run {asked.airflow_run_id} alone")
+        repeated = experiments.repeatable(connection, settings.deployment, asked.repeated_validation_id)
+        planned = None if repeated is None else store.planned_run(connection, repeated.run_id)
+    if repeated is None or planned is None or repeated.purpose is RunPurpose.EXPERIMENT:
+        raise ConflictError(f"validation {asked.repeated_validation_id} hasn't ended, or is an experiment itself")
+    if repeated.commit_sha is None or repeated.instance_type is None:
+        raise ConflictError(
+            f"validation {repeated.validation_id} can't be repeated: it came to no commit, or to no instance"
+        )
+    try:
+        plan = RepositoryPlan.from_dict(repeated.plan)
+    except ValueError as exc:
+        raise ConflictError(f"{repeated.validation_id} was planned by another version of Janitor: {exc}") from exc
+    plan = replace(plan, ref=repeated.commit_sha, instance_types=(repeated.instance_type,), patch=asked.patch)
+    return RunBlueprint(
+        source=planned.config_file_path,
+        sha256=planned.config_sha256,
+        plans=(plan,),
+        grace=repeated.grace,
+        timeout=plan.timeout,
+        max_concurrent_instances=planned.max_concurrent_instances,
+        limits=BudgetLimits(run_usd=planned.max_run_cost_usd, daily_usd=planned.daily_budget_usd),
+        confirm_above_usd=None,
+        purpose=RunPurpose.EXPERIMENT,
     )
 
 

@@ -14,7 +14,7 @@ from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.identity import run_id_for, validation_id_for
 from janitor.domain.launch.owner import Owner
-from janitor.domain.states import OwnerKind, RunKind
+from janitor.domain.states import OwnerKind, RunKind, RunPurpose
 from janitor.services.launch.blueprint import (
     RunBlueprint,
     RunRequest,
@@ -85,7 +85,8 @@ def plan_run(settings: Settings, request: RunRequest) -> list[PlannedValidation]
             )
             return _planned(connection, run_id)
     except BudgetRefusedError as refused:
-        keep_refusal(settings, request.airflow_run_id, refused, blueprint.news_routes)
+        is_told = blueprint.purpose is RunPurpose.FLEET
+        keep_refusal(settings, request.airflow_run_id, refused, blueprint.news_routes, is_told=is_told)
         raise
 
 
@@ -105,6 +106,7 @@ def _run_of(run_id: UUID, settings: Settings, request: RunRequest, blueprint: Ru
         expected_errors=blueprint.expected_errors,
         news_routes=None if blueprint.news_routes is None else blueprint.news_routes.to_dict(),
         badges=blueprint.badges,
+        purpose=blueprint.purpose,
     )
 
 

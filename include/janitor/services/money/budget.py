@@ -142,7 +142,12 @@ def settle_reservations(settings: Settings) -> int:
 
 
 def keep_refusal(
-    settings: Settings, airflow_run_id: str, error: BudgetRefusedError, routes: Routes | None = None
+    settings: Settings,
+    airflow_run_id: str,
+    error: BudgetRefusedError,
+    routes: Routes | None = None,
+    *,
+    is_told: bool = True,
 ) -> None:
     """Keep that a run was refused, and that somebody is to be told, in a transaction of its own.
 
@@ -151,6 +156,7 @@ def keep_refusal(
         airflow_run_id: The run.
         error: What the budget said.
         routes: Who is told; None: who was told of the last run.
+        is_told: Whether anybody is.
 
     Raises:
         DatabaseError: Postgres can't be used.
@@ -159,7 +165,8 @@ def keep_refusal(
         return
     with transaction(settings.writer_url) as connection:
         store.keep_refusal(connection, settings.deployment, airflow_run_id, error.refusal)
-        keep_refused(connection, settings.deployment, airflow_run_id, error.refusal.message, routes)
+        if is_told:
+            keep_refused(connection, settings.deployment, airflow_run_id, error.refusal.message, routes)
 
 
 def day_used(settings: Settings) -> Decimal:

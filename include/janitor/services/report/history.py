@@ -36,13 +36,23 @@ def keep_history(connection: Connection, validation: ValidationRecord, conclusio
     if standing is None:
         standing = _standing_from_rows(connection, validation)
     standing = _with_level(replace(standing, report=_last_report(connection, standing)))
-    signature = signature_for(conclusion, organization=validation.organization, name=validation.repository_name)
-    if signature is not None:
-        store.keep_signature(connection, validation.validation_id, signature)
+    signature = keep_cause(connection, validation, conclusion)
     difference, standing = compare(standing, _seen(connection, validation, conclusion, signature))
     store.insert_difference(connection, validation.validation_id, difference)
     store.keep_standing(connection, validation, standing)
     return difference
+
+
+def keep_cause(connection: Connection, validation: ValidationRecord, conclusion: Conclusion) -> FailureSignature | None:
+    """Write a validation's signature alone: all that is kept of an experiment, which is nobody's history.
+
+    Returns:
+        The signature; None for a success and for what a person stopped.
+    """
+    signature = signature_for(conclusion, organization=validation.organization, name=validation.repository_name)
+    if signature is not None:
+        store.keep_signature(connection, validation.validation_id, signature)
+    return signature
 
 
 def _seen(

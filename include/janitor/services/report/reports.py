@@ -12,7 +12,7 @@ from uuid import UUID
 from janitor.domain.errors import NotFoundError
 from janitor.domain.identity import run_id_for
 from janitor.domain.money.places import MONEY_PLACES, places_for
-from janitor.domain.states import InstanceState, RunKind, RunStatus, ValidationStatus
+from janitor.domain.states import InstanceState, RunKind, RunPurpose, RunStatus, ValidationStatus
 from janitor.domain.views import RunView, ValidationView
 from janitor.protocol.terms.statuses import CacheState
 from janitor.services.report.details import ReportDetails, details_of, level_of
@@ -134,6 +134,7 @@ def _run_view(connection: Connection, summary: Mapping[str, Any], *, phases: boo
         cache=CacheState(summary["cache"]) if summary["cache"] else None,
         cache_detail=summary["cache_detail"],
         unexpected_errors=summary["unexpected_errors"],
+        purpose=RunPurpose(summary["purpose"]),
     )
 
 
@@ -199,4 +200,5 @@ def _validation_view(row: Mapping[str, Any], details: ReportDetails, cost: Cost)
         difference=details.difference(row),
         place=details.place(row["validation_id"]),
         phases=details.phases(row["validation_id"]),
+        purpose=RunPurpose(row["purpose"]),
     )

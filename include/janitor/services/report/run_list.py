@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from janitor.domain.money.places import MONEY_PLACES
-from janitor.domain.states import RunStatus
+from janitor.domain.states import RunPurpose, RunStatus
 from janitor.domain.views import RunSummary
 from janitor.settings import Settings
 from janitor.stores import costs
@@ -43,6 +43,7 @@ def latest_runs(settings: Settings, limit: int) -> list[RunSummary]:
                 total_repositories=row["total_repositories"],
                 cost_usd=cost.usd,
                 cost_is_final=cost.is_final,
+                purpose=RunPurpose(row["purpose"]),
                 cost_places=places.get(row["run_id"], MONEY_PLACES),
             )
         )

@@ -10,10 +10,10 @@ from janitor.domain.errors import ConflictError, DatabaseError
 from janitor.domain.launch.owner import Owner
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.result.outcome import Conclusion, conclude_unusable, termination_reason_for
-from janitor.domain.states import TerminationReason
+from janitor.domain.states import RunPurpose, TerminationReason
 from janitor.domain.watch.watching import WatchOutcome
 from janitor.services.outbox.writing import keep_verdict_news
-from janitor.services.report.history import keep_history
+from janitor.services.report.history import keep_cause, keep_history
 from janitor.services.watch.conclude import Concluded, conclude_validation
 from janitor.services.watch.spec_object import remove_specs
 from janitor.services.watch.watch import Watch
@@ -95,6 +95,9 @@ def _write_once(settings: Settings, concluded: Concluded) -> Conclusion:
                 storage_key=stored.key,
                 sha256=stored.sha256,
             )
+        if concluded.validation.purpose is RunPurpose.EXPERIMENT:
+            keep_cause(connection, concluded.validation, conclusion)
+            return conclusion
         difference = keep_history(connection, concluded.validation, conclusion)
         keep_verdict_news(connection, concluded.validation, conclusion, difference.verdict)
     return conclusion

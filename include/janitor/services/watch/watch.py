@@ -17,7 +17,7 @@ from janitor.domain.errors import ConflictError
 from janitor.domain.identity import command_comment_for, notice_key_for, report_key_for, sign_key_for
 from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.reap.ending import SPOT_TERMINATION
-from janitor.domain.states import InstanceState, NoticeKind
+from janitor.domain.states import InstanceState, NoticeKind, RunPurpose
 from janitor.domain.watch.watching import (
     CommandObservation,
     Decision,
@@ -31,7 +31,7 @@ from janitor.protocol.terms.proof import new_key
 from janitor.services.ledger.reconcile import states_of_missing
 from janitor.services.ledger.seen import keep_seen
 from janitor.services.provider import provider_of
-from janitor.services.watch.artefact import ensure_artefact
+from janitor.services.watch.artefact import StoredArtefact, artefact_like, ensure_artefact
 from janitor.services.watch.build_history import earlier_builds
 from janitor.services.watch.conclude import Concluded, conclude_validation
 from janitor.services.watch.instance_script import instance_script
@@ -44,6 +44,7 @@ from janitor.stores import ledger
 from janitor.stores import sequential as turns
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
+from janitor.stores.maintenance import experiments
 from janitor.stores.records import InstanceRecord, ValidationRecord
 from janitor.stores.report_terms import ReportTerms
 
@@ -119,7 +120,7 @@ class Watch:
             return decision.outcome
         elif not self._artefact_ready:
             # The instance is still booting: time to have the artefact in place before it is asked for.
-            ensure_artefact(self._settings)
+            self._artefact()
             self._artefact_ready = True
         return None
 
@@ -233,9 +234,17 @@ class Watch:
             self._instance = turns.keep_command_start(connection, validation.validation_id, instance, _now())
         self._command_id = command_id
 
+    def _artefact(self) -> StoredArtefact:
+        """The validator that is sent; for an experiment the one whose report it repeats."""
+        if self._validation.purpose is RunPurpose.FLEET:
+            return ensure_artefact(self._settings)
+        with transaction(self._settings.writer_url) as connection:
+            repeated = experiments.validator_of_repeated(connection, self._validation.run_id)
+        return artefact_like(self._settings, repeated)
+
     def _send_new(self, comment: str) -> str | None:
         validation, instance, settings, now = self._validation, self._instance, self._settings, _now()
-        artefact = ensure_artefact(settings)
+        artefact = self._artefact()
         lifetime = address_lifetime(now, instance.deadline_at, validation.grace)
         execution_timeout = execution_timeout_for(now, instance.deadline_at, validation.grace)
         generation = (validation.run_id, validation.validation_id, instance.generation)

@@ -9,7 +9,7 @@ left join lateral (
   select r.badges, d.flaky
   from repository_validations v join validation_runs r using (run_id) left join report_differences d using (validation_id)
   where v.organization = s.organization and v.repository_name = s.repository_name and r.deployment = s.deployment
-    and v.finished_at is not null
+    and r.purpose = 'fleet' and v.finished_at is not null
   order by v.finished_at desc limit 1
 ) last on true
 where s.deployment = :deployment and (last.badges or b.message is not null)

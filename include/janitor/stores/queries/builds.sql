@@ -7,7 +7,7 @@ select (select c -> 'measurements' from jsonb_array_elements(r.report -> 'checks
 from validation_reports r
 join repository_validations v using (validation_id)
 join validation_runs n on n.run_id = v.run_id
-where n.deployment = :deployment and v.organization = :organization and v.repository_name = :repository_name
+where n.deployment = :deployment and n.purpose = 'fleet' and v.organization = :organization and v.repository_name = :repository_name
   and v.engine = 'docker' and v.build_succeeded
 order by v.finished_at desc
 limit :count;

@@ -1,7 +1,7 @@
 -- name: complete_repositories(deployment, beginning, count)
 select v.repository_name as value, 'last validated ' || to_char(max(v.created_at) at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as help
 from repository_validations v join validation_runs r using (run_id)
-where r.deployment = :deployment and starts_with(v.repository_name, :beginning)
+where r.deployment = :deployment and r.purpose = 'fleet' and starts_with(v.repository_name, :beginning)
 group by v.repository_name order by max(v.created_at) desc limit :count;
 
 -- name: complete_runs(deployment, beginning, count)

@@ -14,7 +14,7 @@ left join lateral (
   select (select sum(b.billed_seconds) from instance_bills b
           where b.validation_id = v.validation_id and b.launched_at is not null) as seconds
   from repository_validations v join validation_runs r using (run_id)
-  where r.deployment = :deployment and v.organization = wanted.organization and v.repository_name = wanted.name
+  where r.deployment = :deployment and r.purpose = 'fleet' and v.organization = wanted.organization and v.repository_name = wanted.name
     and v.finished_at is not null and v.launched_at is not null and v.status not in ('cancelled', 'error')
   order by v.finished_at desc limit :count
 ) took on true

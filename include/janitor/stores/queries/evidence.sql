@@ -57,7 +57,7 @@ left join lateral (
                     where b.validation_id = v.validation_id and b.launched_at is not null) as usd
   from repository_validations v join validation_runs r using (run_id)
   where v.organization = wanted.organization and v.repository_name = wanted.name and r.deployment = :deployment
-    and v.finished_at >= wanted.since and v.finished_at <= :until
+    and r.purpose = 'fleet' and v.finished_at >= wanted.since and v.finished_at <= :until
     and v.signature is not distinct from wanted.signature and v.status not in ('success', 'cancelled')
 ) failed on true
 group by wanted.position order by wanted.position;

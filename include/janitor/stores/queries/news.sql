@@ -6,7 +6,7 @@ values (:deployment, :event::news_event, :dedupe_key, :run_id,
                  case when :run_id::uuid is not null
                       then (select news_routes from validation_runs where run_id = :run_id)
                       else (select news_routes from validation_runs
-                            where deployment = :deployment and news_routes is not null
+                            where deployment = :deployment and news_routes is not null and purpose = 'fleet'
                             order by started_at desc limit 1) end),
         :facts)
 on conflict (deployment, event, dedupe_key) where closed_at is null
@@ -75,7 +75,8 @@ select count(*) filter (where change = 'inconclusive') from (
   order by v.finished_at desc limit :count) last;
 
 -- name: last_run_began(deployment)$
-select started_at from validation_runs where deployment = :deployment order by started_at desc limit 1;
+select started_at from validation_runs where deployment = :deployment and purpose = 'fleet'
+order by started_at desc limit 1;
 
 -- name: lock_news(deployment)
 select pg_advisory_xact_lock(hashtextextended('janitor-news/' || :deployment, 0));
@@ -119,7 +120,7 @@ select m.*, m.organization || '/' || m.repository_name as repository, v.url, v.l
         from repository_validations w join validation_runs q on q.run_id = w.run_id
         join instance_bills b on b.validation_id = w.validation_id
         where w.organization = m.organization and w.repository_name = m.repository_name
-          and q.deployment = m.deployment and w.finished_at >= broken.finished_at
+          and q.deployment = m.deployment and q.purpose = 'fleet' and w.finished_at >= broken.finished_at
           and w.finished_at <= coalesce(m.left_at, 'infinity')) as cost_usd
 from news_repositories m
 join repository_validations v using (validation_id)
@@ -130,7 +131,7 @@ left join lateral (
   select w.commit_sha, w.finished_at
   from repository_validations w join validation_runs q on q.run_id = w.run_id
   where w.organization = m.organization and w.repository_name = m.repository_name and q.deployment = m.deployment
-    and w.status = 'success' and w.finished_at < broken.finished_at
+    and q.purpose = 'fleet' and w.status = 'success' and w.finished_at < broken.finished_at
   order by w.finished_at desc limit 1
 ) good on true
 where m.news_id = any(:news_ids)

@@ -33,6 +33,7 @@ group by 1 order by 3 desc nulls last, 1 limit :most;
 select v.signature, f.title, count(distinct v.organization || '/' || v.repository_name)::integer as repositories,
        count(distinct v.run_id)::integer as runs, sum(b.total_usd) as total_usd
 from instance_bills b join repository_validations v on v.validation_id = b.validation_id
+join validation_runs r on r.run_id = v.run_id and r.purpose = 'fleet'
 join failure_signatures f on f.signature = v.signature
 where b.deployment = :deployment and b.launched_at >= :since and v.status not in ('success', 'cancelled')
 group by 1, 2 order by 5 desc nulls last, 1 limit :most;

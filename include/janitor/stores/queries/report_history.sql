@@ -35,7 +35,8 @@ select v.validation_id, v.run_id, v.finished_at, v.status, v.status_reason_code,
        (select coalesce(jsonb_object_agg(c.name, c.status), '{}') from checks c
         where c.validation_id = v.validation_id) as checks
 from repository_validations v join validation_runs r using (run_id)
-where r.deployment = :deployment and v.organization = :organization and v.repository_name = :repository_name
+where r.deployment = :deployment and r.purpose = 'fleet'
+  and v.organization = :organization and v.repository_name = :repository_name
   and v.finished_at is not null and v.validation_id <> :validation_id
 order by v.finished_at desc limit :count;
 
@@ -99,9 +100,11 @@ select f.*, s.standing -> 'verdict' ->> 'outcome' as stands, s.standing -> 'verd
 from failures f
 left join repository_standings s
   on s.deployment = f.deployment and s.organization = f.organization and s.repository_name = f.repository_name
-where f.run_id in (select run_id from validation_runs where deployment = :deployment order by started_at desc limit :runs)
+where f.run_id in (select run_id from validation_runs where deployment = :deployment and purpose = 'fleet'
+                   order by started_at desc limit :runs)
 order by f.finished_at desc, f.repository_name;
 
 -- name: last_runs(deployment, runs)^
 select count(*) as runs, min(started_at) as since
-from (select started_at from validation_runs where deployment = :deployment order by started_at desc limit :runs) r;
+from (select started_at from validation_runs where deployment = :deployment and purpose = 'fleet'
+      order by started_at desc limit :runs) r;

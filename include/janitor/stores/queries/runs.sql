@@ -1,11 +1,11 @@
--- name: insert_run(run_id, deployment, airflow_run_id, trigger, config_file_path, config_sha256, total_repositories, timeout_minutes, max_concurrent_instances, kind, total_timeout_minutes, expected_errors, news_routes, badges)!
+-- name: insert_run(run_id, deployment, airflow_run_id, trigger, config_file_path, config_sha256, total_repositories, timeout_minutes, max_concurrent_instances, kind, total_timeout_minutes, expected_errors, news_routes, badges, purpose)!
 -- A plan that is carried out twice finds its own run.
 insert into validation_runs (run_id, deployment, airflow_run_id, trigger, config_file_path, config_sha256,
                              total_repositories, timeout_minutes, max_concurrent_instances, kind,
-                             total_timeout_minutes, expected_errors, news_routes, badges)
+                             total_timeout_minutes, expected_errors, news_routes, badges, purpose)
 values (:run_id, :deployment, :airflow_run_id, :trigger, :config_file_path, :config_sha256,
         :total_repositories, :timeout_minutes, :max_concurrent_instances, :kind::run_kind,
-        :total_timeout_minutes, (:expected_errors)::text[], :news_routes, :badges)
+        :total_timeout_minutes, (:expected_errors)::text[], :news_routes, :badges, :purpose::run_purpose)
 on conflict (run_id) do nothing;
 
 -- name: insert_validation(validation_id, run_id, repository_index, repository_name, organization, url, ref, custom_prompt, gpu_required, required_proof, timeout_minutes, grace_minutes, plan)!
@@ -21,7 +21,7 @@ where run_id = :run_id;
 
 -- name: run_as_planned(run_id)^
 select config_file_path, config_sha256, timeout_minutes, max_concurrent_instances, max_run_cost_usd, daily_budget_usd,
-       kind, news_routes, badges
+       kind, news_routes, badges, purpose
 from validation_runs where run_id = :run_id;
 
 -- name: repositories_as_planned(run_id)
@@ -45,12 +45,12 @@ where r.deployment = :deployment and r.completed_at > now() - interval '30 days'
   and position(i.instance_id || ' (ended since' in r.status_reason) = 0;
 
 -- name: last_times_of_run(run_id)
--- From launch to end, the last time that each of the run's repositories came to a verdict in another run.
+-- From launch to end, the last time that each of the run's repositories came to a verdict in another run of the fleet.
 select v.validation_id, p.finished_at - p.launched_at as took
 from repository_validations v join validation_runs r using (run_id)
 cross join lateral (
   select o.launched_at, o.finished_at from repository_validations o join validation_runs e using (run_id)
-  where e.deployment = r.deployment and o.organization = v.organization and o.repository_name = v.repository_name
+  where e.deployment = r.deployment and e.purpose = 'fleet' and o.organization = v.organization and o.repository_name = v.repository_name
     and o.run_id <> v.run_id and o.status in ('success', 'failed') and o.launched_at is not null
   order by o.finished_at desc limit 1) p
 where v.run_id = :run_id;

@@ -1,16 +1,17 @@
 -- name: live_run_glances(deployment)
--- Runs that are going on, newest first, with the latest instant at which an instance of an unfinished validation may live.
+-- Runs of the fleet that are going on, newest first, with the latest instant at which an instance of an unfinished validation may live.
 select s.*, ends.last_end_at
 from run_summary s
 cross join lateral (
   select max(v.deadline_at + v.grace_minutes * interval '1 minute') as last_end_at
   from repository_validations v where v.run_id = s.run_id and v.finished_at is null
 ) ends
-where s.deployment = :deployment and s.status = 'running' order by s.started_at desc;
+where s.deployment = :deployment and s.purpose = 'fleet' and s.status = 'running' order by s.started_at desc;
 
 -- name: last_run_glance(deployment)^
 select *, null::timestamptz as last_end_at from run_summary
-where deployment = :deployment and status not in ('running', 'cancelled') order by started_at desc limit 1;
+where deployment = :deployment and purpose = 'fleet' and status not in ('running', 'cancelled')
+order by started_at desc limit 1;
 
 -- name: news_of_run(run_id)
 -- What isn't simply well, or is well again.
@@ -48,7 +49,8 @@ select coalesce(sum(coalesce(spent_usd, reserved_usd)), 0) as used_usd,
 from budget_reservations where deployment = :deployment and day = :day;
 
 -- name: last_daily_budget(deployment)$
-select daily_budget_usd from validation_runs where deployment = :deployment order by started_at desc limit 1;
+select daily_budget_usd from validation_runs where deployment = :deployment and purpose = 'fleet'
+order by started_at desc limit 1;
 
 -- name: spent_by_day(deployment, since)
 -- In UTC; what has a price.
@@ -83,7 +85,7 @@ set passed_at = excluded.passed_at, in_ec2 = excluded.in_ec2, unknown_to_ledger 
 -- The last runs that began before an instant, newest first: the columns of the grid, as they were known then.
 select run_id, airflow_run_id, trigger, case when completed_at > :before then 'running' else status end as status, started_at
 from validation_runs
-where deployment = :deployment and started_at < :before order by started_at desc limit :runs;
+where deployment = :deployment and purpose = 'fleet' and started_at < :before order by started_at desc limit :runs;
 
 -- name: grid_rows(run_ids, at)
 -- A row for each repository: of each run that it was in, its column, and a letter for status, change and flakiness, as

@@ -1,5 +1,5 @@
 -- name: validation(validation_id)^
-select v.*, r.deployment, r.airflow_run_id, r.max_concurrent_instances, r.status as run_status
+select v.*, r.deployment, r.airflow_run_id, r.max_concurrent_instances, r.status as run_status, r.purpose
 from repository_validations v join validation_runs r using (run_id)
 where v.validation_id = :validation_id;
 
@@ -15,7 +15,7 @@ where validation_id = :validation_id order by position;
 
 -- name: overviews_of_repository(deployment, repository_name, count)
 select * from validation_overview
-where deployment = :deployment
+where deployment = :deployment and purpose = 'fleet'
   and (repository_name = :repository_name or organization || '/' || repository_name = :repository_name)
 order by created_at desc limit :count;
 

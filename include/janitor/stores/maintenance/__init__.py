@@ -1,0 +1,1 @@
+"""What maintenance keeps: experiments, and what becomes of repairs. Inside a caller's transaction."""
