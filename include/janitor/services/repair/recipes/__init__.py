@@ -1,0 +1,1 @@
+"""Recipes: deterministic repairs, one cause to a module. Each reads, and says what it would change."""

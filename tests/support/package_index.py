@@ -1,0 +1,112 @@
+"""A package index on this machine, of wheels that are made as they are asked for. PEP 503 and PEP 427."""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+_LISTED = re.compile(r"/simple/([a-z0-9-]+)/")
+_FILE = re.compile(r"/files/([A-Za-z0-9._-]+\.whl)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """One release of a package."""
+
+    name: str
+    version: str
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """Source by path, such as `pkg/__init__.py`."""
+    requires: tuple[str, ...] = ()
+    yanked: bool = False
+    python: str | None = None
+    """What it says of Python."""
+
+    @property
+    def file_name(self) -> str:
+        """As indexes spell it."""
+        return f"{self.name.replace('-', '_')}-{self.version}-py3-none-any.whl"
+
+    def content(self) -> bytes:
+        """The archive; the same bytes each time."""
+        info = f"{self.name.replace('-', '_')}-{self.version}.dist-info"
+        wanted = "".join(f"Requires-Dist: {each}\n" for each in self.requires)
+        python = f"Requires-Python: {self.python}\n" if self.python else ""
+        files = {
+            **self.modules,
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {self.name}\nVersion: {self.version}\n{python}{wanted}",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        }
+        files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(zipfile.ZipInfo(name), text)
+        return buffer.getvalue()
+
+
+class PackageIndex:
+    """Serves wheels while the block lasts; what it has may change meanwhile."""
+
+    def __init__(self, wheels: Iterable[Wheel] = ()) -> None:
+        self.wheels = list(wheels)
+        index = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                status, kind, content = index.answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(content)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_arguments: object) -> None:
+                """Nobody reads it."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+
+    def __enter__(self) -> PackageIndex:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """For `--index-url`."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/simple"
+
+    def answer(self, path: str) -> tuple[int, str, bytes]:
+        """Status, type and body for one request."""
+        if match := _LISTED.fullmatch(path):
+            listed = [wheel for wheel in self.wheels if re.sub(r"[-_.]+", "-", wheel.name).lower() == match[1]]
+            links = [
+                f'<a href="/files/{wheel.file_name}"{" data-yanked=" + chr(34) * 2 if wheel.yanked else ""}'
+                + (f' data-requires-python="{wheel.python.replace(">", "&gt;")}"' if wheel.python else "")
+                + f">{wheel.file_name}</a>"
+                for wheel in listed
+            ]
+            page = "<!DOCTYPE html><html><body>" + "\n".join(links) + "</body></html>"
+            return (200, "text/html", page.encode()) if listed else (404, "text/plain", b"no such package")
+        if match := _FILE.fullmatch(path):
+            for wheel in self.wheels:
+                if wheel.file_name == match[1]:
+                    return 200, "application/octet-stream", wheel.content()
+        return 404, "text/plain", b"nothing here"
