@@ -67,6 +67,14 @@ override AIRFLOW_BASE := $(value AIRFLOW_BASE)
 override PUSH := $(value PUSH)
 override REGISTRY := $(value REGISTRY)
 override KILL := $(value KILL)
+override RUN_IDS := $(value RUN_IDS)
+override WORKERS := $(value WORKERS)
+override REPOSITORIES := $(value REPOSITORIES)
+override MAX_COST_USD := $(value MAX_COST_USD)
+override OLDER_THAN := $(value OLDER_THAN)
+override SQLITE := $(value SQLITE)
+override REPAIR := $(value REPAIR)
+export RUN_IDS WORKERS REPOSITORIES MAX_COST_USD OLDER_THAN SQLITE REPAIR
 export IMAGE BASE FOLDER ENGINE JSON AIRFLOW_IMAGE AIRFLOW_BASE PUSH REGISTRY AMI CUDA_IMAGE TIDY KILL
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
 export REPOS_FILE TO DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FAILED FORMAT OUTPUT TEST
@@ -113,7 +121,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers run-janitor fetch-report runs follow rerun cancel check-parallel-status query-parallel-run query-db \
-	report failures dashboard notify instances kill-all-workers terminate reap keep breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
+	report failures dashboard notify instances kill-all-workers terminate reap keep maintain list-worktrees cleanup-worktrees shards repairs breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
 	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
 help: ## list the targets
@@ -212,6 +220,22 @@ reap: $(STAMP) ## end instances that nobody works on, as the reaper does [DRY_RU
 keep: $(STAMP) ## keep a repository's instance for debugging: REPO= FOR=30m [RUN_ID= END=1 ENV=]
 	$(call need,REPO,worker-basic FOR=30m)
 	$(JANITOR) keep $(REPO_OPTION) $(FOR_OPTION) $(RUN_ID_OPTION) $(END_OPTION)
+
+maintain: $(STAMP) ## repair what the last run found broken: RUN_IDS=a,b [WORKERS= REPOSITORIES= MAX_COST_USD= DRY_RUN=1]
+	$(call need,RUN_IDS,night-a,night-b)
+	$(JANITOR) maintain --run-ids="$$RUN_IDS" $${WORKERS:+"--workers=$$WORKERS"} $${REPOSITORIES:+"--repositories=$$REPOSITORIES"} $${MAX_COST_USD:+"--max-cost-usd=$$MAX_COST_USD"} $(DRY_RUN_OPTION)
+
+list-worktrees: $(STAMP) ## the working trees of repairs, and who holds each [JSON=1 ENV=]
+	$(JANITOR) maintain --list-worktrees $(JSON_OPTION)
+
+cleanup-worktrees: $(STAMP) ## remove what dead holders left, never what a living one has [OLDER_THAN=24h DRY_RUN=1 ENV=]
+	$(JANITOR) maintain --cleanup $${OLDER_THAN:+"--older-than=$$OLDER_THAN"} $(DRY_RUN_OPTION)
+
+shards: $(STAMP) ## the shards of maintenance, or a file of them [SQLITE=shard_status.db JSON=1 ENV=]
+	$(JANITOR) shards $${SQLITE:+export "--sqlite=$$SQLITE"} $(JSON_OPTION)
+
+repairs: $(STAMP) ## the repairs, or one with its patch [REPAIR= JSON=1 ENV=]
+	$(JANITOR) repairs $(JSON_OPTION) $${REPAIR:+show "$$REPAIR"}
 
 breaker: $(STAMP) ## whether launches are paused [CLOSE=1 SCOPE= ENV=]
 	$(JANITOR) breaker $(CLOSE_OPTION) $(SCOPE_OPTION)

@@ -72,6 +72,15 @@ COMMANDS: dict[str, CommandEntry] = {
     "ami": CommandEntry(
         "instances.ami", "ami", "Build the image of the instances, publish it, and remove superseded ones."
     ),
+    "maintain": CommandEntry(
+        "maintenance.maintain",
+        "maintain",
+        "Repair what the last run found broken, or look after the working trees of repairs.",
+    ),
+    "shards": CommandEntry(
+        "maintenance.shards", "shards", "List the shards of maintenance, or write them into a SQLite file."
+    ),
+    "repairs": CommandEntry("maintenance.repairs", "repairs", "List the repairs, or show one with its patch."),
     "breaker": CommandEntry(
         "instances.breaker", "breaker", "Show whether launches are paused; --close lets them go on."
     ),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from janitor.domain import states
 from janitor.domain.errors import DatabaseError
 from janitor.domain.evidence.acknowledgement import AcknowledgedUntil
+from janitor.domain.repair import states as repair_states
 from janitor.domain.result import report_diff
 from janitor.domain.watch.watching import WatchOutcome
 from janitor.domain.workspace import lease
@@ -18,7 +22,7 @@ from janitor.stores.migrate import available_migrations, migrate
 from tests.support.postgres import TestDatabase, running_postgres
 from tests.support.rows import insert_run
 
-ENUMERATIONS = {
+ENUMERATIONS: dict[str, type[Enum]] = {
     "run_status": states.RunStatus,
     "validation_status": states.ValidationStatus,
     "instance_state": states.InstanceState,
@@ -37,12 +41,16 @@ ENUMERATIONS = {
     "acknowledged_until": AcknowledgedUntil,
     "lease_kind": lease.LeaseKind,
     "lease_state": lease.LeaseState,
+    "shard_state": repair_states.ShardStatus,
+    "repair_state": repair_states.RepairState,
 }
-MACHINES = {
+MACHINES: dict[str, Mapping[Any, frozenset[Any]]] = {
     "run": states.RUN_TRANSITIONS,
     "validation": states.VALIDATION_TRANSITIONS,
     "instance": states.INSTANCE_TRANSITIONS,
     "lease": lease.LEASE_TRANSITIONS,
+    "shard": repair_states.SHARD_TRANSITIONS,
+    "repair": repair_states.REPAIR_TRANSITIONS,
 }
 
 
@@ -66,7 +74,7 @@ def test_migrating_at_once_applies_each_migration_once(tmp_path_factory: pytest.
 
 
 @pytest.mark.parametrize(("name", "enumeration"), ENUMERATIONS.items())
-def test_enumerations_match_the_code(database: TestDatabase, name: str, enumeration: type) -> None:
+def test_enumerations_match_the_code(database: TestDatabase, name: str, enumeration: type[Enum]) -> None:
     with psycopg.connect(database.reader_url) as connection:
         rows = connection.execute(f"select unnest(enum_range(null::janitor.{name}))::text").fetchall()
     assert {row[0] for row in rows} == {member.value for member in enumeration}
@@ -107,6 +115,9 @@ def test_the_writer_cannot_change_the_ledger_s_history(database: TestDatabase) -
         "update janitor.report_differences set change = 'fixed'",
         "delete from janitor.workspace_leases",
         "update janitor.workspace_leases set fence = 1",
+        "delete from janitor.shard_status",
+        "update janitor.shard_status set repository = 'acme/other'",
+        "update janitor.repairs set patch = 'another'",
     ):
         with psycopg.connect(database.writer_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement)

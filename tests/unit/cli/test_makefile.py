@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ with open("calls.jsonl", "a") as file:
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path: Path) -> Any:
     """A folder with the Makefile, an environment that is set up, and the recorder in place of the commands."""
     folder = tmp_path / "a checkout"
     binaries = folder / ".venv" / "bin"
@@ -70,7 +71,7 @@ def targets() -> list[str]:
     return re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-def test_help_is_the_default_and_lists_every_target(checkout):
+def test_help_is_the_default_and_lists_every_target(checkout: Path) -> None:
     for arguments in ((), ("help",)):
         answer = make(checkout, *arguments)
         assert answer.returncode == 0
@@ -78,12 +79,12 @@ def test_help_is_the_default_and_lists_every_target(checkout):
         assert listed == targets()
 
 
-def test_every_command_has_a_target():
+def test_every_command_has_a_target() -> None:
     # `janitor airflow` takes words of Airflow's own, which no make variable could carry.
     assert set(COMMANDS) - {"airflow"} <= set(targets())
 
 
-def test_every_target_is_phony():
+def test_every_target_is_phony() -> None:
     text = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     (phony,) = re.findall(r"^\.PHONY:(.*)$", text, re.MULTILINE)
     assert set(phony.split()) == set(targets())
@@ -134,6 +135,17 @@ def test_every_target_is_phony():
             ["report", "--html", "--output=a b.html", "--", "550e84"],
         ),
         (["keep", "REPO=a", "FOR=30m"], ["keep", "--repo=a", "--for=30m"]),
+        (
+            ["maintain", "RUN_IDS=a,b", "WORKERS=2", "REPOSITORIES=x", "MAX_COST_USD=2", "DRY_RUN=1"],
+            ["maintain", "--run-ids=a,b", "--workers=2", "--repositories=x", "--max-cost-usd=2", "--dry-run"],
+        ),
+        (["list-worktrees", "JSON=1"], ["maintain", "--list-worktrees", "--json"]),
+        (
+            ["cleanup-worktrees", "OLDER_THAN=24h", "DRY_RUN=1"],
+            ["maintain", "--cleanup", "--older-than=24h", "--dry-run"],
+        ),
+        (["shards", "SQLITE=a.db"], ["shards", "export", "--sqlite=a.db"]),
+        (["repairs", "REPAIR=550e84"], ["repairs", "show", "550e84"]),
         (["keep", "REPO=a", "RUN_ID=550e84", "END=1"], ["keep", "--repo=a", "--run-id=550e84", "--end"]),
         (["breaker"], ["breaker"]),
         (["notify", "DRY_RUN=1"], ["notify", "--dry-run"]),
@@ -160,7 +172,7 @@ def test_every_target_is_phony():
         (["doctor"], ["doctor"]),
     ],
 )
-def test_what_each_target_calls(checkout, arguments, words):
+def test_what_each_target_calls(checkout: Path, arguments: Any, words: Any) -> None:
     answer = make(checkout, *arguments)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
     assert called(checkout) == words
@@ -177,7 +189,7 @@ def test_what_each_target_calls(checkout, arguments, words):
         ("report", "REPO"),
     ],
 )
-def test_a_missing_value_ends_with_2_and_the_usage(checkout, target, value):
+def test_a_missing_value_ends_with_2_and_the_usage(checkout: Path, target: Any, value: Any) -> None:
     answer = make(checkout, target)
     assert answer.returncode == 2
     assert answer.stderr.startswith(f"usage: make {target} {value}=")
@@ -197,19 +209,21 @@ def test_a_missing_value_ends_with_2_and_the_usage(checkout, target, value):
         ("run", "CONFIG"),
     ],
 )
-def test_no_character_of_a_value_means_anything(checkout, target, name, value, by_environment):
+def test_no_character_of_a_value_means_anything(
+    checkout: Path, target: Any, name: Any, value: Any, by_environment: Any
+) -> None:
     answer = make(checkout, target, **{name: value}) if by_environment else make(checkout, target, f"{name}={value}")
     assert answer.returncode == 0, answer.stderr
     assert called(checkout)[-2:] == ["--", value]
     assert not list(checkout.rglob("hacked"))
 
 
-def test_a_newline_in_a_value(checkout):
+def test_a_newline_in_a_value(checkout: Path) -> None:
     assert make(checkout, "query-db", REPO="two\nlines").returncode == 0
     assert called(checkout)[-2:] == ["--", "two\nlines"]
 
 
-def test_odd_characters_in_options(checkout):
+def test_odd_characters_in_options(checkout: Path) -> None:
     answer = make(checkout, "validate-all-workers", f"CONFIG={ODD}", f"TIMEOUT_MINUTES={FOR_MAKE}", f"REPO={ODD}")
     assert answer.returncode == 0, answer.stderr
     assert called(checkout)[1:] == [f"--config={ODD}", f"--repo={ODD}", f"--timeout-minutes={FOR_MAKE}"]
@@ -227,27 +241,27 @@ def test_odd_characters_in_options(checkout):
         (["ENV=../x"], {}, "../x"),
     ],
 )
-def test_env_reaches_the_command(checkout, arguments, environment, expected):
+def test_env_reaches_the_command(checkout: Path, arguments: Any, environment: Any, expected: Any) -> None:
     assert make(checkout, "status", *arguments, **environment).returncode == 0
     (line,) = (checkout / "calls.jsonl").read_text().splitlines()
     assert (json.loads(line)[1]["ENV"] or None) == expected
 
 
-def test_a_failing_command_fails_the_target(checkout):
+def test_a_failing_command_fails_the_target(checkout: Path) -> None:
     (checkout / ".venv/bin/janitor").write_text("#!/bin/sh\nexit 1\n")
     answer = make(checkout, "run")
     assert answer.returncode == 2
     assert "Error 1" in answer.stderr
 
 
-def test_nothing_is_set_up_while_the_stamp_is_newer(checkout):
+def test_nothing_is_set_up_while_the_stamp_is_newer(checkout: Path) -> None:
     assert "setup.sh" not in make(checkout, "-n", "status").stdout
     stamp = checkout / ".venv/.stamp"
     os.utime(stamp, (1, 1))
     assert "setup.sh" in make(checkout, "-n", "status").stdout
 
 
-def test_set_up_without_a_fitting_python_says_what_to_do(checkout):
+def test_set_up_without_a_fitting_python_says_what_to_do(checkout: Path) -> None:
     shutil.copytree(ROOT / "infra/scripts", checkout / "infra/scripts")
     (checkout / ".venv/.stamp").unlink()
     answer = make(checkout, "status", "PYTHON=/none such/python")
@@ -259,7 +273,7 @@ def test_set_up_without_a_fitting_python_says_what_to_do(checkout):
     assert not (checkout / "calls.jsonl").exists()
 
 
-def test_a_second_set_up_does_nothing(checkout):
+def test_a_second_set_up_does_nothing(checkout: Path) -> None:
     shutil.copytree(ROOT / "infra/scripts", checkout / "infra/scripts")
     answer = subprocess.run(
         [checkout / "infra/scripts/setup.sh"],

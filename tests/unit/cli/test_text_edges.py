@@ -89,7 +89,7 @@ def poisoned(kind: Any, text: str) -> Any:
 
 def renderers() -> dict[str, Callable[..., Any]]:
     """Every public function of the renderers, by its place."""
-    found = {}
+    found: dict[str, Callable[..., Any]] = {}
     modules = [
         *pkgutil.walk_packages(render.__path__, "janitor.cli.render."),
         *pkgutil.walk_packages(prepush.__path__, "janitor.prepush."),
@@ -115,7 +115,7 @@ NOT_RENDERED = {
 
 
 @pytest.mark.parametrize("name", sorted(set(RENDERERS) - set(NOT_RENDERED)))
-def test_answer_of_a_command_steers_nothing(name, capsys):
+def test_answer_of_a_command_steers_nothing(name: Any, capsys: Any) -> None:
     function = RENDERERS[name]
     hints = typing.get_type_hints(function)
     for hostile in (*HOSTILE.values(), ALL_OF_IT):
@@ -128,10 +128,10 @@ def test_answer_of_a_command_steers_nothing(name, capsys):
             assert json.loads(written) == json.loads(json.dumps(answer))
 
 
-def test_every_renderer_is_a_real_one():
+def test_every_renderer_is_a_real_one() -> None:
     assert len(RENDERERS) > 30
     assert set(NOT_RENDERED) <= set(RENDERERS)
-    assert WorkersConfig  # what config_text takes
+    assert WorkersConfig is not None  # what config_text takes
 
 
 def result_with(hostile: str) -> StaticResult:
@@ -150,7 +150,7 @@ def result_with(hostile: str) -> StaticResult:
 
 
 @EVERY_HOSTILE
-def test_annotations_are_ours_alone(hostile, capsys):
+def test_annotations_are_ours_alone(hostile: Any, capsys: Any) -> None:
     lines = annotation_lines(result_with(hostile))
     Console().annotations(lines)
     written = capsys.readouterr().out
@@ -162,7 +162,7 @@ def test_annotations_are_ours_alone(hostile, capsys):
 
 
 @EVERY_HOSTILE
-def test_static_checks_steer_nothing(hostile, capsys):
+def test_static_checks_steer_nothing(hostile: Any, capsys: Any) -> None:
     result = result_with(hostile)
     Console().result(static_text(result))
     assert_harmless(capsys.readouterr().out)
@@ -176,7 +176,7 @@ def test_static_checks_steer_nothing(hostile, capsys):
 
 
 @EVERY_HOSTILE
-def test_console_steers_nothing(hostile, capsys):
+def test_console_steers_nothing(hostile: Any, capsys: Any) -> None:
     console = Console()
     console.result(hostile)
     console.notice(hostile)
@@ -190,7 +190,7 @@ def test_console_steers_nothing(hostile, capsys):
 
 
 @EVERY_HOSTILE
-def test_table_of_a_terminal_steers_nothing(hostile):
+def test_table_of_a_terminal_steers_nothing(hostile: Any) -> None:
     from rich.console import Console as RichConsole
 
     run = dataclasses.replace(
@@ -209,7 +209,7 @@ def test_table_of_a_terminal_steers_nothing(hostile):
 
 @EVERY_HOSTILE
 @pytest.mark.parametrize("kind", [CloudError, ConflictError, BudgetRefusedError, ValueError])
-def test_error_of_a_command_steers_nothing(kind, hostile, capsys, monkeypatch):
+def test_error_of_a_command_steers_nothing(kind: Any, hostile: Any, capsys: Any, monkeypatch: Any) -> None:
     def fail(**_: Any) -> int:
         raise kind(hostile)
 
@@ -222,7 +222,7 @@ def test_error_of_a_command_steers_nothing(kind, hostile, capsys, monkeypatch):
 
 
 @EVERY_HOSTILE
-def test_a_log_record_is_one_line(hostile, caplog):
+def test_a_log_record_is_one_line(hostile: Any, caplog: Any) -> None:
     with caplog.at_level(logging.INFO):
         LineLogger("janitor.test").warning("report of %s: %s", hostile, CloudError(hostile))
         LineLogger("janitor.test").info(f"it says: {hostile}")
@@ -233,7 +233,7 @@ def test_a_log_record_is_one_line(hostile, caplog):
 
 
 @EVERY_HOSTILE
-def test_a_run_s_verdict_has_one_line_for_each_repository(hostile):
+def test_a_run_s_verdict_has_one_line_for_each_repository(hostile: Any) -> None:
     rows = [
         {"repository_name": "worker-a", "status": "failed", "status_summary": hostile},
         {"repository_name": "worker-b", "status": "success", "status_summary": None},
@@ -245,14 +245,14 @@ def test_a_run_s_verdict_has_one_line_for_each_repository(hostile):
 
 
 @EVERY_HOSTILE
-def test_an_error_s_text_is_plain_wherever_it_is_quoted(hostile):
+def test_an_error_s_text_is_plain_wherever_it_is_quoted(hostile: Any) -> None:
     for error in (CloudError(hostile), BudgetRefusedError(hostile)):
         assert {unicodedata.category(each) for each in str(error) if each not in "\t\n"}.isdisjoint(
             {"Cc", "Cf", "Cs", "Zl", "Zp"}
         )
 
 
-def test_text_of_airflow_s_exceptions_is_one_line_for_each_given():
+def test_text_of_airflow_s_exceptions_is_one_line_for_each_given() -> None:
     from janitor.orchestration.failures import as_airflow_failure, failed_task
 
     for hostile in HOSTILE.values():
@@ -263,14 +263,14 @@ def test_text_of_airflow_s_exceptions_is_one_line_for_each_given():
 
 
 @pytest.mark.parametrize("text", ORDINARY)
-def test_ordinary_text_comes_out_as_it_went_in(text, capsys):
+def test_ordinary_text_comes_out_as_it_went_in(text: Any, capsys: Any) -> None:
     Console().result(text)
     assert capsys.readouterr().out == text + "\n"
     assert plain_text.one_line(text) == text
     assert plain_text.json_text({"a": text}) == json.dumps({"a": text}, indent=2, ensure_ascii=False)
 
 
-def test_classes_are_known_whole():
+def test_classes_are_known_whole() -> None:
     steering = {"Cc", "Cf", "Cs", "Zl", "Zp"}
     left = [
         hex(code)
@@ -301,7 +301,11 @@ CONTROL_PLANE = ("domain", "settings", "stores", "cloud", "services", "stack", "
         (("cli",), r"print|.*\.print_exc|click\.s?echo|.*\.stdout\.write|.*\.stderr\.write", set()),
         (("cli",), r"stream\.write", {"janitor/cli/terminal/console.py"}),
         (("cli",), r"json\.dumps?", set()),
-        (("cli",), r"RichConsole", {"janitor/cli/terminal/console.py", "janitor/cli/displays.py"}),
+        (
+            ("cli",),
+            r"RichConsole",
+            {"janitor/cli/terminal/console.py", "janitor/cli/displays.py", "janitor/cli/supervision.py"},
+        ),
         (
             ("orchestration",),
             r"TaskFailed|Airflow\w*Exception",
@@ -311,7 +315,7 @@ CONTROL_PLANE = ("domain", "settings", "stores", "cloud", "services", "stack", "
         (CONTROL_PLANE, r"logging\.getLogger", {"janitor/domain/log_lines.py"}),
     ],
 )
-def test_there_is_no_other_way_out(folders, called, allowed):
+def test_there_is_no_other_way_out(folders: Any, called: Any, allowed: Any) -> None:
     found = {
         file for folder in folders for file, call in calls_in(folder) if re.fullmatch(called, ast.unparse(call.func))
     }

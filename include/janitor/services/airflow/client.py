@@ -43,15 +43,21 @@ class AirflowClient:
         settings: Of the environment.
         kind: Of the runs; each kind has a DAG of its own.
         door: The way in; default: the one that the settings describe.
+        dag_id: Of a DAG that validates nothing; default: that of the kind.
 
     Raises (every method):
         AirflowError: Airflow can't be reached or refused; AirflowUnaskedError where nothing was done of what was asked.
     """
 
     def __init__(
-        self, settings: Settings, kind: RunKind = RunKind.PARALLEL, *, door: AirflowDoor | None = None
+        self,
+        settings: Settings,
+        kind: RunKind = RunKind.PARALLEL,
+        *,
+        door: AirflowDoor | None = None,
+        dag_id: str | None = None,
     ) -> None:
-        self._dag_id = settings.dag_id_of(kind)
+        self._dag_id = dag_id or settings.dag_id_of(kind)
         self._door: AirflowDoor = door or door_of(settings)
 
     @classmethod

@@ -51,6 +51,10 @@ class RunFolder:
         """Where the work of a lease's tree is kept."""
         return self.path / "patches" / f"{lease.name}.patch"
 
+    def artefacts_of(self, shard: str) -> Path:
+        """Where the artefacts of a shard are, those of each attempt in a folder."""
+        return self.path / "artefacts" / file_name(shard)
+
     def artefact(self, shard: str, attempt: int, lease: Lease, name: str) -> Path:
         """Where an artefact of a shard's attempt is, for example the checks before a change.
 
@@ -60,7 +64,7 @@ class RunFolder:
             lease: The one that it is made under.
             name: Whatever it is called; it becomes one file.
         """
-        return self.path / "artefacts" / file_name(shard) / f"{attempt}.{lease.fence}" / file_name(name)
+        return self.artefacts_of(shard) / f"{attempt}.{lease.fence}" / file_name(name)
 
     def write(self, path: Path, content: bytes) -> None:
         """Write a file of this run, whole or not at all; one that is there is replaced.

@@ -49,11 +49,12 @@ class SweepLine:
     lease: Lease | None = None
 
 
-def sweep(manager: WorkspaceManager, *, dry_run: bool = False) -> list[SweepLine]:
+def sweep(manager: WorkspaceManager, *, dry_run: bool = False, older_than: timedelta = timedelta()) -> list[SweepLine]:
     """Look at every open lease of the deployment, every tree on the disk, and every mirror.
 
     Args:
         dry_run: Change nothing, say what would be done.
+        older_than: Leave alone what was leased since.
 
     Raises:
         DatabaseError: The database can't be asked.
@@ -62,7 +63,12 @@ def sweep(manager: WorkspaceManager, *, dry_run: bool = False) -> list[SweepLine
     with _alone(manager):
         with transaction(manager.database_url) as connection:
             found = store.open_leases(connection, manager.deployment)
-        lines = [_sweep_one(manager, lease, now, dry_run=dry_run) for lease, now in found]
+        lines = [
+            _sweep_one(manager, lease, now, dry_run=dry_run)
+            if now - lease.acquired_at >= older_than
+            else _line(Swept.LIVE, lease, "it was leased a short while ago")
+            for lease, now in found
+        ]
         for mirror in () if dry_run else sorted(manager.mirrors.glob("*.git")):
             with contextlib.suppress(WorkspaceError):  # it is being fetched: whoever fetches cleans it first
                 tidy(mirror)

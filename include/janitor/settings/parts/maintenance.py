@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from janitor.domain.config.fields import NewsSecretName
 from janitor.domain.config.notifications import ApiUrl
@@ -31,6 +31,8 @@ class MaintenanceSettings(DeploymentSettings):
 
     runs_dir: Annotated[Path | None, Variable("JANITOR_RUNS_DIR", ("AUTONOMOUS_RUNS_DIR",), ambient=True)] = None
     """Root of the folders of runs; None: `runs` in the state folder."""
+    maintenance_database_url: Annotated[SecretStr | None, Variable("JANITOR_MAINTENANCE_DATABASE_URL")] = None
+    """Database that maintenance works in, for the roles that read and write; None: the deployment's own."""
     repair_token_secret: Annotated[NewsSecretName | None, Variable("JANITOR_REPAIR_TOKEN_SECRET")] = None
     """NAME of the secret that holds a token with write access to contents and pull requests, under
     janitor-news/<deployment>/ in Secrets Manager, which no instance may read; None: nothing is pushed by https."""

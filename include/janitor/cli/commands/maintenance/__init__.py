@@ -1,0 +1,1 @@
+"""Commands about repairs and the working trees that they are made in."""

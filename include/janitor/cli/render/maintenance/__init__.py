@@ -1,0 +1,1 @@
+"""Shards, repairs and working trees as text."""

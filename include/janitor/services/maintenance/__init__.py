@@ -1,0 +1,1 @@
+"""Maintenance: shards are discovered, worked on under a lease, and made final whatever becomes of their workers."""
