@@ -1,4 +1,4 @@
-"""Workers that fail, and what repairs them."""
+"""Workers that fail, and what repairs them; a local cloud and a PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ from pathlib import Path
 import pytest
 
 from janitor.services.experiments.here import LocalLaboratory
+from tests.integration.services.conftest import cloud, database, secrets_file, services_settings, settings
 from tests.integration.validator.conftest import make_repository, make_worker, package_cache
 
-__all__ = ["make_repository", "make_worker", "package_cache"]
+__all__ = [
+    "cloud",
+    "database",
+    "make_repository",
+    "make_worker",
+    "package_cache",
+    "secrets_file",
+    "services_settings",
+    "settings",
+]
 
 
 @pytest.fixture
