@@ -144,6 +144,11 @@ class RunSummary:
     """As for a validation."""
     purpose: RunPurpose = RunPurpose.FLEET
 
+    @property
+    def occasion(self) -> str:
+        """What brought it about, in a word: maintenance triggers each of its experiments by itself."""
+        return self.purpose.value if self.purpose is RunPurpose.EXPERIMENT else self.trigger
+
     def duration(self, now: datetime) -> timedelta:
         """From start to completion, or to now."""
         return max((self.completed_at or now) - self.started_at, timedelta())
@@ -179,6 +184,11 @@ class RunView:
     """Of a sequential run: how many ERROR lines its log has that nobody expects, at least; None where none was found
     and it wasn't searched whole: then the run isn't successful."""
     purpose: RunPurpose = RunPurpose.FLEET
+
+    @property
+    def occasion(self) -> str:
+        """As for a summary."""
+        return self.purpose.value if self.purpose is RunPurpose.EXPERIMENT else self.trigger
 
     @property
     def successful(self) -> int:

@@ -37,7 +37,7 @@ def run_facts(reported: ReportedRun, now: datetime) -> list[tuple[str, str]]:
     facts = [
         ("Run ID", str(run.run_id)),
         ("Configuration", one_line(run.config_path)),
-        ("Trigger", one_line(run.trigger)),
+        ("Trigger", one_line(run.occasion)),
         ("Started", instant(run.started_at)),
         ("Completed", instant(run.completed_at) if run.completed_at else "not yet"),
         ("Total Duration", exactly(run.duration(now)) + ("" if run.completed_at else " so far")),

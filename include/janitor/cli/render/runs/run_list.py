@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from janitor.domain.states import RunPurpose
 from janitor.domain.views import RunSummary
 from janitor.views.text.marks import UNKNOWN, mark_of, one_line, words_of
 from janitor.views.text.money import cost_text
@@ -29,8 +28,7 @@ def _cells(run: RunSummary, now: datetime) -> tuple[str, ...]:
     return (
         mark_of(run.status),
         str(run.run_id),
-        # Maintenance triggers each of its own by itself.
-        run.purpose.value if run.purpose is RunPurpose.EXPERIMENT else one_line(run.trigger, limit=_LONGEST_TRIGGER),
+        one_line(run.occasion, limit=_LONGEST_TRIGGER),
         instant(run.started_at),
         compactly(run.duration(now)),
         words_of(run.status),
