@@ -33,7 +33,7 @@ from janitor.services.maintenance.discovering import claim_all, find_work
 from janitor.services.maintenance.running import RunOrder, carry_out
 from janitor.services.maintenance.work_shard import work_shard
 from janitor.services.maintenance.workshop import Edge, Given, Proved, Workshop
-from janitor.services.workspaces.manager import WorkspaceManager
+from janitor.services.workspaces.manager import Workspace, WorkspaceManager
 from janitor.settings import Settings, load_settings
 from tests.support.git_origins import Origin
 from tests.support.reports import check_of, conclusion_of, end_validation, report_of, trouble
@@ -83,9 +83,9 @@ def broken_run(settings: Settings, folder: Path, *repositories: Broken) -> dict[
     return origins
 
 
-def propose_mended(failure: Failure, tree: Path) -> Proposal | Abstained:
+def propose_mended(failure: Failure, workspace: Workspace) -> Proposal | Abstained:
     """What mends `handler.py`."""
-    before = (tree / "handler.py").read_text()
+    before = (workspace.path / "handler.py").read_text()
     if "broken" not in before:
         return Abstained(reason="no recipe is for this")
     lines = difflib.unified_diff(
@@ -115,7 +115,9 @@ class SmallLaboratory:
     search_path: str
     cost_usd: Decimal = Decimal("0.01")
 
-    def __call__(self, failure: Failure, proposal: Proposal, *, key: str, limit_usd: Decimal | None) -> Proved:
+    def __call__(
+        self, failure: Failure, proposal: Proposal, *, shard_id: str, key: str, limit_usd: Decimal | None
+    ) -> Proved:
         """Prove a proposal."""
         codes = [self._run(failure, patch) for patch in (proposal.patch.text, None)]
         with self.log.open("a") as file:
@@ -152,12 +154,12 @@ class FolderPublisher:
 
     folder: Path
 
-    def __call__(self, shard: Shard, repair: Repair, failure: Failure) -> Given:
+    def __call__(self, shard: Shard, repair: Repair, failure: Failure, workspace: Workspace) -> Given:
         """Write the patch."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{repair.repository.replace('/', '.')}.{repair.signature[:8]}.patch"
         path.write_text(repair.patch or "")
-        return Given(published_as="patch", url=str(path))
+        return Given(state=RepairState.PUBLISHED, published_as="patch", url=str(path))
 
 
 def small_workshop(

@@ -18,6 +18,7 @@ RUN_KEYS = (
     "experiment",
 )
 SEQUENTIAL_KEYS = ("config_path", "repository", "timeout_minutes")
+MAINTENANCE_KEYS = ("parallel_limit", "run_ids", "repositories", "mode", "max_cost_usd", "dry_run")
 _KEYS = {RunKind.PARALLEL: RUN_KEYS, RunKind.SEQUENTIAL: SEQUENTIAL_KEYS}
 
 
@@ -26,7 +27,11 @@ def unknown_keys(conf: Mapping[str, Any] | None, kind: RunKind = RunKind.PARALLE
 
     Airflow takes keys that the DAG doesn't have: a mistyped one would validate the default fleet, and pay for it.
     """
-    known = _KEYS[kind]
+    return unknown_among(conf, _KEYS[kind])
+
+
+def unknown_among(conf: Mapping[str, Any] | None, known: Sequence[str]) -> str | None:
+    """The same of a DAG that knows these keys."""
     unknown = [str(key) for key in conf or {} if key not in known]
     if not unknown:
         return None

@@ -137,6 +137,12 @@ def newest(connection: Connection, deployment: str, repositories: Collection[str
     }
 
 
+def switched_off(connection: Connection, run_id: UUID) -> frozenset[str]:
+    """Repositories of a run of validations whose people want no repairs, as `organization/name`."""
+    rows = named_queries().repositories_without_repairs(connection, run_id=run_id)
+    return frozenset(row["repository"] for row in rows)
+
+
 def spent(connection: Connection, deployment: str, run_id: str) -> Decimal:
     """What the repairs of a maintenance run have cost, in USD, as far as it is known."""
     usd: Decimal = named_queries().spent_on_repairs(connection, deployment=deployment, run_id=run_id)

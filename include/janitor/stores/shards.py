@@ -80,8 +80,35 @@ def live(connection: Connection, deployment: str) -> list[Shard]:
     return [shard_from(row) for row in named_queries().live_shards(connection, deployment=deployment)]
 
 
-def begin(connection: Connection, shard: Shard, lease: Lease, *, worker_id: str, artefact_prefix: str) -> bool:
-    """Take a shard up, or up again after a holder that lost it; returns False where it is final or a newer one's."""
+def begin(
+    connection: Connection,
+    shard: Shard,
+    lease: Lease,
+    *,
+    worker_id: str,
+    artefact_prefix: str,
+    is_new_try: bool = True,
+    most_at_once: int | None = None,
+) -> bool:
+    """Take a shard up, or up again after a holder that lost it.
+
+    Args:
+        worker_id: Who does.
+        artefact_prefix: Where what it keeps will be.
+        is_new_try: Whether this counts as another try; the first one always does.
+        most_at_once: So many shards of its run may be at work; None: any number.
+
+    Returns:
+        False where it is final, a newer holder's, or where as many others are at work.
+    """
+    deployment = lease.subject.deployment
+    if most_at_once is not None:
+        named_queries().take_turn_of_run(connection, deployment=deployment, run_id=shard.run_id)
+        others = named_queries().running_shards(
+            connection, deployment=deployment, run_id=shard.run_id, shard_id=shard.shard_id
+        )
+        if others >= most_at_once:
+            return False
     changed: int = named_queries().begin_shard(
         connection,
         deployment=lease.subject.deployment,
@@ -90,6 +117,7 @@ def begin(connection: Connection, shard: Shard, lease: Lease, *, worker_id: str,
         lease_id=lease.lease_id,
         fence=lease.fence,
         artefact_prefix=artefact_prefix,
+        is_new_try=is_new_try,
     )
     return changed == 1
 

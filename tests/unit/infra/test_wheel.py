@@ -173,4 +173,7 @@ def test_of_a_whole_checkout_airflow_parses_the_dags_alone(tmp_path: Path) -> No
         (tree / name).symlink_to(ROOT / name)
     found = {Path(path) for path in find_path_from_directory(tree, ".airflowignore", "glob")}
     parsed = {path.relative_to(tree).as_posix() for path in found if path.suffix == ".py"}
-    assert parsed == {"dags/reap_instances.py", "dags/run_janitor.py", "dags/validate_workers.py"}
+    assert parsed == {
+        *("dags/parallel_maintenance_poc.py", "dags/reap_instances.py", "dags/run_janitor.py"),
+        *("dags/sweep_workspaces.py", "dags/validate_workers.py"),
+    }

@@ -10,7 +10,7 @@ import pytest
 
 from janitor.domain.evidence.acknowledgement import AcknowledgedUntil, Acknowledgement
 from janitor.domain.evidence.cause import Causes
-from janitor.domain.repair.discovery import Discovered, KnownRepair, discover, unknown_names
+from janitor.domain.repair.discovery import OFF, Discovered, KnownRepair, discover, unknown_names
 from janitor.domain.repair.patch_size import patch_size
 from janitor.domain.repair.states import RepairState
 from janitor.domain.states import ValidationStatus
@@ -71,6 +71,12 @@ def test_what_is_left_alone_is_said(one: Any, reason: str) -> None:
     [left] = answer.left_alone
     assert (left.repository, left.signature) == KEY
     assert reason in left.reason
+
+
+def test_where_repairs_are_off_none_is_tried() -> None:
+    answer = found(cause(broken(), broken("b")), off={"acme/worker-a"})
+    assert [each.repository for each in answer.shards] == ["acme/b"]
+    assert answer.left_alone[0].reason == OFF
 
 
 def test_without_a_signature_nothing_is_known_by_it() -> None:

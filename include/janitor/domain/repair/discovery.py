@@ -51,6 +51,7 @@ class Discovered:
 
 RepairKey = tuple[str, str]
 """Repository and signature."""
+OFF = "its configuration says `repair: off`"
 _AT_WORK = frozenset({RepairState.PROPOSED, RepairState.PROVING})
 _UNTOLD: Mapping[ValidationStatus, str] = {
     ValidationStatus.ERROR: "its last validation ended by trouble that isn't the repository's",
@@ -67,6 +68,7 @@ def discover(
     repairs: Mapping[RepairKey, KnownRepair],
     at_work: Mapping[RepairKey, str] | None = None,
     only: Collection[str] = (),
+    off: Collection[str] = (),
 ) -> Discovered:
     """Plan the shards of a maintenance run.
 
@@ -77,6 +79,7 @@ def discover(
         repairs: The newest of each repository's cause.
         at_work: What another maintenance run has a shard of that isn't final, with that shard.
         only: Names, or `organization/name`, of the repositories to look at; empty: all of them.
+        off: `organization/name` of those whose people want no repairs.
     """
     at_work = at_work or {}
     shards: list[PlannedShard] = []
@@ -85,7 +88,7 @@ def discover(
         # Where one of them is at work already, the others wait for it.
         canary = next((shard for (_, signature), shard in at_work.items() if signature == cause.signature), None)
         for one in _wanted(cause, only):
-            reason = _reason_against(cause, one, repairs, at_work)
+            reason = OFF if one.repository in off else _reason_against(cause, one, repairs, at_work)
             if reason is not None or cause.signature is None:
                 why = reason or "its failure has no signature to know it by"
                 left.append(LeftAlone(repository=one.repository, signature=cause.signature, reason=why))

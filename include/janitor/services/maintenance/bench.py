@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from janitor.domain.errors import JanitorError, LeaseLostError, NotFoundError
 from janitor.domain.repair.shard import Shard
 from janitor.domain.repair.states import RepairState, ShardStatus
-from janitor.services.maintenance.workshop import Edge, Workshop
+from janitor.services.maintenance.workshop import Edge, NotYetProved, Workshop
 from janitor.services.workspaces.leasing import HeldLease, run_lock
 from janitor.stores import repairs as repair_store
 from janitor.stores import shards as store
@@ -42,8 +42,16 @@ class Bench:
 
 
 @contextmanager
-def at_bench(shop: Workshop, shard_id: str) -> Iterator[Bench | None]:
-    """Hold a shard until the end of the block; None where it is final.
+def at_bench(
+    shop: Workshop, shard_id: str, *, is_new_try: bool = True, most_at_once: int | None = None
+) -> Iterator[Bench | None]:
+    """Hold a shard until the end of the block; None where it is final, or where its run has no place for it.
+
+    Args:
+        shop: What it is worked with.
+        shard_id: Which.
+        is_new_try: Whether this counts as another try.
+        most_at_once: So many shards of its run may be at work; None: any number.
 
     Raises:
         As `work_shard.work_shard`.
@@ -57,7 +65,15 @@ def at_bench(shop: Workshop, shard_id: str) -> Iterator[Bench | None]:
         shop.reached(shard_id, Edge.LEASED)
         prefix = str(manager.run(shard.run_id).artefacts_of(shard_id))
         with held.effect() as connection:
-            begun = store.begin(connection, shard, held.lease, worker_id=str(manager.holder), artefact_prefix=prefix)
+            begun = store.begin(
+                connection,
+                shard,
+                held.lease,
+                worker_id=str(manager.holder),
+                artefact_prefix=prefix,
+                is_new_try=is_new_try,
+                most_at_once=most_at_once,
+            )
         if not begun:
             yield None
             return
@@ -71,7 +87,7 @@ def ending_badly(bench: Bench) -> Iterator[None]:
     """Write down that a shard failed by our own fault; what ends the process itself is left to a sweep."""
     try:
         yield
-    except LeaseLostError:
+    except (LeaseLostError, NotYetProved):
         raise
     except Exception as exc:
         with contextlib.suppress(JanitorError), bench.held.effect() as connection:

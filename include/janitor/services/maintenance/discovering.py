@@ -42,9 +42,10 @@ def find_work(
             raise NotFoundError(f"nothing is broken that is called {', '.join(unknown)}; see `janitor failures`")
         names = {one.repository for cause in causes.causes for one in cause.repositories}
         repairs = repair_store.newest(connection, settings.deployment, names)
+        off = repair_store.switched_off(connection, looked_at)
         live = store.live(connection, settings.deployment)
         at_work = {(each.repository, each.signature): each.shard_id for each in live}
-    return discover(causes, run_id=run_id, at=at, repairs=repairs, at_work=at_work, only=only)
+    return discover(causes, run_id=run_id, at=at, repairs=repairs, at_work=at_work, only=only, off=off)
 
 
 def claim_all(settings: Settings, discovered: Discovered, *, airflow_run_id: str | None) -> list[Shard]:

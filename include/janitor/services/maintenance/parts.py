@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 
+from janitor.domain.config.fields import RepairWay
+from janitor.domain.errors import ConflictError
 from janitor.domain.experiment.experiment import Laboratory
 from janitor.domain.repair.gate import refusal_of
 from janitor.domain.repair.proof import Proof
 from janitor.domain.repair.proposal import Abstained, Failure, Proposal
+from janitor.domain.repair.publication import Publication
 from janitor.domain.repair.shard import Repair, Shard
 from janitor.domain.workspace.holder import Holder
+from janitor.services.experiments.by_airflow import AirflowLaboratory
 from janitor.services.experiments.here import LocalLaboratory
+from janitor.services.maintenance.failures import broken_since
+from janitor.services.maintenance.work_shard import proposal_of
 from janitor.services.maintenance.workshop import Edge, Given, Proved, Workshop
+from janitor.services.repair.propose import propose
 from janitor.services.repair.prove import prove
-from janitor.services.workspaces.manager import WorkspaceManager
+from janitor.services.repair.publish.publish import publish
+from janitor.services.repair.registry_tags import RegistryTags
+from janitor.services.repair.renames import renames_of
+from janitor.services.repair.resolver import Resolver
+from janitor.services.repair.world import World
+from janitor.services.workspaces.manager import Workspace, WorkspaceManager
 from janitor.settings import Settings
+
+LaboratoryOf = Callable[[str, Failure], Laboratory]
+"""Makes what carries a shard's experiments out."""
 
 
 def workshop_of(
@@ -25,6 +41,8 @@ def workshop_of(
     max_cost_usd: Decimal | None = None,
     reached: Callable[[str, Edge], None] | None = None,
     holder: Holder | None = None,
+    laboratory: LaboratoryOf | None = None,
+    way: RepairWay | None = None,
 ) -> Workshop:
     """What the shards of a deployment are worked with.
 
@@ -33,43 +51,95 @@ def workshop_of(
         max_cost_usd: What the repairs of a run may cost together.
         reached: Told of each edge of a shard.
         holder: This process; default: as far as it can tell.
+        laboratory: Default: the DAG that validates, and this machine for what ran on no instance.
+        way: No more than this is done to give a repair to people; None: what each repository says.
 
     Raises:
         SettingsError: The environment has no database yet.
     """
-    laboratory = laboratory_of(settings)
+    parts = _Parts(settings, laboratory or (lambda shard_id, failure: laboratory_of(settings, shard_id, failure)), way)
     return Workshop(
         settings=settings,
         manager=WorkspaceManager.of(settings, holder=holder),
-        propose=_propose,
-        gate=_gate,
-        prove=_Prover(laboratory),
-        publish=_publish,
+        propose=parts.propose,
+        gate=parts.gate,
+        prove=parts.prove,
+        publish=parts.publish,
         max_cost_usd=max_cost_usd,
         **({} if reached is None else {"reached": reached}),
     )
 
 
-def laboratory_of(settings: Settings) -> Laboratory:
-    """Where experiments are carried out."""
-    return LocalLaboratory(settings.state_dir / "experiments")
+def laboratory_of(settings: Settings, shard_id: str, failure: Failure) -> Laboratory:
+    """Where the experiments of a shard are carried out: where its failure was."""
+    if failure.repeated.instance_type is None or not settings.has_airflow_login:
+        return LocalLaboratory(settings.state_dir / "experiments")
+    return AirflowLaboratory(settings, asked_by=shard_id)
 
 
-def _propose(failure: Failure, tree: Path) -> Proposal | Abstained:
-    return Abstained(reason="no recipe is installed")
+@dataclass(frozen=True)
+class _Parts:
+    settings: Settings
+    laboratory: LaboratoryOf
+    way: RepairWay | None
 
+    def propose(self, failure: Failure, workspace: Workspace) -> Proposal | Abstained:
+        return propose(failure, workspace.path, self._world(failure, workspace))
 
-def _gate(proposal: Proposal, read: Callable[[str], bytes | None]) -> str | None:
-    refusal = refusal_of(proposal.patch, by=proposal.by, name=proposal.name, read=read)
-    return None if refusal is None else str(refusal)
+    def gate(self, proposal: Proposal, read: Callable[[str], bytes | None]) -> str | None:
+        refusal = refusal_of(proposal.patch, by=proposal.by, name=proposal.name, read=read)
+        return None if refusal is None else str(refusal)
 
+    def prove(
+        self, failure: Failure, proposal: Proposal, *, shard_id: str, key: str, limit_usd: Decimal | None
+    ) -> Proved:
+        return proved_by(prove(self.laboratory(shard_id, failure), failure, proposal, key=key, limit_usd=limit_usd))
 
-class _Prover:
-    def __init__(self, laboratory: Laboratory) -> None:
-        self._laboratory = laboratory
+    def publish(self, shard: Shard, repair: Repair, failure: Failure, workspace: Workspace) -> Given:
+        proposal = proposal_of(repair)
+        # What is known of its experiments is taken from where it is kept: nothing is carried out a second time.
+        laboratory = self.laboratory(repair.shard_id, failure)
+        proof = prove(laboratory, failure, proposal, key=str(repair.repair_id), limit_usd=None)
+        if proof.patched is None or proof.control is None:
+            raise ConflictError(f"the experiments of repair {repair.repair_id} aren't known any more: {proof.reason}")
+        publication = Publication(
+            shard_id=shard.shard_id,
+            failure=self._told(failure),
+            proposal=proposal,
+            patched=proof.patched,
+            control=proof.control,
+            proof_usd=proof.cost_usd,
+            proposal_usd=Decimal(0),
+            broken_since=broken_since(self.settings, shard.validation_id),
+        )
+        published = publish(self.settings, publication, workspace, attempt=shard.attempt)
+        return Given(
+            state=published.state, published_as=published.way.value, url=published.where, reason=published.reason
+        )
 
-    def __call__(self, failure: Failure, proposal: Proposal, *, key: str, limit_usd: Decimal | None) -> Proved:
-        return proved_by(prove(self._laboratory, failure, proposal, key=key, limit_usd=limit_usd))
+    def _told(self, failure: Failure) -> Failure:
+        """The failure, whose repository gets no more than was asked for."""
+        plan, ways = failure.repeated.plan, list(RepairWay)
+        if self.way is None or ways.index(self.way) >= ways.index(plan.repair):
+            return failure
+        return replace(failure, repeated=replace(failure.repeated, plan=replace(plan, repair=self.way)))
+
+    def _world(self, failure: Failure, workspace: Workspace) -> World:
+        settings = self.settings
+        folder = settings.state_dir / "resolver"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        resolver = Resolver(
+            folder=folder,
+            index_urls=settings.repair_index_urls,
+            search_path=settings.inherited.get("PATH", os.defpath),
+            variables={name: value for name, value in settings.inherited.items() if name.lower().endswith("_proxy")},
+        )
+        return World(
+            packages=resolver,
+            index_urls=settings.repair_index_urls,
+            tags=RegistryTags(),
+            renamed_to=renames_of(workspace.tree.git, workspace.commit, cwd=workspace.path),
+        )
 
 
 def proved_by(proof: Proof) -> Proved:
@@ -81,7 +151,3 @@ def proved_by(proof: Proof) -> Proved:
         control_validation_id=None if proof.control is None else proof.control.validation_id,
         cost_usd=proof.cost_usd if proof.cost_usd is not None else proof.known_cost_usd or None,
     )
-
-
-def _publish(shard: Shard, repair: Repair, failure: Failure) -> Given:
-    return Given(published_as="patch", url=shard.artefact_prefix)

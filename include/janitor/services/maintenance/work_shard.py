@@ -66,7 +66,7 @@ def propose_step(bench: Bench, failure: Failure) -> Repair:
         checks = {check.name: check.status for check in repeated.report.checks}
         workspace.write_baseline(shard.shard_id, shard.attempt, Baseline(commit=workspace.commit, checks=checks))
         before = reading(workspace.path)
-        proposal = shop.propose(failure, workspace.path)
+        proposal = shop.propose(failure, workspace)
         refusal = None if isinstance(proposal, Abstained) else shop.gate(proposal, before)
         bench.reach(Edge.PROPOSED)
         repair = _repair_of(bench, failure, proposal, refusal)
@@ -92,7 +92,13 @@ def prove_step(bench: Bench, failure: Failure, repair: Repair) -> Repair:
         repair = _write(bench, repair, RepairState.PROVING)
     bench.reach(Edge.PROVING)
     try:
-        proved = bench.shop.prove(failure, proposal_of(repair), key=str(repair.repair_id), limit_usd=limit)
+        proved = bench.shop.prove(
+            failure,
+            proposal_of(repair),
+            shard_id=repair.shard_id,
+            key=str(repair.repair_id),
+            limit_usd=limit,
+        )
     except BudgetRefusedError as exc:
         return _write(bench, repair, RepairState.INCONCLUSIVE, reason=f"the budget refused: {exc}")
     bench.reach(Edge.PROVED)
@@ -121,8 +127,17 @@ def publish_step(bench: Bench, failure: Failure, repair: Repair) -> Repair:
     if repair.state is not RepairState.PROVEN:
         return repair
     bench.reach(Edge.PUBLISHING)
-    given = bench.shop.publish(bench.shard, repair, failure)
+    shard, repeated = bench.shard, failure.repeated
+    with bench.shop.manager.workspace(shard.run_id, repeated.plan.url, repeated.commit_sha) as workspace:
+        given = bench.shop.publish(shard, repair, failure, workspace)
     bench.reach(Edge.PUBLISHED)
+    if given.state is RepairState.PROVEN:
+        # The next run tries again; until then it is said what was in the way.
+        return _write(bench, repair, RepairState.PROVEN, reason=given.reason)
+    if given.state in (RepairState.SUPERSEDED, RepairState.REJECTED):
+        return _write(bench, repair, given.state, reason=given.reason)
+    if given.state is not RepairState.PUBLISHED:
+        raise ConflictError(f"repair {repair.repair_id} can't be given to people: {given.reason}")
     with bench.held.effect() as connection:
         repair_store.publish(
             connection,

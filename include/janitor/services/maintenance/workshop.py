@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
 from janitor.domain.repair.proposal import Abstained, Failure, Proposal
 from janitor.domain.repair.shard import Repair, Shard
 from janitor.domain.repair.states import RepairState
-from janitor.services.workspaces.manager import WorkspaceManager
+from janitor.services.workspaces.manager import Workspace, WorkspaceManager
 from janitor.settings import Settings
 
 
@@ -54,17 +53,25 @@ class Proved:
 class Given:
     """What people were given of a proven repair."""
 
+    state: RepairState
+    """Published; proven where it is to be tried again; superseded or rejected where nobody wants it any more."""
     published_as: str
-    """`patch`, `branch` or `pull request`."""
+    """`patch`, `branch` or `pr`."""
     url: str | None
     """Where it is: an address, or a path."""
+    reason: str = ""
+    """In a line."""
+
+
+class NotYetProved(Exception):
+    """The experiments of a repair go on, and whoever asks doesn't wait for them."""
 
 
 class Proposer(Protocol):
     """Proposes a repair."""
 
-    def __call__(self, failure: Failure, tree: Path) -> Proposal | Abstained:
-        """Look at a working tree of the failure's commit; it may be changed."""
+    def __call__(self, failure: Failure, workspace: Workspace) -> Proposal | Abstained:
+        """Look at a working tree of the failure's commit."""
         ...
 
 
@@ -84,12 +91,15 @@ class Gate(Protocol):
 class Prover(Protocol):
     """Proves a proposal by experiments."""
 
-    def __call__(self, failure: Failure, proposal: Proposal, *, key: str, limit_usd: Decimal | None) -> Proved:
+    def __call__(
+        self, failure: Failure, proposal: Proposal, *, shard_id: str, key: str, limit_usd: Decimal | None
+    ) -> Proved:
         """Carry them out, or take what is known of them; it lasts as long as they do.
 
         Args:
             failure: What is to be repaired.
             proposal: The patch.
+            shard_id: Who asks.
             key: The same for the same question, however often it is asked.
             limit_usd: What they may cost; None: the budget alone says.
         """
@@ -99,7 +109,7 @@ class Prover(Protocol):
 class Publisher(Protocol):
     """Gives a proven repair to people."""
 
-    def __call__(self, shard: Shard, repair: Repair, failure: Failure) -> Given:
+    def __call__(self, shard: Shard, repair: Repair, failure: Failure, workspace: Workspace) -> Given:
         """A second time changes nothing."""
         ...
 

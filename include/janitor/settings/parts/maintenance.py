@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from janitor.domain.config.fields import NewsSecretName
 from janitor.domain.config.notifications import ApiUrl
 from janitor.settings.parts.deployment import DeploymentSettings
-from janitor.settings.variables import Variable
+from janitor.settings.variables import Variable, Words
 
 
 def _remote_pattern(value: str) -> str:
@@ -42,6 +42,10 @@ class MaintenanceSettings(DeploymentSettings):
     """Where GitHub's API is; another one for GitHub Enterprise."""
     repair_pulls_a_day: Annotated[int, Field(ge=0, le=1_000), Variable("JANITOR_REPAIR_PULLS_A_DAY")] = 5
     """Most pull requests that the deployment opens in a day (UTC); each repository has one at a time."""
+
+    repair_index_urls: Annotated[Words, Variable("JANITOR_REPAIR_INDEX_URLS")] = ("https://pypi.org/simple",)
+    """Package indexes that recipes ask, the first before the others; a repository that names another isn't repaired
+    by what they say."""
 
     @property
     def runs_root(self) -> Path:

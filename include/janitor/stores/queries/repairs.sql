@@ -49,3 +49,7 @@ where deployment = :deployment and shard_id = :shard_id and state in ('proposed'
 -- name: spent_on_repairs(deployment, run_id)$
 select coalesce(sum(r.cost_usd), 0) from repairs r join shard_status s using (deployment, shard_id)
 where r.deployment = :deployment and s.run_id = :run_id;
+
+-- name: repositories_without_repairs(run_id)
+select organization || '/' || repository_name as repository from repository_validations
+where run_id = :run_id and plan ->> 'repair' = 'off';

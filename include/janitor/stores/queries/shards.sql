@@ -27,9 +27,18 @@ select * from shard_status where deployment = :deployment order by updated_at de
 select * from shard_status where deployment = :deployment and status in ('pending', 'running')
 order by created_at, shard_id;
 
--- name: begin_shard(deployment, shard_id, worker_id, lease_id, fence, artefact_prefix)!
+-- name: take_turn_of_run(deployment, run_id)!
+select pg_advisory_xact_lock(hashtextextended(
+  'janitor-maintenance/' || to_json((:deployment)::text) || '/' || to_json((:run_id)::text), 0));
+
+-- name: running_shards(deployment, run_id, shard_id)$
+-- Beside one.
+select count(*) from shard_status
+where deployment = :deployment and run_id = :run_id and status = 'running' and shard_id <> :shard_id;
+
+-- name: begin_shard(deployment, shard_id, worker_id, lease_id, fence, artefact_prefix, is_new_try)!
 update shard_status
-set status = 'running', attempt = attempt + 1, worker_id = :worker_id, lease_id = :lease_id, fence = :fence,
+set status = 'running', attempt = attempt + case when :is_new_try or status = 'pending' then 1 else 0 end, worker_id = :worker_id, lease_id = :lease_id, fence = :fence,
     started_at = coalesce(started_at, clock_timestamp()), artefact_prefix = :artefact_prefix
 where deployment = :deployment and shard_id = :shard_id and status in ('pending', 'running')
   and coalesce(fence, 0) <= :fence;

@@ -1,0 +1,1 @@
+"""The DAGs of maintenance: their tasks and their params."""
