@@ -75,6 +75,10 @@ override OLDER_THAN := $(value OLDER_THAN)
 override SQLITE := $(value SQLITE)
 override REPAIR := $(value REPAIR)
 export RUN_IDS WORKERS REPOSITORIES MAX_COST_USD OLDER_THAN SQLITE REPAIR
+override HERE := $(value HERE)
+override MAX_STEPS := $(value MAX_STEPS)
+override MAX_USD := $(value MAX_USD)
+export HERE MAX_STEPS MAX_USD
 export IMAGE BASE FOLDER ENGINE JSON AIRFLOW_IMAGE AIRFLOW_BASE PUSH REGISTRY AMI CUDA_IMAGE TIDY KILL
 export CONFIG REPO RUN_ID TIMEOUT_MINUTES FOLLOW DAYS PYTHON JOBS ONLY REPORT
 export REPOS_FILE TO DIR NETWORK FOR END DRY_RUN VANISHED ABANDON_PLACE CLOSE SCOPE RUNS LIMIT INSTANCE YES FAILED FORMAT OUTPUT TEST
@@ -106,6 +110,7 @@ FORMAT_OPTION := $${FORMAT:+"--$$FORMAT"}
 OUTPUT_OPTION := $${OUTPUT:+"--output=$$OUTPUT"}
 YES_OPTION := $$(case "$$YES" in ''|0|no|false) ;; *) echo --yes;; esac)
 KILL_OPTION := $$(case "$$KILL" in ''|0|no|false) ;; *) echo --kill-all-workers;; esac)
+HERE_OPTION := $$(case "$$HERE" in ''|0|no|false) ;; *) echo --here;; esac)
 DAYS_OPTION := $${DAYS:+"--days=$$DAYS"}
 AMI_OPTION := $${AMI:+"--image=$$AMI"}
 BASE_OPTION := $${BASE:+"--base=$$BASE"}
@@ -121,7 +126,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers run-janitor fetch-report runs follow rerun cancel check-parallel-status query-parallel-run query-db \
-	report failures dashboard notify instances kill-all-workers terminate reap keep maintain list-worktrees cleanup-worktrees shards repairs breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
+	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain list-worktrees cleanup-worktrees shards repairs breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
 	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
 help: ## list the targets
@@ -194,6 +199,13 @@ query-db: $(STAMP) ## a repository's last validations: REPO= [ENV=]
 report: $(STAMP) ## a whole report: REPO= or RUN_ID= [FORMAT=html|junit|json OUTPUT= ENV=]
 	@test -n "$$REPO$$RUN_ID" || { echo "usage: make report REPO=worker-basic or RUN_ID=550e84 [FORMAT=html]" >&2; exit 2; }
 	$(JANITOR) report $(FORMAT_OPTION) $(OUTPUT_OPTION) -- "$${RUN_ID:-$$REPO}"
+
+culprit: $(STAMP) ## which release broke a repository: REPO= [RUN_ID= HERE=1 MAX_STEPS= MAX_USD= JSON=1 ENV=]
+	$(call need,REPO,worker-basic)
+	$(JANITOR) culprit $${RUN_ID:+"--run=$$RUN_ID"} $(HERE_OPTION) $${MAX_STEPS:+"--max-steps=$$MAX_STEPS"} $${MAX_USD:+"--max-usd=$$MAX_USD"} $(JSON_OPTION) -- "$$REPO"
+
+culprit-bench: $(STAMP) ## search the known culprits of the labelled cases, and count [JOBS= ONLY= JSON=1]
+	@exec $(BIN)/python -m tests.corpus.culprits $${JOBS:+"--jobs=$$JOBS"} $${ONLY:+"--only=$$ONLY"} $(JSON_OPTION)
 
 dashboard: $(STAMP) ## what broke, what lives, what it costs, what somebody has to know of [ONCE=1 EXPORT=1 ENV=]
 	$(JANITOR) dashboard $(if $(ONCE),--once) $(if $(EXPORT),--export)

@@ -81,6 +81,15 @@ REST = (
         minutes=5,
     ),
     Part(
+        name="culprits",
+        paths=(
+            "integration/corpus/test_culprits.py::test_the_others",
+            "integration/culprit/test_culprit_command.py::test_the_release_is_named_and_the_second_time_from_the_rows",
+        ),
+        why="searches for the release that broke each labelled repository: half a dozen installations for each",
+        minutes=5,
+    ),
+    Part(
         name="fresh clone",
         paths=("acceptance",),
         why="installs every package anew and starts a stack from nothing",

@@ -60,6 +60,9 @@ COMMANDS: dict[str, CommandEntry] = {
     ),
     "notify": CommandEntry("reports.notify", "notify", "Send the messages that wait, as the reaper does."),
     "failures": CommandEntry("reports.failures", "failures", "Show the failures of the last runs by cause."),
+    "culprit": CommandEntry(
+        "reports.culprit", "culprit", "Say which release broke a repository whose commit did not change."
+    ),
     "instances": CommandEntry(
         "instances.instances", "instances", "List the live instances of this deployment, as EC2 shows them."
     ),

@@ -42,6 +42,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "dashboard": (),
     "notify": (),
     "failures": (),
+    "culprit": ("worker-one", "--here", "--json"),
     "instances": ("--json",),
     "terminate": ("i-0123456789abcdef0", "--yes", "--json"),
     "kill-all-workers": ("--json",),

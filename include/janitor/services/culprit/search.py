@@ -82,8 +82,9 @@ def find_culprit(
     Raises:
         DatabaseError: Postgres can't be used.
     """
-    if (reason := _no_question(failure)) is not None or failure.last_good is None:
-        return _ended(notebook, CulpritState.INCONCLUSIVE, (), (), reason or "")
+    if (unasked := without_question(failure)) is not None:
+        return unasked
+    assert failure.last_good is not None
     limits = limits or Limits()
     found = differences(failure.last_good, failure.repeated.report)
     repository = RepositoryTree(tree)
@@ -104,15 +105,17 @@ def find_culprit(
     return _go_on(search)
 
 
-def _no_question(failure: Failure) -> str | None:
-    """Why there is nothing to search for; None where there is."""
+def without_question(failure: Failure) -> Culprit | None:
+    """The answer where there is nothing to search for; None where there is."""
+    reason = None
     if failure.last_good is None:
-        return "no success of this repository is known to compare with"
-    good, bad = failure.last_good.repository.commit_sha, failure.repeated.commit_sha
-    if good != bad:
-        was = (good or "an unknown commit")[:12]
-        return f"the commit changed: green at {was}, red at {bad[:12]}; a release is searched for at one commit"
-    return None
+        reason = "no success of this repository is known to compare with"
+    elif (good := failure.last_good.repository.commit_sha) != failure.repeated.commit_sha:
+        was, now = (good or "an unknown commit")[:12], failure.repeated.commit_sha[:12]
+        reason = f"the commit changed: green at {was}, red at {now}; a release is searched for at one commit"
+    if reason is None:
+        return None
+    return Culprit(state=CulpritState.INCONCLUSIVE, changes=(), steps=(), cost_usd=Decimal(0), reason=reason)
 
 
 def _go_on(search: _Search) -> Culprit:
@@ -277,7 +280,7 @@ def _ended(
     reason: str,
 ) -> Culprit:
     culprit = Culprit(state=state, changes=changes, steps=tuple(steps), cost_usd=_cost(steps), reason=reason)
-    notebook.close(found=culprit.is_found, reason=reason)
+    notebook.close(state, changes, reason)
     return culprit
 
 

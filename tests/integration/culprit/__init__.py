@@ -1,0 +1,1 @@
+"""Searches for culprits, with a real PostgreSQL and the real validator."""
