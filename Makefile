@@ -126,7 +126,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers run-janitor fetch-report runs follow rerun cancel check-parallel-status query-parallel-run query-db \
-	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain list-worktrees cleanup-worktrees shards repairs breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench crash-matrix \
+	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain list-worktrees cleanup-worktrees shards repairs breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench repair-bench crash-matrix \
 	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
 help: ## list the targets
@@ -330,6 +330,9 @@ check-terraform: $(STAMP) ## format, validate and test what Terraform reads; say
 
 bench: $(STAMP) ## measure what the orchestration costs
 	@$(BIN)/python -m bench
+
+repair-bench: $(STAMP) ## have the labelled broken repositories repaired by recipes alone, count [JOBS= ONLY= JSON=1]
+	@$(BIN)/python -m tests.corpus.repairs $${JOBS:+"--jobs=$$JOBS"} $${ONLY:+"--only=$$ONLY"} $(JSON_OPTION)
 
 crash-matrix: $(STAMP) ## kill every component at every edge, say what is left [JOBS= ONLY= REPORT=]
 	@$(BIN)/python -m tests.crash $${JOBS:+"--jobs=$$JOBS"} $${ONLY:+"--only=$$ONLY"} $${REPORT:+"--report=$$REPORT"}

@@ -90,6 +90,12 @@ REST = (
         minutes=5,
     ),
     Part(
+        name="repairs",
+        paths=("integration/repair/test_corpus.py::test_the_whole_corpus",),
+        why="validates each broken repository four times and more: `make test` repairs one of each kind",
+        minutes=14,
+    ),
+    Part(
         name="fresh clone",
         paths=("acceptance",),
         why="installs every package anew and starts a stack from nothing",

@@ -56,6 +56,8 @@ class PackageIndex:
 
     def __init__(self, wheels: Iterable[Wheel] = ()) -> None:
         self.wheels = list(wheels)
+        self.is_down = False
+        """Whether it answers every request with 503."""
         index = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -95,6 +97,8 @@ class PackageIndex:
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, type and body for one request."""
+        if self.is_down:
+            return 503, "text/plain", b"try again later"
         if match := _LISTED.fullmatch(path):
             listed = [wheel for wheel in self.wheels if re.sub(r"[-_.]+", "-", wheel.name).lower() == match[1]]
             links = [

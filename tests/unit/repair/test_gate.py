@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,53 @@ def test_a_written_diff_is_read_as_it_was_meant(before: str, after: str) -> None
     [file] = read_diff(text)
     assert file.path == "a file.txt"
     assert patched(before, file.hunks) == after
+
+
+SEEDS = (
+    "curl ",
+    "a@b.c:",
+    "https://",
+    "FROM x\n",
+    "torch",
+    "conda -c ",
+    "--index-url ",
+    "x==1,",
+    "((((((",
+    "RUN \\\n",
+    "base64 -d ",
+    "''' ",
+    "http://a/b ",
+    "sh -c $(",
+    "- ",
+    "hf_",
+    "eyJ.",
+    ".whl",
+    "git+",
+    "# syntax=",
+    "{",
+    '"a":',
+    "CUDA_VISIBLE_DEVICES",
+    "gpg ",
+    "\t",
+)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_text_keeps_the_gate_busy(seed: str) -> None:
+    """Its patterns take time that grows with the text, and no faster."""
+    before = (seed * 40_000)[:40_000]
+    diff = diff_of({"Dockerfile": Edit(before=f"{before}\n", after=f"{before}\n{before[:20_000]}\n")})
+    started = time.process_time()
+    refusal_of(Patch.of(diff), by=ProposedBy.AGENT, name="m", read=lambda path: f"{before}\n".encode())
+    assert time.process_time() - started < 4
+
+
+def test_a_file_that_nobody_reviews_is_not_read() -> None:
+    diff = diff_of({"README.md": Edit(before="x\n", after="y\n")})
+    refusal = refusal_of(Patch.of(diff), by=ProposedBy.AGENT, name="m", read=lambda path: b"x\n" * 300_000)
+    assert refusal is not None
+    assert refusal.rule == UNREADABLE
+    assert "600000 bytes, of at most" in refusal.why
 
 
 def test_nothing_changed_is_no_diff() -> None:

@@ -27,6 +27,9 @@ UNREADABLE = "unreadable"
 UNREADABLE_REFUSES = "what is no diff as git writes it, or doesn't fit the commit"
 UNREADABLE_EXAMPLE = "a hunk whose lines the file doesn't hold"
 
+LARGEST_FILE_BYTES = 512 * 1024
+"""Of a file that a patch touches; one that people review is smaller."""
+
 RULES: tuple[Rule, ...] = (
     *PATH_RULES,
     *SIZE_RULES,
@@ -97,6 +100,8 @@ def _touched(diff: FileDiff, read: Callable[[str], bytes | None]) -> Touched:
         DiffError: The diff doesn't fit it.
     """
     content = read(diff.old_path)
+    if content is not None and len(content) > LARGEST_FILE_BYTES:
+        raise DiffError(f"{diff.old_path} has {len(content)} bytes, of at most {LARGEST_FILE_BYTES}")
     if diff.kind is ChangeKind.ADDED:
         if content is not None:
             raise DiffError(f"{diff.path} is there already")

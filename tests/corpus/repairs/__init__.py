@@ -1,0 +1,1 @@
+"""Broken repositories with the truth of who can repair them: `python -m tests.corpus.repairs`."""
