@@ -21,14 +21,18 @@ Validates every repository of a workers config, each on an instance of its own, 
 
 The keys are `config_path`, `repository`, `timeout_minutes` and `max_concurrent_instances`; all may be left out.
 `rerun_of` names a run to do again with the parameters that it had, `only_unsuccessful` takes of it only what was not
-successful. Any other key is refused before anything launches. A failed repository's `validate` task says why in its
-log, and has a button that leads to the validator's own log; the run's note has the totals. What to do about a red run
-is in runbook.md.
+successful. `experiment` names an experiment that maintenance has written: the repository that it repeats, at the same
+commit and on the same instance type, with one change. It counts for nothing in the repository's history, and its
+`verdict` is green where it was carried out, whatever it found. Any other key is refused before anything launches.
+
+A failed repository's `validate` task says why in its log, and has a button that leads to the validator's own log; the
+run's note has the totals. What to do about a red run is in runbook.md.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from airflow.sdk import dag, task_group
 
@@ -43,7 +47,7 @@ from janitor.orchestration.wiring import parsing_settings
 
 SETTINGS = parsing_settings()
 # Two minutes of an AWS or a database that can't be asked are got over.
-RETRY = {
+RETRY: dict[str, Any] = {
     "retries": 5,
     "retry_delay": timedelta(seconds=5),
     "retry_exponential_backoff": 2.0,
@@ -55,7 +59,7 @@ RETRY = {
 IN_GROUP = {**RETRY, "weight_rule": "upstream", "map_index_template": "{{ repository }}"}
 
 
-@task_group
+@task_group  # type: ignore[untyped-decorator]  # Airflow's classes are not followed
 def validate_repository(planned: dict[str, str]) -> None:
     """One repository, from launch to termination."""
     launch = LaunchValidationOperator(task_id="launch", planned=planned, max_active_tis_per_dagrun=4, **IN_GROUP)
@@ -65,7 +69,7 @@ def validate_repository(planned: dict[str, str]) -> None:
     launch >> validate >> [recorded, terminate]
 
 
-@dag(
+@dag(  # type: ignore[untyped-decorator]  # Airflow's classes are not followed
     schedule=nightly(SETTINGS.schedule),
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,

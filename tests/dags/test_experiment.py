@@ -13,7 +13,7 @@ from janitor.services.experiments.repeated import repeated_validation
 from janitor.services.report.run_list import latest_runs
 from janitor.services.snapshot.take import take_snapshot
 from tests.support.experiments import change_of, experiment_of
-from tests.support.runs import Runs, by_name
+from tests.support.runs import SOON, Runs, by_name, eventually
 from tests.support.workers import WorkerRepository, write_config
 
 
@@ -39,7 +39,8 @@ def test_a_failure_is_repeated_and_repaired_without_a_trace_in_the_fleets_histor
     assert all(each.cost_usd is not None for each in seen)
 
     ids = [airflow_run_id_of(each.experiment_id) for each in (control, patched)]
-    assert [runs.state(each) for each in ids] == [AirflowRunState.SUCCESS] * 2
+    eventually(lambda: all(runs.state(one).is_final for one in ids) or None, within=SOON)
+    assert [runs.state(one) for one in ids] == [AirflowRunState.SUCCESS] * 2
     listed = {each.airflow_run_id: each for each in latest_runs(runs.settings, 10)}
     assert [(listed[each].purpose, listed[each].status) for each in ids] == [
         (RunPurpose.EXPERIMENT, RunStatus.FAILED),
