@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def test_a_resolver_finds_what_goes_together(tmp_path: Path) -> None:
         assert asked.resolved(["delta"], python=PYTHON) == {"delta": "1.0"}
         assert asked.resolved(["modern"], python=PYTHON) is None
         assert asked.resolved(["modern ; python_version >= '3.12'"], python=PYTHON) == {}
+
+
+def test_several_ask_at_once_from_one_folder(tmp_path: Path) -> None:
+    with PackageIndex(WHEELS) as index, ThreadPoolExecutor(max_workers=4) as pool:
+        wanted = ["alpha==1.0", "alpha==2.0", "gamma==1.5", "delta==1.0"]
+        asked = pool.map(lambda one: resolver(tmp_path, index).resolved([one], python=PYTHON), wanted)
+        found = [answer or {} for answer in asked]
+    assert [
+        f"{one.partition('==')[0]}=={each[one.partition('==')[0]]}" for one, each in zip(wanted, found, strict=True)
+    ] == wanted
+    assert [path.name for path in (tmp_path / "resolver").iterdir() if path.name.startswith("asked-")] == []
 
 
 @pytest.mark.parametrize("hostile", ["-e .", "./here", "x @ file:///etc/passwd", "--index-url=http://x/", "a; $(id)"])

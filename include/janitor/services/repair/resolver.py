@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from janitor.guest.processes.supervisor import Outcome, ProcessStartError, run
 from janitor.inspection.install.requirements import normalised
@@ -66,11 +67,12 @@ class Resolver:
     ) -> Mapping[str, str] | None:
         wanted, limits = _rebuilt(requirements), _rebuilt(constraints)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        given = self.folder / "requirements.in"
-        bounds = self.folder / "constraints.in"
-        given.write_text(wanted, encoding="ascii")
-        bounds.write_text(limits, encoding="ascii")
-        outcome = self._run(given, bounds, python)
+        # Others may ask at the same time, from the same folder.
+        with TemporaryDirectory(prefix="asked-", dir=self.folder) as name:
+            given, bounds = Path(name) / "requirements.in", Path(name) / "constraints.in"
+            given.write_text(wanted, encoding="ascii")
+            bounds.write_text(limits, encoding="ascii")
+            outcome = self._run(given, bounds, python)
         text = outcome.output.text
         if outcome.exit_code == 0:
             return {normalised(name): version for name, version in _SOLUTION.findall(text)}
