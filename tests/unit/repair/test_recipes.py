@@ -348,6 +348,28 @@ def test_where_the_commit_changed_too_a_package_has_to_be_named(tree: Callable[.
     assert worker.after(named, recipe="put_back") == {"requirements.txt": "alpha<=1.0\n"}
 
 
+# cuDNN.
+
+CUDNN_8 = DOCKERFILE.replace("python:3.11-slim", "nvidia/cuda:12.2.2-cudnn8-runtime-ubuntu22.04")
+MISMATCH = failed(C.PINS, "cudnn_mismatch", "faster-whisper==1.0.3 loads cuDNN 9, and the base image has cuDNN 8")
+UNLOADED = failed(C.HANDLER_LOCAL, "handler_raised", "RuntimeError: Unable to load libcudnn_ops.so.9.1.0")
+
+
+@pytest.mark.parametrize("failure", [MISMATCH, UNLOADED])
+def test_what_loads_cudnn_9_is_bounded_on_an_image_with_8(tree: Callable[..., Tree], failure: Failure) -> None:
+    worker = tree(Dockerfile=CUDNN_8, requirements_dot_txt="faster-whisper==1.0.3\n")
+    assert worker.after(failure, recipe="cudnn") == {"requirements.txt": "faster-whisper==1.0.3\nctranslate2<4.5\n"}
+    (worker.folder / "requirements.txt").write_text("ctranslate2>=4,<5\n")
+    assert worker.after(failure, recipe="cudnn") == {"requirements.txt": "ctranslate2>=4,<4.5\n"}
+
+
+def test_cudnn_that_people_have_to_say(tree: Callable[..., Tree]) -> None:
+    worker = tree(Dockerfile=CUDNN_8, requirements_dot_txt="ctranslate2==4.5.0\n")
+    assert "people have to say" in worker.abstains(MISMATCH)
+    (worker.folder / "Dockerfile").write_text(DOCKERFILE)
+    assert "isn't known to have cuDNN 8" in worker.abstains(MISMATCH)
+
+
 # A module that isn't there.
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from janitor.services.repair.recipes.base_tag import BaseTag
 from janitor.services.repair.recipes.copy_source import CopySource
+from janitor.services.repair.recipes.cudnn import Cudnn
 from janitor.services.repair.recipes.documents import Documents
 from janitor.services.repair.recipes.missing_module import MissingModule
 from janitor.services.repair.recipes.put_back import PutBack
@@ -16,6 +17,7 @@ RECIPES: tuple[Recipe, ...] = (
     CopySource(),
     UvPath(),
     BaseTag(),
+    Cudnn(),
     Relax(),
     MissingModule(),
     PutBack(),
