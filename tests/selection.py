@@ -134,6 +134,15 @@ REST = (
         minutes=11,
     ),
     Part(
+        name="repairs",
+        paths=(
+            "integration/repairs/test_by_agent.py",
+            "integration/repairs/test_publishing.py::test_what_github_answers_has_its_outcome",
+        ),
+        why="starts an agent or a push for each way in which a model or GitHub may go wrong",
+        minutes=3,
+    ),
+    Part(
         name="workspaces",
         paths=(
             "integration/workspaces/test_leases.py::test_two_processes_race_for_long",

@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from janitor.agent.processes import hide_memory
 from janitor.agent.settings import AgentSettings
+from janitor.protocol.agent.repair import REPAIR_ORDER_FORMAT, RepairAnswer, RepairOrder
 from janitor.protocol.agent.work import AgentAnswer, AgentDocumentError, AgentOrder, AgentState
 from janitor.protocol.terms.reason_codes import ReasonCode
 
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     hide_memory()
     try:
-        order = AgentOrder.from_json(options.order.read_bytes())
+        order = read_order(options.order.read_bytes())
     except (OSError, AgentDocumentError) as exc:
         print(f"janitor-agent: {exc}", file=sys.stderr)  # noqa: T201  # what the program tells
         return EXIT_USAGE
@@ -48,7 +49,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _write(answer_order(order, AgentSettings.from_environment(), options.transcript), options.answer)
 
 
-def answer_order(order: AgentOrder, settings: AgentSettings, transcript: Path) -> AgentAnswer:
+def read_order(content: bytes) -> AgentOrder | RepairOrder:
+    """An order of either kind.
+
+    Raises:
+        AgentDocumentError: It is none.
+    """
+    is_repair = f'"{REPAIR_ORDER_FORMAT}"'.encode() in content[:100]
+    return RepairOrder.from_json(content) if is_repair else AgentOrder.from_json(content)
+
+
+def answer_order(
+    order: AgentOrder | RepairOrder, settings: AgentSettings, transcript: Path
+) -> AgentAnswer | RepairAnswer:
     """The answer, whatever happens; importing the libraries is part of it.
 
     Args:
@@ -57,14 +70,18 @@ def answer_order(order: AgentOrder, settings: AgentSettings, transcript: Path) -
         transcript: The file to write.
     """
     try:
-        from janitor.agent.service import serve  # noqa: PLC0415  # what is missing there is an answer, no crash
+        from janitor.agent.repair.service import serve_repair  # noqa: PLC0415  # what is missing there is an answer
+        from janitor.agent.service import serve  # noqa: PLC0415  # the same
     except ImportError as exc:
         return _other(
             order, AgentState.SKIPPED, ReasonCode.AGENT_NOT_INSTALLED, f"the agent's packages are missing: {exc}"
         )
     try:
         # Not asyncio.run: it waits for threads, and a client's thread can wait minutes for its endpoint.
-        return asyncio.new_event_loop().run_until_complete(serve(order, settings, transcript))
+        loop = asyncio.new_event_loop()
+        if isinstance(order, RepairOrder):
+            return loop.run_until_complete(serve_repair(order, settings, transcript))
+        return loop.run_until_complete(serve(order, settings, transcript))
     except Exception as exc:  # a mistake of ours must not look like a verdict
         return _other(
             order, AgentState.CRASHED, ReasonCode.AGENT_CRASHED, f"the agent failed: {type(exc).__name__}: {exc}"
@@ -79,7 +96,7 @@ def run_and_exit() -> NoReturn:
     os._exit(code)
 
 
-def _watch(order: AgentOrder, answer: Path) -> None:
+def _watch(order: AgentOrder | RepairOrder, answer: Path) -> None:
     """End the process at the order's deadline, even if the event loop is blocked."""
 
     def late() -> None:
@@ -94,12 +111,14 @@ def _watch(order: AgentOrder, answer: Path) -> None:
     timer.start()
 
 
-def _other(order: AgentOrder, state: AgentState, code: str, reason: str) -> AgentAnswer:
+def _other(order: AgentOrder | RepairOrder, state: AgentState, code: str, reason: str) -> AgentAnswer | RepairAnswer:
     text = " ".join(reason.split())[:500]
+    if isinstance(order, RepairOrder):
+        return RepairAnswer(state=state, reason=text, model=order.agent.model)
     return AgentAnswer(state=state, reason_code=code, reason=text, model=order.agent.model)
 
 
-def _write(answer: AgentAnswer, path: Path) -> int:
+def _write(answer: AgentAnswer | RepairAnswer, path: Path) -> int:
     """Write the answer in one step, so that whoever sees it sees all of it."""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

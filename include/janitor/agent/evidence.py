@@ -15,6 +15,11 @@ class Seen:
         self._shown: list[str] = []
         self._lines: set[str] = set()
         self._asked: list[str] = []
+        self._known: list[str] = []
+
+    def know(self, text: str) -> None:
+        """Take what the harness itself found: it is proved, whatever a model says later."""
+        self._known.append(_plain(text))
 
     def show(self, text: str) -> None:
         """Take a tool's output."""
@@ -33,6 +38,8 @@ class Seen:
         text = _plain(quotation)
         if not text or (len(text) < _SHORTEST and text not in self._lines):
             return False
+        if any(text in known for known in self._known):
+            return True
         return any(text in shown for shown in self._shown) and not any(text in asked for asked in self._asked)
 
 

@@ -11,7 +11,8 @@ from pydantic_ai.exceptions import UsageLimitExceeded
 
 from janitor.agent.tools import Work
 
-VERDICT_TOOL = "submit_verdict"
+VERDICT_TOOL, REPAIR_TOOL = "submit_verdict", "submit_repair"
+_LAST_WORDS = (VERDICT_TOOL, REPAIR_TOOL)
 BURST = 16
 """How many calls beyond the limit one response may hold; they are refused, but the run goes on."""
 
@@ -32,7 +33,7 @@ def hooks() -> Hooks[Work]:
             text=[part.content for part in response.parts if part.part_kind == "text"],
             calls=[{"id": call.tool_call_id, "tool": call.tool_name, "arguments": call.args} for call in calls],
         )
-        asked = [call for call in calls if call.tool_name != VERDICT_TOOL]
+        asked = [call for call in calls if call.tool_name not in _LAST_WORDS]
         room = max(0, work.limits.tool_calls - work.attempts)
         work.refused |= {call.tool_call_id for call in asked[room:]}
         work.attempts += len(asked)
@@ -46,7 +47,7 @@ def hooks() -> Hooks[Work]:
 
     @made.on.after_tool_execute
     async def executed(ctx: RunContext[Work], *, call: Any, tool_def: Any, args: Any, result: Any) -> Any:
-        if call.tool_name != VERDICT_TOOL:
+        if call.tool_name not in _LAST_WORDS:
             ctx.deps.transcript.write("result", id=call.tool_call_id, tool=call.tool_name, result=result)
         return result
 

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_ai import Agent, ModelRetry, RunContext, RunUsage, ToolOutput, UsageLimits
-from pydantic_ai.exceptions import (
-    AgentRunError,
-    ModelAPIError,
-    UnexpectedModelBehavior,
-    UsageLimitExceeded,
-    UserError,
-)
+from pydantic_ai import Agent, ModelRetry, RunContext, RunUsage, ToolOutput
 from pydantic_ai.models import Model
 
-from janitor.agent.executors.base import Executor, ExecutorError
-from janitor.agent.hooks import BURST, VERDICT_TOOL, hooks
+from janitor.agent.executors.base import Executor
+from janitor.agent.hooks import VERDICT_TOOL, hooks
 from janitor.agent.instructions import INSTRUCTIONS, task
+from janitor.agent.running import OUTPUT_RETRIES, run_within, spent_of, storable, trouble, unenforced
 from janitor.agent.tools import Work, toolset
 from janitor.agent.transcript import Transcript
 from janitor.agent.verdict import ModelFinding, ModelVerdict
@@ -32,18 +23,11 @@ from janitor.protocol.agent.work import (
     AgentAnswer,
     AgentFinding,
     AgentState,
-    AgentUsage,
     Severity,
 )
 from janitor.protocol.terms.reason_codes import ReasonCode
 
-_RESPONSE_TOKENS = 8_192
-"""Most output of one response."""
-_OUTPUT_RETRIES = 2
-"""How often a verdict is sent back."""
 _REASON_CHARACTERS = 500
-_CANCEL_SECONDS = 2.0
-"""How long a run may take to stop."""
 
 
 def make_agent() -> Agent[Work, ModelVerdict]:
@@ -55,7 +39,7 @@ def make_agent() -> Agent[Work, ModelVerdict]:
         instructions=INSTRUCTIONS,
         toolsets=[toolset()],
         capabilities=[hooks()],
-        retries={"tools": 3, "output": _OUTPUT_RETRIES},
+        retries={"tools": 3, "output": OUTPUT_RETRIES},
         end_strategy="early",
     )
 
@@ -67,7 +51,7 @@ def make_agent() -> Agent[Work, ModelVerdict]:
             if finding.severity is not Severity.INFO and not ctx.deps.seen.proves(finding.evidence)
         ]
         ctx.deps.transcript.write("verdict", verdict=verdict.model_dump(mode="json"), unproven=unproven)
-        if unproven and ctx.retry < _OUTPUT_RETRIES:
+        if unproven and ctx.retry < OUTPUT_RETRIES:
             raise ModelRetry(
                 f"The evidence of {unproven} is not a verbatim excerpt of what a tool showed, or it repeats the words"
                 " of your own call. Quote at least one whole line of the output exactly, or drop the finding."
@@ -113,20 +97,20 @@ async def answer_prompt(
     state, code, reason = AgentState.COMPLETED, None, None
     verdict: ModelVerdict | None = None
     try:
-        verdict = await _run(text, model, work, usage, limits)
+        verdict = await run_within(make_agent(), text, model=model, work=work, usage=usage, limits=limits)
         if verdict is None:
             state, code = AgentState.TIMED_OUT, ReasonCode.AGENT_TIMED_OUT
             reason = f"the agent was not done within {seconds:.0f} s"
     except Exception as exc:  # a mistake of ours or of a library must not cost the record of what was spent
-        state, code, reason = _trouble(exc)
-    spent = _usage(usage, work, priced=priced)
-    remarks = [*notes, *_unenforced(usage, spent, limits, model_name)]
+        state, code, reason = trouble(exc)
+    spent = spent_of(usage, work, priced=priced)
+    remarks = [*notes, *unenforced(usage, spent, limits, model_name)]
     answer = AgentAnswer(
         state=state,
         reason_code=code,
-        reason=None if reason is None else _storable(redactor.clean(" ".join(reason.split())))[:_REASON_CHARACTERS],
+        reason=None if reason is None else storable(redactor.clean(" ".join(reason.split())))[:_REASON_CHARACTERS],
         status=None if verdict is None else verdict.status,
-        summary=None if verdict is None else _storable(redactor.clean(verdict.summary))[:2_000] or "said nothing",
+        summary=None if verdict is None else storable(redactor.clean(verdict.summary))[:2_000] or "said nothing",
         findings=() if verdict is None else tuple(_finding(each, work, redactor) for each in verdict.findings),
         model=model_name,
         sandbox=executor.description,
@@ -138,88 +122,12 @@ async def answer_prompt(
     return answer
 
 
-def _trouble(error: Exception) -> tuple[AgentState, ReasonCode, str]:
-    """(state, reason code, reason) of a run that broke off."""
-    if isinstance(error, UsageLimitExceeded):
-        return AgentState.LIMIT_EXCEEDED, ReasonCode.AGENT_LIMIT, f"the agent reached a limit: {error}"
-    if isinstance(error, UnexpectedModelBehavior):
-        return AgentState.INVALID_OUTPUT, ReasonCode.AGENT_INVALID_OUTPUT, f"the agent gave no verdict: {error}"
-    if isinstance(error, ModelAPIError):
-        return AgentState.MODEL_ERROR, ReasonCode.AGENT_MODEL_ERROR, f"the model can't be reached or used: {error}"
-    if isinstance(error, ExecutorError):
-        return AgentState.CRASHED, ReasonCode.AGENT_SANDBOX_LOST, f"the agent's sandbox failed: {error}"
-    if isinstance(error, (AgentRunError, UserError)):
-        return AgentState.MODEL_ERROR, ReasonCode.AGENT_MODEL_ERROR, f"the model could not be used: {error}"
-    return AgentState.CRASHED, ReasonCode.AGENT_CRASHED, f"the agent failed: {type(error).__name__}: {error}"
-
-
-def _unenforced(usage: RunUsage, spent: AgentUsage, limits: AgentLimits, model_name: str) -> Iterator[str]:
-    """Which limits could not be held, in words."""
-    if spent.cost_usd is None and usage.requests and limits.cost_usd is not None:
-        yield (
-            f"the limit of ${limits.cost_usd} was not enforced, as no price is known for {model_name};"
-            f" the limit of {limits.tokens} tokens was"
-        )
-    if usage.requests and not usage.total_tokens:
-        yield "the endpoint reported no tokens, so their limit was not enforced; that of the turns was"
-
-
-async def _run(text: str, model: Model, work: Work, usage: RunUsage, limits: AgentLimits) -> ModelVerdict | None:
-    """The model's verdict; None if it did not come in time.
-
-    A client's thread can't be cancelled, so the run is not awaited for long once it was.
-    """
-    with warnings.catch_warnings():
-        # Said in the answer's notes instead.
-        warnings.filterwarnings("ignore", message="A `cost_limit` is set")
-        run = asyncio.ensure_future(
-            make_agent().run(
-                text,
-                model=model,
-                deps=work,
-                usage=usage,
-                model_settings={"max_tokens": _RESPONSE_TOKENS},
-                usage_limits=UsageLimits(
-                    request_limit=limits.turns,
-                    tool_calls_limit=limits.tool_calls + BURST,
-                    total_tokens_limit=limits.tokens,
-                    cost_limit=limits.cost_usd,
-                ),
-            )
-        )
-        try:
-            done, _ = await asyncio.wait({run}, timeout=limits.wall_clock.total_seconds())
-        finally:
-            run.cancel()
-        if not done:
-            await asyncio.wait({run}, timeout=_CANCEL_SECONDS)
-            return None
-        return run.result().output
-
-
 def _finding(found: ModelFinding, work: Work, redactor: Redactor) -> AgentFinding:
     return AgentFinding(
-        title=_storable(redactor.clean(found.title))[:200] or "untitled",
+        title=storable(redactor.clean(found.title))[:200] or "untitled",
         severity=found.severity,
-        evidence=_storable(redactor.clean(found.evidence))[:MAX_EVIDENCE_CHARACTERS],
+        evidence=storable(redactor.clean(found.evidence))[:MAX_EVIDENCE_CHARACTERS],
         verified=work.seen.proves(found.evidence),
-        file=(_storable(found.file)[:500] or None) if found.file else None,
+        file=(storable(found.file)[:500] or None) if found.file else None,
         line=found.line,
     )
-
-
-def _usage(usage: RunUsage, work: Work, *, priced: bool) -> AgentUsage:
-    cost: Decimal | None = usage.cost if priced else None
-    return AgentUsage(
-        turns=usage.requests,
-        tool_calls=work.attempts,
-        looks=work.looks,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cost_usd=None if cost is None else float(cost),
-    )
-
-
-def _storable(text: str) -> str:
-    """Without what neither JSON's readers nor PostgreSQL can hold."""
-    return text.replace("\0", "").encode("utf-8", errors="replace").decode()

@@ -22,9 +22,9 @@ from janitor.protocol.agent.answers import Provider
 from janitor.protocol.agent.work import AgentAnswer, AgentOrder, AgentState
 from janitor.protocol.terms.reason_codes import ReasonCode
 
-_MARGIN = timedelta(seconds=4)
+MARGIN = timedelta(seconds=4)
 """Between the end of the model's work and the deadline, for the sandbox's end and the answer."""
-_LEAST = timedelta(seconds=1)
+LEAST = timedelta(seconds=1)
 _STOP_SECONDS = 2.5
 
 
@@ -51,7 +51,7 @@ async def serve(order: AgentOrder, settings: AgentSettings, transcript_path: Pat
         return _skipped(order, ReasonCode.AGENT_NO_SANDBOX, f"no sandbox for the agent's commands: {exc}")
     del archive
     transcript = Transcript(transcript_path, redactor)
-    left = order.deadline - _MARGIN - datetime.now(timezone.utc)
+    left = order.deadline - MARGIN - datetime.now(timezone.utc)
     spec = order.agent
     try:
         answer = await answer_prompt(
@@ -62,20 +62,20 @@ async def serve(order: AgentOrder, settings: AgentSettings, transcript_path: Pat
             executor=executor,
             transcript=transcript,
             redactor=redactor,
-            limits=dataclasses.replace(spec.limits, wall_clock=min(spec.limits.wall_clock, max(left, _LEAST))),
+            limits=dataclasses.replace(spec.limits, wall_clock=min(spec.limits.wall_clock, max(left, LEAST))),
             # Whoever runs an endpoint that speaks OpenAI's protocol sets prices of their own.
             priced=spec.base_url is None or spec.provider is not Provider.OPENAI,
             notes=notes,
         )
     finally:
         transcript.close()
-        await _quietly(executor.stop())
+        await quietly(executor.stop())
         if choice.close is not None:
-            await _quietly(choice.close())
+            await quietly(choice.close())
     return dataclasses.replace(answer, duration_seconds=round(time.monotonic() - began, 3))
 
 
-async def _quietly(ending: Awaitable[None]) -> None:
+async def quietly(ending: Awaitable[None]) -> None:
     """End something, but don't let that cost the answer: the validator's cleanup looks again."""
     try:
         await asyncio.wait_for(ending, _STOP_SECONDS)

@@ -16,6 +16,7 @@ from tests.support.localcloud_server import LocalCloudServer
 from tests.support.postgres import TestDatabase
 from tests.support.pull_server import TOKEN, PullServer, serving_pulls
 
+AGENT_KEY = "sk-key-that-nobody-may-see-0123456789abcdef"
 __all__ = ["database", "environment"]
 
 
@@ -24,7 +25,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloudServer
     """A local cloud that has the token."""
     folder = tmp_path_factory.mktemp("cloud")
     file = folder / "secrets.env"
-    file.write_text(f"news/github = {TOKEN}\n")
+    file.write_text(f"news/github = {TOKEN}\nmodels/agent-key = {AGENT_KEY}\n")
     file.chmod(0o600)
     options: dict[str, Any] = {
         "secrets_file": file,

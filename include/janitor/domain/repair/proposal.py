@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 
 from janitor.domain.experiment.experiment import Repeated
@@ -47,6 +48,8 @@ class Proposal:
     """What was wrong, in one or two sentences."""
     evidence: tuple[str, ...]
     """Lines of the report, or changes of the world, that show it; word by word."""
+    cost_usd: Decimal | None = Decimal(0)
+    """Of proposing it, such as for a model; None: not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,3 +58,5 @@ class Abstained:
 
     reason: str
     """In a line, such as `no model` where recipes alone don't do."""
+    cost_usd: Decimal | None = Decimal(0)
+    """Of finding that out; None: not known."""

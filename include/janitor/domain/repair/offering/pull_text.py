@@ -6,7 +6,14 @@ import hashlib
 from collections.abc import Iterator
 
 from janitor.domain.repair.offering.proof_document import commands_of, proof_document, validator_of
-from janitor.domain.repair.offering.wording import LONGEST_CAUSE, Cleaner, changes_of, cost_of, subject_of
+from janitor.domain.repair.offering.wording import (
+    LONGEST_CAUSE,
+    Cleaner,
+    changes_of,
+    cost_of,
+    cost_of_proposal,
+    subject_of,
+)
 from janitor.domain.repair.publication import Publication
 from janitor.protocol.repair_proof import ProofReport
 from janitor.protocol.text.github import code
@@ -86,10 +93,10 @@ def _terms(publication: Publication) -> str:
     engine = repeated.report.engine.value if repeated.report.engine is not None else "none"
     validator = validator_of(publication)
     machine = code(repeated.instance_type) if repeated.instance_type else "no instance"
-    artefact = f"validator `{validator[:_SHOWN]}…`" if validator is not None else "the same validator"
+    artefact = f"validator `{validator[:_SHOWN]}…`" if validator is not None else "validator: artefact not known"
     return (
         f"All of commit `{repeated.commit_sha[:_SHOWN]}`, engine {engine}, {machine}, {artefact}. Proof:"
-        f" {cost_of(publication.proof_usd)}; proposal: {cost_of(publication.proposal_usd)}."
+        f" {cost_of(publication.proof_usd)}; proposal: {cost_of_proposal(publication)}."
     )
 
 

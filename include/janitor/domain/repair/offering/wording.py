@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from decimal import Decimal
 
+from janitor.domain.repair.proposal import Failure, ProposedBy
 from janitor.domain.repair.publication import Publication
 from janitor.domain.result.provenance_changes import Changed, PartChange
 from janitor.guest.redaction import Redactor, secrets_of
@@ -18,7 +19,7 @@ from janitor.protocol.text.plain_text import one_line
 
 LONGEST_SUBJECT = 72
 LONGEST_CAUSE = 600
-_LONGEST_PART = 120
+_LONGEST_PART, _LONGEST_CHANGE = 120, 500
 _MOST_CHANGES = 6
 _WIDTH = 72
 _MENTION = re.compile(r"@(?=\w)")
@@ -71,7 +72,17 @@ def message_of(publication: Publication) -> str:
 
 def changes_of(publication: Publication, cleaner: Cleaner) -> Iterator[str]:
     """What changed since the last success, each in a few words."""
-    changes = publication.failure.changes
+    told = list(changes_of_world(publication.failure))
+    left_out = publication.failure.changes.left_out if publication.failure.changes is not None else 0
+    yield from (cleaner.line(each, limit=_LONGEST_PART) for each in told[:_MOST_CHANGES])
+    left = max(0, len(told) - _MOST_CHANGES) + left_out
+    if left:
+        yield f"{left} more"
+
+
+def changes_of_world(failure: Failure) -> Iterator[str]:
+    """What changed since the last success, each in a few words, as it is known: uncut, and not cleaned."""
+    changes = failure.changes
     if changes is None:
         return
     if changes.commits is not None:
@@ -79,9 +90,13 @@ def changes_of(publication: Publication, cleaner: Cleaner) -> Iterator[str]:
         yield "the same commit" if same else f"the commit, from {changes.commits.before[:12]}"
     # What ran it is told of last: it is seldom why.
     parts = sorted(changes.parts, key=lambda each: each.part in (Changed.VALIDATOR, Changed.ARTEFACT))
-    yield from (cleaner.line(_changed(each), limit=_LONGEST_PART) for each in parts[:_MOST_CHANGES])
-    if left := len(parts) - _MOST_CHANGES + changes.left_out:
-        yield from [f"{left} more"] if left > 0 else []
+    yield from (_changed(each)[:_LONGEST_CHANGE] for each in parts)
+
+
+def cost_of_proposal(publication: Publication) -> str:
+    """What proposing it took. A model's answer is never free: nothing is taken for not known."""
+    usd = publication.proposal_usd
+    return cost_of(None if publication.proposal.by is ProposedBy.AGENT and not usd else usd)
 
 
 def cost_of(usd: Decimal | None) -> str:
