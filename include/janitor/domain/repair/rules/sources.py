@@ -17,6 +17,12 @@ _BARE = re.compile(
     r"(?P<host>(?:[a-z0-9-]{1,60}\.){1,6}[a-z]{2,20}|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]{2,45}\])(?=[/:\s\"']|$)"
 )
 _LITERAL_ADDRESS = re.compile(r"(?<![\w.=~<>!-])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})(?!\.\d)")
+_QUOTED_HOST = re.compile(
+    r"(?i)[\"'](?:[a-z]{2,10}:)?(?P<host>(?:[a-z0-9_-]{1,63}\.){1,6}(?:com|net|org|io|dev|ai|app|co|xyz|info|site|online"
+    r"|top|club|ru|cn|me|cc|tk|su|to|gg|link|live|cloud|example|internal|onion)|(?!127\.|0\.0\.0\.0)\d{1,3}(?:\.\d{1,3}){3})"
+    r"(?=[\"':/])"
+)
+"""A host that a program would connect to, without a scheme."""
 _FROM = re.compile(
     r"(?im)^\s*FROM\s+(?:--\S+\s+)*(?P<from>\S+)|^\s*#\s*syntax\s*=\s*(?P<syntax>\S+)"
     r"|\s--from=(?P<copied>[^\s,]+)|\bfrom=(?P<mounted>[^\s,]+)"
@@ -59,6 +65,7 @@ def _places(text: str) -> set[tuple[str, str]]:
     }
     found |= {(match["host"].casefold(), match["first"].casefold()) for match in _SCP.finditer(text)}
     found |= {(match["host"].casefold(), "") for match in _BARE.finditer(text)}
+    found |= {(match["host"].casefold(), "") for match in _QUOTED_HOST.finditer(text)}
     return found | {(match[0], "") for match in _LITERAL_ADDRESS.finditer(text)}
 
 

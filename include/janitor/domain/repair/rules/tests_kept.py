@@ -15,6 +15,8 @@ _TEST_FILES = re.compile(
     r"test[._-].*|tests?\.json|test_input.*|.*[._-]tests?\.(?:py|js|ts|tsx|sh|json|ya?ml)|tests?|conftest\.py"
     r"|pytest\.ini|tox\.ini|noxfile\.py|\.coveragerc|test\w*\.(?:py|json|ya?ml|sh)"
 )
+_SHADOWING = re.compile(r"runpod(?:\.\w+)?\.py|(?:site|user)customize\.py|.*\.pth|pyvenv\.cfg|python\d*\._pth")
+"""What Python would import in the place of the SDK, or runs at each of its starts."""
 _SHORTEST_MS = 1_000
 """A shorter time was meant in seconds. Source: `janitor.inspection.documents.tests_file`."""
 _EXPECTATIONS = ("expectedOutput", "success_when")
@@ -41,7 +43,7 @@ def _weaker(change: Change) -> str | None:
         if file.diff.kind is ChangeKind.DELETED:
             return f"{file.path} goes"
         if file.diff.kind is ChangeKind.ADDED:
-            continue
+            return f"{file.path} comes, and may be read in the place of another"
         if why := _weaker_document(file):
             return f"{file.path}: {why}"
     return None
@@ -120,6 +122,15 @@ def _read(text: str | None) -> Any:
         return None
 
 
+def _shadows(change: Change) -> str | None:
+    for file in change.files:
+        if file.diff.kind is ChangeKind.ADDED or file.diff.old_path != file.path:
+            parts = file.path.casefold().split("/")
+            if _SHADOWING.fullmatch(parts[-1]) or "runpod" in parts[:-1]:
+                return f"{file.path} takes the place of what the worker is judged by"
+    return None
+
+
 TEST_RULES = (
     Rule(
         name="test_file",
@@ -132,5 +143,11 @@ TEST_RULES = (
         refuses="fewer cases, a longer timeout, an expectation or an input that is another",
         example='"timeout": 5000 becomes "timeout": 600000',
         broken=_weaker,
+    ),
+    Rule(
+        name="shadowing",
+        refuses="new files that stand in for the SDK, or that Python runs at each start",
+        example="sitecustomize.py",
+        broken=_shadows,
     ),
 )
