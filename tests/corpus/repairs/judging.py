@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,12 +24,12 @@ from janitor.domain.repair.hunks import patched
 from janitor.domain.repair.proof import Proof
 from janitor.domain.repair.proposal import Abstained, Failure, Proposal
 from janitor.domain.repair.states import RepairState
-from janitor.domain.result.provenance_changes import changes_between
+from janitor.domain.result.provenance_changes import PartChange, changes_between
 from janitor.protocol.report import Report
 from janitor.protocol.terms.statuses import EngineChoice, ReportStatus
 from janitor.services.culprit.notebook import Memory
+from janitor.services.culprit.search import find_culprit
 from janitor.services.experiments.here import LocalLaboratory
-from janitor.services.repair.culprits import by_search
 from janitor.services.repair.propose import propose
 from janitor.services.repair.prove import prove
 from janitor.services.repair.registry_tags import RegistryTags
@@ -244,14 +244,18 @@ class _Place:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         git = Git(folder=self.folder / "git", search_path=path)
         git.prepare()
-        limits = Limits(max_steps=_CULPRIT_STEPS)
         return World(
             packages=Resolver(folder=self.folder / "resolver", index_urls=(self.now.url,), search_path=path),
             index_urls=(self.now.url,),
             tags=RegistryTags({self.registry.host}),
             renamed_to=renames_of(git, self.commit, cwd=self.origin.path),
-            culprit=by_search(laboratory, self.origin.path, Memory(key=self.case.name), limits=limits),
+            culprit=lambda failure, _: self._culprit(laboratory, failure),
         )
+
+    def _culprit(self, laboratory: LocalLaboratory, failure: Failure) -> Sequence[PartChange] | Abstained:
+        limits, notebook = Limits(max_steps=_CULPRIT_STEPS), Memory(key=self.case.name)
+        found = find_culprit(laboratory, failure, tree=self.origin.path, notebook=notebook, limits=limits)
+        return found.changes if found.is_found else Abstained(reason=found.reason)
 
     def _oracle(self, proposed: Proposal) -> Observation:
         """The repaired files with cases that nobody has seen."""

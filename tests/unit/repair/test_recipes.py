@@ -13,7 +13,7 @@ from janitor.domain.repair.gate import refusal_of
 from janitor.domain.repair.hunks import patched
 from janitor.domain.repair.image_tags import nearest_tag
 from janitor.domain.repair.proposal import Abstained, Failure, Proposal
-from janitor.domain.result.provenance_changes import PartChange
+from janitor.domain.result.provenance_changes import Changed, PartChange
 from janitor.protocol.terms.statuses import CheckName, CheckStatus
 from janitor.services.repair.propose import propose
 from janitor.services.repair.recipes.table import RECIPES, table
@@ -329,6 +329,8 @@ def test_of_several_the_one_that_an_experiment_names(tree: Callable[..., Tree]) 
     }
     nobody = World(culprit=lambda _failure, _among: Abstained(reason="the search found nobody"))
     assert "the search found nobody" in worker.abstains(failure, nobody)
+    image = World(culprit=lambda _failure, _among: [PartChange(part=Changed.PYTHON, before="3.10", after="3.11")])
+    assert "it is no package that broke it: python changed" in worker.abstains(failure, image)
     both = World(culprit=lambda _failure, among: among)
     assert "2 packages broke it together" in worker.abstains(failure, both)
 

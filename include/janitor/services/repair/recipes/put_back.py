@@ -65,6 +65,8 @@ def _chosen(failure: Failure, moved: Sequence[PartChange], world: World) -> Part
         found = world.culprit(failure, moved)
         if isinstance(found, Abstained):
             return found
+        if others := [change for change in found if change.part is not Changed.PACKAGE]:
+            return Abstained(reason=f"it is no package that broke it: {others[0].part.value} changed")
         if len(found) == 1:
             return found[0]
         return Abstained(reason=f"{len(found)} packages broke it together: one is put back at a time")
