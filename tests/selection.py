@@ -129,6 +129,7 @@ REST = (
             "integration/validator/test_validator_docker.py",
             "integration/agent/test_agent_docker.py",
             "integration/agent/test_agent_image.py",
+            "integration/culprit/test_docker_obeys.py",
         ),
         why="builds base images and asks a real engine what each broken worker does",
         minutes=11,

@@ -122,6 +122,16 @@ DIRECT = (
 
 BENEATH = (
     CulpritCase(
+        name="another_old_release_is_gone",
+        holds="of what isn't to blame, an old release is in no index any more, so that not all can be put back",
+        app=app("alpha", "delta"),
+        requirements="alpha\nbeta\ngamma\ndelta\n",
+        then=tuple(good(name, "1.0") for name in ("alpha", "beta", "gamma", "delta")),
+        now=(good("alpha", "1.1"), good("beta", "1.1"), good("gamma", "1.1"), broken("delta", "1.1")),
+        gone=("beta-1.0-py3-none-any.whl",),
+        culprits=one("delta"),
+    ),
+    CulpritCase(
         name="transitive",
         holds="what broke is what a package of the repository asks for",
         app=app("alpha"),
@@ -370,7 +380,7 @@ UNTOLD = (
         then=(good("alpha", "1.0"),),
         then_files={"service": "up"},
         now_files={"service": "down"},
-        says="no package and no base image is known to have changed",
+        says="nothing that could be put back is known to have changed",
     ),
     CulpritCase(
         name="another_commit",
@@ -390,6 +400,16 @@ UNTOLD = (
         then=(good("alpha", "1.0"),),
         now=(broken("alpha", "1.1"),),
         gone=("alpha-1.0-py3-none-any.whl",),
+        says="with all put back it fails otherwise",
+    ),
+    CulpritCase(
+        name="all_old_releases_are_gone",
+        holds="none of several old releases is in an index any more",
+        app=app("alpha", "beta", "gamma"),
+        requirements="alpha\nbeta\ngamma\n",
+        then=(good("alpha", "1.0"), good("beta", "1.0"), good("gamma", "1.0")),
+        now=(broken("alpha", "1.1"), good("beta", "1.1"), good("gamma", "1.1")),
+        gone=tuple(f"{name}-1.0-py3-none-any.whl" for name in ("alpha", "beta", "gamma")),
         says="with all put back it fails otherwise",
     ),
     CulpritCase(

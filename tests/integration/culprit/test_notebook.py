@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from janitor.domain.experiment.experiment import Observed
-from janitor.domain.repair.proposal import Failure
+from janitor.domain.repair.proposal import Abstained, Failure
 from janitor.protocol.terms.statuses import CheckStatus
+from janitor.services.culprit.for_recipes import culprit_by_experiment
 from janitor.services.culprit.notebook import Memory, PostgresNotebook
 from janitor.services.culprit.search import find_culprit
 from janitor.settings import Settings
@@ -105,3 +106,14 @@ def test_what_was_tried_is_not_changed_afterwards(
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute("update culprit_steps set put_back = '{}'")
+
+
+def test_a_recipe_is_told_the_changes_or_why_not(settings: Settings, failure: Failure, tree: Path) -> None:
+    asked = culprit_by_experiment(settings, Simulated(needs("beta==1.0")), tree)
+    found = asked(failure, ())
+    assert not isinstance(found, Abstained)
+    assert [each.name for each in found] == ["beta"]
+    elsewhere = culprit_by_experiment(settings, Simulated(lambda _: Observed.GREEN), tree, here=True)
+    untold = elsewhere(failure, ())
+    assert isinstance(untold, Abstained)
+    assert "it is green as it is now" in untold.reason

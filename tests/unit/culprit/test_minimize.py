@@ -141,9 +141,29 @@ def test_the_first_two_experiments_confirm() -> None:
     assert first(OTHERWISE, GREEN) == (Unnamed.OTHERWISE, 1)
     assert first(UNTOLD, GREEN) == (Unnamed.UNTOLD, 2)
     assert first(RED, RED) == (Unnamed.RED_BEFORE, 2)
-    assert first(RED, OTHERWISE) == (Unnamed.OTHERWISE, 2)
+    assert first(RED, OTHERWISE) == (Unnamed.OTHERWISE, 6)
     assert first(RED, UNTOLD) == (Unnamed.UNTOLD, 3)
     assert searched([], lambda _, __: RED)[0] == Inconclusive(reason=Unnamed.NO_CHANGE, about=NOTHING, green=None)
+
+
+@given(st.integers(2, 24), st.data())
+def test_what_can_not_be_put_back_is_left_out(count: int, data: st.DataObject) -> None:
+    candidates = names(count)
+    culprit, gone = data.draw(st.lists(st.sampled_from(candidates), min_size=2, max_size=2, unique=True))
+
+    def world(put_back: PutBack, _: int) -> Outcome:
+        return OTHERWISE if gone in put_back else GREEN if culprit in put_back else RED
+
+    answer, tried = searched(candidates, world)
+    assert answer == Found(put_back=frozenset({culprit}))
+    assert_seen(answer, tried)
+
+
+def test_where_nothing_can_be_put_back_it_gives_up_soon() -> None:
+    candidates = names(200)
+    answer, tried = searched(candidates, lambda put_back, _: OTHERWISE if put_back else RED)
+    assert answer == Inconclusive(reason=Unnamed.OTHERWISE, about=frozenset(candidates), green=None)
+    assert len(tried) <= 18
 
 
 def test_what_turns_over_when_it_is_seen_again_is_flaky() -> None:

@@ -194,7 +194,7 @@ def test_what_changed_and_stays_is_told(failure: Failure, tree: Path) -> None:
     bad = replace(bad, host=replace(bad.host, driver_version="550"), validator_version="0.2.0")
     culprit = find_culprit(Simulated(needs()), failure_of(good, bad), tree=tree, notebook=Memory(key="k"))
     assert culprit.steps == ()
-    assert "no package and no base image is known to have changed" in culprit.reason
+    assert "nothing that could be put back is known to have changed" in culprit.reason
     assert re.search(r"validator 0\.1\.0 → 0\.2\.0 \(the machine's", culprit.reason)
 
 

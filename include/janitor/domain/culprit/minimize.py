@@ -22,6 +22,8 @@ PutBack = frozenset[str]
 NOTHING: PutBack = frozenset()
 _TRIES = 2
 """What could not be judged is tried so often."""
+_MOST_TO_SAVE = 16
+"""Experiments that may go into finding what can't be put back."""
 _SEEN = 2
 """So often the set that is named must be seen green, and nothing put back red."""
 
@@ -115,18 +117,18 @@ _Walk = Generator[_Question, Outcome, Found | Inconclusive]
 
 
 def _walk(candidates: tuple[str, ...], hunches: Sequence[PutBack]) -> _Walk:
-    everything = frozenset(candidates)
     if not candidates:
         return Inconclusive(reason=Unnamed.NO_CHANGE, about=NOTHING, green=None)
-    for put_back, expected, otherwise in (
-        (NOTHING, Outcome.RED, Unnamed.GREEN_NOW),
-        (everything, Outcome.GREEN, Unnamed.RED_BEFORE),
-    ):
-        outcome = yield put_back, 1
-        if outcome is not expected:
-            reason = {Outcome.UNTOLD: Unnamed.UNTOLD, Outcome.OTHERWISE: Unnamed.OTHERWISE}.get(outcome, otherwise)
-            return Inconclusive(reason=reason, about=put_back, green=None)
-    green = everything
+    outcome = yield NOTHING, 1
+    if outcome is not Outcome.RED:
+        return _unconfirmed(outcome, NOTHING, Unnamed.GREEN_NOW)
+    green = frozenset(candidates)
+    outcome = yield green, 1
+    if outcome is Outcome.OTHERWISE:
+        green = yield from _possible(candidates)
+        outcome = (yield green, 1) if green else outcome
+    if outcome is not Outcome.GREEN:
+        return _unconfirmed(outcome, green or frozenset(candidates), Unnamed.RED_BEFORE)
     for hunch in hunches:
         smaller = hunch & green
         if NOTHING < smaller < green and (yield smaller, 1) is Outcome.GREEN:
@@ -136,6 +138,31 @@ def _walk(candidates: tuple[str, ...], hunches: Sequence[PutBack]) -> _Walk:
         green = small
     green = yield from _smallest(green, candidates)
     return (yield from _named(green))
+
+
+def _unconfirmed(outcome: Outcome, about: PutBack, otherwise: Unnamed) -> Inconclusive:
+    reason = {Outcome.UNTOLD: Unnamed.UNTOLD, Outcome.OTHERWISE: Unnamed.OTHERWISE}.get(outcome, otherwise)
+    return Inconclusive(reason=reason, about=about, green=None)
+
+
+def _possible(candidates: tuple[str, ...]) -> Generator[_Question, Outcome, PutBack]:
+    """Without what keeps the whole from being put back, such as a version that is in no index any more.
+
+    Empty where that isn't found within a few experiments.
+    """
+    possible, waiting, left = NOTHING, [candidates], _MOST_TO_SAVE
+    while waiting:
+        items = waiting.pop()
+        if left == 0:
+            return NOTHING
+        left -= 1
+        outcome = yield frozenset(items), 1
+        if outcome in (Outcome.GREEN, Outcome.RED):
+            possible |= frozenset(items)
+        elif len(items) > 1:
+            middle = (len(items) + 1) // 2
+            waiting += [items[middle:], items[:middle]]
+    return possible
 
 
 def _halved(needed: PutBack, beside: PutBack, items: tuple[str, ...]) -> Generator[_Question, Outcome, PutBack]:

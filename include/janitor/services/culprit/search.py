@@ -15,6 +15,7 @@ from pathlib import Path
 from janitor.domain.culprit.culprit import Culprit, CulpritState, CulpritStep, Limits, spelled
 from janitor.domain.culprit.difference import (
     Differences,
+    Kept,
     by_likelihood,
     differences,
     hunches,
@@ -25,7 +26,7 @@ from janitor.domain.culprit.minimize import Found, Inconclusive, Outcome, PutBac
 from janitor.domain.errors import BudgetRefusedError
 from janitor.domain.experiment.experiment import Experiment, ExperimentPurpose, Laboratory, Observation, Observed
 from janitor.domain.repair.proposal import Abstained, Failure
-from janitor.domain.result.provenance_changes import PartChange
+from janitor.domain.result.provenance_changes import Changed, PartChange
 from janitor.inspection.dockerfile.lexer import DockerfileSyntaxError
 from janitor.inspection.repository.layout import read_layout
 from janitor.inspection.tree import RepositoryTree, UnreadableError
@@ -39,6 +40,7 @@ from janitor.services.culprit.put_back import put_back
 
 OnStep = Callable[[CulpritStep], None]
 _LONGEST_REASON = 300
+_SHOWN = 5
 _SOONER = tuple(CheckName)
 """The checks in their order."""
 
@@ -86,8 +88,8 @@ def find_culprit(
         return unasked
     assert failure.last_good is not None
     limits = limits or Limits()
-    found = differences(failure.last_good, failure.repeated.report)
     repository = RepositoryTree(tree)
+    found = _possible(differences(failure.last_good, failure.repeated.report), repository, failure)
     direct, said = _direct(repository, failure), _said(failure.repeated.report)
     ordered = by_likelihood(found.candidates, direct=direct, said=said)
     search = _Search(
@@ -116,6 +118,21 @@ def without_question(failure: Failure) -> Culprit | None:
     if reason is None:
         return None
     return Culprit(state=CulpritState.INCONCLUSIVE, changes=(), steps=(), cost_usd=Decimal(0), reason=reason)
+
+
+def _possible(found: Differences, tree: RepositoryTree, failure: Failure) -> Differences:
+    """Without the changes for which this repository has no place. Packages share one, so that the first tells."""
+    reasons: dict[Changed, str | None] = {}
+    candidates, kept = [], list(found.kept)
+    for change in found.candidates:
+        if change.part is not Changed.PACKAGE or change.part not in reasons:
+            patch = put_back(tree, failure.repeated.plan.repository, [change], found.way)
+            reasons[change.part] = patch.reason if isinstance(patch, Abstained) else None
+        if (reason := reasons[change.part]) is None:
+            candidates.append(change)
+        else:
+            kept.append(Kept(change=change, reason=reason))
+    return replace(found, candidates=tuple(candidates), kept=tuple(kept))
 
 
 def _go_on(search: _Search) -> Culprit:
@@ -257,11 +274,12 @@ def _why(search: _Search, seen: Inconclusive, steps: Sequence[CulpritStep]) -> s
     about = tuple(search.changes[key] for key in search.changes if key in seen.about)
     last = next((each.reason for each in reversed(steps) if set(each.put_back) == set(about)), "")
     kept = [f"{spelled([each.change])} ({each.reason})" for each in search.differences.kept]
-    others = f"; what changed and stays: {', '.join(kept[:5])}" if kept else ""
+    more = f" and {len(kept) - _SHOWN} more" if len(kept) > _SHOWN else ""
+    others = f"; what changed and stays: {', '.join(kept[:_SHOWN])}{more}" if kept else ""
     everything = "all" if len(about) == len(search.changes) else spelled(about)
     stands = f"{everything} put back" if about else "nothing put back"
     words = {
-        Unnamed.NO_CHANGE: f"no package and no base image is known to have changed{others}",
+        Unnamed.NO_CHANGE: f"nothing that could be put back is known to have changed{others}",
         Unnamed.GREEN_NOW: "it is green as it is now: the failure has gone, or comes and goes",
         Unnamed.RED_BEFORE: f"it is red with the old world, too ({last}): its cause is none of these changes{others}",
         Unnamed.UNTOLD: f"with {stands} it could not be judged: {last}",
