@@ -4,10 +4,21 @@
 #   ./smoke_run.sh                      the default configuration of ENV (local: the example workers)
 #   PARALLEL_LIMIT=2 ./smoke_run.sh     at most two instances at once (default 10)
 #   CONFIG=… REPO=… TIMEOUT_MINUTES=…   as for `make validate-all-workers`
+#   ./smoke_run.sh --maintenance        repair what the last run found broken, by the DAG parallel_maintenance_poc; here
+#                                       PARALLEL_LIMIT is how many shards at once
 #
 # Exit codes: 0 all well, 1 a validation or a verification failed, 2 bad usage, 3 the deployment can't be used.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 3
+
+MAINTENANCE=0
+for word in "$@"; do
+  case $word in
+    --maintenance) MAINTENANCE=1 ;;
+    -h | --help) sed -n '2,/^# Exit codes/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "unknown word '$word'; see ./smoke_run.sh --help" >&2; exit 2 ;;
+  esac
+done
 
 ENV=${ENV:-local}
 PARALLEL_LIMIT=${PARALLEL_LIMIT:-10}
@@ -47,6 +58,41 @@ if [[ -n $CONFIG ]]; then
 fi
 "$janitor" status >/dev/null || die 3 "the deployment isn't up; run 'make up ENV=$ENV', then 'make status ENV=$ENV'"
 success "Configuration, database, cloud and Airflow are there"
+
+# What the smoke run of maintenance left: every shard final, nothing held, the disk as it was.
+verify_maintenance() {
+  local failures=0 name answer code state open_shards total held
+  name="smoke-$(date -u +%Y%m%d-%H%M%S)-$$"
+  info "Triggering parallel_maintenance_poc through Airflow, and waiting for it"
+  answer=$("$janitor" maintain --run-ids "$name" --airflow --parallel-limit "$PARALLEL_LIMIT" --json)
+  code=$?
+  ((code <= 1)) || die "$code" "the run could not be carried out; see 'make status ENV=$ENV'"
+  state=$(field runs.0.state <<<"$answer") || die 3 "the answer of maintain can't be read: $answer"
+  info "Verifying the shards in Postgres"
+  total=$(field runs.0.shards <<<"$answer" | .venv/bin/python -c 'import json, sys; print(len(json.load(sys.stdin)))')
+  open_shards=$(field runs.0.shards <<<"$answer" | .venv/bin/python -c '
+import json, sys
+print(sum(row["completed_at"] is None for row in json.load(sys.stdin)))')
+  failed=$(field runs.0.shards <<<"$answer" | .venv/bin/python -c '
+import json, sys
+print(sum(row["status"] == "failed" for row in json.load(sys.stdin)))')
+  ((total > 0)) && success "$total shards were worked on" || warning "There was nothing to repair: no shard was made"
+  [[ $open_shards == 0 ]] && success "Every shard has a final state" || { error "$open_shards shards have no final state"; failures=$((failures + 1)); }
+  [[ $failed == 0 ]] && success "No shard failed by trouble of ours" || { error "$failed shards failed; see 'make shards ENV=$ENV'"; failures=$((failures + 1)); }
+  [[ $state == success ]] && success "Airflow's run is a success" || { error "Airflow's run is $state"; failures=$((failures + 1)); }
+  info "Verifying that no working tree of it is left"
+  if held=$("$janitor" maintain --list-worktrees --json | .venv/bin/python -c '
+import json, sys
+print(sum(sys.argv[1] in tree["run_id"] for tree in json.load(sys.stdin)["worktrees"]))' "$name"); then
+    [[ $held == 0 ]] && success "No lease and no working tree of it is left" || { error "$held working trees are left; see 'make list-worktrees ENV=$ENV'"; failures=$((failures + 1)); }
+  else
+    error "Postgres can't be asked which working trees are left"; failures=$((failures + 1))
+  fi
+  ((failures == 0)) || die 1 "Smoke run failed: $failures verification(s) failed for maintenance run $name"
+  success "Smoke run passed: maintenance run $name"
+  exit 0
+}
+((MAINTENANCE)) && verify_maintenance
 
 info "Triggering validate_workers through Airflow"
 arguments=(--no-follow --json --max-concurrent-instances "$PARALLEL_LIMIT")

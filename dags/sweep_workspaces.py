@@ -1,6 +1,6 @@
 """# sweep_workspaces
 
-Looks after the working trees of repairs, as often as the reaper looks after instances.
+Looks after the working trees of repairs, once in ten passes of the reaper.
 
 | it finds | it does |
 |---|---|
@@ -27,7 +27,7 @@ from janitor.orchestration.wiring import parsing_settings
 
 
 @dag(  # type: ignore[untyped-decorator]  # Airflow's classes are not followed
-    schedule=parsing_settings().reap_interval,
+    schedule=parsing_settings().reap_interval * 10,
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,

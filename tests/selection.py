@@ -37,6 +37,7 @@ REST = (
             "dags/test_budget_refusal.py",
             "dags/test_experiment.py",
             "dags/test_history_pruning.py",
+            "dags/test_maintenance_run.py",
             "dags/test_pages.py",
             "dags/test_sequential_run.py",
             "integration/stack/test_stack_health.py",

@@ -86,6 +86,6 @@ def test_the_keys_are_described(dags: dict[str, Any]) -> None:
 def test_the_sweep_keeps_the_reapers_time(dags: dict[str, Any]) -> None:
     sweep = dags["sweep"]
     assert list(sweep["tasks"]) == ["sweep_everything"]
-    assert sweep["schedule"] == "0:02:00"
+    assert sweep["schedule"] == "0:20:00"
     assert sweep["at_once"] == 1
     assert "`dry_run`" in sweep["doc"]

@@ -14,6 +14,7 @@ import pytest
 from janitor.cli.screens.rows import LIVE, rows_of
 from janitor.domain.launch.breaker import BreakerState
 from janitor.domain.snapshot.alerts import AlertCode, Severity, alerts_of
+from janitor.domain.snapshot.maintenance import MaintenanceGlance
 from janitor.domain.snapshot.snapshot import (
     DeadChannel,
     DeploymentSnapshot,
@@ -119,6 +120,21 @@ def snapshot(**changes: Any) -> DeploymentSnapshot:
 def passed(**changes: Any) -> ReaperPass:
     """A pass a minute ago."""
     return replace(ReaperPass(at=NOW - MINUTE, in_ec2=1, unknown_to_ledger=0, missing_in_ec2=0), **changes)
+
+
+def maintenance(**changes: Any) -> MaintenanceGlance:
+    """A quiet night."""
+    quiet = MaintenanceGlance(
+        trees=3,
+        oldest_shard=None,
+        oldest_since=None,
+        ended=12,
+        failed=0,
+        stale_leases=0,
+        tables_bytes=10**6,
+        disk_free=Decimal("0.5"),
+    )
+    return replace(quiet, **changes)
 
 
 def paused(until: datetime) -> BreakerState:
@@ -284,6 +300,78 @@ RAISED: dict[str, tuple[AlertCode, Severity, dict[str, Any], str]] = {
         {"last_pass": passed(untaken_notices=None)},
         "could not ask S3",
     ),
+    "many working trees": (
+        AlertCode.WORKTREES_MANY,
+        Severity.WARNING,
+        {"maintenance": maintenance(trees=21)},
+        "21 working trees are held at once; 20 are usual",
+    ),
+    "far too many working trees": (
+        AlertCode.WORKTREES_MANY,
+        Severity.CRITICAL,
+        {"maintenance": maintenance(trees=31)},
+        "31 working trees",
+    ),
+    "slow shard": (
+        AlertCode.SHARD_SLOW,
+        Severity.WARNING,
+        {"maintenance": maintenance(oldest_shard="night/a/b/01234567", oldest_since=NOW - 31 * MINUTE)},
+        "shard night/a/b/01234567 is at work for 31 min; 30 min are usual",
+    ),
+    "very slow shard": (
+        AlertCode.SHARD_SLOW,
+        Severity.CRITICAL,
+        {"maintenance": maintenance(oldest_shard="night/a/b/01234567", oldest_since=NOW - 61 * MINUTE)},
+        "is at work for 61 min",
+    ),
+    "failed shards": (
+        AlertCode.SHARDS_FAILED,
+        Severity.WARNING,
+        {"maintenance": maintenance(ended=100, failed=6)},
+        "6 of the last day's 100 shards failed by trouble of ours (6%); 5% are allowed",
+    ),
+    "many failed shards": (
+        AlertCode.SHARDS_FAILED,
+        Severity.CRITICAL,
+        {"maintenance": maintenance(ended=100, failed=11)},
+        "(11%)",
+    ),
+    "little disk": (
+        AlertCode.RUNS_DISK_LOW,
+        Severity.WARNING,
+        {"maintenance": maintenance(disk_free=Decimal("0.19"))},
+        "19% of the disk of the runs are free; 20% should be",
+    ),
+    "hardly any disk": (
+        AlertCode.RUNS_DISK_LOW,
+        Severity.CRITICAL,
+        {"maintenance": maintenance(disk_free=Decimal("0.09"))},
+        "9% of the disk",
+    ),
+    "large tables": (
+        AlertCode.MAINTENANCE_LARGE,
+        Severity.WARNING,
+        {"maintenance": maintenance(tables_bytes=101 * 10**6)},
+        "the tables of maintenance have 101 MB; 100 MB are usual",
+    ),
+    "very large tables": (
+        AlertCode.MAINTENANCE_LARGE,
+        Severity.CRITICAL,
+        {"maintenance": maintenance(tables_bytes=501 * 10**6)},
+        "501 MB",
+    ),
+    "stale leases": (
+        AlertCode.LEASES_STALE,
+        Severity.WARNING,
+        {"maintenance": maintenance(stale_leases=6)},
+        "6 leases are over and nobody gave them back; 5 are allowed",
+    ),
+    "many stale leases": (
+        AlertCode.LEASES_STALE,
+        Severity.CRITICAL,
+        {"maintenance": maintenance(stale_leases=11)},
+        "11 leases",
+    ),
 }
 
 
@@ -315,6 +403,15 @@ def test_the_schema_of_the_document_has_every_code() -> None:
 
 
 JUST_NOT: dict[str, dict[str, Any]] = {
+    "maintenance wasn't asked about": {"maintenance": None},
+    "twenty working trees": {"maintenance": maintenance(trees=20)},
+    "a shard of half an hour": {"maintenance": maintenance(oldest_shard="a/b/c/d", oldest_since=NOW - 30 * MINUTE)},
+    "one of twenty shards failed": {"maintenance": maintenance(ended=20, failed=1)},
+    "no shard ended": {"maintenance": maintenance(ended=0, failed=0)},
+    "a fifth of the disk is free": {"maintenance": maintenance(disk_free=Decimal("0.20"))},
+    "the runs are on another machine": {"maintenance": maintenance(disk_free=None)},
+    "tables of a hundred megabytes": {"maintenance": maintenance(tables_bytes=100 * 10**6)},
+    "five stale leases": {"maintenance": maintenance(stale_leases=5)},
     "every channel answers": {"dead_channels": ()},
     "every repository has a verdict": {"stale": ()},
     "the nightly run comes": {"missed_schedule": None},

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
+from janitor.domain.snapshot.maintenance import excesses
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance
 from janitor.domain.watch.sequential import works_for
 
@@ -40,6 +41,12 @@ class AlertCode(str, Enum):
     REPOSITORY_STALE = "repository_stale"
     SCHEDULE_MISSED = "schedule_missed"
     NOTICE_UNTAKEN = "notice_untaken"
+    WORKTREES_MANY = "worktrees_many"
+    SHARD_SLOW = "shard_slow"
+    SHARDS_FAILED = "shards_failed"
+    RUNS_DISK_LOW = "runs_disk_low"
+    MAINTENANCE_LARGE = "maintenance_large"
+    LEASES_STALE = "leases_stale"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,9 +342,33 @@ def _untaken(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
     )
 
 
+_OF_MAINTENANCE = {
+    "trees": AlertCode.WORKTREES_MANY,
+    "shard": AlertCode.SHARD_SLOW,
+    "failed": AlertCode.SHARDS_FAILED,
+    "disk": AlertCode.RUNS_DISK_LOW,
+    "tables": AlertCode.MAINTENANCE_LARGE,
+    "leases": AlertCode.LEASES_STALE,
+}
+
+
+def _maintenance(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
+    if snapshot.maintenance is None:
+        return
+    for excess in excesses(snapshot.maintenance, snapshot.at):
+        yield Alert(
+            code=_OF_MAINTENANCE[excess.what],
+            severity=Severity.CRITICAL if excess.is_critical else Severity.WARNING,
+            subject=excess.subject or snapshot.deployment,
+            message=excess.message,
+            next_step=excess.next_step,
+            since=excess.since,
+        )
+
+
 _RULES: Sequence[Callable[[DeploymentSnapshot], Iterator[Alert]]] = (
     *(_overdue, _without_end, _adopted, _differs, _silent, _stuck, _reservation, _refused, _budget, _unusual),
-    *(_unexplained, _breaker, _airflow, _undelivered, _stale, _missed, _untaken),
+    *(_unexplained, _breaker, _airflow, _undelivered, _stale, _missed, _untaken, _maintenance),
 )
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from janitor.domain.launch.breaker import BreakerState
+from janitor.domain.snapshot.maintenance import MaintenanceGlance
 from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, ValidationStatus
 
 
@@ -225,6 +226,8 @@ class DeploymentSnapshot:
     stale: Sequence[StaleRepository] = ()
     """By name; whatever keeps news decides what is stale, so that messages and faces agree."""
     missed_schedule: MissedSchedule | None = None
+    maintenance: MaintenanceGlance | None = None
+    """None: not asked."""
 
     def with_airflow(self, problems: Sequence[str] | None) -> DeploymentSnapshot:
         """The same, with what was asked of Airflow at another moment."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 
 from janitor.domain.errors import AirflowError, SettingsError
 from janitor.domain.heartbeats import airflow_problems
@@ -11,6 +14,7 @@ from janitor.services.airflow.client import AirflowClient
 from janitor.services.launch import breaker
 from janitor.settings import Settings
 from janitor.stores.database import transaction
+from janitor.stores.maintenance.glance import glance
 from janitor.stores.standing import news
 from janitor.stores.standing import snapshot as store
 
@@ -59,11 +63,21 @@ def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> Deployment
             dead_channels=news.dead_channels(connection, deployment, now - GIVEN_UP_WITHIN),
             stale=stale,
             missed_schedule=missed,
+            maintenance=replace(glance(connection, deployment, now - _DAY), disk_free=_disk_free(settings)),
         )
     if not ask_airflow:
         return snapshot
 
     return snapshot.with_airflow(_airflow_problems(settings))
+
+
+def _disk_free(settings: Settings) -> Decimal | None:
+    """Of the disk of the runs, where there are some on this machine."""
+    try:
+        usage = shutil.disk_usage(settings.runs_root)
+    except OSError:
+        return None
+    return Decimal(usage.free) / usage.total if usage.total else None
 
 
 def _airflow_problems(settings: Settings) -> list[str] | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import click
 
+from janitor.cli.commands.maintenance.in_airflow import run_in_airflow
 from janitor.cli.commands.maintenance.supervise import Work, foresee, run_here, supervise
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.options import Count
@@ -100,6 +101,8 @@ class Dollars(click.ParamType[Decimal]):
 @click.option("--validation-run", type=click.UUID, help="Whose failures are repaired. Default: the last run's.")
 @click.option("--max-cost-usd", type=Dollars(), help="What the repairs of a run may cost together.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--airflow", "in_airflow", is_flag=True, help="Let Airflow carry the runs out, and wait for them.")
+@click.option("--parallel-limit", type=Count(1, 64), help="With --airflow: shards at once. Default: the DAG's, 10.")
 @click.option("--inline", is_flag=True, help="Carry the one run out in this process.")
 @click.option("--per-run-sqlite", is_flag=True, help="Leave <run>/<run>.db beside what a run keeps.")
 @click.option("--database-url", metavar="URL", help="Another database than the deployment's.")
@@ -119,6 +122,8 @@ def maintain(
     repositories: tuple[str, ...] | None,
     validation_run: UUID | None,
     max_cost_usd: Decimal | None,
+    in_airflow: bool,
+    parallel_limit: int | None,
     inline: bool,
     per_run_sqlite: bool,
     listing: bool,
@@ -152,6 +157,10 @@ def maintain(
         )
         if dry_run:
             return foresee(settings, console, work, as_json_text=as_json_text)
+        if in_airflow:
+            return run_in_airflow(
+                session, settings, console, work, parallel_limit=parallel_limit, as_json_text=as_json_text
+            )
         return (run_here if inline else supervise)(session, settings, console, work, as_json_text=as_json_text)
     if listing:
         return _list(settings, console, as_json_text=as_json_text)
