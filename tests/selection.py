@@ -139,6 +139,7 @@ REST = (
         name="repairs",
         paths=(
             "integration/repairs/test_by_agent.py",
+            "integration/repairs/test_whole_way.py",
             "integration/repairs/test_publishing.py::test_what_github_answers_has_its_outcome",
         ),
         why="starts an agent or a push for each way in which a model or GitHub may go wrong",

@@ -10,6 +10,7 @@ import pytest
 
 from janitor.settings import Settings, load_settings
 from janitor.stores.database import transaction
+from tests.integration.validator.conftest import make_repository, make_worker, package_cache
 from tests.support.deployment import ROOT, database, environment
 from tests.support.git_origins import Origin
 from tests.support.localcloud_server import LocalCloudServer
@@ -17,7 +18,7 @@ from tests.support.postgres import TestDatabase
 from tests.support.pull_server import TOKEN, PullServer, serving_pulls
 
 AGENT_KEY = "sk-key-that-nobody-may-see-0123456789abcdef"
-__all__ = ["database", "environment"]
+__all__ = ["database", "environment", "make_repository", "make_worker", "package_cache"]
 
 
 @pytest.fixture(scope="package")

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from janitor.domain.config.fields import RepairWay
 from janitor.domain.experiment.experiment import Observation, Observed
-from janitor.domain.repair.proposal import Failure, Proposal
+from janitor.domain.repair.proposal import Failure, Proposal, ProposedBy
 from janitor.domain.repair.states import RepairState
 
 _SHOWN_OF_SIGNATURE = 8
@@ -36,6 +36,11 @@ class Publication:
     def way(self) -> RepairWay:
         """How the repository's people want it."""
         return self.failure.repeated.plan.repair
+
+    @property
+    def known_proposal_usd(self) -> Decimal | None:
+        """What proposing it took. A model's answer is never free: nothing is taken for not known."""
+        return None if self.proposal.by is ProposedBy.AGENT and not self.proposal_usd else self.proposal_usd
 
     @property
     def branch(self) -> str:

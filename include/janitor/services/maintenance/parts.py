@@ -12,7 +12,7 @@ from janitor.domain.errors import ConflictError
 from janitor.domain.experiment.experiment import Laboratory
 from janitor.domain.repair.gate import refusal_of
 from janitor.domain.repair.proof import Proof
-from janitor.domain.repair.proposal import Abstained, Failure, Proposal
+from janitor.domain.repair.proposal import Abstained, Failure, Proposal, ProposedBy
 from janitor.domain.repair.publication import Publication
 from janitor.domain.repair.shard import Repair, Shard
 from janitor.domain.workspace.holder import Holder
@@ -21,7 +21,7 @@ from janitor.services.experiments.here import LocalLaboratory
 from janitor.services.maintenance.failures import broken_since
 from janitor.services.maintenance.work_shard import proposal_of
 from janitor.services.maintenance.workshop import Edge, Given, Proved, Workshop
-from janitor.services.repair.propose import propose
+from janitor.services.repair.proposing import propose_repair
 from janitor.services.repair.prove import prove
 from janitor.services.repair.publish.publish import publish
 from janitor.services.repair.registry_tags import RegistryTags
@@ -84,7 +84,7 @@ class _Parts:
     way: RepairWay | None
 
     def propose(self, failure: Failure, workspace: Workspace) -> Proposal | Abstained:
-        return propose(failure, workspace.path, self._world(failure, workspace))
+        return propose_repair(self.settings, failure, workspace, self._world(failure, workspace))
 
     def gate(self, proposal: Proposal, read: Callable[[str], bytes | None]) -> str | None:
         refusal = refusal_of(proposal.patch, by=proposal.by, name=proposal.name, read=read)
@@ -109,7 +109,7 @@ class _Parts:
             patched=proof.patched,
             control=proof.control,
             proof_usd=proof.cost_usd,
-            proposal_usd=Decimal(0),
+            proposal_usd=Decimal(0) if proposal.by is ProposedBy.RECIPE else None,
             broken_since=broken_since(self.settings, shard.validation_id),
         )
         published = publish(self.settings, publication, workspace, attempt=shard.attempt)

@@ -42,7 +42,7 @@ def proof_document(publication: Publication, *, repair_sha: str) -> RepairProof:
     """
     repeated, cleaner = publication.failure.repeated, Cleaner(publication)
     parts = {name: _part(name, report) for name, report in reports_of(publication).items()}
-    usd, proposal_usd = publication.proof_usd, publication.proposal_usd
+    usd, proposal_usd = publication.proof_usd, publication.known_proposal_usd
     return RepairProof(
         shard=publication.shard_id[:500],
         repository=f"{repeated.plan.organization}/{repeated.plan.name}",

@@ -11,7 +11,6 @@ from janitor.domain.repair.offering.wording import (
     Cleaner,
     changes_of,
     cost_of,
-    cost_of_proposal,
     subject_of,
 )
 from janitor.domain.repair.publication import Publication
@@ -96,7 +95,7 @@ def _terms(publication: Publication) -> str:
     artefact = f"validator `{validator[:_SHOWN]}…`" if validator is not None else "validator: artefact not known"
     return (
         f"All of commit `{repeated.commit_sha[:_SHOWN]}`, engine {engine}, {machine}, {artefact}. Proof:"
-        f" {cost_of(publication.proof_usd)}; proposal: {cost_of_proposal(publication)}."
+        f" {cost_of(publication.proof_usd)}; proposal: {cost_of(publication.known_proposal_usd)}."
     )
 
 

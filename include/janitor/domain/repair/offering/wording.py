@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from decimal import Decimal
 
-from janitor.domain.repair.proposal import Failure, ProposedBy
+from janitor.domain.repair.proposal import Failure
 from janitor.domain.repair.publication import Publication
 from janitor.domain.result.provenance_changes import Changed, PartChange
 from janitor.guest.redaction import Redactor, secrets_of
@@ -91,12 +91,6 @@ def changes_of_world(failure: Failure) -> Iterator[str]:
     # What ran it is told of last: it is seldom why.
     parts = sorted(changes.parts, key=lambda each: each.part in (Changed.VALIDATOR, Changed.ARTEFACT))
     yield from (_changed(each)[:_LONGEST_CHANGE] for each in parts)
-
-
-def cost_of_proposal(publication: Publication) -> str:
-    """What proposing it took. A model's answer is never free: nothing is taken for not known."""
-    usd = publication.proposal_usd
-    return cost_of(None if publication.proposal.by is ProposedBy.AGENT and not usd else usd)
 
 
 def cost_of(usd: Decimal | None) -> str:
