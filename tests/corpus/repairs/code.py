@@ -41,7 +41,7 @@ CODE = (
         "returns_none",
         "the handler returns nothing",
         handler("job['input'].get('text')"),
-        ("handler_local", "void_output"),
+        ("handler_local", "empty_output"),
     ),
     _code(
         "nested_error",
@@ -61,7 +61,10 @@ CODE = (
         },
     ),
     _code(
-        "exits", "the program ends at once", "import runpod\nraise SystemExit(3)\n", ("handler_local", "start_failed")
+        "exits",
+        "the program ends before it starts the SDK",
+        HEALTHY.replace("import runpod\n", "import runpod\n\nLIMIT = int('many')\n"),
+        ("handler_local", "start_failed"),
     ),
     _code(
         "command",
@@ -99,7 +102,10 @@ def handler(job):
     text = job["input"].get("text")
     if not isinstance(text, str):
         return {"error": "input.text must be a string"}
-    urllib.request.urlopen("http://{service}/ready").read()
+    try:
+        urllib.request.urlopen("http://{service}/ready").read()
+    except OSError:
+        raise RuntimeError("the model is not loaded") from None
     return {"words": len(text.split())}
 
 
@@ -123,6 +129,7 @@ ELSEWHERE = (
             "requirements.txt": f"{SDK_LINE}alpha\n",
             "handler.py": ASKING.replace("MODULES", "import alpha\n"),
         },
+        service=(500, 200),
         then=(library("alpha", "1.4"),),
         now=(library("alpha", "1.4"), library("alpha", "2.0", WITHOUT_WORDS)),
     ),

@@ -72,6 +72,15 @@ PINS = (
         "delta",
     ),
     _pins(
+        "nearest_is_another",
+        "FALSE FIX: the nearest version that there is has another API",
+        "alpha==9.0\n",
+        (library("alpha", "8.4", WITHOUT_WORDS),),
+        NO_SUCH,
+        "alpha",
+        truth=Truth.AGENT,
+    ),
+    _pins(
         "name_wrong", "a name that nobody has: a slip of the pen", "alhpa==1.0\n", _ALPHA, NO_SUCH, truth=Truth.AGENT
     ),
     _pins("all_gone", "a package that was taken away", "omega==1.0\n", (), NO_SUCH, truth=Truth.NOBODY),
@@ -218,6 +227,14 @@ MISSING = (
     ),
     _missing(
         "cv2", "OpenCV", "cv2", Wheel(name="opencv-python-headless", version="4.10.0.84", modules={"cv2.py": _BODY})
+    ),
+    _missing(
+        "own_yaml",
+        "FALSE FIX: a module of the repository's own that has a known package's name, and isn't copied",
+        "yaml",
+        Wheel(name="PyYAML", version="6.0.2", modules={"yaml.py": WITHOUT_WORDS}),
+        truth=Truth.AGENT,
+        **{"tools/yaml.py": _BODY},
     ),
     _missing(
         "unknown",
