@@ -8,7 +8,9 @@ select * from repair_pulls where deployment = :deployment and repository = :repo
 -- By UTC, without the one that is asked about.
 select count(*) from repair_pulls
 where deployment = :deployment and asked_at >= date_trunc('day', clock_timestamp(), 'UTC')
-  and (repository, signature) <> (:repository, :signature);
+  and (repository, signature) <> (:repository, :signature)
+  -- A no to one that was opened elsewhere took no place.
+  and (url is not null or rejected_at is null);
 
 -- name: ask_for_pull(deployment, repository, signature)!
 -- What is asked for already, and isn't opened, keeps its time.
