@@ -435,6 +435,15 @@ def test_what_github_answers_has_its_outcome(
     assert TOKEN not in json.dumps([done.reason, done.where])
 
 
+def test_a_limit_of_githubs_says_when_it_is_over(settings: Settings, wanted: Publication, github: PullServer) -> None:
+    over = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 300)}
+    github.faults = [Fault("GET", PULLS, 403, over)]
+    done = do(settings, wanted)
+    assert (done.way, done.state) == (RepairWay.PATCH, RepairState.PROVEN)
+    assert done.again_after is not None
+    assert timedelta(minutes=3) < done.again_after <= timedelta(minutes=5)
+
+
 def test_an_answer_that_was_lost_opens_no_second_one(
     settings: Settings, wanted: Publication, github: PullServer
 ) -> None:

@@ -167,5 +167,12 @@ def _read(service: str, answer: httpx.Response) -> bytes:
 
 
 def _retry_after(answer: httpx.Response) -> timedelta | None:
+    """By `Retry-After`, or by what GitHub says of a limit that is reached.
+
+    Source: docs.github.com, "Rate limits for the REST API".
+    """
     said = answer.headers.get("Retry-After", "")
+    resets = answer.headers.get("X-RateLimit-Reset", "")
+    if not said and answer.headers.get("X-RateLimit-Remaining") == "0" and resets.isdecimal() and len(resets) < 12:
+        said = str(max(1, int(resets) - int(time.time())))
     return min(timedelta(seconds=int(said)), _LONGEST_RETRY) if said.isdecimal() and len(said) < 8 else None
