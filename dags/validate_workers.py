@@ -23,7 +23,8 @@ The keys are `config_path`, `repository`, `timeout_minutes` and `max_concurrent_
 `rerun_of` names a run to do again with the parameters that it had, `only_unsuccessful` takes of it only what was not
 successful. `experiment` names an experiment that maintenance has written: the repository that it repeats, at the same
 commit and on the same instance type, with one change. It counts for nothing in the repository's history, and its
-`verdict` is green where it was carried out, whatever it found. Any other key is refused before anything launches.
+run is green where it told something, be it that the repository is broken. Any other key is refused before anything
+launches.
 
 A failed repository's `validate` task says why in its log, and has a button that leads to the validator's own log; the
 run's note has the totals. What to do about a red run is in runbook.md.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -37,7 +37,7 @@ from janitor.settings import Settings
 from janitor.stores.database import transaction
 from janitor.stores.queries import named_queries
 from tests.integration.experiments.stand_in import airflow, carry_out
-from tests.integration.validator.conftest import git, handler
+from tests.integration.validator.conftest import DOCKERFILE, commit_all, handler, new_repository, worker_files
 from tests.support.experiments import change_of, experiment_of
 
 REPOSITORY = "acme/worker-a"
@@ -46,31 +46,33 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _NOT_TOLD = ("at", "money", "breakers")
 
 
-@pytest.fixture
-def broken(settings: Settings, make_worker: Callable[..., Path], tmp_path: Path) -> tuple[Repeated, Patch]:
+Broken = tuple[Settings, Repeated, Patch]
+
+
+@pytest.fixture(scope="module")
+def broken(services_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Broken:
+    """A deployment with a validation to repeat, for whoever adds experiments alone to it."""
+    settings = services_settings.model_copy(update={"deployment": f"test-{uuid4().hex[:8]}"})
+    return settings, *validated_red(settings, tmp_path_factory.mktemp("broken"))
+
+
+def validated_red(settings: Settings, folder: Path) -> tuple[Repeated, Patch]:
     """A fleet whose one worker has lost its Dockerfile, validated red; and what repairs it."""
-    folder = make_worker(handler('return {"answer": 42}'))
-    dockerfile = (folder / "Dockerfile").read_text()
-    (folder / "Dockerfile").unlink()
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "lost")
-    config = tmp_path / "workers.yaml"
+    worker = new_repository(folder / "worker", worker_files(handler('return {"answer": 42}'), {"Dockerfile": None}))
+    config = folder / "workers.yaml"
     config.write_text(
         "default_timeout_minutes: 5\ndefault_required_proof: environment\nbadges: public\n"
         "fallback_instance_types: [g5.xlarge]\nrepositories:\n"
-        f"  - {{name: worker-a, organization: acme, prompt: go, gpu_required: false, url: '{folder.as_uri()}',"
+        f"  - {{name: worker-a, organization: acme, prompt: go, gpu_required: false, url: '{worker.as_uri()}',"
         " instance_type: g4dn.xlarge}\n"
     )
     run_id = carry_out(settings, f"test__{uuid4()}", {"config_path": str(config)})
     (validation,) = run_view(settings, str(run_id)).validations
     assert validation.status.value == "failed", validation.summary
-    (folder / "later.txt").write_text("the branch has moved on\n")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "later")
-    git(folder, "checkout", "--quiet", "--detach", "HEAD~1")
-    (folder / "Dockerfile").write_text(dockerfile)
-    patch = change_of(folder)
-    git(folder, "checkout", "--quiet", "main")
+    (worker / "Dockerfile").write_text(DOCKERFILE)
+    patch = change_of(worker)
+    (worker / "later.txt").write_text("the branch has moved on\n")
+    commit_all(worker)
     return repeated_validation(settings, validation.validation_id), patch
 
 
@@ -127,10 +129,8 @@ def _estimate(settings: Settings, plans: Any) -> Any:
     return estimate_plans(settings, timedelta(minutes=2), plans)
 
 
-def test_green_with_the_patch_red_without_and_no_face_says_anything_else(
-    settings: Settings, broken: tuple[Repeated, Patch]
-) -> None:
-    repeated, patch = broken
+def test_green_with_the_patch_red_without_and_no_face_says_anything_else(settings: Settings, tmp_path: Path) -> None:
+    repeated, patch = validated_red(settings, tmp_path)
     faces(settings)  # what waits to be told is told
     before = faces(settings)
     with airflow(settings) as stand_in:
@@ -164,10 +164,9 @@ def test_green_with_the_patch_red_without_and_no_face_says_anything_else(
     assert sum((each.cost_usd or Decimal(0) for each in ran), Decimal(0)) == (red.cost_usd or 0) + (green.cost_usd or 0)
 
 
-def test_asked_again_it_is_the_same_and_found_after_a_crash_at_any_point(
-    settings: Settings, broken: tuple[Repeated, Patch]
-) -> None:
-    control = experiment_of(broken[0])
+def test_asked_again_it_is_the_same_and_found_after_a_crash_at_any_point(broken: Broken) -> None:
+    settings, repeated, _ = broken
+    control = experiment_of(repeated)
     with airflow(settings) as stand_in:
         stand_in.refuses = True
         with pytest.raises(AirflowError):  # its row is written, and Airflow wasn't reached
@@ -183,8 +182,8 @@ def test_asked_again_it_is_the_same_and_found_after_a_crash_at_any_point(
     assert laboratory(gone).observe(control) == seen
 
 
-def test_one_id_is_one_experiment(settings: Settings, broken: tuple[Repeated, Patch]) -> None:
-    repeated, patch = broken
+def test_one_id_is_one_experiment(broken: Broken) -> None:
+    settings, repeated, patch = broken
     control = experiment_of(repeated)
     with airflow(settings, lambda *_: None) as stand_in:
         laboratory(stand_in.settings).ask(control)
@@ -198,8 +197,9 @@ def test_one_id_is_one_experiment(settings: Settings, broken: tuple[Repeated, Pa
         assert (seen.observed, "before it was planned" in seen.reason) == (Observed.INCONCLUSIVE, True)
 
 
-def test_what_is_not_over_in_time_goes_on(settings: Settings, broken: tuple[Repeated, Patch]) -> None:
-    control = experiment_of(broken[0])
+def test_what_is_not_over_in_time_goes_on(broken: Broken) -> None:
+    settings, repeated, _ = broken
+    control = experiment_of(repeated)
     with airflow(settings) as stand_in:
         hurried = laboratory(stand_in.settings, patience=timedelta(milliseconds=300))
         seen = hurried.observe(control)
@@ -207,18 +207,17 @@ def test_what_is_not_over_in_time_goes_on(settings: Settings, broken: tuple[Repe
         assert laboratory(stand_in.settings).observe(control).observed is Observed.RED
 
 
-def test_an_airflow_that_can_not_be_reached_is_asked_until_the_end(
-    settings: Settings, broken: tuple[Repeated, Patch]
-) -> None:
+def test_an_airflow_that_can_not_be_reached_is_asked_until_the_end(broken: Broken) -> None:
+    settings, repeated, _ = broken
     with airflow(settings) as stand_in:
         stand_in.refuses = True
-        seen = laboratory(stand_in.settings, patience=timedelta(seconds=1)).observe(experiment_of(broken[0]))
+        seen = laboratory(stand_in.settings, patience=timedelta(seconds=1)).observe(experiment_of(repeated))
         assert (seen.observed, "the last look failed" in seen.reason) == (Observed.INCONCLUSIVE, True)
         assert len(stand_in.asked) > 1
 
 
-def test_the_budget_holds_before_and_when_it_is_planned(settings: Settings, broken: tuple[Repeated, Patch]) -> None:
-    repeated, _ = broken
+def test_the_budget_holds_before_and_when_it_is_planned(broken: Broken) -> None:
+    settings, repeated, _ = broken
     run_id = _run_of(settings, repeated)
     early, late = experiment_of(repeated), experiment_of(repeated)
     with airflow(settings) as stand_in:
@@ -234,6 +233,7 @@ def test_the_budget_holds_before_and_when_it_is_planned(settings: Settings, brok
 
     with airflow(settings, too_late) as stand_in, pytest.raises(BudgetRefusedError):
         laboratory(stand_in.settings).observe(late)
+    _limit(settings, run_id, None)
     with transaction(settings.writer_url) as connection:
         news = connection.execute(
             "select from janitor.news where deployment = %s and event = 'budget_refused'", (settings.deployment,)
@@ -241,10 +241,8 @@ def test_the_budget_holds_before_and_when_it_is_planned(settings: Settings, brok
     assert news == []
 
 
-def test_an_experiment_is_neither_done_again_nor_repeated_nor_carried_out_by_hand(
-    settings: Settings, broken: tuple[Repeated, Patch]
-) -> None:
-    repeated, _ = broken
+def test_an_experiment_is_neither_done_again_nor_repeated_nor_carried_out_by_hand(broken: Broken) -> None:
+    settings, repeated, _ = broken
     control = experiment_of(repeated)
     with airflow(settings) as stand_in:
         seen = laboratory(stand_in.settings).observe(control)
@@ -264,8 +262,8 @@ def test_an_experiment_is_neither_done_again_nor_repeated_nor_carried_out_by_han
         laboratory(settings).ask(experiment_of(replace(repeated, validation_id=uuid4())))
 
 
-def test_the_plan_is_the_repeated_ones_with_its_change(settings: Settings, broken: tuple[Repeated, Patch]) -> None:
-    repeated, patch = broken
+def test_the_plan_is_the_repeated_ones_with_its_change(broken: Broken) -> None:
+    settings, repeated, patch = broken
     experiment = experiment_of(repeated, patch)
     with airflow(settings, lambda *_: None) as stand_in:
         laboratory(stand_in.settings).ask(experiment)

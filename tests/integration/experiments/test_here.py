@@ -16,27 +16,25 @@ from janitor.protocol.order.patch import Patch
 from janitor.protocol.terms.proven import ProofLevel
 from janitor.protocol.terms.statuses import CheckStatus, Engine
 from janitor.services.experiments.here import LocalLaboratory
-from tests.integration.validator.conftest import git, handler
+from tests.integration.validator.conftest import DOCKERFILE, git, handler
 from tests.support.experiments import again, change_of, experiment_of, plan_of, repeated_of
 from tests.support.reports import check_of, report_of
-
-RED, GREEN = handler('raise ValueError("broken by its author")'), handler('return {"answer": 42}')
 
 
 @pytest.fixture
 def broken(make_worker: Callable[..., Path]) -> tuple[Repeated, Patch]:
-    """A worker that fails, as a validation found it once, and its repair."""
-    folder = make_worker(RED)
+    """A worker that has lost its Dockerfile, as a validation found it once, and its repair."""
+    folder = make_worker(handler('return {"answer": 42}'), {"Dockerfile": None})
     commit = git(folder, "rev-parse", "HEAD").strip()
-    (folder / "handler.py").write_text(GREEN)
-    checks = check_of("build"), check_of("handler_local", CheckStatus.FAIL)
-    report = report_of(UUID(int=1), UUID(int=2), *checks, commit=commit)
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    report = report_of(UUID(int=1), UUID(int=2), check_of("layout", CheckStatus.FAIL), commit=commit)
     return repeated_of(report, plan_of(folder.as_uri())), change_of(folder)
 
 
 def test_red_without_the_patch_and_green_with_it(laboratory: LocalLaboratory, broken: tuple[Repeated, Patch]) -> None:
     repeated, patch = broken
-    control, patched = (laboratory.observe(experiment_of(repeated, each)) for each in (None, patch))
+    tried = experiment_of(repeated, patch)
+    control, patched = laboratory.observe(experiment_of(repeated)), laboratory.observe(tried)
     assert control.observed is Observed.RED, control.reason
     assert patched.observed is Observed.GREEN, patched.reason
     assert control.report is not None
@@ -47,15 +45,20 @@ def test_red_without_the_patch_and_green_with_it(laboratory: LocalLaboratory, br
     # One judge, in the repeated one's engine, of the very commit.
     judges = {each.provenance.validator_sha256 for each in (control.report, patched.report) if each.provenance}
     assert len(judges - {None}) == 1
-    assert {each.engine for each in (control.report, patched.report)} == {Engine.VENV}
+    assert patched.report.engine is Engine.VENV
     assert {each.repository.commit_sha for each in (control.report, patched.report)} == {repeated.commit_sha}
+    # What is required of a success is judged here, whatever the report says of itself.
+    strict = replace(repeated, plan=replace(repeated.plan, required_proof=ProofLevel.IMAGE))
+    seen = laboratory.observe(replace(tried, repeated=strict))
+    assert (seen.observed, "proof_too_low" in seen.reason) == (Observed.INCONCLUSIVE, True)
 
 
 def test_the_same_experiment_is_carried_out_once(
     laboratory: LocalLaboratory, broken: tuple[Repeated, Patch], tmp_path: Path
 ) -> None:
-    experiment = experiment_of(*broken)
+    experiment = experiment_of(broken[0])
     first = laboratory.observe(experiment)
+    assert first.observed is Observed.RED, first.reason
     (tmp_path / "repository-1" / ".git").rename(tmp_path / "gone")
     # Another process that asks again, after the first one has died.
     assert LocalLaboratory(tmp_path / "laboratory").observe(experiment) == first
@@ -65,10 +68,10 @@ def test_the_same_experiment_is_carried_out_once(
 def test_a_report_that_was_changed_on_disk_is_not_believed(
     laboratory: LocalLaboratory, broken: tuple[Repeated, Patch], tmp_path: Path
 ) -> None:
-    experiment = experiment_of(*broken)
-    assert laboratory.observe(experiment).observed is Observed.GREEN
+    experiment = experiment_of(broken[0])
+    assert laboratory.observe(experiment).observed is Observed.RED
     kept = tmp_path / "laboratory" / str(experiment.experiment_id) / "report.json"
-    kept.write_bytes(kept.read_bytes().replace(b'"passed"', b'"Passed"').replace(b"42", b"43"))
+    kept.write_bytes(kept.read_bytes().replace(b"look at it", b"look there"))
     seen = laboratory.observe(experiment)
     assert (seen.observed, "report_unproven" in seen.reason) == (Observed.INCONCLUSIVE, True)
 
@@ -86,13 +89,6 @@ def test_one_that_is_not_done_in_time_tells_nothing(
     hurried = LocalLaboratory(tmp_path / "hurried", environment=environment, limit=timedelta(seconds=1))
     seen = hurried.observe(experiment_of(*broken))
     assert (seen.observed, "timed_out" in seen.reason) == (Observed.INCONCLUSIVE, True)
-
-
-def test_what_the_plan_requires_holds(laboratory: LocalLaboratory, broken: tuple[Repeated, Patch]) -> None:
-    repeated, patch = broken
-    strict = replace(repeated, plan=replace(repeated.plan, required_proof=ProofLevel.IMAGE))
-    seen = laboratory.observe(experiment_of(strict, patch))
-    assert (seen.observed, "proof_too_low" in seen.reason) == (Observed.INCONCLUSIVE, True)
 
 
 def test_secrets_are_not_given_on_this_machine(laboratory: LocalLaboratory, broken: tuple[Repeated, Patch]) -> None:

@@ -79,12 +79,12 @@ class Result:
 
 
 @pytest.fixture(scope="session")
-def artefact(tmp_path_factory) -> Path:
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_artefact(tmp_path_factory.mktemp("artefact")).path
 
 
 @pytest.fixture(scope="session")
-def package_cache(tmp_path_factory) -> Path:
+def package_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Packages are downloaded once per session: uv's cache serves all of its processes."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "packages"
@@ -112,29 +112,30 @@ def new_repository(
 
 
 @pytest.fixture
-def make_repository(tmp_path) -> Callable[..., Path]:
+def make_repository(tmp_path: Path) -> Callable[..., Path]:
     """`new_repository` in a folder of this test."""
     numbers = itertools.count(1)
     return lambda *arguments, **options: new_repository(tmp_path / f"repository-{next(numbers)}", *arguments, **options)
 
 
+def worker_files(
+    source: str, files: Mapping[str, str | None] | None = None, *, sdk: bool = True
+) -> dict[str, str | None]:
+    """The files of a worker with this handler file and a test input; None leaves one out."""
+    return {
+        "Dockerfile": DOCKERFILE,
+        "requirements.txt": SDK if sdk else "",
+        "handler.py": source,
+        "test_input.json": '{"input": {"text": "x"}}',
+        "README.md": "# worker\n",
+        **(files or {}),
+    }
+
+
 @pytest.fixture
-def make_worker(make_repository) -> Callable[..., Path]:
+def make_worker(make_repository: Callable[..., Path]) -> Callable[..., Path]:
     """Makes a worker repository of a handler file and a test input."""
-
-    def make(source: str, files: Mapping[str, str | None] | None = None, *, sdk: bool = True) -> Path:
-        return make_repository(
-            {
-                "Dockerfile": DOCKERFILE,
-                "requirements.txt": SDK if sdk else "",
-                "handler.py": source,
-                "test_input.json": '{"input": {"text": "x"}}',
-                "README.md": "# worker\n",
-                **(files or {}),
-            }
-        )
-
-    return make
+    return lambda *arguments, **options: make_repository(worker_files(*arguments, **options))
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -298,14 +299,14 @@ def validators(artefact: Path, package_cache: Path, folder: Path) -> Iterator[Ca
 
 
 @pytest.fixture
-def start_validator(artefact, package_cache, tmp_path) -> Iterator[Callable[..., Validation]]:
+def start_validator(artefact: Path, package_cache: Path, tmp_path: Path) -> Iterator[Callable[..., Validation]]:
     """`validators` in the folder of this test."""
     with validators(artefact, package_cache, tmp_path) as start:
         yield start
 
 
 @pytest.fixture
-def validate(start_validator) -> Callable[..., Result]:
+def validate(start_validator: Callable[..., Validation]) -> Callable[..., Result]:
     """Runs a validator to its end."""
 
     def run(url: Path | str, **changes: Any) -> Result:
@@ -315,7 +316,7 @@ def validate(start_validator) -> Callable[..., Result]:
 
 
 @pytest.fixture
-def take_kept_report(tmp_path) -> Callable[[], Any]:
+def take_kept_report(tmp_path: Path) -> Callable[[], Any]:
     """Takes away the report that an address refused: all that a validator of this test has left."""
 
     def take() -> Any:
@@ -378,7 +379,7 @@ def docker_host() -> DockerHost:
 
 
 @pytest.fixture
-def in_docker(validate, docker_host) -> Callable[..., Result]:
+def in_docker(validate: Callable[..., Result], docker_host: DockerHost) -> Callable[..., Result]:
     """Runs a validator with the docker engine to its end; nothing of it may be left in the engine."""
 
     def run(url: Path | str, **changes: Any) -> Result:
