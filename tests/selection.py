@@ -87,6 +87,7 @@ REST = (
         paths=(
             "integration/corpus/test_culprits.py::test_the_others",
             "integration/culprit/test_culprit_command.py::test_the_release_is_named_and_the_second_time_from_the_rows",
+            "integration/culprit/test_culprit_command.py::test_a_release_that_can_not_be_built_is_named",
         ),
         why="searches for the release that broke each labelled repository: half a dozen installations for each",
         minutes=5,

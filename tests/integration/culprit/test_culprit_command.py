@@ -22,6 +22,7 @@ from janitor.settings import Settings
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from tests.corpus.culprits.catalogue import broken, calls, good
+from tests.corpus.culprits.wheels import Release
 from tests.integration.validator.conftest import SDK, git, handler, make_repository, make_worker, package_cache
 from tests.support.experiments import plan_of, repeated_of
 from tests.support.reports import (
@@ -73,18 +74,28 @@ def index() -> Iterator[Path]:
 
 
 @pytest.fixture
-def upstream(make_worker: Callable[..., Path], tmp_path: Path, index: Path, package_cache: Path) -> Broken:
-    """Seen by the validator, then and now."""
-    for release in (calls("alpha", "1.0", "core"), good("core", "1.0"), good("harmless", "1.0")):
-        release.write(index)
-    requirements = f"--find-links {index}\n{SDK}alpha\nharmless\n"
-    worker = make_worker(HANDLER, {"requirements.txt": requirements})
-    commit = git(worker, "rev-parse", "HEAD").strip()
-    laboratory = LocalLaboratory(tmp_path / "seen", environment={**os.environ, "UV_CACHE_DIR": str(package_cache)})
-    then = observed(laboratory, worker, commit, Observed.GREEN)
-    for release in (calls("alpha", "1.1", "core"), broken("core", "2.0"), good("harmless", "1.1")):
-        release.write(index)
-    return Broken(url=worker.as_uri(), commit=commit, good=then, bad=observed(laboratory, worker, commit, Observed.RED))
+def upstream(
+    make_worker: Callable[..., Path], tmp_path: Path, index: Path, package_cache: Path
+) -> Callable[..., Broken]:
+    """A worker as the validator sees it then, and once these releases are there."""
+
+    def make(*releases: Release) -> Broken:
+        for release in (calls("alpha", "1.0", "core"), good("core", "1.0"), good("harmless", "1.0")):
+            release.write(index)
+        requirements = f"--find-links {index}\n{SDK}alpha\nharmless\n"
+        worker = make_worker(
+            HANDLER, {"requirements.txt": requirements, ".dockerignore": "*\n!*.py\n!*.txt\n!*.json\n"}
+        )
+        commit = git(worker, "rev-parse", "HEAD").strip()
+        environment = {**os.environ, "UV_CACHE_DIR": str(package_cache)}
+        laboratory = LocalLaboratory(tmp_path / "seen", environment=environment)
+        then = observed(laboratory, worker, commit, Observed.GREEN)
+        for release in (calls("alpha", "1.1", "core"), good("harmless", "1.1"), *releases):
+            release.write(index)
+        now = observed(laboratory, worker, commit, Observed.RED)
+        return Broken(url=worker.as_uri(), commit=commit, good=then, bad=now)
+
+    return make
 
 
 def observed(laboratory: LocalLaboratory, worker: Path, commit: str, expected: Observed) -> Report:
@@ -104,14 +115,15 @@ def observed(laboratory: LocalLaboratory, worker: Path, commit: str, expected: O
 def test_the_release_is_named_and_the_second_time_from_the_rows(
     janitor: Any,
     settings: Settings,
-    upstream: Broken,
+    upstream: Callable[..., Broken],
     package_cache: Path,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("UV_CACHE_DIR", str(package_cache))
-    upstream.in_rows(settings, upstream.good)
-    run_id = upstream.in_rows(settings, upstream.bad)
+    worker = upstream(broken("core", "2.0"))
+    worker.in_rows(settings, worker.good)
+    run_id = worker.in_rows(settings, worker.bad)
     code, out, err = janitor("culprit", "worker-a", "--here", "--max-steps", "2")
     assert code == ExitCode.NOT_SUCCESSFUL, err
     assert "stopped at its limit of 2 steps" in out
@@ -131,6 +143,23 @@ def test_the_release_is_named_and_the_second_time_from_the_rows(
     with transaction(settings.reader_url) as connection:
         [left] = connection.execute("select count(*) as held from workspace_leases where state = 'held'").fetchall()
     assert left["held"] == 0
+
+
+def test_a_release_that_can_not_be_built_is_named(
+    janitor: Any,
+    settings: Settings,
+    upstream: Callable[..., Broken],
+    package_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", str(package_cache))
+    worker = upstream(Release(name="core", version="2.0", is_buildable=False))
+    assert worker.bad.failing_check == "build"
+    worker.in_rows(settings, worker.good)
+    worker.in_rows(settings, worker.bad)
+    code, out, err = janitor("culprit", "worker-a", "--here")
+    assert code == ExitCode.OK, out + err
+    assert "Culprit: core 1.0 → unknown" in out
 
 
 RED = reporting(check_of("build"), check_of("handler_local", CheckStatus.FAIL))
