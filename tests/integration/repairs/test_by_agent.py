@@ -91,8 +91,8 @@ def ask(origin: Origin, variables: dict[str, str]) -> Ask:
                     found = propose_by_agent(asking, failure, workspace)
                 assert fingerprint(workspace.path) == tree
                 assert fingerprint(workspace.tree.mirror.path) == mirror
-            posts = [request for request in endpoint.posts if "completions" in request.path]
-            assert {each.headers.get("authorization") for each in posts} <= {f"Bearer {AGENT_KEY}"}
+            for headers in (request.headers for request in endpoint.posts if "tools" in str(request.body)):
+                assert AGENT_KEY in headers.get("x-api-key", headers.get("authorization", "")), headers
         return found
 
     return run
@@ -104,7 +104,7 @@ def _workspace(
 ) -> Iterator[tuple[Settings, tuple[WorkspaceManager, str, str]]]:
     agent = {
         "JANITOR_AGENT_MODEL": "openai:local-model",
-        "JANITOR_AGENT_BASE_URL": f"{endpoint.url}/v1",
+        "JANITOR_AGENT_BASE_URL": endpoint.url if "ANTHROPIC" in str(changes).upper() else f"{endpoint.url}/v1",
         "JANITOR_AGENT_KEY_SECRET": "janitor/x/models/agent-key",
         "JANITOR_AGENT_WALL_CLOCK_SECONDS": "60",
         **(changes or {}),
@@ -253,6 +253,21 @@ def test_a_model_that_brings_nothing_costs_no_more_than_its_limits(
     outcome = ask(*steps, changes=changes)
     assert isinstance(outcome, Abstained)
     assert said in outcome.reason
+
+
+PRICED = {"JANITOR_AGENT_MODEL": "anthropic:claude-sonnet-4-6"}
+
+
+def test_a_model_with_a_price_costs_what_it_took_and_stops_at_its_limit(ask: Ask) -> None:
+    found = ask(tool("replace_in_file", **FIX), submit("handler.py"), changes=PRICED)
+    assert isinstance(found, Proposal), found
+    assert found.cost_usd is not None
+    assert 0 < found.cost_usd < 1
+    stopped = ask(tool("list_files"), changes={**PRICED, "JANITOR_AGENT_COST_USD": "0.0005"})
+    assert isinstance(stopped, Abstained)
+    assert "limit" in stopped.reason
+    assert stopped.cost_usd is not None
+    assert stopped.cost_usd > 0
 
 
 def test_what_runs_in_the_sandbox_reaches_nothing_outside(ask: Ask, tmp_path: Path) -> None:
