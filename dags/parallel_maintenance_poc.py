@@ -44,10 +44,11 @@ IN_GROUP = {**RETRY, "weight_rule": "upstream", "map_index_template": "{{ reposi
 def repair_shard(planned: dict[str, str]) -> None:
     """One shard, from its turn to its end."""
     turn = tasks.wait_for_turn.override(**IN_GROUP)(planned)
+    propose = tasks.ProposeOperator(task_id="propose", planned=planned, **IN_GROUP)
     prove = tasks.ProveOperator(task_id="prove", planned=planned, **IN_GROUP)
     publish = tasks.publish.override(**IN_GROUP)(planned)
     release = tasks.release.override(**IN_GROUP)(planned).as_teardown()
-    turn >> tasks.propose.override(**IN_GROUP)(planned) >> prove >> publish >> release
+    turn >> propose >> prove >> publish >> release
 
 
 @dag(  # type: ignore[untyped-decorator]  # Airflow's classes are not followed

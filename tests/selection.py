@@ -108,6 +108,8 @@ REST = (
         name="kills",
         paths=(
             "dags/kills",
+            "integration/maintenance/test_commands.py",
+            "integration/maintenance/test_kills.py::test_killed_at_each_edge_the_next_try_goes_on",
             "integration/stack/test_stack_recovery.py::test_a_killed_stack_comes_up_with_its_data",
             "integration/stack/test_stack_recovery.py::test_two_stacks_and_down_ends_all_of_one",
             "integration/stack/test_stack_recovery.py::test_an_interrupted_up_leaves_nothing_that_the_next_cant_use",

@@ -83,7 +83,7 @@ def broken_run(settings: Settings, folder: Path, *repositories: Broken) -> dict[
     return origins
 
 
-def propose_mended(failure: Failure, workspace: Workspace) -> Proposal | Abstained:
+def propose_mended(failure: Failure, workspace: Workspace, *, shard_id: str) -> Proposal | Abstained:
     """What mends `handler.py`."""
     before = (workspace.path / "handler.py").read_text()
     if "broken" not in before:

@@ -47,6 +47,7 @@ def insert(connection: Connection, deployment: str, repair: Repair, *, fence: in
         lines=repair.lines,
         state=repair.state.value,
         reason=_cut(repair.reason, 1000),
+        proposal_usd=repair.proposal_usd,
         fence=fence,
     )
 
@@ -173,6 +174,7 @@ def repair_from(row: Mapping[str, Any]) -> Repair:
         control_validation_id=row["control_validation_id"],
         published_as=row["published_as"],
         url=row["url"],
+        proposal_usd=row["proposal_usd"],
         cost_usd=row["cost_usd"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],

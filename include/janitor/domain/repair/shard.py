@@ -88,7 +88,10 @@ class Repair:
     control_validation_id: UUID | None
     published_as: str | None
     url: str | None
+    proposal_usd: Decimal | None
+    """Of proposing it; None: not known."""
     cost_usd: Decimal | None
+    """Of that and of its experiments, as far as it is known."""
     created_at: datetime
     updated_at: datetime
     published_at: datetime | None

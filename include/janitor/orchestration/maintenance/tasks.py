@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 log = LineLogger(__name__)
 
+Step = Callable[..., Shard]
+"""A function of `janitor.services.maintenance.steps`."""
 LOOK_AGAIN = timedelta(seconds=15)
 """Between two looks at experiments that go on."""
 
@@ -84,17 +87,13 @@ def wait_for_turn(planned: dict[str, str]) -> PokeReturnValue:
     return PokeReturnValue(is_done=begun)
 
 
-@task
-def propose(planned: dict[str, str]) -> str:
-    """Look for a repair in a working tree, and judge it."""
-    return _carried_out(planned, steps.propose_shard)
-
-
-class ProveOperator(BaseOperator):
-    """Have a repair proved by experiments; deferred while they go on.
+class AskingOperator(BaseOperator):
+    """Carry out a step that may need experiments; deferred while they go on.
 
     :param planned: An entry of what `discover` returned.
     """
+
+    step: Step
 
     template_fields = ("planned",)
 
@@ -105,7 +104,7 @@ class ProveOperator(BaseOperator):
     def execute(self, context: Context) -> str:
         """Ask for what is missing, and defer."""
         try:
-            return _carried_out(self.planned, steps.prove_shard)
+            return _carried_out(self.planned, type(self).step)
         except NotYetProved as exc:
             log.info("%s", exc)
             self.defer(trigger=TimeDeltaTrigger(LOOK_AGAIN), method_name="execute_complete")
@@ -114,6 +113,18 @@ class ProveOperator(BaseOperator):
     def execute_complete(self, context: Context, event: Any) -> str:
         """Look again."""
         return self.execute(context)
+
+
+class ProposeOperator(AskingOperator):
+    """Look for a repair in a working tree, and judge it; which release broke it is found by experiments."""
+
+    step = staticmethod(steps.propose_shard)
+
+
+class ProveOperator(AskingOperator):
+    """Have a repair proved by experiments."""
+
+    step = staticmethod(steps.prove_shard)
 
 
 @task
@@ -181,7 +192,7 @@ def verdict() -> str:
     return text
 
 
-def _carried_out(planned: dict[str, str], step: Any) -> str:
+def _carried_out(planned: dict[str, str], step: Step) -> str:
     """Carry a step of this task out; fails where the shard did."""
     context = get_current_context()
     context["repository"] = planned["repository"]

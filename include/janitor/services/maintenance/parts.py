@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from janitor.domain.config.fields import RepairWay
+from janitor.domain.culprit.culprit import Limits
 from janitor.domain.errors import ConflictError
 from janitor.domain.experiment.experiment import Laboratory
 from janitor.domain.repair.gate import refusal_of
 from janitor.domain.repair.proof import Proof
-from janitor.domain.repair.proposal import Abstained, Failure, Proposal, ProposedBy
+from janitor.domain.repair.proposal import Abstained, Failure, Proposal
 from janitor.domain.repair.publication import Publication
 from janitor.domain.repair.shard import Repair, Shard
 from janitor.domain.workspace.holder import Holder
+from janitor.services.culprit.for_recipes import culprit_by_experiment
 from janitor.services.experiments.by_airflow import AirflowLaboratory
 from janitor.services.experiments.here import LocalLaboratory
 from janitor.services.maintenance.failures import broken_since
@@ -57,7 +59,12 @@ def workshop_of(
     Raises:
         SettingsError: The environment has no database yet.
     """
-    parts = _Parts(settings, laboratory or (lambda shard_id, failure: laboratory_of(settings, shard_id, failure)), way)
+    parts = _Parts(
+        settings=settings,
+        laboratory=laboratory or (lambda shard_id, failure: laboratory_of(settings, shard_id, failure)),
+        way=way,
+        max_cost_usd=max_cost_usd,
+    )
     return Workshop(
         settings=settings,
         manager=WorkspaceManager.of(settings, holder=holder),
@@ -82,9 +89,10 @@ class _Parts:
     settings: Settings
     laboratory: LaboratoryOf
     way: RepairWay | None
+    max_cost_usd: Decimal | None
 
-    def propose(self, failure: Failure, workspace: Workspace) -> Proposal | Abstained:
-        return propose_repair(self.settings, failure, workspace, self._world(failure, workspace))
+    def propose(self, failure: Failure, workspace: Workspace, *, shard_id: str) -> Proposal | Abstained:
+        return propose_repair(self.settings, failure, workspace, self._world(shard_id, failure, workspace))
 
     def gate(self, proposal: Proposal, read: Callable[[str], bytes | None]) -> str | None:
         refusal = refusal_of(proposal.patch, by=proposal.by, name=proposal.name, read=read)
@@ -109,7 +117,7 @@ class _Parts:
             patched=proof.patched,
             control=proof.control,
             proof_usd=proof.cost_usd,
-            proposal_usd=Decimal(0) if proposal.by is ProposedBy.RECIPE else None,
+            proposal_usd=proposal.cost_usd,
             broken_since=broken_since(self.settings, shard.validation_id),
         )
         published = publish(self.settings, publication, workspace, attempt=shard.attempt)
@@ -124,7 +132,7 @@ class _Parts:
             return failure
         return replace(failure, repeated=replace(failure.repeated, plan=replace(plan, repair=self.way)))
 
-    def _world(self, failure: Failure, workspace: Workspace) -> World:
+    def _world(self, shard_id: str, failure: Failure, workspace: Workspace) -> World:
         settings = self.settings
         folder = settings.state_dir / "resolver"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -134,11 +142,19 @@ class _Parts:
             search_path=settings.inherited.get("PATH", os.defpath),
             variables={name: value for name, value in settings.inherited.items() if name.lower().endswith("_proxy")},
         )
+        laboratory = self.laboratory(shard_id, failure)
         return World(
             packages=resolver,
             index_urls=settings.repair_index_urls,
             tags=RegistryTags(),
             renamed_to=renames_of(workspace.tree.git, workspace.commit, cwd=workspace.path),
+            culprit=culprit_by_experiment(
+                settings,
+                laboratory,
+                workspace.path,
+                here=isinstance(laboratory, LocalLaboratory),
+                limits=None if self.max_cost_usd is None else Limits(max_usd=self.max_cost_usd),
+            ),
         )
 
 

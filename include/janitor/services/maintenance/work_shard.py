@@ -66,7 +66,7 @@ def propose_step(bench: Bench, failure: Failure) -> Repair:
         checks = {check.name: check.status for check in repeated.report.checks}
         workspace.write_baseline(shard.shard_id, shard.attempt, Baseline(commit=workspace.commit, checks=checks))
         before = reading(workspace.path)
-        proposal = shop.propose(failure, workspace)
+        proposal = shop.propose(failure, workspace, shard_id=shard.shard_id)
         refusal = None if isinstance(proposal, Abstained) else shop.gate(proposal, before)
         bench.reach(Edge.PROPOSED)
         repair = _repair_of(bench, failure, proposal, refusal)
@@ -117,7 +117,7 @@ def keep_proof(bench: Bench, repair: Repair, proved: Proved) -> Repair:
             reason=proved.reason,
             proof_validation_id=proved.proof_validation_id,
             control_validation_id=proved.control_validation_id,
-            cost_usd=proved.cost_usd,
+            cost_usd=None if proved.cost_usd is None else proved.cost_usd + (repair.proposal_usd or 0),
         )
     return _again(bench, repair)
 
@@ -187,6 +187,7 @@ def proposal_of(repair: Repair) -> Proposal:
         summary=repair.summary or "",
         root_cause=repair.root_cause or "",
         evidence=repair.evidence,
+        cost_usd=repair.proposal_usd,
     )
 
 
@@ -250,7 +251,8 @@ def _repair_of(bench: Bench, failure: Failure, proposal: Proposal | Abstained, r
         control_validation_id=None,
         published_as=None,
         url=None,
-        cost_usd=None,
+        proposal_usd=proposal.cost_usd,
+        cost_usd=proposal.cost_usd,
         created_at=now,
         updated_at=now,
         published_at=None,

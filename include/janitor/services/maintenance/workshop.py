@@ -70,8 +70,12 @@ class NotYetProved(Exception):
 class Proposer(Protocol):
     """Proposes a repair."""
 
-    def __call__(self, failure: Failure, workspace: Workspace) -> Proposal | Abstained:
-        """Look at a working tree of the failure's commit."""
+    def __call__(self, failure: Failure, workspace: Workspace, *, shard_id: str) -> Proposal | Abstained:
+        """Look at a working tree of the failure's commit.
+
+        Raises:
+            NotYetProved: An experiment of its own goes on; it is asked again later.
+        """
         ...
 
 

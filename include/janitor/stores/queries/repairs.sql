@@ -1,10 +1,10 @@
--- name: insert_repair(repair_id, deployment, shard_id, repository, signature, base_validation_id, base_commit, proposed_by, name, summary, root_cause, evidence, patch, patch_sha256, files, lines, state, reason, fence)!
+-- name: insert_repair(repair_id, deployment, shard_id, repository, signature, base_validation_id, base_commit, proposed_by, name, summary, root_cause, evidence, patch, patch_sha256, files, lines, state, reason, proposal_usd, fence)!
 insert into repairs (repair_id, deployment, shard_id, repository, signature, base_validation_id, base_commit,
                      proposed_by, name, summary, root_cause, evidence, patch, patch_sha256, files, lines, state, reason,
-                     fence)
+                     proposal_usd, cost_usd, fence)
 values (:repair_id, :deployment, :shard_id, :repository, :signature, :base_validation_id, :base_commit, :proposed_by,
         :name, :summary, :root_cause, :evidence, :patch, :patch_sha256, :files, :lines, :state::repair_state, :reason,
-        :fence);
+        :proposal_usd, :proposal_usd, :fence);
 
 -- name: repair(deployment, repair_id)^
 select * from repairs where deployment = :deployment and repair_id = :repair_id;
