@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from janitor.domain.repair.proposal import Failure
 from janitor.settings import Settings
 
 _MOST_STEPS = 200
+_USUAL_USD = Decimal(5)
 _MOST_USD = Decimal(10_000)
 
 
@@ -51,7 +53,13 @@ class Dollars(click.ParamType[Decimal]):
     "--run", metavar="RUN", shell_complete=complete_run, help="In which it failed. Default: its last verdict."
 )
 @click.option("--max-steps", type=Count(1, _MOST_STEPS), default=40, show_default=True, help="Most experiments.")
-@click.option("--max-usd", type=Dollars(), help="Most that they may cost together. Default: the budget alone.")
+@click.option(
+    "--max-usd",
+    type=Dollars(),
+    default=_USUAL_USD,
+    show_default=True,
+    help="Most that they may cost together, in US dollars, so far as their cost is known; the budget holds as well.",
+)
 @click.option(
     "--here", is_flag=True, help="Try on this machine, by what the failure was seen with, and not on instances."
 )
@@ -64,7 +72,7 @@ def culprit(
     repo: str,
     run: str | None,
     max_steps: int,
-    max_usd: Decimal | None,
+    max_usd: Decimal,
     here: bool,
     as_json_text: bool,
 ) -> ExitCode:
@@ -78,6 +86,10 @@ def culprit(
 
     settings, console = session.settings(), Console(quiet=as_json_text)
     failure = failure_asked_about(settings, repo, _run_id(settings, run))
+    session.on_interrupt = (
+        "What was tried is kept, and an experiment on an instance goes on within its limits; ask again to go on:"
+        f" janitor culprit {shlex.quote(repo)}{' --here' if here else ''}"
+    )
     found = _search(settings, console, failure, Limits(max_steps=max_steps, max_usd=max_usd), here=here)
     if as_json_text:
         from janitor.views.culprit import culprit_dict
