@@ -105,6 +105,21 @@ def test_by_the_same_command_from_the_same_indexes(tmp_path: Path, install: str,
     assert added(tmp_path, PLAIN.replace("RUN pip install -r r.txt", install)) == [line]
 
 
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ('CMD ["/v/bin/python", "a.py"]', "RUN /v/bin/pip install --no-deps alpha==1.0"),
+        ('CMD ["/w/bin/python3.11", "a.py"]', "RUN . /w/bin/activate && pip install --no-deps alpha==1.0"),
+        ("CMD python -u a.py", "RUN pip install --no-deps alpha==1.0"),
+        ('CMD ["/start.sh"]', "RUN . /w/bin/activate && pip install --no-deps alpha==1.0"),
+    ],
+)
+def test_for_the_python_that_the_image_starts(tmp_path: Path, command: str, line: str) -> None:
+    installs = "RUN /v/bin/pip install a\nRUN pip install -r r.txt\nRUN . /w/bin/activate && pip install b\n"
+    text = f"FROM python:3.11-slim\nCOPY r.txt .\n{installs}{command}\n"
+    assert added(tmp_path, text) == [line]
+
+
 def test_indexes_of_the_requirements_file_are_asked_as_well(tmp_path: Path) -> None:
     text = "--extra-index-url https://two.example/${TOKEN}\nalpha\n"
     assert added(tmp_path, PLAIN, **{"r.txt": text}) == [

@@ -198,6 +198,16 @@ def test_what_changed_and_stays_is_told(failure: Failure, tree: Path) -> None:
     assert re.search(r"validator 0\.1\.0 → 0\.2\.0 \(the machine's", culprit.reason)
 
 
+def test_what_comes_from_an_address_is_not_taken_from_an_index(failure: Failure, tree: Path) -> None:
+    """A package of that name in an index may be anybody's."""
+    (tree / "r.txt").write_text("alpha @ git+https://example.com/alpha\nbeta\ngamma\n")
+    laboratory = Simulated(needs("alpha==1.0"))
+    culprit = find_culprit(laboratory, failure, tree=tree, notebook=Memory(key="k"))
+    assert not culprit.is_found
+    assert "alpha 1.0 → 2.0 (it is installed from an address" in culprit.reason
+    assert not any("alpha" in each.patch.text.split("@@")[-1] for each in laboratory.asked if each.patch is not None)
+
+
 def test_without_a_success_or_with_another_commit_there_is_no_question(failure: Failure, tree: Path) -> None:
     none = find_culprit(Simulated(needs()), replace(failure, last_good=None), tree=tree, notebook=Memory(key="k"))
     assert "no success of this repository is known" in none.reason

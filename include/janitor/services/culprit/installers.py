@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ _KEPT_OPTIONS = frozenset({"--python", "-p", "--trusted-host"})
 _INDEX = frozenset({"-i", "--index-url", "--default-index"})
 _MORE_INDEXES = frozenset({"--extra-index-url", "--index"})
 _LINKS = frozenset({"-f", "--find-links"})
+_ENTERS = re.compile(r"(?:\.|source)\s+(\S+/bin)/activate")
+_PYTHON = re.compile(r"python[\d.]*")
 _INSTALL_WORD = re.compile(r"(\bpip[\d.]*(?:\"\s*,\s*\"|\s+)install)\b(\")?")
 
 
@@ -70,9 +73,14 @@ def installer_of(dockerfile: DockerfileText, tree: RepositoryTree) -> Installer:
         NoInstallerError: There is none, or it can't be told.
     """
     attempts = [each for each in _plan(dockerfile, tree).attempts if not each.is_removal and not each.is_by_shell]
-    last = next((each for each in reversed(attempts) if each.stage is None), attempts[-1] if attempts else None)
-    if last is None:
+    if not attempts:
         raise NoInstallerError("no command of the Dockerfile is known to install any")
+    places = {id(each): _place(dockerfile, each) for each in attempts}
+    started = _started_in(dockerfile)
+    last = max(
+        enumerate(attempts),
+        key=lambda pair: (started is not None and places[id(pair[1])] == started, pair[1].stage is None, pair[0]),
+    )[1]
     instruction = dockerfile.instruction(last.line)
     words, before = _words_of(dockerfile, last)
     place = words.index("install")
@@ -86,6 +94,24 @@ def installer_of(dockerfile: DockerfileText, tree: RepositoryTree) -> Installer:
         program=program,
         options=(*_kept(words[place + 1 :]), *_indexes(dockerfile, tree, attempts, is_uv="uv" in program[0])),
     )
+
+
+def _started_in(dockerfile: DockerfileText) -> str | None:
+    """The folder of the Python that the image starts, empty for one that is searched for; None where that isn't
+    plain."""
+    command = dockerfile.parsed.final.entrypoint or dockerfile.parsed.final.command
+    words = [] if command is None else command.exec_form() or split_words(command.value)
+    return posixpath.dirname(words[0]) if words and _PYTHON.fullmatch(posixpath.basename(words[0])) else None
+
+
+def _place(dockerfile: DockerfileText, install: Install) -> str | None:
+    """The folder of the Python that an installation is for, as `_started_in` has it."""
+    try:
+        words, before = _words_of(dockerfile, install)
+    except NoInstallerError:
+        return None
+    entered = [match[1] for text in before if (match := _ENTERS.fullmatch(text.strip()))]
+    return entered[-1] if entered else posixpath.dirname(words[0])
 
 
 def told_to_read(dockerfile: DockerfileText, *, copied: str, to: str) -> list[TextEdit]:
@@ -149,11 +175,7 @@ def _run(instruction: Instruction) -> str:
 
 def _enters(commands: Sequence[str]) -> str:
     """Entering an environment lasts as long as a shell."""
-    entering = [
-        text
-        for text in commands
-        if re.fullmatch(r"(?:\.|source)\s+\S+/bin/activate", text.strip()) or text.strip().startswith("cd ")
-    ]
+    entering = [text for text in commands if _ENTERS.fullmatch(text.strip()) or text.strip().startswith("cd ")]
     return "".join(f"{text} && " for text in entering)
 
 

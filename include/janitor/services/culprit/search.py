@@ -90,7 +90,7 @@ def find_culprit(
     limits = limits or Limits()
     repository = RepositoryTree(tree)
     found = _possible(differences(failure.last_good, failure.repeated.report), repository, failure)
-    direct, said = _direct(repository, failure), _said(failure.repeated.report)
+    direct, said = _direct(repository, failure, addressed=False), _said(failure.repeated.report)
     ordered = by_likelihood(found.candidates, direct=direct, said=said)
     search = _Search(
         laboratory=laboratory,
@@ -124,7 +124,11 @@ def _possible(found: Differences, tree: RepositoryTree, failure: Failure) -> Dif
     """Without the changes for which this repository has no place. Packages share one, so that the first tells."""
     reasons: dict[Changed, str | None] = {}
     candidates, kept = [], list(found.kept)
+    addressed = _direct(tree, failure, addressed=True)
     for change in found.candidates:
+        if change.part is Changed.PACKAGE and normalised_name(change.name or "") in addressed:
+            kept.append(Kept(change=change, reason="it is installed from an address, and from no index"))
+            continue
         if change.part is not Changed.PACKAGE or change.part not in reasons:
             patch = put_back(tree, failure.repeated.plan.repository, [change], found.way)
             reasons[change.part] = patch.reason if isinstance(patch, Abstained) else None
@@ -302,8 +306,14 @@ def _ended(
     return culprit
 
 
-def _direct(tree: RepositoryTree, failure: Failure) -> frozenset[str]:
-    """What the repository asks for itself; nothing where its Dockerfile can't be read."""
+def _direct(tree: RepositoryTree, failure: Failure, *, addressed: bool) -> frozenset[str]:
+    """What the repository asks for itself; nothing where its Dockerfile can't be read.
+
+    Args:
+        tree: Of the failure's commit.
+        failure: With how it is built.
+        addressed: Only what is asked for by an address: its name in an index may be a stranger's.
+    """
     plan = failure.repeated.plan
     path = read_layout(tree, dockerfile=plan.dockerfile).dockerfile
     try:
@@ -312,7 +322,8 @@ def _direct(tree: RepositoryTree, failure: Failure) -> frozenset[str]:
         sets = direct_requirements(DockerfileText.read(tree, path, plan.build_args), tree)
     except (UnreadableError, DockerfileSyntaxError):
         return frozenset()
-    return frozenset(normalised_name(each.name) for one in sets for each in one.requirements)
+    named = (each for one in sets for each in one.requirements if each.url is not None or not addressed)
+    return frozenset(normalised_name(each.name) for each in named)
 
 
 def _said(report: Report) -> str:
