@@ -20,6 +20,8 @@ PACKAGES = (
     "janitor.guest",
     "janitor.protocol",
     "janitor.cli.render",
+    "janitor.domain.repair",
+    "janitor.services.repair",
 )
 _INLINE = frozenset({"search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"})
 _ANCHORED = frozenset({"match", "fullmatch"})

@@ -13,7 +13,7 @@ from janitor.protocol.values import type_name
 Path = tuple[str | int, ...]
 """Keys and indexes from the document's root."""
 _BLANK = re.compile(r"[ \t\r\n]*")
-_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_DECODER = json.JSONDecoder()
 _DEEPEST = 100
 
 
@@ -150,10 +150,10 @@ class JsonText:
 
     def _string(self, at: int) -> tuple[str, int]:
         """The string at a place, and its end."""
-        match = _STRING.match(self.text, at)
-        if match is None:
+        found, end = _DECODER.raw_decode(self.text, at)
+        if not isinstance(found, str):
             raise JsonEditError(f"there is no string at {at}")
-        return json.loads(match[0]), match.end()
+        return found, end
 
     def _skip(self, at: int) -> int:
         match = _BLANK.match(self.text, at)
@@ -179,15 +179,22 @@ class JsonText:
 
 def without_trailing_commas(text: str) -> str:
     """The text without commas before a closing bracket; what stands in quotes stays."""
-    pieces: list[str] = []
-    for match in re.finditer(r"\"(?:[^\"\\]|\\.)*\"|,(?=[ \t\r\n]*[}\]])|[^\",]+|.", text, re.DOTALL):
-        pieces.append("" if match[0] == "," and _closes_after(text, match.end()) else match[0])
-    return "".join(pieces)
-
-
-def _closes_after(text: str, at: int) -> bool:
-    match = _BLANK.match(text, at)
-    return match is not None and text[match.end() : match.end() + 1] in ("}", "]")
+    kept: list[str] = []
+    comma: int | None = None
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            in_string, escaped = escaped or character != '"', character == "\\" and not escaped
+        elif character == '"':
+            in_string, comma = True, None
+        elif character == ",":
+            comma = len(kept)
+        elif character in "}]" and comma is not None:
+            kept[comma] = ""
+        if not in_string and character not in ", \t\r\n":
+            comma = None
+        kept.append(character)
+    return "".join(kept)
 
 
 def mapping_of(value: Any) -> Mapping[str, Any]:

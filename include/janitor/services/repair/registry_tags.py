@@ -28,7 +28,7 @@ _PAGE = 1_000
 _MOST_BYTES = 4 * 1024 * 1024
 _CHALLENGED = re.compile(r"(?i)\bbearer\s+(.*)")
 _FIELD = re.compile(r'\b(\w{1,64})="([^"]*)"')
-_NEXT = re.compile(r'<([^>]{1,2000})>;\s*rel="?next"?')
+_NEXT = re.compile(r'<([^<>]{1,2000})>;\s*rel="?next"?')
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 

@@ -24,11 +24,12 @@ _QUOTED_HOST = re.compile(
 )
 """A host that a program would connect to, without a scheme."""
 _FROM = re.compile(
-    r"(?im)^\s*FROM\s+(?:--\S+\s+)*(?P<from>\S+)|^\s*#\s*syntax\s*=\s*(?P<syntax>\S+)"
-    r"|\s--from=(?P<copied>[^\s,]+)|\bfrom=(?P<mounted>[^\s,]+)"
+    r"(?im)^[ \t]*FROM[ \t]+(?:--[^ \t\n]+[ \t]+)*(?P<from>[^ \t\n]+)|^[ \t]*#[ \t]*syntax[ \t]*=[ \t]*(?P<syntax>\S+)"
+    r"|[ \t]--from=(?P<copied>[^\s,]+)|\bfrom=(?P<mounted>[^\s,]+)"
 )
-_STAGE = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+)*\S+\s+AS\s+(?P<name>\S+)")
-_ARGUMENT = re.compile(r"(?im)^\s*(?:ARG|ENV)\s+(?P<name>\w+)=[\"']?(?P<value>[^\s\"']+)")
+_STAGE = re.compile(r"(?im)^[ \t]*FROM[ \t]+(?:--[^ \t\n]+[ \t]+)*[^ \t\n]+[ \t]+AS[ \t]+(?P<name>\S+)")
+_ARGUMENT = re.compile(r"(?im)^[ \t]*(?:ARG|ENV)[ \t]+(?P<name>\w+)=[\"']?(?P<value>[^\s\"']+)")
+_VARIABLE = re.compile(r"\$\{(\w{1,100})(?::-([^${}]{0,300}))?\}|\$(\w{1,100})")
 _PIPED = re.compile(
     r"(?i)\b(?:curl|wget|aria2c|http|fetch)\b[^\n]{0,600}?[|]\s{0,9}(?:\w+=\S*\s+|sudo\s+(?:-\S+\s+)*|env\s+|exec\s+)*"
     r"(?:/\S{0,60}/)?(?:ba|da|z|k|a)?sh\b"
@@ -51,7 +52,9 @@ _INDEX = re.compile(
 _CONDA = re.compile(r"\b(?:conda|mamba|micromamba)\s[^\n|;&]{0,600}")
 _CHANNEL = re.compile(r"\s(?:-c|--channel)[\s=]+(\S{1,200})")
 _INDEX_FILES = re.compile(r"(?:^|/)(?:pip\.(?:conf|ini)|\.pypirc|uv\.toml|\.npmrc|\.yarnrc(?:\.yml)?|\.condarc)$", re.I)
-_INDEX_TABLES = re.compile(r"(?m)^\s*\[{1,2}\s*tool\.(?:uv\.(?:index|sources|pip)|poetry\.source|pdm\.source)[^\]]*\]")
+_INDEX_TABLES = re.compile(
+    r"(?m)^[ \t]*\[{1,2}[ \t]*tool\.(?:uv\.(?:index|sources|pip)|poetry\.source|pdm\.source)[^\]]*\]"
+)
 _DIRECT = re.compile(
     r"(?i)(?:^|[\s\"'(,])(?:[\w.-]{1,100}(?:\[[^\]]{0,100}\])?\s{0,3}@\s{0,3})?((?:git|hg|svn|bzr)\+\S{1,300}"
     r"|\S{1,300}\.(?:whl|tar\.gz|zip)\b)"
@@ -92,11 +95,7 @@ def image_names(text: str) -> set[str]:
     for match in _FROM.finditer(text):
         reference = next(group for group in match.groups() if group)
         for _ in range(3):
-            reference = re.sub(
-                r"\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)",
-                lambda at: values.get(at[1] or at[3], at[2] or at[0]),
-                reference,
-            )
+            reference = _VARIABLE.sub(lambda at: values.get(at[1] or at[3], at[2] or at[0]), reference)
         name = reference.partition("@")[0]
         head, slash, last = name.rpartition("/")
         name = f"{head}{slash}{last.partition(':')[0]}".casefold()

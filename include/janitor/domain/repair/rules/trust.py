@@ -31,15 +31,16 @@ _PASSED_OVER = re.compile(
     r"|\bcontextlib\.suppress\(\s*(?:Base)?Exception\s*\)|PIP_NO_DEPS|UV_OVERRIDE\b|--override\b|--overrides\b",
     re.MULTILINE,
 )
-_PACKAGE_FILES = re.compile(r"(?i)(?:^|/)(?:[^/]*(?:requirements|constraints|deps)[^/]*\.(?:txt|in)|pyproject\.toml"
-                            r"|setup\.(?:py|cfg)|environment\.ya?ml|pipfile|[^/]*\.sh)$")  # fmt: skip  # one pattern
+_PACKAGE_FILES = frozenset(
+    {"pyproject.toml", "setup.py", "setup.cfg", "environment.yml", "environment.yaml", "pipfile"}
+)
 _PIN = re.compile(
     r"(?<![\w./@-])(?P<name>[A-Za-z][A-Za-z0-9._-]{0,80})(?:\[[^\]\n]{0,80}\])?\s{0,3}"
     r"(?P<specifier>(?:(?:===|==|~=|!=|<=|>=|<|>)\s{0,3}[0-9][^\s,;\"')\]]{0,60}\s{0,3},?\s{0,3}){1,6})"
 )
 _BOUND = re.compile(r"={2,3}|~=|<")
 _EXACT = re.compile(r"={2,3}\s*[0-9][^\s,*]*$")
-_TAG = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+)*(?P<reference>\S+)")
+_TAG = re.compile(r"(?im)^[ \t]*FROM[ \t]+(?:--[^ \t\n]+[ \t]+)*(?P<reference>[^ \t\n]+)")
 _FLOATING = frozenset({"", "latest", "main", "master", "dev", "nightly", "edge", "devel", "runtime", "base"})
 
 
@@ -98,9 +99,15 @@ def _bounds(files: Iterator[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
+def _asks_for_packages(path: str) -> bool:
+    name = path.rpartition("/")[2].casefold()
+    lists = name.endswith((".txt", ".in")) and any(word in name for word in ("requirements", "constraints", "deps"))
+    return lists or name in _PACKAGE_FILES or name.endswith(".sh") or is_dockerfile(path)
+
+
 def _texts(change: Change, *, after: bool) -> Iterator[tuple[str, str]]:
     for file in change.files:
-        if _PACKAGE_FILES.search(file.path) or is_dockerfile(file.path):
+        if _asks_for_packages(file.path):
             yield file.path, _joined((file.after if after else file.before) or "")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from pathlib import PurePosixPath
 
 from janitor.domain.repair.proposal import Abstained, Failure
@@ -15,10 +14,6 @@ from janitor.services.repair.facts import WorkerTree
 from janitor.services.repair.recipes.dockerfile_text import changed_instruction, lines_of, mentions, replace_word
 from janitor.services.repair.recipes.recipe import Draft, failed_with, reason_of
 from janitor.services.repair.world import World
-
-_DESTINATION = re.compile(r"[^\s,\[]+\s*\]?\s*\Z")
-_FOLDER = re.compile(r"(?<=\s)([^\s\"'\[\]]+)(\s*)\Z")
-"""The last word of an instruction that isn't written as a list."""
 
 
 class CopySource:
@@ -77,6 +72,12 @@ class CopySource:
         return None, f"{len(renamed)} paths come of it in the history" if renamed else "no path comes of it"
 
 
+def _destination_at(piece: str) -> int:
+    """Where an instruction's last word begins, with the bracket of a list behind it."""
+    text = piece.rstrip().removesuffix("]").rstrip()
+    return max(text.rfind(sign) for sign in " \t\n,[") + 1
+
+
 def _with_source(text: str, copy: Copy, source: str, now: str) -> str | None:
     """The Dockerfile with another source; None where it doesn't stand there once, as it is."""
     counts: list[int] = []
@@ -89,15 +90,16 @@ def _with_source(text: str, copy: Copy, source: str, now: str) -> str | None:
 
     def change(piece: str) -> str:
         slash = "/" if source.endswith("/") else ""
-        destination = _DESTINATION.search(piece)
-        end = destination.start() if destination is not None else len(piece)
-        changed, count = replace_word(piece[:end], source.rstrip("/"), f"{now}{slash}")
-        changed += piece[end:]
+        at = _destination_at(piece)
+        changed, count = replace_word(piece[:at], source.rstrip("/"), f"{now}{slash}")
         counts.append(count)
+        destination = piece[at:]
         if keeps and copy.destination.endswith("/"):
-            changed, count = _FOLDER.subn(lambda match: posixpath.join(match[1], old_name) + match[2], changed)
-            counts.append(count)
-        return changed
+            word = destination.rstrip()
+            if not word or word[-1] in "\"']":
+                return piece
+            destination = posixpath.join(word, old_name) + destination[len(word) :]
+        return changed + destination
 
     after = changed_instruction(text, copy.line, change)
     return after if counts and set(counts) == {1} else None

@@ -34,7 +34,7 @@ _CONFIG_KEYS = (
 )
 _TESTS_CONFIG_KEYS = ("gpuTypeId", "gpuCount", "allowedCudaVersions", "env", "cpuFlavor")
 _CASE_KEYS = ("name", "input", "timeout")
-_WHOLE = re.compile(r"\s*(\d{1,7})(?:\.0+)?\s*(?:gb|ms)?\s*", re.I)
+_WHOLE = re.compile(r"(\d{1,7})(?:\.0{1,6})? ?(?:gb|ms)?", re.I)
 
 
 def fix_hub(text: JsonText) -> list[str]:
@@ -140,7 +140,7 @@ def _case(text: JsonText, path: Path, index: int, *, is_new: bool) -> list[str]:
     if is_new and "name" not in case:
         did += _put(text, path, "name", f"case_{index + 1}")
     timeout = case.get("timeout")
-    if isinstance(timeout, str) and (match := _WHOLE.fullmatch(timeout)):
+    if isinstance(timeout, str) and (match := _WHOLE.fullmatch(timeout.strip())):
         timeout = int(match[1])
         did += _put(text, path, "timeout", timeout)
     if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and 0 < timeout < _SHORTEST_MS:
@@ -218,7 +218,7 @@ def _counts(text: JsonText, path: Path, keys: Iterable[str]) -> list[str]:
     did = []
     for key in keys:
         value = mapping_of(text.value(path)).get(key)
-        if isinstance(value, str) and (match := _WHOLE.fullmatch(value)) and int(match[1]) > 0:
+        if isinstance(value, str) and (match := _WHOLE.fullmatch(value.strip())) and int(match[1]) > 0:
             did += _put(text, path, key, int(match[1]))
         elif isinstance(value, float) and value.is_integer() and value > 0:
             did += _put(text, path, key, int(value))

@@ -15,7 +15,7 @@ from janitor.services.repair.world import World
 
 _INSTALLER = re.compile(r"astral\.sh/uv/(?:[\w.]+/)?install\.sh")
 _OLD_INSTALLER = re.compile(r"astral\.sh/uv/0\.[0-4]\.")
-_OTHER_CARGO = re.compile(r"rustup|sh\.rustup\.rs|\bcargo\s+(?:install|build)|apt(?:-get)?[^\n]*\bcargo\b")
+_OTHER_CARGO = re.compile(r"rustup|sh\.rustup\.rs|\bcargo\s+(?:install|build)|\bapt(?:-get)?\b[^\n]{0,300}\bcargo\b")
 _NOT_FOUND = re.compile(
     r"(?i)\buvx?\b[\"']?: (?:command )?not found|\.cargo/(?:bin|env)\b|\bno such file or directory: [\"']?uv\b"
     r"|exec: [\"']?(?:\S*/)?uvx?\b|\bfinds? no uv\b|\buvx?\b[^\n]{0,60}\bnot found|\bwithout uv\b"
