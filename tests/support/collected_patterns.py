@@ -10,7 +10,7 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 PACKAGES = (
     "janitor.validator",
@@ -155,7 +155,7 @@ def _inline(tree: ast.Module) -> Iterator[tuple[ast.Call, str, int]]:
             yield node, literal, flags
 
 
-def _is_re_call(node: ast.AST, names: frozenset[str] | set[str]) -> bool:
+def _is_re_call(node: ast.AST, names: frozenset[str] | set[str]) -> TypeGuard[ast.Call]:
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

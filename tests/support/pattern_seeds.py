@@ -96,7 +96,7 @@ def _one(node: Any) -> str:
         return "a"
     if kind in (constants.MAX_REPEAT, constants.MIN_REPEAT) or str(kind) == "POSSESSIVE_REPEAT":
         least, _, body = value
-        return _sample(body) * min(max(least, 1), 40)
+        return _sample(body) * int(min(max(least, 1), 40))
     if kind is constants.SUBPATTERN:
         return _sample(value[-1])
     if str(kind) == "ATOMIC_GROUP":
@@ -122,7 +122,7 @@ def _member(items: Any) -> str:
 def _is_in(character: str, item: Any) -> bool:
     kind, value = item
     if kind is constants.LITERAL:
-        return ord(character) == value
+        return bool(ord(character) == value)
     if kind is constants.RANGE:
         return bool(value[0] <= ord(character) <= value[1])
     if kind is constants.CATEGORY:

@@ -62,11 +62,11 @@ class BaseTag:
 
 def _with_tag(text: str, reference: str, gone: str, tag: str) -> str | None:
     """The Dockerfile with another tag: where the reference stands, else in the one ARG that has its tag."""
-    whole = re.compile(rf"(?<![\w./:-]){re.escape(reference)}(?![\w./:@-])")
+    whole = rf"(?<![\w./:-]){re.escape(reference)}(?![\w./:@-])"
     name = reference.rpartition(":")[0]
-    after, count = whole.subn(f"{name}:{tag}", text)
+    after, count = re.subn(whole, f"{name}:{tag}", text)
     if count:
         return after
-    argument = re.compile(rf"(?im)^(\s*ARG\s+\w+=[\"']?(?:[\w./-]+:)?){re.escape(gone)}(?=[\"']?\s*(?:#|$))")
-    after, count = argument.subn(lambda match: f"{match[1]}{tag}", text)
+    argument = rf"(?im)^([ \t]*ARG[ \t]+\w+=[\"']?(?:[\w./-]+:)?){re.escape(gone)}(?=[\"']?[ \t]*(?:#|$))"
+    after, count = re.subn(argument, lambda match: f"{match[1]}{tag}", text)
     return after if count == 1 else None

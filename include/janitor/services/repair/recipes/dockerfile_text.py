@@ -37,7 +37,8 @@ def replace_word(piece: str, old: str, new: str) -> tuple[str, int]:
 def mentions(text: str, name: str, *, but: tuple[int, int]) -> bool:
     """Whether a name stands anywhere but in one place of the text."""
     outside = text[: but[0]] + "\n" + text[but[1] :]
-    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", outside) is not None
+    pattern = rf"(?<![\w.-]){re.escape(name)}(?![\w.-])"
+    return re.search(pattern, outside) is not None
 
 
 def instruction_at(text: str, line: int) -> Instruction | None:

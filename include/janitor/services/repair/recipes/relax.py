@@ -90,7 +90,9 @@ def _relaxed(each: RequirementSet, failure: Failure, worker: WorkerTree, package
 
 
 def _mentioned(name: str, said: str) -> int:
-    at = re.search(rf"(?i)(?<![\w.-]){re.escape(name).replace(chr(92) + '-', '[-_.]+')}(?![\w-])", said)
+    spelled = re.escape(name).replace("\\-", "[-_.]+")
+    pattern = rf"(?i)(?<![\w.-]){spelled}(?![\w-])"
+    at = re.search(pattern, said)
     return at.start() if at else len(said)
 
 

@@ -93,8 +93,9 @@ def with_specifier(worker: WorkerTree, name: str, specifier: str) -> dict[str, E
 
 def _respecified(piece: str, name: str, specifier: str, *, is_command: bool) -> tuple[str, int]:
     spelled = re.escape(normalised(name)).replace("\\-", "[-_.]+")
-    pattern = re.compile(
-        rf"(?i)(?<![\w./@+:-])(?P<name>{spelled})(?P<extras>\[[^\]\n]*\])?\s*(?P<old>{_SPECIFIERS})(?=[\s\"',;)\]\\]|$)"
+    pattern = (
+        rf"(?i)(?<![\w./@+:-])(?P<name>{spelled})(?P<extras>\[[^\[\]\n]{{0,200}}\])?\s*(?P<old>{_SPECIFIERS})"
+        rf"(?=[\s\"',;)\]\\]|$)"
     )
 
     def put(match: re.Match[str]) -> str:
@@ -104,7 +105,7 @@ def _respecified(piece: str, name: str, specifier: str, *, is_command: bool) -> 
         trailing = match[0][len(match[0].rstrip()) :]
         return quoted + trailing
 
-    return pattern.subn(put, piece)
+    return re.subn(pattern, put, piece)
 
 
 def _added(worker: WorkerTree, requirement: str) -> dict[str, Edit] | Abstained:
@@ -140,8 +141,8 @@ def _added_to_command(worker: WorkerTree, requirement: str) -> dict[str, Edit] |
             continue
         piece = text[place.start : place.end]
         spelled = re.escape(named.name).replace("\\-", "[-_.]+")
-        word = re.compile(rf"(?i)(?<=\s)[\"']?{spelled}(?:\[[^\]\s]*\])?[^\s\"']*[\"']?(?=\s|$)")
-        changed, count = word.subn(lambda match: f"{match[0]} '{requirement}'", piece, count=1)
+        word = rf"(?i)(?<=\s)[\"']?{spelled}(?:\[[^\[\]\s]{{0,200}}\])?[^\s\"']*[\"']?(?=\s|$)"
+        changed, count = re.subn(word, lambda match: f"{match[0]} '{requirement}'", piece, count=1)
         if count == 1:
             after = text[: place.start] + changed + text[place.end :]
             return {place.path: Edit(before=text, after=after)}
