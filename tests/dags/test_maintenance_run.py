@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from janitor.domain.repair.states import ShardStatus
+from janitor.domain.repair.states import RepairState, ShardStatus
+from janitor.domain.states import ValidationStatus
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
-from janitor.services.maintenance.airflow_runs import MAINTENANCE_DAG_ID
+from janitor.services.maintenance.airflow_runs import MAINTENANCE_DAG_ID, start_in_airflow
 from janitor.settings import Settings
+from janitor.stack.state.layout import Layout
+from janitor.stores import repairs as repair_store
 from janitor.stores import shards as store
 from janitor.stores import workspaces as lease_store
 from janitor.stores.database import transaction
-from tests.support.git_origins import fingerprint
+from tests.dags.conftest import REQUIREMENTS
+from tests.support.git_origins import Origin, fingerprint
 from tests.support.maintenance import Broken, broken_run
-from tests.support.runs import eventually
+from tests.support.processes import kill_processes
+from tests.support.runs import Runs, eventually
+from tests.support.workers import make_worker, write_config
 
 SHARDS = 12
 _LIMIT = timedelta(minutes=12)
@@ -51,3 +58,58 @@ def test_twelve_shards_come_to_an_outcome_and_leave_nothing(stack: Settings, tmp
     run_folders = list(stack.runs_root.glob("test__*"))
     left = {Path(name).name for folder in run_folders for name, what in fingerprint(folder).items() if what != "folder"}
     assert left == {"baseline.json"}
+
+
+def _is_called(part: str, title: str) -> bool:
+    return part in title
+
+
+HUB = {
+    "title": "Worker",
+    "description": "Counts words",
+    "type": "serverless",
+    "category": "language",
+    "config": {"runsOn": "GPU", "containerDiskInGb": "20", "gpuCount": 1, "gpuIds": "ADA_24"},
+}
+"""Its disk is text where a number is documented."""
+
+
+def test_a_red_worker_is_repaired_though_triggerer_and_scheduler_are_killed_meanwhile(
+    stack: Settings, runs: Runs, tmp_path: Path
+) -> None:
+    worker = make_worker(tmp_path, "hub-worker", body="return {'echo': 1}", requirements=REQUIREMENTS)
+    Origin(worker.path).commit({".runpod/hub.json": json.dumps(HUB, indent=4) + "\n"})
+    view = runs.finished(runs.start(write_config(tmp_path / "workers.yaml", [worker.entry()])))
+    [red] = view.validations
+    assert (red.status, red.failing_check) == (ValidationStatus.FAILED, "hub_schema")
+
+    airflow_run_id = start_in_airflow(stack, f"repair-{uuid4().hex[:8]}", {"repositories": ["hub-worker"]})
+    with AirflowClient(stack, dag_id=MAINTENANCE_DAG_ID) as airflow:
+
+        def is_proving() -> bool | None:
+            states = {task: state for task, _, state in airflow.task_states(airflow_run_id)}
+            return states.get("repair_shard.prove") == "deferred" or None
+
+        for title in ("airflow triggerer", "airflow scheduler"):
+            eventually(is_proving, within=_LIMIT)
+            assert kill_processes(Layout.of(stack), partial(_is_called, title))
+        eventually(lambda: airflow.state(airflow_run_id).is_final or None, within=_LIMIT)
+        state = airflow.state(airflow_run_id)
+
+    with transaction(stack.reader_url) as connection:
+        [shard] = store.of_run(connection, stack.deployment, airflow_run_id)
+        repair = repair_store.of_shard(connection, stack.deployment, shard.shard_id)
+        assert lease_store.open_leases(connection, stack.deployment) == []
+        asked = connection.execute(
+            "select purpose from experiments where deployment = %s and asked_by = %s",
+            (stack.deployment, shard.shard_id),
+        ).fetchall()
+    assert repair is not None
+    assert (shard.status, state) == (ShardStatus.COMPLETED, AirflowRunState.SUCCESS), shard.error_message
+    assert (repair.state, repair.published_as, repair.name) == (RepairState.PUBLISHED, "patch", "documents"), (
+        repair.reason
+    )
+    # Whatever was killed, nothing was paid for twice.
+    assert sorted(row["purpose"] for row in asked) == ["control", "patched"]
+    assert '"containerDiskInGb": 20,' in str(repair.patch)
+    runs.assert_nothing_left()

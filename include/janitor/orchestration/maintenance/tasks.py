@@ -51,7 +51,6 @@ def discover() -> list[dict[str, str]]:
     if refusal := unknown_among(dag_run.conf, MAINTENANCE_KEYS):
         raise failed_task(refusal)
     runs: list[UUID | None] = [UUID(each) for each in params["run_ids"]] or [None]
-    claimed: list[Shard] = []
     try:
         settings = current_settings()
         for run in runs:
@@ -61,7 +60,10 @@ def discover() -> list[dict[str, str]]:
             for planned in found.shards:
                 log.info("%s%s", planned.shard_id, f", after {planned.canary_of}" if planned.canary_of else "")
             if not params["dry_run"]:
-                claimed += claim_all(settings, found, airflow_run_id=dag_run.run_id)
+                claim_all(settings, found, airflow_run_id=dag_run.run_id)
+        with transaction(settings.reader_url) as connection:
+            # Also what a try before this one had claimed when it was killed.
+            claimed = store.of_run(connection, settings.deployment, dag_run.run_id)
     except JanitorError as exc:
         raise as_airflow_failure(exc) from exc
     log.info("%d shards are this run's", len(claimed))
