@@ -132,6 +132,11 @@ def test_of_a_shared_cause_one_goes_first() -> None:
     ]
 
 
+def test_causes_that_are_not_looked_at_are_counted() -> None:
+    answer = discover(Causes(causes=(cause(),), left_out=3), run_id="night", at=AT, repairs={})
+    assert (len(answer.shards), answer.causes_left_out) == (1, 3)
+
+
 def test_names_limit_what_is_looked_at_and_a_wrong_one_is_told() -> None:
     many = cause(broken("a"), broken("b"))
     assert [each.repository for each in found(many, only={"b"}).shards] == ["acme/b"]

@@ -47,6 +47,8 @@ class Discovered:
     left_alone: Sequence[LeftAlone]
     at: datetime
     """When it was looked, by the database's clock: what was claimed since isn't in it."""
+    causes_left_out: int = 0
+    """How many causes more there are than are looked at in one run."""
 
 
 RepairKey = tuple[str, str]
@@ -106,7 +108,7 @@ def discover(
             )
             canary = canary or shard_id
     shards.sort(key=lambda each: each.canary_of is not None)
-    return Discovered(shards=tuple(shards), left_alone=tuple(left), at=at)
+    return Discovered(shards=tuple(shards), left_alone=tuple(left), at=at, causes_left_out=causes.left_out)
 
 
 def unknown_names(causes: Causes, only: Collection[str]) -> tuple[str, ...]:

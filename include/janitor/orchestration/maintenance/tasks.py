@@ -57,6 +57,8 @@ def discover() -> list[dict[str, str]]:
             found = find_work(settings, dag_run.run_id, validation_run=run, only=params["repositories"])
             for left in found.left_alone:
                 log.info("%s is left alone: %s", left.repository, left.reason)
+            if found.causes_left_out:
+                log.info("%d causes more are left to the next run", found.causes_left_out)
             for planned in found.shards:
                 log.info("%s%s", planned.shard_id, f", after {planned.canary_of}" if planned.canary_of else "")
             if not params["dry_run"]:

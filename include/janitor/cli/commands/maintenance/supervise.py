@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -23,10 +24,10 @@ from janitor.cli.render.maintenance.shards import (
 from janitor.cli.session import Session
 from janitor.cli.supervision import watcher_for
 from janitor.cli.terminal.console import Console
-from janitor.domain.errors import ConflictError
+from janitor.domain.errors import ConflictError, NotFoundError
 from janitor.domain.repair.discovery import Discovered
+from janitor.services.experiments.repeated import repeated_validation
 from janitor.services.maintenance.discovering import find_work
-from janitor.services.maintenance.failures import failure_of
 from janitor.services.maintenance.parts import workshop_of
 from janitor.services.maintenance.processes import start_run
 from janitor.services.maintenance.room import room_of
@@ -140,14 +141,23 @@ def _look(settings: Settings, work: Work) -> Discovered:
 def _allowed(settings: Settings, work: Work, found: Discovered) -> int:
     """How many runs at once; more than there is room for are refused."""
 
-    failures = [failure_of(settings, each.validation_id).repeated for each in found.shards]
-    room = room_of(WorkspaceManager.of(settings), [(each.plan.url, each.commit_sha) for each in failures])
+    room = room_of(WorkspaceManager.of(settings), _checked_out(settings, found))
     runs = len(work.run_ids)
     wanted = work.workers or max(1, min(runs, room.most_workers))
     refusal = room.refusal(wanted)
     if refusal is not None:
         raise ConflictError(refusal)
     return min(wanted, runs)
+
+
+def _checked_out(settings: Settings, found: Discovered) -> list[tuple[str, str]]:
+    """Address and commit of what may be checked out; what can't be repeated is its shard's trouble, not the room's."""
+    wanted = []
+    for planned in found.shards:
+        with contextlib.suppress(NotFoundError, ConflictError):
+            repeated = repeated_validation(settings, planned.validation_id)
+            wanted.append((repeated.plan.url, repeated.commit_sha))
+    return wanted
 
 
 def _teller(console: Console) -> Callable[[str, Edge], None]:

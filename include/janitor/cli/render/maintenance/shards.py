@@ -99,7 +99,8 @@ def discovered_text(found: Discovered) -> str:
     ]
     lines += [left_line(each) for each in found.left_alone]
     counted = f"{len(found.shards)} {'shard' if len(found.shards) == 1 else 'shards'}"
-    return "\n".join([*lines, f"{counted}, {len(found.left_alone)} left alone; dry run."])
+    more = f", {found.causes_left_out} causes left to the next run" if found.causes_left_out else ""
+    return "\n".join([*lines, f"{counted}, {len(found.left_alone)} left alone{more}; dry run."])
 
 
 def discovered_dict(found: Discovered) -> dict[str, Any]:
@@ -116,6 +117,7 @@ def discovered_dict(found: Discovered) -> dict[str, Any]:
             for each in found.shards
         ],
         "left_alone": [left_dict(each) for each in found.left_alone],
+        "causes_left_out": found.causes_left_out,
     }
 
 
