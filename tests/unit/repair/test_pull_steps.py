@@ -39,3 +39,8 @@ def test_the_next_step(pulls: list[Pull], step: PullStep, number: int | None) ->
 
 def test_what_was_rejected_once_stays_so_though_github_shows_nothing() -> None:
     assert next_step([], branch=BRANCH, red_at=RED_AT, rejected_before=True) == (PullStep.REJECTED, None)
+
+
+def test_who_opens_it_again_takes_the_no_back() -> None:
+    step, about = next_step([pull(1, is_open=True)], branch=BRANCH, red_at=RED_AT, rejected_before=True)
+    assert (step, about.number if about else None) == (PullStep.UPDATE, 1)

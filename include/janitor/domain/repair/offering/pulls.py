@@ -45,9 +45,11 @@ def next_step(
     """
     own = sorted((each for each in pulls if each.branch == branch), key=lambda each: -each.number)
     closed = next((each for each in own if not each.is_open and each.merged_at is None), None)
-    if closed is not None or rejected_before:
+    found = next((each for each in own if each.is_open), None)
+    # Who opens it again takes the no back.
+    if closed is not None or (rejected_before and found is None):
         return PullStep.REJECTED, closed
-    if found := next((each for each in own if each.is_open), None):
+    if found is not None:
         return PullStep.UPDATE, found
     # One that was merged before it was red again didn't keep it from breaking: that is another occasion.
     merged = next((each for each in own if each.merged_at is not None and each.merged_at >= red_at), None)
