@@ -137,6 +137,11 @@ def test_another_instance_type_tells_nothing() -> None:
     assert observed(report(*GREEN.checks[1:], instance_type="g5.xlarge"), on="g5.xlarge").observed is Observed.GREEN
 
 
+def test_a_machine_that_is_no_instance_is_named() -> None:
+    assert observed(GREEN, on="g5.xlarge").reason.endswith(" (not on g5.xlarge)")
+    assert "not on" not in observed(GREEN).reason
+
+
 def test_another_validator_is_named() -> None:
     seen = observed(report(*GREEN.checks[1:], artefact="b" * 64))
     assert (seen.observed, "by another validator" in seen.reason) == (Observed.GREEN, True)

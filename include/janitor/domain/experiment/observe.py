@@ -119,8 +119,13 @@ def _value(each: object) -> str:
 
 
 def _in_a_line(reason: str, report: Report | None, experiment: Experiment) -> str:
-    """The reason, with a word on another validator: what it says is then not the word of the same judge."""
+    """The reason, with a word on what isn't as it was: another judge, or another place."""
     line = " ".join(reason.split())[:_LONGEST_REASON]
-    provenances = experiment.repeated.report.provenance, None if report is None else report.provenance
-    before, now = (None if each is None else each.validator_sha256 for each in provenances)
-    return line if before is None or now is None or before == now else f"{line} (by another validator)"
+    before, now = experiment.repeated.report.provenance, None if report is None else report.provenance
+    if before is None or now is None:
+        return line
+    if None not in (before.validator_sha256, now.validator_sha256) and before.validator_sha256 != now.validator_sha256:
+        line += " (by another validator)"
+    if experiment.repeated.instance_type is not None and now.machine is None:
+        line += f" (not on {experiment.repeated.instance_type})"
+    return line
