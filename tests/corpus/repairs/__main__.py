@@ -13,11 +13,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
 from tests.corpus.repairs.case import RepairCase
 from tests.corpus.repairs.catalogue import CASES
+from tests.corpus.repairs.gate import gate_count
 from tests.corpus.repairs.judging import Judged, judge
 from tests.corpus.repairs.tally import Tally
 
@@ -36,11 +38,12 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="janitor-repairs-") as name:
         tally = Tally(list(judge_all(cases, Path(name), jobs=options.jobs, out=out)))
-    print("\n".join(tally.lines()), file=out)
+    gate = gate_count()
+    print("\n".join([*tally.lines(), gate.line()]), file=out)
     print(f"in {time.monotonic() - started:.0f} s", file=out)
     if options.json:
-        print(json.dumps(tally.document(), indent=2))
-    return 1 if tally.wrong else 0
+        print(json.dumps({**tally.document(), "gate": asdict(gate)}, indent=2))
+    return 1 if tally.wrong or not gate.is_right else 0
 
 
 def judge_all(
