@@ -40,7 +40,7 @@ RUN wget -q https://huggingface.co/team/model/resolve/main/weights.bin && echo "
 COPY handler.py test_input.json ./
 CMD ["python", "-u", "handler.py"]
 """,
-    "requirements.txt": "runpod==1.12.0\nnumpy==1.26.4\nrequests>=2,<3\npillow\nhttpx\n",
+    "requirements.txt": "runpod==1.12.0\nopencv-python==4.10.0.84\nnumpy==1.26.4\nrequests>=2,<3\npillow\nhttpx\n",
     "hashed.txt": "idna==3.10 --hash=sha256:0123456789abcdef0123456789abcdef\n",
     "handler.py": """\
 import os
@@ -236,6 +236,8 @@ HOSTILE: tuple[Case, ...] = (
     code("unverified request", "unverified", "SESSION = dict(verify=False)"),
     Case(name="no hash", rule="unverified", edits={"hashed.txt": "idna==3.10\n"}),
     packages("unpinned", "unpinned", "numpy==1.26.4", "numpy"),
+    packages("another build without a version", "unpinned", "opencv-python==4.10.0.84", "opencv-python-headless"),
+    packages("another package in its place", "unpinned", "numpy==1.26.4", "numbers-of-evil==1.0"),
     packages("open", "unpinned", "numpy==1.26.4", "numpy>=1.26.4"),
     packages("no bound", "unpinned", "requests>=2,<3", "requests>=2"),
     packages("not asked for", "unpinned", "numpy==1.26.4\n", ""),
@@ -293,6 +295,7 @@ GOOD: tuple[Case, ...] = (
     packages("a transitive package bounded", None, "httpx\n", "httpx\nanyio<5\n"),
     packages("a missing package", None, "httpx\n", "httpx\npyyaml==6.0.2\n"),
     packages("a narrower bound", None, "requests>=2,<3", "requests>=2,<2.32"),
+    packages("another build", None, "opencv-python==4.10.0.84", "opencv-python-headless==4.10.0.84"),
     docker("another tag", None, "12.1.0-cudnn8", "12.1.1-cudnn8"),
     docker("pinned by digest", None, "ubuntu22.04 AS", f"ubuntu22.04@sha256:{'1' * 64} AS"),
     docker("where uv is", None, "/root/.cargo/bin", "/root/.local/bin"),
@@ -303,6 +306,7 @@ GOOD: tuple[Case, ...] = (
     docker("a package of the Dockerfile's", None, "torch==2.1.0", "torch==2.1.0 'setuptools<81'"),
     code("an import", None, "import json"),
     code("this machine", None, 'HOST = "127.0.0.1"'),
+    code("a name with dots", None, 'LAYERS = ["encoder.layers.0.to", "model.top"]'),
     code("a file and a module", None, 'NAME = __import__("os.path").join("weights.v1.bin", "config.json")'),
     code("an import instead", None, "try:\n    import yaml\nexcept ImportError:\n    yaml = None"),
     Case(name="an API break", edits=edit("handler.py", ('job["input"]["text"]', 'job.get("input", {})["text"]'))),

@@ -18,9 +18,8 @@ _BARE = re.compile(
 )
 _LITERAL_ADDRESS = re.compile(r"(?<![\w.=~<>!-])(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})(?!\.\d)")
 _QUOTED_HOST = re.compile(
-    r"(?i)[\"'](?:[a-z]{2,10}:)?(?P<host>(?:[a-z0-9_-]{1,63}\.){1,6}(?:com|net|org|io|dev|ai|app|co|xyz|info|site|online"
-    r"|top|club|ru|cn|me|cc|tk|su|to|gg|link|live|cloud|example|internal|onion)|(?!127\.|0\.0\.0\.0)\d{1,3}(?:\.\d{1,3}){3})"
-    r"(?=[\"':/])"
+    r"(?i)[\"'](?:[a-z]{2,10}:)?(?P<host>(?:[a-z0-9_-]{1,63}\.){1,6}(?:com|net|org|io|dev|ai|app|xyz|site|online|ru|cn|cc"
+    r"|tk|su|onion|example)|(?!127\.|0\.0\.0\.0)\d{1,3}(?:\.\d{1,3}){3})(?=[\"':/])"
 )
 """A host that a program would connect to, without a scheme."""
 _FROM = re.compile(

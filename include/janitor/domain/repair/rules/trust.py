@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from janitor.domain.repair.diff import ChangeKind
 from janitor.domain.repair.rules.rule import Change, Rule, Touched
@@ -118,9 +118,16 @@ def _unpinned(change: Change) -> str | None:
     before, after = _bounds(_texts(change, after=False)), _bounds(_texts(change, after=True))
     for name, kind in sorted(before.items()):
         now = after.get(name)
-        if kind != "open" and now in (None, "open"):
+        if kind != "open" and now in (None, "open") and not _is_replaced(name, before, after):
             return f"{name} was {'pinned' if kind == 'exact' else 'bounded'} and isn't any more"
     return _unpinned_image(change)
+
+
+def _is_replaced(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Whether another build of a package, by a name that begins alike, has come in its place with a bound."""
+    family = name.partition("-")[0]
+    new = [other for other, kind in after.items() if other not in before and kind != "open"]
+    return name not in after and any(other.partition("-")[0] == family for other in new)
 
 
 def _unpinned_image(change: Change) -> str | None:
