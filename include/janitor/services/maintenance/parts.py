@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from janitor.domain.config.fields import RepairWay
-from janitor.domain.culprit.culprit import Limits
+from janitor.domain.culprit.culprit import CulpritStep, Limits
 from janitor.domain.errors import ConflictError
 from janitor.domain.experiment.experiment import Laboratory
 from janitor.domain.repair.gate import refusal_of
@@ -32,6 +32,8 @@ from janitor.services.repair.resolver import Resolver
 from janitor.services.repair.world import World
 from janitor.services.workspaces.manager import Workspace, WorkspaceManager
 from janitor.settings import Settings
+from janitor.stores import repairs as repair_store
+from janitor.stores.database import transaction
 
 LaboratoryOf = Callable[[str, Failure], Laboratory]
 """Makes what carries a shard's experiments out."""
@@ -92,7 +94,12 @@ class _Parts:
     max_cost_usd: Decimal | None
 
     def propose(self, failure: Failure, workspace: Workspace, *, shard_id: str) -> Proposal | Abstained:
-        return propose_repair(self.settings, failure, workspace, self._world(shard_id, failure, workspace))
+        steps: list[CulpritStep] = []
+        found = propose_repair(
+            self.settings, failure, workspace, self._world(shard_id, failure, workspace, on_step=steps.append)
+        )
+        searched = sum((step.cost_usd for step in steps if step.cost_usd is not None), Decimal(0))
+        return found if found.cost_usd is None else replace(found, cost_usd=found.cost_usd + searched)
 
     def gate(self, proposal: Proposal, read: Callable[[str], bytes | None]) -> str | None:
         refusal = refusal_of(proposal.patch, by=proposal.by, name=proposal.name, read=read)
@@ -132,7 +139,15 @@ class _Parts:
             return failure
         return replace(failure, repeated=replace(failure.repeated, plan=replace(plan, repair=self.way)))
 
-    def _world(self, shard_id: str, failure: Failure, workspace: Workspace) -> World:
+    def _left(self, run_id: str) -> Decimal:
+        """What a run may still spend."""
+        with transaction(self.settings.reader_url) as connection:
+            spent = repair_store.spent(connection, self.settings.deployment, run_id)
+        return max((self.max_cost_usd or Decimal(0)) - spent, Decimal(0))
+
+    def _world(
+        self, shard_id: str, failure: Failure, workspace: Workspace, *, on_step: Callable[[CulpritStep], None]
+    ) -> World:
         settings = self.settings
         folder = settings.state_dir / "resolver"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -153,7 +168,8 @@ class _Parts:
                 laboratory,
                 workspace.path,
                 here=isinstance(laboratory, LocalLaboratory),
-                limits=None if self.max_cost_usd is None else Limits(max_usd=self.max_cost_usd),
+                limits=None if self.max_cost_usd is None else Limits(max_usd=self._left(workspace.run.run_id)),
+                on_step=on_step,
             ),
         )
 
