@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from multiprocessing.connection import wait
 from pathlib import Path
 from uuid import uuid4
 
@@ -465,14 +466,15 @@ def test_killed_between_the_push_and_the_answer_the_next_one_goes_on(
     def kill() -> None:
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
-        process.join(10)
+        # Not joined: who waits for it below would find it gone, and not how.
+        wait([process.sentinel], 10)
         github.before_opening = github.after_opening = None
         if when == "before":
             raise ConnectionAbortedError
 
     setattr(github, f"{when}_opening", kill)
     process.start()
-    process.join(60)
+    process.join(120)
     assert process.exitcode == -signal.SIGKILL
     assert len(github.pulls) == (when == "after")
     pushed = github.branches()[wanted.branch]

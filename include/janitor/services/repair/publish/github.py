@@ -70,8 +70,7 @@ class About:
 class GitHub:
     """One repository's pull requests, asked with a token."""
 
-    def __init__(self, target: Target, token: str, *, within: timedelta = ASK_WITHIN) -> None:
-        self._within = within
+    def __init__(self, target: Target, token: str) -> None:
         self._repository = f"{target.api_url}/repos/{target.owner}/{target.name}"
         self._headers = {
             "Authorization": f"Bearer {token}",
@@ -145,7 +144,7 @@ class GitHub:
     ) -> Any:
         url = f"{self._repository}{path}"
         answer: Answer = bounded(
-            lambda: ask_http("GitHub", method, url, body=body, headers=self._headers, query=query), within=self._within
+            lambda: ask_http("GitHub", method, url, body=body, headers=self._headers, query=query), within=ASK_WITHIN
         )
         if answer.status == wanted:
             return answer.document
