@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import tarfile
 import threading
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
 _LISTED = re.compile(r"/simple/([a-z0-9-]+)/")
-_FILE = re.compile(r"/files/([A-Za-z0-9._-]+\.whl)")
+_FILE = re.compile(r"/files/([A-Za-z0-9._-]+(?:\.whl|\.tar\.gz))")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +28,37 @@ class Wheel:
     yanked: bool = False
     python: str | None = None
     """What it says of Python."""
+    is_buildable: bool = True
+    """False: an archive of sources, whose build fails."""
 
     @property
     def file_name(self) -> str:
         """As indexes spell it."""
-        return f"{self.name.replace('-', '_')}-{self.version}-py3-none-any.whl"
+        stem = f"{self.name.replace('-', '_')}-{self.version}"
+        return f"{stem}-py3-none-any.whl" if self.is_buildable else f"{stem}.tar.gz"
 
     def content(self) -> bytes:
         """The archive; the same bytes each time."""
+        return self._wheel() if self.is_buildable else self._sources()
+
+    def _sources(self) -> bytes:
+        stem = f"{self.name.replace('-', '_')}-{self.version}"
+        fails = "raise SystemExit('this release needs a compiler that nobody has')\n"
+        files = {
+            "PKG-INFO": f"Metadata-Version: 2.1\nName: {self.name}\nVersion: {self.version}\n",
+            # A build in the environment's own tools asks no index for any.
+            "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "broken"\nbackend-path = ["."]\n',
+            "broken.py": fails,
+        }
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            for name, text in files.items():
+                entry = tarfile.TarInfo(f"{stem}/{name}")
+                entry.size = len(text.encode())
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        return buffer.getvalue()
+
+    def _wheel(self) -> bytes:
         info = f"{self.name.replace('-', '_')}-{self.version}.dist-info"
         wanted = "".join(f"Requires-Dist: {each}\n" for each in self.requires)
         python = f"Requires-Python: {self.python}\n" if self.python else ""

@@ -188,6 +188,15 @@ DRIFTS = (
         signature=NOT_STARTED,
     ),
     _drift(
+        "not_buildable",
+        "a new release that has sources alone, and doesn't build",
+        "alpha\nbeta\n",
+        (_OLD, library("beta", "1.0")),
+        (Wheel(name="beta", version="1.1", is_buildable=False), library("alpha", "1.5")),
+        uses("alpha", "beta"),
+        signature=("build", "dependency_build"),
+    ),
+    _drift(
         "two_together",
         "two packages that only go back together",
         "alpha\nbeta\n",

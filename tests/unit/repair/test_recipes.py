@@ -350,6 +350,17 @@ def test_where_the_commit_changed_too_a_package_has_to_be_named(tree: Callable[.
     assert worker.after(named, recipe="put_back") == {"requirements.txt": "alpha<=1.0\n"}
 
 
+def test_what_cant_be_installed_any_more_is_searched_for(tree: Callable[..., Tree]) -> None:
+    check = check_of(C.BUILD.value, CheckStatus.FAIL, code="dependency_build", reason="a package does not build")
+    good = judged(check_of(C.BUILD.value), provenance=made_of({"alpha": "1.4", "beta": "1.0"}))
+    failure = failure_of(judged(check), last_good=good)
+    found = PartChange(part=Changed.PACKAGE, name="beta", before="1.0", after="unknown")
+    worker = tree(requirements_dot_txt="alpha\nbeta\n")
+    world = World(culprit=lambda _failure, among: [found] if not among else [], packages=Answers({}))
+    assert worker.after(failure, world, recipe="put_back") == {"requirements.txt": "alpha\nbeta<=1.0\n"}
+    assert worker.abstains(failure) == "no model; no recipe is for it"
+
+
 # cuDNN.
 
 CUDNN_8 = DOCKERFILE.replace("python:3.11-slim", "nvidia/cuda:12.2.2-cudnn8-runtime-ubuntu22.04")

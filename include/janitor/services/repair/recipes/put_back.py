@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from janitor.domain.culprit.difference import UNKNOWN
 from janitor.domain.repair.proposal import Abstained, Failure
 from janitor.domain.result.provenance_changes import Changed, PartChange
 from janitor.inspection.install.requirements import normalised
@@ -17,10 +18,11 @@ from janitor.services.repair.recipes.recipe import Draft, failing_check, told
 from janitor.services.repair.recipes.requirement_text import asked_as, bounded, with_specifier
 from janitor.services.repair.world import UnknownError, World
 
-_AFTER_INSTALLING = frozenset(
+_INSTALLING = frozenset({CheckName.BUILD.value, CheckName.DEPS_RESOLVE.value})
+_CHECKS = _INSTALLING | frozenset(
     name.value
     for name in (
-        *(CheckName.BUILD, CheckName.CONTAINER_START, CheckName.HANDLER_LOCAL, CheckName.HANDLER_API),
+        *(CheckName.CONTAINER_START, CheckName.HANDLER_LOCAL, CheckName.HANDLER_API),
         *(CheckName.LOG_SCAN, CheckName.NEGATIVE_INPUT, CheckName.GPU_IN_CONTAINER),
     )
 )
@@ -39,19 +41,29 @@ class PutBack:
     def draft(self, failure: Failure, worker: WorkerTree, world: World) -> Draft | Abstained | None:
         """See `Recipe`."""
         check, changes = failing_check(failure), failure.changes
-        if check is None or check.name not in _AFTER_INSTALLING or changes is None:
+        if check is None or check.name not in _CHECKS or changes is None:
             return None
         moved = tuple(
             change
             for change in changes.of(Changed.PACKAGE)
             if change.name is not None and change.before is not None and change.after is not None
         )
-        if not moved:
+        if not moved and not _installs_no_more(failure, world):
             return None
         chosen = _chosen(failure, moved, world)
         if isinstance(chosen, Abstained):
             return chosen
         return _draft(failure, chosen, worker, world)
+
+
+def _installs_no_more(failure: Failure, world: World) -> bool:
+    """Whether an installation of the same commit comes to no end today: what it would have brought, a search tells."""
+    then, now = (
+        None if report is None or report.provenance is None else report.provenance.packages
+        for report in (failure.last_good, failure.repeated.report)
+    )
+    is_installation = failure.repeated.report.failing_check in _INSTALLING
+    return world.culprit is not None and is_installation and then is not None and (now is None or not now.versions)
 
 
 def _chosen(failure: Failure, moved: Sequence[PartChange], world: World) -> PartChange | Abstained:
@@ -70,6 +82,8 @@ def _chosen(failure: Failure, moved: Sequence[PartChange], world: World) -> Part
         if len(found) == 1:
             return found[0]
         return Abstained(reason=f"{len(found)} packages broke it together: one is put back at a time")
+    if not moved:
+        return Abstained(reason="the commit changed, too, and nothing could be installed")
     named = named_among(failure, moved)
     if len(named) == 1:
         return named[0]
@@ -97,7 +111,8 @@ def _module(name: str) -> str:
 
 
 def _draft(failure: Failure, change: PartChange, worker: WorkerTree, world: World) -> Draft | Abstained:
-    name, before, after = str(change.name), str(change.before), str(change.after)
+    name, before = str(change.name), str(change.before)
+    after = "a release" if change.after in (None, UNKNOWN) else str(change.after)
     asked = asked_as(worker, name)
     bound = _bound(change, asked or "", worker, world)
     edits = with_specifier(worker, name, bounded(asked or "", bound))
@@ -108,14 +123,16 @@ def _draft(failure: Failure, change: PartChange, worker: WorkerTree, world: Worl
         edits=edits,
         summary=f"Ask for {name} {bound}, as in the last success"[:72],
         root_cause=f"{name} {after} came in the place of {before} without anybody asking for it, and broke the worker.",
-        evidence=(f"{name}: {before} -> {after}", *shown),
+        evidence=(f"{name}: {before} -> {change.after or UNKNOWN}", *shown),
     )
 
 
 def _bound(change: PartChange, asked: str, worker: WorkerTree, world: World) -> str:
     """Below what it is now where that is what it was before; else no more than it was before."""
     exact = f"<={change.before}"
-    if world.packages is None or any(each.index_urls or each.extra_index_urls for each in worker.requirements):
+    if world.packages is None or change.after in (None, UNKNOWN):
+        return exact
+    if any(each.index_urls or each.extra_index_urls for each in worker.requirements):
         return exact
     name, below = str(change.name), bounded(asked, f"<{change.after}")
     try:
