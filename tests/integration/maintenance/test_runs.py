@@ -136,6 +136,22 @@ def test_a_killed_run_is_told_of_and_not_started_again_and_the_others_go_on(
     assert shards_of(settings, "killed")[0].attempt == 1
 
 
+def test_a_run_that_takes_too_long_is_ended_and_the_others_go_on(
+    settings: Settings, start: Start, tmp_path: Path
+) -> None:
+    broken_run(settings, tmp_path / "origins", Broken(name="worker-a"))
+    runs, seen = [SupervisedRun(run_id="hangs")], Seen()
+    stay = {"stay_at": Edge.CHECKED_OUT}
+    supervision = Supervision(
+        runs=runs, workers=1, start=lambda run_id: start(run_id, **stay), watcher=seen, limit=timedelta(seconds=20)
+    )
+    supervision.watch()
+    assert (runs[0].is_overdue, runs[0].exit_code) == (True, 0)
+    assert any("is ended" in line for _, line in seen.lines)
+    assert_nothing_is_held(settings)
+    assert [shard.status for shard in shards_of(settings, "hangs")] == [ShardStatus.FAILED]
+
+
 @pytest.mark.parametrize("stubborn", [False, True], ids=["ends when asked", "has to be killed"])
 def test_a_run_is_stopped_from_outside(settings: Settings, start: Start, tmp_path: Path, stubborn: bool) -> None:
     broken_run(settings, tmp_path / "origins", Broken(name="worker-a"))

@@ -19,6 +19,8 @@ from typing import IO
 
 from janitor.domain.watch.waits import waiting
 
+RUN_LIMIT = timedelta(hours=24)
+"""How long a run may take. Each of its steps has a limit of its own; this is for what none of them foresees."""
 END_LIMIT = timedelta(seconds=30)
 """How long the processes may take to give back what they hold."""
 _KILL_LIMIT = timedelta(seconds=10)
@@ -44,6 +46,8 @@ class SupervisedRun:
     line: str = ""
     """What it said last."""
     exit_code: int | None = None
+    is_overdue: bool = False
+    """Whether it was asked to end, as it took too long."""
 
     def elapsed(self) -> timedelta | None:
         """How long it goes on, or took; None: it has not begun."""
@@ -70,6 +74,8 @@ class Supervision:
     workers: int
     start: Start
     watcher: Watcher
+    limit: timedelta = RUN_LIMIT
+    """Of each run."""
     _lines: queue.Queue[tuple[SupervisedRun, str]] = field(
         default_factory=lambda: queue.Queue(maxsize=_MOST_WAITING_LINES)
     )
@@ -108,8 +114,20 @@ class Supervision:
             threading.Thread(target=self._read, args=(run, run.process.stdout), daemon=True).start()
             alive.append(run)
         self._tell_lines(_LOOK_EVERY_SECONDS)
+        self._end_overdue()
         self.watcher.looked(self.runs)
         return bool(self._alive()) or any(each.process is None for each in self.runs)
+
+    def _end_overdue(self) -> None:
+        """Ask what takes too long to end, and kill what doesn't."""
+        for run in self._alive():
+            over = (run.elapsed() or timedelta()) - self.limit
+            if over > END_LIMIT:
+                _signal(run, signal.SIGKILL, group=True)
+            elif over > timedelta() and not run.is_overdue:
+                run.is_overdue = True
+                self.watcher.said(run, f"it takes more than {self.limit.total_seconds() / 3600:g} hours and is ended")
+                _signal(run, signal.SIGTERM)
 
     def _alive(self) -> list[SupervisedRun]:
         """Those whose process goes on; of the others the end is written down."""
