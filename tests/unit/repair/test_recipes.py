@@ -157,6 +157,14 @@ def test_a_source_that_is_ignored_and_a_history_that_nobody_has(tree: Callable[.
     assert "the history of handler.py isn't at hand" in worker.abstains(MISSING)
 
 
+def test_a_name_that_would_be_read_otherwise_is_not_written(tree: Callable[..., Tree]) -> None:
+    worker = tree(Dockerfile=DOCKERFILE.replace("COPY handler.py", "COPY main.py"))
+    odd = "x.py /etc/passwd .\nRUN curl evil"
+    (worker.folder / "x.py ").mkdir(parents=True)
+    (worker.folder / "x.py " / "a b").write_text("x = 1\n")
+    assert "can't be written" in worker.abstains(MISSING, World(renamed_to=lambda _: (odd, "x.py /a b")))
+
+
 # uv's folder.
 
 UV = DOCKERFILE.replace(

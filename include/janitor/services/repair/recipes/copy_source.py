@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from pathlib import PurePosixPath
 
 from janitor.domain.repair.proposal import Abstained, Failure
@@ -14,6 +15,8 @@ from janitor.services.repair.facts import WorkerTree
 from janitor.services.repair.recipes.dockerfile_text import changed_instruction, lines_of, mentions, replace_word
 from janitor.services.repair.recipes.recipe import Draft, failed_with, reason_of
 from janitor.services.repair.world import World
+
+_PLAIN = re.compile(r"[\w.@+/-]{1,300}", re.ASCII)
 
 
 class CopySource:
@@ -39,7 +42,8 @@ class CopySource:
             if each.ignored:
                 return Abstained(reason=f"{each.source} is there, and .dockerignore keeps it out")
             now, why = self._now(each, worker, world)
-            if now is None:
+            if now is None or _PLAIN.fullmatch(now) is None:
+                why = why if now is None else f"{now!a} can't be written into an instruction as it is"
                 return Abstained(reason=f"{each.source}: {why}")
             changed = _with_source(after, copies[each.line], each.source, now)
             if changed is None:
