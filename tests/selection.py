@@ -110,6 +110,8 @@ REST = (
             "dags/kills",
             "integration/maintenance/test_commands.py",
             "integration/maintenance/test_kills.py::test_killed_at_each_edge_the_next_try_goes_on",
+            "integration/maintenance/test_runs.py::test_a_killed_run_is_told_of_and_not_started_again_and_the_others_go_on",
+            "integration/maintenance/test_runs.py::test_a_run_that_takes_too_long_is_ended_and_the_others_go_on",
             "integration/stack/test_stack_recovery.py::test_a_killed_stack_comes_up_with_its_data",
             "integration/stack/test_stack_recovery.py::test_two_stacks_and_down_ends_all_of_one",
             "integration/stack/test_stack_recovery.py::test_an_interrupted_up_leaves_nothing_that_the_next_cant_use",
