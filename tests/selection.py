@@ -35,6 +35,7 @@ REST = (
             "dags/test_runs.py::test_marking_a_run_failed_still_ends_its_instances",
             "dags/test_runs.py::test_a_launch_that_waits_for_a_place_holds_no_worker",
             "dags/test_budget_refusal.py",
+            "dags/test_culprit.py",
             "dags/test_experiment.py",
             "dags/test_history_pruning.py",
             "dags/test_maintenance_run.py",
