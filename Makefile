@@ -126,7 +126,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers run-janitor fetch-report runs follow rerun cancel check-parallel-status query-parallel-run query-db \
-	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain list-worktrees cleanup-worktrees shards repairs breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench repair-bench crash-matrix \
+	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain repair-demo list-worktrees cleanup-worktrees shards repairs breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench repair-bench crash-matrix \
 	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
 help: ## list the targets
@@ -232,6 +232,9 @@ reap: $(STAMP) ## end instances that nobody works on, as the reaper does [DRY_RU
 keep: $(STAMP) ## keep a repository's instance for debugging: REPO= FOR=30m [RUN_ID= END=1 ENV=]
 	$(call need,REPO,worker-basic FOR=30m)
 	$(JANITOR) keep $(REPO_OPTION) $(FOR_OPTION) $(RUN_ID_OPTION) $(END_OPTION)
+
+repair-demo: $(STAMP) ## break an example by its upstream, name the release, repair and prove it, on the local stack
+	$(JANITOR) repair-demo
 
 maintain: $(STAMP) ## repair what the last run found broken: RUN_IDS=a,b [WORKERS= REPOSITORIES= MAX_COST_USD= DRY_RUN=1]
 	$(call need,RUN_IDS,night-a,night-b)

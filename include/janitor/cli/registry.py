@@ -29,6 +29,11 @@ class CommandEntry:
 
 COMMANDS: dict[str, CommandEntry] = {
     "run": CommandEntry("runs.run", "run", "Validate a fleet on the local stack, follow it and print the results."),
+    "repair-demo": CommandEntry(
+        "maintenance.repair_demo",
+        "repair_demo",
+        "Break an example by its upstream, name the release, repair it and prove it, on the local stack.",
+    ),
     "up": CommandEntry("stack.stack", "up", "Start the local stack in the background."),
     "down": CommandEntry("stack.stack", "down", "Stop the local stack; its data stays."),
     "status": CommandEntry("stack.stack", "status", "Show the stack: what runs and answers, web UI and login."),

@@ -25,6 +25,7 @@ LONGEST_SECONDS = 240
 CONFIG = "repositories:\n  - {name: worker-one, organization: acme, prompt: go}\n"
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "run": ("{config}",),
+    "repair-demo": (),
     "up": (),
     "down": (),
     "status": ("--json",),

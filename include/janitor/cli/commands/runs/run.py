@@ -48,7 +48,7 @@ def run(
     console = Console(quiet=as_json_text)
     settings = session.settings()
     order = check_order(settings, config=config, repository=repository, timeout_minutes=timeout_minutes)
-    settings = _with_stack(session, console, settings)
+    settings = with_stack(session, console, settings)
     show_plan(console, settings, order, yes=yes, as_json_text=as_json_text)
     started = start(session, settings, order)
     announce(console, settings, order, started, followed=True)
@@ -57,7 +57,7 @@ def run(
     return exit_code_of(ended)
 
 
-def _with_stack(session: Session, console: Console, settings: Settings) -> Settings:
+def with_stack(session: Session, console: Console, settings: Settings) -> Settings:
     """The settings of a stack that is up."""
     if settings.stack is StackKind.EXTERNAL or is_up(settings):
         return settings
