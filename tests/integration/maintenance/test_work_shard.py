@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import psycopg
 import pytest
 
 from janitor.domain.errors import LeaseHeldError
+from janitor.domain.repair.proposal import Abstained, Failure, Proposal
 from janitor.domain.repair.states import RepairState, ShardStatus
 from janitor.services.maintenance.discovering import find_work
+from janitor.services.maintenance.running import RunOrder, carry_out
 from janitor.services.maintenance.work_shard import work_shard
 from janitor.services.maintenance.workshop import Edge
 from janitor.services.workspaces.leasing import run_lock
+from janitor.services.workspaces.manager import Workspace
 from janitor.settings import Settings
 from janitor.stores import repairs as repair_store
 from janitor.stores import workspaces as lease_store
@@ -77,6 +81,26 @@ def test_trouble_of_ours_fails_the_shard_with_its_error(settings: Settings, tmp_
     ended = work_shard(small_workshop(settings, tmp_path / "shop"), shard.shard_id)
     assert ended.status is ShardStatus.FAILED
     assert "git fetch" in str(ended.error_message)
+    with transaction(settings.reader_url) as connection:
+        assert lease_store.open_leases(connection, settings.deployment) == []
+
+
+def test_a_defect_fails_its_shard_with_its_trace_and_no_other(settings: Settings, tmp_path: Path) -> None:
+    broken_run(settings, tmp_path / "origins", Broken(name="worker-a"), Broken(name="worker-b", reason="another"))
+    shop = small_workshop(settings, tmp_path / "shop")
+
+    def propose(failure: Failure, workspace: Workspace, *, shard_id: str) -> Proposal | Abstained:
+        if "worker-a" in shard_id:
+            raise ZeroDivisionError("of ours")
+        return shop.propose(failure, workspace, shard_id=shard_id)
+
+    answer = carry_out(replace(shop, propose=propose), RunOrder(run_id="night"))
+
+    told = {shard.repository: shard.error_message or shard.outcome for shard in answer.shards}
+    assert told == {"acme/worker-a": "ZeroDivisionError: of ours", "acme/worker-b": "published: exit codes [0, 1]"}
+    assert [shard.repository for shard in answer.failed] == ["acme/worker-a"]
+    [trace] = settings.runs_root.glob("night/artefacts/*/*/defect.txt")
+    assert "in propose" in trace.read_text()
     with transaction(settings.reader_url) as connection:
         assert lease_store.open_leases(connection, settings.deployment) == []
 

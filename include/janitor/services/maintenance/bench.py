@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from janitor.domain.errors import JanitorError, LeaseLostError, NotFoundError
+from janitor.domain.errors import DatabaseError, JanitorError, LeaseLostError, NotFoundError
 from janitor.domain.repair.shard import Shard
 from janitor.domain.repair.states import RepairState, ShardStatus
 from janitor.services.maintenance.workshop import Edge, NotYetProved, Workshop
 from janitor.services.workspaces.leasing import HeldLease, run_lock
 from janitor.stores import repairs as repair_store
 from janitor.stores import shards as store
-from janitor.stores.database import transaction
+from janitor.stores.database import Connection, transaction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,28 +85,42 @@ def at_bench(
 
 @contextmanager
 def ending_badly(bench: Bench) -> Iterator[None]:
-    """Write down that a shard failed by our own fault; what ends the process itself is left to a sweep."""
+    """Write down that a shard failed by our own fault. What ends the process itself, or the database's answers, is left
+    to the next try or to a sweep."""
     try:
         yield
-    except (LeaseLostError, NotYetProved):
+    except (LeaseLostError, NotYetProved, DatabaseError):
         raise
     except Exception as exc:
-        with contextlib.suppress(JanitorError), bench.held.effect() as connection:
-            shard = store.find(connection, bench.deployment, bench.shard.shard_id) or bench.shard
-            message = f"{type(exc).__name__}: {exc}" if not isinstance(exc, JanitorError) else str(exc)
-            repair = repair_store.of_shard(connection, bench.deployment, shard.shard_id)
-            if repair is not None and repair.state in (RepairState.PROPOSED, RepairState.PROVING):
-                repair_store.move(
-                    connection,
-                    bench.deployment,
-                    repair.repair_id,
-                    RepairState.INCONCLUSIVE,
-                    fence=bench.fence,
-                    reason=message,
-                )
-            store.finish(connection, shard, bench.held.lease, ShardStatus.FAILED, error_message=message or "unknown")
-        if not isinstance(exc, JanitorError):
-            raise
+        is_defect = not isinstance(exc, JanitorError)
+        if is_defect:
+            _keep_trace(bench)
+        message = f"{type(exc).__name__}: {exc}" if is_defect else str(exc)
+        with bench.held.effect() as connection:
+            _fail(bench, connection, message)
+
+
+def _fail(bench: Bench, connection: Connection, message: str) -> None:
+    shard = store.find(connection, bench.deployment, bench.shard.shard_id) or bench.shard
+    repair = repair_store.of_shard(connection, bench.deployment, shard.shard_id)
+    if repair is not None and repair.state in (RepairState.PROPOSED, RepairState.PROVING):
+        repair_store.move(
+            connection,
+            bench.deployment,
+            repair.repair_id,
+            RepairState.INCONCLUSIVE,
+            fence=bench.fence,
+            reason=message,
+        )
+    store.finish(connection, shard, bench.held.lease, ShardStatus.FAILED, error_message=message or "unknown")
+
+
+def _keep_trace(bench: Bench) -> None:
+    """Keep where a defect of ours was, beside what the shard keeps; that it failed is written all the same."""
+    shard, run = bench.shard, bench.shop.manager.run(bench.shard.run_id)
+    with contextlib.suppress(JanitorError):
+        path = run.artefact(shard.shard_id, max(shard.attempt, 1), bench.held.lease, "defect.txt")
+        run.write(path, traceback.format_exc().encode("utf-8", "replace"))
 
 
 def shard_of(shop: Workshop, shard_id: str) -> Shard:
