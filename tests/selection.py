@@ -96,7 +96,7 @@ REST = (
     ),
     Part(
         name="repairs",
-        paths=("integration/repair/test_corpus.py::test_the_whole_corpus",),
+        paths=("integration/recipes/test_corpus.py::test_the_whole_corpus",),
         why="validates each broken repository four times and more: `make test` repairs one of each kind",
         minutes=14,
     ),

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,10 +30,17 @@ class Command:
         )
 
     def __call__(self, *words: str, code: int = 0) -> str:
+        return "".join(self._ended(words, code))
+
+    def document(self, *words: str, code: int = 0) -> Any:
+        """What it answers with --json; what it says beside that isn't of it."""
+        return json.loads(self._ended((*words, "--json"), code)[0])
+
+    def _ended(self, words: tuple[str, ...], code: int) -> tuple[str, str]:
         process = self.start(*words)
         out, err = process.communicate(timeout=300)
         assert process.returncode == code, (out, err)
-        return out + err
+        return out, err
 
 
 @pytest.fixture
@@ -45,7 +53,7 @@ def test_runs_side_by_side_from_the_first_look_to_the_file(
     settings: Settings, janitor: Command, tmp_path: Path
 ) -> None:
     broken_run(settings, tmp_path / "origins", *(Broken(name=each, reason=f"KeyError: '{each}'") for each in "ab"))
-    foreseen = json.loads(janitor("maintain", "--run-ids", "n1,n2", "--dry-run", "--json"))
+    foreseen = janitor.document("maintain", "--run-ids", "n1,n2", "--dry-run")
     assert [each["repository"] for each in foreseen["shards"]] == ["acme/a", "acme/b"]
     assert "would be worked on" in janitor("maintain", "--run-ids", "n1", "--dry-run")
 
@@ -54,7 +62,7 @@ def test_runs_side_by_side_from_the_first_look_to_the_file(
     assert "run n2: exit code 0" in said
     assert said.count("abstained: no model") >= 2
 
-    shards = json.loads(janitor("shards", "--json"))["shards"]
+    shards = janitor.document("shards")["shards"]
     assert {each["repository"]: each["status"] for each in shards} == {"acme/a": "completed", "acme/b": "completed"}
     files = list(settings.runs_root.glob("*/*.db"))
     assert sorted(path.name for path in files) == ["n1.db", "n2.db"]
@@ -68,12 +76,12 @@ def test_runs_side_by_side_from_the_first_look_to_the_file(
     with sqlite3.connect(exported) as connection:
         assert connection.execute("select count(*) from shard_status where status = 'completed'").fetchone() == (2,)
 
-    [first, _] = json.loads(janitor("repairs", "--json"))["repairs"]
+    [first, _] = janitor.document("repairs")["repairs"]
     assert (first["state"], first["patch"]) == ("abstained", None)
     assert first["reason"] in janitor("repairs", "show", first["repair_id"][:8])
     assert "No working tree." in janitor("maintain", "--list-worktrees")
-    assert json.loads(janitor("maintain", "--cleanup", "--json")) == {"leases": [], "shards_ended": []}
-    left = json.loads(janitor("maintain", "--run-ids", "n3", "--dry-run", "--json"))
+    assert janitor.document("maintain", "--cleanup") == {"leases": [], "shards_ended": []}
+    left = janitor.document("maintain", "--run-ids", "n3", "--dry-run")
     assert [len(left["shards"]), len(left["left_alone"])] == [0, 2]
 
 
@@ -112,5 +120,5 @@ def test_ctrl_c_ends_the_runs_in_order(settings: Settings, janitor: Command, tmp
     assert process.returncode == 130, err
     assert "nothing is leased any more" in err
     assert "No working tree." in janitor("maintain", "--list-worktrees")
-    shards = json.loads(janitor("shards", "--last", "100", "--json"))["shards"]
+    shards = janitor.document("shards", "--last", "100")["shards"]
     assert {each["status"] for each in shards} <= {"completed", "failed"}

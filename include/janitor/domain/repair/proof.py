@@ -160,8 +160,9 @@ def _unlike(report: Report, failure: Failure) -> Judgement | None:
     if repeated.report.engine is not None and report.engine is not repeated.report.engine:
         return _inconclusive("its engine is another than the failure's")
     kind = _instance_type(report)
-    if repeated.instance_type != kind and None not in (repeated.instance_type, kind):
-        return _inconclusive(f"it ran on {kind}, and the failure on {repeated.instance_type}")
+    # What ran on no instance says nothing of one; the other way round there is nothing to compare with.
+    if repeated.instance_type not in (None, kind):
+        return _inconclusive(f"it ran on {kind or 'no instance'}, and the failure on {repeated.instance_type}")
     return None
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from pydantic import SecretStr
+
 from janitor.domain.config.fields import RepairWay
 from janitor.domain.culprit.culprit import CulpritStep, Limits
 from janitor.domain.errors import ConflictError
@@ -30,10 +32,14 @@ from janitor.services.repair.registry_tags import RegistryTags
 from janitor.services.repair.renames import renames_of
 from janitor.services.repair.resolver import Resolver
 from janitor.services.repair.world import World
-from janitor.services.workspaces.manager import Workspace, WorkspaceManager
+from janitor.services.workspaces.manager import NETWORK_VARIABLES, Workspace, WorkspaceManager
 from janitor.settings import Settings
+from janitor.settings.variables import secrets_of
 from janitor.stores import repairs as repair_store
 from janitor.stores.database import transaction
+
+_SHORTEST_SECRET = 8
+"""Characters."""
 
 LaboratoryOf = Callable[[str, Failure], Laboratory]
 """Makes what carries a shard's experiments out."""
@@ -102,7 +108,9 @@ class _Parts:
         return found if found.cost_usd is None else replace(found, cost_usd=found.cost_usd + searched)
 
     def gate(self, proposal: Proposal, read: Callable[[str], bytes | None]) -> str | None:
-        refusal = refusal_of(proposal.patch, by=proposal.by, name=proposal.name, read=read)
+        refusal = refusal_of(
+            proposal.patch, by=proposal.by, name=proposal.name, read=read, secrets=_secrets_of(self.settings)
+        )
         return None if refusal is None else str(refusal)
 
     def prove(
@@ -155,7 +163,7 @@ class _Parts:
             folder=folder,
             index_urls=settings.repair_index_urls,
             search_path=settings.inherited.get("PATH", os.defpath),
-            variables={name: value for name, value in settings.inherited.items() if name.lower().endswith("_proxy")},
+            variables={name: value for name, value in settings.inherited.items() if name in NETWORK_VARIABLES},
         )
         laboratory = self.laboratory(shard_id, failure)
         return World(
@@ -172,6 +180,13 @@ class _Parts:
                 on_step=on_step,
             ),
         )
+
+
+def _secrets_of(settings: Settings) -> list[str]:
+    """The values of this deployment's secrets; what is so short that any text may hold it is none."""
+    kept: list[SecretStr | None] = [getattr(settings, name) for name in sorted(secrets_of(Settings))]
+    values = [each.get_secret_value() for each in kept if each is not None]
+    return [value for value in values if len(value) >= _SHORTEST_SECRET]
 
 
 def proved_by(proof: Proof) -> Proved:

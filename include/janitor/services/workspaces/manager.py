@@ -29,10 +29,11 @@ from janitor.settings import Settings
 from janitor.stores import workspaces as store
 from janitor.stores.database import transaction
 
-_NETWORK = frozenset(
+NETWORK_VARIABLES = frozenset(
     {"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"}
     | {"http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 )
+"""By which what asks the network for us finds proxies and certificates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +116,7 @@ class WorkspaceManager:
             runs=settings.runs_root,
             search_path=settings.inherited.get("PATH", os.defpath),
             holder=holder,
-            network={name: value for name, value in settings.inherited.items() if name in _NETWORK},
+            network={name: value for name, value in settings.inherited.items() if name in NETWORK_VARIABLES},
         )
 
     def mirror(self, url: str) -> Mirror:
