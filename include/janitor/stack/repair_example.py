@@ -1,7 +1,7 @@
 """An example worker that an upstream release breaks: its repository, its upstream's index, and its configuration.
 
-The repository says where the index is, so that its commit is another one in another stack; within one it stays the
-same, which is the point: the world changes around it.
+Each time it is shown it has a commit of its own, which then stays the same while the world changes around it: at a
+commit whose verdict turned over before, a failure is taken for flaky.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from janitor.settings import Settings
@@ -48,12 +49,13 @@ class RepairExample:
         return f"{ORGANIZATION}/{NAME}"
 
 
-def ensure_repair_example(settings: Settings, index_url: str) -> RepairExample:
-    """Make the example's repository and configuration; what is there already stays.
+def make_repair_example(settings: Settings, index_url: str, shown_at: datetime) -> RepairExample:
+    """Make the example's configuration, and a commit in its repository.
 
     Args:
         settings: Of a local stack that is up.
         index_url: Where its upstream's index answers.
+        shown_at: Stands in its README.
 
     Raises:
         StackError: git isn't there, or failed.
@@ -65,6 +67,8 @@ def ensure_repair_example(settings: Settings, index_url: str) -> RepairExample:
         shutil.copytree(templates / "repairs" / NAME, folder)
         requirements = folder / "requirements.txt"
         requirements.write_text(requirements.read_text().replace(_PLACEHOLDER, index_url))
+        with (folder / "README.md").open("a") as readme:
+            readme.write(f"\nShown at {shown_at:%Y-%m-%d %H:%M:%S.%f} UTC.\n")
         commits = ensure_example_repositories(Path(scratch), layout.repositories, settings.inherited)
     config = layout.state_dir / "repair-demo.yaml"
     repository = layout.repositories / f"{NAME}.git"

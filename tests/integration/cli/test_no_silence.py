@@ -70,7 +70,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "completion": ("bash",),
     "doctor": ("--json",),
 }
-ASK_NOBODY = {"completion", "up", "down", "airflow", "validate", "check-config", "estimate", "doctor"}
+ASK_NOBODY = {"completion", "up", "down", "airflow", "validate", "check-config", "estimate", "doctor", "repair-demo"}
 """Commands that need no service of an external deployment (an estimate: without a day's budget), or refuse one."""
 
 

@@ -72,7 +72,12 @@ def test_runs_side_by_side_from_the_first_look_to_the_file(
             kept += connection.execute("select count(*) from shard_status").fetchone()[0]
     assert kept == 2
     exported = tmp_path / "shard_status.db"
-    assert "2 shards" in janitor("shards", "export", "--sqlite", str(exported))
+    for _ in "first", "again":
+        assert "2 shards" in janitor("shards", "export", "--sqlite", str(exported))
+    other = tmp_path / "letters.db"
+    other.write_text("Dear Ada")
+    assert "is no file of shards" in janitor("shards", "export", "--sqlite", str(other), code=2)
+    assert other.read_text() == "Dear Ada"
     with sqlite3.connect(exported) as connection:
         assert connection.execute("select count(*) from shard_status where status = 'completed'").fetchone() == (2,)
 
@@ -96,6 +101,8 @@ def test_runs_side_by_side_from_the_first_look_to_the_file(
         (["--run-ids", "a", "--repositories", "typo"], 2, "nothing is broken that is called typo"),
         (["--run-ids", "a", "--max-cost-usd", "-1"], 2, "no amount"),
         (["--cleanup", "--older-than", "yesterday"], 2, "no age"),
+        (["--run-ids", "a", "--older-than", "1h"], 2, "belongs to --cleanup"),
+        (["--run-ids", "a,b", "--inline"], 2, "carries out one run"),
         (["--stop", "nobody"], 2, "no process carries out run nobody"),
         (["--force-unlock", "550e8400-e29b-41d4-a716-446655440000"], 2, "there is no lease"),
     ],

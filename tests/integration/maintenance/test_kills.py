@@ -76,6 +76,11 @@ def test_killed_at_each_edge_a_sweep_makes_every_shard_final(
     _, again = discovered_and_claimed(settings, "next")
     proven = {shard.shard_id: shard for shard in again if any(e.value in shard.repository for e in _PROVED)}
     assert len(proven) == len(_PROVED)
+    # What the kill cut off says nothing of the cause: it is tried again.
+    cut_off = [edge for edge, repair in repairs.items() if repair and repair.state is RepairState.INCONCLUSIVE]
+    assert cut_off
+    names = {f"acme/worker-{edge.value.replace('_', '-')}" for edge in cut_off}
+    assert names <= {shard.repository for shard in again}
     for shard_id in proven:
         assert work_shard(shop, shard_id).outcome == "published: exit codes [0, 1]"
     assert (tmp_path / "shop" / "experiments").read_text() == experiments

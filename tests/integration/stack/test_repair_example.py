@@ -6,11 +6,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from janitor.stack.repair_example import ensure_repair_example
+from janitor.stack.repair_example import make_repair_example
 from janitor.stack.state.layout import Layout
 from janitor.stack.upstream import releases_in, serving
 from tests.support.stack import stack_settings
@@ -69,11 +70,12 @@ def test_the_wheels_are_the_same_each_time() -> None:
     assert [each.wheel() for each in GREETINGS] == [each.wheel() for each in again]
 
 
-def test_its_commit_stays_while_its_index_has_one_address(tmp_path: Path) -> None:
+def test_each_time_it_is_shown_it_has_a_commit_of_its_own(tmp_path: Path) -> None:
     settings = stack_settings(tmp_path / "state")
     Layout.of(settings).create()
-    first = ensure_repair_example(settings, "http://127.0.0.1:1/simple")
-    again = ensure_repair_example(settings, "http://127.0.0.1:1/simple")
-    other = ensure_repair_example(settings, "http://127.0.0.1:2/simple")
+    at = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    first = make_repair_example(settings, "http://127.0.0.1:1/simple", at)
+    again = make_repair_example(settings, "http://127.0.0.1:1/simple", at)
+    other = make_repair_example(settings, "http://127.0.0.1:1/simple", at + timedelta(seconds=1))
     assert first.commit == again.commit != other.commit
     assert first.before != first.after

@@ -193,6 +193,12 @@ def test_a_python_is_named_by_its_tag(tmp_path: Path, base: str, was: str | None
         assert patched(tmp_path, python) == f"FROM {was} AS x\n"
 
 
+def test_a_file_that_is_there_and_empty_is_no_new_one(tmp_path: Path) -> None:
+    repository(tmp_path, "FROM python:3.11\nRUN pip install torch\n", **{".dockerignore": ""})
+    patched(tmp_path, package("alpha", "1.0", UNKNOWN), way=Way.BOUND)
+    assert (tmp_path / ".dockerignore").read_text() == f"!{BOUNDS}\n"
+
+
 def test_bounds_are_read_by_each_installer_of_each_stage(tmp_path: Path) -> None:
     text = (
         "FROM python:3.11 AS a\nRUN pip install torch\nFROM python:3.11\nCOPY r.txt .\n"

@@ -2,8 +2,8 @@
 
 Proved is: green with the patch and red without it, at one commit, by one validator, in one engine and on one type of
 instance; red by the very cause that is to be repaired; no check says less with the patch than it said without it or in
-the last success of this commit, and no fewer cases were asked. Where a cause may come and go by itself, it has to be
-red without the patch once more, after the green.
+the last success of this commit, and no fewer cases were asked. Where a cause may come and go by itself, a green and a
+red tell little: both have to be seen once more, in turn.
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ class Proof:
     """With the patch; None where that wasn't tried."""
     control: Observation | None
     """Without it."""
-    again: Observation | None = None
-    """Without it once more; None where that isn't needed, or wasn't reached."""
+    patched_again: Observation | None = None
+    """With it once more; None where that isn't needed, or wasn't reached."""
+    control_again: Observation | None = None
+    """Without it once more; the same."""
     cost_usd: Decimal | None
     """Of all its experiments; None where that of one of them isn't known."""
     known_cost_usd: Decimal = Decimal(0)
@@ -64,12 +66,14 @@ class Judgement:
 
 
 def comes_and_goes(failure: Failure) -> bool:
-    """Whether a failure's cause may be gone by itself: one of time or network, or where nothing has changed."""
+    """Whether a failure's cause may be gone by itself: one of time or network, or one that came while the commit
+    stayed. What else changed in the world then proves nothing: packages that nobody pins change all the time.
+    """
     report = failure.repeated.report
     if ReasonCode.known(report.reason_code) in _COMES_AND_GOES or report.failing_check in _ASK_NETWORK:
         return True
     changes = failure.changes
-    return changes is not None and changes.commits is not None and changes.commits.is_same and not changes.parts
+    return changes is not None and changes.commits is not None and changes.commits.is_same
 
 
 def judge(
@@ -78,7 +82,8 @@ def judge(
     *,
     patched: Observation,
     control: Observation | None = None,
-    again: Observation | None = None,
+    patched_again: Observation | None = None,
+    control_again: Observation | None = None,
 ) -> Judgement:
     """What observations say of a repair.
 
@@ -87,7 +92,8 @@ def judge(
         patch: What is proposed.
         patched: The commit with it.
         control: The commit as it is, after that; None: not tried yet.
-        again: The same once more.
+        patched_again: With it once more, after that.
+        control_again: Without it once more, after that.
     """
     if (stop := _of_patched(failure, patch, patched)) is not None:
         return stop
@@ -96,10 +102,13 @@ def judge(
     if (stop := _of_control(failure, patched, control)) is not None:
         return stop
     if comes_and_goes(failure):
-        if again is None:
-            return Judgement(state=None, reason="red without it; its cause may come and go, so it is asked once more")
-        if (stop := _of_control(failure, patched, again)) is not None:
-            return stop
+        if patched_again is None or control_again is None:
+            if patched_again is not None and (stop := _of_patched(failure, patch, patched_again)) is not None:
+                return stop
+            return Judgement(state=None, reason="its cause may come and go, so it is asked once more, in turn")
+        for stop in (_of_patched(failure, patch, patched_again), _of_control(failure, patched_again, control_again)):
+            if stop is not None:
+                return stop
     return Judgement(state=RepairState.PROVEN, reason="green with it, red without it by the same cause")
 
 

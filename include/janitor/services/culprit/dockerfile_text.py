@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -119,20 +118,3 @@ class DockerfileText:
             lines[edit.begin : edit.end] = edit.lines
         text = "\n".join(lines)
         return text if text.endswith("\n") or not self.text.endswith("\n") else text + "\n"
-
-
-def unified_diff(name: str, before: str, after: str) -> str:
-    """A change of a file, or a new one, as git writes it; empty where nothing changes."""
-    if before == after:
-        return ""
-    old, new = _lines(before), _lines(after)
-    is_new = not before
-    head = f"diff --git a/{name} b/{name}\n" + ("new file mode 100644\n" if is_new else "")
-    body = difflib.unified_diff(old, new, "/dev/null" if is_new else f"a/{name}", f"b/{name}")
-    return head + "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in body)
-
-
-def _lines(text: str) -> list[str]:
-    """git ends lines by a newline alone; `splitlines` knows others."""
-    parts = text.split("\n")
-    return [f"{part}\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])

@@ -13,13 +13,14 @@ from pathlib import PurePosixPath
 
 from janitor.domain.culprit.difference import Way
 from janitor.domain.repair.proposal import Abstained
+from janitor.domain.repair.writing import Edit, diff_of
 from janitor.domain.result.provenance_changes import Changed, PartChange
 from janitor.inspection.dockerfile.lexer import DockerfileSyntaxError
 from janitor.inspection.repository.layout import read_layout
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.order.patch import LONGEST_PATCH, Patch
 from janitor.protocol.order.repository import RepositorySpec
-from janitor.services.culprit.dockerfile_text import DockerfileText, TextEdit, unified_diff
+from janitor.services.culprit.dockerfile_text import DockerfileText, TextEdit
 from janitor.services.culprit.installers import Installer, NoInstallerError, installer_of, told_to_read
 
 BOUNDS = ".janitor-constraints.txt"
@@ -63,7 +64,7 @@ def _put_back(
         raise _CantError("the repository has no Dockerfile of the usual name, and none is named for it")
     dockerfile = DockerfileText.read(tree, path, repository.build_args)
     edits: list[TextEdit] = []
-    files: dict[PurePosixPath, tuple[str, str]] = {}
+    files: dict[str, Edit] = {}
     for change in changes:
         if change.part is Changed.BASE_IMAGE:
             edits += _image_edits(dockerfile, change)
@@ -75,8 +76,8 @@ def _put_back(
     elif packages:
         edits += told_to_read(dockerfile, copied=BOUNDS, to=_BOUNDS_PLACE)
         files |= _bounds(tree, path, packages)
-    files[path] = (dockerfile.text, dockerfile.edited(edits))
-    text = "".join(unified_diff(str(name), before, after) for name, (before, after) in sorted(files.items()))
+    files[str(path)] = Edit(before=dockerfile.text, after=dockerfile.edited(edits))
+    text = diff_of(files)
     if not text or len(text) > LONGEST_PATCH:
         raise _CantError("the patch would be empty" if not text else "the patch would be longer than one may be")
     return Patch.of(text)
@@ -91,20 +92,17 @@ def _installing(dockerfile: DockerfileText, installer: Installer, packages: Sequ
     return [dockerfile.after_instruction(installer.line, lines)]
 
 
-def _bounds(
-    tree: RepositoryTree, dockerfile: PurePosixPath, packages: Sequence[PartChange]
-) -> dict[PurePosixPath, tuple[str, str]]:
+def _bounds(tree: RepositoryTree, dockerfile: PurePosixPath, packages: Sequence[PartChange]) -> dict[str, Edit]:
     """The file of versions, and the context that has it."""
-    path = PurePosixPath(BOUNDS)
-    if tree.is_file(path):
+    if tree.is_file(PurePosixPath(BOUNDS)):
         raise _CantError(f"the repository has a {BOUNDS} of its own")
     lines = [f"{each.name}=={each.before}\n" for each in packages if each.before is not None]
-    files = {path: ("", "".join(lines))}
+    files = {BOUNDS: Edit(before=None, after="".join(lines))}
     for ignore in (dockerfile.with_name(f"{dockerfile.name}.dockerignore"), PurePosixPath(".dockerignore")):
         if tree.is_file(ignore):
             before = tree.read_text(ignore)
             end = "" if before.endswith("\n") or not before else "\n"
-            files[ignore] = (before, f"{before}{end}!{BOUNDS}\n")
+            files[str(ignore)] = Edit(before=before, after=f"{before}{end}!{BOUNDS}\n")
             break
     return files
 

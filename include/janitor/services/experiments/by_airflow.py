@@ -32,7 +32,9 @@ _TRIGGER: Final = "manual"
 """As Airflow calls what its REST API starts."""
 _AROUND = timedelta(hours=2)
 """Beside the hard limit: for a place, an instance and the end of it."""
-_PAUSE = timedelta(seconds=5)
+_PAUSE = timedelta(seconds=2)
+_REACH = timedelta(minutes=5)
+"""So long Airflow may be away: it is restarted, or deployed anew."""
 
 
 def airflow_run_id_of(experiment_id: UUID) -> str:
@@ -49,20 +51,33 @@ class AirflowLaboratory:
         patience: How long `observe` waits for one. Default: its plan's hard limit and two hours. What is not over by
             then goes on within its own limits, and is found by whoever asks again.
         pause: Between two looks.
+        reach: How long `observe` tries to have one begun where Airflow can't be reached.
     """
 
     def __init__(
-        self, settings: Settings, *, asked_by: str, patience: timedelta | None = None, pause: timedelta = _PAUSE
+        self,
+        settings: Settings,
+        *,
+        asked_by: str,
+        patience: timedelta | None = None,
+        pause: timedelta = _PAUSE,
+        reach: timedelta = _REACH,
     ) -> None:
         self._settings = settings
         self._asked_by = asked_by
         self._patience = patience
         self._pause = pause
+        self._reach = reach
 
     def observe(self, experiment: Experiment) -> Observation:
-        """See `Laboratory`."""
+        """See `Laboratory`.
+
+        Raises:
+            AirflowError: Airflow can't be reached, and the experiment was not asked for.
+        """
         patience = self._patience or experiment.repeated.plan.timeout + _AROUND
-        deadline = time.monotonic() + patience.total_seconds()
+        began = time.monotonic()
+        deadline, reach_by = began + patience.total_seconds(), began + self._reach.total_seconds()
         is_asked, trouble = False, ""
         while True:
             try:
@@ -74,6 +89,8 @@ class AirflowLaboratory:
             except (ConflictError, NotFoundError) as exc:
                 return inconclusive(f"it can't be carried out: {exc}")
             except AirflowError as exc:
+                if not is_asked and time.monotonic() >= reach_by:
+                    raise
                 trouble = f"; the last look failed: {exc}"
             else:
                 trouble = ""

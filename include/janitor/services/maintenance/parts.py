@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -20,6 +22,7 @@ from janitor.domain.repair.publication import Publication
 from janitor.domain.repair.shard import Repair, Shard
 from janitor.domain.workspace.holder import Holder
 from janitor.services.culprit.for_recipes import culprit_by_experiment
+from janitor.services.culprit.search import OnStep
 from janitor.services.experiments.by_airflow import AirflowLaboratory
 from janitor.services.experiments.here import LocalLaboratory
 from janitor.services.maintenance.failures import broken_since
@@ -53,6 +56,7 @@ def workshop_of(
     holder: Holder | None = None,
     laboratory: LaboratoryOf | None = None,
     way: RepairWay | None = None,
+    on_step: OnStep | None = None,
 ) -> Workshop:
     """What the shards of a deployment are worked with.
 
@@ -63,6 +67,7 @@ def workshop_of(
         holder: This process; default: as far as it can tell.
         laboratory: Default: the DAG that validates, and this machine for what ran on no instance.
         way: No more than this is done to give a repair to people; None: what each repository says.
+        on_step: Told of each experiment of a search for the culprit.
 
     Raises:
         SettingsError: The environment has no database yet.
@@ -72,6 +77,7 @@ def workshop_of(
         laboratory=laboratory or (lambda shard_id, failure: laboratory_of(settings, shard_id, failure)),
         way=way,
         max_cost_usd=max_cost_usd,
+        on_step=on_step or (lambda _: None),
     )
     return Workshop(
         settings=settings,
@@ -98,11 +104,17 @@ class _Parts:
     laboratory: LaboratoryOf
     way: RepairWay | None
     max_cost_usd: Decimal | None
+    on_step: OnStep
 
     def propose(self, failure: Failure, workspace: Workspace, *, shard_id: str) -> Proposal | Abstained:
         steps: list[CulpritStep] = []
+
+        def on_step(step: CulpritStep) -> None:
+            steps.append(step)
+            self.on_step(step)
+
         found = propose_repair(
-            self.settings, failure, workspace, self._world(shard_id, failure, workspace, on_step=steps.append)
+            self.settings, failure, workspace, self._world(shard_id, failure, workspace, on_step=on_step)
         )
         searched = sum((step.cost_usd for step in steps if step.cost_usd is not None), Decimal(0))
         return found if found.cost_usd is None else replace(found, cost_usd=found.cost_usd + searched)
@@ -153,16 +165,15 @@ class _Parts:
             spent = repair_store.spent(connection, self.settings.deployment, run_id)
         return max((self.max_cost_usd or Decimal(0)) - spent, Decimal(0))
 
-    def _world(
-        self, shard_id: str, failure: Failure, workspace: Workspace, *, on_step: Callable[[CulpritStep], None]
-    ) -> World:
+    def _world(self, shard_id: str, failure: Failure, workspace: Workspace, *, on_step: OnStep) -> World:
         settings = self.settings
         folder = settings.state_dir / "resolver"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         resolver = Resolver(
             folder=folder,
             index_urls=settings.repair_index_urls,
-            search_path=settings.inherited.get("PATH", os.defpath),
+            # The package installer is beside this Python.
+            search_path=os.pathsep.join([str(Path(sys.executable).parent), settings.inherited.get("PATH", os.defpath)]),
             variables={name: value for name, value in settings.inherited.items() if name in NETWORK_VARIABLES},
         )
         laboratory = self.laboratory(shard_id, failure)

@@ -79,7 +79,7 @@ def carry_out(shop: Workshop, order: RunOrder) -> RunAnswer:
             found = find_work(shop.settings, order.run_id, validation_run=order.validation_run, only=order.only)
             others = _work_on(shop, held, found)
         except BaseException as exc:
-            _give_up(shop, order.run_id, why=f"its run was ended: {str(exc) or type(exc).__name__}")
+            _give_up(shop, order.run_id, why=f"its run was ended: {_words_of(exc)}")
             raise
         with transaction(manager.database_url) as connection:
             shards = store.of_run(connection, deployment, order.run_id)
@@ -115,6 +115,15 @@ def _work_on(shop: Workshop, held: HeldLease, found: Discovered) -> list[Planned
         work_shard(shop, planned.shard_id)
         give_up_at = time.monotonic() + CANARY_LIMIT.total_seconds()
     return others
+
+
+def _words_of(exc: BaseException) -> str:
+    """What ended a run; a signal comes as its number."""
+    said = str(exc)
+    if not isinstance(exc, Exception) and said.isdecimal():
+        with contextlib.suppress(ValueError):
+            return f"it was asked to end ({signal.Signals(int(said)).name})"
+    return said or type(exc).__name__
 
 
 def _unfinished(shop: Workshop, run_id: str) -> list[Shard]:

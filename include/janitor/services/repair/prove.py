@@ -16,8 +16,8 @@ from janitor.domain.repair.proposal import Failure, Proposal
 from janitor.domain.repair.states import RepairState
 
 _NAMES = uuid.UUID("0f6d3f0a-6f0b-5d6e-9a53-0d2f4d8a7c11")
-_AFTER_THE_GREEN = ("control", "again")
-"""Both without the patch; the second only where the cause may come and go."""
+_STEPS = ("patched", "control", "patched_again", "control_again")
+"""In turn; the second two only where the cause may come and go."""
 
 
 def prove(
@@ -49,7 +49,7 @@ class _Attempt:
         self._seen: dict[str, Observation] = {}
 
     def carried_out(self) -> Proof:
-        for step in ("patched", *_AFTER_THE_GREEN):
+        for step in _STEPS:
             if (refused := self._beyond_limit()) is not None:
                 return self._proof(RepairState.INCONCLUSIVE, refused)
             try:
@@ -61,7 +61,8 @@ class _Attempt:
                 self._proposal.patch,
                 patched=self._seen["patched"],
                 control=self._seen.get("control"),
-                again=self._seen.get("again"),
+                patched_again=self._seen.get("patched_again"),
+                control_again=self._seen.get("control_again"),
             )
             if judgement.state is not None:
                 return self._proof(judgement.state, judgement.reason)
@@ -69,7 +70,7 @@ class _Attempt:
         return self._proof(RepairState.INCONCLUSIVE, "nothing decided it")
 
     def _experiment(self, step: str) -> Experiment:
-        patch = self._proposal.patch if step == "patched" else None
+        patch = self._proposal.patch if step.startswith("patched") else None
         return Experiment(
             experiment_id=uuid.uuid5(_NAMES, f"{self._key}\n{self._proposal.patch.sha256}\n{step}"),
             purpose=ExperimentPurpose.PATCHED if patch is not None else ExperimentPurpose.CONTROL,
@@ -100,7 +101,8 @@ class _Attempt:
             reason=reason,
             patched=self._seen.get("patched"),
             control=self._seen.get("control"),
-            again=self._seen.get("again"),
+            patched_again=self._seen.get("patched_again"),
+            control_again=self._seen.get("control_again"),
             cost_usd=self._cost(),
             known_cost_usd=self._known_cost(),
         )

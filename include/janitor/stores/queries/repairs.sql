@@ -24,9 +24,13 @@ select * from repairs where deployment = :deployment and starts_with(repair_id::
 order by created_at desc limit 20;
 
 -- name: newest_repairs(deployment, repositories)
-select distinct on (repository, signature) repository, signature, state, base_validation_id, updated_at
-from repairs where deployment = :deployment and repository = any(:repositories)
-order by repository, signature, created_at desc;
+-- Without those that trouble of ours cut off, or a person's word: they say nothing of the cause.
+select distinct on (r.repository, r.signature) r.repository, r.signature, r.state, r.base_validation_id, r.updated_at
+from repairs r
+where r.deployment = :deployment and r.repository = any(:repositories)
+  and not (r.state = 'inconclusive' and exists (
+    select from shard_status s where s.deployment = r.deployment and s.shard_id = r.shard_id and s.status = 'failed'))
+order by r.repository, r.signature, r.created_at desc;
 
 -- name: move_repair(deployment, repair_id, fence, state, reason, proof_validation_id, control_validation_id, cost_usd)!
 update repairs

@@ -108,7 +108,7 @@ class Dollars(click.ParamType[Decimal]):
 @click.option("--database-url", metavar="URL", help="Another database than the deployment's.")
 @click.option("--list-worktrees", "listing", is_flag=True, help="List the working trees, with who holds each.")
 @click.option("--cleanup", is_flag=True, help="Remove what dead holders left, and end their shards.")
-@click.option("--older-than", type=Age(), default="0m", help="With --cleanup: only what is older, as 24h.")
+@click.option("--older-than", type=Age(), help="With --cleanup: only what is older, as 24h.")
 @click.option("--force-unlock", "lease", type=click.UUID, metavar="LEASE", help="Take a lease from a dead holder.")
 @click.option("--stop", metavar="RUN", help="End the process of a run, and what it holds.")
 @json_option
@@ -131,7 +131,7 @@ def maintain(
     lease: UUID | None,
     stop: str | None,
     database_url: str | None,
-    older_than: timedelta,
+    older_than: timedelta | None,
     dry_run: bool,
     as_json_text: bool,
 ) -> ExitCode:
@@ -143,6 +143,10 @@ def maintain(
     if [run_ids is not None, listing, cleanup, lease is not None, stop is not None].count(True) != 1:
         message = "give one of --run-ids, --list-worktrees, --cleanup, --force-unlock and --stop"
         raise click.UsageError(message, click.get_current_context())
+    if older_than is not None and not cleanup:
+        raise click.UsageError("--older-than belongs to --cleanup", click.get_current_context())
+    if inline and (run_ids is None or len(run_ids) != 1):
+        raise click.UsageError("--inline carries out one run", click.get_current_context())
 
     settings = with_maintenance_database(session.settings(), database_url)
     console = Console(quiet=as_json_text)
@@ -168,7 +172,7 @@ def maintain(
         return _stop(settings, console, stop, as_json_text=as_json_text)
     if lease is not None:
         return _unlock(settings, console, lease)
-    return _clean(settings, console, older_than, dry_run=dry_run, as_json_text=as_json_text)
+    return _clean(settings, console, older_than or timedelta(0), dry_run=dry_run, as_json_text=as_json_text)
 
 
 def _list(settings: Settings, console: Console, *, as_json_text: bool) -> ExitCode:

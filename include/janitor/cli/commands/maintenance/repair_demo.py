@@ -23,7 +23,7 @@ from janitor.domain.repair.states import RepairState
 from janitor.domain.states import ValidationStatus
 from janitor.domain.views import RunView
 from janitor.settings import Settings, StackKind
-from janitor.stack.repair_example import ensure_repair_example
+from janitor.stack.repair_example import make_repair_example
 from janitor.stack.upstream import PackageIndex, Release, serving
 from janitor.stores import repairs as store
 from janitor.stores import shards
@@ -50,7 +50,7 @@ def repair_demo(session: Session) -> ExitCode:
 class _Demo:
     def __init__(self, session: Session, console: Console, settings: Settings, index: PackageIndex) -> None:
         self._session, self._console, self._settings, self._index = session, console, settings, index
-        self._example = ensure_repair_example(settings, index.url)
+        self._example = make_repair_example(settings, index.url, datetime.now(timezone.utc))
 
     def shown(self) -> ExitCode:
         """Show it all; the exit code says whether it went as it should."""

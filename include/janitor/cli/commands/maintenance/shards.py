@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -67,6 +69,9 @@ def shards(
         plain = {"shards": [shard_dict(each) for each in found]}
         console.result(as_json(plain) if as_json_text else shards_text(found, datetime.now(timezone.utc)))
         return ExitCode.OK
+    if not _is_ours(sqlite):
+        message = f"{sqlite} is there and is no file of shards; name another one, or remove it"
+        raise click.UsageError(message, click.get_current_context())
     try:
         sqlite.write_bytes(sqlite_of(found))
     except OSError as exc:
@@ -74,3 +79,15 @@ def shards(
     counted = f"{len(found)} {'shard' if len(found) == 1 else 'shards'}"
     console.result(as_json({"file": str(sqlite), "shards": len(found)}) if as_json_text else f"{sqlite}: {counted}")
     return ExitCode.OK
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file may be written: there is none, or it was exported before."""
+    if not path.exists():
+        return True
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as kept:
+            tables = kept.execute("select name from sqlite_master where type = 'table'").fetchall()
+    except sqlite3.Error:
+        return False
+    return tables == [("shard_status",)]

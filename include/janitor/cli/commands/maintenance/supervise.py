@@ -9,8 +9,6 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from uuid import UUID
 
-import click
-
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.render.maintenance.shards import (
     EDGE_WORDS,
@@ -21,6 +19,7 @@ from janitor.cli.render.maintenance.shards import (
     shard_dict,
     shard_line,
 )
+from janitor.cli.render.reports.culprit import step_text
 from janitor.cli.session import Session
 from janitor.cli.supervision import watcher_for
 from janitor.cli.terminal.console import Console
@@ -76,10 +75,14 @@ def foresee(settings: Settings, console: Console, work: Work, *, as_json_text: b
 
 def run_here(session: Session, settings: Settings, console: Console, work: Work, *, as_json_text: bool) -> ExitCode:
     """Carry one run out in this process."""
-    if len(work.run_ids) != 1:
-        raise click.UsageError("--inline carries out one run", click.get_current_context())
-    order = RunOrder(run_id=work.run_ids[0], validation_run=work.validation_run, only=work.repositories)
-    shop = workshop_of(settings, max_cost_usd=work.max_cost_usd, reached=_teller(console))
+    (run_id,) = work.run_ids
+    order = RunOrder(run_id=run_id, validation_run=work.validation_run, only=work.repositories)
+    shop = workshop_of(
+        settings,
+        max_cost_usd=work.max_cost_usd,
+        reached=_teller(console),
+        on_step=lambda step: console.progress(f"  {step_text(step)}"),
+    )
     session.on_interrupt = f"Run {order.run_id} has given back what it held; its shards are ended."
     try:
         answer = carry_out(shop, order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shlex
 
 from janitor.domain.experiment.experiment import Repeated
@@ -67,12 +68,27 @@ def proof_document(publication: Publication, *, repair_sha: str) -> RepairProof:
 
 
 def commands_of(repeated: Repeated) -> list[str]:
-    """What repeats it on a machine of whoever reads, with the patch's mail beside the checkout."""
+    """What repeats it on a machine of whoever reads, with the patch's mail beside the checkout: the failure, and then
+    the same with the patch. The checkout's own HEAD is what is validated."""
+    plan = repeated.plan
+    config = {
+        "repositories": [
+            {
+                "name": plan.name,
+                "organization": plan.organization,
+                "url": "file://%s/repository",
+                "prompt": "-",
+                "gpu_required": plan.gpu_required,
+            }
+        ]
+    }
+    # JSON is YAML; printf fills in the folder, and a `%` of its own is doubled for it.
+    text = json.dumps(config).replace("%", "%%").replace("file://%%s/", "file://%s/")
     return [
-        f"git clone {shlex.quote(repeated.plan.url)} repository",
-        f"git -C repository checkout --detach {repeated.commit_sha}",
-        f"git -C repository am ../{MAIL_FILE}",
-        "janitor validate --network repository",
+        f"git clone {shlex.quote(plan.url)} repository && git -C repository checkout --detach {repeated.commit_sha}",
+        f'printf {shlex.quote(text)} "$PWD" > repeat.yaml',
+        "janitor run repeat.yaml",
+        f"git -C repository am ../{MAIL_FILE} && janitor run repeat.yaml",
     ]
 
 
