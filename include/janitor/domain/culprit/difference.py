@@ -13,6 +13,7 @@ from enum import Enum
 
 from janitor.domain.culprit.minimize import PutBack
 from janitor.domain.result.provenance_changes import Changed, PartChange, every_change
+from janitor.inspection.install.requirements import normalised
 from janitor.protocol.report import Report
 from janitor.protocol.terms.statuses import CheckName, Engine
 
@@ -116,7 +117,7 @@ class _Rank(int, Enum):
 def _rank(change: PartChange, direct: Collection[str], named: str) -> int:
     if change.part is not Changed.PACKAGE:
         return _Rank.IMAGE
-    name = normalised_name(change.name or "")
+    name = normalised(change.name or "")
     # A module has underscores where its package has dashes.
     is_named = len(name) >= _SHORTEST_NAMED and re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", named) is not None
     if is_named:
@@ -126,11 +127,6 @@ def _rank(change: PartChange, direct: Collection[str], named: str) -> int:
     if name in direct:
         return _Rank.DIRECT
     return _Rank.GONE if change.after is None else _Rank.OTHER
-
-
-def normalised_name(name: str) -> str:
-    """Of a package. Source: PEP 503."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _named(said: str) -> str:

@@ -5,12 +5,12 @@ Invariant: only what both reports say is compared; what one of them doesn't know
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
+from janitor.inspection.install.requirements import normalised
 from janitor.protocol.codec import Part
 from janitor.protocol.report import SHA_PATTERN, Report
 from janitor.protocol.terms.provenance import BaseImage, Packages
@@ -176,4 +176,4 @@ def _package_changes(before: Packages, after: Packages) -> Iterator[PartChange]:
 
 def _by_canonical_name(packages: Packages) -> Mapping[str, tuple[str, str]]:
     """Name and version; a package may spell its name otherwise from one version to the next. Source: PEP 503."""
-    return {re.sub(r"[-_.]+", "-", name).lower(): (name, version) for name, version in packages.versions.items()}
+    return {normalised(name): (name, version) for name, version in packages.versions.items()}

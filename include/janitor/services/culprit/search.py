@@ -20,7 +20,6 @@ from janitor.domain.culprit.difference import (
     differences,
     hunches,
     key_of,
-    normalised_name,
 )
 from janitor.domain.culprit.minimize import Found, Inconclusive, Outcome, PutBack, Try, Unnamed, next_experiment
 from janitor.domain.errors import BudgetRefusedError
@@ -28,6 +27,7 @@ from janitor.domain.experiment.experiment import Experiment, ExperimentPurpose, 
 from janitor.domain.repair.proposal import Abstained, Failure
 from janitor.domain.result.provenance_changes import Changed, PartChange
 from janitor.inspection.dockerfile.lexer import DockerfileSyntaxError
+from janitor.inspection.install.requirements import normalised
 from janitor.inspection.repository.layout import read_layout
 from janitor.inspection.tree import RepositoryTree, UnreadableError
 from janitor.protocol.order.patch import Patch
@@ -126,7 +126,7 @@ def _possible(found: Differences, tree: RepositoryTree, failure: Failure) -> Dif
     candidates, kept = [], list(found.kept)
     addressed = _direct(tree, failure, addressed=True)
     for change in found.candidates:
-        if change.part is Changed.PACKAGE and normalised_name(change.name or "") in addressed:
+        if change.part is Changed.PACKAGE and normalised(change.name or "") in addressed:
             kept.append(Kept(change=change, reason="it is installed from an address, and from no index"))
             continue
         if change.part is not Changed.PACKAGE or change.part not in reasons:
@@ -323,7 +323,7 @@ def _direct(tree: RepositoryTree, failure: Failure, *, addressed: bool) -> froze
     except (UnreadableError, DockerfileSyntaxError):
         return frozenset()
     named = (each for one in sets for each in one.requirements if each.url is not None or not addressed)
-    return frozenset(normalised_name(each.name) for each in named)
+    return frozenset(normalised(each.name) for each in named)
 
 
 def _said(report: Report) -> str:

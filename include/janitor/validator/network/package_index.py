@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from janitor.diagnosis.rules.rule import Trouble
+from janitor.inspection.install.requirements import normalised
 from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.validator.network.reach import PACKAGE_HOSTS
 from janitor.validator.network.web import Web, WebError
@@ -62,7 +63,7 @@ def ask_indexes(settings: Settings, requirement: str, indexes: Sequence[str]) ->
     name = _NAME.match(requirement)
     if name is None:
         return None
-    project = re.sub(r"[-_.]+", "-", name.group(0)).lower()
+    project = normalised(name.group(0))
     web = Web(settings, limit=_LIMIT, also=PACKAGE_HOSTS)
     for index in indexes[:_MOST_INDEXES]:
         try:
