@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 PROCESS_LABEL = "process environment"
 """How messages call it."""
@@ -29,6 +31,11 @@ def process_environment(given: Mapping[str, str] | None) -> dict[str, str]:
 def give_to_process(values: Mapping[str, str]) -> None:
     """Put variables into the environment of this process, for it and for whatever it starts."""
     os.environ.update(values)
+
+
+def search_path(environment: Mapping[str, str]) -> str:
+    """PATH with this Python's own programs before all others: the package installer is beside it."""
+    return os.pathsep.join((str(Path(sys.executable).parent), environment.get("PATH") or os.defpath))
 
 
 def inheritable(process: Mapping[str, str]) -> dict[str, str]:

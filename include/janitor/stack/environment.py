@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 
 from janitor.settings import Settings
+from janitor.settings.process import search_path
 from janitor.stack.state.layout import STACK_ID_VARIABLE, Layout
 from janitor.stack.state.ports import LOOPBACK, Ports
 from janitor.stack.state.secrets import StackSecrets
@@ -21,7 +20,7 @@ def base_environment(settings: Settings, layout: Layout) -> dict[str, str]:
     PATH, HOME, language, certificate and proxy variables and JANITOR_* come from whoever started the stack.
     """
     values = dict(settings.inherited)
-    values["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), values.get("PATH") or os.defpath))
+    values["PATH"] = search_path(values)
     values.setdefault("HOME", str(layout.state_dir))
     values["JANITOR_ENV"] = settings.environment
     values["JANITOR_STATE_DIR"] = str(layout.state_dir)

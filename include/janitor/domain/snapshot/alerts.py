@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
-from janitor.domain.snapshot.maintenance import excesses
+from janitor.domain.snapshot.maintenance import Limited, excesses
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance
 from janitor.domain.watch.sequential import works_for
 
@@ -343,12 +343,12 @@ def _untaken(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
 
 
 _OF_MAINTENANCE = {
-    "trees": AlertCode.WORKTREES_MANY,
-    "shard": AlertCode.SHARD_SLOW,
-    "failed": AlertCode.SHARDS_FAILED,
-    "disk": AlertCode.RUNS_DISK_LOW,
-    "tables": AlertCode.MAINTENANCE_LARGE,
-    "leases": AlertCode.LEASES_STALE,
+    Limited.TREES: AlertCode.WORKTREES_MANY,
+    Limited.SHARD: AlertCode.SHARD_SLOW,
+    Limited.FAILED: AlertCode.SHARDS_FAILED,
+    Limited.DISK: AlertCode.RUNS_DISK_LOW,
+    Limited.TABLES: AlertCode.MAINTENANCE_LARGE,
+    Limited.LEASES: AlertCode.LEASES_STALE,
 }
 
 

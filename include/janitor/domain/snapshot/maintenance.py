@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 
 TREES = (20, 30)
 """Working trees that are held at once; from the first one more it is a warning, from the second on critical."""
@@ -42,12 +43,22 @@ class MaintenanceGlance:
     """Share of the disk of the runs, as the machine sees it that looks; None: they aren't there."""
 
 
+class Limited(str, Enum):
+    """What has a limit."""
+
+    TREES = "trees"  # held at once
+    SHARD = "shard"  # the time of one
+    FAILED = "failed"  # by trouble of ours
+    DISK = "disk"  # of the runs
+    TABLES = "tables"
+    LEASES = "leases"  # that nobody gave back
+
+
 @dataclass(frozen=True, kw_only=True)
 class Excess:
     """One limit that is exceeded."""
 
-    what: str
-    """`trees`, `shard`, `failed`, `disk`, `tables` or `leases`."""
+    what: Limited
     is_critical: bool
     subject: str | None
     """None: the deployment."""
@@ -60,7 +71,7 @@ def excesses(glance: MaintenanceGlance, now: datetime) -> Iterator[Excess]:
     """Every limit that is exceeded, with value and limit."""
     if glance.trees > TREES[0]:
         yield Excess(
-            what="trees",
+            what=Limited.TREES,
             is_critical=glance.trees > TREES[1],
             subject=None,
             message=f"{glance.trees} working trees are held at once; {TREES[0]} are usual",
@@ -69,7 +80,7 @@ def excesses(glance: MaintenanceGlance, now: datetime) -> Iterator[Excess]:
     yield from _of_shards(glance, now)
     if glance.disk_free is not None and glance.disk_free < DISK_FREE[0]:
         yield Excess(
-            what="disk",
+            what=Limited.DISK,
             is_critical=glance.disk_free < DISK_FREE[1],
             subject=None,
             message=f"{glance.disk_free:.0%} of the disk of the runs are free; {DISK_FREE[0]:.0%} should be",
@@ -77,7 +88,7 @@ def excesses(glance: MaintenanceGlance, now: datetime) -> Iterator[Excess]:
         )
     if glance.tables_bytes > TABLES_BYTES[0]:
         yield Excess(
-            what="tables",
+            what=Limited.TABLES,
             is_critical=glance.tables_bytes > TABLES_BYTES[1],
             subject=None,
             message=f"the tables of maintenance have {glance.tables_bytes // 10**6} MB; {TABLES_BYTES[0] // 10**6} MB"
@@ -86,7 +97,7 @@ def excesses(glance: MaintenanceGlance, now: datetime) -> Iterator[Excess]:
         )
     if glance.stale_leases > STALE[0]:
         yield Excess(
-            what="leases",
+            what=Limited.LEASES,
             is_critical=glance.stale_leases > STALE[1],
             subject=None,
             message=f"{glance.stale_leases} leases are over and nobody gave them back; {STALE[0]} are allowed",
@@ -98,7 +109,7 @@ def _of_shards(glance: MaintenanceGlance, now: datetime) -> Iterator[Excess]:
     if glance.oldest_since is not None and now - glance.oldest_since > SHARD[0]:
         minutes = int((now - glance.oldest_since).total_seconds() // 60)
         yield Excess(
-            what="shard",
+            what=Limited.SHARD,
             is_critical=now - glance.oldest_since > SHARD[1],
             subject=glance.oldest_shard,
             message=f"shard {glance.oldest_shard} is at work for {minutes} min; {_minutes(SHARD[0])} are usual",
@@ -108,7 +119,7 @@ def _of_shards(glance: MaintenanceGlance, now: datetime) -> Iterator[Excess]:
     if glance.ended and Decimal(glance.failed) / glance.ended > FAILED[0]:
         share = Decimal(glance.failed) / glance.ended
         yield Excess(
-            what="failed",
+            what=Limited.FAILED,
             is_critical=share > FAILED[1],
             subject=None,
             message=f"{glance.failed} of the last day's {glance.ended} shards failed by trouble of ours ({share:.0%});"

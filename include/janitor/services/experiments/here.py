@@ -6,7 +6,6 @@ validator's log. A machine is none of an instance type: what it says holds again
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,7 +25,7 @@ from janitor.protocol.order.spec import ValidationSpec
 from janitor.protocol.report import REPORT_MAX_BYTES, Report, ReportError
 from janitor.protocol.terms.proof import is_proven, new_key
 from janitor.protocol.terms.statuses import EngineChoice
-from janitor.settings.process import inheritable, process_environment
+from janitor.settings.process import inheritable, process_environment, search_path
 from janitor.validator.packaging import build_artefact
 
 _GRACE = timedelta(seconds=60)
@@ -124,10 +123,9 @@ class LocalLaboratory:
     def _run(self, spec: ValidationSpec, place: Path, limit: timedelta) -> Outcome:
         scratch = place / "work"
         scratch.mkdir(mode=_TRAVERSABLE)
-        here = str(Path(sys.executable).parent)  # the package installer is beside this Python
         environment = {
             **self._environment,
-            "PATH": os.pathsep.join([here, self._environment.get("PATH", os.defpath)]),
+            "PATH": search_path(self._environment),
             "TMPDIR": str(scratch),
         }
         argv = [sys.executable, "-I", str(self._artefact.resolve()), "run", "--spec", "-"]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -37,6 +34,7 @@ from janitor.services.repair.resolver import Resolver
 from janitor.services.repair.world import World
 from janitor.services.workspaces.manager import NETWORK_VARIABLES, Workspace, WorkspaceManager
 from janitor.settings import Settings
+from janitor.settings.process import search_path
 from janitor.settings.variables import secrets_of
 from janitor.stores import repairs as repair_store
 from janitor.stores.database import transaction
@@ -172,8 +170,7 @@ class _Parts:
         resolver = Resolver(
             folder=folder,
             index_urls=settings.repair_index_urls,
-            # The package installer is beside this Python.
-            search_path=os.pathsep.join([str(Path(sys.executable).parent), settings.inherited.get("PATH", os.defpath)]),
+            search_path=search_path(settings.inherited),
             variables={name: value for name, value in settings.inherited.items() if name in NETWORK_VARIABLES},
         )
         laboratory = self.laboratory(shard_id, failure)

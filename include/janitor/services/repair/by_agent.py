@@ -22,6 +22,7 @@ from janitor.domain.repair.offering.wording import changes_of_world
 from janitor.domain.repair.proposal import Abstained, Failure, Proposal, ProposedBy
 from janitor.domain.repair.writing import Edit, diff_of
 from janitor.guest.processes.supervisor import ProcessStartError, run
+from janitor.guest.regular_file import read_beginning
 from janitor.protocol.agent.answers import AgentSpec, Provider
 from janitor.protocol.agent.repair import RepairAnswer, RepairDraft, RepairOrder
 from janitor.protocol.agent.work import AgentDocumentError
@@ -133,7 +134,7 @@ def _asked(
         return _nothing(f"{NO_MODEL}: the agent can't be started: {exc}")
     # Once something was said, nobody knows what it cost.
     cost = None if names["transcript"].is_file() else Decimal(0)
-    content = _read(names["answer"], _LARGEST_ANSWER + 1)
+    content = read_beginning(names["answer"], _LARGEST_ANSWER + 1)
     if content is None:
         how = "was killed at its limit" if outcome.timed_out else f"ended with {outcome.exit_code}"
         return _nothing(f"the agent's process {how}, without an answer: {outcome.output.text[-300:]}", cost=cost)
@@ -222,16 +223,6 @@ def _is_link(workspace: Workspace, path: str) -> bool:
     """Whether the commit has a link there, which lies in the tree as a file that says where to."""
     listed = workspace.tree.git.listed("ls-tree", "-z", workspace.commit, "--", path, cwd=workspace.path)
     return any(each.startswith(_LINK) for each in listed)
-
-
-def _read(path: Path, most: int) -> bytes | None:
-    """The beginning of a regular file; None where there is none."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    with os.fdopen(handle, "rb") as file:
-        return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
 
 def _nothing(reason: str, *, cost: Decimal | None = Decimal(0)) -> Abstained:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import tempfile
 import time
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from janitor.guest.processes.supervisor import Outcome, end_everything, start
+from janitor.guest.regular_file import read_beginning
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.agent.work import ANSWER_MAX_BYTES, AgentAnswer, AgentDocumentError, AgentOrder, AgentState
 from janitor.protocol.report import Check
@@ -106,7 +106,7 @@ def ask(context: CheckContext, spec: AgentSpec, facts: AgentFacts, machine: Agen
     return Asked(
         answer=_answer(folder / ANSWER, spec, outcome),
         outcome=outcome,
-        transcript=_read(folder / TRANSCRIPT, _MAX_TRANSCRIPT_BYTES) or b"",
+        transcript=read_beginning(folder / TRANSCRIPT, _MAX_TRANSCRIPT_BYTES) or b"",
     )
 
 
@@ -126,7 +126,7 @@ def _run(context: CheckContext, launch: Launch, folder: Path, limit: timedelta) 
 
 
 def _answer(path: Path, spec: AgentSpec, outcome: Outcome) -> AgentAnswer:
-    content = _read(path, ANSWER_MAX_BYTES + 1)
+    content = read_beginning(path, ANSWER_MAX_BYTES + 1)
     if content is None:
         if outcome.exit_code is None:
             return _none(
@@ -160,13 +160,3 @@ def _write_private(path: Path, content: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
-
-
-def _read(path: Path, most: int) -> bytes | None:
-    """The beginning of a regular file; None where there is none."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return None
-    with os.fdopen(handle, "rb") as file:
-        return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
