@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from janitor.domain.run_conf import RUN_KEYS
+from tests.support.dag_shape import described
 
 ROOT = Path(__file__).resolve().parents[2]
 _DESCRIBE = """
@@ -43,27 +41,8 @@ print(json.dumps({
 @pytest.fixture(scope="module", params=["", "0 3 * * *"], ids=["unscheduled", "nightly"])
 def dag(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The DAG as a fresh process sees it."""
-    import os
-
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path_factory.mktemp("home")),
-        "PYTHONPATH": str(ROOT / "include"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "JANITOR_ENV": "local",
-        "JANITOR_SCHEDULE": request.param,
-    }
-    answer = subprocess.run(
-        [sys.executable, "-c", _DESCRIBE],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
-    return {"asked_for": request.param, **json.loads(answer.stdout.splitlines()[-1])}
+    found = described(_DESCRIBE, tmp_path_factory.mktemp("home"), JANITOR_SCHEDULE=request.param)
+    return {"asked_for": request.param, **found}
 
 
 def test_teardowns_and_verdict(dag: dict[str, Any]) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +9,7 @@ from typing import Any
 import pytest
 
 from janitor.domain.run_conf import MAINTENANCE_KEYS
+from tests.support.dag_shape import described
 
 ROOT = Path(__file__).resolve().parents[2]
 _DESCRIBE = """
@@ -39,26 +36,7 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The DAGs as a fresh process sees them."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path_factory.mktemp("home")),
-        "PYTHONPATH": str(ROOT / "include"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "JANITOR_ENV": "local",
-        "JANITOR_REAP_INTERVAL_SECONDS": "120",
-    }
-    answer = subprocess.run(
-        [sys.executable, "-c", _DESCRIBE],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
-    found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
-    return found
+    return described(_DESCRIBE, tmp_path_factory.mktemp("home"), JANITOR_REAP_INTERVAL_SECONDS="120")
 
 
 def test_a_shard_is_released_and_everything_swept_whatever_happens(dags: dict[str, Any]) -> None:

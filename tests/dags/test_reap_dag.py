@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -19,6 +15,7 @@ from janitor.domain.states import InstanceState
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.services.provider import provider_of
 from janitor.settings import Settings, load_dag_settings
+from tests.support.dag_shape import described
 from tests.support.runs import SOON, Runs, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,26 +44,7 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def dag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The DAG as a fresh process sees it."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path_factory.mktemp("home")),
-        "PYTHONPATH": str(ROOT / "include"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "JANITOR_ENV": "local",
-        "JANITOR_REAP_INTERVAL_SECONDS": "90",
-    }
-    answer = subprocess.run(
-        [sys.executable, "-c", _DESCRIBE],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
-    described: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
-    return described
+    return described(_DESCRIBE, tmp_path_factory.mktemp("home"), JANITOR_REAP_INTERVAL_SECONDS="90")
 
 
 def test_one_task_that_comes_again_soon(dag: dict[str, Any]) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from janitor.domain.run_conf import SEQUENTIAL_KEYS
+from tests.support.dag_shape import described
 
 ROOT = Path(__file__).resolve().parents[2]
 _DESCRIBE = """
@@ -34,26 +31,7 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def dag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The DAG as a fresh process sees it."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path_factory.mktemp("home")),
-        "PYTHONPATH": str(ROOT / "include"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "JANITOR_ENV": "local",
-        "JANITOR_DEFAULT_REPOS_FILE": "infra/mine.yaml",
-    }
-    answer = subprocess.run(
-        [sys.executable, "-c", _DESCRIBE],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert answer.returncode == 0, answer.stderr
-    found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
-    return found
+    return described(_DESCRIBE, tmp_path_factory.mktemp("home"), JANITOR_DEFAULT_REPOS_FILE="infra/mine.yaml")
 
 
 def test_its_instance_is_ended_and_the_run_judged_whatever_happens(dag: dict[str, Any]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-import threading
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from pathlib import Path
+
+from tests.support.answering import Answer, AnsweringServer
 
 _LISTED = re.compile(r"/simple/([a-z0-9-]+)/")
 _FILE = re.compile(r"/files/([A-Za-z0-9._-]+(?:\.whl|\.tar\.gz))")
@@ -40,6 +40,12 @@ class Wheel:
     def content(self) -> bytes:
         """The archive; the same bytes each time."""
         return self._wheel() if self.is_buildable else self._sources()
+
+    def write(self, folder: Path) -> Path:
+        """Put it where an installer finds it; returns the file."""
+        path = folder / self.file_name
+        path.write_bytes(self.content())
+        return path
 
     def _sources(self) -> bytes:
         stem = f"{self.name.replace('-', '_')}-{self.version}"
@@ -75,49 +81,24 @@ class Wheel:
         return buffer.getvalue()
 
 
-class PackageIndex:
+class PackageIndex(AnsweringServer):
     """Serves wheels while the block lasts; what it has may change meanwhile."""
 
     def __init__(self, wheels: Iterable[Wheel] = ()) -> None:
         self.wheels = list(wheels)
         self.is_down = False
         """Whether it answers every request with 503."""
-        index = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                status, kind, content = index.answer(self.path)
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(content)
-
-            do_HEAD = do_GET
-
-            def log_message(self, *_arguments: object) -> None:
-                """Nobody reads it."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-
-    def __enter__(self) -> PackageIndex:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__()
 
     @property
     def url(self) -> str:
         """For `--index-url`."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/simple"
+        return f"http://{self.address}/simple"
+
+    def answer_to(self, path: str, authorization: str | None) -> Answer:
+        """See `AnsweringServer`."""
+        status, kind, content = self.answer(path)
+        return status, {"Content-Type": kind}, content
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, type and body for one request."""

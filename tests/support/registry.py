@@ -14,9 +14,8 @@ import ssl
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -25,6 +24,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.support.answering import LoopbackServer
 
 _UPLOADS = re.compile(r"^/v2/(?P<name>[a-z0-9._/-]+)/blobs/uploads/(?P<id>[\w-]*)$")
 _BLOB = re.compile(r"^/v2/(?P<name>[a-z0-9._/-]+)/blobs/(?P<digest>sha256:[0-9a-f]{64})$")
@@ -42,7 +43,7 @@ class Repository:
     tags: dict[str, str] = field(default_factory=dict)
 
 
-class Registry:
+class Registry(LoopbackServer):
     """The registry of one account, while the block lasts.
 
     Args:
@@ -68,22 +69,11 @@ class Registry:
             of = registry
             tls = context
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-
-    def __enter__(self) -> Registry:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
     def environment(self) -> dict[str, str]:
         """What an engine needs to reach it: every HTTPS connection goes here, and other hosts are refused."""
-        address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        address = f"http://{self.address}"
         return {"HTTPS_PROXY": address, "HTTP_PROXY": address, "NO_PROXY": "", "SSL_CERT_FILE": str(self.authority)}
 
     def answer(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, dict[str, str], bytes]:

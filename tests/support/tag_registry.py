@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.answering import Answer, AnsweringServer
 
 _PAGE = 2
 
 
-class TagRegistry:
+class TagRegistry(AnsweringServer):
     """Serves the tags of repositories, and their manifests, while the block lasts.
 
     Args:
@@ -26,43 +25,17 @@ class TagRegistry:
     ) -> None:
         self.tags, self.needs_token, self._realm = dict(tags), needs_token, realm
         self.asked: list[str] = []
-        registry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                registry.asked.append(self.path)
-                status, headers, body = registry.answer(self.path, self.headers.get("Authorization"))
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
-
-            do_HEAD = do_GET
-
-            def log_message(self, *_arguments: object) -> None:
-                """Nobody reads it."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-
-    def __enter__(self) -> TagRegistry:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__()
 
     @property
     def host(self) -> str:
         """As an image's name begins."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return self.address
+
+    def answer_to(self, path: str, authorization: str | None) -> Answer:
+        """See `AnsweringServer`."""
+        self.asked.append(path)
+        return self.answer(path, authorization)
 
     def answer(self, path: str, authorization: str | None) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body for one request."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tests.corpus.culprits.wheels import Release
+from tests.support.package_index import Wheel
 
 NOW = "{index}"
 """Stands for the folder of all releases."""
@@ -38,9 +38,9 @@ class CulpritCase:
     app: str
     """The program; it ends with 0 where it works."""
     requirements: str
-    then: tuple[Release, ...] = ()
+    then: tuple[Wheel, ...] = ()
     """What the index had."""
-    now: tuple[Release, ...] = ()
+    now: tuple[Wheel, ...] = ()
     """What came to it."""
     culprits: tuple[frozenset[str], ...] = ()
     """Names of packages: each of these sets is a true answer; none: there is no culprit to be found."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tests.corpus.culprits.case import DOCKERFILE, CulpritCase
 from tests.corpus.culprits.real import REAL
-from tests.corpus.culprits.wheels import Release
+from tests.support.package_index import Wheel
 
 
-def good(name: str, version: str, *requires: str, module: str | None = None) -> Release:
+def good(name: str, version: str, *requires: str, module: str | None = None) -> Wheel:
     """A release that has `work`."""
-    return Release(
+    return Wheel(
         name=name,
         version=version,
         modules={f"{module or name.replace('-', '_')}.py": f"VERSION = {version!r}\ndef work():\n    return 1\n"},
@@ -17,18 +17,18 @@ def good(name: str, version: str, *requires: str, module: str | None = None) -> 
     )
 
 
-def broken(name: str, version: str, *requires: str, module: str | None = None) -> Release:
+def broken(name: str, version: str, *requires: str, module: str | None = None) -> Wheel:
     """A release that has it no more."""
     source = f"VERSION = {version!r}\ndef labour():\n    return 1\n"
-    return Release(
+    return Wheel(
         name=name, version=version, modules={f"{module or name.replace('-', '_')}.py": source}, requires=requires
     )
 
 
-def calls(name: str, version: str, other: str, *requires: str) -> Release:
+def calls(name: str, version: str, other: str, *requires: str) -> Wheel:
     """A release whose `work` is another package's."""
     source = f"from {other} import work as theirs\ndef work():\n    return theirs()\n"
-    return Release(
+    return Wheel(
         name=name, version=version, modules={f"{name.replace('-', '_')}.py": source}, requires=(other, *requires)
     )
 
@@ -176,7 +176,7 @@ BENEATH = (
         then=(good("alpha", "1.0"), good("zebra", "1.0")),
         now=(
             good("alpha", "1.1", "intruder"),
-            Release(
+            Wheel(
                 name="intruder",
                 version="1.0",
                 modules={"intruder.pth": "import sys; sys.modules['zebra'] = type(sys)('zebra')\n"},
@@ -291,7 +291,7 @@ WRITTEN = (
         app=app("alpha", "beta"),
         requirements="alpha\nbeta\n",
         then=(good("alpha", "1.0"), good("beta", "1.0")),
-        now=(good("alpha", "1.1"), Release(name="beta", version="1.1", is_buildable=False)),
+        now=(good("alpha", "1.1"), Wheel(name="beta", version="1.1", is_buildable=False)),
         culprits=one("beta"),
     ),
     CulpritCase(
@@ -301,7 +301,7 @@ WRITTEN = (
         requirements="alpha\n",
         files={".dockerignore": "*\n!app.py\n!requirements.txt\n"},
         then=(calls("alpha", "1.0", "core"), good("core", "1.0")),
-        now=(calls("alpha", "1.1", "core"), Release(name="core", version="1.1", is_buildable=False)),
+        now=(calls("alpha", "1.1", "core"), Wheel(name="core", version="1.1", is_buildable=False)),
         culprits=one("core"),
     ),
     CulpritCase(

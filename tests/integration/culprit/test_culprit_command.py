@@ -22,9 +22,9 @@ from janitor.settings import Settings
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from tests.corpus.culprits.catalogue import broken, calls, good
-from tests.corpus.culprits.wheels import Release
 from tests.integration.validator.conftest import SDK, git, handler, make_repository, make_worker, package_cache
 from tests.support.experiments import plan_of, repeated_of
+from tests.support.package_index import Wheel
 from tests.support.reports import (
     History,
     answering,
@@ -79,7 +79,7 @@ def upstream(
 ) -> Callable[..., Broken]:
     """A worker as the validator sees it then, and once these releases are there."""
 
-    def make(*releases: Release) -> Broken:
+    def make(*releases: Wheel) -> Broken:
         for release in (calls("alpha", "1.0", "core"), good("core", "1.0"), good("harmless", "1.0")):
             release.write(index)
         requirements = f"--find-links {index}\n{SDK}alpha\nharmless\n"
@@ -153,7 +153,7 @@ def test_a_release_that_can_not_be_built_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("UV_CACHE_DIR", str(package_cache))
-    worker = upstream(Release(name="core", version="2.0", is_buildable=False))
+    worker = upstream(Wheel(name="core", version="2.0", is_buildable=False))
     assert worker.bad.failing_check == "build"
     worker.in_rows(settings, worker.good)
     worker.in_rows(settings, worker.bad)

@@ -14,9 +14,9 @@ from janitor.protocol.order.patch import Patch
 from janitor.protocol.order.repository import RepositorySpec
 from janitor.services.culprit.put_back import put_back
 from tests.corpus.culprits.catalogue import calls, good
-from tests.corpus.culprits.wheels import Release
 from tests.integration.validator.conftest import DockerHost, docker_host
 from tests.support.docker_images import WORKER_BASE
+from tests.support.package_index import Wheel
 
 __all__ = ["docker_host"]
 pytestmark = pytest.mark.docker
@@ -31,7 +31,7 @@ IN_ENVIRONMENT = HEAD + f"RUN python -m venv --system-site-packages /v && . /v/b
 CORE = PartChange(part=Changed.PACKAGE, name="core", before="1.0", after="2.0")
 CAME = PartChange(part=Changed.PACKAGE, name="came", before=None, after="1.0")
 RELEASES = (calls("alpha", "1.0", "core"), calls("alpha", "2.0", "core"), good("core", "1.0"), good("core", "2.0"))
-UNBUILDABLE = Release(name="core", version="3.0", is_buildable=False)
+UNBUILDABLE = Wheel(name="core", version="3.0", is_buildable=False)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_old_version_is_in_the_image(
     python: str,
     way: Way,
     changes: tuple[PartChange, ...],
-    releases: tuple[Release, ...],
+    releases: tuple[Wheel, ...],
 ) -> None:
     (tmp_path / "wheels").mkdir()
     for release in releases:
