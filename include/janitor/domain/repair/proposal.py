@@ -23,7 +23,7 @@ class Failure:
     """The last success before it; None: none is known."""
     last_good_at: datetime | None
     changes: ProvenanceChanges | None
-    """From the last success to this; None where there is none to compare with."""
+    """From the last success to where the failure began; None where there is none to compare with."""
 
 
 class ProposedBy(str, Enum):
