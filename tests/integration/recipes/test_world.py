@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from janitor.services.repair.renames import renames_of
 from janitor.services.repair.resolver import Resolver
 from janitor.services.repair.world import UnknownError
 from janitor.services.workspaces.git import Git
+from tests.support.dripping import dripping
 from tests.support.git_origins import Origin
 from tests.support.package_index import PackageIndex, Wheel
 from tests.support.tag_registry import TagRegistry
@@ -94,6 +97,16 @@ def test_a_registry_tells_its_tags_page_by_page(*, needs_token: bool) -> None:
         assert len(registry.asked) == asked
         with pytest.raises(UnknownError, match="HTTP 404"):
             tags(parse_reference(f"{registry.host}/team/other:1.4"))
+
+
+def test_a_registry_that_never_comes_to_an_end_is_cut_off() -> None:
+    with dripping(b"HTTP/1.1 200 OK\r\n", b"X-More: to come\r\n") as port:
+        began = time.monotonic()
+        with pytest.raises(UnknownError, match="took longer than 1 s and was cut off"):
+            RegistryTags({f"127.0.0.1:{port}"}, within=timedelta(seconds=1))(
+                parse_reference(f"127.0.0.1:{port}/team/base:1.4")
+            )
+        assert time.monotonic() - began < 20
 
 
 def test_a_registry_that_is_not_known_is_not_asked() -> None:

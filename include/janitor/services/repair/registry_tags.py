@@ -7,13 +7,13 @@ Source: https://distribution.github.io/distribution/spec/api/, "Listing Image Ta
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
-from urllib.parse import urljoin, urlsplit
-
-import httpx
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from janitor.inspection.dockerfile.image_reference import ImageReference
+from janitor.services.news.senders.bounded import bounded
+from janitor.services.news.senders.sending import Answer, SendError, ask_http
 from janitor.services.repair.world import UnknownError
 
 KNOWN_REGISTRIES = frozenset(
@@ -22,10 +22,10 @@ KNOWN_REGISTRIES = frozenset(
         *("registry.gitlab.com", "gcr.io"),
     }
 )
-_LIMIT = timedelta(seconds=20)
+_WITHIN = timedelta(minutes=2)
 _MOST_PAGES = 60
 _PAGE = 1_000
-_MOST_BYTES = 4 * 1024 * 1024
+_OK, _UNAUTHORIZED = 200, 401
 _CHALLENGED = re.compile(r"(?i)\bbearer\s+(.*)")
 _FIELD = re.compile(r'\b(\w{1,64})="([^"]*)"')
 _NEXT = re.compile(r'<([^<>]{1,2000})>;\s*rel="?next"?')
@@ -38,6 +38,7 @@ class RegistryTags:
     Args:
         registries: Which are asked; those of this machine (`127.0.0.1:…`) without TLS.
         realms: Hosts beside the registry's own that may give its tokens.
+        within: How long a list may take as a whole, whatever the registry does in between.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class RegistryTags:
         registries: Collection[str] = KNOWN_REGISTRIES,
         *,
         realms: Collection[str] = ("auth.docker.io", "authn.nvidia.com", "gitlab.com"),
+        within: timedelta = _WITHIN,
     ) -> None:
-        self._registries, self._realms = registries, realms
+        self._registries, self._realms, self._within = registries, realms, within
         self._known: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def __call__(self, reference: ImageReference) -> tuple[str, ...]:
@@ -60,29 +62,28 @@ class RegistryTags:
         key = (reference.registry, reference.repository)
         if key not in self._known:
             try:
-                with httpx.Client(timeout=_LIMIT.total_seconds(), follow_redirects=False) as client:
-                    self._known[key] = tuple(self._listed(client, reference))
-            except (httpx.HTTPError, ValueError) as exc:
+                self._known[key] = tuple(bounded(lambda: self._listed(reference), within=self._within))
+            except (SendError, ValueError) as exc:
                 raise UnknownError(
                     f"{reference.registry} doesn't list the tags of {reference.repository}: {exc}"
                 ) from exc
         return self._known[key]
 
-    def _listed(self, client: httpx.Client, reference: ImageReference) -> list[str]:
+    def _listed(self, reference: ImageReference) -> list[str]:
         scheme = "http" if reference.registry.startswith("127.0.0.1:") else "https"
         base = f"{scheme}://{reference.registry}"
         url = f"{base}/v2/{reference.repository}/tags/list?n={_PAGE}"
         headers: dict[str, str] = {}
         found: list[str] = []
         for _ in range(_MOST_PAGES):
-            answer = client.get(url, headers=headers)
+            answer = _ask(url, headers)
             challenge = _CHALLENGED.search(answer.headers.get("www-authenticate", ""))
-            if answer.status_code == httpx.codes.UNAUTHORIZED and challenge is not None and not headers:
-                headers = {"Authorization": f"Bearer {self._token(client, challenge[1], reference)}"}
-                answer = client.get(url, headers=headers)
-            if answer.status_code != httpx.codes.OK or len(answer.content) > _MOST_BYTES:
-                raise ValueError(f"it answers with HTTP {answer.status_code}")
-            tags = answer.json().get("tags") or []
+            if answer.status == _UNAUTHORIZED and challenge is not None and not headers:
+                headers = {"Authorization": f"Bearer {self._token(challenge[1], reference)}"}
+                answer = _ask(url, headers)
+            if answer.status != _OK or not isinstance(answer.document, dict):
+                raise ValueError(f"it answers with HTTP {answer.status}")
+            tags = answer.document.get("tags") or []
             found += [tag for tag in tags if isinstance(tag, str) and _TAG.fullmatch(tag)]
             following = _NEXT.search(answer.headers.get("link", ""))
             if following is None:
@@ -92,7 +93,7 @@ class RegistryTags:
                 raise ValueError("its next page is elsewhere")
         raise ValueError("it has more tags than are read")
 
-    def _token(self, client: httpx.Client, challenge: str, reference: ImageReference) -> str:
+    def _token(self, challenge: str, reference: ImageReference) -> str:
         fields = dict(_FIELD.findall(challenge))
         realm = urlsplit(fields.get("realm", ""))
         if realm.netloc not in {reference.registry, *self._realms}:
@@ -100,9 +101,16 @@ class RegistryTags:
         query = {"scope": f"repository:{reference.repository}:pull"}
         if "service" in fields:
             query["service"] = fields["service"]
-        answer = client.get(fields["realm"], params=query)
-        document = answer.json() if answer.status_code == httpx.codes.OK else {}
+        answer = _ask(fields["realm"], {}, query)
+        document = answer.document if answer.status == _OK and isinstance(answer.document, dict) else {}
         token = document.get("token") or document.get("access_token")
         if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]{1,16384}", token):
-            raise ValueError(f"it gives no token: HTTP {answer.status_code}")
+            raise ValueError(f"it gives no token: HTTP {answer.status}")
         return token
+
+
+def _ask(url: str, headers: Mapping[str, str], query: Mapping[str, str] | None = None) -> Answer:
+    """One request; what the address has of a query joins what is given."""
+    parts = urlsplit(url)
+    asked = {**dict(parse_qsl(parts.query)), **(query or {})}
+    return ask_http(parts.netloc, "GET", parts._replace(query="").geturl(), headers=headers, query=asked)

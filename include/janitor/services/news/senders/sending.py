@@ -90,6 +90,8 @@ class Answer:
     document: Any
     """None where it is no JSON."""
     text: str
+    headers: Mapping[str, str]
+    """By name in small letters."""
     retry_after: timedelta | None = None
     """When the service wants to be asked again; None: it doesn't say."""
 
@@ -145,6 +147,7 @@ def ask_http(
         status=answer.status_code,
         document=document,
         text=content.decode(errors="replace"),
+        headers=dict(answer.headers),
         retry_after=_retry_after(answer),
     )
 
