@@ -13,8 +13,8 @@ from typing import Annotated, ClassVar
 
 from janitor.protocol.codec import Document, Part
 from janitor.protocol.order.spec import Uuid
+from janitor.protocol.part_schema import Schema, part_schema
 from janitor.protocol.report import SHA_PATTERN, Dollars
-from janitor.protocol.report_schema import Schema, part_schema
 from janitor.protocol.terms.statuses import Engine, ReportStatus
 from janitor.protocol.values import Most, Text
 
