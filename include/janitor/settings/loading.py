@@ -20,6 +20,7 @@ from janitor.settings.parts.deployment import STACK_ENV_NAME, StackKind
 from janitor.settings.parts.infrastructure import INFRASTRUCTURE_ENV_NAME, NOT_MADE, InfrastructureSettings
 from janitor.settings.parts.local_stack import LocalStackSettings
 from janitor.settings.parts.maintenance import MaintenanceSettings
+from janitor.settings.parts.pool import PoolSettings
 from janitor.settings.parts.validation import ValidationSettings
 from janitor.settings.process import PROCESS_LABEL, inheritable, process_environment
 from janitor.settings.project import folder_for_state, override_file_path, where_to_put
@@ -49,6 +50,7 @@ _PATHS = {
 # Bases in reverse: pydantic takes the last one's fields first.
 class Settings(
     LocalStackSettings,
+    PoolSettings,
     MaintenanceSettings,
     InfrastructureSettings,
     AirflowSettings,

@@ -16,6 +16,9 @@ _INHERITED_NAMES = frozenset(
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"),
         *("GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS"),
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+        # What the deployment says of its default pool (janitor.settings.parts.pool).
+        *("MIN_ACTIVE_GPUS", "MAX_ACTIVE_GPUS", "TASKS_PER_GPU_THRESHOLD", "GPU_IDLE_TIMEOUT_SEC"),
+        *("TASK_STUCK_TIMEOUT_SEC", "SPAWNING_TIMEOUT_SEC", "GRACEFUL_SHUTDOWN_TIMEOUT_SEC"),
         *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
     }
 )

@@ -16,6 +16,7 @@ from janitor.domain.config.fields import RepairWay
 from janitor.domain.config.notifications import NotificationsConfig
 from janitor.domain.config.workers import (
     Market,
+    PoolConfig,
     RepositoryConfig,
     RepositoryPlan,
     WorkersConfig,
@@ -49,6 +50,7 @@ repositories:
     market: spot-then-on-demand
     required_proof: environment
     repair: pr
+    pool: 'off'
     enabled: true
   - {name: worker-two, organization: acme, prompt: go}
   - {name: worker-three, organization: acme, prompt: go, enabled: false}
@@ -64,6 +66,30 @@ max_run_cost_usd: 0.1
 daily_budget_usd: 25
 confirm_above_usd: 5
 badges: public
+pools:
+  - name: default
+    enabled: true
+    provider: ec2
+    instance_types: [g6.xlarge]
+    gpu_ids: []
+    market: spot
+    min: 1
+    max: 6
+    tasks_per_worker_threshold: 2
+    keep_idle: 1
+    max_spawns_per_pass: 3
+    idle_timeout_minutes: 4
+    spawn_timeout_minutes: 8
+    heartbeat_timeout_seconds: 60
+    stuck_timeout_minutes: 50
+    no_progress_minutes: 12
+    drain_timeout_minutes: 9
+    max_lifetime_minutes: 120
+    max_tasks: 10
+    reuse: any
+    i_trust_them: true
+    daily_budget_usd: 7.5
+default_pool: default
 notifications:
   slack_webhook_secret: slack/webhook
   slack_bot_token_secret: slack/bot
@@ -128,7 +154,7 @@ def test_every_key_is_read() -> None:
     )
     assert second.required_proof is ProofLevel.IMAGE
     assert (second.timeout, second.market) == (timedelta(minutes=45), Market.SPOT)
-    assert second.instance_types == ("g5.xlarge", "g6.xlarge", "g5.2xlarge")
+    assert (second.pool, second.instance_types) == ("default", ("g6.xlarge",))
     assert (config.max_run_cost_usd, config.daily_budget_usd) == (Decimal("0.1"), Decimal("25"))
 
 
@@ -170,6 +196,7 @@ def test_every_key_of_the_models_stands_in_the_sample() -> None:
     assert set(sample) == set(WorkersConfig.model_fields)
     assert set(sample["notifications"]) == set(NotificationsConfig.model_fields)
     assert set(sample["repositories"][0]) == set(RepositoryConfig.model_fields)
+    assert set(sample["pools"][0]) == set(PoolConfig.model_fields)
 
 
 def test_a_plan_that_was_kept_with_a_key_that_is_gone_is_read() -> None:

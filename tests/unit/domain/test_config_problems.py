@@ -430,7 +430,9 @@ def test_anything_else_is_a_configuration_error_and_nothing_worse(content):
         lambda inner: (
             st.lists(inner, max_size=4)
             | st.dictionaries(
-                st.sampled_from(["repositories", "name", "env", "url", "notifications", "x"]), inner, max_size=4
+                st.sampled_from(["repositories", "name", "env", "url", "notifications", "pools", "pool", "max", "x"]),
+                inner,
+                max_size=4,
             )
         ),
         max_leaves=15,
@@ -439,7 +441,7 @@ def test_anything_else_is_a_configuration_error_and_nothing_worse(content):
 def test_any_data_under_the_known_keys_is_a_configuration_error_and_nothing_worse(data):
     import json
 
-    text = json.dumps({"repositories": [data], "notifications": data})
+    text = json.dumps({"repositories": [data], "notifications": data, "pools": [data], "default_pool": data})
     with pytest.raises(ConfigError) as caught:
         parse_workers_config(text, source="w.yaml")
     assert all(problem.line for problem in caught.value.problems)

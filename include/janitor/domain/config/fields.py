@@ -22,6 +22,9 @@ from janitor.protocol.order.spec import LONGEST_SECRETS_PREFIX
 from janitor.protocol.order.success_when import read_condition
 
 MAX_SECRET_NAME_CHARACTERS = 512 - LONGEST_SECRETS_PREFIX
+MAX_POOL_NAME_CHARACTERS = 30
+NO_POOL = "off"
+"""Word of a repository that has no pool, though there is a default one."""
 MAX_PROMPT_CHARACTERS = 8_000
 """Room for a page of instructions; the rest of the agent's context belongs to the check results."""
 
@@ -32,6 +35,23 @@ class Market(str, Enum):
     SPOT = "spot"
     ON_DEMAND = "on-demand"
     SPOT_THEN_ON_DEMAND = "spot-then-on-demand"
+
+
+class Provider(str, Enum):
+    """Who a pool's machines come from."""
+
+    EC2 = "ec2"
+    RUNPOD = "runpod"
+    LOCAL = "local"  # processes of a host that is trusted with the database
+
+
+class Reuse(str, Enum):
+    """Between whose tasks a worker stays warm: its trust domain."""
+
+    NEVER = "never"  # each task has a fresh one
+    REPOSITORY = "repository"
+    ORGANIZATION = "organization"
+    ANY = "any"  # only where the configuration says that they trust each other
 
 
 class Badges(str, Enum):
@@ -255,6 +275,28 @@ def _as_word(value: Any) -> Any:
     return "off" if value is False else value
 
 
+def _check_pool_name(value: str) -> str:
+    """A name is part of machines' names at every provider, so it is short and plain."""
+    if value == NO_POOL:
+        raise ValueError(f"is no name of a pool: `pool: {NO_POOL}` on a repository means none")
+    return _check_pool(value)
+
+
+def _check_pool(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*", value) or len(value) > MAX_POOL_NAME_CHARACTERS:
+        raise ValueError(
+            f"{_quoted(value)} is not a pool's name: lower case letters, digits and single '-' between them, a letter"
+            f" first, at most {MAX_POOL_NAME_CHARACTERS} characters"
+        )
+    return value
+
+
+def _check_gpu_id(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .()/+-]{0,78}[A-Za-z0-9)]", value):
+        raise ValueError(f"{_quoted(value)} is not an id of a GPU as RunPod lists it, such as NVIDIA RTX A4000")
+    return value
+
+
 def _check_sns_topic(value: str) -> str:
     if not re.fullmatch(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?", value):
         raise ValueError(f"{_quoted(value)} is not the ARN of an SNS topic")
@@ -296,6 +338,21 @@ Dollars = Annotated[
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000}),
 ]
 InstanceTypes = Annotated[tuple[InstanceType, ...], Field(strict=False, max_length=20), AfterValidator(_check_unique)]
+PoolName = Annotated[
+    str, AfterValidator(_check_pool_name), Field(json_schema_extra={"maxLength": MAX_POOL_NAME_CHARACTERS})
+]
+PoolChoice = Annotated[
+    str,
+    BeforeValidator(_as_word),
+    AfterValidator(_check_pool),
+    Field(json_schema_extra={"maxLength": MAX_POOL_NAME_CHARACTERS}),
+]
+"""Of a repository: a pool's name, or `off`."""
+GpuIds = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_gpu_id)], ...],
+    Field(strict=False, max_length=20),
+    AfterValidator(_check_unique),
+]
 RepairWays = Annotated[RepairWay, Field(strict=False), BeforeValidator(_as_word)]
 SnsTopicArn = Annotated[str, AfterValidator(_check_sns_topic)]
 EmailAddress = Annotated[str, AfterValidator(_check_email)]

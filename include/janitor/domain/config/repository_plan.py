@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Annotated, Any
 
-from janitor.domain.config.fields import Market, RepairWay
+from janitor.domain.config.fields import MAX_POOL_NAME_CHARACTERS, Market, RepairWay
 from janitor.domain.config.limits import MAX_TIMEOUT_MINUTES
 from janitor.protocol.codec import Later
 from janitor.protocol.order.patch import Patch
@@ -33,6 +33,8 @@ class RepositoryPlan(RepositorySpec):
     """Of an experiment: what is changed in the commit before anything of it is read."""
     repair: Later[RepairWay] = RepairWay.PATCH
     """How a proved repair is given to people."""
+    pool: Later[Annotated[str, Text(MAX_POOL_NAME_CHARACTERS)] | None] = None
+    """Whose workers validate it; None: an instance of its own does."""
 
     @property
     def repository(self) -> RepositorySpec:

@@ -41,8 +41,14 @@ class SequentialConfig(WorkersConfig):
         return default_total(timeouts, self.grace)
 
     def own_findings(self) -> Iterator[Finding]:
-        """All share one instance: none has a type or a market of its own."""
+        """All share one instance: none has a type, a market or a pool of its own."""
+        for key in ("pools", "default_pool"):
+            if getattr(self, key):
+                yield Finding((key,), "says nothing here: all share one instance of the run's own", "leave it out")
         for index, repository in enumerate(self.repositories):
+            if repository.pool is not None:
+                message = "can't be had in a sequential run: all share one instance"
+                yield Finding(("repositories", index, "pool"), message, "leave it out")
             for field, default in (("instance_type", "default_instance_type"), ("market", "default_market")):
                 if getattr(repository, field) is not None:
                     message = "can't be had by one repository alone: all share one instance"

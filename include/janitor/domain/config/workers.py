@@ -16,13 +16,16 @@ from typing_extensions import Self
 
 from janitor.domain.config.document import Finding, read_document
 from janitor.domain.config.fields import (
+    NO_POOL,
     Badges,
     Dollars,
     InstanceType,
     InstanceTypes,
     Market,
     Organization,
+    PoolChoice,
     Prompt,
+    Provider,
     RepairWay,
     RepairWays,
     RepositoryName,
@@ -40,6 +43,7 @@ from janitor.domain.config.findings import (
 from janitor.domain.config.limits import MAX_CONCURRENT_INSTANCES, MAX_GRACE_MINUTES
 from janitor.domain.config.notifications import NotificationsConfig, needed_findings
 from janitor.domain.config.parameters import PARAMETERS, described, parameters_model
+from janitor.domain.config.pools import PoolConfig, pool_findings
 from janitor.domain.config.repository_plan import RepositoryPlan
 from janitor.domain.config_problems import nearest
 from janitor.domain.errors import ConfigError, NotFoundError
@@ -48,6 +52,7 @@ from janitor.protocol.terms.proven import ProofLevel
 __all__ = [
     "Market",
     "NotificationsConfig",
+    "PoolConfig",
     "RepositoryConfig",
     "RepositoryPlan",
     "WorkersConfig",
@@ -85,6 +90,8 @@ class RepositoryConfig(parameters_model(_StrictModel)):  # type: ignore[misc]  #
     """What a success must prove: `image` or `environment`; less is `incomplete`. Default: default_required_proof."""
     repair: RepairWays | None = None
     """How a proved repair is given to people: `off`, `patch`, `branch`, `pr`. Default: default_repair."""
+    pool: PoolChoice | None = None
+    """Pool whose workers validate it; `off`: an instance of its own. Default: default_pool."""
     enabled: bool = True
     """false leaves the repository out of every run."""
 
@@ -140,6 +147,10 @@ class WorkersConfig(_StrictModel):
     """At a terminal, a run whose worst case costs more is launched only after a yes. Default: nobody is asked."""
     badges: Annotated[Badges, Field(strict=False)] = Badges.OFF
     """`public`: each repository's standing is published as badges/<organization>/<name>.svg and .json in the bucket."""
+    pools: Annotated[tuple[PoolConfig, ...], Field(strict=False, max_length=50)] = ()
+    """Pools of workers that stay warm between validations. Each name stands once."""
+    default_pool: PoolChoice | None = None
+    """Pool of a repository that names none. Default: each validation has an instance of its own."""
     notifications: NotificationsConfig = Field(default_factory=NotificationsConfig)
     """Who is told what is new. Default: nobody."""
 
@@ -156,7 +167,7 @@ class WorkersConfig(_StrictModel):
     @model_validator(mode="after")
     def _is_a_fleet(self) -> Self:
         raw = [repository.model_dump(include={"name", "organization", "enabled"}) for repository in self.repositories]
-        for finding in fleet_findings({"repositories": raw}):
+        for finding in (*fleet_findings({"repositories": raw}), *pool_findings(self._pool_data())):
             raise PydanticCustomError(FLEET_ERROR, "{message}", {"message": finding.message})
         return self
 
@@ -183,6 +194,10 @@ class WorkersConfig(_StrictModel):
         timeout, proof = default_timeout or self.default_timeout, self.default_required_proof or required_proof
         return tuple(self._planned(repository, timeout, proof) for repository in chosen)
 
+    def pool_named(self, name: str) -> PoolConfig | None:
+        """The pool of that name, if there is one."""
+        return next((pool for pool in self.pools if pool.name == name), None)
+
     def own_findings(self) -> Iterator[Finding]:
         """What is wrong with a configuration of this kind though each of its values is right."""
         yield from ()
@@ -191,6 +206,8 @@ class WorkersConfig(_StrictModel):
         self, repository: RepositoryConfig, default_timeout: timedelta, required_proof: ProofLevel | None
     ) -> RepositoryPlan:
         first_type = repository.instance_type or self.default_instance_type
+        pool = self._pool_of(repository)
+        pool_types = pool.instance_types if pool is not None and pool.provider is Provider.EC2 else ()
         return RepositoryPlan(
             **{name: getattr(repository, name) for name in PARAMETERS},
             name=repository.name,
@@ -199,11 +216,34 @@ class WorkersConfig(_StrictModel):
             prompt=repository.prompt,
             gpu_required=repository.gpu_required,
             timeout=repository.timeout or default_timeout,
-            instance_types=(first_type, *(other for other in self.fallback_instance_types if other != first_type)),
-            market=repository.market or self.default_market,
+            instance_types=pool_types or self._types_from(first_type),
+            market=repository.market or (pool.market if pool is not None else None) or self.default_market,
             required_proof=repository.required_proof or required_proof,
             repair=repository.repair or self.default_repair,
+            pool=None if pool is None else pool.name,
         )
+
+    def _pool_of(self, repository: RepositoryConfig) -> PoolConfig | None:
+        """The pool that validates a repository; None: none, or one that is switched off."""
+        pool = self.pool_named(repository.pool or self.default_pool or NO_POOL)
+        return pool if pool is not None and pool.enabled else None
+
+    @property
+    def fleet_types(self) -> tuple[str, ...]:
+        """The instance types of a repository, or a pool, that names none, in the order in which they are tried."""
+        return self._types_from(self.default_instance_type)
+
+    def _types_from(self, first: str) -> tuple[str, ...]:
+        return (first, *(other for other in self.fallback_instance_types if other != first))
+
+    def _pool_data(self) -> dict[str, Any]:
+        """What the rules of pools look at, as it would have been written."""
+        own = self.model_dump(
+            mode="json", include={"pools", "default_pool", "grace_minutes", "default_timeout_minutes"}
+        )
+        keys = {"pool", "enabled", "timeout_minutes", "instance_type", "market"}
+        written = [each.model_dump(mode="json", include=keys, exclude_none=True) for each in self.repositories]
+        return own | {"repositories": written}
 
     def _named(self, wanted: str) -> RepositoryConfig:
         folded = wanted.casefold()
@@ -225,6 +265,7 @@ def known_keys(model: type[WorkersConfig]) -> Mapping[str, tuple[str, ...]]:
     return {
         "": tuple(model.model_fields),
         "repositories": tuple(RepositoryConfig.model_fields),
+        "pools": tuple(PoolConfig.model_fields),
         "notifications": tuple(NotificationsConfig.model_fields),
     }
 
@@ -264,7 +305,7 @@ def parse_as(
         data, url_findings = substitute_in_urls(document.data, substitutions or {})
         findings += url_findings
         spoilt = {finding.path for finding in findings if finding.spoils_value}
-        findings += fleet_findings(data)
+        findings += (*fleet_findings(data), *pool_findings(data))
         try:
             config = model.model_validate(data)
         except ValidationError as error:

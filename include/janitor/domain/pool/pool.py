@@ -5,29 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from enum import Enum
 
-from janitor.domain.config.fields import Market
+from janitor.domain.config.fields import Market, Provider, Reuse
+
+__all__ = ["DEFAULT_POOL", "Pool", "PoolOverrides", "Provider", "Reuse", "trust_domain"]
 
 DEFAULT_POOL = "default"
 """The pool that the deployment's own variables are about."""
-
-
-class Provider(str, Enum):
-    """Who a pool's machines come from."""
-
-    EC2 = "ec2"
-    RUNPOD = "runpod"
-    LOCAL = "local"  # processes of a host that is trusted with the database
-
-
-class Reuse(str, Enum):
-    """Between whose tasks a worker stays warm: its trust domain."""
-
-    NEVER = "never"  # each task has a fresh one
-    REPOSITORY = "repository"
-    ORGANIZATION = "organization"
-    ANY = "any"  # only where the configuration says that they trust each other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +19,8 @@ class Pool:
     """One pool, with every default resolved."""
 
     name: str
+    is_enabled: bool = True
+    """False: it is switched off, so what it has drains."""
     provider: Provider = Provider.EC2
     instance_types: tuple[str, ...] = ()
     """In the order in which they are tried; empty for what isn't EC2."""
@@ -66,6 +52,29 @@ class Pool:
     reuse: Reuse = Reuse.ORGANIZATION
     daily_budget_usd: Decimal | None = None
     """What the pool's machines may be reserved for in a day (UTC); None: the deployment's limit alone."""
+
+    @property
+    def longest_task(self) -> timedelta:
+        """How long a task, its grace included, may take so that a worker that was slow to start can still take it."""
+        return self.max_lifetime - self.spawn_timeout
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolOverrides:
+    """What the deployment's variables say of the pool named `default`; None: what the configuration says."""
+
+    min_workers: int | None = None
+    max_workers: int | None = None
+    tasks_per_worker: int | None = None
+    idle_timeout: timedelta | None = None
+    spawn_timeout: timedelta | None = None
+    stuck_timeout: timedelta | None = None
+    drain_timeout: timedelta | None = None
+
+    @property
+    def given(self) -> dict[str, int | timedelta]:
+        """Those that say something."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def trust_domain(reuse: Reuse, organization: str, repository: str) -> str | None:

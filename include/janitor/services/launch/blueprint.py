@@ -193,7 +193,9 @@ def _of_experiment(settings: Settings, wanted: UUID, request: RunRequest) -> Run
         plan = RepositoryPlan.from_dict(repeated.plan)
     except ValueError as exc:
         raise ConflictError(f"{repeated.validation_id} was planned by another version of Janitor: {exc}") from exc
-    plan = replace(plan, ref=repeated.commit_sha, instance_types=(repeated.instance_type,), patch=asked.patch)
+    # On a machine of its own: what a pool's worker has been warmed with would be in the answer.
+    types = (repeated.instance_type,)
+    plan = replace(plan, ref=repeated.commit_sha, instance_types=types, patch=asked.patch, pool=None)
     return RunBlueprint(
         source=planned.config_file_path,
         sha256=planned.config_sha256,

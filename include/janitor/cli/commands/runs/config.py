@@ -15,9 +15,11 @@ from janitor.cli.terminal.console import Console
 from janitor.domain.config.sequential import SequentialConfig, sequential_config_schema
 from janitor.domain.config.workers import WorkersConfig, workers_config_schema
 from janitor.domain.errors import ConfigError
+from janitor.domain.pool.resolve import resolved_pools
 from janitor.domain.states import RunKind
 from janitor.services.config_files import load_as
 from janitor.views.document import as_json
+from janitor.views.pools import pool_plain
 
 
 @click.command(
@@ -57,11 +59,13 @@ def check_config(
         problems = [asdict(problem) for problem in error.problems]
         console.result(as_json({"source": path, "valid": False, "problems": problems}))
         return ExitCode.USAGE
+    pools = resolved_pools(loaded.config, settings.pool_overrides)
     if as_json_text:
         planned = loaded.config.plan(required_proof=settings.required_proof)
         plans = [plan.to_dict(whole=True) for plan in planned]
-        console.result(as_json({"source": path, "valid": True, "problems": [], "repositories": plans}))
+        answer = {"source": path, "valid": True, "problems": [], "repositories": plans}
+        console.result(as_json(answer | {"pools": [pool_plain(pool) for pool in pools]}))
     else:
         proof, engine = settings.required_proof, settings.engine
-        console.result(config_text(path, loaded.config, required_proof=proof, engine=engine))
+        console.result(config_text(path, loaded.config, required_proof=proof, engine=engine, pools=pools))
     return ExitCode.OK
