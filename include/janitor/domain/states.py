@@ -102,6 +102,12 @@ class TerminationReason(str, Enum):
     GUEST_TIMER = "guest_timer"  # it switched itself off at its expiry
     EXTERNAL_TIMER = "external_timer"  # its one-shot schedule in AWS
     EXTERNAL_REAPER = "external_reaper"  # the reaper's Lambda function
+    IDLE = "idle"  # a pool had no work for its worker
+    DRAINED = "drained"  # a pool wanted fewer workers, or a person did
+    RECYCLED = "recycled"  # a pool's worker had had enough tasks, or was old enough
+    LOST_WORKER = "lost_worker"  # a pool's worker, of which two kinds of evidence say that nothing comes any more
+    QUARANTINED = "quarantined"  # a stranger left something on a pool's worker
+    SPAWN_TIMEOUT = "spawn_timeout"  # a pool's worker, which never took an order
 
 
 _FINAL_VALIDATION = frozenset(

@@ -1,5 +1,7 @@
 """Sequential runs: what a run orders as a whole, and the turns that its validations take on its instance.
 
+A pool's workers have turns on their machines in the same way; `stores/pool/turns.py` gives them.
+
 Invariant: an instance has one open turn at most, whoever begins them. Whatever is asked of a validation's instance is
 asked through `host_of`, which knows both kinds: an instance of its own, and one on which it has or had a turn.
 """
@@ -112,7 +114,9 @@ def turns_of(connection: Connection, validation_id: UUID) -> int:
 def host_of(connection: Connection, validation_id: UUID) -> InstanceRecord | None:
     """The instance on which a validation works or worked last, as it counts for that validation.
 
-    Of a shared instance the limit is the validation's, and launch, command and sign of life are its turn's.
+    Of a shared instance the limit is the validation's, and launch, command and sign of life are its turn's. On the
+    machine of a worker the generation is the number of the validation's turn: what it was sent and what it handed in on
+    an earlier machine, or under an earlier claim, has another.
     """
     own = ledger.latest_of(connection, Owner.validation(validation_id))
     if own is not None:
@@ -123,6 +127,7 @@ def host_of(connection: Connection, validation_id: UUID) -> InstanceRecord | Non
     record = InstanceRecord.from_row(row)
     return replace(
         record,
+        generation=row["turn_number"] or record.generation,
         deadline_at=row["turn_deadline_at"] or record.deadline_at,
         launched_at=max(record.launched_at or record.intent_at, row["turn_began_at"]),
         command_started_at=row["turn_command_started_at"],
@@ -132,6 +137,11 @@ def host_of(connection: Connection, validation_id: UUID) -> InstanceRecord | Non
 
 def is_shared(host: InstanceRecord) -> bool:
     """Whether several validations take turns on the instance."""
+    return host.owner is not None and host.owner.kind in (OwnerKind.RUN, OwnerKind.WORKER)
+
+
+def is_of_run(host: InstanceRecord) -> bool:
+    """Whether it belongs to the run whose validations take turns on it."""
     return host.owner is not None and host.owner.kind is OwnerKind.RUN
 
 

@@ -13,6 +13,8 @@ import pytest
 from janitor.domain import states
 from janitor.domain.errors import DatabaseError
 from janitor.domain.evidence.acknowledgement import AcknowledgedUntil
+from janitor.domain.pool import pool
+from janitor.domain.pool import states as pool_states
 from janitor.domain.repair import states as repair_states
 from janitor.domain.result import report_diff
 from janitor.domain.watch.watching import WatchOutcome
@@ -43,6 +45,11 @@ ENUMERATIONS: dict[str, type[Enum]] = {
     "lease_state": lease.LeaseState,
     "shard_state": repair_states.ShardStatus,
     "repair_state": repair_states.RepairState,
+    "pool_provider": pool.Provider,
+    "worker_state": pool_states.WorkerState,
+    "worker_end": pool_states.WorkerEnd,
+    "task_kind": pool_states.TaskKind,
+    "task_state": pool_states.TaskState,
 }
 MACHINES: dict[str, Mapping[Any, frozenset[Any]]] = {
     "run": states.RUN_TRANSITIONS,
@@ -51,6 +58,8 @@ MACHINES: dict[str, Mapping[Any, frozenset[Any]]] = {
     "lease": lease.LEASE_TRANSITIONS,
     "shard": repair_states.SHARD_TRANSITIONS,
     "repair": repair_states.REPAIR_TRANSITIONS,
+    "worker": pool_states.WORKER_TRANSITIONS,
+    "task": pool_states.TASK_TRANSITIONS,
 }
 
 
@@ -118,6 +127,13 @@ def test_the_writer_cannot_change_the_ledger_s_history(database: TestDatabase) -
         "delete from janitor.shard_status",
         "update janitor.shard_status set repository = 'acme/other'",
         "update janitor.repairs set patch = 'another'",
+        "delete from janitor.workers",
+        "delete from janitor.tasks",
+        "update janitor.tasks set trust_domain = 'any'",
+        "update janitor.workers set pool = 'another'",
+        "update janitor.task_claims set worker_id = null",
+        "delete from janitor.task_claims",
+        "update janitor.pool_decisions set why = 'another'",
     ):
         with psycopg.connect(database.writer_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement)

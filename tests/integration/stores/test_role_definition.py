@@ -75,7 +75,7 @@ def said(url: str, statement: str) -> str:
 def test_whatever_makes_them_they_are_the_same(server: Server) -> None:
     for _ in range(2):
         ensure_databases(server.master_url, server.logins)
-    airflow, owner, writer, reader = (server.url_of(login) for login in server.logins)
+    airflow, owner, writer, reader, worker = (server.url_of(login) for login in server.logins)
     assert said(airflow, "show idle_in_transaction_session_timeout") == "30s"
     assert said(owner, "show idle_in_transaction_session_timeout") == "0"
     assert said(reader, "show default_transaction_read_only") == "on"
@@ -85,14 +85,15 @@ def test_whatever_makes_them_they_are_the_same(server: Server) -> None:
     wanted = (
         LoginRole(variable="JANITOR_DATABASE_URL", url=writer, group=RoleGroup.WRITERS),
         LoginRole(variable="JANITOR_READER_DATABASE_URL", url=reader, group=RoleGroup.READERS),
+        LoginRole(variable="its worker's", url=worker, group=RoleGroup.WORKERS),
     )
     assert set(ensure_login_roles(owner, wanted).values()) == {RoleOutcome.RIGHT}
 
 
 def test_nobody_else_comes_into_a_database(server: Server) -> None:
     ensure_databases(server.master_url, server.logins)
-    airflow, owner, writer, _reader = server.logins
-    for stranger, database in ((writer, airflow.database), (airflow, owner.database)):
+    airflow, owner, writer, _reader, worker = server.logins
+    for stranger, database in ((writer, airflow.database), (worker, airflow.database), (airflow, owner.database)):
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
             psycopg.connect(server.url_of(stranger, database))
 
@@ -116,5 +117,8 @@ def test_a_master_without_the_right_is_told(server: Server) -> None:
 
 
 def test_one_of_each_kind_is_needed(server: Server) -> None:
-    with pytest.raises(ValueError, match="one role of each kind"):
-        ensure_databases(server.master_url, server.logins[:3])
+    airflow, owner, writer, reader, worker = server.logins
+    for lacking in ((airflow, owner, writer), (airflow, owner, writer, worker), (*server.logins, worker)):
+        with pytest.raises(ValueError, match="one role of each kind"):
+            ensure_databases(server.master_url, lacking)
+    ensure_databases(server.master_url, (airflow, owner, writer, reader))

@@ -255,7 +255,7 @@ class Watch:
             offered = ReportTerms(proof_key=new_key(), engine=settings.engine)
             terms = turns.keep_terms(connection, validation.validation_id, instance, offered)
             is_shared = turns.is_shared(instance)
-            run = turns.sequential_run(connection, validation.run_id) if is_shared else None
+            run = turns.sequential_run(connection, validation.run_id) if turns.is_of_run(instance) else None
         spec = spec_for(
             validation,
             instance,

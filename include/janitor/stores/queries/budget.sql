@@ -69,7 +69,10 @@ with due as (
                                                  where v.validation_id = b.owner_id and v.finished_at is not null)
                   when 'run' then exists (select from validation_runs r
                                           where r.run_id = b.owner_id and r.completed_at is not null)
-                  else exists (select from instances i where i.owner_kind = b.owner_kind and i.owner_id = b.owner_id)
+                  else not exists (select from workers w where w.worker_id = b.owner_id and w.ended_at is null)
+                       and (exists (select from workers w where w.worker_id = b.owner_id)
+                            or exists (select from instances i
+                                       where i.owner_kind = b.owner_kind and i.owner_id = b.owner_id))
                 end
           else exists (select from instances i where i.ledger_id = b.ledger_id and i.ended_at is not null)
         end

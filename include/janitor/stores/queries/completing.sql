@@ -17,7 +17,8 @@ order by started_at desc limit :count;
 
 -- name: complete_instances(deployment, beginning, count)
 select i.instance_id as value,
-       coalesce(v.repository_name, case when i.owner_kind = 'run' then 'run ' || i.owner_id || ' (sequential)' end, '') as help
+       coalesce(v.repository_name, case i.owner_kind when 'run' then 'run ' || i.owner_id || ' (sequential)'
+                                                  when 'worker' then 'worker ' || i.owner_id end, '') as help
 from instances i left join repository_validations v using (validation_id)
 where i.deployment = :deployment and i.instance_id is not null and i.state not in ('terminated', 'not_launched')
   and starts_with(i.instance_id, :beginning)

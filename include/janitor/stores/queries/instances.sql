@@ -59,10 +59,10 @@ with turn as (
 update instances set first_sign_at = clock_timestamp() where instance_id = any(:instance_ids) and first_sign_at is null;
 
 -- name: keep_command_end(ledger_id, ended_at)!
--- A run's instance gets one command after another: the last one counts.
+-- An instance of a run or of a worker gets one command after another: the last one counts.
 update instances
-set command_ended_at = case owner_kind when 'run' then greatest(command_ended_at, :ended_at)
-                                       else coalesce(command_ended_at, :ended_at) end
+set command_ended_at = case when owner_kind in ('run', 'worker') then greatest(command_ended_at, :ended_at)
+                            else coalesce(command_ended_at, :ended_at) end
 where ledger_id = :ledger_id and command_started_at is not null;
 
 -- name: observe_state(ledger_id, state, state_reason, inferred_reason, ended_at, place)!

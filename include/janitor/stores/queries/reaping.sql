@@ -1,9 +1,13 @@
 -- name: ledger_facts(deployment, instance_ids)
 -- Rows of instances that EC2 shows, ended ones too, and the intents whose instance nobody has kept yet.
-select i.*, coalesce(v.finished_at, case when i.owner_kind = 'run' then r.completed_at end) as owner_ended_at
+-- A worker is over before its machine is gone.
+select i.*, coalesce(v.finished_at, case i.owner_kind
+                                      when 'run' then r.completed_at
+                                      when 'worker' then w.over_since end) as owner_ended_at
 from instances i
 left join repository_validations v on v.validation_id = i.validation_id
 left join validation_runs r on r.run_id = i.run_id
+left join workers w on i.owner_kind = 'worker' and w.worker_id = i.owner_id
 where i.instance_id = any(:instance_ids) or (i.deployment = :deployment and i.state = 'intent');
 
 -- name: adopt_instance(deployment, client_token, tags, instance_id, instance_type, market, availability_zone, state, launched_at, deadline_at, expires_at, price_usd_hour, volume_gib, volume_usd_gib_month, place)^

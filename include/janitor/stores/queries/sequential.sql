@@ -30,9 +30,9 @@ where v.run_id = :run_id and v.validation_id = t.validation_id and i.ledger_id =
 -- name: host_of_turn(validation_id)^
 -- The instance of a validation's last turn, with the instants of that turn in place of its own.
 select i.*, t.began_at as turn_began_at, t.command_started_at as turn_command_started_at,
-       t.first_sign_at as turn_first_sign_at, v.deadline_at as turn_deadline_at
+       t.first_sign_at as turn_first_sign_at, t.number as turn_number, v.deadline_at as turn_deadline_at
 from turns t join instances i using (ledger_id) join repository_validations v on v.validation_id = t.validation_id
-where t.validation_id = :validation_id order by i.generation desc limit 1;
+where t.validation_id = :validation_id order by t.number desc nulls last, i.generation desc limit 1;
 
 -- name: keep_turn_command(validation_id, ledger_id, started_at)!
 update turns set command_started_at = coalesce(command_started_at, :started_at)

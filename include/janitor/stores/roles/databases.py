@@ -10,6 +10,7 @@ from janitor.stores.database import open_connection
 from janitor.stores.roles.definition import Login, RoleGroup, RoleKind, ensure_database, ensure_group, ensure_login
 
 _APPLICATION = "janitor-databases"
+_NEEDED = frozenset(RoleKind) - {RoleKind.WORKER}
 
 
 def ensure_databases(admin_url: str, logins: tuple[Login, ...]) -> None:
@@ -17,15 +18,15 @@ def ensure_databases(admin_url: str, logins: tuple[Login, ...]) -> None:
 
     Args:
         admin_url: A role that may make roles and databases.
-        logins: One of each kind.
+        logins: One of each kind; a worker's only where the deployment has workers that claim for themselves.
 
     Raises:
         DatabaseError: The server can't be reached, or refused.
         ValueError: A kind is missing, or is there twice.
     """
     by_kind = {login.kind: login for login in logins}
-    if len(logins) != len(RoleKind) or set(by_kind) != set(RoleKind):
-        raise ValueError(f"one role of each kind is needed: {', '.join(RoleKind)}")
+    if len(logins) != len(by_kind) or _NEEDED - set(by_kind):
+        raise ValueError(f"one role of each kind is needed: {', '.join(kind for kind in RoleKind if kind in _NEEDED)}")
     try:
         # A database can't be made in a transaction.
         with open_connection(admin_url, application_name=_APPLICATION, autocommit=True) as connection:

@@ -26,6 +26,8 @@ class RoleGroup(str, Enum):
 
     WRITERS = "janitor_write"
     READERS = "janitor_read"
+    WORKERS = "janitor_worker"
+    """Who may claim tasks of a pool by its functions, and see nothing."""
 
 
 class RoleKind(str, Enum):
@@ -37,6 +39,8 @@ class RoleKind(str, Enum):
     """Owns Janitor's database: it migrates."""
     WRITER = "writer"
     READER = "reader"
+    WORKER = "worker"
+    """A pool's worker on a host that is trusted with the database; not every deployment has some."""
 
     @property
     def group(self) -> RoleGroup | None:
@@ -49,7 +53,11 @@ class RoleKind(str, Enum):
         return next(kind for kind, its_group in _GROUPS.items() if its_group is group)
 
 
-_GROUPS: Mapping[RoleKind, RoleGroup] = {RoleKind.WRITER: RoleGroup.WRITERS, RoleKind.READER: RoleGroup.READERS}
+_GROUPS: Mapping[RoleKind, RoleGroup] = {
+    RoleKind.WRITER: RoleGroup.WRITERS,
+    RoleKind.READER: RoleGroup.READERS,
+    RoleKind.WORKER: RoleGroup.WORKERS,
+}
 _SESSIONS: Mapping[RoleKind, Mapping[str, str]] = {
     RoleKind.AIRFLOW: {
         "idle_in_transaction_session_timeout": f"{_AIRFLOW_IDLE_IN_TRANSACTION.total_seconds():.0f}s",

@@ -91,7 +91,7 @@ def ensure_login_roles(owner_url: str, wanted: tuple[LoginRole, ...]) -> Mapping
     except psycopg.errors.InsufficientPrivilege as exc:
         raise DatabaseError(
             f"the owner's role may not make or change roles ({_said(exc)}); give it CREATEROLE, and the groups"
-            " janitor_write and janitor_read WITH ADMIN OPTION where somebody else has made them"
+            " janitor_write, janitor_read and janitor_worker WITH ADMIN OPTION where somebody else has made them"
         ) from exc
     except psycopg.OperationalError as exc:
         raise unusable(exc) from exc
