@@ -10,7 +10,8 @@
     ├── BudgetRefusedError what was asked for could cost more than the budget allows
     ├── StackError         the local stack could not be started, stopped or asked
     │   └── StackDownError the command needs the local stack, and it is down
-    ├── CloudError         AWS (or the local cloud) refused or didn't answer
+    ├── CloudError         AWS (or the local cloud, or another provider) refused or didn't answer
+    │   ├── NotOfferedError the provider of the instances has no such thing
     │   └── WrongPlaceError another account, region or cloud is asked than the one that the instances are in
     ├── WorkspaceError     a working tree, or the mirror that it comes of, can't be had or used
     │   ├── LeaseHeldError somebody else holds the lease
@@ -150,7 +151,11 @@ class InfrastructureError(JanitorError):
 
 
 class CloudError(JanitorError):
-    """AWS, or the local cloud in its place, refused a request or didn't answer."""
+    """AWS, the local cloud in its place, or another provider refused a request or didn't answer."""
+
+
+class NotOfferedError(CloudError):
+    """Whoever provides the instances has nothing of the kind; nothing was changed."""
 
 
 class WrongPlaceError(CloudError):

@@ -9,7 +9,7 @@ from janitor.settings import Settings
 
 
 def provider_of(settings: Settings) -> InstanceProvider:
-    """The provider of the environment's instances."""
+    """The provider of the environment's own instances: EC2."""
     return Ec2(settings)
 
 

@@ -143,6 +143,7 @@ def test_group_knows_the_commands():
         (errors.StackError("x"), ExitCode.INFRASTRUCTURE),
         (errors.StackDownError("x"), ExitCode.INFRASTRUCTURE),
         (errors.CloudError("x"), ExitCode.INFRASTRUCTURE),
+        (errors.NotOfferedError("x"), ExitCode.INFRASTRUCTURE),
         (errors.InfrastructureError("x"), ExitCode.INFRASTRUCTURE),
         (errors.WorkspaceError("x"), ExitCode.INFRASTRUCTURE),
         (errors.LeaseHeldError(lease(1)), ExitCode.INFRASTRUCTURE),

@@ -15,7 +15,7 @@ from janitor.cloud.session import CLIENT_ERRORS, LAUNCH_CALL_TIMEOUT, CloudAcces
 from janitor.domain.config.fields import Market
 from janitor.domain.errors import CloudError, SettingsError
 from janitor.domain.launch.launching import LaunchFailure
-from janitor.domain.launch.provider import InstanceSeen, LaunchRequest, LaunchSource
+from janitor.domain.launch.provider import Abilities, InstanceSeen, LaunchRequest, LaunchSource
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState
 from janitor.settings import Settings
@@ -31,6 +31,9 @@ _NOT_FOUND = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
 class Ec2:
     """The instances of one account in one region: an `InstanceProvider`."""
 
+    abilities: Abilities = Abilities(
+        repeats_launches=True, has_spot=True, changes_tags=True, runs_user_data=True, has_timers=True
+    )
     launch_call_timeout: timedelta = LAUNCH_CALL_TIMEOUT
 
     def __init__(self, settings: Settings) -> None:
@@ -123,8 +126,8 @@ class Ec2:
         image_id: str | None = parameters.get("ImageId")
         return image_id
 
-    def launch(self, parameters: Mapping[str, Any]) -> str:
-        """RunInstances; botocore's own exceptions pass, for `launch_failure_of`."""
+    def launch(self, parameters: Mapping[str, Any], *, may_exist: bool = False) -> str:
+        """RunInstances; botocore's own exceptions pass, for `launch_failure_of`. The token finds what may exist."""
         answer = self._access.launch_client().run_instances(MinCount=1, MaxCount=1, **parameters)
         instance_id: str = answer["Instances"][0]["InstanceId"]
         return instance_id

@@ -1,6 +1,7 @@
 """What Janitor needs from whoever provides instances, in the domain's terms.
 
-The one implementation is EC2 (`janitor.cloud.ec2.instances`); the local cloud stands in for it at the same address.
+EC2 is one (`janitor.cloud.ec2.instances`), with the local cloud in its place at the same address. Not everything that
+EC2 has is anywhere else: what a provider has is said by its `Abilities`, and what it lacks it refuses in words.
 """
 
 from __future__ import annotations
@@ -50,11 +51,29 @@ class LaunchSource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Abilities:
+    """What not every provider has."""
+
+    repeats_launches: bool
+    """Whether a launch that is asked for again with the same token returns the same instance. Where it doesn't, what
+    may be there is looked for before anything is launched again."""
+    has_spot: bool
+    changes_tags: bool
+    """Whether a live instance can be given other tags without being disturbed."""
+    runs_user_data: bool
+    """Whether user data is run at boot. Where it isn't, the instance has its own timer from `ends_itself_at`."""
+    has_timers: bool
+    """Whether somebody beside the instance and this product ends it at an instant of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LaunchRequest:
     """One instance to launch, as far as it differs from the deployment's other instances."""
 
     client_token: str
-    """Makes a repeated call return the same instance."""
+    """Names the intent; where the provider repeats launches, a repeated call with it returns the same instance."""
+    generation: int
+    """The how manieth intent of its owner it is, from 1."""
     source: LaunchSource
     tags: Mapping[str, str]
     instance_type: str
@@ -62,6 +81,8 @@ class LaunchRequest:
     """SPOT or ON_DEMAND."""
     subnet_id: str | None
     user_data: str
+    ends_itself_at: datetime
+    """When the instance's own timer ends it, though nothing outside it works any more; `user_data` says the same."""
 
 
 class InstanceProvider(Protocol):
@@ -70,6 +91,11 @@ class InstanceProvider(Protocol):
     Raises (every method but those that say otherwise):
         CloudError: The provider can't be asked, or refuses.
     """
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it has of what not every provider has; raises nothing."""
+        ...
 
     @property
     def launch_call_timeout(self) -> timedelta:
@@ -97,9 +123,12 @@ class InstanceProvider(Protocol):
         ...
 
     def launch_parameters(self, request: LaunchRequest) -> dict[str, Any]:
-        """The whole of a launch in the provider's own words, ready for JSON; raises nothing.
+        """The whole of a launch in the provider's own words, ready for JSON, and without a secret.
 
         The same token must always come with the same parameters, so they are kept with the intent.
+
+        Raises:
+            LaunchRefusedError: The provider has no such thing, as a spot market.
         """
         ...
 
@@ -107,8 +136,13 @@ class InstanceProvider(Protocol):
         """The image that `launch_parameters` name; None where they name none. Raises nothing."""
         ...
 
-    def launch(self, parameters: Mapping[str, Any]) -> str:
+    def launch(self, parameters: Mapping[str, Any], *, may_exist: bool = False) -> str:
         """Launch one instance with `launch_parameters`; returns its id.
+
+        Args:
+            parameters: The intent's.
+            may_exist: Whether the same intent may have been carried out before. A provider that doesn't repeat
+                launches looks for what there is first, and takes its time for that.
 
         Raises:
             Exception: What `launch_failure_of` knows the meaning of.
@@ -128,9 +162,13 @@ class InstanceProvider(Protocol):
         ...
 
     def add_tags(self, instance_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags of a live instance."""
+        """Set tags of a live instance.
+
+        Raises:
+            NotOfferedError: This provider can't.
+        """
         ...
 
     def spot_price(self, instance_type: str, availability_zone: str, at: datetime) -> Decimal | None:
-        """What a spot instance costs by the hour in USD; None where the provider doesn't say."""
+        """What a spot instance costs by the hour in USD; None where the provider doesn't say, or has none."""
         ...

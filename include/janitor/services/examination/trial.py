@@ -86,15 +86,18 @@ def _parameters(settings: Settings, source: LaunchSource, place: Candidate) -> d
         expires_at=expiry,
         intent_at=now,
     )
+    ends_itself_at = guest_timer_at(expiry, settings.reap_interval)
     return provider_of(settings).launch_parameters(
         LaunchRequest(
             client_token=identity.client_token,
+            generation=identity.generation,
             source=source,
             tags=identity.tags,
             instance_type=place.instance_type,
             market=place.market,
             subnet_id=place.subnet_id,
-            user_data=guest_user_data(guest_timer_at(expiry, settings.reap_interval)),
+            user_data=guest_user_data(ends_itself_at),
+            ends_itself_at=ends_itself_at,
         )
     )
 

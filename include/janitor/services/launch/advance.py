@@ -69,6 +69,8 @@ LaunchStep = Union[Launched, NoPlace, NotYet]  # noqa: UP007  (evaluated at impo
 class _Intent:
     record: InstanceRecord
     adopted_instance_id: str | None
+    is_new: bool
+    """Whether nobody but this call can have carried it out."""
 
 
 def advance_launch(settings: Settings, orderer: Orderer, launch: Launch | None = None) -> LaunchStep:
@@ -94,7 +96,10 @@ def advance_launch(settings: Settings, orderer: Orderer, launch: Launch | None =
     if instance_id is None:
         provider = provider_of(settings)
         try:
-            instance_id = (launch or provider.launch)(record.launch_parameters)
+            if launch is not None:
+                instance_id = launch(record.launch_parameters)
+            else:
+                instance_id = provider.launch(record.launch_parameters, may_exist=not intent.is_new)
         except Exception as exc:
             failure = provider.launch_failure_of(exc, record.instance_type)
             if failure is None:
@@ -129,6 +134,7 @@ def _intent(settings: Settings, orderer: Orderer) -> _Intent | NoPlace | NotYet:
         order = orderer.order(connection)
         ledger.lock_places(connection, settings.deployment)
         record = ledger.live_of(connection, order.owner)
+        is_new = record is None
         if record is None:
             if order.deadline(now) <= now:
                 raise LaunchRefusedError(ReasonCode.DEADLINE, "the hard limit has passed; nothing is launched any more")
@@ -144,7 +150,7 @@ def _intent(settings: Settings, orderer: Orderer) -> _Intent | NoPlace | NotYet:
             )
     # A launch template, a lease or AWS itself may add tags of its own.
     adopted = next((one.instance_id for one in seen if record.tags.items() <= one.tags.items()), None)
-    return _Intent(record=record, adopted_instance_id=adopted or record.instance_id)
+    return _Intent(record=record, adopted_instance_id=adopted or record.instance_id, is_new=is_new)
 
 
 def _refuse_elsewhere(connection: Connection, settings: Settings, at: Place) -> None:

@@ -103,15 +103,18 @@ def insert_intent(
         intent_at=now,
     )
     candidate, prices = place.candidate, load_prices(settings)
+    ends_itself_at = guest_timer_at(expiry, settings.reap_interval)
     parameters = provider_of(settings).launch_parameters(
         LaunchRequest(
             client_token=identity.client_token,
+            generation=identity.generation,
             source=source,
             tags=identity.tags,
             instance_type=candidate.instance_type,
             market=candidate.market,
             subnet_id=candidate.subnet_id,
-            user_data=guest_user_data(guest_timer_at(expiry, settings.reap_interval), idle_limit=order.idle_limit),
+            user_data=guest_user_data(ends_itself_at, idle_limit=order.idle_limit),
+            ends_itself_at=ends_itself_at,
         )
     )
     record = ledger.insert_intent(
