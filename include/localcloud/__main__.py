@@ -1,4 +1,4 @@
-"""Command line of the local cloud: `python -m localcloud serve …` and `python -m localcloud faults …`."""
+"""Command line of the local cloud: `python -m localcloud serve …`, `… faults …` and `… runpod …`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from localcloud.faults import command as fault_command
+from localcloud.runpod import command as runpod_command
 from localcloud.settings import LOOPBACK, ContainmentChoice, Settings, prepare_own_environment
 from localcloud.standard_output import code_after_output, open_closed_streams
 
@@ -68,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m localcloud", description="AWS on this machine, with real machines")
     commands = top.add_subparsers(required=True)
     fault_command.add_parser(commands)
+    runpod_command.add_parser(commands)
     serve = commands.add_parser(
         "serve",
         help="run in the foreground until SIGTERM",
