@@ -15,6 +15,7 @@ ENVIRONMENT_READERS = {
     "include/janitor/settings/process.py",
     "include/janitor/cli/terminal/terminal_settings.py",
     # Programs of their own, which import nothing of the control plane.
+    "include/janitor/guest/pod_guard.py",
     "include/janitor/agent/settings.py",
     "include/janitor/validator/settings.py",
     "include/janitor/validator/agent/settings.py",

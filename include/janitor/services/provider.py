@@ -1,16 +1,61 @@
-"""Where services get their provider of instances from: the only place that names one."""
+"""Where services get their providers of instances from: the only place that names one."""
 
 from __future__ import annotations
 
 from janitor.cloud.ec2.instances import Ec2
+from janitor.cloud.runpod.instances import Bootstrap, RunPod
+from janitor.domain.errors import SettingsError
 from janitor.domain.launch.owner import Owner
 from janitor.domain.launch.provider import InstanceProvider, InstanceSeen
+from janitor.domain.pool.pool import Provider
 from janitor.settings import Settings
 
 
 def provider_of(settings: Settings) -> InstanceProvider:
     """The provider of the environment's own instances: EC2."""
     return Ec2(settings)
+
+
+def runpod_of(settings: Settings, bootstrap: Bootstrap | None = None) -> RunPod:
+    """RunPod, which can say more of its pods than any provider of instances.
+
+    Args:
+        settings: Of the environment.
+        bootstrap: The address of a pod's mailbox, by the pod's name; asked for when a pod is made.
+
+    Raises:
+        SettingsError: No key is set.
+        CloudError: The key's secret can't be read.
+    """
+    return RunPod(settings, bootstrap)
+
+
+def provider_named(settings: Settings, provider: Provider) -> InstanceProvider:
+    """The provider of a pool's machines.
+
+    Raises:
+        SettingsError: Nothing is set for it, or its machines are nobody's instances.
+        CloudError: Its key's secret can't be read.
+    """
+    if provider is Provider.RUNPOD:
+        return runpod_of(settings)
+    if provider is Provider.LOCAL:
+        raise SettingsError(
+            "workers of the provider local are processes of their host: nobody launches instances for them"
+        )
+    return provider_of(settings)
+
+
+def providers_in_use(settings: Settings) -> dict[Provider, InstanceProvider]:
+    """Every provider that instances of the deployment may be at: EC2, and RunPod where a key is set.
+
+    Raises:
+        CloudError: The key's secret can't be read.
+    """
+    found: dict[Provider, InstanceProvider] = {Provider.EC2: provider_of(settings)}
+    if settings.runpod_api_key is not None or settings.runpod_key_secret is not None:
+        found[Provider.RUNPOD] = runpod_of(settings)
+    return found
 
 
 def find_owned(settings: Settings, owner: Owner, *, live_only: bool = True) -> list[InstanceSeen]:

@@ -21,6 +21,7 @@ from janitor.settings.parts.infrastructure import INFRASTRUCTURE_ENV_NAME, NOT_M
 from janitor.settings.parts.local_stack import LocalStackSettings
 from janitor.settings.parts.maintenance import MaintenanceSettings
 from janitor.settings.parts.pool import PoolSettings
+from janitor.settings.parts.runpod import RunPodSettings
 from janitor.settings.parts.validation import ValidationSettings
 from janitor.settings.process import PROCESS_LABEL, inheritable, process_environment
 from janitor.settings.project import folder_for_state, override_file_path, where_to_put
@@ -51,6 +52,7 @@ _PATHS = {
 class Settings(
     LocalStackSettings,
     PoolSettings,
+    RunPodSettings,
     MaintenanceSettings,
     InfrastructureSettings,
     AirflowSettings,
