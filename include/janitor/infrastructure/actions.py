@@ -12,7 +12,7 @@ from janitor.domain.errors import InfrastructureError
 from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.infrastructure.env_file import has_settings, remove_settings, settings_of, write_settings
 from janitor.infrastructure.workspace import Workspace, open_workspace
-from janitor.services.provider import provider_of
+from janitor.services.provider import providers_in_use
 from janitor.settings import Settings, StackKind
 from janitor.stack import stack
 
@@ -186,9 +186,13 @@ def live_instances(settings: Settings) -> list[str]:
     """The ids of the deployment's live instances.
 
     Raises:
-        CloudError: EC2 can't be asked.
+        CloudError: A provider can't be asked.
     """
-    return [one.instance_id for one in provider_of(settings).find(TAG_DEPLOYMENT, settings.deployment)]
+    return [
+        one.instance_id
+        for provider in providers_in_use(settings).values()
+        for one in provider.find(TAG_DEPLOYMENT, settings.deployment)
+    ]
 
 
 def require_no_instances(settings: Settings) -> None:

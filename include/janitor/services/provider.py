@@ -30,6 +30,11 @@ def runpod_of(settings: Settings, bootstrap: Bootstrap | None = None) -> RunPod:
     return RunPod(settings, bootstrap)
 
 
+def has_runpod(settings: Settings) -> bool:
+    """Whether a key of RunPod is set."""
+    return settings.runpod_api_key is not None or settings.runpod_key_secret is not None
+
+
 def provider_named(settings: Settings, provider: Provider) -> InstanceProvider:
     """The provider of a pool's machines.
 
@@ -53,7 +58,7 @@ def providers_in_use(settings: Settings) -> dict[Provider, InstanceProvider]:
         CloudError: The key's secret can't be read.
     """
     found: dict[Provider, InstanceProvider] = {Provider.EC2: provider_of(settings)}
-    if settings.runpod_api_key is not None or settings.runpod_key_secret is not None:
+    if has_runpod(settings):
         found[Provider.RUNPOD] = runpod_of(settings)
     return found
 

@@ -11,7 +11,11 @@ from janitor.services.reap.terminate_one import Terminable
 
 def kill_dict(report: KillReport) -> dict[str, Any]:
     """Every instance and run of a deployment."""
-    return {**_instances(report), "cancelled_runs": list(report.cancelled_runs)}
+    return {
+        **_instances(report),
+        "cancelled_runs": list(report.cancelled_runs),
+        "problems": list(report.problems),
+    }
 
 
 def cancel_dict(run: Cancellable, report: KillReport) -> dict[str, Any]:

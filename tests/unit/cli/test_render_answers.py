@@ -205,6 +205,9 @@ def test_query_db_of_one_that_has_only_begun():
 def test_kill_counts_and_says_what_is_left():
     assert kill_text((), (), ()) == "0 instances terminated.\nEC2 shows no live instance of this deployment."
     assert kill_text(("i-1",), (), ("manual__1",)).startswith("✓ manual__1: cancelled\n✓ i-1: terminated\n1 instance t")
+    unasked = kill_text((), (), (), problems=("RunPod's pods may be left: no answer",))
+    assert unasked.startswith("✗ RunPod's pods may be left: no answer\n")
+    assert unasked.endswith("run `make kill-all-workers` again for the rest.")
     left = kill_text(("i-1", "i-2"), ("i-3",), ())
     assert "✗ i-3: still there\n2 instances terminated.\n1 could not be terminated: run `make kill-all-workers`" in left
 

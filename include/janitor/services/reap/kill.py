@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from janitor.services.ending import terminate as terminating
 from janitor.services.provider import provider_of
 from janitor.services.reap import by_hand
 from janitor.services.reap.by_hand import NO_LEDGER, VERIFY_FOR, KillReport, Progress
+from janitor.services.reap.pods import end_all_pods
 from janitor.settings import Settings
 from janitor.stores import reaping
 from janitor.stores import validations as store
@@ -55,8 +57,27 @@ def kill_all(settings: Settings, *, progress: Progress, verify_for: timedelta = 
         spare_kept=False,
         detail=_COMMAND,
     )
+    pods, pods_left, problems = _end_pods(settings, progress, verify_for)
     by_hand.settle(settings, list(cancelled.values()), progress)
-    return KillReport(terminated=ending.terminated, remaining=ending.left, cancelled_runs=tuple(cancelled), was=was)
+    return KillReport(
+        terminated=(*ending.terminated, *pods),
+        remaining=(*ending.left, *pods_left),
+        cancelled_runs=tuple(cancelled),
+        was={**was, **pods},
+        problems=problems,
+    )
+
+
+def _end_pods(
+    settings: Settings, progress: Progress, verify_for: timedelta
+) -> tuple[Mapping[str, str], tuple[str, ...], tuple[str, ...]]:
+    """End RunPod's pods; that it can't be asked is a problem, and saves no instance of EC2's."""
+    try:
+        pods, left = end_all_pods(settings, verify_for=verify_for)
+    except CloudError as exc:
+        progress(f"RunPod's pods can't be ended: {exc}")
+        return {}, (), (f"RunPod's pods may be left: {exc}",)
+    return pods, left, ()
 
 
 def _cancel_runs(settings: Settings, progress: Progress) -> dict[str, UUID]:

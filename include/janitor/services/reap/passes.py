@@ -24,6 +24,7 @@ from janitor.services.outbox.writing import keep_leak
 from janitor.services.provider import provider_of
 from janitor.services.reap.pass_report import ReapError, ReapReport, problems_of
 from janitor.services.reap.pass_view import Candidate, look
+from janitor.services.reap.pods import sweep_pods
 from janitor.services.result.settle import settle_abandoned
 from janitor.settings import Settings
 from janitor.stores import ledger
@@ -122,6 +123,8 @@ class _Pass:
                 self._keep_absent(observe_deployment(self._settings, believe_absence=self._believe_absence))
         with self._step("instances"):
             self._reap(recheck_pause)
+        with self._step("pods"):
+            self._sweep_pods()
         with self._step("external timers"):
             self._arm_timers()
             self._remove_timers()
@@ -258,6 +261,15 @@ class _Pass:
             facts = store.facts_of(connection, self._settings.deployment, [candidate.instance_id])
         fact = next(one for one in facts if one.record.instance_id == candidate.instance_id)
         return Candidate(seen=candidate.seen, ledger=fact)
+
+    def _sweep_pods(self) -> None:
+        """End RunPod's pods that nobody else ended. EC2's and RunPod's troubles are each their own."""
+        swept = sweep_pods(self._settings, dry_run=self._dry_run)
+        self._did[ReaperAction.WOULD_TERMINATE if self._dry_run else ReaperAction.TERMINATED] += swept.ended
+        self._evidence.update(swept.ended)
+        self._notes += [f"pod {pod} was one too many of its intent, and was ended" for pod in swept.duplicates]
+        self._notes += [f"pod {pod} bears a name of ours, and isn't ours: look at it" for pod in swept.strangers]
+        self._problems += [f"{pod}: {word}" for pod, word in swept.refused.items()]
 
     def _keep_marks(self, candidates: Sequence[Candidate], decisions: dict[str, ReapDecision]) -> None:
         noted = {ReapStep.MARK: ReaperAction.MARKED, ReapStep.CLEAR: ReaperAction.CLEARED}

@@ -22,7 +22,7 @@ def kill_all_workers(session: Session, as_json_text: bool) -> ExitCode:
     """Emergency: terminate every instance and verify it.
 
     Ends every run and every instance of this deployment at once, without asking, those that `keep` holds too, and has
-    EC2 confirm it. The exit code is 3 if an instance remains.
+    EC2 confirm it. The exit code is 3 if an instance remains or may.
     """
     console = Console(quiet=as_json_text)
     settings = session.settings()
@@ -32,5 +32,6 @@ def kill_all_workers(session: Session, as_json_text: bool) -> ExitCode:
     if as_json_text:
         console.result(as_json(kill_dict(report)))
     else:
-        console.result(kill_text(report.terminated, report.remaining, report.cancelled_runs, report.was))
-    return ExitCode.INFRASTRUCTURE if report.remaining else ExitCode.OK
+        text = kill_text(report.terminated, report.remaining, report.cancelled_runs, report.was, report.problems)
+        console.result(text)
+    return ExitCode.INFRASTRUCTURE if report.remaining or report.problems else ExitCode.OK

@@ -15,16 +15,20 @@ def kill_text(
     remaining: Sequence[str],
     cancelled_runs: Sequence[str],
     was: Mapping[str, str] | None = None,
+    problems: Sequence[str] = (),
 ) -> str:
-    """The answer of `kill-all-workers`: instances counted, what each was, and what EC2 still shows."""
+    """The answer of `kill-all-workers`: instances counted, what each was, what is still shown, and what isn't known."""
     lines = [f"{GOOD} {run}: cancelled" for run in cancelled_runs]
     lines += _instance_lines(terminated, remaining, was or {})
+    lines += [f"{BAD} {one_line(problem)}" for problem in problems]
     lines.append(f"{_instances(len(terminated))} terminated.")
     if remaining:
         lines.append(
             f"{len(remaining)} could not be terminated: run `make kill-all-workers` again,"
             " or end them in the EC2 console."
         )
+    elif problems:
+        lines.append("EC2 shows no live instance of this deployment; run `make kill-all-workers` again for the rest.")
     else:
         lines.append("EC2 shows no live instance of this deployment.")
     return "\n".join(lines)
