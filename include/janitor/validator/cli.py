@@ -1,7 +1,7 @@
 """The command line of the validator.
 
-Exit codes: 0 report delivered and status success; 1 report delivered, any other status; 2 bad spec or usage; 3 the
-report could not be delivered.
+Exit codes of `run`: 0 report delivered and status success; 1 report delivered, any other status; 2 bad spec or usage;
+3 the report could not be delivered. Of `scrub` and `tripwire`: see `janitor.protocol.reuse.result`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from janitor.guest.processes.confinement import become_subreaper, hide_memory
 from janitor.guest.redaction import Redactor, secrets_of
 from janitor.protocol.order.spec import SPEC_MAX_BYTES, SpecError, ValidationSpec
 from janitor.protocol.report import Report
+from janitor.protocol.reuse.order import ORDER_MAX_BYTES, ReuseOrder, ReuseOrderError
 from janitor.protocol.terms.statuses import ReportStatus
 from janitor.validator import VERSION
 from janitor.validator.delivery import LEAST_TIME, DeliveryError, deliver
 from janitor.validator.loading import close_search_path, load_everything
 from janitor.validator.package_cache import with_kept_packages
 from janitor.validator.pipeline.runner import Runner
+from janitor.validator.reuse.command import carry_out
 from janitor.validator.secrets.delivery import PATIENCE, deliver_secrets
 from janitor.validator.settings import Settings
 
@@ -37,7 +39,15 @@ _EXAMPLES = """\
 examples:
   python3 janitor-validator.pyz run --spec spec.json
   python3 janitor-validator.pyz run --spec - < spec.json
+  python3 janitor-validator.pyz scrub --order - < order.json
 """
+
+
+_SCRUB = "scrub"
+_REUSE = {
+    _SCRUB: "clear this machine of its last task, and say what is left and how it looks now",
+    "tripwire": "say how this machine looks, before its first task",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,16 +66,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="validate what a spec names", description="Validate what a spec names.")
     run.add_argument("--spec", required=True, metavar="FILE", help="the spec as JSON; - reads standard input")
+    for name, what in _REUSE.items():
+        command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+        command.add_argument("--order", required=True, metavar="FILE", help="the order as JSON; - reads standard input")
     options = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Whatever locale the instance's agent has: a line that can't be encoded would be lost.
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
     try:
-        spec = ValidationSpec.from_json(_read_spec(options.spec))
-    except (SpecError, OSError) as exc:
+        if options.command in _REUSE:
+            return _reuse(options.command, ReuseOrder.from_json(_read(options.order, ORDER_MAX_BYTES)))
+        spec = ValidationSpec.from_json(_read(options.spec, SPEC_MAX_BYTES))
+    except (SpecError, ReuseOrderError, OSError) as exc:
         print(f"janitor-validator: {exc}", file=sys.stderr)
         return EXIT_USAGE
     return run_spec(spec)
+
+
+def _reuse(command: str, order: ReuseOrder) -> int:
+    """Carry out an order about the machine itself.
+
+    Raises:
+        ReuseOrderError: It is one for the other command.
+    """
+    if (command == _SCRUB) is (order.before is None):
+        raise ReuseOrderError(f"before: is {'missing' if command == _SCRUB else 'there'}, but the command is {command}")
+    load_everything()
+    return carry_out(order)
 
 
 def run_spec(spec: ValidationSpec) -> int:
@@ -137,13 +164,13 @@ def run_and_exit() -> NoReturn:
     os._exit(code)
 
 
-def _read_spec(name: str) -> bytes:
+def _read(name: str, most: int) -> bytes:
     if name == "-":
-        spec = sys.stdin.buffer.read(SPEC_MAX_BYTES + 1)
+        document = sys.stdin.buffer.read(most + 1)
         _close_stdin()
-        return spec
+        return document
     with Path(name).open("rb") as file:
-        return file.read(SPEC_MAX_BYTES + 1)
+        return file.read(most + 1)
 
 
 def _close_stdin() -> None:

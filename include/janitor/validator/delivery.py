@@ -72,6 +72,29 @@ def deliver(report: Report, spec: ValidationSpec, settings: Settings, *, limit: 
     return hashlib.sha256(content).hexdigest()
 
 
+def hand_in(content: bytes, *, url: str | None, path: str | None, limit: timedelta, journal: Journal) -> None:
+    """Write another document than a report wherever it is wanted; no copy of it stays.
+
+    Args:
+        content: All of it.
+        url: Presigned, takes it by PUT; a secret. None: nobody.
+        path: File that takes it; None: none.
+        limit: Time for all attempts together.
+        journal: Where attempts that failed are told.
+
+    Raises:
+        DeliveryError: A destination did not take it.
+    """
+    if path is not None:
+        _write(Path(path), content)
+    if url is not None:
+        try:
+            with delivery_limit(limit):
+                _upload(url, content, journal)
+        except DeliveryTimeOver as exc:
+            raise DeliveryError(f"the answer was not uploaded within {limit.total_seconds():.0f} s") from exc
+
+
 def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,9 @@ class Housing:
 
 def house(settings: Settings, workspace: Workspace) -> Housing:
     """Give them a user of their own from now on; where that can't be, they run as the validator's."""
-    theirs = replace(settings, uv_cache=_of_workers(settings.uv_cache), pip_cache=_of_workers(settings.pip_cache))
+    theirs = replace(
+        settings, uv_cache=cache_of_workers(settings.uv_cache), pip_cache=cache_of_workers(settings.pip_cache)
+    )
     caches = (theirs.uv_cache, theirs.pip_cache)
     try:
         for cache in caches:
@@ -70,7 +72,8 @@ def house(settings: Settings, workspace: Workspace) -> Housing:
     return Housing(settings=theirs, described=f"as a user of their own ({user.ids[0]}), root inside{hidden}")
 
 
-def _of_workers(cache: Path) -> Path:
+def cache_of_workers(cache: Path) -> Path:
+    """The package cache that the repository's processes write, beside the validator's own."""
     return cache.with_name(f"{cache.name}-of-workers")
 
 

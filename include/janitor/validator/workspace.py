@@ -12,6 +12,10 @@ from pathlib import Path
 
 from janitor.guest.processes.confinement import hand_over
 
+_PREFIX = "janitor-"
+WORKSPACE_PATTERN = r"janitor-[a-z0-9_]{8}"
+"""The name of one. Source: tempfile, which draws eight characters."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
@@ -26,7 +30,7 @@ class Workspace:
         Raises:
             OSError: It can't be made.
         """
-        workspace = cls(root=Path(tempfile.mkdtemp(prefix="janitor-", dir=parent)).resolve())
+        workspace = cls(root=Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent)).resolve())
         for folder in (workspace.theirs, workspace.home, workspace.temporary, workspace.neutral):
             folder.mkdir(mode=0o755)
         workspace.own.mkdir(mode=0o700)

@@ -31,6 +31,7 @@ DIGEST_PATTERN = r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"
 """Source: OCI image specification, "Digests": the registered algorithms."""
 MAX_MACHINE_CHARACTERS = 100
 _SHA256_PATTERN = r"[0-9a-f]{64}"
+_UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 class ResolvedBy(str, Enum):
@@ -80,6 +81,16 @@ class Packages(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Warm(Part):
+    """What a machine has of earlier tasks that makes a build shorter."""
+
+    base_images: Annotated[int, Range(0, 100_000)] = 0
+    """How many images it has pulled."""
+    build_cache: bool = False
+    """Whether its engine keeps steps of earlier builds."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Machine(Part):
     """The instance, as whoever launched it tells the validator: nothing on it has to be asked."""
 
@@ -88,6 +99,17 @@ class Machine(Part):
     """Its AMI."""
     cache: Later[CacheState | None] = None
     """Whether it had the cache volume; None: it is one repository's alone."""
+    worker_id: Later[Annotated[str, Text(36, _UUID_PATTERN)] | None] = None
+    """The worker of the pool that it is; None: it is none."""
+    task_ordinal: Later[Annotated[int, Range(1, 100_000)] | None] = None
+    """The worker's how-manieth task this is."""
+    warm: Later[Warm | None] = None
+    """What it had of the worker's earlier tasks; None: nothing, or it is no worker."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other repositories have used it, or will."""
+        return self.cache is not None or self.worker_id is not None
 
 
 @dataclass(frozen=True, kw_only=True)

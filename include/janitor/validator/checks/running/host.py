@@ -73,7 +73,7 @@ def _trouble(
         docker = DockerClient(context.settings)
         described = describe_engine(docker)
         evidence.append(context.evidence.value("docker", described.described()))
-        if context.spec.machine is not None and context.spec.machine.cache is not None:
+        if context.spec.machine is not None and context.spec.machine.is_shared:
             described = _made_ready(context, source, docker, described, evidence)
         free_bytes = min(free_bytes, described.free_bytes if described.free_bytes is not None else free_bytes)
         if trouble := _gpu_trouble(context, source, docker, machine.gpu, evidence):

@@ -8,6 +8,7 @@ the disk has too little room for the build to come, what is used by nothing goes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from janitor.validator.docker.client import DockerClient
@@ -26,6 +27,26 @@ _ROOM: Sequence[Sequence[str]] = (
 """In the order of what is missed least."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What the engine made of a command."""
+
+    is_done: bool
+    words: str
+    """What was done, or what it said where it refused."""
+
+
+def without_cache_mounts(docker: DockerClient) -> Done:
+    """Take out what the mounts of RUN have kept.
+
+    Raises:
+        EngineError: Its command can't be started.
+    """
+    if docker.flavour is not Flavour.DOCKER:
+        return Done(is_done=True, words="cache mounts: podman keeps them for each user's builds alone")
+    return _done(docker, _CACHE_MOUNTS)
+
+
 def ready_for_next(docker: DockerClient, free_bytes: Callable[[], int], wanted_bytes: int) -> list[str]:
     """Make an engine ready that other repositories have used.
 
@@ -42,15 +63,17 @@ def ready_for_next(docker: DockerClient, free_bytes: Callable[[], int], wanted_b
     """
     if docker.flavour is not Flavour.DOCKER:
         return []
-    said = [_done(docker, _CACHE_MOUNTS)]
+    said = [without_cache_mounts(docker).words]
     for arguments in _ROOM:
         if free_bytes() >= wanted_bytes:
             break
-        said.append(_done(docker, arguments))
+        said.append(_done(docker, arguments).words)
     return said
 
 
-def _done(docker: DockerClient, arguments: Sequence[str]) -> str:
+def _done(docker: DockerClient, arguments: Sequence[str]) -> Done:
     outcome = docker.run(arguments, limit=_LIMIT)
     words = " ".join(outcome.output.text.split())[-200:]
-    return f"docker {' '.join(arguments)}: {words}" if outcome.exit_code == 0 else f"refused: {words}"
+    if outcome.exit_code == 0:
+        return Done(is_done=True, words=f"docker {' '.join(arguments)}: {words}")
+    return Done(is_done=False, words=f"refused: {words}")
