@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from enum import Enum
 from uuid import UUID, uuid5
 
 from janitor.domain.states import NoticeKind
@@ -94,3 +95,23 @@ def sign_key_for(run_id: UUID, validation_id: UUID, generation: int) -> str:
 def spec_key_for(run_id: UUID, validation_id: UUID, generation: int) -> str:
     """S3 key of the spec that one instance fetches."""
     return f"janitor-specs/{run_id}/{validation_id}/{generation}.json"
+
+
+class WorkerFile(str, Enum):
+    """What is kept of one look at a worker's machine."""
+
+    ORDER = "order"  # what it was asked; the machine may read it for a while
+    RESULT = "result"  # what it answered; the machine may write it for a while
+    SIGN = "sign"  # its first sign of life of that command, likewise
+    FIRST_LOOK = "first-look"  # a copy of the first answer, to which no address leads
+    WARM = "warm"  # what its next task finds
+
+
+def worker_comment_for(worker_id: UUID, ordinal: int) -> str:
+    """The SSM Comment of the look at a worker's machine after its `ordinal`-th task; 0: before the first."""
+    return f"janitor worker {worker_id} {ordinal}"
+
+
+def worker_key_for(worker_id: UUID, ordinal: int, file: WorkerFile) -> str:
+    """S3 key of one file of a look at a worker's machine."""
+    return f"janitor-workers/{worker_id}/{ordinal}.{file.value}"
