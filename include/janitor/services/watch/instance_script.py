@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -133,7 +134,7 @@ with tempfile.TemporaryFile() as file:
     file.write(spec)
     file.seek(0)
     os.dup2(file.fileno(), 0)
-os.execv(sys.executable, [sys.executable, "-I", artefact, "run", "--spec", "-"])
+os.execv(sys.executable, [sys.executable, "-I", artefact, *order["words"]])
 """
 _FETCH_PATIENCE = timedelta(minutes=3)
 """For storage that throttles or is away for a while."""
@@ -161,19 +162,27 @@ def instance_script(
     sign_url: str,
     busy_for: timedelta | None = None,
     cache_volume: str | None = None,
+    words: Sequence[str] = ("run", "--spec", "-"),
 ) -> str:
     """The script for AWS-RunShellScript; it exits with the validator's exit code, EXIT_UNFETCHED or
     EXIT_NOT_READY.
 
     Args:
         validator: The artefact.
-        spec: What it is asked.
+        spec: What it is asked; it finds it on its standard input.
         sign_url: Presigned, takes the first sign of life by PUT; a secret for as long as it is valid.
         busy_for: For how long at most its instance isn't idle; None where an idle one isn't ended for that.
         cache_volume: The volume that was attached to it as the deployment's cache; None: it has none.
+        words: Of the validator's command line.
     """
     order = json.dumps(
-        {"validator": asdict(validator), "spec": asdict(spec), "sign_url": sign_url, "cache_volume": cache_volume}
+        {
+            "validator": asdict(validator),
+            "spec": asdict(spec),
+            "sign_url": sign_url,
+            "cache_volume": cache_volume,
+            "words": list(words),
+        }
     )
     program = (
         _PROGRAM.replace("@PATIENCE@", str(int(_FETCH_PATIENCE.total_seconds())))

@@ -7,6 +7,7 @@ repository is given is taken from its plan here and nowhere else.
 from __future__ import annotations
 
 from janitor.domain.config.repository_plan import RepositoryPlan
+from janitor.domain.pool.reuse import WorkerTurn
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.order.build import BuildSpec
 from janitor.protocol.order.spec import SecretStore, ValidationSpec
@@ -29,6 +30,7 @@ def spec_for(
     report_url: str,
     cache: CacheState | None = None,
     cache_directory: str | None = None,
+    worker: WorkerTurn | None = None,
 ) -> ValidationSpec:
     """What `instance` is asked to do for `validation`.
 
@@ -44,6 +46,7 @@ def spec_for(
         report_url: Takes the report by PUT for as long as it may be delivered; a secret.
         cache: Whether the instance has the cache volume; None where it is one repository's alone.
         cache_directory: Where the volume is on the instance; counts where it is attached.
+        worker: Of the pool, that carries it out; None: none does.
     """
     plan = RepositoryPlan.from_dict(validation.plan)
     return ValidationSpec(
@@ -60,7 +63,14 @@ def spec_for(
         agent=agent,
         secret_store=secret_store if plan.secrets or registry_secret is not None else None,
         registry_secret=registry_secret,
-        machine=Machine(instance_type=instance.instance_type, image_id=image_id, cache=cache),
+        machine=Machine(
+            instance_type=instance.instance_type,
+            image_id=image_id,
+            cache=cache,
+            worker_id=str(worker.worker_id) if worker is not None else None,
+            task_ordinal=worker.ordinal if worker is not None else None,
+            warm=worker.warm if worker is not None else None,
+        ),
         cache_directory=cache_directory if cache is CacheState.ATTACHED else None,
         proof_key=terms.proof_key.hex(),
         patch=plan.patch,

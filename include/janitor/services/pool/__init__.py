@@ -1,0 +1,1 @@
+"""The pool: what is done with its workers, one pass after another."""
