@@ -153,6 +153,15 @@ REST = (
         minutes=3,
     ),
     Part(
+        name="pool",
+        paths=(
+            "integration/stores/test_pool_races.py"
+            "::test_eight_claimers_of_five_hundred_tasks_of_whom_one_is_killed_each_second",
+        ),
+        why="kills a claimer each second until eight of them have done five hundred tasks: `make test` kills a few",
+        minutes=1,
+    ),
+    Part(
         name="workspaces",
         paths=(
             "integration/workspaces/test_leases.py::test_two_processes_race_for_long",

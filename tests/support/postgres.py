@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -31,31 +32,61 @@ class TestDatabase:
     superuser_url: str
 
 
+class RunningServer:
+    """A server whose data lives in a folder; `start` it, and `stop` it at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        layout = Layout(folder)
+        layout.create()
+        self._secrets: StackSecrets = ensure_secrets(layout)
+        self._server = EmbeddedPostgres(layout)
+        with reserve(Ports(*free_ports(4)), {}) as self._ports:
+            self._server.prepare(self._ports)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def database(self) -> TestDatabase:
+        """Its URLs."""
+
+        def url(role: str, password: str) -> str:
+            return database_url(role, password, JANITOR_DATABASE, self._ports)
+
+        return TestDatabase(
+            owner_url=url(OWNER_ROLE, self._secrets.postgres_owner),
+            writer_url=url(WRITER_ROLE, self._secrets.postgres_writer),
+            reader_url=url(READER_ROLE, self._secrets.postgres_reader),
+            superuser_url=database_url(SUPERUSER, self._secrets.postgres_superuser, "postgres", self._ports),
+        )
+
+    def start(self) -> None:
+        """Start it, after a stop on the same data and at the same port."""
+        self._process = subprocess.Popen(
+            self._server.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        is_ready = self._server.wait_ready(self._ports, self._secrets, time.monotonic() + _READY_SECONDS)
+        assert is_ready, "PostgreSQL did not start"
+        self._server.ensure_databases(self._ports, self._secrets)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it: SIGINT in order, SIGQUIT at once, as in a crash."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(120)
+
+
+@contextmanager
+def restartable_postgres(folder: Path) -> Iterator[RunningServer]:
+    """Start a server that a test may stop and start again; it is stopped afterwards."""
+    server = RunningServer(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @contextmanager
 def running_postgres(folder: Path) -> Iterator[TestDatabase]:
     """Start a server whose data lives in `folder`; it is stopped afterwards."""
-    layout = Layout(folder)
-    layout.create()
-    secrets: StackSecrets = ensure_secrets(layout)
-    server = EmbeddedPostgres(layout)
-    with reserve(Ports(*free_ports(4)), {}) as ports:
-        server.prepare(ports)
-    process = subprocess.Popen(
-        server.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        assert server.wait_ready(ports, secrets, time.monotonic() + _READY_SECONDS), "PostgreSQL did not start"
-        server.ensure_databases(ports, secrets)
-
-        def url(role: str, password: str) -> str:
-            return database_url(role, password, JANITOR_DATABASE, ports)
-
-        yield TestDatabase(
-            owner_url=url(OWNER_ROLE, secrets.postgres_owner),
-            writer_url=url(WRITER_ROLE, secrets.postgres_writer),
-            reader_url=url(READER_ROLE, secrets.postgres_reader),
-            superuser_url=database_url(SUPERUSER, secrets.postgres_superuser, "postgres", ports),
-        )
-    finally:
-        process.send_signal(2)
-        process.wait(120)
+    with restartable_postgres(folder) as server:
+        yield server.database

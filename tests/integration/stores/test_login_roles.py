@@ -87,6 +87,15 @@ def test_they_are_made_once_with_the_rights_of_their_groups(managed: Managed) ->
     assert set(ensure_login_roles(managed.owner_url, wanted).values()) == {RoleOutcome.RIGHT}
 
 
+def test_a_workers_login_calls_its_functions_and_reads_nothing(managed: Managed) -> None:
+    worker = LoginRole(
+        variable="its URL", url=managed.url(f"k_{managed.name}", "workers-secret"), group=RoleGroup.WORKERS
+    )
+    assert ensure_login_roles(managed.owner_url, (worker,)) == {worker.name: RoleOutcome.MADE}
+    assert (may(worker.url, READ), may(worker.url, WRITE)) == (False, False)
+    assert said(worker.url, "select janitor_pool.pool_worker_beat(gen_random_uuid(), 'd', 'p')") == "unknown"
+
+
 def test_a_readers_sessions_begin_read_only(managed: Managed) -> None:
     wanted = (managed.writer(), managed.reader())
     ensure_login_roles(managed.owner_url, wanted)
