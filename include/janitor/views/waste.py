@@ -30,6 +30,7 @@ def _unexplained_dict(each: UnexplainedTime) -> dict[str, Any]:
         "origin": each.origin.value,
         "repository": each.repository_name,
         "run_id": str(each.run_id) if each.run_id else None,
+        "pool": each.pool,
         "launched_at": each.launched_at.isoformat(),
         "stopped_at": each.stopped_at.isoformat() if each.stopped_at else None,
         "unexplained_seconds": each.unexplained.total_seconds(),

@@ -156,7 +156,7 @@ def test_waste_explains_every_second_and_names_what_it_can_not(
     lines = out.splitlines()
     assert lines[0].startswith("2 instances since ")
     assert [" ".join(line.split()) for line in lines if line.startswith("  ") and " 0s " not in line] == [
-        "idle between checks 10m0s 50.0% $0.20",
+        "idle 10m0s 50.0% $0.20",
         "unexplained 10m0s 50.0% $0.20",
         "total 20m0s 100.0% $0.40",
     ]

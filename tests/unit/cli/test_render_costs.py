@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -73,6 +74,7 @@ def test_a_live_adopted_instance_without_price() -> None:
         origin=InstanceOrigin.ADOPTED,
         repository_name=None,
         run_id=None,
+        pool=None,
         launched_at=SINCE,
         stopped_at=None,
         unexplained=timedelta(milliseconds=20),
@@ -92,3 +94,10 @@ def test_a_live_adopted_instance_without_price() -> None:
     )
     (line,) = waste_dict(report(found))["unexplained"]
     assert (line["usd"], line["stopped_at"], line["origin"]) == (None, None, "adopted")
+    pooled = replace(found, pool="gpu", because="it was never ready for a task", notices=None)
+    assert waste_text(report(pooled)).splitlines()[-1] == (
+        "✗ i-1 (g5.xlarge) of pool gpu: less than 1s; it was never ready for a task;"
+        " alive since 2026-01-01 00:00:00 UTC"
+    )
+    (line,) = waste_dict(report(pooled))["unexplained"]
+    assert line["pool"] == "gpu"

@@ -12,6 +12,8 @@ from janitor.domain.money.costs import (
     CHECK_PHASES,
     InstancePhase,
     InstanceTimes,
+    PoolTimes,
+    TurnTimes,
     cost_of,
     instance_cost,
     phases_of,
@@ -92,6 +94,63 @@ def test_what_is_missing_is_unexplained(changes: dict[str, object], phases: dict
 )
 def test_one_that_lives_is_reckoned_to_now(now: float, changes: dict[str, object], phases: dict[str, float]) -> None:
     assert minutes_of(replace(WHOLE, stopped_at=None, **changes), at(now)) == phases
+
+
+TWO_TURNS = replace(
+    WHOLE,
+    command_started_at=at(3),
+    command_ended_at=at(4),
+    pool=PoolTimes(
+        ready_at=at(3),
+        turns=(
+            TurnTimes(span=(at(4), at(11)), has_report=True),
+            TurnTimes(span=(at(12), at(18)), has_report=True),
+        ),
+    ),
+)
+"""A machine of a pool: the build was the first turn's, and the test went from the one to the other."""
+
+
+def test_a_pools_machine_boots_works_and_waits() -> None:
+    """Whatever the row says of a command; what nobody was busy in is no time that nothing explains."""
+    assert minutes_of(TWO_TURNS) == {"boot": 3, "build": 6, "test": 6, "idle": 5}
+
+
+@pytest.mark.parametrize(
+    ("pool", "changes", "phases"),
+    [
+        # It could take a task, and none came.
+        (PoolTimes(ready_at=at(3)), {"checks": None}, {"boot": 3, "idle": 17}),
+        # It never could.
+        (PoolTimes(ready_at=None), {"checks": None}, {"unexplained": 20}),
+        (PoolTimes(ready_at=None), {"checks": None, "stopped_at": None}, {"boot": 20}),
+        # Nothing says what the second turn went into; while the machine lives, its report may come.
+        (
+            PoolTimes(
+                ready_at=at(4),
+                turns=(
+                    TurnTimes(span=(at(4), at(8)), has_report=True),
+                    TurnTimes(span=(at(9), at(18)), has_report=False),
+                ),
+            ),
+            {"checks": (("build", (at(4), at(8))),)},
+            {"boot": 4, "build": 4, "idle": 3, "unexplained": 9},
+        ),
+        (
+            PoolTimes(ready_at=at(4), turns=(TurnTimes(span=(at(9), at(20)), has_report=False),)),
+            {"checks": None, "stopped_at": None},
+            {"boot": 4, "idle": 5, "in_progress": 11},
+        ),
+        # A debug lease holds it when nobody works on it; and past its expiry nothing explains it.
+        (
+            PoolTimes(ready_at=at(2), turns=(TurnTimes(span=(at(4), at(8)), has_report=True),)),
+            {"checks": None, "leases": ((at(6), at(11)),), "expires_at": at(18)},
+            {"boot": 2, "idle": 13, "kept": 3, "unexplained": 2},
+        ),
+    ],
+)
+def test_a_pools_machine_at_the_edges(pool: PoolTimes, changes: dict[str, object], phases: dict[str, float]) -> None:
+    assert minutes_of(replace(WHOLE, pool=pool, **changes), at(20)) == phases
 
 
 def test_each_check_has_the_phase_of_the_validator_s_pipeline() -> None:

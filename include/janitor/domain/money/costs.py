@@ -8,7 +8,7 @@ its deletion. Source: EBS pricing page.
 The ledger knows when RunInstances answered, not when `pending` ended, and counts from there to the first sight of
 `shutting-down`: an upper bound, by the boot of the machine.
 
-The views of migrations 0004 and 0007 follow the same rules in SQL; a test compares the two on random instances.
+The views of migrations 0004, 0007 and 0027 follow the same rules in SQL; a test compares the two on random instances.
 """
 
 from __future__ import annotations
@@ -36,10 +36,12 @@ Span = tuple[datetime, datetime]
 class InstancePhase(str, Enum):
     """What a second of an instance went into. Closed: every second is of exactly one phase."""
 
-    BOOT = "boot"  # from launch until it got its command
+    BOOT = "boot"  # from launch until it got its command; a pool's, until it could take a task
     BUILD = "build"  # checkout, static checks and build
     TEST = "test"  # the worker was exercised
-    IDLE = "idle"  # its command ran, but none of the checks; or it was given up because its command never started
+    # Its command ran, but none of the checks; or it was given up because its command never started; or it was a pool's
+    # and waited for a task.
+    IDLE = "idle"
     AFTER_FINISH = "after_finish"  # from the end of its command until shutting-down
     KEPT = "kept"  # a debug lease held it
     IN_PROGRESS = "in_progress"  # its command's time, which its report will explain; only while it lives
@@ -89,6 +91,24 @@ CHECK_PHASES: Mapping[str, InstancePhase] = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True)
+class TurnTimes:
+    """A validation's time on a pool's machine."""
+
+    span: Span
+    """An open one ends when the machine does, or now."""
+    has_report: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolTimes:
+    """What a pool's machine was there for."""
+
+    ready_at: datetime | None
+    """When it could take a task; None: it never came so far, as far as is known."""
+    turns: Sequence[TurnTimes] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class InstanceTimes:
     """What is known of an instance's life."""
 
@@ -105,7 +125,9 @@ class InstanceTimes:
     leases: Sequence[Span] = ()
     """Debug leases, from the request to their end."""
     checks: Sequence[tuple[str, Span]] | None = None
-    """Name and time of each check of its report; None: there is no report of this instance."""
+    """Name and time of each check of its reports; None: there is no report of this instance."""
+    pool: PoolTimes | None = None
+    """None: it is no pool's. A pool's machine has turns in place of a command."""
 
 
 def phases_of(times: InstanceTimes, now: datetime) -> dict[InstancePhase, timedelta]:
@@ -113,7 +135,11 @@ def phases_of(times: InstanceTimes, now: datetime) -> dict[InstancePhase, timede
     begin = times.launched_at
     end = max(begin, times.stopped_at or now)
     spans = [*times.leases, *(span for _, span in times.checks or ())]
-    marks = [times.expires_at, times.command_started_at, times.command_ended_at, *(at for span in spans for at in span)]
+    marks = [times.expires_at, times.command_started_at, times.command_ended_at]
+    if times.pool is not None:
+        marks.append(times.pool.ready_at)
+        spans += [turn.span for turn in times.pool.turns]
+    marks += [at for span in spans for at in span]
     cuts = sorted({begin, end, *(mark for mark in marks if mark is not None and begin < mark < end)})
     phases = dict.fromkeys(InstancePhase, timedelta())
     for start, stop in pairwise(cuts):
@@ -125,7 +151,7 @@ def _phase_at(times: InstanceTimes, at: datetime) -> InstancePhase:
     """The phase of the stretch that begins at `at` and holds no further mark."""
     kept = any(start <= at < end for start, end in times.leases)
     live = times.stopped_at is None
-    started, ended = times.command_started_at, times.command_ended_at
+    started, ended = _working_span(times)
     if at >= times.expires_at and not kept:
         return InstancePhase.UNEXPLAINED
     if started is None:
@@ -142,11 +168,29 @@ def _phase_at(times: InstanceTimes, at: datetime) -> InstancePhase:
     for phase in (InstancePhase.BUILD, InstancePhase.TEST):
         if phase in checked:
             return phase
-    if times.gave_no_sign or (times.checks is not None and ended is not None):
-        return InstancePhase.IDLE
+    if times.pool is None:
+        is_told = times.gave_no_sign or (times.checks is not None and ended is not None)
+        return InstancePhase.IDLE if is_told else _untold(kept=kept, live=live)
+    turns = [turn for turn in times.pool.turns if turn.span[0] <= at < turn.span[1]]
+    if not turns:
+        return InstancePhase.KEPT if kept else InstancePhase.IDLE
+    is_told = times.gave_no_sign or all(turn.has_report for turn in turns)
+    return InstancePhase.IDLE if is_told else _untold(kept=kept, live=live)
+
+
+def _untold(*, kept: bool, live: bool) -> InstancePhase:
+    """The phase of time in which something worked, and no report says at what."""
     if kept:
         return InstancePhase.KEPT
     return InstancePhase.IN_PROGRESS if live else InstancePhase.UNEXPLAINED
+
+
+def _working_span(times: InstanceTimes) -> tuple[datetime | None, datetime | None]:
+    """From when to when the instance had its command; a pool's machine never had its last one."""
+    if times.pool is None:
+        return times.command_started_at, times.command_ended_at
+    begins = [turn.span[0] for turn in times.pool.turns]
+    return min([*begins, *([times.pool.ready_at] if times.pool.ready_at else [])], default=None), None
 
 
 def seconds_of(duration: timedelta) -> Decimal:

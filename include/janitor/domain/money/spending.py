@@ -23,10 +23,12 @@ class DayCost:
 
 @dataclass(frozen=True, kw_only=True)
 class RepositoryCost:
-    """One repository's instances."""
+    """One repository's instances, with its shares in those of pools."""
 
     repository: str | None
-    """`organization/name`; None for instances that a run has for itself."""
+    """`organization/name`; None for instances that a run, or a pool, has for itself."""
+    pool: str | None
+    """Whose machines served nothing, so that no repository pays for them; None beside a repository, and for a run's."""
     instances: int
     total_usd: Decimal | None
     """None where no price is known."""

@@ -30,6 +30,9 @@ def spending_since(settings: Settings, since: datetime) -> Spending:
         causes = list(queries.cost_by_cause(connection, deployment=deployment, since=since, most=MOST_ROWS))
     return Spending(
         days=[DayCost(**row) for row in days],
-        repositories=[RepositoryCost(**{**row, "repository": row["repository"] or None}) for row in repositories],
+        repositories=[
+            RepositoryCost(**{**row, "repository": row["repository"] or None, "pool": row["pool"] or None})
+            for row in repositories
+        ],
         causes=[CauseCost(**row) for row in causes],
     )

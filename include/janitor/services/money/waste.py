@@ -34,6 +34,8 @@ class UnexplainedTime:
     origin: InstanceOrigin
     repository_name: str | None
     run_id: UUID | None
+    pool: str | None
+    """Whose machine it is; None: no pool's."""
     launched_at: datetime
     stopped_at: datetime | None
     """First sight of shutting-down; None while it lives."""
@@ -97,6 +99,7 @@ def _unexplained(row: Mapping[str, Any]) -> UnexplainedTime:
         origin=InstanceOrigin(row["origin"]),
         repository_name=row["repository_name"],
         run_id=row["run_id"],
+        pool=row["pool"],
         launched_at=row["launched_at"],
         stopped_at=row["stopped_at"],
         unexplained=_duration(row["unexplained_seconds"]),

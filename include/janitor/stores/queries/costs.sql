@@ -1,17 +1,19 @@
 -- name: costs_of_validations(validation_ids)
--- Unrounded; null where a price isn't known. As long as an instance isn't gone, it goes on.
+-- Unrounded, with its shares in pools' machines; null where a price isn't known. As long as an instance isn't gone, it
+-- goes on.
 select b.validation_id, case when bool_and(b.total_usd is not null) then sum(b.total_usd) end as usd,
        bool_or(b.ended_at is null) as goes_on
-from instance_bills b where b.validation_id = any(:validation_ids) and b.launched_at is not null
+from bills b where b.validation_id = any(:validation_ids) and b.launched_at is not null
 group by b.validation_id;
 
 -- name: usual_seconds(deployment, organizations, names, count)
--- What the instances of a repository's last verdicts were billed for, the median; null where there is none.
+-- What the instances of a repository's last verdicts were billed for, the median; null where there is none. Of a pool's
+-- machine it is the time in which it was busy with it.
 select wanted.position::integer, percentile_cont(0.5) within group (order by took.seconds) as seconds,
        count(took.seconds)::integer as times
 from unnest((:organizations)::text[], (:names)::text[]) with ordinality as wanted (organization, name, position)
 left join lateral (
-  select (select sum(b.billed_seconds) from instance_bills b
+  select (select sum(b.billed_seconds) from bills b
           where b.validation_id = v.validation_id and b.launched_at is not null) as seconds
   from repository_validations v join validation_runs r using (run_id)
   where r.deployment = :deployment and r.purpose = 'fleet' and v.organization = wanted.organization and v.repository_name = wanted.name
@@ -21,19 +23,21 @@ left join lateral (
 group by wanted.position order by wanted.position;
 
 -- name: costs_of_runs(run_ids)
--- With what a run's own instances cost, beside its validations'.
+-- With what a run's own instances cost, beside its validations', and with their shares in pools' machines.
 select b.run_id, case when bool_and(b.total_usd is not null) then sum(b.total_usd) end as usd,
        bool_or(b.ended_at is null) as goes_on
-from instance_bills b where b.run_id = any(:run_ids) and b.launched_at is not null
+from bills b where b.run_id = any(:run_ids) and b.launched_at is not null
 group by b.run_id;
 
 -- name: cost_parts_of_runs(run_ids)
 -- What each validation cost, as above; null where it launched nothing.
-select v.run_id, case when bool_and(b.total_usd is not null) then sum(b.total_usd) end as usd
+select v.run_id, cost.usd
 from repository_validations v
-left join instance_bills b on b.validation_id = v.validation_id and b.launched_at is not null
-where v.run_id = any(:run_ids)
-group by v.run_id, v.validation_id;
+cross join lateral (
+  select case when bool_and(b.total_usd is not null) then sum(b.total_usd) end as usd
+  from bills b where b.validation_id = v.validation_id and b.launched_at is not null
+) cost
+where v.run_id = any(:run_ids);
 
 -- name: lock_unkept_costs(deployment, count)
 -- Instances that have ended and whose costs aren't kept. What they cost is read in the next statement: it sees all that

@@ -53,7 +53,7 @@ select wanted.position::integer, count(distinct failed.run_id)::integer as runs,
 from unnest((:organizations)::text[], (:names)::text[], (:signatures)::text[], (:since)::timestamptz[])
      with ordinality as wanted (organization, name, signature, since, position)
 left join lateral (
-  select v.run_id, (select sum(b.total_usd) from instance_bills b
+  select v.run_id, (select sum(b.total_usd) from bills b
                     where b.validation_id = v.validation_id and b.launched_at is not null) as usd
   from repository_validations v join validation_runs r using (run_id)
   where v.organization = wanted.organization and v.repository_name = wanted.name and r.deployment = :deployment

@@ -116,9 +116,9 @@ select m.*, m.organization || '/' || m.repository_name as repository, v.url, v.l
                    where r.run_id = m.joined_run_id and r.completed_at is null) as joined_run_over,
        m.left_run_id is not null and not exists (
          select from validation_runs r where r.run_id = m.left_run_id and r.completed_at is null) as left_run_over,
-       (select sum(b.total_usd)
+       (select sum(cost.usd)
         from repository_validations w join validation_runs q on q.run_id = w.run_id
-        join instance_bills b on b.validation_id = w.validation_id
+        cross join lateral (select sum(b.total_usd) as usd from bills b where b.validation_id = w.validation_id) cost
         where w.organization = m.organization and w.repository_name = m.repository_name
           and q.deployment = m.deployment and q.purpose = 'fleet' and w.finished_at >= broken.finished_at
           and w.finished_at <= coalesce(m.left_at, 'infinity')) as cost_usd

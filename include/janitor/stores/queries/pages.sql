@@ -23,16 +23,20 @@ select (launched_at at time zone 'UTC')::date as day, count(*)::integer as insta
 from instance_costs where deployment = :deployment and launched_at >= :since group by 1 order by 1 desc;
 
 -- name: cost_by_repository(deployment, since, most)
-select coalesce(v.organization || '/' || v.repository_name, '') as repository, count(*)::integer as instances,
-       sum(b.total_usd) as total_usd, sum(b.total_usd) filter (where v.status <> 'success') as failing_usd
-from instance_bills b left join repository_validations v on v.validation_id = b.validation_id
+-- With shares in pools' machines; what no validation pays for stands by pool, or is a run's own.
+select coalesce(v.organization || '/' || v.repository_name, '') as repository,
+       case when b.validation_id is null then coalesce(w.pool, '') else '' end as pool,
+       count(distinct b.ledger_id)::integer as instances, sum(b.total_usd) as total_usd,
+       sum(b.total_usd) filter (where v.status <> 'success') as failing_usd
+from bills b join instances i using (ledger_id) left join repository_validations v on v.validation_id = b.validation_id
+left join workers w on i.owner_kind = 'worker' and w.worker_id = i.owner_id
 where b.deployment = :deployment and b.launched_at >= :since
-group by 1 order by 3 desc nulls last, 1 limit :most;
+group by 1, 2 order by 4 desc nulls last, 1, 2 limit :most;
 
 -- name: cost_by_cause(deployment, since, most)
 select v.signature, f.title, count(distinct v.organization || '/' || v.repository_name)::integer as repositories,
        count(distinct v.run_id)::integer as runs, sum(b.total_usd) as total_usd
-from instance_bills b join repository_validations v on v.validation_id = b.validation_id
+from bills b join repository_validations v on v.validation_id = b.validation_id
 join validation_runs r on r.run_id = v.run_id and r.purpose = 'fleet'
 join failure_signatures f on f.signature = v.signature
 where b.deployment = :deployment and b.launched_at >= :since and v.status not in ('success', 'cancelled')

@@ -16,7 +16,7 @@ _WORDS = {
     InstancePhase.BOOT: "boot",
     InstancePhase.BUILD: "build",
     InstancePhase.TEST: "test",
-    InstancePhase.IDLE: "idle between checks",
+    InstancePhase.IDLE: "idle",
     InstancePhase.AFTER_FINISH: "after the finish",
     InstancePhase.KEPT: "kept by a debug lease",
     InstancePhase.IN_PROGRESS: "still in progress",
@@ -46,6 +46,8 @@ def _phase_line(name: str, part: PhaseTotal, whole: PhaseTotal, places: int) -> 
 
 
 def _whose(each: UnexplainedTime) -> str:
+    if each.pool:
+        return f"pool {each.pool}"
     return works_for(each.repository_name, each.run_id) if each.repository_name or each.run_id else "no repository"
 
 
