@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
@@ -14,13 +15,13 @@ class PoolAction(str, Enum):
     """Kinds of action. Closed; kept with each decision."""
 
     SPAWN = "spawn"
-    DRAIN = "drain"  # no further task; it ends when it has none
+    DRAIN = "drain"  # no further task; it ends when it has none. Of one without a task: only if it has none by now
     TERMINATE = "terminate"  # its task, if any, is given back first
     SUSPECT = "suspect"  # the first look without life
     CLEAR = "clear"  # a mark of an earlier pass (suspect, surplus) holds no more
     MARK_SURPLUS = "mark_surplus"  # the first look that finds it idle for too long
     LOSE = "lose"  # the second kind of evidence: its task is given back, nobody is blamed
-    EXPIRE = "expire"  # its task's hard limit passed
+    EXPIRE = "expire"  # its task's hard limit passed; what hangs on the worker goes with it
     WARN = "warn"  # told, and nothing done
 
 
@@ -33,7 +34,9 @@ class Action:
     worker_id: UUID | None = None
     """Whom it is about; None for a spawn."""
     end: WorkerEnd | None = None
-    """Of a drain, a termination or a loss: why it ends."""
+    """Of a drain, a termination, a loss or an expiry: why the worker ends. An expiry without it ends the task alone."""
+    until: datetime | None = None
+    """Of a drain: when a task that still goes on is given back; None: after the pool's `drain_timeout`."""
     count: int = 1
     """Of a spawn: how many."""
 
@@ -45,3 +48,5 @@ class Decision:
     actions: Sequence[Action]
     why: str
     """In one line, also of what was left."""
+    wanted: int = 0
+    """How many workers there should be."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from janitor.domain.pool.states import WorkerState
+from janitor.domain.pool.states import WorkerEnd, WorkerState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,8 @@ class Waiting:
     """None: each needs a worker of its own."""
     count: int
     oldest_at: datetime
+    shortest: timedelta = timedelta()
+    """How long the one of them that may take least may take, its grace included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +42,9 @@ class WorkerSeen:
     worker_id: UUID
     state: WorkerState
     trust_domain: str | None
-    """None: it has had no task."""
+    """None: it has had no task, or it is for one task alone."""
     is_single_use: bool
-    """Whether its trust domain is that of one task alone."""
+    """Whether it is for one task alone, which it has or had."""
     requested_at: datetime
     ready_at: datetime | None
     last_alive_at: datetime | None
@@ -56,11 +58,13 @@ class WorkerSeen:
     task: HeldTask | None
     drain_deadline_at: datetime | None
     end_wanted: bool
-    """Whether its end was decided before, and not all of it was carried out."""
+    """Whether its end was decided before, and not all of it was carried out. What drains has it too."""
     surplus_since: datetime | None
     """The first pass that found it idle for too long: the second ends it."""
     is_kept: bool = False
     """Whether a person holds its machine by a debug lease."""
+    end: WorkerEnd | None = None
+    """Why it ends, where that was decided before."""
 
     @property
     def idle_since(self) -> datetime | None:
@@ -80,6 +84,8 @@ class Brake:
     """Failures in a row have paused it."""
     is_trial: bool = False
     """One may be tried, and no more until that has taken an order."""
+    headroom: int | None = None
+    """How many may fail one after another before launches pause: no more start at once. None: that doesn't count."""
     why: str | None = None
 
 
@@ -103,3 +109,6 @@ class PoolView:
     """Of the deployment, that have tasks in this pool, or may still have some."""
     boot_median: timedelta
     task_median: timedelta
+    watched_since: datetime | None = None
+    """Since when passes follow one another and the provider answers them; None: always. Nobody is blamed for what was
+    not done before, as nobody asked for it."""
