@@ -16,6 +16,7 @@ from janitor.domain.snapshot.alerts import Alert
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance, RepositoryNews, RunGlance
 from janitor.settings import DEFAULT_ENVIRONMENT
 from janitor.views.evidence import causes_dicts
+from janitor.views.pools import glance_dict
 from janitor.views.text.snapshot import safety, sentence
 
 FORMAT = "janitor-dashboard/1"
@@ -68,6 +69,7 @@ def snapshot_dict(
         if snapshot.last_pass is None
         else {**_record(snapshot.last_pass), "agrees": snapshot.last_pass.agrees},
         "airflow_problems": None if snapshot.airflow_problems is None else list(snapshot.airflow_problems),
+        "pools": [glance_dict(each) for each in snapshot.pools],
     }
 
 

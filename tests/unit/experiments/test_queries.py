@@ -21,6 +21,7 @@ WITH_EXPERIMENTS = {
     **dict.fromkeys(("complete_runs", "complete_running_runs"), "list of runs"),
     # Differences and news are the fleet's alone; a sequential run is never an experiment.
     **dict.fromkeys(("inconclusive_in_a_row", "news_to_tell"), "differences and news"),
+    "task_glances": "tasks, whoever waits for them",
     "latest_run_of_kind": "sequential runs",
     "known_repository_names": "a repository has an experiment only after a validation of the fleet",
 }

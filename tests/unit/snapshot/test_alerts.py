@@ -13,8 +13,11 @@ import pytest
 
 from janitor.cli.screens.rows import LIVE, rows_of
 from janitor.domain.launch.breaker import BreakerState
+from janitor.domain.pool.pool import Provider
+from janitor.domain.pool.states import TaskKind, TaskState, WorkerState
 from janitor.domain.snapshot.alerts import AlertCode, Severity, alerts_of
 from janitor.domain.snapshot.maintenance import MaintenanceGlance
+from janitor.domain.snapshot.pool import PoolGlance, TaskGlance, WorkerGlance
 from janitor.domain.snapshot.snapshot import (
     DeadChannel,
     DeploymentSnapshot,
@@ -133,6 +136,101 @@ def maintenance(**changes: Any) -> MaintenanceGlance:
         stale_leases=0,
         tables_bytes=10**6,
         disk_free=Decimal("0.5"),
+    )
+    return replace(quiet, **changes)
+
+
+WORKER = UUID("11111111-e29b-41d4-a716-446655440000")
+TASK = UUID("22222222-e29b-41d4-a716-446655440000")
+
+
+def task(**changes: Any) -> TaskGlance:
+    """One that waits for a minute."""
+    queued = TaskGlance(
+        task_id=TASK,
+        pool="default",
+        kind=TaskKind.VALIDATION,
+        state=TaskState.QUEUED,
+        repository="acme/worker-a",
+        run_id=RUN,
+        validation_id=RUN,
+        trust_domain="organization:acme",
+        attempts=0,
+        max_attempts=3,
+        queued_at=NOW - MINUTE,
+        not_before=None,
+        worker_id=None,
+        fence=None,
+        claimed_at=None,
+        started_at=None,
+        lease_until=None,
+        deadline_at=None,
+        last_progress_at=None,
+        ended_at=None,
+        reason_code=None,
+    )
+    return replace(queued, **changes)
+
+
+def held(**changes: Any) -> TaskGlance:
+    """One that a worker is at."""
+    at_work: dict[str, Any] = {
+        "state": TaskState.RUNNING,
+        "worker_id": WORKER,
+        "fence": 7,
+        "attempts": 1,
+        "claimed_at": NOW - 2 * MINUTE,
+        "started_at": NOW - 2 * MINUTE,
+        "lease_until": NOW + MINUTE,
+        "deadline_at": NOW + 20 * MINUTE,
+        "last_progress_at": NOW - MINUTE,
+    }
+    return task(**(at_work | changes))
+
+
+def worker(**changes: Any) -> WorkerGlance:
+    """One that is ready."""
+    ready = WorkerGlance(
+        worker_id=WORKER,
+        pool="default",
+        provider=Provider.EC2,
+        state=WorkerState.READY,
+        instance_id="i-0aaaaaaaaaaaaaaaa",
+        instance_type="g5.xlarge",
+        market="on-demand",
+        requested_at=NOW - 30 * MINUTE,
+        ready_at=NOW - 27 * MINUTE,
+        last_alive_at=NOW - MINUTE,
+        suspect_since=None,
+        last_task_ended_at=None,
+        over_since=None,
+        ended_at=None,
+        tasks_done=2,
+        trust_domain="organization:acme",
+        is_single_use=False,
+        drain_reason=None,
+        drain_deadline_at=None,
+        end_wanted=None,
+        end_reason=None,
+        expires_at=NOW + 60 * MINUTE,
+        keep_until=None,
+        cost_usd=Decimal("0.50"),
+        task=None,
+    )
+    return replace(ready, **changes)
+
+
+def pool(**changes: Any) -> PoolGlance:
+    """One with a ready worker, that a pass looked at a minute ago."""
+    quiet = PoolGlance(
+        name="default",
+        workers=(worker(),),
+        tasks=(),
+        stopped_at=None,
+        stopped_by=None,
+        decided_at=NOW - MINUTE,
+        why="0 wait, 1 ready: 1 wanted, none spawned: nothing waits",
+        cost_usd=Decimal("0.50"),
     )
     return replace(quiet, **changes)
 
@@ -372,6 +470,60 @@ RAISED: dict[str, tuple[AlertCode, Severity, dict[str, Any], str]] = {
         {"maintenance": maintenance(stale_leases=11)},
         "11 leases",
     ),
+    "no pass": (
+        AlertCode.POOL_UNATTENDED,
+        Severity.CRITICAL,
+        {"pools": (pool(decided_at=NOW - 6 * MINUTE),)},
+        "pool default has 1 worker and 0 tasks, and no pass is made: the last one was 6 min ago; 5 min are allowed",
+    ),
+    "never a pass": (
+        AlertCode.POOL_UNATTENDED,
+        Severity.CRITICAL,
+        {"pools": (pool(decided_at=None, workers=(), tasks=(task(queued_at=NOW - 6 * MINUTE),)),)},
+        "none was ever made",
+    ),
+    "silent worker": (
+        AlertCode.WORKER_STALE,
+        Severity.WARNING,
+        {"pools": (pool(workers=(worker(last_alive_at=NOW - 4 * MINUTE),)),)},
+        "worker 11111111 (i-0aaaaaaaaaaaaaaaa) of pool default has shown no life for 4 min; 3 min are allowed",
+    ),
+    "worker that never showed life": (
+        AlertCode.WORKER_STALE,
+        Severity.WARNING,
+        {"pools": (pool(workers=(worker(state=WorkerState.DRAINING, last_alive_at=None),)),)},
+        "no life for 27 min",
+    ),
+    "task without progress": (
+        AlertCode.TASK_STUCK,
+        Severity.WARNING,
+        {"pools": (pool(tasks=(held(last_progress_at=NOW - 16 * MINUTE),)),)},
+        "task 22222222 (acme/worker-a) of pool default on worker 11111111 shows no progress for 16 min; 15 min",
+    ),
+    "task past its limit": (
+        AlertCode.TASK_STUCK,
+        Severity.WARNING,
+        {"pools": (pool(tasks=(held(deadline_at=NOW - 6 * MINUTE),)),)},
+        "is held 6 min after its hard limit",
+    ),
+    "quarantine": (
+        AlertCode.WORKER_QUARANTINED,
+        Severity.WARNING,
+        {"pools": (pool(workers=(worker(state=WorkerState.QUARANTINED, over_since=NOW - MINUTE),)),)},
+        "is in quarantine",
+    ),
+    "nothing is spawned": (
+        AlertCode.POOL_WAITS,
+        Severity.WARNING,
+        {"pools": (pool(workers=(), why="max is 0", tasks=(task(queued_at=NOW - 11 * MINUTE),)),)},
+        "1 task waits in pool default for 11 min, and no worker is there or starts: max is 0",
+    ),
+    "stopped pool": (
+        AlertCode.POOL_STOPPED,
+        Severity.WARNING,
+        {"pools": (pool(tasks=(task(), task()), stopped_at=NOW - 3 * MINUTE, stopped_by="alice"),)},
+        "2 tasks wait in pool default, which alice stopped 3 min ago",
+    ),
 }
 
 
@@ -412,6 +564,32 @@ JUST_NOT: dict[str, dict[str, Any]] = {
     "the runs are on another machine": {"maintenance": maintenance(disk_free=None)},
     "tables of a hundred megabytes": {"maintenance": maintenance(tables_bytes=100 * 10**6)},
     "five stale leases": {"maintenance": maintenance(stale_leases=5)},
+    "pool with a pass within five minutes": {"pools": (pool(decided_at=NOW - 5 * MINUTE),)},
+    "pool that has just got its first task": {
+        "pools": (pool(decided_at=None, workers=(), tasks=(task(queued_at=NOW - 5 * MINUTE),)),)
+    },
+    "pool without anything to do": {"pools": (pool(decided_at=None, workers=()),)},
+    "worker silent for three minutes": {"pools": (pool(workers=(worker(last_alive_at=NOW - 3 * MINUTE),)),)},
+    "worker that boots": {
+        "pools": (pool(workers=(worker(state=WorkerState.SPAWNING, ready_at=None, last_alive_at=None),)),)
+    },
+    "worker that ends": {
+        "pools": (pool(workers=(worker(state=WorkerState.TERMINATING, last_alive_at=NOW - 9 * MINUTE),)),)
+    },
+    "task without progress for a quarter": {"pools": (pool(tasks=(held(last_progress_at=NOW - 15 * MINUTE),)),)},
+    "task in its grace": {"pools": (pool(tasks=(held(deadline_at=NOW - 5 * MINUTE),)),)},
+    "task that waits while a worker boots": {
+        "pools": (
+            pool(
+                workers=(worker(state=WorkerState.SPAWNING, ready_at=None),), tasks=(task(queued_at=NOW - 30 * MINUTE),)
+            ),
+        )
+    },
+    "task that waits for ten minutes": {"pools": (pool(workers=(), tasks=(task(queued_at=NOW - 10 * MINUTE),)),)},
+    "task that isn't wanted yet": {
+        "pools": (pool(workers=(), tasks=(task(queued_at=NOW - 20 * MINUTE, not_before=NOW + MINUTE),)),)
+    },
+    "stopped pool in which nothing waits": {"pools": (pool(stopped_at=NOW - 60 * MINUTE, stopped_by="alice"),)},
     "every channel answers": {"dead_channels": ()},
     "every repository has a verdict": {"stale": ()},
     "the nightly run comes": {"missed_schedule": None},

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from janitor.domain.evidence.cause import Causes
 from janitor.domain.snapshot.alerts import Alert, AlertCode
+from janitor.domain.snapshot.pool import PoolGlance, TaskGlance, WorkerGlance, short_id
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance, RepositoryNews, RunGlance
 from janitor.domain.watch.sequential import works_for
 from janitor.views.text.evidence import cause_lines
-from janitor.views.text.marks import mark_of, one_line, words_of
+from janitor.views.text.marks import WAITING, mark_of, one_line, words_of
 from janitor.views.text.money import dollars
+from janitor.views.text.pools import doing_of, domain_of, machine_of, pool_line, task_line, worker_line
 from janitor.views.text.snapshot import instance_line
 from janitor.views.text.times import compactly, instant
 
@@ -53,14 +55,17 @@ _ID_BEGINNING = 8
 LIVE = Tab(name="live", title="Live", columns=("what", "repository", "state", "elapsed", "cost", "ends in"))
 LAST_RUN = Tab(name="last-run", title="Last run", columns=("repository", "news", "cause"))
 BROKEN = Tab(name="broken", title="Broken", columns=("repository", "since", "flaky", "cause"))
+POOL = Tab(name="pool", title="Pool", columns=("what", "pool", "state", "doing", "age", "cost"))
 ALERTS = Tab(name="alerts", title="Alerts", columns=("severity", "subject", "what", "next step"))
-TABS = (LIVE, LAST_RUN, BROKEN, ALERTS)
+TABS = (LIVE, POOL, LAST_RUN, BROKEN, ALERTS)
 _ALERT_PAGES: Mapping[AlertCode, str] = {
     **dict.fromkeys((AlertCode.INSTANCE_OVERDUE, AlertCode.INSTANCE_WITHOUT_END, AlertCode.LEDGER_DIFFERS), "live"),
     **dict.fromkeys((AlertCode.REAPER_SILENT, AlertCode.RUN_STUCK, AlertCode.NOTICE_UNTAKEN), "live"),
     **dict.fromkeys((AlertCode.INSTANCE_ADOPTED, AlertCode.TIME_UNEXPLAINED, AlertCode.SPEND_UNUSUAL), "cost"),
     **dict.fromkeys((AlertCode.RESERVATION_OPEN, AlertCode.RUN_REFUSED), "cost"),
     **dict.fromkeys((AlertCode.BUDGET_NEARLY_SPENT, AlertCode.BUDGET_SPENT), "cost"),
+    **dict.fromkeys((AlertCode.POOL_UNATTENDED, AlertCode.WORKER_STALE, AlertCode.TASK_STUCK), "live"),
+    **dict.fromkeys((AlertCode.WORKER_QUARANTINED, AlertCode.POOL_WAITS, AlertCode.POOL_STOPPED), "live"),
     **dict.fromkeys((AlertCode.REPOSITORY_STALE, AlertCode.SCHEDULE_MISSED), "fleet"),
 }
 """As the runbook's table has them; the others are on the first page."""
@@ -79,6 +84,8 @@ def rows_of(
     if tab is LIVE:
         runs = [_run_row(one, snapshot) for one in snapshot.live_runs]
         return runs + [_instance_row(number, one, snapshot) for number, one in enumerate(snapshot.instances)]
+    if tab is POOL:
+        return [row for pool in snapshot.pools for row in _pool_rows(pool, snapshot)]
     if tab is LAST_RUN:
         return _news_rows(snapshot, whys)
     if tab is BROKEN:
@@ -93,6 +100,66 @@ def rows_of(
         )
         for one in alerts
     ]
+
+
+def _pool_rows(pool: PoolGlance, snapshot: DeploymentSnapshot) -> list[Row]:
+    """Its workers, and what waits for one; a pool that has neither is a row itself."""
+    rows = [_worker_row(each, pool, snapshot) for each in pool.workers]
+    rows += [_task_row(each, pool, snapshot) for each in pool.waiting]
+    stopped = "stopped" if pool.stopped_at is not None else ""
+    return rows or [
+        Row(
+            key=f"pool:{pool.name}",
+            cells=("no workers", one_line(pool.name), stopped, one_line(pool.why or ""), "", dollars(pool.cost_usd)),
+            details=_about_pool(pool, snapshot),
+            page=Page("live"),
+        )
+    ]
+
+
+def _worker_row(worker: WorkerGlance, pool: PoolGlance, snapshot: DeploymentSnapshot) -> Row:
+    short = short_id(worker.worker_id)
+    task = worker.task
+    return Row(
+        key=f"worker:{worker.worker_id}",
+        cells=(
+            *(f"worker {short}", one_line(pool.name), worker.state.value, doing_of(worker, snapshot.at)),
+            compactly(snapshot.at - worker.requested_at),
+            "" if worker.cost_usd is None else dollars(worker.cost_usd),
+        ),
+        details=(
+            worker_line(worker, snapshot.at),
+            machine_of(worker),
+            *([] if task is None else [task_line(task, snapshot.at)]),
+            *_about_pool(pool, snapshot),
+            f"  janitor pool drain {short}",
+            f"  janitor pool terminate {short}",
+        ),
+        page=Page("live"),
+        log_of=None if task is None or task.repository is None else (task.repository, str(task.run_id)),
+    )
+
+
+def _task_row(task: TaskGlance, pool: PoolGlance, snapshot: DeploymentSnapshot) -> Row:
+    waited = compactly(snapshot.at - task.queued_at)
+    name = f"{WAITING} {one_line(task.name)}"
+    return Row(
+        key=f"task:{task.task_id}",
+        cells=(name, one_line(pool.name), task.state.value, domain_of(task.trust_domain), waited, ""),
+        details=(task_line(task, snapshot.at), *_about_pool(pool, snapshot)),
+        page=Page("live"),
+    )
+
+
+def _about_pool(pool: PoolGlance, snapshot: DeploymentSnapshot) -> tuple[str, ...]:
+    decided = "" if pool.decided_at is None else f"Last decision, {compactly(snapshot.at - pool.decided_at)} ago: "
+    return (
+        "",
+        pool_line(pool, snapshot.at),
+        *((f"{decided}{one_line(pool.why)}",) if pool.why else ()),
+        "",
+        f"  janitor pool decisions --pool {one_line(pool.name)}",
+    )
 
 
 def _run_row(run: RunGlance, snapshot: DeploymentSnapshot) -> Row:

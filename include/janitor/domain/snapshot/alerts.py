@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum
 
 from janitor.domain.snapshot.maintenance import Limited, excesses
+from janitor.domain.snapshot.pool import PoolTrouble, pool_findings
 from janitor.domain.snapshot.snapshot import DeploymentSnapshot, InstanceGlance
 from janitor.domain.watch.sequential import works_for
 
@@ -47,6 +48,12 @@ class AlertCode(str, Enum):
     RUNS_DISK_LOW = "runs_disk_low"
     MAINTENANCE_LARGE = "maintenance_large"
     LEASES_STALE = "leases_stale"
+    POOL_UNATTENDED = "pool_unattended"
+    WORKER_STALE = "worker_stale"
+    TASK_STUCK = "task_stuck"
+    WORKER_QUARANTINED = "worker_quarantined"
+    POOL_WAITS = "pool_waits"
+    POOL_STOPPED = "pool_stopped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,9 +373,32 @@ def _maintenance(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
         )
 
 
+_OF_POOLS = {
+    PoolTrouble.UNATTENDED: AlertCode.POOL_UNATTENDED,
+    PoolTrouble.STALE: AlertCode.WORKER_STALE,
+    PoolTrouble.STUCK: AlertCode.TASK_STUCK,
+    PoolTrouble.QUARANTINED: AlertCode.WORKER_QUARANTINED,
+    PoolTrouble.WAITS: AlertCode.POOL_WAITS,
+    PoolTrouble.STOPPED: AlertCode.POOL_STOPPED,
+}
+
+
+def _pools(snapshot: DeploymentSnapshot) -> Iterator[Alert]:
+    for pool in snapshot.pools:
+        for finding in pool_findings(pool, snapshot.at):
+            yield Alert(
+                code=_OF_POOLS[finding.what],
+                severity=Severity.CRITICAL if finding.is_critical else Severity.WARNING,
+                subject=finding.subject,
+                message=finding.message,
+                next_step=finding.next_step,
+                since=finding.since,
+            )
+
+
 _RULES: Sequence[Callable[[DeploymentSnapshot], Iterator[Alert]]] = (
     *(_overdue, _without_end, _adopted, _differs, _silent, _stuck, _reservation, _refused, _budget, _unusual),
-    *(_unexplained, _breaker, _airflow, _undelivered, _stale, _missed, _untaken, _maintenance),
+    *(_unexplained, _breaker, _airflow, _undelivered, _stale, _missed, _untaken, _maintenance, _pools),
 )
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from janitor.domain.launch.breaker import BreakerState
 from janitor.domain.snapshot.maintenance import MaintenanceGlance
+from janitor.domain.snapshot.pool import PoolGlance
 from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, ValidationStatus
 
 
@@ -228,6 +229,8 @@ class DeploymentSnapshot:
     missed_schedule: MissedSchedule | None = None
     maintenance: MaintenanceGlance | None = None
     """None: not asked."""
+    pools: Sequence[PoolGlance] = ()
+    """Those that have workers or tasks, or that somebody stopped, or that decided within a day; by name."""
 
     def with_airflow(self, problems: Sequence[str] | None) -> DeploymentSnapshot:
         """The same, with what was asked of Airflow at another moment."""

@@ -15,6 +15,7 @@ from janitor.services.launch import breaker
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 from janitor.stores.maintenance.glance import glance
+from janitor.stores.pool.glance import pool_glances
 from janitor.stores.standing import news
 from janitor.stores.standing import snapshot as store
 
@@ -64,6 +65,7 @@ def take_snapshot(settings: Settings, *, ask_airflow: bool = True) -> Deployment
             stale=stale,
             missed_schedule=missed,
             maintenance=replace(glance(connection, deployment, now - _DAY), disk_free=_disk_free(settings)),
+            pools=pool_glances(connection, deployment, now),
         )
     if not ask_airflow:
         return snapshot

@@ -12,6 +12,7 @@ from janitor.domain.watch.sequential import works_for
 from janitor.views.text.evidence import short_lines
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, WAITING, mark_of, one_line, words_of
 from janitor.views.text.money import dollars
+from janitor.views.text.pools import pool_line, worker_line
 from janitor.views.text.times import compactly, instant, roughly
 
 
@@ -52,12 +53,22 @@ def snapshot_text(snapshot: DeploymentSnapshot, alerts: Sequence[Alert], causes:
         parts.append(["Live runs:", *(_run_line(one, snapshot) for one in snapshot.live_runs)])
     if snapshot.instances:
         parts.append(["Live instances:", *(instance_line(one, snapshot) for one in snapshot.instances)])
+    if snapshot.pools:
+        parts.append(["Pools:", *_pool_lines(snapshot)])
     if snapshot.last_run is not None:
         parts.append(["Last run:", _run_line(snapshot.last_run, snapshot), *_news_lines(snapshot)])
     if causes is not None and causes.causes:
         left = [f"  {causes.left_out} more"] if causes.left_out else []
         parts.append(["Why:", *(line for each in causes.causes for line in short_lines(each)), *left])
     return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _pool_lines(snapshot: DeploymentSnapshot) -> list[str]:
+    lines = []
+    for pool in snapshot.pools:
+        lines += [f"  {pool_line(pool, snapshot.at)}"]
+        lines += [f"    {worker_line(each, snapshot.at)}" for each in pool.workers]
+    return lines
 
 
 def instance_line(one: InstanceGlance, snapshot: DeploymentSnapshot) -> str:
