@@ -75,6 +75,9 @@ override OLDER_THAN := $(value OLDER_THAN)
 override SQLITE := $(value SQLITE)
 override REPAIR := $(value REPAIR)
 export RUN_IDS WORKERS REPOSITORIES MAX_COST_USD OLDER_THAN SQLITE REPAIR
+override POOL := $(value POOL)
+override REASON := $(value REASON)
+export POOL REASON
 override HERE := $(value HERE)
 override MAX_STEPS := $(value MAX_STEPS)
 override MAX_USD := $(value MAX_USD)
@@ -116,6 +119,8 @@ AMI_OPTION := $${AMI:+"--image=$$AMI"}
 BASE_OPTION := $${BASE:+"--base=$$BASE"}
 CUDA_IMAGE_OPTION := $${CUDA_IMAGE:+"--cuda-image=$$CUDA_IMAGE"}
 TIDY_OPTION := $$(case "$$TIDY" in ''|0|no|false) ;; *) echo --tidy;; esac)
+POOL_OPTION := $${POOL:+"--pool=$$POOL"}
+REASON_OPTION := $${REASON:+"--reason=$$REASON"}
 LIMIT_OPTION := $${LIMIT:+"--limit=$$LIMIT"}
 JUNIT_OPTION := $${JUNIT:+"--junit=$$JUNIT"}
 RUNS_OPTION := $${RUNS:+"--runs=$$RUNS"}
@@ -126,7 +131,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers run-janitor fetch-report runs follow rerun cancel check-parallel-status query-parallel-run query-db \
-	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain repair-demo list-worktrees cleanup-worktrees shards repairs breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench repair-bench crash-matrix \
+	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain repair-demo list-worktrees cleanup-worktrees shards repairs pool pool-decisions pool-stop pool-resume breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench repair-bench crash-matrix \
 	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
 help: ## list the targets
@@ -251,6 +256,18 @@ shards: $(STAMP) ## the shards of maintenance, or a file of them [SQLITE=shard_s
 
 repairs: $(STAMP) ## the repairs, or one with its patch [REPAIR= JSON=1 ENV=]
 	$(JANITOR) repairs $(JSON_OPTION) $${REPAIR:+show "$$REPAIR"}
+
+pool: $(STAMP) ## the pools: what works, what waits, what is wrong, what it costs [POOL= JSON=1 ENV=]
+	$(JANITOR) pool status $(POOL_OPTION) $(JSON_OPTION)
+
+pool-decisions: $(STAMP) ## why there are as many workers as there are [POOL= JSON=1 ENV=]
+	$(JANITOR) pool decisions $(POOL_OPTION) $(JSON_OPTION)
+
+pool-stop: $(STAMP) ## stop a pool: nothing is spawned, and what it has drains [POOL= REASON= ENV=]
+	$(JANITOR) pool stop $(REASON_OPTION) -- $${POOL:+"$$POOL"}
+
+pool-resume: $(STAMP) ## let a pool go on that was stopped [POOL= REASON= ENV=]
+	$(JANITOR) pool resume $(REASON_OPTION) -- $${POOL:+"$$POOL"}
 
 breaker: $(STAMP) ## whether launches are paused [CLOSE=1 SCOPE= ENV=]
 	$(JANITOR) breaker $(CLOSE_OPTION) $(SCOPE_OPTION)

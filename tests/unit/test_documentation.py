@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from janitor.cli.registry import COMMANDS
+from janitor.cli.registry import COMMANDS, GROUPS, every_command
 from janitor.domain.config.sequential import SequentialConfig
 from janitor.domain.config.workers import WorkersConfig, parse_as
 from janitor.domain.snapshot.alerts import AlertCode
@@ -39,9 +39,10 @@ def test_every_make_target_is_documented(target: str) -> None:
     assert f"`make {target}" in README
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", every_command())
 def test_every_command_is_documented(command: str) -> None:
-    assert f"`janitor {command}" in README or f"`make {command}" in README
+    targets = (command, command.replace(" ", "-"), command.removesuffix(" status"))
+    assert f"`janitor {command}" in README or any(f"`make {target}" in README for target in targets)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -51,6 +52,8 @@ def test_documents_name_only_what_is_there(document: str) -> None:
         assert target in TARGETS, f"{document} names make {target}"
     for command in re.findall(r"`(?:\.venv/bin/)?janitor ([a-z][a-z-]+)", text):
         assert command in COMMANDS, f"{document} names janitor {command}"
+    for group, command in re.findall(r"`(?:\.venv/bin/)?janitor ([a-z][a-z-]+) ([a-z][a-z-]+)", text):
+        assert command in GROUPS.get(group, (command,)), f"{document} names janitor {group} {command}"
     for name in _FILE.findall(text):
         places = (ROOT / name, ROOT / "include" / "janitor" / name)
         assert any(place.exists() for place in places), f"{document} names {name}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from janitor.cli.exit_codes import ExitCode
-from janitor.cli.registry import COMMANDS
+from janitor.cli.registry import COMMANDS, GROUPS
 from janitor.domain.errors import (
     AirflowError,
     BudgetRefusedError,
@@ -50,7 +50,12 @@ def wants_json(words: Sequence[str]) -> bool:
     name = next((word for word in options if word in COMMANDS), None)
     if name is None:  # a mistyped command, which would have answered in JSON for all that anybody knows
         return any(not word.startswith("-") for word in options)
-    return any(_JSON in parameter.opts for parameter in COMMANDS[name].load().params)
+    inner = GROUPS.get(name, {})
+    after = options[options.index(name) + 1 :]
+    entry = next((inner[word] for word in after if word in inner), None if inner else COMMANDS[name])
+    if entry is None:  # a mistyped command of a group
+        return any(not word.startswith("-") for word in after)
+    return any(_JSON in parameter.opts for parameter in entry.load().params)
 
 
 def next_step_of(error: BaseException) -> str | None:

@@ -6,6 +6,7 @@ Invariant: the summary is the first line of the command's own help (a test compa
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +90,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "maintenance.shards", "shards", "List the shards of maintenance, or write them into a SQLite file."
     ),
     "repairs": CommandEntry("maintenance.repairs", "repairs", "List the repairs, or show one with its patch."),
+    "pool": CommandEntry("pool.group", "pool", "See the pools of warm workers, and tell them what to do."),
     "breaker": CommandEntry(
         "instances.breaker", "breaker", "Show whether launches are paused; --close lets them go on."
     ),
@@ -130,16 +132,43 @@ COMMANDS: dict[str, CommandEntry] = {
 }
 
 
+GROUPS: dict[str, dict[str, CommandEntry]] = {
+    "pool": {
+        "status": CommandEntry(
+            "pool.looks", "status", "Say in one screen what works, what waits, what is wrong, and what it costs."
+        ),
+        "list": CommandEntry("pool.looks", "list_workers", "List the workers."),
+        "queue": CommandEntry("pool.looks", "queue", "Show what waits, by trust domain, and who has what."),
+        "decisions": CommandEntry("pool.looks", "decisions", "Say why there are as many workers as there are."),
+        "drain": CommandEntry("pool.orders", "drain", "Give workers nothing more; each ends after what it has."),
+        "stop": CommandEntry("pool.orders", "stop", "Stop a pool: nothing is spawned, and what it has drains."),
+        "resume": CommandEntry("pool.orders", "resume", "Let a pool go on that was stopped."),
+    },
+}
+"""The commands of those above that are groups."""
+
+
+def every_command() -> dict[str, CommandEntry]:
+    """Each command by the words that call it, those of groups included."""
+    found: dict[str, CommandEntry] = {}
+    for name, entry in COMMANDS.items():
+        found[name] = entry
+        found |= {f"{name} {each}": inner for each, inner in GROUPS.get(name, {}).items()}
+    return found
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are used."""
 
+    entries: Mapping[str, CommandEntry] = COMMANDS
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of the table, which is the order of use."""
-        return list(COMMANDS)
+        return list(self.entries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command of this name."""
-        entry = COMMANDS.get(cmd_name)
+        entry = self.entries.get(cmd_name)
         return entry.load() if entry else None
 
     def resolve_command(
@@ -147,16 +176,17 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command; an unknown one is answered with the nearest."""
         name = args[0] if args else ""
-        if args and name not in COMMANDS and not name.startswith("-"):
+        if args and name not in self.entries and not name.startswith("-"):
             from janitor.domain.config_problems import nearest
 
-            near = nearest(name, COMMANDS)
-            ctx.fail(f"no such command {name!r}; " + (f"did you mean {near}?" if near else "see janitor --help"))
+            near = nearest(name, self.entries)
+            advice = f"did you mean {near}?" if near else f"see {ctx.command_path} --help"
+            ctx.fail(f"no such command {name!r}; {advice}")
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """The commands that begin so, without importing any, and the options."""
-        names = [(name, entry.summary) for name, entry in COMMANDS.items() if name.startswith(incomplete)]
+        names = [(name, entry.summary) for name, entry in self.entries.items() if name.startswith(incomplete)]
         return [CompletionItem(name, help=summary) for name, summary in names] + click.Command.shell_complete(
             self, ctx, incomplete
         )
@@ -164,7 +194,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table without importing anything."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+            formatter.write_dl([(name, entry.summary) for name, entry in self.entries.items()])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Keep the lines of the epilog as they are written."""
@@ -183,6 +213,14 @@ class ExampleCommand(click.Command):
         with formatter.section("Examples"):
             for example in self.examples:
                 formatter.write(f"  {example}\n")
+
+
+class ExampleGroup(ExampleCommand, LazyGroup):
+    """A command that is a group itself: those of its own are imported when they are used."""
+
+    def __init__(self, *args: Any, entries: Mapping[str, CommandEntry], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.entries = entries
 
 
 def write_verbatim(text: str | None, formatter: click.HelpFormatter) -> None:

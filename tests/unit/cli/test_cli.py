@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.main import cli, exit_code_for, main
-from janitor.cli.registry import COMMANDS, ExampleCommand
+from janitor.cli.registry import COMMANDS, GROUPS, ExampleCommand, every_command
 from janitor.cli.terminal.console import Console, accept_any_text
 from janitor.cli.terminal.terminal_settings import TerminalSettings
 from janitor.domain import errors
@@ -76,8 +77,8 @@ def test_help_imports_nothing_heavy():
 def test_no_command_imports_airflow():
     program = (
         "import sys\n"
-        "from janitor.cli.registry import COMMANDS\n"
-        "[entry.load() for entry in COMMANDS.values()]\n"
+        "from janitor.cli.registry import every_command\n"
+        "[entry.load() for entry in every_command().values()]\n"
         "sys.stderr.write(repr([name for name in sys.modules if name.split('.')[0] == 'airflow']))\n"
     )
     answer = subprocess.run(
@@ -91,31 +92,33 @@ def test_no_command_imports_airflow():
     assert answer.stderr == "[]"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", every_command())
 def test_every_command_has_help_and_an_example(name, capsys):
-    command = COMMANDS[name].load()
+    entry = every_command()[name]
+    command = entry.load()
     assert isinstance(command, ExampleCommand)
-    assert command.name == name
-    assert (command.help or "").splitlines()[0] == COMMANDS[name].summary
+    assert command.name == name.split()[-1]
+    assert (command.help or "").splitlines()[0] == entry.summary
     assert command.examples
     assert all(example.startswith(f"janitor {name}") for example in command.examples)
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
 
-    assert main([name, "--help"]) == ExitCode.OK
+    assert main([*name.split(), "--help"]) == ExitCode.OK
     shown = capsys.readouterr().out
     assert f"  {command.examples[0]}\n" in shown
     assert "--env" in shown
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", every_command())
 def test_examples_are_accepted(name):
     """Every option that an example uses exists."""
-    command = COMMANDS[name].load()
-    for example in command.examples:
-        words = example.split("#")[0].split("|")[0].split(">")[0].split()[2:]
-        command.make_context(name, words)
+    for example in every_command()[name].load().examples:
+        words = shlex.split(example.split("#")[0].split("|")[0].split(">")[0])[1:]
+        called = " ".join(words[:2]) if words[0] in GROUPS else words[0]
+        assert called.startswith(name)
+        every_command()[called].load().make_context(called, words[len(called.split()) :])
 
 
 def test_help_lists_every_command(capsys):
@@ -125,6 +128,21 @@ def test_help_lists_every_command(capsys):
         assert f"\n  {name} " in shown
         assert entry.summary.split()[0] in shown
     assert "Exit codes:" in shown
+
+
+def test_the_help_of_a_group_lists_its_own(capsys):
+    assert main(["pool", "--help"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    for name, entry in GROUPS["pool"].items():
+        assert f"\n  {name} " in shown
+        assert entry.summary.split()[0] in shown
+
+
+def test_a_wrong_name_in_a_group_is_answered_with_the_nearest(capsys):
+    assert main(["pool", "statsu"]) == ExitCode.USAGE
+    assert "did you mean status?" in capsys.readouterr().err
+    assert main(["pool", "xyz"]) == ExitCode.USAGE
+    assert "see janitor pool --help" in capsys.readouterr().err
 
 
 def test_group_knows_the_commands():

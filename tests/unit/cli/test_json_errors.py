@@ -11,7 +11,7 @@ import pytest
 from janitor.cli.exit_codes import ExitCode
 from janitor.cli.json_errors import next_step_of, wants_json
 from janitor.cli.main import main
-from janitor.cli.registry import COMMANDS
+from janitor.cli.registry import every_command
 from janitor.domain import errors
 
 
@@ -22,14 +22,15 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def with_json() -> list[str]:
-    found = [name for name, entry in COMMANDS.items() if any("--json" in each.opts for each in entry.load().params)]
+    every = every_command().items()
+    found = [name for name, entry in every if any("--json" in each.opts for each in entry.load().params)]
     assert len(found) >= 13
     return found
 
 
 @pytest.mark.parametrize("name", with_json())
 def test_an_option_that_isnt_there_is_json_for_every_command_that_has_it(name, capsys):
-    code = main([name, "--json", "--bogus"])
+    code = main([*name.split(), "--json", "--bogus"])
     out, err = capsys.readouterr()
     assert code == ExitCode.USAGE
     document = json.loads(out)

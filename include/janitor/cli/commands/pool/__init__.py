@@ -1,0 +1,1 @@
+"""Commands about the pools of warm workers."""
