@@ -238,6 +238,26 @@ def test_for_the_reaper_an_owner_is_over_when_nothing_comes_of_it_any_more(bench
     assert is_over(bench, machine)
 
 
+def test_a_validation_is_abandoned_when_its_turn_is_over_though_its_machine_lives(bench: Bench) -> None:
+    worker_id, machine = worker_with_machine(bench)
+    task = bench.task()
+    claim = with_turn(bench, worker_id, machine)
+
+    def abandoned() -> list[UUID]:
+        with transaction(bench.url) as connection:
+            found = reaping.abandoned_validations(connection, bench.deployment, datetime.now(timezone.utc))
+        return [validation_id for validation_id, _ in found]
+
+    bench.as_owner(
+        "update repository_validations set deadline_at = now() - interval '1 hour' where validation_id = %s",
+        task.validation_id,
+    )
+    assert abandoned() == [], "somebody has it"
+    with transaction(bench.url) as connection:
+        assert tasks.cancel(connection, claim.held.task_id) is not None
+    assert abandoned() == [task.validation_id]
+
+
 def test_what_is_set_aside_for_a_worker_is_settled_when_it_has_ended(bench: Bench) -> None:
     worker_id, machine = worker_with_machine(bench)
     failed = bench.worker(provider=Provider.EC2)
@@ -307,8 +327,12 @@ def test_people_see_what_lives_what_is_wrong_what_happened_and_what_it_cost(
     assert seen("pool_live") == []
     happened = [row["what"] for row in sorted(seen("pool_activity"), key=lambda row: str(row["at"]))]
     assert happened == ["requested", "claimed", "given back", "over"]
+    # The task was on the machine that there was, whichever attempt at one that was.
+    bench.as_owner("update instances set generation = 2 where ledger_id = %s", machine.ledger_id)
     (cost,) = seen("pool_cost")
     assert (cost["pool"], cost["machines"], cost["tasks"], cost["machines_without_price"]) == ("p", 1, 0, 0)
+    assert isinstance(cost["busy_seconds"], Decimal)
+    assert cost["busy_seconds"] > 0
     assert cost["cost_usd"] == Decimal("0.0170"), "a minute at least, and a volume for so long"
     (wasted,) = seen("waste")
     assert (wasted["termination_reason"], wasted["ended_by"]) == ("lost_worker", "its pool")

@@ -305,6 +305,21 @@ def test_a_validation_that_got_its_end_another_way_has_its_task_done(bench: Benc
     assert (task_of(bench, task).state, task_of(bench, task).reason_code) == (TaskState.DONE, None)
 
 
+def test_tasks_whose_validation_has_ended_are_found(bench: Bench) -> None:
+    held, waiting, other = bench.task(priority=2), bench.task(priority=1), bench.task()
+    claim = bench.claimed(bench.worker())
+    for task in (held, waiting):
+        bench.as_owner(
+            "update repository_validations set status = 'cancelled', finished_at = now() where validation_id = %s",
+            task.validation_id,
+        )
+    with transaction(bench.url) as connection:
+        ended = tasks.end_of_finished(connection, bench.deployment)
+        assert {each.task_id: each.held for each in ended} == {held.task_id: claim.held, waiting.task_id: None}
+        assert tasks.end_of_finished(connection, bench.deployment) == []
+    assert task_of(bench, other).state is TaskState.QUEUED
+
+
 @pytest.mark.parametrize("state", [TaskState.QUEUED, TaskState.RUNNING, TaskState.FAILED])
 def test_a_task_ends_as_something_final_and_a_failure_says_why(bench: Bench, state: TaskState) -> None:
     bench.task()

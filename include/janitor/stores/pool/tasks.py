@@ -185,6 +185,12 @@ def cancel_of_validation(
     return next(iter(_end(connection, rows, state)), None)
 
 
+def end_of_finished(connection: Connection, deployment: str) -> list[EndedTask]:
+    """End as done the tasks whose validation got its end another way, as when its run was cancelled or settled."""
+    rows = named_queries().lock_open_tasks_of_finished(connection, deployment=deployment)
+    return _end(connection, rows, TaskState.DONE)
+
+
 def cancel(connection: Connection, task_id: UUID) -> EndedTask | None:
     """Cancel a task; None where it isn't open."""
     return next(iter(_end(connection, named_queries().lock_open_task(connection, task_id=task_id))), None)

@@ -103,6 +103,14 @@ for no key update;
 -- name: lock_open_task(task_id)
 select task_id, worker_id, fence from tasks where ended_at is null and task_id = :task_id for no key update;
 
+-- name: lock_open_tasks_of_finished(deployment)
+-- Their validation has got its end another way.
+select t.task_id, t.worker_id, t.fence from tasks t
+where t.deployment = :deployment and t.ended_at is null
+  and exists (select from repository_validations v where v.validation_id = t.validation_id and v.finished_at is not null)
+order by t.task_id
+for no key update of t skip locked;
+
 -- name: end_open_tasks(task_ids, state, reason_code)!
 update tasks set state = :state::task_state, reason_code = :reason_code
 where task_id = any(:task_ids) and ended_at is null;

@@ -65,7 +65,8 @@ values (:storage_key, :deployment, :kind::notice_kind, :instance_id, :noticed_at
 on conflict (storage_key) do nothing;
 
 -- name: abandoned_validations(deployment, expired_before)
--- Launched once, past the last instant at which any instance of theirs may live, and none does.
+-- Launched once, past the last instant at which any instance of theirs may live, and none does. A pool's machine lives on
+-- when a turn on it is over.
 select v.validation_id, v.repository_name
 from repository_validations v join validation_runs r using (run_id)
 where r.deployment = :deployment and v.finished_at is null
@@ -74,7 +75,8 @@ where r.deployment = :deployment and v.finished_at is null
               where v.validation_id in (i.validation_id, t.validation_id) and i.instance_id is not null)
   and not exists (select from instances i left join turns t using (ledger_id)
                   where v.validation_id in (i.validation_id, t.validation_id)
-                    and i.state not in ('terminated', 'not_launched'))
+                    and i.state not in ('terminated', 'not_launched') and t.ended_at is null
+                    and (t.fence is null or exists (select from tasks k where k.fence = t.fence)))
 order by v.created_at;
 
 -- name: open_runs(deployment)
