@@ -260,6 +260,24 @@ def test_given_back_for_its_own_fault_it_is_poison_in_the_end(bench: Bench) -> N
     assert task_of(bench, task).reason_code == "poison"
 
 
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_what_began_on_a_worker_and_was_given_back_is_for_another_one(bench: Bench, has_begun: bool) -> None:
+    task, worker = bench.task(), bench.worker()
+    claim = bench.claimed(worker)
+    with transaction(bench.url) as connection:
+        if has_begun:
+            assert tasks.begin(connection, claim.held)
+        assert tasks.give_back(connection, claim.held, is_blamed=has_begun)
+        assert workers.move(connection, worker, WorkerState.READY)
+    bench.let_wait_pass()
+    again = bench.claim(worker)
+    if not has_begun:
+        assert again is not None, "as when its order couldn't be delivered"
+        return
+    assert again is None
+    assert bench.claimed(bench.worker()).held.task_id == task.task_id
+
+
 def test_the_hard_limit_counts_from_the_first_claim_and_holds_over_a_loss(bench: Bench) -> None:
     task = bench.task()
     first = bench.claimed(bench.worker())
