@@ -24,11 +24,13 @@ def estimate_dict(checked: CheckedEstimate) -> dict[str, Any]:
                 "usd_hour_by_type": {name: _text(price) for name, price in each.usd_hour_by_type.items()},
                 "hours": round(each.lifetime / _HOUR, 4),
                 "worst_case_usd": _text(each.worst_case_usd),
+                "pool": each.pool,
             }
             for each in estimate.repositories
         ],
         "hours": round(estimate.lifetime / _HOUR, 4),
         "worst_case_usd": _text(estimate.worst_case_usd),
+        "set_aside_usd": _text(estimate.set_aside_usd),
         "unpriced": list(estimate.unpriced),
         "max_run_cost_usd": _text(limits.run_usd),
         "daily_budget_usd": _text(limits.daily_usd),

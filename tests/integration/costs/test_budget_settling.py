@@ -6,6 +6,7 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,8 +17,10 @@ from janitor.domain.identity import run_id_for
 from janitor.services.launch.plan import plan_run
 from janitor.services.money.budget import day_used, reserve_lease, settle_reservations
 from janitor.settings import Settings
+from janitor.stores import costs
 from janitor.stores.database import transaction
 from tests.integration.costs.planned_runs import HOUR, Ledger, WriteConfig, request, reservations, validations_of
+from tests.integration.costs.pooled_machines import Machine, at, insert_machine, plain_turn
 from tests.support.postgres import TestDatabase
 
 
@@ -49,6 +52,59 @@ def test_what_is_over_is_released_with_what_it_really_cost(settings: Settings, l
     ledger.finish(second)
     assert settle_reservations(settings) == 1, "one that never launched costs nothing"
     assert day_used(settings) == Decimal("0.5198")
+
+
+def test_a_pools_machine_is_paid_for_by_its_worker_and_costs_whom_it_served(
+    settings: Settings, database: TestDatabase, write_config: WriteConfig
+) -> None:
+    """The run sets aside what it launches itself; a worker that has a machine waits for its end, and pays all of it."""
+    config = write_config("daily_budget_usd: 5", "pools: [{name: gpu}]", repositories=1)
+    Path(config).write_text(
+        Path(config).read_text()
+        + "".join(f"  - {{name: pooled-{n}, organization: acme, prompt: go, pool: gpu}}\n" for n in (1, 2))
+    )
+    ask = request(config)
+    plan_run(settings, ask)
+    run_id = run_id_for(settings.deployment, ask.airflow_run_id)
+    alone, *pooled = validations_of(Ledger(settings, run_id))
+    assert [row["owner_id"] for row in reservations(settings)] == [alone]
+    assert day_used(settings) == HOUR
+
+    machine = Machine(
+        launched_at=at(0),
+        stopped_at=at(60),
+        expires_at=at(90),
+        ready_at=at(3),
+        turns=[plain_turn(0, 5, 15), plain_turn(1, 20, 40)],
+    )
+    with psycopg.connect(
+        database.owner_url, row_factory=dict_row, options="-c search_path=janitor,pg_catalog"
+    ) as connection:
+        ledger_id = insert_machine(connection, pooled, machine, settings.deployment)
+        connection.execute(
+            "insert into budget_reservations (deployment, kind, owner_kind, owner_id, day, reserved_usd)"
+            " select deployment, 'launch', owner_kind, owner_id, current_date, 4 from instances where ledger_id = %s",
+            (ledger_id,),
+        )
+    assert settle_reservations(settings) == 0, "its worker isn't over"
+    with transaction(settings.writer_url) as connection:
+        connection.execute(
+            "update workers set state = 'terminating', end_reason = 'idle' where deployment = %s",
+            (settings.deployment,),
+        )
+        connection.execute("update workers set state = 'terminated' where deployment = %s", (settings.deployment,))
+    assert settle_reservations(settings) == 1
+    spent = reservations(settings)[1]["spent_usd"]
+    with transaction(settings.reader_url) as connection:
+        shares = costs.costs_of_validations(connection, pooled)
+        of_run = costs.costs_of_runs(connection, [run_id])
+    first, second = (shares[validation_id].usd for validation_id in pooled)
+    assert first is not None
+    assert second is not None
+    assert abs(second - 2 * first) <= Decimal("0.000002")
+    assert of_run[run_id].usd == first + second
+    # Charges are rounded up to the ten-thousandth.
+    assert 0 <= spent - (first + second) < Decimal("0.0001")
 
 
 def test_settling_at_once_releases_each_once(settings: Settings, ledger: Ledger) -> None:

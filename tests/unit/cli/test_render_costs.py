@@ -61,6 +61,30 @@ def report(*unexplained: UnexplainedTime, without_price: int = 0) -> WasteReport
     )
 
 
+def test_an_estimate_says_what_pools_validate() -> None:
+    own = RepositoryEstimate(
+        repository_name="worker-a",
+        usd_hour_by_type={"g5.xlarge": Decimal(1)},
+        timeout=timedelta(minutes=55),
+        overtime=timedelta(minutes=5),
+        volume_gib=0,
+        volume_usd_gib_month=Decimal("0.08"),
+    )
+    pooled = replace(own, repository_name="worker-b", pool="gpu")
+    estimate = RunEstimate(repositories=(own, pooled), prices_source="p.yaml", region="us-east-1")
+    checked = CheckedEstimate(
+        config_path="c.yaml", estimate=estimate, limits=BudgetLimits(run_usd=None, daily_usd=None), refusal=None
+    )
+    lines = estimate_text(checked).splitlines()
+    assert [line.partition("; pool ")[2] for line in lines[2:4]] == ["", "gpu"]
+    assert lines[4] == (
+        "Total: 1 instance and 1 on pools' machines, which are paid for when they are launched, 2.00 h, $2.00"
+    )
+    told = estimate_dict(checked)
+    assert (told["worst_case_usd"], told["set_aside_usd"]) == ("2.0000", "1.0000")
+    assert [each["pool"] for each in told["repositories"]] == [None, "gpu"]
+
+
 def test_waste_without_anything_unexplained() -> None:
     text = waste_text(report())
     assert text.startswith("1 instance since 2026-01-01 00:00:00 UTC\n")

@@ -76,6 +76,30 @@ def test_a_refusal_says_what_was_wanted_what_is_left_and_what_would_fit() -> Non
     )
 
 
+def test_what_a_pool_validates_counts_for_the_run_and_not_for_the_day() -> None:
+    """Its money is set aside with the worker's machine."""
+    pooled = replace(repository("b"), pool="gpu")
+    estimate = run(repository("a"), pooled, replace(pooled, repository_name="c"))
+    assert (estimate.worst_case_usd, estimate.set_aside_usd) == (3, 1)
+    assert judge_run(estimate, limits("3", "10", "9")) is None
+    assert judge_run(estimate, limits(None, "10", "9")) is None
+
+    of_run = judge_run(estimate, limits("2.5", "10", "9"))
+    assert of_run is not None
+    assert (of_run.wanted_usd, of_run.fits.repositories) == (3, ("a", "b"))
+    assert of_run.message.startswith(
+        "the run is refused: at the worst it costs $3.00, above max_run_cost_usd ($2.50). What fits: the first 2 of 3"
+    )
+    of_day = judge_run(estimate, limits(None, "10", "9.5"))
+    assert of_day is not None
+    # The first alone is too dear for the day, so that no beginning of the list fits.
+    assert (of_day.fits.repositories, of_day.fits.timeout_minutes) == ((), 23)
+    assert of_day.message.startswith(
+        "the run is refused: at the worst it costs $3.00, without its pools' part $1.00, more than the $0.50 that is"
+        " left of today's daily_budget_usd ($10.00, $9.50 reserved or spent; UTC)."
+    )
+
+
 def test_a_shorter_limit_of_one_repository_stays() -> None:
     refusal = judge_run(run(repository("a", 3), repository("b", 113)), limits("1.01"))
     assert refusal is not None

@@ -2,6 +2,9 @@
 
 Invariant: a worst case is an upper bound. The dearest of a repository's candidate types counts, on demand, from launch
 to the last moment at which anything may still be alive. Where a price isn't known, neither is the worst case.
+
+A repository that a pool validates counts as on a machine of its own: its part of a worker's boot and waiting isn't
+known before, and isn't in it. Its money is set aside with the worker's machine, when that is launched, not by its run.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ class RepositoryEstimate:
     """How much longer than the hard limit an instance may live: grace and one pass of the reaper."""
     volume_gib: int
     volume_usd_gib_month: Decimal | None
+    pool: str | None = None
+    """Whose worker validates it; None: an instance of its own, or of its run's, does."""
 
     @property
     def lifetime(self) -> timedelta:
@@ -67,12 +72,12 @@ class RunEstimate:
     @property
     def worst_case_usd(self) -> Decimal | None:
         """The most that the run may cost; None where a price isn't known."""
-        total = Decimal(0)
-        for each in self.repositories:
-            if each.worst_case_usd is None:
-                return None
-            total += each.worst_case_usd
-        return total
+        return None if self.unpriced else _total(self.repositories)
+
+    @property
+    def set_aside_usd(self) -> Decimal | None:
+        """What of it is set aside for the run: all but what pools validate. None where a price isn't known."""
+        return None if self.unpriced else _set_aside(self.repositories)
 
     @property
     def lifetime(self) -> timedelta:
@@ -152,18 +157,17 @@ def judge_run(estimate: RunEstimate, limits: BudgetLimits) -> BudgetRefusal | No
     """
     if not limits.any_set:
         return None
-    wanted = estimate.worst_case_usd
-    if wanted is None:
+    wanted, set_aside = estimate.worst_case_usd, estimate.set_aside_usd
+    if wanted is None or set_aside is None:
         return _refused_unpriced(estimate, limits)
-    available = limits.available_usd
-    if available is None or wanted <= available:
+    if _allowed(estimate.repositories, limits):
         return None
-    fits = _what_fits(estimate, available)
+    fits = _what_fits(estimate, limits)
     return BudgetRefusal(
         wanted_usd=wanted,
         limits=limits,
         fits=fits,
-        message=f"the run is refused: at the worst it costs {_dollars(wanted)}, {_over(wanted, limits)}."
+        message=f"the run is refused: at the worst it costs {_dollars(wanted)}, {_over(wanted, limits, set_aside)}."
         f" {_fits_text(fits, len(estimate.repositories))}",
     )
 
@@ -235,8 +239,17 @@ def _refused_unpriced(estimate: RunEstimate, limits: BudgetLimits) -> BudgetRefu
     )
 
 
-def _over(wanted: Decimal, limits: BudgetLimits) -> str:
-    """The limits that are passed, in words."""
+def _allowed(repositories: Sequence[RepositoryEstimate], limits: BudgetLimits) -> bool:
+    """Whether a run of these is within its limits: the run's as a whole, the day's with what is set aside for it."""
+    run_left, day_left = limits.run_left_usd, limits.day_left_usd
+    return (run_left is None or _total(repositories) <= run_left) and (
+        day_left is None or _set_aside(repositories) <= day_left
+    )
+
+
+def _over(wanted: Decimal, limits: BudgetLimits, set_aside: Decimal | None = None) -> str:
+    """The limits that are passed, in words; where it isn't all, with what is set aside of it."""
+    of_day = wanted if set_aside is None else set_aside
     said = []
     left = limits.run_left_usd
     if limits.run_usd is not None and left is not None and wanted > left:
@@ -247,49 +260,48 @@ def _over(wanted: Decimal, limits: BudgetLimits) -> str:
             f" max_run_cost_usd ({_dollars(limits.run_usd)}, {_dollars(limits.run_used_usd)} reserved or spent)"
         )
     left = limits.day_left_usd
-    if left is not None and limits.daily_usd is not None and wanted > left:
+    if left is not None and limits.daily_usd is not None and of_day > left:
+        part = "" if of_day == wanted else f"without its pools' part {_dollars(of_day)}, "
         said.append(
-            f"more than the {_dollars(left)} that {'is' if left <= 1 else 'are'} left of today's daily_budget_usd"
+            f"{part}more than the {_dollars(left)} that {'is' if left <= 1 else 'are'} left of today's daily_budget_usd"
             f" ({_dollars(limits.daily_usd)}, {_dollars(limits.day_used_usd or Decimal(0))} reserved or spent; UTC)"
         )
     return " and ".join(said)
 
 
-def _what_fits(estimate: RunEstimate, available: Decimal) -> WhatFits:
+def _what_fits(estimate: RunEstimate, limits: BudgetLimits) -> WhatFits:
     return WhatFits(
-        repositories=_first_that_fit(estimate, available),
-        timeout_minutes=_longest_timeout(estimate, available),
-        instance_type=_type_that_fits(estimate, available),
+        repositories=_first_that_fit(estimate, limits),
+        timeout_minutes=_longest_timeout(estimate, limits),
+        instance_type=_type_that_fits(estimate, limits),
     )
 
 
-def _first_that_fit(estimate: RunEstimate, available: Decimal) -> tuple[str, ...]:
-    names = []
-    for each in estimate.repositories:
-        available -= each.worst_case_usd or Decimal(0)
-        if available < 0:
-            break
-        names.append(each.repository_name)
-    return tuple(names)
+def _first_that_fit(estimate: RunEstimate, limits: BudgetLimits) -> tuple[str, ...]:
+    names = [each.repository_name for each in estimate.repositories]
+    count = 0
+    while count < len(names) and _allowed(estimate.repositories[: count + 1], limits):
+        count += 1
+    return tuple(names[:count])
 
 
-def _longest_timeout(estimate: RunEstimate, available: Decimal) -> int | None:
+def _longest_timeout(estimate: RunEstimate, limits: BudgetLimits) -> int | None:
     """The most whole minutes that all may have; a repository's own shorter limit stays."""
     low, high = 0, int(max(each.timeout for each in estimate.repositories) / _MINUTE)
     while low < high:
         middle = (low + high + 1) // 2
         shortened = [replace(each, timeout=min(each.timeout, middle * _MINUTE)) for each in estimate.repositories]
-        if _total(shortened) <= available:
+        if _allowed(shortened, limits):
             low = middle
         else:
             high = middle - 1
     return low or None
 
 
-def _type_that_fits(estimate: RunEstimate, available: Decimal) -> str | None:
+def _type_that_fits(estimate: RunEstimate, limits: BudgetLimits) -> str | None:
     """The first candidate with which all fit, if no other type of the same repository is tried."""
     for name in dict.fromkeys(name for each in estimate.repositories for name in each.usd_hour_by_type):
-        if _total([_only(each, name) for each in estimate.repositories]) <= available:
+        if _allowed([_only(each, name) for each in estimate.repositories], limits):
             return name
     return None
 
@@ -302,6 +314,10 @@ def _only(each: RepositoryEstimate, name: str) -> RepositoryEstimate:
 
 def _total(repositories: Sequence[RepositoryEstimate]) -> Decimal:
     return sum((each.worst_case_usd or Decimal(0) for each in repositories), Decimal(0))
+
+
+def _set_aside(repositories: Sequence[RepositoryEstimate]) -> Decimal:
+    return _total([each for each in repositories if each.pool is None])
 
 
 def _fits_text(fits: WhatFits, total: int) -> str:

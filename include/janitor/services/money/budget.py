@@ -42,6 +42,8 @@ def reserve_run(
 ) -> None:
     """Set aside the worst case of a run that is planned in this transaction; holds the day's lock until it ends.
 
+    Nothing is set aside for what a pool validates: a worker's machine is paid for when it is launched.
+
     Args:
         estimate: One entry for each of `owners`, the run's validations, in the same order.
         limits: The configuration's; what is used of the day is read here.
@@ -54,9 +56,12 @@ def reserve_run(
     refusal = judge_run(estimate, limits)
     if refusal is not None:
         raise BudgetRefusedError(refusal.message, refusal)
-    # Without a budget an unknown price is no obstacle; what it will cost is unknown, and recorded as 0.
+    # Without a budget an unknown price is no obstacle; what it will cost is unknown, and recorded as 0. What a pool
+    # validates is paid for with its worker's machine.
     amounts = {
-        owner: each.worst_case_usd or Decimal(0) for owner, each in zip(owners, estimate.repositories, strict=True)
+        owner: each.worst_case_usd or Decimal(0)
+        for owner, each in zip(owners, estimate.repositories, strict=True)
+        if each.pool is None
     }
     store.keep_run_limits(connection, run_id, limits)
     store.reserve_launches(connection, deployment=deployment, run_id=run_id, day=day, amounts=amounts)

@@ -40,7 +40,10 @@ def estimate_plans(settings: Settings, grace: timedelta, plans: Sequence[Reposit
         prices_source=prices.source,
         region=settings.region,
         repositories=tuple(
-            _estimate(settings, prices, plan.name, plan.instance_types, timeout=plan.timeout, grace=grace)
+            replace(
+                _estimate(settings, prices, plan.name, plan.instance_types, timeout=plan.timeout, grace=grace),
+                pool=plan.pool,
+            )
             for plan in plans
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from janitor.domain.money.budget import RepositoryEstimate
+from janitor.domain.money.budget import RepositoryEstimate, RunEstimate
 from janitor.domain.money.places import places_for
 from janitor.services.money.estimate import CheckedEstimate
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line
@@ -24,7 +24,7 @@ def estimate_text(checked: CheckedEstimate) -> str:
         f" at the worst in {estimate.region} (prices: {estimate.prices_source})",
         "",
         *(_repository_line(each, places) for each in estimate.repositories),
-        f"Total: {count} {'instance' if count == 1 else 'instances'}, {_hours(estimate.lifetime)},"
+        f"Total: {_instances(estimate)}, {_hours(estimate.lifetime)},"
         f" {dollars_if_known(estimate.worst_case_usd, places)}",
         "",
         f"Run: {_limit(limits.run_usd, 'max_run_cost_usd')}",
@@ -44,7 +44,16 @@ def estimate_text(checked: CheckedEstimate) -> str:
 def _repository_line(each: RepositoryEstimate, places: int) -> str:
     candidates = ", ".join(hourly_prices(each.usd_hour_by_type))
     worst = dollars_if_known(each.worst_case_usd, places)
-    return f"  {each.repository_name}: {candidates}; {_hours(each.lifetime)}; {worst}"
+    pool = f"; pool {each.pool}" if each.pool else ""
+    return f"  {each.repository_name}: {candidates}; {_hours(each.lifetime)}; {worst}{pool}"
+
+
+def _instances(estimate: RunEstimate) -> str:
+    """How many the run has for itself, and how many repositories are validated by pools."""
+    pooled = sum(each.pool is not None for each in estimate.repositories)
+    own = len(estimate.repositories) - pooled
+    said = f"{own} {'instance' if own == 1 else 'instances'}"
+    return f"{said} and {pooled} on pools' machines, which are paid for when they are launched" if pooled else said
 
 
 def _limit(limit: Decimal | None, name: str) -> str:
