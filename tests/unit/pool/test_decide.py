@@ -13,7 +13,7 @@ from janitor.domain.pool.actions import Action, Decision, PoolAction
 from janitor.domain.pool.brake import brake_of, strictest
 from janitor.domain.pool.capacity import may_take, refusal
 from janitor.domain.pool.decide import decide
-from janitor.domain.pool.pool import Pool
+from janitor.domain.pool.pool import Pool, Provider
 from janitor.domain.pool.states import WorkerEnd, WorkerState
 from janitor.domain.pool.view import Brake, PoolView, WorkerSeen
 from janitor.domain.states import PlacementResult, TerminationReason
@@ -197,6 +197,19 @@ def test_a_worker_that_leaves_a_task_waiting_is_no_capacity_for_it() -> None:
     assert spawned(left) == 1
     assert spawned(replace(left, watched_since=NOW - MINUTE)) == 0
     assert spawned(view(worker(1, trust_domain=ACME, ready_at=old), waiting=[waiting(1)])) == 0
+
+
+def test_workers_of_our_own_hosts_are_started_by_people_and_stay() -> None:
+    own = pool(provider=Provider.LOCAL, instance_types=(), min_workers=1)
+    decision = decided(view(waiting=[waiting(3, shortest=9 * HOUR)]), own)
+    assert not decision.actions
+    assert "people start its workers, on our own hosts" in decision.why
+    old = worker(1, tasks_done=99, requested_at=NOW - 99 * HOUR, ready_at=NOW - 9 * HOUR, surplus_since=NOW - HOUR)
+    assert shown(view(old, runs_under_way=0), own) == [("clear", 1, None)]
+    assert refusal(old, own, NOW, trust_domain=ACME, limit=9 * HOUR) is None
+    used = replace(old, is_single_use=True, surplus_since=None)
+    assert shown(view(used), own) == [("drain", 1, "recycled")]
+    assert shown(view(old), replace(own, max_workers=0, min_workers=0)) == [("drain", 1, "drained")]
 
 
 # Stopped, and less than before

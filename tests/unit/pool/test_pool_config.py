@@ -248,6 +248,7 @@ def test_a_pool_that_nobody_lists_is_told_of_where_there_is_none() -> None:
         ("timeout_minutes: 109, pool: gpu", "max_lifetime_minutes: 120, enabled: false", True),
         ("pool: gpu", "max_lifetime_minutes: 41", False),
         ("pool: gpu", "max_lifetime_minutes: 42", True),
+        ("timeout_minutes: 900, pool: gpu", "provider: local", True),
     ],
 )
 def test_a_task_must_fit_into_the_life_of_a_worker(limits: str, pool: str, is_right: bool) -> None:
@@ -378,6 +379,7 @@ def test_check_config_shows_each_pool_as_this_deployment_has_it() -> None:
             "{name: default, min: 1}",
             "{name: pods, provider: runpod, gpu_ids: [NVIDIA L4], keep_idle: 1, daily_budget_usd: 25}",
             "{name: here, provider: local, enabled: false}",
+            "{name: ours, provider: local}",
             "{name: paused, max: 0, reuse: never}",
             repository=f"{ONE}, {{name: x, organization: acme, prompt: go, pool: pods}}",
             more="default_pool: default",
@@ -394,5 +396,7 @@ def test_check_config_shows_each_pool_as_this_deployment_has_it() -> None:
         " $25.00 a day",
         "  pool here  no repositories, this deployment's own hosts, switched off: what it has drains, and its"
         " repositories have instances of their own",
+        "  pool ours  no repositories, this deployment's own hosts, at most 4 workers, which people start, shared by"
+        " one organization",
         "  pool paused  no repositories, EC2 g5.xlarge on-demand, max is 0: what it has drains, and its tasks wait",
     ]

@@ -60,7 +60,7 @@ class PoolConfig(BaseModel):
     max_spawns_per_pass: AtLeastOne = 2
     """Most workers that one pass starts."""
     idle_timeout_minutes: Minutes = 5.0
-    """A worker that had nothing to do for longer is ended, down to min."""
+    """A worker that had nothing to do for longer is ended, down to min. Not of `local`: people start those."""
     spawn_timeout_minutes: Minutes = 10.0
     """From the request until a worker has taken its first order."""
     heartbeat_timeout_seconds: Annotated[float, Field(ge=1, le=_MAX_HEARTBEAT_SECONDS, allow_inf_nan=False)] = 90.0
@@ -72,9 +72,9 @@ class PoolConfig(BaseModel):
     drain_timeout_minutes: Minutes = 10.0
     """How long a worker that is to end may still work on its task, before that goes back to the queue."""
     max_lifetime_minutes: Minutes = 240.0
-    """How long a worker lives at most. It is given no task that may take longer than what is left."""
+    """How long a worker lives at most. It is given no task that may take longer than what is left. Not of `local`."""
     max_tasks: Annotated[int, Field(ge=1, le=_MAX_TASKS)] = 20
-    """After so many tasks a worker is replaced."""
+    """After so many tasks a worker is replaced. Not of `local`."""
     reuse: Annotated[Reuse, Field(strict=False)] = Reuse.ORGANIZATION
     """Between whose repositories a worker stays warm; `any` needs i_trust_them."""
     i_trust_them: bool = False
@@ -165,6 +165,8 @@ def _repository_findings(
         if repository.get(key) is not None:
             message = f"can't be had by one repository alone: it is in pool {name}"
             yield Finding((*path, key), message, f"say it of the pool, or `pool: {NO_POOL}` here")
+    if pool.get("provider") == Provider.LOCAL.value:
+        return
     limit, grace = _limit(repository, data), _number(data, "grace_minutes", 2.0)
     lifetime, start = _number(pool, "max_lifetime_minutes"), _number(pool, "spawn_timeout_minutes")
     if limit is None or grace is None or lifetime is None or start is None:

@@ -14,7 +14,12 @@ WORKING = frozenset({WorkerState.READY, WorkerState.BUSY})
 
 
 def life_left(worker: WorkerSeen, pool: Pool, now: datetime) -> timedelta:
-    """What is left of a worker's life, which begins with the request; never less than nothing."""
+    """What is left of a worker's life, which begins with the request; never less than nothing.
+
+    On our own hosts it has no end.
+    """
+    if not pool.makes_workers:
+        return timedelta.max
     return max(worker.requested_at + pool.max_lifetime - now, timedelta())
 
 
@@ -31,6 +36,8 @@ def is_trusted(worker: WorkerSeen, trust_domain: str | None) -> bool:
 def is_spent(worker: WorkerSeen, pool: Pool, now: datetime) -> bool:
     """Whether it has had all that a worker may have."""
     is_used_up = worker.is_single_use and worker.state is not WorkerState.BUSY
+    if not pool.makes_workers:
+        return is_used_up
     return is_used_up or worker.tasks_done >= pool.max_tasks or not life_left(worker, pool, now)
 
 
@@ -85,7 +92,7 @@ def leaves_waiting(worker: WorkerSeen, group: Waiting, pool: Pool, now: datetime
 
 def takes_again(worker: WorkerSeen, group: Waiting, pool: Pool, now: datetime) -> bool:
     """Whether a worker that has a task may take one of these after it."""
-    has_count = worker.tasks_done + 1 < pool.max_tasks
+    has_count = worker.tasks_done + 1 < pool.max_tasks or not pool.makes_workers
     return (
         has_count
         and not worker.is_single_use

@@ -92,7 +92,7 @@ def _spawns(view: PoolView, pool: Pool, scale: Scale) -> tuple[int, str]:
     """How many are spawned, and why not more."""
     if scale.further == 0:
         return 0, "none spawned: " + _why_enough(view, scale)
-    if (closed := _why_none_may_be(view)) is not None:
+    if (closed := _why_none_may_be(view, pool)) is not None:
         return 0, f"none spawned of {scale.further} that would help: {closed}"
     live = sum(each.state.is_live for each in view.workers)
     limits = [
@@ -113,8 +113,10 @@ def _spawns(view: PoolView, pool: Pool, scale: Scale) -> tuple[int, str]:
     return max(0, most), f"{max(0, most) or 'none'} spawned of {scale.further} that would help: {why}"
 
 
-def _why_none_may_be(view: PoolView) -> str | None:
+def _why_none_may_be(view: PoolView, pool: Pool) -> str | None:
     """What forbids any machine now; None: nothing does."""
+    if not pool.makes_workers:
+        return "people start its workers, on our own hosts"
     if not view.is_provider_known:
         return "the provider doesn't answer"
     if not view.brake.is_known:
@@ -154,7 +156,7 @@ def _why_spawned(view: PoolView, pool: Pool, scale: Scale, staying: Sequence[Wor
 
 def _made_room(view: PoolView, pool: Pool, scale: Scale, actions: Sequence[Action], now: datetime) -> Iterator[Action]:
     """Workers of one trust domain make room for what waits in another one, where room is all that is missing."""
-    if _why_none_may_be(view) is not None or view.affordable == 0:
+    if _why_none_may_be(view, pool) is not None or view.affordable == 0:
         return
     staying = _staying(view, actions)
     leaving = sum(each.state.is_live and not each.is_kept for each in view.workers) - len(staying)

@@ -56,7 +56,12 @@ class Pool:
     @property
     def longest_task(self) -> timedelta:
         """How long a task, its grace included, may take so that a worker that was slow to start can still take it."""
-        return self.max_lifetime - self.spawn_timeout
+        return self.max_lifetime - self.spawn_timeout if self.makes_workers else timedelta.max
+
+    @property
+    def makes_workers(self) -> bool:
+        """Whether its workers come and go by its own decision. On our own hosts people start them, and they stay."""
+        return self.provider is not Provider.LOCAL
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,7 +125,10 @@ def surplus(
     """The idle workers that are too many, the oldest first; never so many that fewer than min would be left.
 
     One that waits for longer than `idle_timeout` is; at once, where nothing waits, no run is under way and min is 0.
+    Those of our own hosts never are: they cost nothing, and nobody would start them again.
     """
+    if not pool.makes_workers:
+        return ()
     is_over = not view.waiting and view.runs_under_way == 0 and pool.min_workers == 0
     idle = [each for each in staying if _is_idle(each)]
     groups = [need.group for need in needs]

@@ -90,6 +90,8 @@ def _workers(pool: Pool) -> str:
         return "switched off: what it has drains, and its repositories have instances of their own"
     if pool.max_workers == 0:
         return "max is 0: what it has drains, and its tasks wait"
+    if not pool.makes_workers:
+        return f"at most {pool.max_workers} workers, which people start, shared by {_SHARED[pool.reuse]}"
     more = f" and {pool.keep_idle} idle while work goes on" if pool.keep_idle else ""
     size = f"{pool.min_workers} to {pool.max_workers} workers{more}, one more for {pool.tasks_per_worker} that wait"
     return f"{size}, {_life(pool)}"
