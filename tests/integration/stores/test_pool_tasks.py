@@ -387,6 +387,16 @@ def test_what_is_to_end_gets_nothing_more_whatever_its_state(bench: Bench) -> No
     assert worker_of(bench, worker).end_wanted is WorkerEnd.OPERATOR
 
 
+def test_a_reason_of_an_end_is_kept_of_an_end_alone(bench: Bench) -> None:
+    worker, lost = bench.worker(), bench.worker()
+    with transaction(bench.url) as connection:
+        assert workers.move(connection, worker, WorkerState.BUSY, end=WorkerEnd.OPERATOR)
+        assert workers.move(connection, lost, WorkerState.LOST)
+        assert workers.move(connection, lost, WorkerState.TERMINATING, end=WorkerEnd.OPERATOR)
+    assert worker_of(bench, worker).end_reason is None
+    assert worker_of(bench, lost).end_reason is WorkerEnd.LOST
+
+
 def test_marks_stand_from_the_first_look_and_a_sign_takes_suspicion_back(bench: Bench) -> None:
     worker = bench.worker()
     with transaction(bench.url) as connection:

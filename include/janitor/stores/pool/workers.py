@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +19,11 @@ from janitor.domain.pool.states import WorkerEnd, WorkerState
 from janitor.stores.database import Connection
 from janitor.stores.pool.records import Drain, WorkerRecord, held_from
 from janitor.stores.queries import named_queries
+
+_SAID_BY: Mapping[WorkerState, WorkerEnd] = MappingProxyType(
+    {WorkerState.LOST: WorkerEnd.LOST, WorkerState.QUARANTINED: WorkerEnd.QUARANTINED}
+)
+_OVER = frozenset({*_SAID_BY, WorkerState.TERMINATING, WorkerState.TERMINATED, WorkerState.FAILED})
 
 
 def request(
@@ -65,14 +71,15 @@ def move(connection: Connection, worker_id: UUID, to: WorkerState, *, end: Worke
     """Change a worker's state, if the rules allow it from the one that it is in.
 
     Args:
-        end: Why it ends, for a state without a way back; not needed where its end was wanted before. The first reason
-            stays.
+        end: Why it ends, for a state without a way back; not needed where its end was wanted before, or where the state
+            says it. The first reason stays.
 
     Returns:
         Whether it was changed.
     """
+    reason = (end or _SAID_BY.get(to)) if to in _OVER else None
     changed: int = named_queries().move_worker(
-        connection, worker_id=worker_id, to_state=to.value, end_reason=end.value if end is not None else None
+        connection, worker_id=worker_id, to_state=to.value, end_reason=reason.value if reason is not None else None
     )
     return changed == 1
 
