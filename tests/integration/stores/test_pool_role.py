@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,7 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
 from janitor.domain.pool.pool import Provider
@@ -18,7 +20,7 @@ from janitor.domain.pool.states import TaskState, WorkerEnd, WorkerState
 from janitor.stores.database import transaction
 from janitor.stores.pool import tasks, workers
 from janitor.stores.roles.definition import RoleGroup
-from tests.support.pool import Bench, bench_in
+from tests.support.pool import Bench, bench_in, writing
 from tests.support.postgres import TestDatabase
 
 FUNCTIONS = {
@@ -189,6 +191,31 @@ def test_one_that_is_lost_is_told_and_changes_nothing(role: Role) -> None:
     assert role.beat(worker_id, OFFERS) == "lost"
     assert not role.call("pool_worker_renew", worker_id, task_id, fence)
     assert not role.call("pool_worker_finish", worker_id, task_id, fence, "done", Jsonb({}), True)
+
+
+def test_renewing_and_losing_a_task_at_once_wait_for_each_other_once(role: Role) -> None:
+    worker_id, bench = uuid4(), role.bench
+    role.beat(worker_id, OFFERS)
+    task = bench.task()
+    task_id, fence, *_ = role.rows("pool_worker_claim", worker_id)[0]
+    name = conninfo_to_dict(role.url)["user"]
+    with ThreadPoolExecutor(1) as pool, writing(bench.url) as losing:
+        with losing.transaction():
+            losing.execute("select from tasks where task_id = %s for update", (task.task_id,))
+            renewing = pool.submit(role.call, "pool_worker_renew", worker_id, task_id, fence)
+            waits = (
+                "select exists (select from pg_locks join pg_stat_activity using (pid)"
+                " where not granted and usename = %s)"
+            )
+            give_up_at = time.monotonic() + 30
+            with psycopg.connect(bench.owner_url, autocommit=True) as looking:
+                while looking.execute(waits.encode(), (name,)).fetchone() != (True,):
+                    assert time.monotonic() < give_up_at, "it never waited"
+                    time.sleep(0.01)
+            assert workers.move(losing, worker_id, WorkerState.LOST)
+            assert tasks.cancel(losing, task.task_id) is not None
+        assert renewing.result(30) is False
+    assert role.beat(worker_id) == "lost"
 
 
 def test_a_drained_one_is_told_and_may_leave(role: Role) -> None:

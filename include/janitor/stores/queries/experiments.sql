@@ -22,7 +22,8 @@ where r.run_id = :run_id;
 select v.validation_id, v.run_id, v.plan, v.grace_minutes, v.status, v.commit_sha, v.signature, v.finished_at, r.purpose,
        (select i.instance_type from instances i left join turns t using (ledger_id)
         where v.validation_id in (i.validation_id, t.validation_id) and i.instance_id is not null
-        order by i.generation desc limit 1) as instance_type,
+        order by i.validation_id is not distinct from v.validation_id desc, t.number desc nulls last,
+                 i.generation desc limit 1) as instance_type,
        d.report
 from repository_validations v join validation_runs r using (run_id) left join validation_reports d using (validation_id)
 where r.deployment = :deployment and v.validation_id = :validation_id;

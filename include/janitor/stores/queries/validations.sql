@@ -53,7 +53,8 @@ set watch_outcome = :watch_outcome, command_status = :command_status, command_ex
 where validation_id = :validation_id and finished_at is null
   and :ledger_id = (select i.ledger_id from instances i left join turns t using (ledger_id)
                     where :validation_id in (i.validation_id, t.validation_id)
-                    order by t.number desc nulls last, i.generation desc limit 1);
+                    order by i.validation_id is not distinct from :validation_id desc, t.number desc nulls last,
+                             i.generation desc limit 1);
 
 -- name: clear_watch_outcome(validation_id)!
 -- Before another generation is launched: what the earlier instance did says nothing of the new one.
