@@ -407,6 +407,8 @@ def test_a_hard_limit_ends_the_task_and_what_hangs_on_its_worker() -> None:
     assert shown(view(worker(1, BUSY))) == []
     assert shown(view(worker(1, BUSY)), pool(stuck_timeout=MINUTE)) == [("expire", 1, "recycled")]
     assert shown(view(worker(1, BUSY)), pool(stuck_timeout=2 * MINUTE)) == []
+    # It is replaced when it has ended, and not while its task may have a grace.
+    assert shown(view(over), pool(min_workers=1)) == [("expire", 1, "recycled")]
 
 
 def test_a_task_without_progress_is_told_and_nothing_more() -> None:

@@ -50,8 +50,11 @@ def decide(view: PoolView, pool: Pool, now: datetime) -> Decision:
 
 
 def _staying(view: PoolView, actions: Sequence[Action]) -> list[WorkerSeen]:
-    """The workers that start, are ready or busy, and aren't about to end. What a person holds is nobody's capacity."""
-    ending = {each.worker_id for each in actions if each.kind in _ENDS or each.end is not None}
+    """The workers that start, are ready or busy, and aren't about to end. What a person holds is nobody's capacity.
+
+    One whose task expires is still there: whoever carries that out gives the task its grace first.
+    """
+    ending = {each.worker_id for each in actions if each.kind in _ENDS}
     return [
         each
         for each in view.workers
