@@ -15,7 +15,7 @@ from janitor.domain.money.places import MONEY_PLACES, places_for
 from janitor.domain.result.history_views import ChangeView, PhaseView, PlaceView
 from janitor.domain.states import InstanceState, RunKind, RunPurpose, RunStatus, ValidationStatus
 from janitor.protocol.terms.proven import Note, ProofLevel, Unproven
-from janitor.protocol.terms.provenance import Commit
+from janitor.protocol.terms.provenance import Commit, Machine
 from janitor.protocol.terms.statuses import CacheState, CheckStatus
 
 
@@ -48,6 +48,8 @@ class ValidationView:
     commit_sha: str | None = None
     commit: Commit | None = None
     """What git says of it; None where its report doesn't."""
+    machine: Machine | None = None
+    """What its report says of its machine."""
     engine: str | None = None
     proof_level: ProofLevel | None = None
     """How far its handler was exercised; None where it was not, and where that isn't known."""

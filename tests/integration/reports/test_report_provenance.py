@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from janitor.domain.result.provenance_changes import Changed, CommitRange, PartChange
 from janitor.domain.states import ValidationStatus
-from janitor.protocol.terms.provenance import BaseImage, Commit, Packages, Provenance, ResolvedBy
+from janitor.protocol.terms.provenance import BaseImage, Commit, Machine, Packages, Provenance, ResolvedBy, Warm
 from janitor.protocol.terms.statuses import CheckStatus
 from tests.support.reports import History, check_of, reporting, trouble
 
@@ -73,6 +73,15 @@ def test_newly_broken_by_commits(history: History, janitor: Any) -> None:
     assert still.broken_with is not None
     assert still.changes.commits == CommitRange(before=BAD, after="c" * 40)
     assert still.broken_with.commits == CommitRange(before=GOOD, after=BAD)
+
+
+def test_the_worker_that_it_ran_on_is_read_back(history: History, janitor: Any) -> None:
+    worker = "3f2a0b1c-0000-4000-8000-000000000001"
+    machine = Machine(instance_type="g5.xlarge", worker_id=worker, task_ordinal=4, warm=Warm(build_cache=True))
+    history.run(works(GOOD, replace(about("2.1"), machine=machine)))
+    assert history.latest().machine == machine
+    code, out, _ = janitor("query-db", "acme/worker-a")
+    assert (code, "Machine: worker 3f2a0b1c, its 4th task, warm: build cache\n" in out) == (0, True)
 
 
 def test_newly_broken_at_one_commit_names_what_the_build_brought(history: History, janitor: Any) -> None:

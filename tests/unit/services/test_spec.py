@@ -12,6 +12,7 @@ from janitor.cloud.ec2.instances import Ec2
 from janitor.domain.config.fields import Market
 from janitor.domain.config.repository_plan import RepositoryPlan, patch_sha256_of
 from janitor.domain.launch.owner import Owner
+from janitor.domain.pool.reuse import WorkerTurn
 from janitor.domain.states import InstanceOrigin, InstanceState, RunStatus, ValidationStatus
 from janitor.protocol.agent.answers import AgentSpec
 from janitor.protocol.order.build import BuildSpec, EarlierBuild
@@ -19,7 +20,7 @@ from janitor.protocol.order.patch import Patch
 from janitor.protocol.order.repository import RepositorySpec
 from janitor.protocol.order.spec import SecretStore, ValidationSpec
 from janitor.protocol.terms.proof import new_key
-from janitor.protocol.terms.provenance import Machine
+from janitor.protocol.terms.provenance import Machine, Warm
 from janitor.protocol.terms.statuses import EngineChoice
 from janitor.services.watch.spec import spec_for
 from janitor.stores.records import InstanceRecord, ValidationRecord
@@ -115,6 +116,7 @@ def spec_of(
     earlier_builds: BuildSpec = NOTHING_BUILT,
     agent: AgentSpec | None = None,
     registry_secret: str | None = None,
+    worker: WorkerTurn | None = None,
 ) -> ValidationSpec:
     return spec_for(
         validation_of(plan),
@@ -126,6 +128,7 @@ def spec_of(
         registry_secret=registry_secret,
         image_id="ami-1",
         report_url=REPORT_URL,
+        worker=worker,
     )
 
 
@@ -196,6 +199,20 @@ def test_the_instance_is_told_what_it_is(parameters: dict[str, object], image_id
         report_url=REPORT_URL,
     )
     assert spec.machine == Machine(instance_type="g5.xlarge", image_id=image_id)
+
+
+def test_a_worker_of_the_pool_is_told_which_it_is_and_what_is_warm() -> None:
+    warm = Warm(base_images=2, build_cache=True)
+    turn = WorkerTurn(worker_id=UUID(int=7), ordinal=4, warm=warm)
+    spec = spec_of(PLAN, worker=turn)
+    assert spec.machine == Machine(
+        instance_type="g5.xlarge", image_id="ami-1", worker_id=str(UUID(int=7)), task_ordinal=4, warm=warm
+    )
+    assert spec.machine.is_shared
+    assert ValidationSpec.from_json(spec.to_json()) == spec
+    alone = spec_of(PLAN).machine
+    assert alone is not None
+    assert not alone.is_shared
 
 
 def test_of_secrets_the_names_are_told_and_where_they_are() -> None:

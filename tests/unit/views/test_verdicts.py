@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from janitor.domain.result.history_views import ChangeView, CheckView, PlaceView
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.protocol.terms.proven import Note, ProofLevel
+from janitor.protocol.terms.provenance import Machine, Warm
 from janitor.protocol.terms.statuses import CheckStatus
 from janitor.views.text.verdicts import failure_lines, grounds, run_note, verdict_lines
 from tests.unit.cli.sample_views import START, after, ended, run_of
@@ -24,6 +27,23 @@ def check(name: str, status: str, reason: str | None = None, *, required: bool =
         reason=reason,
         duration=timedelta(seconds=1.25),
     )
+
+
+@pytest.mark.parametrize(
+    ("ordinal", "warm", "said"),
+    [
+        (1, None, "On worker 3f2a0b1c, its 1st task"),
+        (2, Warm(build_cache=True), "On worker 3f2a0b1c, its 2nd task, warm: build cache"),
+        (13, Warm(base_images=1), "On worker 3f2a0b1c, its 13th task, warm: 1 image"),
+        (24, Warm(base_images=2, build_cache=True), "On worker 3f2a0b1c, its 24th task, warm: 2 images, build cache"),
+        (103, Warm(), "On worker 3f2a0b1c, its 103rd task, warm: nothing"),
+    ],
+)
+def test_a_worker_of_the_pool_is_named_with_what_was_warm(ordinal: int, warm: Warm | None, said: str) -> None:
+    machine = Machine(worker_id="3f2a0b1c-0000-4000-8000-000000000001", task_ordinal=ordinal, warm=warm)
+    assert grounds(ended("a", "success", 1, 20, machine=machine), [], log_url=None)[1] == said
+    alone = ended("a", "success", 1, 20, machine=Machine(instance_type="g5.xlarge"))
+    assert not any("worker " in line for line in grounds(alone, [], log_url=None))
 
 
 def test_the_verdict_has_everything_in_plain_lines() -> None:

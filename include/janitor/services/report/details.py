@@ -15,7 +15,7 @@ from janitor.domain.result.provenance_changes import ProvenanceChanges
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.protocol.codec import Part
 from janitor.protocol.terms.proven import Note, ProofLevel, Unproven
-from janitor.protocol.terms.provenance import Commit
+from janitor.protocol.terms.provenance import Commit, Machine
 from janitor.protocol.values import Place
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
@@ -33,6 +33,7 @@ class ReportDetails:
     _changes: Mapping[UUID, ProvenanceChanges] = field(default_factory=dict)
     _broken_with: Mapping[UUID, ProvenanceChanges] = field(default_factory=dict)
     _commits: Mapping[UUID, Commit] = field(default_factory=dict)
+    _machines: Mapping[UUID, Machine] = field(default_factory=dict)
     _places: Mapping[UUID, PlaceView] = field(default_factory=dict)
     _unproven: Mapping[UUID, Sequence[Unproven]] = field(default_factory=dict)
     _notes: Mapping[UUID, Sequence[Note]] = field(default_factory=dict)
@@ -62,6 +63,10 @@ class ReportDetails:
     def commit(self, validation_id: UUID) -> Commit | None:
         """What the report of a validation tells of its commit."""
         return self._commits.get(validation_id)
+
+    def machine(self, validation_id: UUID) -> Machine | None:
+        """What the report of a validation tells of its machine."""
+        return self._machines.get(validation_id)
 
     def place(self, validation_id: UUID) -> PlaceView | None:
         """Where the check that decided says to look."""
@@ -114,6 +119,7 @@ def details_of(connection: Connection, validation_ids: Sequence[UUID], *, phases
         _changes=_read(ProvenanceChanges, found, "changes"),
         _broken_with=_read(ProvenanceChanges, found, "broken_with"),
         _commits=_read(Commit, found, "commit"),
+        _machines=_read(Machine, found, "machine"),
         _places={
             row["validation_id"]: PlaceView(file=row["file"], line=row["line"])
             for row in queries.places_of(connection, validation_ids=ids)

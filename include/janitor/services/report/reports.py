@@ -172,6 +172,7 @@ def _validation_view(row: Mapping[str, Any], details: ReportDetails, cost: Cost)
         instance_state=InstanceState(row["instance_state"]) if row["instance_state"] else None,
         commit_sha=row["commit_sha"],
         commit=details.commit(row["validation_id"]),
+        machine=details.machine(row["validation_id"]),
         engine=row["engine"],
         gpu_required=row["gpu_required"],
         required_proof=level_of(row["required_proof"]),

@@ -68,9 +68,10 @@ from check_differences d join checks c on c.validation_id = d.validation_id and 
 where d.validation_id = any(:validation_ids) order by d.validation_id, c.position;
 
 -- name: provenance_of(validation_ids)
--- The commit as its report tells it, what changed since the last conclusive report, and, of a failure that goes on, what
+-- The commit and the machine as its report tells them, what changed since the last conclusive report, and, of a failure that goes on, what
 -- had changed when it began. Notes and what is unproven are told of reports alone that the verdict follows.
-select id as validation_id, r.report -> 'provenance' -> 'commit' as commit, d.changes, b.changes as broken_with,
+select id as validation_id, r.report -> 'provenance' -> 'commit' as commit,
+       r.report -> 'provenance' -> 'machine' as machine, d.changes, b.changes as broken_with,
        case when v.note_count is not null then r.report -> 'unproven' end as unproven,
        case when v.note_count > 0 then jsonb_path_query_array(r.report, '$.checks[*].notes[*]') end as notes
 from unnest(:validation_ids::uuid[]) id

@@ -11,14 +11,14 @@ from janitor.domain.result.history_views import ChangeView, CheckChangeView
 from janitor.domain.result.report_diff import Change, Outcome
 from janitor.domain.views import ValidationView
 from janitor.views.text.causes import placed_title
-from janitor.views.text.provenance import cause_text, changes_text, commit_text
+from janitor.views.text.provenance import cause_text, changes_text, commit_text, worker_text
 from janitor.views.text.times import instant
 
 
 def change_lines(validation: ValidationView) -> list[str]:
-    """The lines of `query-db` about the commit and a change; none where there is nothing to say."""
-    commit = commit_text(validation)
-    lines = [f"Commit: {commit}"] if commit else []
+    """The lines of `query-db` about commit, worker and a change; none where there is nothing to say."""
+    commit, worker = commit_text(validation), worker_text(validation.machine)
+    lines = [*([f"Commit: {commit}"] if commit else []), *([f"Machine: {worker}"] if worker else [])]
     difference = validation.difference
     if difference is not None:
         if said := _change(difference):

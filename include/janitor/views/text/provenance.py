@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 from janitor.domain.result.provenance_changes import Changed, CommitRange, PartChange, ProvenanceChanges
 from janitor.domain.views import ValidationView
+from janitor.protocol.terms.provenance import Machine
 from janitor.views.text.marks import one_line
 from janitor.views.text.times import instant
 
 _SHORT_SHA = 7
 _SHORT_DIGEST = 12
+_SHORT_WORKER = 8
+_ORDINAL_ENDS = {1: "st", 2: "nd", 3: "rd"}
 _SHOWN = 10
 _SHOWN_AS_CAUSE = 3
 _CAUSES = (Changed.BASE_IMAGE, Changed.PYTHON, Changed.PACKAGE)
@@ -39,6 +42,24 @@ def commit_text(validation: ValidationView) -> str | None:
         return sha
     by = f" by {one_line(commit.author)}" if commit.author else ""
     return f'{sha} "{one_line(commit.subject)}"{by}, {instant(commit.committed_at)}'
+
+
+def worker_text(machine: Machine | None) -> str | None:
+    """`worker 3f2a0b1c, its 4th task, warm: 2 images, build cache`; None of a machine that is no worker's."""
+    if machine is None or machine.worker_id is None or machine.task_ordinal is None:
+        return None
+    said = f"worker {machine.worker_id[:_SHORT_WORKER]}, its {_ordinal(machine.task_ordinal)} task"
+    warm = machine.warm
+    if warm is None:
+        return said
+    images = f"{warm.base_images} {'image' if warm.base_images == 1 else 'images'}"
+    had = [*([images] if warm.base_images else []), *(["build cache"] if warm.build_cache else [])]
+    return f"{said}, warm: {', '.join(had) or 'nothing'}"
+
+
+def _ordinal(number: int) -> str:
+    teens = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teens else _ORDINAL_ENDS.get(number % 10, 'th')}"
 
 
 def changes_text(changes: ProvenanceChanges | None) -> str | None:

@@ -15,7 +15,7 @@ from janitor.views.text.differences import change_tag, counted_changes
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of
 from janitor.views.text.money import dollars
 from janitor.views.text.proof import proof_lines
-from janitor.views.text.provenance import commit_text
+from janitor.views.text.provenance import commit_text, worker_text
 from janitor.views.text.times import compactly
 from janitor.views.verdict import verdict_text
 
@@ -37,6 +37,8 @@ def grounds(validation: ValidationView, checks: Sequence[CheckView], *, log_url:
         lines += ["Checks:", *(_check_line(check, width) for check in checks)]
     if validation.instance_id:
         lines.append(f"Instance: {validation.instance_id}")
+    if worker := worker_text(validation.machine):
+        lines.append(f"On {worker}")
     if commit := commit_text(validation):
         lines.append(f"Commit: {commit}")
     if validation.cost_usd is not None:

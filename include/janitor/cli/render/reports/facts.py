@@ -15,6 +15,7 @@ from janitor.views.text.differences import change_tag
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line, words_of
 from janitor.views.text.money import cost_text
 from janitor.views.text.proof import level_text, told_line
+from janitor.views.text.provenance import worker_text
 from janitor.views.text.times import exactly, instant
 from janitor.views.text.verdicts import timed_verdict
 
@@ -69,6 +70,8 @@ def validation_facts(reported: ReportedValidation) -> list[tuple[str, str]]:
         facts.append(("Finished", instant(validation.finished_at)))
     kind = f", {one_line(validation.instance_type)}" if validation.instance_type else ""
     facts.append(("Instance", f"{validation.instance_id}{kind}" if validation.instance_id else "none launched"))
+    if (worker := worker_text(validation.machine)) is not None:
+        facts.append(("Machine", worker))
     if validation.cost_usd is not None:
         facts.append(
             ("Cost", cost_text(validation.cost_usd, validation.cost_places, is_final=validation.cost_is_final))
