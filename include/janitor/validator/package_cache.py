@@ -40,7 +40,7 @@ def with_kept_packages(spec: ValidationSpec, settings: Settings) -> tuple[Settin
         every = volume / _FOLDER
         every.mkdir(mode=0o700, exist_ok=True)
         every.chmod(0o700)
-        own = every / _key(spec)
+        own = every / repository_key(spec)
         is_warm = own.is_dir()
         _make_room(every, own)
         own.mkdir(mode=0o755, exist_ok=True)
@@ -53,8 +53,8 @@ def with_kept_packages(spec: ValidationSpec, settings: Settings) -> tuple[Settin
     return replace(settings, uv_cache=own / "uv", pip_cache=own / "pip"), said
 
 
-def _key(spec: ValidationSpec) -> str:
-    """Two repositories of one name at two addresses don't share one."""
+def repository_key(spec: ValidationSpec) -> str:
+    """What a repository's caches are known by: two of one name at two addresses don't share any."""
     repository = spec.repository
     identity = "\n".join((repository.organization, repository.name, repository.url))
     return hashlib.sha256(identity.encode()).hexdigest()[:32]

@@ -29,6 +29,7 @@ from janitor.validator.engine import BuildTime
 from janitor.validator.facts import WorkerFacts
 from janitor.validator.findings import Finding, Produced, errored, failed, passed
 from janitor.validator.network.package_index import index_trouble, is_ambiguous
+from janitor.validator.package_cache import repository_key
 from janitor.validator.provenance.base_images import base_images
 
 _BAKE_BYTES = 64 * 1024
@@ -113,10 +114,22 @@ def _command(
             if name not in arguments
             for part in ("--build-arg", f"{name}={value}")
         ),
+        *_own_cache_mounts(context, flavour),
         *_secrets(context, facts.image.dockerfile.text),
         *(("--target", recipe.stage) if recipe.stage else ()),
         *("--file", str(checkout / recipe.dockerfile), str(checkout / recipe.context)),
     ]
+
+
+def _own_cache_mounts(context: CheckContext, flavour: Flavour) -> list[str]:
+    """On a machine that others use, too, the mounts of RUN are this repository's alone: their names are anybody's.
+
+    Source: BuildKit's Dockerfile frontend, "Built-in build args".
+    """
+    machine = context.spec.machine
+    if machine is None or not machine.is_shared or flavour is not Flavour.DOCKER:
+        return []
+    return ["--build-arg", f"BUILDKIT_CACHE_MOUNT_NS={repository_key(context.spec)}"]
 
 
 def _run(context: CheckContext, docker: DockerClient, command: Sequence[str]) -> Outcome:
