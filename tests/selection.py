@@ -74,7 +74,11 @@ REST = (
     ),
     Part(
         name="hostile",
-        paths=("integration/validator/test_validator_attacks.py", "unit/test_linear_patterns.py"),
+        paths=(
+            "integration/reuse/test_reuse_whole.py",
+            "integration/validator/test_validator_attacks.py",
+            "unit/test_linear_patterns.py",
+        ),
         why="attacks a validator from within, and tries each of its patterns on the texts that would be its worst",
         minutes=4,
     ),
@@ -138,6 +142,7 @@ REST = (
             "integration/agent/test_agent_docker.py",
             "integration/agent/test_agent_image.py",
             "integration/culprit/test_docker_obeys.py",
+            "integration/reuse/test_reuse_engine.py",
         ),
         why="builds base images and asks a real engine what each broken worker does",
         minutes=11,

@@ -113,5 +113,5 @@ def worker_comment_for(worker_id: UUID, ordinal: int) -> str:
 
 
 def worker_key_for(worker_id: UUID, ordinal: int, file: WorkerFile) -> str:
-    """S3 key of one file of a look at a worker's machine."""
-    return f"janitor-workers/{worker_id}/{ordinal}.{file.value}"
+    """S3 key of one file of a look at a worker's machine; beside the specs, which are orders as well."""
+    return f"janitor-specs/workers/{worker_id}/{ordinal}.{file.value}"
