@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 _AWS_HOST = re.compile(r"(?:^|\.)(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws|api\.amazonwebservices\.com\.cn)$")
 """AWS's own endpoints, its VPC endpoints among them. Source: AWS General Reference, "AWS service endpoints"."""
+_RUNPOD = "runpod"
+"""What the clouds of RunPod's places begin with; AWS's, a local cloud's and an address never do."""
 _LOCAL_CLOUD = re.compile(r"^arn:[^:]+:iam::\d+:user/localcloud/(?P<identity>[0-9a-f]{16})$")
 """By this caller's name a local cloud of ours says which one it is, whatever port it listens on."""
 
@@ -45,6 +47,22 @@ class Place:
             # Nothing of what it says is its own: emulators share one account number.
             cloud = f"{address.scheme}://{address.netloc}".lower()
         return cls(cloud=cloud, account=account, region=region)
+
+    @classmethod
+    def of_runpod(cls, *, stand_in: str | None, key_fingerprint: str) -> Place:
+        """The place of a RunPod account's pods, which may be in any region.
+
+        Args:
+            stand_in: Whose address it is that is asked in RunPod's place; None: RunPod's own.
+            key_fingerprint: Of the key: RunPod doesn't say whose it is.
+        """
+        cloud = _RUNPOD if stand_in is None else f"{_RUNPOD}+{stand_in}"
+        return cls(cloud=cloud, account=f"key-{key_fingerprint}", region="any")
+
+    @property
+    def is_runpod(self) -> bool:
+        """Whether what is there are pods of RunPod's; else they are EC2's instances."""
+        return self.cloud == _RUNPOD or self.cloud.startswith(f"{_RUNPOD}+")
 
     @classmethod
     def parse(cls, key: str) -> Place:

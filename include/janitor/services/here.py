@@ -1,14 +1,16 @@
 """Who looks, and whether what the ledger holds is there: asked before anything is ended, launched or concluded.
 
-A deployment has one place at a time. Its places for instances are counted over all of its rows, and only an observer
-of a row's own place can say what became of it; one who looks elsewhere changes nothing.
+A deployment has one place at a time at each provider. Its places for instances are counted over all of its rows, and
+only an observer of a row's own place can say what became of it; one who looks elsewhere changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from janitor.domain.errors import WrongPlaceError
 from janitor.domain.place import Place
-from janitor.services.provider import provider_of
+from janitor.services.provider import is_at_provider, provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import Connection, transaction
@@ -37,7 +39,7 @@ def require_here(settings: Settings) -> tuple[str, ...]:
     """
     at = here(settings)
     with transaction(settings.writer_url) as connection:
-        bound = ledger.live_places(connection, settings.deployment)
+        bound = _of_provider(settings, ledger.live_places(connection, settings.deployment))
     elsewhere = tuple(key for key in bound if key != at.key)
     if elsewhere and at.key not in bound:
         raise WrongPlaceError(_rows(settings, sum(bound.values())), elsewhere, at.key)
@@ -51,7 +53,7 @@ def require_all_here(connection: Connection, settings: Settings, at: Place) -> N
         WrongPlaceError: One is.
         DatabaseError: Postgres can't be used.
     """
-    bound = ledger.live_places(connection, settings.deployment)
+    bound = _of_provider(settings, ledger.live_places(connection, settings.deployment))
     elsewhere = {key: live for key, live in bound.items() if key != at.key}
     if elsewhere:
         raise WrongPlaceError(_rows(settings, sum(elsewhere.values())), elsewhere, at.key)
@@ -66,6 +68,11 @@ def require_row_here(settings: Settings, row: InstanceRecord) -> None:
     """
     if row.place is not None and row.place != (at := here(settings)):
         raise WrongPlaceError(f"{row.name} is", [row.place.key], at.key)
+
+
+def _of_provider(settings: Settings, bound: Mapping[str, int]) -> dict[str, int]:
+    """Of live rows by place, those of the provider that is looked at: another one's are where they belong."""
+    return {key: live for key, live in bound.items() if is_at_provider(settings, Place.parse(key))}
 
 
 def _rows(settings: Settings, count: int) -> str:

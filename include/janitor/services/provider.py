@@ -7,13 +7,42 @@ from janitor.cloud.runpod.instances import Bootstrap, RunPod
 from janitor.domain.errors import SettingsError
 from janitor.domain.launch.owner import Owner
 from janitor.domain.launch.provider import InstanceProvider, InstanceSeen
+from janitor.domain.place import Place
 from janitor.domain.pool.pool import Provider
 from janitor.settings import Settings
 
+_EC2_IDS = "i-"
+"""What EC2's ids begin with; a pod's has no hyphen."""
+
 
 def provider_of(settings: Settings) -> InstanceProvider:
-    """The provider of the environment's own instances: EC2."""
-    return Ec2(settings)
+    """The provider that these settings look at: EC2, unless `at_provider` says another.
+
+    Raises:
+        SettingsError: Nothing is set for it.
+        CloudError: Its key's secret can't be read.
+    """
+    return provider_named(settings, settings.instances_from)
+
+
+def at_provider(settings: Settings, provider: Provider) -> Settings:
+    """The same settings, looking at another provider: launches, looks and ends by them are about its instances alone.
+
+    The ledger is the deployment's as a whole: its places, its money and its breakers count every provider's.
+    """
+    return settings.model_copy(update={"instances_from": provider})
+
+
+def at_provider_of(settings: Settings, instance_id: str) -> Settings:
+    """The settings that look at the provider which an instance's id is of: EC2 where there is no other."""
+    is_pod = has_runpod(settings) and not instance_id.startswith(_EC2_IDS)
+    return at_provider(settings, Provider.RUNPOD if is_pod else Provider.EC2)
+
+
+def is_at_provider(settings: Settings, place: Place | None) -> bool:
+    """Whether a row's place is one of the provider that these settings look at; without a place it is EC2's."""
+    is_runpod = place is not None and place.is_runpod
+    return is_runpod is (settings.instances_from is Provider.RUNPOD)
 
 
 def runpod_of(settings: Settings, bootstrap: Bootstrap | None = None) -> RunPod:
@@ -48,7 +77,7 @@ def provider_named(settings: Settings, provider: Provider) -> InstanceProvider:
         raise SettingsError(
             "workers of the provider local are processes of their host: nobody launches instances for them"
         )
-    return provider_of(settings)
+    return Ec2(settings)
 
 
 def providers_in_use(settings: Settings) -> dict[Provider, InstanceProvider]:
@@ -57,14 +86,16 @@ def providers_in_use(settings: Settings) -> dict[Provider, InstanceProvider]:
     Raises:
         CloudError: The key's secret can't be read.
     """
-    found: dict[Provider, InstanceProvider] = {Provider.EC2: provider_of(settings)}
+    found: dict[Provider, InstanceProvider] = {Provider.EC2: Ec2(settings)}
     if has_runpod(settings):
         found[Provider.RUNPOD] = runpod_of(settings)
     return found
 
 
 def find_owned(settings: Settings, owner: Owner, *, live_only: bool = True) -> list[InstanceSeen]:
-    """The instances that belong to an owner, by their tags. Those of a run's validations are not the run's own.
+    """The instances at a provider that belong to an owner, by their tags.
+
+    Those of a run's validations are not the run's own.
 
     Raises:
         CloudError: The provider can't be asked.

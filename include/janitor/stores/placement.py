@@ -8,6 +8,7 @@ from janitor.domain.config.fields import Market
 from janitor.domain.launch.breaker import EVERYTHING, LaunchOutcome
 from janitor.domain.launch.owner import Owner
 from janitor.domain.launch.placement import Attempt, Candidate, Try
+from janitor.domain.launch.provider import Refusal
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.stores.database import Connection
 from janitor.stores.queries import named_queries
@@ -66,6 +67,12 @@ def attempts_of(connection: Connection, owner: Owner) -> list[Attempt]:
         )
         for row in rows
     ]
+
+
+def refusals_of(connection: Connection, owner: Owner) -> list[Refusal]:
+    """What an owner's attempts were refused with, oldest first, those that came to nothing else left out."""
+    rows = named_queries().attempts_of_owner(connection, owner_kind=owner.kind.value, owner_id=owner.id)
+    return [Refusal(code=row["aws_code"], message=row["aws_message"] or "") for row in rows if row["aws_code"]]
 
 
 def recent_outcomes(connection: Connection, deployment: str, scope: str, since: datetime) -> list[LaunchOutcome]:

@@ -176,6 +176,9 @@ class RunPodBench(Bench):
     def provider(self) -> InstanceProvider:
         return runpod_of(self.settings)
 
+    def source(self) -> LaunchSource:
+        return LaunchSource(image="example/worker:1")
+
     def trouble(self, trouble: Trouble) -> None:
         rules: dict[Trouble, list[dict[str, Any]]] = {
             Trouble.NONE: [],

@@ -29,6 +29,7 @@ def test_what_is_launched_is_found_by_its_tags_and_ends(bench: Bench) -> None:
     assert bench.provider.terminate([instance_id]) == {}
     eventually(lambda: bench.is_over(instance_id), bench.wait_seconds)
     assert bench.seen() == []
+    assert (bench.provider.describe(instance_id) is not None) is bench.provider.abilities.shows_ended
 
 
 def test_what_nobody_knows_has_ended(bench: Bench) -> None:

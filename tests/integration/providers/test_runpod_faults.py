@@ -18,6 +18,7 @@ from janitor.domain.errors import CloudError
 from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.domain.launch.launch_codes import LaunchVerdict
 from janitor.domain.launch.launching import LaunchFailure
+from janitor.domain.launch.provider import Refusal
 from janitor.domain.states import InstanceState, PlacementResult
 from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.services.provider import runpod_of
@@ -168,7 +169,7 @@ def test_what_every_gpu_is_refused_for_is_no_lack_of_capacity(
 ) -> None:
     runpod.server.set_faults({"fault": fault.value})
     failures = [failed(runpod, runpod.provider.launch_parameters(runpod.request(instance_type=gpu))) for gpu in GPUS]
-    whole = refused_everywhere(failures)
+    whole = refused_everywhere([Refusal(code=one.aws_code, message=one.aws_message) for one in failures])
     assert whole is not None
     assert (whole.result, whole.reason_code, whole.verdict) == (result, code, LaunchVerdict.STOP)
     assert words in whole.summary

@@ -25,7 +25,7 @@ from janitor.domain.config.fields import Market
 from janitor.domain.errors import SettingsError
 from janitor.domain.identity import TAG_DEPLOYMENT, TAG_EXPIRES, TAG_WORKER
 from janitor.domain.launch.launch_codes import LaunchVerdict
-from janitor.domain.launch.provider import LaunchRequest, LaunchSource
+from janitor.domain.launch.provider import LaunchRequest, LaunchSource, Refusal
 from janitor.domain.pool.pool import Provider
 from janitor.domain.states import InstanceState, PlacementResult
 from janitor.guest import pod_guard
@@ -249,8 +249,7 @@ def test_a_throttled_create_says_when_to_come_again() -> None:
 
 def test_what_is_refused_everywhere() -> None:
     def refused(*statuses: int) -> Any:
-        errors = [RunPodError("POST /pods", status=one, detail=f"detail {n}") for n, one in enumerate(statuses)]
-        return refused_everywhere([failure for error in errors if (failure := launch_failure_of(error))])
+        return refused_everywhere([Refusal(code=str(one), message=f"detail {n}") for n, one in enumerate(statuses)])
 
     rule = refused(400, 400, 400)
     assert (rule.result, rule.reason_code) == (PlacementResult.CONFIG, ReasonCode.LAUNCH_CONFIG)

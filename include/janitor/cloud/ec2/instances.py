@@ -15,7 +15,7 @@ from janitor.cloud.session import CLIENT_ERRORS, LAUNCH_CALL_TIMEOUT, CloudAcces
 from janitor.domain.config.fields import Market
 from janitor.domain.errors import CloudError, SettingsError
 from janitor.domain.launch.launching import LaunchFailure
-from janitor.domain.launch.provider import Abilities, InstanceSeen, LaunchRequest, LaunchSource
+from janitor.domain.launch.provider import Abilities, InstanceSeen, LaunchRequest, LaunchSource, Refusal
 from janitor.domain.place import Place
 from janitor.domain.states import InstanceState
 from janitor.settings import Settings
@@ -32,7 +32,7 @@ class Ec2:
     """The instances of one account in one region: an `InstanceProvider`."""
 
     abilities: Abilities = Abilities(
-        repeats_launches=True, has_spot=True, changes_tags=True, runs_user_data=True, has_timers=True
+        repeats_launches=True, has_spot=True, changes_tags=True, runs_user_data=True, shows_ended=True, has_timers=True
     )
     launch_call_timeout: timedelta = LAUNCH_CALL_TIMEOUT
 
@@ -135,6 +135,11 @@ class Ec2:
     def launch_failure_of(self, exc: BaseException, instance_type: str) -> LaunchFailure | None:
         """What a failed RunInstances means."""
         return launch_failure_of(exc, instance_type)
+
+    @staticmethod
+    def refused_everywhere(refusals: Sequence[Refusal]) -> LaunchFailure | None:
+        """None: each of EC2's codes says by itself what it means."""
+        return None
 
     def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Ask EC2 to terminate many in one call; where that is refused, one by one."""

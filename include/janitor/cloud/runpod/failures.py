@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from janitor.cloud.runpod.client import RunPodError
 from janitor.domain.launch.launching import LaunchFailure
+from janitor.domain.launch.provider import Refusal
 from janitor.domain.states import PlacementResult
 from janitor.protocol.terms.reason_codes import ReasonCode
 
@@ -50,13 +51,13 @@ def launch_failure_of(exc: BaseException) -> LaunchFailure | None:
     return LaunchFailure(result=result, aws_code=said, aws_message=exc.detail, reason_code=reason_code, summary=summary)
 
 
-def refused_everywhere(failures: Sequence[LaunchFailure]) -> LaunchFailure | None:
+def refused_everywhere(refusals: Sequence[Refusal]) -> LaunchFailure | None:
     """What it means that every candidate was refused like this, in their order; None: no more than the last one says.
 
     Args:
-        failures: One for each candidate.
+        refusals: One for each candidate.
     """
-    codes = {failure.aws_code for failure in failures}
+    codes = {refusal.code for refusal in refusals}
     if codes == {RULE_OR_CAPACITY}:
         result, reason_code, _, step = _REFUSED
         what = "RunPod refuses the request for every GPU alike, so a rule is broken"
@@ -67,13 +68,13 @@ def refused_everywhere(failures: Sequence[LaunchFailure]) -> LaunchFailure | Non
         )
     else:
         return None
-    last = failures[-1]
+    last = refusals[-1]
     return LaunchFailure(
         result=result,
-        aws_code=last.aws_code,
-        aws_message=last.aws_message,
+        aws_code=last.code,
+        aws_message=last.message,
         reason_code=reason_code,
-        summary=f"{what} ({last.aws_code}): {_short(last.aws_message)}; {step}",
+        summary=f"{what} ({last.code}): {_short(last.message)}; {step}",
     )
 
 

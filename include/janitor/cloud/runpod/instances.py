@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from janitor.cloud.runpod import catalog, names
 from janitor.cloud.runpod.catalog import GpuOffer
 from janitor.cloud.runpod.client import CALL_TIMEOUT, CREATE_TIMEOUT, RunPodClient, RunPodError
-from janitor.cloud.runpod.failures import launch_failure_of
+from janitor.cloud.runpod.failures import launch_failure_of, refused_everywhere
 from janitor.cloud.runpod.guard_command import guard_args
 from janitor.cloud.runpod.pods import Pod, PodStatus, pod_of, pods_of
 from janitor.cloud.secret_values import secret_value
@@ -26,7 +26,7 @@ from janitor.cloud.session import CloudAccess
 from janitor.domain.config.fields import Market
 from janitor.domain.errors import CloudError, LaunchRefusedError, NotOfferedError, SettingsError
 from janitor.domain.launch.launching import LaunchFailure
-from janitor.domain.launch.provider import Abilities, InstanceSeen, LaunchRequest, LaunchSource
+from janitor.domain.launch.provider import Abilities, InstanceSeen, LaunchRequest, LaunchSource, Refusal, SourceCosts
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.place import Place
 from janitor.guest.pod_guard import API_URL, BOOTSTRAP, UNTIL
@@ -34,10 +34,10 @@ from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.settings import Settings
 from janitor.settings.parts.runpod import RUNPOD_API_URL
 
+DISK_USD_GIB_MONTH = Decimal("0.10")
+"""Of a container's disk, while the pod runs. Source: docs.runpod.io, "Pod pricing"."""
 _LOOKS = 3
 """Most lists that one call to launch asks for."""
-_CLOUD, _ANYWHERE = "runpod", "any"
-"""Of a place: one of RunPod's own, and of any other address; a key's pods are in any region."""
 
 log = LineLogger(__name__)
 
@@ -49,7 +49,12 @@ class RunPod:
     """The pods of one account: an `InstanceProvider`."""
 
     abilities: Abilities = Abilities(
-        repeats_launches=False, has_spot=False, changes_tags=False, runs_user_data=False, has_timers=False
+        repeats_launches=False,
+        has_spot=False,
+        changes_tags=False,
+        runs_user_data=False,
+        shows_ended=False,
+        has_timers=False,
     )
 
     def __init__(self, settings: Settings, bootstrap: Bootstrap | None = None) -> None:
@@ -97,10 +102,16 @@ class RunPod:
             raise
 
     def launch_source(self) -> LaunchSource:
-        """The image of pods that validate many repositories."""
+        """The image of pods that validate many repositories, and what the catalog says of prices."""
         if self._settings.runpod_image is None:
             raise SettingsError(f"JANITOR_RUNPOD_IMAGE is not set; put it in {self._settings.place_of('runpod_image')}")
-        return LaunchSource(image=self._settings.runpod_image)
+        prices = {gpu: offer.usd_hour for gpu, offer in self.offers().items() if offer.usd_hour is not None}
+        return LaunchSource(
+            image=self._settings.runpod_image,
+            costs=SourceCosts(
+                usd_hour=prices, disk_gib=self._settings.runpod_disk_gib, disk_usd_gib_month=DISK_USD_GIB_MONTH
+            ),
+        )
 
     def launch_parameters(self, request: LaunchRequest) -> dict[str, Any]:
         """The body of a create. User data is left out: the guard keeps the instant, and has no use for a script.
@@ -163,6 +174,11 @@ class RunPod:
     def launch_failure_of(self, exc: BaseException, instance_type: str) -> LaunchFailure | None:
         """What a failed create means."""
         return launch_failure_of(exc)
+
+    @staticmethod
+    def refused_everywhere(refusals: Sequence[Refusal]) -> LaunchFailure | None:
+        """Whether the request is at fault, rather than capacity."""
+        return refused_everywhere(refusals)
 
     def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Delete pods one by one; RunPod has no call for many."""
@@ -274,5 +290,5 @@ def _place_of(url: str, client: RunPodClient) -> Place:
         pods_of(client.get("/pods"))
         _proved.add((url, client.fingerprint))
     address = urlsplit(url)
-    cloud = _CLOUD if url == RUNPOD_API_URL else f"{address.scheme}://{address.netloc}"
-    return Place(cloud=cloud, account=f"key-{client.fingerprint}", region=_ANYWHERE)
+    stand_in = None if url == RUNPOD_API_URL else f"{address.scheme}://{address.netloc}"
+    return Place.of_runpod(stand_in=stand_in, key_fingerprint=client.fingerprint)

@@ -42,12 +42,32 @@ class InstanceSeen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceCosts:
+    """What a provider itself says of its prices, for one deployment."""
+
+    usd_hour: Mapping[str, Decimal]
+    """By instance type; one that it says nothing of is missing."""
+    disk_gib: int
+    disk_usd_gib_month: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class LaunchSource:
     """What the deployment's instances are launched from, at one moment: a template's default may change."""
 
     image: str
     template_version: str | None = None
     """Of the launch template, as a number; None where there is no template."""
+    costs: SourceCosts | None = None
+    """None: the deployment's file of prices says them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A launch that was refused, in the provider's own words."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +82,9 @@ class Abilities:
     """Whether a live instance can be given other tags without being disturbed."""
     runs_user_data: bool
     """Whether user data is run at boot. Where it isn't, the instance has its own timer from `ends_itself_at`."""
+    shows_ended: bool
+    """Whether an instance that has ended is shown for a while. Where it isn't, that its end was accepted is kept: what
+    isn't there any more after that has ended."""
     has_timers: bool
     """Whether somebody beside the instance and this product ends it at an instant of its own."""
 
@@ -151,6 +174,13 @@ class InstanceProvider(Protocol):
 
     def launch_failure_of(self, exc: BaseException, instance_type: str) -> LaunchFailure | None:
         """What a failed launch means; None where the failure isn't the provider's. Raises nothing."""
+        ...
+
+    def refused_everywhere(self, refusals: Sequence[Refusal]) -> LaunchFailure | None:
+        """What it means that every candidate was refused like this; None: no more than the last one says.
+
+        Raises nothing.
+        """
         ...
 
     def terminate(self, instance_ids: Sequence[str]) -> dict[str, str]:

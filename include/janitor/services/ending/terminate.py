@@ -16,7 +16,8 @@ from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import InstanceState, TerminationReason
 from janitor.services.ending.external_timer import disarm_external_timer
 from janitor.services.ledger.reconcile import observe_rows
-from janitor.services.provider import find_owned, provider_of
+from janitor.services.ledger.seen import keep_ending
+from janitor.services.provider import find_owned, is_at_provider, provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import Connection, transaction
@@ -127,6 +128,7 @@ def end_scope(
         ids = [name for name in look.left if not name.startswith(_INTENT)]
         refused = _ask_for_all(ids, terminate, give_up_at) if terminate else provider.terminate(ids)
         asked.update(set(ids) - refused.keys())
+        keep_ending(settings, set(ids) - refused.keys())
         if problem is None and not look.left:
             break
         if time.monotonic() >= give_up_at:
@@ -215,14 +217,14 @@ def _look(
     seen = scope.in_cloud(settings)
     alive = {one.instance_id for one in seen if one.state is not InstanceState.SHUTTING_DOWN}
     with transaction(settings.writer_url) as connection:
-        rows = list(scope.in_ledger(connection))
+        rows = _rows_in(connection, settings, scope)
     before = {row.instance_id for row in rows if row.instance_id}
     if rows:
         # First: it keeps the id of an instance whose launch was cut off, and finds out who ended what has ended.
         observe_rows(settings, rows, seen)
     kept = set()
     with transaction(settings.writer_url) as connection:
-        rows = list(scope.in_ledger(connection))
+        rows = _rows_in(connection, settings, scope)
         for row in rows:
             if row.instance_id is None:
                 continue
@@ -234,8 +236,15 @@ def _look(
     return _Look(gone=sorted(before - there), left=sorted(there - kept), kept=sorted(there & kept))
 
 
+def _rows_in(connection: Connection, settings: Settings, scope: Scope) -> list[InstanceRecord]:
+    """Of a scope's rows, those of the provider that is looked at: each is ended by its own."""
+    return [row for row in scope.in_ledger(connection) if is_at_provider(settings, row.place)]
+
+
 def _disarm(settings: Settings, instance_ids: Sequence[str]) -> None:
     """Take timers away. They fire at instances that are gone, which does nothing; the reaper takes what stays."""
+    if not provider_of(settings).abilities.has_timers:
+        return
     for number, instance_id in enumerate(instance_ids):
         try:
             disarm_external_timer(settings, instance_id)

@@ -169,6 +169,8 @@ def _keep_launched(settings: Settings, record: InstanceRecord, orderer: Orderer,
             return False
         attempts.finish_attempt(connection, record.ledger_id, PlacementResult.LAUNCHED)
         orderer.keep_launched(connection, instance_id)
+    if not provider_of(settings).abilities.has_timers:
+        return True
     try:
         arm_external_timer(settings, instance_id, record.may_live_until)
     except CloudError as exc:

@@ -10,6 +10,7 @@ from janitor.domain.launch.order import LaunchIdentity, LaunchOrder
 from janitor.domain.launch.placement import GiveUp, Pause, Try, candidates_of, next_step, present_search
 from janitor.domain.launch.provider import LaunchRequest, LaunchSource
 from janitor.domain.place import Place
+from janitor.domain.pool.pool import Provider
 from janitor.domain.states import PlacementResult, TerminationReason
 from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.services.ending.guest_timer import guest_user_data
@@ -58,7 +59,7 @@ def next_place(connection: Connection, settings: Settings, order: LaunchOrder, n
     candidates = candidates_of(
         order.instance_types,
         order.market,
-        settings.subnet_ids,
+        settings.subnet_ids if settings.instances_from is Provider.EC2 else (),
         spread=order.spread,
         first=order.first_subnets,
         replaced=lost.candidate if lost else None,
@@ -67,6 +68,10 @@ def next_place(connection: Connection, settings: Settings, order: LaunchOrder, n
     )
     step = next_step(candidates, present, now)
     if isinstance(step, GiveUp):
+        refusals = attempts.refusals_of(connection, order.owner)[-len(candidates) :]
+        whole = provider_of(settings).refused_everywhere(refusals) if len(refusals) == len(candidates) else None
+        if whole is not None:
+            raise LaunchRefusedError(whole.reason_code, whole.summary)
         types = ", ".join(order.instance_types)
         code = None if step.last is PlacementResult.UNKNOWN else ReasonCode.known(step.last.value)
         raise LaunchRefusedError(
@@ -102,7 +107,7 @@ def insert_intent(
         expires_at=expiry,
         intent_at=now,
     )
-    candidate, prices = place.candidate, load_prices(settings)
+    candidate, prices, costs = place.candidate, load_prices(settings), source.costs
     ends_itself_at = guest_timer_at(expiry, settings.reap_interval)
     parameters = provider_of(settings).launch_parameters(
         LaunchRequest(
@@ -126,9 +131,15 @@ def insert_intent(
             subnet_id=candidate.subnet_id,
             parameters=parameters,
             # A spot instance never costs more; what it does cost is kept once its zone is known.
-            price_usd_hour=prices.instance_usd_hour(settings.region, candidate.instance_type),
-            volume_gib=settings.volume_gib,
-            volume_usd_gib_month=prices.volume_usd_gib_month(settings.region),
+            price_usd_hour=(
+                prices.instance_usd_hour(settings.region, candidate.instance_type)
+                if costs is None
+                else costs.usd_hour.get(candidate.instance_type)
+            ),
+            volume_gib=settings.volume_gib if costs is None else costs.disk_gib,
+            volume_usd_gib_month=(
+                prices.volume_usd_gib_month(settings.region) if costs is None else costs.disk_usd_gib_month
+            ),
         ),
         place=at,
     )

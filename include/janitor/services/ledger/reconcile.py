@@ -22,7 +22,7 @@ from janitor.domain.reap.ending import infer_termination_reason
 from janitor.domain.reap.vanishing import Absence, are_too_many, judge_absence
 from janitor.domain.states import InstanceState, NoticeKind, OwnerKind, PlacementResult, TerminationReason
 from janitor.services.here import here, require_here, require_row_here
-from janitor.services.provider import find_owned, provider_of
+from janitor.services.provider import find_owned, is_at_provider, provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger, validations
 from janitor.stores import placement as attempts
@@ -49,7 +49,9 @@ class Absent:
 
 
 def observe_deployment(settings: Settings, *, believe_absence: bool = False) -> Absent:
-    """Look at every instance of the deployment once and keep what changed; frees the places of those that ended.
+    """Look at every instance of the deployment at one provider once and keep what changed.
+
+    It frees the places of those that ended.
 
     Args:
         settings: Of the environment.
@@ -62,6 +64,7 @@ def observe_deployment(settings: Settings, *, believe_absence: bool = False) -> 
     """
     with transaction(settings.writer_url) as connection:
         rows = ledger.live_of_deployment(connection, settings.deployment)
+    rows = [row for row in rows if is_at_provider(settings, row.place)]
     if not rows:
         return Absent()
     require_here(settings)

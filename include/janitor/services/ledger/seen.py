@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from janitor.domain.errors import CloudError
 from janitor.domain.launch.provider import InstanceSeen
 from janitor.domain.log_lines import LineLogger
@@ -45,3 +47,19 @@ def keep_seen(settings: Settings, record: InstanceRecord, seen: InstanceSeen) ->
         if price is not None:
             ledger.keep_price(connection, record.ledger_id, price)
         return ledger.row(connection, record.ledger_id)
+
+
+def keep_ending(settings: Settings, instance_ids: Collection[str]) -> None:
+    """Keep that the end of instances was accepted, where their provider shows nothing of what has ended.
+
+    Raises:
+        CloudError: It can't be asked which place this is.
+        DatabaseError: Postgres can't be used.
+    """
+    if not instance_ids or provider_of(settings).abilities.shows_ended:
+        return
+    at = here(settings)
+    with transaction(settings.writer_url) as connection:
+        for row in ledger.live_of_instances(connection, list(instance_ids)):
+            if row.place == at:
+                ledger.observe_state(connection, row.ledger_id, InstanceState.SHUTTING_DOWN, place=at)

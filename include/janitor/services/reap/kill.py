@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from janitor.domain.errors import AirflowError, CloudError, NotFoundError, SettingsError
+from janitor.domain.errors import AirflowError, CloudError, NotFoundError, SettingsError, WrongPlaceError
 from janitor.domain.identity import TAG_DEPLOYMENT, run_id_for
 from janitor.domain.launch.provider import InstanceSeen
+from janitor.domain.pool.pool import Provider
 from janitor.domain.states import RunKind, RunStatus
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.ending import terminate as terminating
-from janitor.services.provider import provider_of
+from janitor.services.provider import at_provider, has_runpod, provider_of
 from janitor.services.reap import by_hand
 from janitor.services.reap.by_hand import NO_LEDGER, VERIFY_FOR, KillReport, Progress
-from janitor.services.reap.pods import end_all_pods
 from janitor.settings import Settings
 from janitor.stores import reaping
 from janitor.stores import validations as store
@@ -57,27 +57,53 @@ def kill_all(settings: Settings, *, progress: Progress, verify_for: timedelta = 
         spare_kept=False,
         detail=_COMMAND,
     )
-    pods, pods_left, problems = _end_pods(settings, progress, verify_for)
+    pods_were, pods, problems = _end_pods(settings, progress, verify_for)
     by_hand.settle(settings, list(cancelled.values()), progress)
     return KillReport(
-        terminated=(*ending.terminated, *pods),
-        remaining=(*ending.left, *pods_left),
+        terminated=(*ending.terminated, *pods.terminated),
+        remaining=(*ending.left, *pods.left),
         cancelled_runs=tuple(cancelled),
-        was={**was, **pods},
+        was={**was, **pods_were},
         problems=problems,
     )
 
 
 def _end_pods(
     settings: Settings, progress: Progress, verify_for: timedelta
-) -> tuple[Mapping[str, str], tuple[str, ...], tuple[str, ...]]:
-    """End RunPod's pods; that it can't be asked is a problem, and saves no instance of EC2's."""
+) -> tuple[Mapping[str, str], terminating.Ending, tuple[str, ...]]:
+    """End RunPod's pods, where a key is set; that it can't be asked is a problem, and saves no instance of EC2's.
+
+    Returns:
+        (what each was, what became of them, what couldn't be done)
+    """
+    nothing = terminating.Ending(terminated=(), left=(), kept=())
+    if not has_runpod(settings):
+        return {}, nothing, ()
+    pods = at_provider(settings, Provider.RUNPOD)
     try:
-        pods, left = end_all_pods(settings, verify_for=verify_for)
+        was = by_hand.describe(pods, provider_of(pods).find(TAG_DEPLOYMENT, pods.deployment))
+        ending = by_hand.end_by_hand(
+            pods,
+            terminating.scope_of_deployment(pods.deployment),
+            progress=progress,
+            verify_for=verify_for,
+            by_tag_alone=not _is_key_known(pods, progress),
+            spare_kept=False,
+            detail=_COMMAND,
+        )
     except CloudError as exc:
         progress(f"RunPod's pods can't be ended: {exc}")
-        return {}, (), (f"RunPod's pods may be left: {exc}",)
-    return pods, left, ()
+        return {}, nothing, (f"RunPod's pods may be left: {exc}",)
+    return was, ending, ()
+
+
+def _is_key_known(pods: Settings, progress: Progress) -> bool:
+    """Whether the ledger's pods are this key's; what another key made can't be seen by this one."""
+    try:
+        return by_hand.is_place_known(pods, progress)
+    except WrongPlaceError as exc:
+        progress(f"Going by the pods' own names alone: {exc}")
+        return False
 
 
 def _cancel_runs(settings: Settings, progress: Progress) -> dict[str, UUID]:

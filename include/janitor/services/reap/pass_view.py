@@ -105,8 +105,11 @@ class Candidate:
             prices = None
         return store.Adoption(
             price_usd_hour=prices.instance_usd_hour(settings.region, self.seen.instance_type) if prices else None,
-            volume_gib=settings.volume_gib,
-            volume_usd_gib_month=prices.volume_usd_gib_month(settings.region) if prices else None,
+            volume_gib=settings.runpod_disk_gib if place.is_runpod else settings.volume_gib,
+            # A pod's disk isn't what the file of prices is about.
+            volume_usd_gib_month=(
+                prices.volume_usd_gib_month(settings.region) if prices and not place.is_runpod else None
+            ),
             place=place,
             instance_id=self.instance_id,
             instance_type=self.seen.instance_type,

@@ -7,21 +7,24 @@ and an instance that was ended twice is ended.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from datetime import datetime, timedelta, timezone
 
-from janitor.domain.errors import CloudError, WrongPlaceError
+from janitor.domain.errors import CloudError, DatabaseError, WrongPlaceError
 from janitor.domain.log_lines import LineLogger
-from janitor.domain.reap.reaping import ReapDecision, ReapStep, is_new
+from janitor.domain.pool.pool import Provider
+from janitor.domain.reap.reaping import Mark, ReapDecision, ReapStep, is_new
 from janitor.domain.states import ReaperAction, ReapEvidence
 from janitor.domain.watch.waits import waiting
 from janitor.services.ending import external_timer
 from janitor.services.ending.external_notices import take_notices
 from janitor.services.here import here, require_here
 from janitor.services.ledger.reconcile import Absent, observe_deployment
+from janitor.services.ledger.seen import keep_ending
 from janitor.services.outbox.writing import keep_leak
-from janitor.services.provider import provider_of
+from janitor.services.provider import at_provider, at_provider_of, has_runpod, provider_of, runpod_of
 from janitor.services.reap.pass_report import ReapError, ReapReport, problems_of
 from janitor.services.reap.pass_view import Candidate, look
 from janitor.services.reap.pods import sweep_pods
@@ -70,7 +73,7 @@ def reap_once(
         return _Pass(settings, dry_run=True).run(recheck_pause)
     give_up_at = time.monotonic() + (_WORD_WAITS.total_seconds() if believe_absence else 0)
     while True:
-        with store.pass_lock(settings.writer_url, settings.deployment) as free:
+        with _sweeping(settings), store.pass_lock(settings.writer_url, settings.deployment) as free:
             if free:
                 return _Pass(settings, dry_run=False, believe_absence=believe_absence).run(recheck_pause)
         if time.monotonic() >= give_up_at:
@@ -78,6 +81,22 @@ def reap_once(
             return ReapReport(busy=True, notes=("another pass of the reaper is under way",))
         with waiting("waiting for another pass of the reaper to end", _WORD_WAITS):
             time.sleep(_WORD_POLL.total_seconds())
+
+
+@contextmanager
+def _sweeping(settings: Settings) -> Iterator[None]:
+    """A database that is away is no reason to leave pods: RunPod has no timer, and no function of ours ends them."""
+    try:
+        yield
+    except DatabaseError:
+        try:
+            swept = sweep_pods(settings)
+        except CloudError as exc:
+            log.warning("nor can RunPod's pods be swept: %s", exc)
+        else:
+            for pod, evidence in swept.ended.items():
+                log.warning("pod %s was ended without the ledger: %s", pod, evidence.value)
+        raise
 
 
 def _require_here_at_least(settings: Settings) -> None:
@@ -124,7 +143,7 @@ class _Pass:
         with self._step("instances"):
             self._reap(recheck_pause)
         with self._step("pods"):
-            self._sweep_pods()
+            self._reap_pods(recheck_pause)
         with self._step("external timers"):
             self._arm_timers()
             self._remove_timers()
@@ -209,7 +228,7 @@ class _Pass:
         with transaction(self._settings.writer_url) as connection:
             marks = store.marks_of(connection, self._settings.deployment)
         decisions = {one.instance_id: one.decide(self._settings, marks.get(one.instance_id)) for one in candidates}
-        self._keep_marks(candidates, decisions)
+        self._keep_marks(candidates, decisions, marks)
         doomed = {name for name, decision in decisions.items() if decision.step is ReapStep.TERMINATE}
         if doomed:
             time.sleep(recheck_pause.total_seconds())
@@ -262,16 +281,34 @@ class _Pass:
         fact = next(one for one in facts if one.record.instance_id == candidate.instance_id)
         return Candidate(seen=candidate.seen, ledger=fact)
 
-    def _sweep_pods(self) -> None:
-        """End RunPod's pods that nobody else ended. EC2's and RunPod's troubles are each their own."""
-        swept = sweep_pods(self._settings, dry_run=self._dry_run)
-        self._did[ReaperAction.WOULD_TERMINATE if self._dry_run else ReaperAction.TERMINATED] += swept.ended
-        self._evidence.update(swept.ended)
-        self._notes += [f"pod {pod} was one too many of its intent, and was ended" for pod in swept.duplicates]
-        self._notes += [f"pod {pod} bears a name of ours, and isn't ours: look at it" for pod in swept.strangers]
-        self._problems += [f"{pod}: {word}" for pod, word in swept.refused.items()]
+    def _reap_pods(self, recheck_pause: timedelta) -> None:
+        """The same for RunPod's pods, where a key is set: neither provider's trouble is the other's."""
+        if not has_runpod(self._settings):
+            return
+        pods = copy(self)  # what was done and told is shared, what was seen isn't
+        pods._settings = at_provider(self._settings, Provider.RUNPOD)
+        try:
+            pods._require_here()
+        except WrongPlaceError as exc:
+            self._problems.append(str(exc))
+            return
+        if not self._dry_run:
+            pods._keep_absent(observe_deployment(pods._settings, believe_absence=self._believe_absence))
+            ended = runpod_of(self._settings).end_duplicates(self._settings.deployment)
+            self._notes += [f"pod {pod} was one too many of its intent, and was ended" for pod in ended]
+        pods._reap(recheck_pause)
+        strangers = runpod_of(self._settings).strangers(self._settings.deployment)
+        self._notes += [f"pod {one.instance_id} bears a name of ours, and isn't ours: look at it" for one in strangers]
+        self._looked_at += pods._looked_at
+        self._unknown += pods._unknown
+        self._doubted += pods._doubted
+        self._still_alive |= pods._still_alive
+        if self._alive is not None and pods._alive is not None:
+            self._alive |= pods._alive
 
-    def _keep_marks(self, candidates: Sequence[Candidate], decisions: dict[str, ReapDecision]) -> None:
+    def _keep_marks(
+        self, candidates: Sequence[Candidate], decisions: dict[str, ReapDecision], marks: Mapping[str, Mark]
+    ) -> None:
         noted = {ReapStep.MARK: ReaperAction.MARKED, ReapStep.CLEAR: ReaperAction.CLEARED}
         for one in candidates:
             decision = decisions[one.instance_id]
@@ -282,7 +319,11 @@ class _Pass:
         if self._dry_run:
             return
         with transaction(self._settings.writer_url) as connection:
-            store.clear_marks_except(connection, self._settings.deployment, [one.instance_id for one in candidates])
+            # Those of another provider's instances are another look's.
+            own = self._settings.instances_from
+            others = [name for name in marks if at_provider_of(self._settings, name).instances_from is not own]
+            alive = [one.instance_id for one in candidates]
+            store.clear_marks_except(connection, self._settings.deployment, [*alive, *others])
             for one in candidates:
                 decision = decisions[one.instance_id]
                 if decision.step is ReapStep.CLEAR:
@@ -300,6 +341,7 @@ class _Pass:
         failed = provider_of(self._settings).terminate([one.instance_id for one in claimed])
         self._problems += [f"{name}: {word}" for name, word in failed.items()]
         accepted = [one for one in claimed if one.instance_id not in failed]
+        keep_ending(self._settings, [one.instance_id for one in accepted])
         self._did[ReaperAction.TERMINATED] += [one.instance_id for one in accepted]
         with transaction(self._settings.writer_url) as connection:
             for one in accepted:

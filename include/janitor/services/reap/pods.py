@@ -1,26 +1,21 @@
-"""A sweep over RunPod's pods by name and environment alone, for when a guard doesn't run and nobody else ends them.
+"""A sweep over RunPod's pods by name and environment alone, for when neither guard nor ledger can be counted on.
 
-RunPod has no timer of its own: a pod whose time is over is ended by its guard, by whoever ordered it, or by this. It
-needs nothing of the ledger, so it also ends what the ledger never heard of.
+RunPod has no timer of its own. A pod whose time is over is ended by its guard, by whoever ordered it, by the reaper's
+pass, which goes by the ledger, or by this where the ledger can't be used.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
-from janitor.domain.errors import CloudError
 from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.domain.launch.provider import InstanceSeen
-from janitor.domain.log_lines import LineLogger
 from janitor.domain.reap.reaping import InstanceFacts, ReapStep, decide_reaping, is_new
 from janitor.domain.states import InstanceState, ReapEvidence
 from janitor.services.provider import has_runpod, runpod_of
 from janitor.settings import Settings
-
-log = LineLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,36 +53,6 @@ def sweep_pods(settings: Settings, *, dry_run: bool = False) -> PodSweep:
         refused=refused,
         strangers=strangers,
     )
-
-
-def end_all_pods(settings: Settings, *, verify_for: timedelta) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """End every pod of the deployment, and have RunPod confirm it; nothing where no key is set.
-
-    Returns:
-        (what each pod was that has ended, what RunPod still shows after `verify_for`).
-
-    Raises:
-        CloudError: RunPod could not be asked until the end.
-    """
-    if not has_runpod(settings):
-        return {}, ()
-    runpod, give_up_at = runpod_of(settings), time.monotonic() + verify_for.total_seconds()
-    was: dict[str, str] = {}
-    while True:
-        try:
-            seen = runpod.find(TAG_DEPLOYMENT, settings.deployment)
-        except CloudError as exc:
-            if time.monotonic() >= give_up_at:
-                raise
-            log.warning("asking again: %s", exc)
-        else:
-            left = {one.instance_id for one in seen}
-            if not seen or time.monotonic() >= give_up_at:
-                return {pod: what for pod, what in was.items() if pod not in left}, tuple(sorted(left))
-            was |= {one.instance_id: f"a pod with {one.instance_type}" for one in seen}
-            for pod, word in runpod.terminate(sorted(left)).items():
-                log.warning("RunPod refuses to end %s: %s", pod, word)
-        time.sleep(settings.poll_interval.total_seconds())
 
 
 def _evidence(settings: Settings, one: InstanceSeen, now: datetime) -> ReapEvidence | None:

@@ -9,7 +9,7 @@ from janitor.domain.errors import ConflictError, NotFoundError
 from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.domain.launch.provider import InstanceSeen
 from janitor.services.ending import terminate as terminating
-from janitor.services.provider import provider_of
+from janitor.services.provider import at_provider_of, provider_of
 from janitor.services.reap import by_hand
 from janitor.services.reap.by_hand import VERIFY_FOR, KillReport, Progress
 from janitor.settings import Settings
@@ -39,6 +39,7 @@ def terminable(settings: Settings, instance_id: str) -> Terminable:
         ConflictError: It is gone already.
         CloudError: EC2 can't be asked.
     """
+    settings = at_provider_of(settings, instance_id)
     seen = provider_of(settings).describe(instance_id)
     row = _row(settings, instance_id)
     ours = seen.tags.get(TAG_DEPLOYMENT) == settings.deployment if seen is not None else row is not None
@@ -79,6 +80,7 @@ def terminate_instance(
         WrongPlaceError: Its row is in another place; nothing was changed.
         CloudError: EC2 can't be asked.
     """
+    settings = at_provider_of(settings, instance.instance_id)
     by_tag_alone = not by_hand.is_place_known(settings, progress)
     ending = by_hand.end_by_hand(
         settings,

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from janitor.domain.config.fields import NewsSecretName
+from janitor.domain.pool.pool import Provider
 from janitor.settings.parts.deployment import DeploymentSettings
 from janitor.settings.variables import Variable, Words
 
@@ -35,8 +36,10 @@ BearerUrl = Annotated[str, AfterValidator(_bearer_url)]
 
 
 class RunPodSettings(DeploymentSettings):
-    """Address, key, and what pods are made of."""
+    """Address, key, and what pods are made of; and at which of a deployment's providers a service is to look."""
 
+    instances_from: Provider = Provider.EC2
+    """Whom services ask that are handed these settings; no variable sets it (see `janitor.services.provider`)."""
     runpod_api_url: Annotated[BearerUrl, Variable("JANITOR_RUNPOD_API_URL")] = RUNPOD_API_URL
     """Of REST v2; the local cloud's stand-in has another."""
     runpod_api_key: Annotated[SecretStr | None, Variable("JANITOR_RUNPOD_API_KEY")] = None
