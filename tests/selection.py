@@ -68,8 +68,9 @@ REST = (
             "integration/localcloud/test_cloud_lambda_hostile.py",
             "integration/localcloud/test_cloud_processes.py",
             "integration/localcloud/test_cloud_restart.py",
+            "integration/providers/test_stand_in.py",
         ),
-        why="kills what stands in for AWS, starts it anew and fills its disk: it changes seldom, the product often",
+        why="kills what stands in for AWS or RunPod, and fills its disk: it changes seldom, the product often",
         minutes=4,
     ),
     Part(

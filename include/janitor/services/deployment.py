@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -11,7 +11,7 @@ from uuid import UUID
 from janitor.cloud import commands, storage
 from janitor.cloud.logs import read_page
 from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import AirflowError, JanitorError, NotFoundError
+from janitor.domain.errors import AirflowError, CloudError, JanitorError, NotFoundError
 from janitor.domain.heartbeats import AIRFLOW_PROGRAMS, heartbeat_problem
 from janitor.domain.identity import (
     TAG_DEADLINE,
@@ -22,16 +22,21 @@ from janitor.domain.identity import (
     TAG_VALIDATION,
     run_id_for,
 )
+from janitor.domain.launch.provider import InstanceSeen
+from janitor.domain.log_lines import LineLogger
+from janitor.domain.pool.pool import Provider
 from janitor.domain.states import RunKind
 from janitor.domain.watch.waits import waiting
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.airflow.trigger import TriggeredRun
 from janitor.services.deployment_parts import DeploymentPart
-from janitor.services.provider import provider_of
+from janitor.services.provider import providers_in_use
 from janitor.services.report.reports import SHORTEST_PREFIX, running_runs
 from janitor.services.side_by_side import answers_of
 from janitor.settings import Settings
 from janitor.stores.database import transaction
+
+log = LineLogger(__name__)
 
 _PROBE = "janitor-status"
 """An object and a log stream that nobody makes: only whether the question is answered counts."""
@@ -121,10 +126,10 @@ def _ask_in_turn(part: DeploymentPart, questions: _Questions) -> list[ServiceAns
 
 
 def live_instances(settings: Settings) -> list[LiveInstance]:
-    """Every instance of the deployment that isn't terminated: EC2's word, not the ledger's.
+    """Every instance of the deployment that isn't terminated, and every pod: their providers' word, not the ledger's.
 
     Raises:
-        CloudError: EC2 can't be asked.
+        CloudError: EC2 can't be asked; where RunPod can't be, that is said, and its pods are missing.
     """
     return [
         LiveInstance(
@@ -136,8 +141,18 @@ def live_instances(settings: Settings) -> list[LiveInstance]:
             deadline_at=seen.tags.get(TAG_DEADLINE),
             keep_until=seen.tags.get(TAG_KEEP_UNTIL),
         )
-        for seen in provider_of(settings).find(TAG_DEPLOYMENT, settings.deployment)
+        for seen in _seen_anywhere(settings)
     ]
+
+
+def _seen_anywhere(settings: Settings) -> Iterator[InstanceSeen]:
+    for name, provider in providers_in_use(settings).items():
+        try:
+            yield from provider.find(TAG_DEPLOYMENT, settings.deployment)
+        except CloudError as exc:
+            if name is Provider.EC2:
+                raise
+            log.warning("what is at %s isn't shown: %s", name.value, exc)
 
 
 def find_running(settings: Settings, run_id: str) -> TriggeredRun | None:

@@ -20,6 +20,7 @@ from janitor.domain.launch.provider import LaunchRequest, LaunchSource
 from janitor.domain.pool.pool import Provider
 from janitor.domain.states import InstanceState, OwnerKind, ReapEvidence, TerminationReason
 from janitor.protocol.terms.reason_codes import ReasonCode
+from janitor.services.deployment import live_instances
 from janitor.services.ending.terminate import end_scope, scope_of
 from janitor.services.launch.advance import Launched, NotYet, advance_launch
 from janitor.services.provider import at_provider, runpod_of
@@ -110,6 +111,7 @@ def test_a_pod_is_intended_launched_adopted_and_ended_by_the_ledger(both: Settin
     assert step == Launched(instance_id=pod_id, adopted=True)
     other = worker()
     instance_id = launch(both, other)
+    assert {one.instance_id for one in live_instances(both)} == {pod_id, instance_id}
     assert end_scope(both, scope_of(ordering.owner), TerminationReason.FINISHED, timeout=NO_PAUSE).left == ()
     assert [one["id"] for one in mine(both, server)] == [pod_id]
     ending = end_scope(at, scope_of(ordering.owner), TerminationReason.FINISHED, timeout=VERIFY)
@@ -262,6 +264,7 @@ def test_a_runpod_that_is_down_saves_no_instance_of_ec2s(both: Settings, server:
     validation_id, instance_id = launched(both)
     let_expire(both, validation_id)
     server.set_faults({"fault": "outage"})
+    assert [one.instance_id for one in live_instances(both)] == [instance_id]
     with pytest.raises(ReapError, match=r"pods: .*RunPod answered 503") as raised:
         reap_once(both, recheck_pause=NO_PAUSE)
     assert raised.value.report.terminated == (instance_id,)
