@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 
-from janitor.cloud.runpod.catalog import in_order
 from janitor.cloud.runpod.client import RunPodError
 from janitor.cloud.runpod.failures import launch_failure_of, refused_everywhere
 from janitor.cloud.runpod.pods import NO_RUNTIME
@@ -142,7 +141,7 @@ def test_one_gpu_after_another_until_one_is_there(runpod: RunPodBench) -> None:
     runpod.server.set_faults({"fault": "capacity-400", "gpu": GPUS[0]}, {"fault": "pool-403", "gpu": GPUS[1]})
     provider = runpod_of(runpod.settings)
     # The catalog knows of no capacity, and nothing of what the account may use.
-    assert in_order(GPUS, provider.offers()) == (GPUS[1], GPUS[2], GPUS[0])
+    assert provider.launch_source().in_order(GPUS) == (GPUS[1], GPUS[2], GPUS[0])
     verdicts, owner_id = [], uuid4()
     for generation, gpu in enumerate(GPUS, 1):
         request = runpod.request(owner_id=owner_id, generation=generation, instance_type=gpu)

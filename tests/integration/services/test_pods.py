@@ -139,10 +139,16 @@ def test_a_create_without_an_answer_is_one_pod_whoever_goes_on(both: Settings, s
 
 def test_a_gpu_that_cant_be_had_is_followed_by_the_next(both: Settings, server: RunPodServer) -> None:
     at, ordering = at_provider(both, Provider.RUNPOD), pods_worker()
-    server.set_faults({"fault": "hangs"}, {"fault": "capacity-400", "gpu": "NVIDIA L4"})
+    server.set_faults({"fault": "hangs"}, {"fault": "pool-403", "gpu": "NVIDIA L4"})
     launch(at, ordering)
     assert latest(at, ordering.owner).instance_type == "NVIDIA A40"
-    assert ordering.told.count(("failed", "capacity")) == 1
+    assert ordering.told.count(("failed", "permission")) == 1
+    # Of which the catalog says that there are none, that is tried last.
+    server.set_faults({"fault": "hangs"}, {"fault": "capacity-400", "gpu": "NVIDIA L4"})
+    told = pods_worker()
+    launch(at, told)
+    assert latest(at, told.owner).instance_type == "NVIDIA A40"
+    assert told.told.count(("failed", "capacity")) == 0
 
 
 def test_no_credit_and_no_spot_stop_a_launch_and_leave_no_intent(both: Settings, server: RunPodServer) -> None:

@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 
 from janitor.cloud.runpod import names
-from janitor.cloud.runpod.catalog import in_order, offers_of
+from janitor.cloud.runpod.catalog import offers_of, ranks_of
 from janitor.cloud.runpod.client import RunPodError
 from janitor.cloud.runpod.failures import launch_failure_of, refused_everywhere
 from janitor.cloud.runpod.guard_command import guard_args
@@ -272,7 +272,11 @@ def test_gpus_are_tried_where_there_seem_to_be_most() -> None:
         ]
     }
     offers = offers_of(listed, RunPodCloud.COMMUNITY)
-    assert in_order(("A", "X", "C", "D", "B"), offers) == ("B", "A", "C", "X", "D")
+    source = LaunchSource(image="x", scarcity=ranks_of(offers))
+    assert source.in_order(("A", "X", "C", "D", "B")) == ("B", "A", "C", "X", "D")
+    # What a search has tried keeps its turn, whatever the catalog says meanwhile.
+    assert source.in_order(("A", "X", "C", "D", "B"), ["C", "A", "C", "gone"]) == ("C", "A", "B", "X", "D")
+    assert LaunchSource(image="x").in_order(("A", "B"), ["B"]) == ("A", "B")
     assert [offers[gpu].usd_hour for gpu in "ABCD"] == [Decimal("0.4"), None, None, None]
     assert offers_of(listed, RunPodCloud.SECURE)["B"].usd_hour == Decimal("0.6")
     with pytest.raises(RunPodError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -48,14 +48,9 @@ def offers_of(document: Any, cloud: RunPodCloud) -> dict[str, GpuOffer]:
     return {offer.id: offer for offer in offers}
 
 
-def in_order(gpu_ids: Sequence[str], offers: Mapping[str, GpuOffer]) -> tuple[str, ...]:
-    """The same GPUs, those of which there seem to be most first; equal ones stay in the configuration's order."""
-
-    def rank(gpu_id: str) -> int:
-        offer = offers.get(gpu_id)
-        return len(_ORDER) if offer is None or offer.availability is None else _ORDER[offer.availability]
-
-    return tuple(sorted(gpu_ids, key=rank))
+def ranks_of(offers: Mapping[str, GpuOffer]) -> dict[str, int]:
+    """How scarce each GPU seems to be: 0 for those of which there are most."""
+    return {gpu_id: _ORDER[offer.availability] for gpu_id, offer in offers.items() if offer.availability is not None}
 
 
 def _offer(one: Mapping[str, Any], cloud: RunPodCloud) -> GpuOffer:

@@ -102,15 +102,17 @@ class RunPod:
             raise
 
     def launch_source(self) -> LaunchSource:
-        """The image of pods that validate many repositories, and what the catalog says of prices."""
+        """The image of pods that validate many repositories; prices, and how many GPUs there seem to be."""
         if self._settings.runpod_image is None:
             raise SettingsError(f"JANITOR_RUNPOD_IMAGE is not set; put it in {self._settings.place_of('runpod_image')}")
-        prices = {gpu: offer.usd_hour for gpu, offer in self.offers().items() if offer.usd_hour is not None}
+        offers = self.offers()
+        prices = {gpu: offer.usd_hour for gpu, offer in offers.items() if offer.usd_hour is not None}
         return LaunchSource(
             image=self._settings.runpod_image,
             costs=SourceCosts(
                 usd_hour=prices, disk_gib=self._settings.runpod_disk_gib, disk_usd_gib_month=DISK_USD_GIB_MONTH
             ),
+            scarcity=catalog.ranks_of(offers),
         )
 
     def launch_parameters(self, request: LaunchRequest) -> dict[str, Any]:

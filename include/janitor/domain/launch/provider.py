@@ -60,6 +60,22 @@ class LaunchSource:
     """Of the launch template, as a number; None where there is no template."""
     costs: SourceCosts | None = None
     """None: the deployment's file of prices says them."""
+    scarcity: Mapping[str, int] = field(default_factory=dict)
+    """By instance type, where the provider says how many there seem to be: the higher, the fewer. No reservation."""
+
+    def in_order(self, instance_types: Sequence[str], tried: Sequence[str] = ()) -> tuple[str, ...]:
+        """In which order types are tried: the plentiful first, equal ones as they are configured.
+
+        Args:
+            instance_types: As configured.
+            tried: Those that this search has tried, in its order: they stay where they were.
+        """
+        if not self.scarcity:
+            return tuple(instance_types)
+        unknown = max(self.scarcity.values(), default=0) + 1
+        known = [one for one in dict.fromkeys(tried) if one in instance_types]
+        rest = [one for one in instance_types if one not in known]
+        return (*known, *sorted(rest, key=lambda one: self.scarcity.get(one, unknown)))
 
 
 @dataclass(frozen=True, kw_only=True)

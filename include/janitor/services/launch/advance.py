@@ -141,7 +141,7 @@ def _intent(settings: Settings, orderer: Orderer) -> _Intent | NoPlace | NotYet:
             _refuse_elsewhere(connection, settings, at)
             if ledger.count_live(connection, settings.deployment) >= order.max_concurrent_instances:
                 return NoPlace(limit=order.max_concurrent_instances)
-            place = next_place(connection, settings, order, now)
+            place = next_place(connection, settings, order, now, source)
             if isinstance(place, Pause):
                 return NotYet(until=place.until, why="launches are paced")
             deadline_at = orderer.keep_intent(connection, order.deadline(now))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from janitor.domain.deadlines import expires_at, guest_timer_at
 from janitor.domain.errors import LaunchRefusedError
 from janitor.domain.launch.order import LaunchIdentity, LaunchOrder
-from janitor.domain.launch.placement import GiveUp, Pause, Try, candidates_of, next_step, present_search
+from janitor.domain.launch.placement import Candidate, GiveUp, Pause, Try, candidates_of, next_step, present_search
 from janitor.domain.launch.provider import LaunchRequest, LaunchSource
 from janitor.domain.place import Place
 from janitor.domain.pool.pool import Provider
@@ -35,7 +37,9 @@ _WORDS = {
 }
 
 
-def next_place(connection: Connection, settings: Settings, order: LaunchOrder, now: datetime) -> Try | Pause:
+def next_place(
+    connection: Connection, settings: Settings, order: LaunchOrder, now: datetime, source: LaunchSource
+) -> Try | Pause:
     """Where the order's next attempt goes, if the breaker lets it.
 
     Raises:
@@ -57,12 +61,13 @@ def next_place(connection: Connection, settings: Settings, order: LaunchOrder, n
     lost = earlier[-len(present) - 1] if len(present) < len(earlier) else None
     generations = ledger.generations_of(connection, order.owner)
     candidates = candidates_of(
-        order.instance_types,
+        source.in_order(order.instance_types, [one.candidate.instance_type for one in present]),
         order.market,
         settings.subnet_ids if settings.instances_from is Provider.EC2 else (),
         spread=order.spread,
         first=order.first_subnets,
-        replaced=lost.candidate if lost else None,
+        # Where types are put in order, what was tried says by itself where the search began.
+        replaced=lost.candidate if lost and not (source.scarcity and present) else None,
         # Once AWS took a spot instance back, the rest of the order is on demand.
         interrupted=any(one.termination_reason is TerminationReason.SPOT_INTERRUPTED for one in generations),
     )
@@ -107,7 +112,7 @@ def insert_intent(
         expires_at=expiry,
         intent_at=now,
     )
-    candidate, prices, costs = place.candidate, load_prices(settings), source.costs
+    candidate = place.candidate
     ends_itself_at = guest_timer_at(expiry, settings.reap_interval)
     parameters = provider_of(settings).launch_parameters(
         LaunchRequest(
@@ -122,26 +127,28 @@ def insert_intent(
             ends_itself_at=ends_itself_at,
         )
     )
-    record = ledger.insert_intent(
-        connection,
-        identity,
-        LaunchTerms(
-            instance_type=candidate.instance_type,
-            market=candidate.market,
-            subnet_id=candidate.subnet_id,
-            parameters=parameters,
-            # A spot instance never costs more; what it does cost is kept once its zone is known.
-            price_usd_hour=(
-                prices.instance_usd_hour(settings.region, candidate.instance_type)
-                if costs is None
-                else costs.usd_hour.get(candidate.instance_type)
-            ),
-            volume_gib=settings.volume_gib if costs is None else costs.disk_gib,
-            volume_usd_gib_month=(
-                prices.volume_usd_gib_month(settings.region) if costs is None else costs.disk_usd_gib_month
-            ),
-        ),
-        place=at,
-    )
+    terms = _terms(settings, candidate, source, parameters)
+    record = ledger.insert_intent(connection, identity, terms, place=at)
     attempts.begin_attempt(connection, record.ledger_id, order.owner, place)
     return record
+
+
+def _terms(
+    settings: Settings, candidate: Candidate, source: LaunchSource, parameters: Mapping[str, Any]
+) -> LaunchTerms:
+    """What a launch is called with, and its prices: the provider's own where it says them, else the file's."""
+    prices, costs = load_prices(settings), source.costs
+    instance_type = candidate.instance_type
+    own = costs.usd_hour.get(instance_type) if costs is not None else None
+    return LaunchTerms(
+        instance_type=instance_type,
+        market=candidate.market,
+        subnet_id=candidate.subnet_id,
+        parameters=parameters,
+        # A spot instance never costs more; what it does cost is kept once its zone is known.
+        price_usd_hour=prices.instance_usd_hour(settings.region, instance_type) if costs is None else own,
+        volume_gib=settings.volume_gib if costs is None else costs.disk_gib,
+        volume_usd_gib_month=(
+            prices.volume_usd_gib_month(settings.region) if costs is None else costs.disk_usd_gib_month
+        ),
+    )
