@@ -28,6 +28,17 @@ def estimate_dict(checked: CheckedEstimate) -> dict[str, Any]:
             }
             for each in estimate.repositories
         ],
+        "pools": [
+            {
+                "pool": each.machine.repository_name,
+                "usd_hour_by_type": {name: _text(price) for name, price in each.machine.usd_hour_by_type.items()},
+                "machines": each.machines,
+                "hours_each": round(each.machine.lifetime / _HOUR, 4),
+                "worst_case_usd": _text(each.worst_case_usd),
+                "daily_budget_usd": _text(each.daily_usd),
+            }
+            for each in checked.pools
+        ],
         "hours": round(estimate.lifetime / _HOUR, 4),
         "worst_case_usd": _text(estimate.worst_case_usd),
         "set_aside_usd": _text(estimate.set_aside_usd),

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from janitor.cli.render.instances.waste import waste_text
 from janitor.cli.render.runs.estimate import estimate_text
-from janitor.domain.money.budget import BudgetLimits, RepositoryEstimate, RunEstimate
+from janitor.domain.money.budget import BudgetLimits, PoolEstimate, RepositoryEstimate, RunEstimate
 from janitor.domain.money.costs import InstancePhase
 from janitor.domain.states import InstanceOrigin
 from janitor.services.money.estimate import CheckedEstimate
@@ -83,6 +83,33 @@ def test_an_estimate_says_what_pools_validate() -> None:
     told = estimate_dict(checked)
     assert (told["worst_case_usd"], told["set_aside_usd"]) == ("2.0000", "1.0000")
     assert [each["pool"] for each in told["repositories"]] == [None, "gpu"]
+
+
+def test_an_estimate_says_what_a_pool_s_machines_may_cost() -> None:
+    own = RepositoryEstimate(
+        repository_name="gpu",
+        usd_hour_by_type={"g5.xlarge": Decimal(1)},
+        timeout=timedelta(minutes=235),
+        overtime=timedelta(minutes=5),
+        volume_gib=0,
+        volume_usd_gib_month=Decimal("0.08"),
+    )
+    few = PoolEstimate(machine=own, machines=1, daily_usd=Decimal(3))
+    unpriced = PoolEstimate(machine=replace(own, usd_hour_by_type={"x": None}), machines=4, daily_usd=None)
+    checked = CheckedEstimate(
+        config_path="c.yaml",
+        estimate=RunEstimate(repositories=(replace(own, pool="gpu"),), prices_source="p.yaml", region="us-east-1"),
+        limits=BudgetLimits(run_usd=None, daily_usd=None),
+        refusal=None,
+        pools=(few, unpriced),
+    )
+    assert [line for line in estimate_text(checked).splitlines() if line.startswith("Pool ")] == [
+        "Pool gpu: g5.xlarge $1/h; at most 1 machine at once, each 4.00 h; $4.00, whoever they work for, of which $3.00"
+        " a day at most",
+        "Pool gpu: x price unknown; at most 4 machines at once, each 4.00 h; unknown, whoever they work for",
+    ]
+    told = estimate_dict(checked)["pools"]
+    assert [(each["machines"], each["worst_case_usd"]) for each in told] == [(1, "4.0000"), (4, None)]
 
 
 def test_waste_without_anything_unexplained() -> None:

@@ -17,6 +17,7 @@ from janitor.domain.config_problems import ConfigProblem
 from janitor.domain.errors import ConfigError, SettingsError
 from janitor.domain.pool.pool import Pool, PoolOverrides
 from janitor.domain.pool.resolve import overridden, resolved_pools
+from janitor.services.launch.blueprint import RunRequest, blueprint_of, check_blueprint
 from janitor.settings import Settings, load_settings
 from janitor.views.pools import pool_plain
 
@@ -400,3 +401,23 @@ def test_check_config_shows_each_pool_as_this_deployment_has_it() -> None:
         " one organization",
         "  pool paused  no repositories, EC2 g5.xlarge on-demand, max is 0: what it has drains, and its tasks wait",
     ]
+
+
+def test_an_estimate_has_the_pools_that_validate_some_of_it_as_this_deployment_has_them(tmp_path: Path) -> None:
+    config = tmp_path / "w.yaml"
+    config.write_text(
+        fleet(
+            "{name: default, max_lifetime_minutes: 60, instance_types: [g5.xlarge, g6.xlarge], daily_budget_usd: 9}",
+            "{name: unused}",
+            "{name: ours, provider: local}",
+            repository=f"{ONE[:-1]}, pool: default}}, {{name: x, organization: acme, prompt: go, pool: ours}}",
+        )
+    )
+    local = load_settings("local", environ={"MAX_ACTIVE_GPUS": "3"})
+    request = RunRequest(airflow_run_id="r", trigger="cli", config_path=str(config))
+    (found,) = check_blueprint(local, blueprint_of(local, request), ask_for_day=False).pools
+    assert (found.machine.repository_name, found.machines, found.daily_usd) == ("default", 3, Decimal(9))
+    assert set(found.machine.usd_hour_by_type) == {"g5.xlarge", "g6.xlarge"}
+    assert found.machine.lifetime == timedelta(hours=1) + local.reap_interval
+    assert found.machine.worst_case_usd is not None
+    assert found.worst_case_usd == 3 * found.machine.worst_case_usd

@@ -61,6 +61,24 @@ class RepositoryEstimate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PoolEstimate:
+    """What the machines of a pool may cost at once, whoever they work for."""
+
+    machine: RepositoryEstimate
+    """The longest life of one of them, by the pool's name."""
+    machines: int
+    """The most at once."""
+    daily_usd: Decimal | None
+    """What the pool may reserve in a day; None: no limit of its own."""
+
+    @property
+    def worst_case_usd(self) -> Decimal | None:
+        """All of them, each to the end of its life; None where a price isn't known."""
+        each = self.machine.worst_case_usd
+        return None if each is None else each * self.machines
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunEstimate:
     """What a run may cost: its repositories in the order of the configuration."""
 

@@ -17,10 +17,12 @@ from janitor.domain.config.sequential import SequentialConfig
 from janitor.domain.errors import CloudError, ConfigError, ConflictError, NotFoundError
 from janitor.domain.money.budget import BudgetLimits, RunEstimate
 from janitor.domain.news.routes import Routes
+from janitor.domain.pool.pool import Pool
+from janitor.domain.pool.resolve import resolved_pools
 from janitor.domain.states import RunKind, RunPurpose, RunStatus, ValidationStatus
 from janitor.domain.watch.sequential import SEQUENTIAL_NAME
 from janitor.services.config_files import load_as, load_config
-from janitor.services.money.estimate import CheckedEstimate, check_estimate, estimate_plans
+from janitor.services.money.estimate import CheckedEstimate, check_estimate, estimate_plans, estimate_pools
 from janitor.services.outbox.routing import routes_for
 from janitor.services.report.reports import run_view
 from janitor.settings import Settings
@@ -73,6 +75,8 @@ class RunBlueprint:
     badges: bool = False
     """Whether its repositories have a badge."""
     purpose: RunPurpose = RunPurpose.FLEET
+    pools: tuple[Pool, ...] = ()
+    """Those of the config that validate some of it, as this deployment has them."""
 
 
 def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
@@ -80,6 +84,7 @@ def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
 
     Raises:
         ConfigError: The config is wrong.
+        SettingsError: The deployment's own variables of its default pool contradict it.
         NotFoundError: The one repository that was asked for isn't in it, or the run, or the experiment, isn't known.
         ConflictError: The run goes on, or nothing of it is to be done again; or the experiment can't be carried out.
         DatabaseError: A run is to be done again, or an experiment carried out, and Postgres can't be used.
@@ -92,12 +97,15 @@ def blueprint_of(settings: Settings, request: RunRequest) -> RunBlueprint:
         return _of_repositories(settings, request)
     loaded = load_config(settings, request.config_path)
     config = loaded.config
+    plans = config.plan(
+        default_timeout=request.timeout, required_proof=settings.required_proof, only=request.repository
+    )
+    named = {plan.pool for plan in plans}
     return RunBlueprint(
         source=loaded.source,
         sha256=loaded.sha256,
-        plans=config.plan(
-            default_timeout=request.timeout, required_proof=settings.required_proof, only=request.repository
-        ),
+        plans=plans,
+        pools=tuple(pool for pool in resolved_pools(config, settings.pool_overrides) if pool.name in named),
         grace=config.grace,
         timeout=request.timeout or config.default_timeout,
         max_concurrent_instances=request.max_concurrent_instances or config.max_concurrent_instances,
@@ -236,4 +244,5 @@ def check_blueprint(settings: Settings, blueprint: RunBlueprint, *, ask_for_day:
         SettingsError: The prices can't be used.
     """
     estimate = estimate_blueprint(settings, blueprint)
-    return check_estimate(settings, blueprint.source, estimate, blueprint.limits, ask_for_day=ask_for_day)
+    checked = check_estimate(settings, blueprint.source, estimate, blueprint.limits, ask_for_day=ask_for_day)
+    return replace(checked, pools=estimate_pools(settings, blueprint.pools))

@@ -9,8 +9,16 @@ from datetime import timedelta
 from janitor.domain.config.workers import RepositoryPlan
 from janitor.domain.errors import DatabaseError, JanitorError, SettingsError
 from janitor.domain.launch.order import LaunchOrder
-from janitor.domain.money.budget import BudgetLimits, BudgetRefusal, RepositoryEstimate, RunEstimate, judge_run
+from janitor.domain.money.budget import (
+    BudgetLimits,
+    BudgetRefusal,
+    PoolEstimate,
+    RepositoryEstimate,
+    RunEstimate,
+    judge_run,
+)
 from janitor.domain.money.prices import PriceTable
+from janitor.domain.pool.pool import Pool
 from janitor.services.money.budget import day_used
 from janitor.services.money.price_files import load_prices
 from janitor.settings import Settings
@@ -27,6 +35,8 @@ class CheckedEstimate:
     """None: the budget would allow it, as far as it is known."""
     day_trouble: JanitorError | None = None
     """Why it isn't known what is left of the day, where that matters."""
+    pools: Sequence[PoolEstimate] = ()
+    """What the machines of its pools may cost, which isn't the run's to reserve."""
 
 
 def estimate_plans(settings: Settings, grace: timedelta, plans: Sequence[RepositoryPlan]) -> RunEstimate:
@@ -46,6 +56,32 @@ def estimate_plans(settings: Settings, grace: timedelta, plans: Sequence[Reposit
             )
             for plan in plans
         ),
+    )
+
+
+def estimate_pools(settings: Settings, pools: Sequence[Pool]) -> tuple[PoolEstimate, ...]:
+    """What the machines of these pools may cost; those of our own hosts cost nothing here.
+
+    Raises:
+        SettingsError: The prices can't be used.
+    """
+    paid = [pool for pool in pools if pool.makes_workers]
+    prices = load_prices(settings) if paid else None
+    return tuple(
+        PoolEstimate(
+            machine=_estimate(
+                settings,
+                prices,
+                pool.name,
+                pool.instance_types or pool.gpu_ids,
+                timeout=pool.max_lifetime,
+                grace=timedelta(),
+            ),
+            machines=pool.max_workers,
+            daily_usd=pool.daily_budget_usd,
+        )
+        for pool in paid
+        if prices is not None
     )
 
 

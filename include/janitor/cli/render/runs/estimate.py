@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from janitor.domain.money.budget import RepositoryEstimate, RunEstimate
+from janitor.domain.money.budget import PoolEstimate, RepositoryEstimate, RunEstimate
 from janitor.domain.money.places import places_for
 from janitor.services.money.estimate import CheckedEstimate
 from janitor.views.text.marks import BAD, GOOD, UNKNOWN, one_line
@@ -26,6 +26,7 @@ def estimate_text(checked: CheckedEstimate) -> str:
         *(_repository_line(each, places) for each in estimate.repositories),
         f"Total: {_instances(estimate)}, {_hours(estimate.lifetime)},"
         f" {dollars_if_known(estimate.worst_case_usd, places)}",
+        *(_pool_line(each) for each in checked.pools),
         "",
         f"Run: {_limit(limits.run_usd, 'max_run_cost_usd')}",
         f"Day: {_day(checked)}",
@@ -46,6 +47,16 @@ def _repository_line(each: RepositoryEstimate, places: int) -> str:
     worst = dollars_if_known(each.worst_case_usd, places)
     pool = f"; pool {each.pool}" if each.pool else ""
     return f"  {each.repository_name}: {candidates}; {_hours(each.lifetime)}; {worst}{pool}"
+
+
+def _pool_line(each: PoolEstimate) -> str:
+    candidates = ", ".join(hourly_prices(each.machine.usd_hour_by_type))
+    day = "" if each.daily_usd is None else f", of which {dollars(each.daily_usd)} a day at most"
+    return (
+        f"Pool {each.machine.repository_name}: {candidates}; at most {each.machines}"
+        f" {'machine' if each.machines == 1 else 'machines'} at once, each {_hours(each.machine.lifetime)};"
+        f" {dollars_if_known(each.worst_case_usd, 2)}, whoever they work for{day}"
+    )
 
 
 def _instances(estimate: RunEstimate) -> str:
