@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from janitor.domain.config.fields import Market
-from janitor.domain.launch.breaker import EVERYTHING, LaunchOutcome
+from janitor.domain.launch.breaker import EVERYTHING, LaunchOutcome, pool_of_scope, pool_scope
 from janitor.domain.launch.owner import Owner
 from janitor.domain.launch.placement import Attempt, Candidate, Try
 from janitor.domain.launch.provider import Refusal
@@ -79,12 +79,15 @@ def recent_outcomes(connection: Connection, deployment: str, scope: str, since: 
     """What became of a scope's launches since an instant, or since its breaker was closed by hand; newest first."""
     closed_at = named_queries().last_breaker_closure(connection, deployment=deployment, scope=scope)
     organization, _, name = scope.partition("/")
+    pool = pool_of_scope(scope)
+    is_of_repository = scope != EVERYTHING and pool is None
     rows = named_queries().recent_launch_outcomes(
         connection,
         deployment=deployment,
         since=max(since, closed_at) if closed_at else since,
-        organization=None if scope == EVERYTHING else organization,
-        repository_name=None if scope == EVERYTHING else name,
+        organization=organization if is_of_repository else None,
+        repository_name=name if is_of_repository else None,
+        pool=pool,
     )
     return [
         LaunchOutcome(
@@ -104,7 +107,9 @@ def close_breaker(connection: Connection, deployment: str, scope: str, closed_by
     named_queries().insert_breaker_closure(connection, deployment=deployment, scope=scope, closed_by=closed_by)
 
 
-def repositories_launched_since(connection: Connection, deployment: str, since: datetime) -> list[str]:
-    """`organization/name` of everything that was launched since an instant."""
-    rows = named_queries().repositories_launched_since(connection, deployment=deployment, since=since)
-    return [f"{row['organization']}/{row['repository_name']}" for row in rows]
+def scopes_launched_since(connection: Connection, deployment: str, since: datetime) -> list[str]:
+    """The breakers that are about what was launched since an instant, but for the deployment's own."""
+    rows = named_queries().scopes_launched_since(connection, deployment=deployment, since=since)
+    return [
+        pool_scope(row["pool"]) if row["pool"] else f"{row['organization']}/{row['repository_name']}" for row in rows
+    ]

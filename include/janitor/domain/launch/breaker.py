@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from janitor.domain.states import PlacementResult, TerminationReason
 
 EVERYTHING = "*"
-"""Scope of the deployment's own breaker; the others are `organization/name`."""
+"""Scope of the deployment's own breaker; the others are `organization/name` and `pool:name`."""
+_POOL = "pool:"
 
 _REFUSED_FOR_GOOD = frozenset({PlacementResult.QUOTA, PlacementResult.PERMISSION, PlacementResult.CONFIG})
 _CAME_TO_NOTHING = frozenset(
@@ -23,8 +24,20 @@ _CAME_TO_NOTHING = frozenset(
         TerminationReason.NO_SIGN_OF_LIFE,
         TerminationReason.INSTANCE_LOST,
         TerminationReason.TIMEOUT,
+        TerminationReason.SPAWN_TIMEOUT,
+        TerminationReason.LOST_WORKER,
     }
 )
+
+
+def pool_scope(pool: str) -> str:
+    """The scope of a pool's breaker."""
+    return f"{_POOL}{pool}"
+
+
+def pool_of_scope(scope: str) -> str | None:
+    """The pool that a breaker is about; None: it is about none."""
+    return scope.removeprefix(_POOL) if scope.startswith(_POOL) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +101,7 @@ def state_of(scope: str, outcomes: Sequence[LaunchOutcome], rule: BreakerRule) -
     """The breaker of a scope.
 
     Args:
-        scope: `EVERYTHING` or a repository.
+        scope: `EVERYTHING`, a repository or a pool.
         outcomes: The scope's recent attempts, newest first.
         rule: Of this scope.
     """

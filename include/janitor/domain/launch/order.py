@@ -18,6 +18,7 @@ from janitor.domain.identity import (
     client_token_for,
     instance_name_for,
 )
+from janitor.domain.launch.breaker import pool_scope
 from janitor.domain.launch.owner import Owner
 
 _TAG_VALUE_LENGTH = 256
@@ -35,6 +36,8 @@ class LaunchOrder:
     """What it is called, in EC2 and in messages."""
     repository: str | None
     """`organization/name` that it is for: it carries its tag, and its failures pause that repository's launches."""
+    pool: str | None = None
+    """The pool that it is for: its failures pause that pool's launches. None: it is for none."""
     instance_types: tuple[str, ...]
     """In the order in which they are tried; at least one."""
     market: Market
@@ -56,6 +59,11 @@ class LaunchOrder:
     def repository_name(self) -> str | None:
         """The repository without its organization."""
         return self.repository.partition("/")[2] if self.repository else None
+
+    @property
+    def breaker_scope(self) -> str | None:
+        """Whose launches its failures pause, beside the deployment's; None: nobody's."""
+        return self.repository or (pool_scope(self.pool) if self.pool else None)
 
     def deadline(self, now: datetime) -> datetime:
         """The hard limit of what is launched now."""

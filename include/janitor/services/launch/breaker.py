@@ -14,14 +14,14 @@ _WINDOW_PAUSES = 4
 
 
 def states_for(
-    connection: Connection, settings: Settings, repository: str | None, now: datetime
+    connection: Connection, settings: Settings, scope: str | None, now: datetime
 ) -> tuple[BreakerState, ...]:
-    """The repository's breaker and the deployment's, inside a caller's transaction.
+    """A repository's or a pool's breaker and the deployment's, inside a caller's transaction.
 
     Args:
-        repository: `organization/name`; None: it is for none, and the deployment's counts alone.
+        scope: `organization/name` or `pool:name`; None: it is for none, and the deployment's counts alone.
     """
-    scopes = (repository, EVERYTHING) if repository else (EVERYTHING,)
+    scopes = (scope, EVERYTHING) if scope else (EVERYTHING,)
     return tuple(_state(connection, settings, scope, now) for scope in scopes)
 
 
@@ -38,7 +38,7 @@ def state(settings: Settings) -> tuple[BreakerState, ...]:
 
 def states_of_all(connection: Connection, settings: Settings, now: datetime) -> tuple[BreakerState, ...]:
     """As `state`, inside a caller's transaction."""
-    names = attempts.repositories_launched_since(connection, settings.deployment, _since(settings, now))
+    names = attempts.scopes_launched_since(connection, settings.deployment, _since(settings, now))
     states = [_state(connection, settings, scope, now) for scope in (EVERYTHING, *names)]
     return tuple(one for one in states if one.failures_in_a_row)
 
@@ -47,7 +47,7 @@ def close(settings: Settings, scope: str, closed_by: str) -> None:
     """Let launches go on at once; failures of before don't count any more.
 
     Args:
-        scope: `*` for everything, or `organization/name`.
+        scope: `*` for everything, `organization/name` or `pool:name`.
         closed_by: Who says so.
 
     Raises:
@@ -57,10 +57,15 @@ def close(settings: Settings, scope: str, closed_by: str) -> None:
         attempts.close_breaker(connection, settings.deployment, scope, closed_by)
 
 
-def _state(connection: Connection, settings: Settings, scope: str, now: datetime) -> BreakerState:
+def rule_of(settings: Settings, scope: str) -> BreakerRule:
+    """When a scope's launches pause."""
     failures = settings.breaker_deployment_failures if scope == EVERYTHING else settings.breaker_repository_failures
+    return BreakerRule(failures=failures, pause=settings.breaker_pause)
+
+
+def _state(connection: Connection, settings: Settings, scope: str, now: datetime) -> BreakerState:
     outcomes = attempts.recent_outcomes(connection, settings.deployment, scope, _since(settings, now))
-    return state_of(scope, outcomes, BreakerRule(failures=failures, pause=settings.breaker_pause))
+    return state_of(scope, outcomes, rule_of(settings, scope))
 
 
 def _since(settings: Settings, now: datetime) -> datetime:

@@ -45,7 +45,7 @@ def next_place(
     Raises:
         LaunchRefusedError: Launches are paused, or every place was tried often enough.
     """
-    for breaker in states_for(connection, settings, order.repository, now):
+    for breaker in states_for(connection, settings, order.breaker_scope, now):
         if breaker.refuses(now):
             raise LaunchRefusedError(
                 ReasonCode.LAUNCH_BREAKER,

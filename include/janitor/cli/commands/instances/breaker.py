@@ -12,7 +12,7 @@ from janitor.cli.registry import ExampleCommand
 from janitor.cli.render.instances.breaker import breaker_dicts, breaker_text
 from janitor.cli.session import Session, json_option, pass_session, shared_options
 from janitor.cli.terminal.console import Console
-from janitor.domain.launch.breaker import EVERYTHING
+from janitor.domain.launch.breaker import EVERYTHING, pool_of_scope
 from janitor.services.launch import breaker as launch_breaker
 from janitor.views.document import as_json
 
@@ -37,8 +37,8 @@ def breaker(session: Session, close: bool, scope: str | None, as_json_text: bool
     """
     if scope is not None and not close:
         raise click.UsageError("--scope goes with --close", click.get_current_context())
-    if scope is not None and scope != EVERYTHING and scope.count("/") != 1:
-        raise click.UsageError(f"{scope[:80]!r} is no organization/name", click.get_current_context())
+    if scope is not None and scope != EVERYTHING and not pool_of_scope(scope) and scope.count("/") != 1:
+        raise click.UsageError(f"{scope[:80]!r} is no organization/name and no pool:name", click.get_current_context())
     settings = session.settings()
     states = launch_breaker.state(settings)
     if close:
