@@ -456,6 +456,13 @@ def test_what_was_decided_before_is_carried_on() -> None:
     assert shown(view(worker(1, WorkerState.TERMINATING, end_wanted=True))) == []
 
 
+def test_one_whose_machine_is_looked_at_is_free_in_a_moment() -> None:
+    between = worker(1, BUSY, task=None, trust_domain=ACME, last_task_ended_at=NOW - SECOND)
+    assert spawned(view(between, waiting=(waiting(1),))) == 0
+    assert spawned(view(between, waiting=(waiting(1, OTHER),))) == 1
+    assert spawned(view(replace(between, task=task()), waiting=(waiting(1),))) == 1
+
+
 def test_one_that_never_gets_clean_is_ended() -> None:
     dirty = worker(1, BUSY, task=None, last_task_ended_at=NOW - 9 * MINUTE)
     assert shown(view(dirty)) == []

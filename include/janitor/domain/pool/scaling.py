@@ -67,11 +67,12 @@ def needs_of(staying: Sequence[WorkerSeen], view: PoolView, pool: Pool, now: dat
         if not fits_ever(group, pool):
             continue
         wanted = ceil(group.count / pool.tasks_per_worker)
-        own = [each for each in staying if _is_idle(each) and not is_fresh(each)]
+        own = [each for each in staying if (_is_idle(each) or _is_between(each)) and not is_fresh(each)]
         able = [each for each in own if _serves(each, group, view, pool, now)]
         shared = [each for each in fresh if _serves(each, group, view, pool, now)][: max(0, wanted - len(able))]
         fresh = [each for each in fresh if each not in shared]
-        busy = [each for each in staying if each.state is WorkerState.BUSY and takes_again(each, group, pool, now)]
+        at_work = [each for each in staying if each.state is WorkerState.BUSY and not _is_between(each)]
+        busy = [each for each in at_work if takes_again(each, group, pool, now)]
         spare = len(able) + len(shared)
         servers = spare + len(busy)
         missing = _worth_a_boot(group, wanted - spare, servers, view)
@@ -83,7 +84,11 @@ def _serves(worker: WorkerSeen, group: Waiting, view: PoolView, pool: Pool, now:
     """Whether a free or starting worker will take one of these."""
     if not is_trusted(worker, group.trust_domain) or life_left(worker, pool, now) < group.shortest:
         return False
-    return worker.state in STARTING or not leaves_waiting(worker, group, pool, now, view.watched_since)
+    return (
+        worker.state in STARTING
+        or _is_between(worker)
+        or not leaves_waiting(worker, group, pool, now, view.watched_since)
+    )
 
 
 def _worth_a_boot(group: Waiting, most: int, servers: int, view: PoolView) -> int:
@@ -102,7 +107,7 @@ def expected_wait(count: int, servers: int, task_median: timedelta) -> timedelta
 def scale_of(staying: Sequence[WorkerSeen], view: PoolView, pool: Pool, now: datetime) -> Scale:
     """How many workers there should be; see `needs_of`."""
     needs = needs_of(staying, view, pool, now)
-    busy = sum(each.state is WorkerState.BUSY for each in staying)
+    busy = sum(each.state is WorkerState.BUSY and not _is_between(each) for each in staying)
     for_queue = sum(need.missing for need in needs)
     taken = sum(min(need.wanted, need.spare + need.missing) for need in needs)
     free = len(staying) - busy + for_queue - taken
@@ -188,6 +193,11 @@ def in_the_way(
 
 def _is_idle(worker: WorkerSeen) -> bool:
     return worker.state is WorkerState.READY
+
+
+def _is_between(worker: WorkerSeen) -> bool:
+    """Whether its last task is over and its machine is looked at: seconds, and then it is free."""
+    return worker.state is WorkerState.BUSY and worker.task is None
 
 
 def _idle_order(worker: WorkerSeen) -> tuple[bool, datetime, str]:
