@@ -51,6 +51,12 @@ REST = (
         minutes=9,
     ),
     Part(
+        name="pool in trouble",
+        paths=("integration/pool/test_pool_crashes.py", "integration/pool/test_pool_troubles.py"),
+        why="spawns and ends machines for each edge at which a pass is killed, and for each thing that goes wrong",
+        minutes=4,
+    ),
+    Part(
         name="browser",
         paths=("integration/web/test_pages_shown.py",),
         why="loads each page in a browser, in both themes, with a fleet of two hundred, and measures its contrasts",

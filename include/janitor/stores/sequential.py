@@ -140,6 +140,11 @@ def is_shared(host: InstanceRecord) -> bool:
     return host.owner is not None and host.owner.kind in (OwnerKind.RUN, OwnerKind.WORKER)
 
 
+def is_of_worker(host: InstanceRecord) -> bool:
+    """Whether it is a pool worker's, on which validations of many runs take turns."""
+    return host.owner is not None and host.owner.kind is OwnerKind.WORKER
+
+
 def is_of_run(host: InstanceRecord) -> bool:
     """Whether it belongs to the run whose validations take turns on it."""
     return host.owner is not None and host.owner.kind is OwnerKind.RUN

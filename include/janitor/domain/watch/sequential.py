@@ -55,6 +55,7 @@ def after_turn(
     launched: int,
     now: datetime,
     deadline_at: datetime,
+    further_turns: int = _FURTHER_TURNS,
 ) -> AfterTurn:
     """Say what follows.
 
@@ -69,11 +70,12 @@ def after_turn(
         launched: How many instances the run has had, this one included.
         now: The present.
         deadline_at: The repository's hard limit, which holds over another turn.
+        further_turns: How many turns it may have after its first.
     """
     another = (
         (outcome in _LOSSES or reason_code in _NOT_BEGUN)
         and not has_report
-        and turns <= _FURTHER_TURNS
+        and turns <= further_turns
         and launched < MOST_INSTANCES
         and now < deadline_at
     )

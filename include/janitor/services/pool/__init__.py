@@ -1,1 +1,1 @@
-"""The pool: what is done with its workers, one pass after another."""
+"""The pool at work: machines are spawned, given tasks, seen to and ended, by passes that may be cut off anywhere."""

@@ -11,6 +11,7 @@ from janitor.domain.identity import TAG_RUN
 from janitor.domain.states import RunKind, RunStatus
 from janitor.services.airflow.client import AirflowClient
 from janitor.services.ending import terminate as terminating
+from janitor.services.pool.release import release_run
 from janitor.services.provider import provider_of
 from janitor.services.reap import by_hand
 from janitor.services.reap.by_hand import VERIFY_FOR, KillReport, Progress
@@ -91,6 +92,8 @@ def cancel_run(
         # First: whoever is about to launch for it asks for this.
         store.finish_run(connection, run.run_id, RunStatus.CANCELLED, f"cancelled by {requested_by}")
     problems = _stop_in_airflow(settings, run, progress)
+    for validation_id in release_run(settings, run.run_id):
+        progress(f"The task of validation {validation_id} is over; its pool ends the worker that was at it")
     scope = terminating.scope_of_run(run.run_id)
     was = by_hand.describe(settings, provider_of(settings).find(TAG_RUN, str(run.run_id)))
     progress(f"Terminating the instances of run {run.run_id}")

@@ -21,6 +21,7 @@ from janitor.settings import Settings
 from janitor.stores import reaping
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
+from janitor.stores.pool import passes, stops
 
 __all__ = ["KillReport", "kill_all"]
 
@@ -45,6 +46,7 @@ def kill_all(settings: Settings, *, progress: Progress, verify_for: timedelta = 
         CloudError: EC2 can't be asked.
     """
     by_tag_alone = not by_hand.is_place_known(settings, progress)
+    _stop_pools(settings, progress)
     cancelled = _cancel_runs(settings, progress)
     progress("Terminating every instance of this deployment…")
     was = by_hand.describe(settings, _seen(settings, progress))
@@ -104,6 +106,17 @@ def _is_key_known(pods: Settings, progress: Progress) -> bool:
     except WrongPlaceError as exc:
         progress(f"Going by the pods' own names alone: {exc}")
         return False
+
+
+def _stop_pools(settings: Settings, progress: Progress) -> None:
+    """Have pools spawn nothing in the place of what is ended, until a person lets them go on."""
+    try:
+        with transaction(settings.writer_url) as connection:
+            for pool in passes.in_use(connection, settings.deployment):
+                if stops.stop(connection, settings.deployment, pool, _COMMAND):
+                    progress(f"Pool {pool} is stopped; `janitor pool resume {pool}` lets it go on")
+    except NO_LEDGER as exc:
+        progress(f"Pools could not be stopped in the database, they may spawn again: {exc}")
 
 
 def _cancel_runs(settings: Settings, progress: Progress) -> dict[str, UUID]:

@@ -16,6 +16,7 @@ from janitor.domain.deadlines import FETCH_LIFETIME, address_lifetime, execution
 from janitor.domain.errors import ConflictError
 from janitor.domain.identity import command_comment_for, notice_key_for, report_key_for, sign_key_for
 from janitor.domain.launch.provider import InstanceSeen
+from janitor.domain.pool.reuse import WorkerTurn
 from janitor.domain.reap.ending import SPOT_TERMINATION
 from janitor.domain.states import InstanceState, NoticeKind, RunPurpose
 from janitor.domain.watch.watching import (
@@ -39,12 +40,14 @@ from janitor.services.watch.second_chance import SecondChance
 from janitor.services.watch.signs import awaited_sign, look_for_life
 from janitor.services.watch.spec import spec_for
 from janitor.services.watch.spec_object import fetched, put_spec, remove_specs
+from janitor.services.watch.worker_turn import worker_turn
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores import sequential as turns
 from janitor.stores import validations as store
 from janitor.stores.database import transaction
 from janitor.stores.maintenance import experiments
+from janitor.stores.pool import tasks as pool_tasks
 from janitor.stores.records import InstanceRecord, ValidationRecord
 from janitor.stores.report_terms import ReportTerms
 
@@ -270,6 +273,7 @@ class Watch:
             ),
             cache=run.cache if run is not None else None,
             cache_directory=settings.cache_directory,
+            worker=self._worker_turn() if turns.is_of_worker(instance) else None,
         )
         return ssm.send(
             self._access,
@@ -287,6 +291,14 @@ class Watch:
             execution_timeout=execution_timeout,
             log_group=settings.log_group,
         )
+
+    def _worker_turn(self) -> WorkerTurn | None:
+        """The worker that has the validation, and its how-manieth task this is."""
+        with transaction(self._settings.writer_url) as connection:
+            task = pool_tasks.of_validation(connection, self._validation.validation_id)
+        if task is None or task.last_claim is None:
+            return None
+        return worker_turn(self._settings, task.last_claim.held.worker_id, ordinal=task.last_claim.ordinal)
 
 
 def _now() -> datetime:

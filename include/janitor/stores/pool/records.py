@@ -234,6 +234,7 @@ class WorkerRecord:
             end_wanted=self.end_wanted is not None,
             surplus_since=self.surplus_since,
             is_kept=self.is_kept,
+            end=self.end_reason or self.end_wanted,
         )
 
     @classmethod

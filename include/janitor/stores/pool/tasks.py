@@ -225,6 +225,12 @@ def of_validation(connection: Connection, validation_id: UUID) -> TaskRecord | N
     return TaskRecord.from_row(row) if row is not None else None
 
 
+def last_of_worker(connection: Connection, worker_id: UUID) -> UUID | None:
+    """The validation that a worker had last; None: it had none."""
+    found: UUID | None = named_queries().last_validation_of_worker(connection, worker_id=worker_id)
+    return found
+
+
 def open_tasks(connection: Connection, deployment: str, pool: str | None = None) -> list[TaskRecord]:
     """Tasks without an end, in the order in which they are claimed; of every pool where none is named."""
     rows = named_queries().open_tasks(connection, deployment=deployment, pool=pool)
@@ -240,7 +246,12 @@ def ended_tasks(connection: Connection, deployment: str, pool: str | None = None
 def waiting(connection: Connection, deployment: str, pool: str) -> list[Waiting]:
     """What waits in a pool and could be claimed now, by trust domain, the longest wait first."""
     return [
-        Waiting(trust_domain=row["trust_domain"], count=row["number"], oldest_at=row["oldest_at"])
+        Waiting(
+            trust_domain=row["trust_domain"],
+            count=row["number"],
+            oldest_at=row["oldest_at"],
+            shortest=max(row["shortest"], timedelta()),
+        )
         for row in named_queries().waiting_tasks(connection, deployment=deployment, pool=pool)
     ]
 

@@ -40,7 +40,9 @@ where t.deployment = :deployment and ((:pool)::text is null or t.pool = :pool) a
 order by t.ended_at desc limit :count;
 
 -- name: waiting_tasks(deployment, pool)
-select trust_domain, count(*) as number, min(queued_at) as oldest_at from tasks
+select trust_domain, count(*) as number, min(queued_at) as oldest_at,
+       min(least(time_limit, coalesce(deadline_at - clock_timestamp(), time_limit))) as shortest
+from tasks
 where deployment = :deployment and pool = :pool and state = 'queued'
   and (not_before is null or not_before <= clock_timestamp())
 group by trust_domain order by min(queued_at), trust_domain;

@@ -1,0 +1,48 @@
+"""A pool without Airflow: warm workers take one validation after another, and everything is gone at the end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from janitor.domain.pool.states import TaskState, WorkerEnd, WorkerState
+from janitor.domain.states import TerminationReason, ValidationStatus
+from tests.integration.pool.fleet import Fleet, Repository
+
+STARTS_WITHIN = timedelta(seconds=5)
+
+
+def test_two_repositories_share_one_machine_that_is_gone_at_the_end(fleet: Fleet) -> None:
+    fleet.configure(max=1)
+    run_id, (first, second) = fleet.run(Repository("worker-a"), Repository("worker-b"))
+    machine = fleet.hosted(first)
+    assert fleet.watched(first).status is ValidationStatus.FAILED  # there is no such repository
+    # The second one waits while the first has the machine: a machine has one task at a time.
+    assert fleet.task(first).held is not None
+    assert fleet.hosted_later(second) is None
+    fleet.released(first)
+    # Without a pass: whoever waits has the worker looked at, and takes it.
+    assert fleet.until(lambda: fleet.hosted_later(second), with_passes=False) == machine
+    assert fleet.watched(second).status is ValidationStatus.FAILED
+    fleet.released(second)
+    assert len(fleet.machines(live_only=False)) == 1
+    reports = fleet.rows(
+        "select report #> '{provenance,machine}' as machine from validation_reports where validation_id = any(%s)",
+        [first, second],
+    )
+    assert {each["machine"]["worker_id"] for each in reports} == {str(fleet.workers()[0].worker_id)}
+    assert sorted(each["machine"]["task_ordinal"] for each in reports) == [1, 2]
+    claims = fleet.rows(
+        "select c.ordinal, c.ended_as, t.command_started_at - c.claimed_at as took from task_claims c"
+        " join turns t using (fence) join workers w using (worker_id) where w.deployment = %s order by c.fence",
+        fleet.settings.deployment,
+    )
+    assert [(each["ordinal"], each["ended_as"]) for each in claims] == [(1, "done"), (2, "done")]
+    assert claims[1]["took"] < STARTS_WITHIN
+    assert [fleet.task(each).state for each in (first, second)] == [TaskState.DONE] * 2
+    fleet.drained(run_id)
+    (worker,) = fleet.ended_workers()
+    assert (worker.state, worker.end_reason, worker.tasks_done) == (WorkerState.TERMINATED, WorkerEnd.IDLE, 2)
+    (row,) = fleet.rows("select * from instances where deployment = %s", fleet.settings.deployment)
+    assert (row["termination_reason"], row["run_id"]) == (TerminationReason.IDLE.value, None)
+    why = fleet.rows("select why from pool_decisions where deployment = %s", fleet.settings.deployment)
+    assert why
