@@ -174,6 +174,6 @@ def test_of_a_whole_checkout_airflow_parses_the_dags_alone(tmp_path: Path) -> No
     found = {Path(path) for path in find_path_from_directory(tree, ".airflowignore", "glob")}
     parsed = {path.relative_to(tree).as_posix() for path in found if path.suffix == ".py"}
     assert parsed == {
-        *("dags/parallel_maintenance_poc.py", "dags/reap_instances.py", "dags/run_janitor.py"),
+        *("dags/gpu_pool.py", "dags/parallel_maintenance_poc.py", "dags/reap_instances.py", "dags/run_janitor.py"),
         *("dags/sweep_workspaces.py", "dags/validate_workers.py"),
     }

@@ -22,6 +22,7 @@ from janitor.orchestration.failures import as_airflow_failure
 from janitor.orchestration.operators.ec2_hook import SharedEc2Hook
 from janitor.orchestration.wiring import settings_for, settings_for_run
 from janitor.services.ending import terminate as terminating
+from janitor.services.pool.release import is_pooled, release, release_run
 from janitor.services.result.record import reason_to_terminate
 from janitor.settings import Settings
 
@@ -97,6 +98,10 @@ class TerminateValidationOperator(_TerminateScopeOperator):
         validation_id = UUID(self.planned["validation_id"])
         try:
             settings = settings_for(self.planned)
+            if is_pooled(settings, validation_id):
+                # Its machine is its pool's, and may be somebody else's by now.
+                log.info("%s", release(settings, validation_id))
+                return []
             reason = reason_to_terminate(settings, validation_id)
             return self._terminate(settings, terminating.scope_of(Owner.validation(validation_id)), reason, context)
         except JanitorError as exc:
@@ -118,6 +123,8 @@ class TerminateRunOperator(_TerminateScopeOperator):
         try:
             settings = settings_for_run(context)
             run_id = run_id_for(settings.deployment, context["dag_run"].run_id)
+            for validation_id in release_run(settings, run_id):
+                log.info("the task of %s is over", validation_id)
             return self._terminate(settings, terminating.scope_of_run(run_id), self.reason, context)
         except JanitorError as exc:
             raise as_airflow_failure(exc) from exc

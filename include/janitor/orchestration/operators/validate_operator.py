@@ -21,6 +21,7 @@ from janitor.domain.states import RunPurpose, ValidationStatus
 from janitor.domain.watch.watching import WatchOutcome
 from janitor.orchestration.failures import as_airflow_failure, failed_task
 from janitor.orchestration.log_link import ValidatorLogLink
+from janitor.orchestration.operators.pooled import await_next_worker
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.telling import name_in_grid, tell_verdict
 from janitor.orchestration.trigger import WatchTrigger
@@ -28,6 +29,7 @@ from janitor.orchestration.wiring import settings_for
 from janitor.services.launch.advance import Launched, NotYet, keep_problem
 from janitor.services.launch.orderer import ValidationOrderer
 from janitor.services.launch.replace import advance_replacement, begin_replacement, is_being_replaced, is_replaceable
+from janitor.services.pool.give_back import goes_to_another
 from janitor.services.result.record import finish_watched
 from janitor.services.watch.watch import Watch
 from janitor.settings import Settings
@@ -96,11 +98,9 @@ class ValidateOperator(BaseOperator):
             try:
                 outcome = watch.step()
                 if outcome is not None:
-                    if not is_replaceable(settings, watch, outcome):
+                    if not _goes_on(settings, watch, outcome):
                         watch.keep()
                         return watch, outcome
-                    log.warning("%s: %s; launching again", watch.watched.instance_id, outcome.value)
-                    begin_replacement(settings, validation_id, outcome)
                     is_given_up = True
             except (CloudError, DatabaseError) as exc:
                 log.warning("can't look right now, trying again: %s", exc)
@@ -119,6 +119,7 @@ class ValidateOperator(BaseOperator):
 
     def _watch(self, settings: Settings, validation_id: UUID) -> Watch:
         """Watch the validation's instance; where a lost one is being replaced, see that through first."""
+        await_next_worker(self, settings, validation_id)
         while is_being_replaced(settings, validation_id):
             try:
                 step = advance_replacement(settings, validation_id)
@@ -146,6 +147,18 @@ class ValidateOperator(BaseOperator):
                 self.defer(trigger=trigger, method_name="execute_complete")
             time.sleep(pause.total_seconds())
         return Watch(settings, validation_id)
+
+
+def _goes_on(settings: Settings, watch: Watch, outcome: WatchOutcome) -> bool:
+    """Whether the validation goes on with another instance, or another worker; what it had is given up then."""
+    validation_id = watch.validation.validation_id
+    if watch.validation.plan.get("pool") is not None:
+        return goes_to_another(settings, watch, outcome)
+    if not is_replaceable(settings, watch, outcome):
+        return False
+    log.warning("%s: %s; launching again", watch.watched.instance_id, outcome.value)
+    begin_replacement(settings, validation_id, outcome)
+    return True
 
 
 def _is_as_wanted(watch: Watch, status: ValidationStatus) -> bool:
