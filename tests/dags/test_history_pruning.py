@@ -11,7 +11,7 @@ import pytest
 
 from janitor.domain.states import RunStatus
 from janitor.settings import Settings
-from janitor.stack.airflow.history import KEPT, PRUNED_DAG, prune_history
+from janitor.stack.airflow.history import KEPT, PRUNED_DAGS, prune_history
 from janitor.stack.environment import airflow_environment, base_environment
 from janitor.stack.state.layout import Layout
 from janitor.stack.state.secrets import read_secrets
@@ -67,16 +67,16 @@ def test_old_passes_go_and_everything_else_stays(
     assert validated[1]
 
     def passes(count: int) -> Callable[[], list[tuple[object, ...]] | None]:
-        return lambda: found if len(found := history.runs_of(PRUNED_DAG)) >= count else None
+        return lambda: found if len(found := history.runs_of(PRUNED_DAGS[0])) >= count else None
 
     old = eventually(passes(3), within=SOON)
     latest = old[-1][1]
     assert isinstance(latest, datetime)
     assert history.prune(latest) == len(old) - 1
-    left = {row[0] for row in history.runs_of(PRUNED_DAG, ended=False)}
+    left = {row[0] for row in history.runs_of(PRUNED_DAGS[0], ended=False)}
     assert old[-1][0] in left
     assert not left & {row[0] for row in old[:-1]}
-    assert history.tasks_of(PRUNED_DAG) == len(left)
+    assert history.tasks_of(PRUNED_DAGS[0]) == len(left)
     assert (history.runs_of("validate_workers"), history.tasks_of("validate_workers")) == validated
     assert history.rows("select tablename from pg_tables where tablename like '\\_airflow\\_deleted%%'") == []
 

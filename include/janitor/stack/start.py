@@ -21,7 +21,7 @@ from janitor.settings import Settings
 from janitor.settings.parts.infrastructure import INFRASTRUCTURE_ENV_NAME, Provisioner
 from janitor.stack import health
 from janitor.stack.airflow.database import migrate_airflow
-from janitor.stack.airflow.history import KEPT, PRUNED_DAG, prune_history
+from janitor.stack.airflow.history import KEPT, PRUNED_DAGS, prune_history
 from janitor.stack.components import AIRFLOW, Component, write_configuration
 from janitor.stack.environment import airflow_environment, base_environment
 from janitor.stack.example_repositories import ensure_example_repositories
@@ -66,7 +66,8 @@ def start(settings: Settings, layout: Layout, progress: Progress) -> None:
     secrets = ensure_secrets(layout)
     now = datetime.now(timezone.utc)
     remove_old_logs(layout.dag_file_logs, now.date())
-    remove_old_run_logs(layout.task_logs, PRUNED_DAG, now - KEPT)
+    for dag_id in PRUNED_DAGS:
+        remove_old_run_logs(layout.task_logs, dag_id, now - KEPT)
     ports = current_ports(layout)
     if ports is not None:
         supervisor = _supervisor(layout, ports, secrets)
@@ -198,10 +199,10 @@ class _Start:
             self.progress("Airflow's database is migrated")
         try:
             if pruned := prune_history(self.layout, url, environment, datetime.now(timezone.utc)):
-                self.progress(f"{pruned} old runs of {PRUNED_DAG} are removed from Airflow's history")
+                self.progress(f"{pruned} old runs of {', '.join(PRUNED_DAGS)} are removed from Airflow's history")
         except StackError as exc:
             # A long history costs space and time, nothing else.
-            self.progress(f"old runs of {PRUNED_DAG} stay in Airflow's history: {exc}")
+            self.progress(f"old runs of {', '.join(PRUNED_DAGS)} stay in Airflow's history: {exc}")
 
     def _migrate_janitor(self) -> None:
         if names := migrate(self.settings.owner_url):

@@ -1,4 +1,5 @@
-"""Pruning what Airflow keeps of the reaper's passes: 2,880 DAG runs a day, which nobody else removes.
+"""Pruning what Airflow keeps of the reaper's and the pools' passes: thousands of DAG runs a day, which nobody else
+removes.
 
 `airflow db clean` does it. It touches runs of before a point in time alone, and always leaves a DAG's last scheduled
 run, from which the scheduler goes on; so it is safe beside a scheduler at work.
@@ -18,7 +19,7 @@ from janitor.stack.state.layout import Layout
 from janitor.stack.supervisor.logged_command import run_logged
 
 KEPT = timedelta(days=2)
-PRUNED_DAG = "reap_instances"
+PRUNED_DAGS = ("reap_instances", "gpu_pool")
 _WORTHWHILE = 500
 """The command takes seconds, so that it waits for some hours' worth of runs."""
 _BATCH = 10_000
@@ -30,7 +31,7 @@ _CONNECT_TIMEOUT_SECONDS = 5
 def prune_history(
     layout: Layout, database_url: str, environment: Mapping[str, str], now: datetime, *, worthwhile: int = _WORTHWHILE
 ) -> int:
-    """Remove the runs of the reaper's DAG that are older than two days, with all that belongs to them.
+    """Remove the runs of the DAGs that only make passes that are older than two days, with all that belongs to them.
 
     Args:
         layout: Where the log is.
@@ -52,7 +53,7 @@ def prune_history(
     log = layout.log_of("airflow-history")
     run_logged(
         (
-            *(sys.executable, "-m", "airflow", "db", "clean", "--yes", "--dag-ids", PRUNED_DAG),
+            *(sys.executable, "-m", "airflow", "db", "clean", "--yes", "--dag-ids", ",".join(PRUNED_DAGS)),
             # What belongs to a run (task instances, their XComs, …) goes with it; every one of these tables names the
             # DAG, so that nothing of another DAG is touched.
             *("--tables", "dag_run,log"),
@@ -67,7 +68,7 @@ def prune_history(
     )
     # Without `--error-on-cleanup-failure`: Airflow 3.3.2 asks the table `deadline` for a column that it lacks.
     left = _count(database_url, before)
-    if left > 1:  # a DAG's last scheduled run always stays
+    if left > len(PRUNED_DAGS):  # a DAG's last scheduled run always stays
         raise StackError(f"`airflow db clean` left {left} of {old} old runs; see {log}")
     return old - left
 
@@ -76,7 +77,7 @@ def _count(database_url: str, before: datetime) -> int:
     try:
         with psycopg.connect(database_url, connect_timeout=_CONNECT_TIMEOUT_SECONDS) as connection:
             row = connection.execute(
-                "select count(*) from dag_run where dag_id = %s and start_date < %s", (PRUNED_DAG, before)
+                "select count(*) from dag_run where dag_id = any(%s) and start_date < %s", (list(PRUNED_DAGS), before)
             ).fetchone()
     except psycopg.Error as exc:
         raise StackError(f"Airflow's database can't be read: {exc}") from exc
