@@ -7,6 +7,7 @@ labelled corpus: before a release, nightly, and in CI as far as an hour reaches.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,32 +52,30 @@ REST = (
         minutes=9,
     ),
     Part(
-        name="pool in trouble",
-        paths=("integration/pool/test_pool_crashes.py", "integration/pool/test_pool_troubles.py"),
-        why="spawns and ends machines for each edge at which a pass is killed, and for each thing that goes wrong",
+        name="instances",
+        paths=(
+            "integration/services/test_sequential.py::test_error_lines_that_nobody_expects_are_quoted_in_the_verdict",
+            "integration/services/test_sequential.py::test_the_log_is_searched_beyond_empty_pages_and_what_is_not_searched_is_told",
+            "integration/services/test_sequential.py::test_the_cache_volume_follows_the_runs_and_never_prevents_one",
+            "integration/services/test_sequential.py::test_a_volume_that_the_instance_can_not_use_is_told_by_its_report",
+            "integration/killers/test_each_killer_alone.py::test_without_it_the_leak_check_fails",
+            "crash/test_crash_places.py",
+            "integration/experiments/test_by_airflow.py::test_green_with_the_patch_red_without_and_no_face_says_anything_else",
+        ),
+        why="takes an instance through its whole life in one more way: `make test` has one of each kind",
         minutes=4,
     ),
     Part(
-        name="browser",
-        paths=("integration/web/test_pages_shown.py",),
-        why="loads each page in a browser, in both themes, with a fleet of two hundred, and measures its contrasts",
-        minutes=3,
-    ),
-    Part(
-        name="local cloud",
+        name="validations",
         paths=(
-            "integration/localcloud/test_box_runtime.py",
-            "integration/localcloud/test_cloud_airflow.py",
-            "integration/localcloud/test_cloud_alarms.py",
-            "integration/localcloud/test_cloud_definitions.py",
-            "integration/localcloud/test_cloud_fault_rules.py",
-            "integration/localcloud/test_cloud_full_disk.py",
-            "integration/localcloud/test_cloud_lambda_hostile.py",
-            "integration/localcloud/test_cloud_processes.py",
-            "integration/localcloud/test_cloud_restart.py",
-            "integration/providers/test_stand_in.py",
+            "integration/validator/test_validator_build.py::TestHandlers::test_generator_that_raises_is_found_out",
+            "integration/validator/test_validator_build.py::TestHandlers::test_plain_handler_that_returns_a_generator_is_found_out",
+            "integration/validator/test_validator_build.py::TestHandlers::test_worker_with_arguments_of_its_own_and_older_tests",
+            "integration/validator/test_validator_provenance.py::test_an_interpreter_that_lists_nothing_costs_no_verdict",
+            "integration/validator/test_validator_checkout.py::TestContent::test_big_file_is_noted_and_harms_nothing",
+            "integration/agent/test_agent_in_validator.py::test_agent_that_can_not_tell_makes_an_error",
         ),
-        why="kills what stands in for AWS or RunPod, and fills its disk: it changes seldom, the product often",
+        why="installs the SDK for one more oddity each: `make test` has one of each kind of verdict",
         minutes=4,
     ),
     Part(
@@ -85,37 +84,13 @@ REST = (
             "integration/reuse/test_reuse_whole.py",
             "integration/validator/test_validator_attacks.py",
             "unit/test_linear_patterns.py",
+            "integration/validator/test_validator_hostile.py::test_hundred_megabytes_of_output_cost_little_and_end_in_a_verdict",
+            "integration/validator/test_validator_hostile.py::test_what_forks_away_is_ended_and_noted",
+            "unit/validator/test_validator_dockerfile.py::TestCommand::test_long_script_that_is_started_often_costs_little",
+            "unit/validator/test_validator_error_shapes.py::test_many_members_cost_little",
         ),
         why="attacks a validator from within, and tries each of its patterns on the texts that would be its worst",
-        minutes=4,
-    ),
-    Part(
-        name="corpus",
-        paths=("integration/corpus/test_corpus.py",),
-        why="validates each repository of the labelled corpus; what each kind of fault is judged by has its unit tests",
         minutes=5,
-    ),
-    Part(
-        name="culprits",
-        paths=(
-            "integration/corpus/test_culprits.py::test_the_others",
-            "integration/culprit/test_culprit_command.py::test_the_release_is_named_and_the_second_time_from_the_rows",
-            "integration/culprit/test_culprit_command.py::test_a_release_that_can_not_be_built_is_named",
-        ),
-        why="searches for the release that broke each labelled repository: half a dozen installations for each",
-        minutes=5,
-    ),
-    Part(
-        name="repairs",
-        paths=("integration/recipes/test_corpus.py::test_the_whole_corpus",),
-        why="validates each broken repository four times and more: `make test` repairs one of each kind",
-        minutes=14,
-    ),
-    Part(
-        name="fresh clone",
-        paths=("acceptance",),
-        why="installs every package anew and starts a stack from nothing",
-        minutes=8,
     ),
     Part(
         name="kills",
@@ -133,13 +108,44 @@ REST = (
         minutes=15,
     ),
     Part(
-        name="clocks",
+        name="pool",
         paths=(
-            "dags/test_schedule.py",
-            "integration/localcloud/test_cloud_events.py::test_scheduled_rule_fires_every_minute",
+            "integration/stores/test_pool_races.py"
+            "::test_eight_claimers_of_five_hundred_tasks_of_whom_one_is_killed_each_second",
         ),
-        why="waits for whole minutes of a clock that isn't ours",
+        why="kills a claimer each second until eight of them have done five hundred tasks: `make test` kills a few",
+        minutes=1,
+    ),
+    Part(
+        name="pool in trouble",
+        paths=("integration/pool/test_pool_crashes.py", "integration/pool/test_pool_troubles.py"),
+        why="spawns and ends machines for each edge at which a pass is killed, and for each thing that goes wrong",
+        minutes=4,
+    ),
+    Part(
+        name="proposals",
+        paths=(
+            "integration/repairs/test_by_agent.py",
+            "integration/repairs/test_whole_way.py",
+            "integration/repairs/test_publishing.py::test_what_github_answers_has_its_outcome",
+        ),
+        why="starts an agent or a push for each way in which a model or GitHub may go wrong",
         minutes=3,
+    ),
+    Part(
+        name="fresh clone",
+        paths=("acceptance",),
+        why="installs every package anew and starts a stack from nothing",
+        minutes=8,
+    ),
+    Part(
+        name="corpus",
+        paths=(
+            "integration/corpus/test_corpus.py",
+            "integration/corpus/test_accuracy_folder.py::test_right_and_wrong_verdicts_of_real_runs",
+        ),
+        why="validates each repository of the labelled corpus; what each kind of fault is judged by has its unit tests",
+        minutes=5,
     ),
     Part(
         name="Docker truth",
@@ -156,22 +162,9 @@ REST = (
     ),
     Part(
         name="repairs",
-        paths=(
-            "integration/repairs/test_by_agent.py",
-            "integration/repairs/test_whole_way.py",
-            "integration/repairs/test_publishing.py::test_what_github_answers_has_its_outcome",
-        ),
-        why="starts an agent or a push for each way in which a model or GitHub may go wrong",
-        minutes=3,
-    ),
-    Part(
-        name="pool",
-        paths=(
-            "integration/stores/test_pool_races.py"
-            "::test_eight_claimers_of_five_hundred_tasks_of_whom_one_is_killed_each_second",
-        ),
-        why="kills a claimer each second until eight of them have done five hundred tasks: `make test` kills a few",
-        minutes=1,
+        paths=("integration/recipes/test_corpus.py::test_the_whole_corpus",),
+        why="validates each broken repository four times and more: `make test` repairs one of each kind",
+        minutes=14,
     ),
     Part(
         name="workspaces",
@@ -181,6 +174,43 @@ REST = (
         ),
         why="stops and kills holders of a lease a hundred times over, and checks out a hundred thousand files",
         minutes=5,
+    ),
+    Part(
+        name="culprits",
+        paths=(
+            "integration/corpus/test_culprits.py::test_the_others",
+            "integration/culprit/test_culprit_command.py::test_the_release_is_named_and_the_second_time_from_the_rows",
+            "integration/culprit/test_culprit_command.py::test_a_release_that_can_not_be_built_is_named",
+        ),
+        why="searches for the release that broke each labelled repository: half a dozen installations for each",
+        minutes=5,
+    ),
+    Part(
+        name="local cloud",
+        paths=(
+            "integration/localcloud/test_box_runtime.py",
+            "integration/localcloud/test_cloud_airflow.py",
+            "integration/localcloud/test_cloud_alarms.py",
+            "integration/localcloud/test_cloud_definitions.py",
+            "integration/localcloud/test_cloud_fault_rules.py",
+            "integration/localcloud/test_cloud_full_disk.py",
+            "integration/localcloud/test_cloud_lambda_hostile.py",
+            "integration/localcloud/test_cloud_processes.py",
+            "integration/localcloud/test_cloud_restart.py",
+            "integration/providers/test_stand_in.py",
+            "integration/localcloud/test_cloud_volumes.py::test_a_volume_survives_a_killed_cloud_while_a_machine_has_it",
+        ),
+        why="kills what stands in for AWS or RunPod, and fills its disk: it changes seldom, the product often",
+        minutes=4,
+    ),
+    Part(
+        name="clocks",
+        paths=(
+            "dags/test_schedule.py",
+            "integration/localcloud/test_cloud_events.py::test_scheduled_rule_fires_every_minute",
+        ),
+        why="waits for whole minutes of a clock that isn't ours",
+        minutes=3,
     ),
     Part(
         name="Terraform",
@@ -195,14 +225,28 @@ REST = (
         minutes=5,
     ),
     Part(
+        name="browser",
+        paths=("integration/web/test_pages_shown.py",),
+        why="loads each page in a browser, in both themes, with a fleet of two hundred, and measures its contrasts",
+        minutes=3,
+    ),
+    Part(
         name="compose",
         paths=("integration/compose",),
         why="builds Airflow's image and runs a whole deployment in containers, with workers of its own",
         minutes=12,
     ),
 )
+"""In the order of what guards the product most: CI runs as many of them as its hour reaches."""
+
+
+@cache
+def _parts_touching(file: str) -> tuple[Part, ...]:
+    """Those that a file, or some test of it, is in."""
+    return tuple(part for part in REST if part.holds(file) or any(path.startswith(f"{file}::") for path in part.paths))
 
 
 def part_of(nodeid: str) -> Part | None:
     """The part of the rest that a test is in; None for a test of `make test`."""
-    return next((part for part in REST if part.holds(nodeid)), None)
+    file = nodeid.removeprefix("tests/").split("::", 1)[0]
+    return next((part for part in _parts_touching(file) if part.holds(nodeid)), None)

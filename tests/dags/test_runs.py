@@ -11,10 +11,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from janitor.domain.identity import run_id_for
 from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, RunStatus, TerminationReason, ValidationStatus
+from janitor.domain.views import RunView
 from janitor.protocol.terms.reason_codes import ReasonCode
 from janitor.services.airflow.client import AirflowClient, AirflowRunState
 from janitor.settings import Settings
@@ -29,11 +31,14 @@ ENDLESS_LIMITS = (0.9, 6.0)
 """Minutes for a handler that never answers; the second for a machine that needs the first for its build."""
 
 
-def test_each_repository_gets_its_own_verdict(runs: Runs, workers: dict[str, WorkerRepository], tmp_path: Path) -> None:
-    """A failing, a crashing and an endless repository change nothing for the healthy one."""
+@pytest.fixture(scope="module")
+def judged(
+    runs: Runs, workers: dict[str, WorkerRepository], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, RunView]:
+    """A run of a healthy, a failing, a crashing and an endless repository, by Airflow's name of it, and its end."""
     for limit in ENDLESS_LIMITS:
         config = write_config(
-            tmp_path / f"workers-{limit}.yaml",
+            tmp_path_factory.mktemp("judged") / "workers.yaml",
             [
                 workers["healthy"].entry(),
                 workers["failing"].entry(),
@@ -48,6 +53,12 @@ def test_each_repository_gets_its_own_verdict(runs: Runs, workers: dict[str, Wor
         # A machine on which the work can't begin in time blames nobody, and gets a longer limit.
         if by_name(view)["endless-worker"].reason_code != ReasonCode.BEGAN_LATE:
             break
+    return run.airflow_run_id, view
+
+
+def test_each_repository_gets_its_own_verdict(runs: Runs, judged: tuple[str, RunView]) -> None:
+    """A failing, a crashing and an endless repository change nothing for the healthy one."""
+    airflow_run_id, view = judged
     assert {name: row.status for name, row in by_name(view).items()} == {
         "healthy-worker": ValidationStatus.SUCCESS,
         "failing-worker": ValidationStatus.FAILED,
@@ -55,7 +66,7 @@ def test_each_repository_gets_its_own_verdict(runs: Runs, workers: dict[str, Wor
         "endless-worker": ValidationStatus.TIMED_OUT,
     }
     assert (view.status, view.timeout_enforced) == (RunStatus.FAILED, True)
-    assert runs.state(run.airflow_run_id) is AirflowRunState.FAILED
+    assert runs.state(airflow_run_id) is AirflowRunState.FAILED
     healthy, endless = by_name(view)["healthy-worker"], by_name(view)["endless-worker"]
     assert healthy.build_succeeded is True
     assert healthy.commit_sha is not None
@@ -131,16 +142,12 @@ def test_an_unknown_key_fails_the_run_before_anything_launches(runs: Runs) -> No
     assert runs.task_instance(airflow_run_id, "plan")["try_number"] == 1
 
 
-def test_the_web_ui_tells_the_verdict_in_plain_lines(
-    runs: Runs, workers: dict[str, WorkerRepository], tmp_path: Path
-) -> None:
-    config = write_config(tmp_path / "workers.yaml", [workers["healthy"].entry(), workers["failing"].entry()])
-    run = runs.start(config)
-    view = runs.finished(run)
+def test_the_web_ui_tells_the_verdict_in_plain_lines(runs: Runs, judged: tuple[str, RunView]) -> None:
+    airflow_run_id, view = judged
     task = "validate_repository.validate"
     # A task whose process a busy machine starves is tried again; it is no verdict that is tried again.
-    tries = range(1, runs.task_instance(run.airflow_run_id, task, 1)["try_number"] + 1)
-    logs = [runs.log(run.airflow_run_id, task, 1, attempt=attempt) for attempt in tries]
+    tries = range(1, runs.task_instance(airflow_run_id, task, 1)["try_number"] + 1)
+    logs = [runs.log(airflow_run_id, task, 1, attempt=attempt) for attempt in tries]
     events = [str(line["event"]) for line in logs[-1]]
     assert [line["event"] for log in logs for line in log].count("Checks:") == 1
     # The verdict is the end of what the task says, with no frames of Airflow's in it.
@@ -155,11 +162,11 @@ def test_the_web_ui_tells_the_verdict_in_plain_lines(
     assert any("✓ checkout" in event for event in said)
     address = next(each for each in said if each.startswith("Log of"))
     assert not any("Traceback" in json.dumps(line) for line in logs[-1])
-    names = [runs.task_instance(run.airflow_run_id, task, index)["rendered_map_index"] for index in range(2)]
+    names = [runs.task_instance(airflow_run_id, task, index)["rendered_map_index"] for index in range(2)]
     assert names == ["healthy-worker: success", "failing-worker: failed"]
-    assert runs.note(run.airflow_run_id) == run_note(view)
+    assert runs.note(airflow_run_id) == run_note(view)
     # The button leads to the validator's own log, which only who is logged in may read.
-    url = runs.links(run.airflow_run_id, task, 1)["Validator's log"]
+    url = runs.links(airflow_run_id, task, 1)["Validator's log"]
     assert address == f"Log of the validator: {url}"
     assert httpx.get(url, trust_env=False).status_code == 401
     page = runs.page(url)

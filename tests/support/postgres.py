@@ -18,6 +18,11 @@ from janitor.stack.state.stack_env import JANITOR_DATABASE, OWNER_ROLE, READER_R
 from tests.support.ports import free_ports
 
 _READY_SECONDS = 180
+_QUICK = """\
+# Nothing of a test outlives its machine, and thousands of connections would each stretch a password that is random.
+fsync = off
+scram_iterations = 1
+"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class RunningServer:
         self._server = EmbeddedPostgres(layout)
         with reserve(Ports(*free_ports(4)), {}) as self._ports:
             self._server.prepare(self._ports)
+        with (layout.postgres / "postgresql.conf").open("a") as configuration:
+            configuration.write(_QUICK)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

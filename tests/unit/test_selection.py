@@ -17,9 +17,13 @@ def test_each_part_is_there_and_says_why(part: Part) -> None:
     for path in part.paths:
         file, _, name = path.partition("::")
         assert (TESTS / file).exists(), path
-        assert not name or f"def {name}(" in (TESTS / file).read_text(), path
+        assert not name or f"def {name.rpartition('::')[2]}(" in (TESTS / file).read_text(), path
     assert part.why
     assert part.minutes > 0
+
+
+def test_a_part_is_called_by_its_name() -> None:
+    assert len({part.name for part in REST}) == len(REST)
 
 
 @pytest.mark.parametrize(

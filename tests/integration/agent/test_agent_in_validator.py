@@ -16,6 +16,7 @@ from janitor.validator.packaging import build_artefact
 from tests.integration.agent.conftest import needs_root, run, verdict
 from tests.integration.agent.endpoint import Endpoint
 from tests.integration.validator.conftest import new_repository, validators
+from tests.support.packages import shared_packages
 
 KEY = "sk-key-that-nobody-may-see-0123456789abcdef"
 PROOF = {
@@ -44,15 +45,14 @@ def start(tmp_path_factory):
     """Starts the artefact on repositories."""
     folder = tmp_path_factory.mktemp("agent")
     artefact = build_artefact(folder).path
-    with validators(artefact, tmp_path_factory.mktemp("packages"), tmp_path_factory.mktemp("runs")) as begin:
+    packages = shared_packages(tmp_path_factory) / "uv"
+    with validators(artefact, packages, tmp_path_factory.mktemp("runs")) as begin:
         yield begin
 
 
-@pytest.fixture(scope="module")
-def answered(start, tmp_path_factory):
-    """A worker that works, validated with agents that end in each way."""
-    results, endpoints = {}, {kind: Endpoint(steps) for kind, steps in STEPS.items()}
-    folder = tmp_path_factory.mktemp("workers")
+def validate_with(start, folder, *kinds):
+    """A worker that works, validated with agents that end in these ways, side by side."""
+    results, endpoints = {}, {kind: Endpoint(STEPS[kind]) for kind in kinds}
     try:
         running = {}
         for kind, endpoint in endpoints.items():
@@ -66,6 +66,18 @@ def answered(start, tmp_path_factory):
         for endpoint in endpoints.values():
             endpoint.__exit__()
     return results, endpoints
+
+
+def assert_key_shows_nowhere(results):
+    for result in results.values():
+        assert KEY not in result.output
+        assert KEY not in result.report.to_json().decode()
+
+
+@pytest.fixture(scope="module")
+def answered(start, tmp_path_factory):
+    """With agents that come to a verdict."""
+    return validate_with(start, tmp_path_factory.mktemp("workers"), "pass", "fail")
 
 
 @needs_root
@@ -99,19 +111,19 @@ def test_proven_fault_lowers_a_success(answered):
 
 
 @needs_root
-@pytest.mark.parametrize(("kind", "code"), [("error", "agent_model_error"), ("hang", "agent_timed_out")])
-def test_agent_that_can_not_tell_makes_an_error(answered, kind, code):
-    result = answered[0][kind]
-    assert (result.status, result.reason) == (ReportStatus.ERROR, ("agent_prompt", code)), result.output
-    assert result.check("handler_local").status is CheckStatus.PASS
-    assert result.check("agent_prompt").duration_seconds < 60
+def test_agent_that_can_not_tell_makes_an_error(start, tmp_path):
+    results, _ = validate_with(start, tmp_path, "error", "hang")
+    for kind, code in (("error", "agent_model_error"), ("hang", "agent_timed_out")):
+        result = results[kind]
+        assert (result.status, result.reason) == (ReportStatus.ERROR, ("agent_prompt", code)), result.output
+        assert result.check("handler_local").status is CheckStatus.PASS
+        assert result.check("agent_prompt").duration_seconds < 60
+    assert_key_shows_nowhere(results)
 
 
 @needs_root
 def test_key_shows_nowhere(answered):
-    for result in answered[0].values():
-        assert KEY not in result.output
-        assert KEY not in result.report.to_json().decode()
+    assert_key_shows_nowhere(answered[0])
 
 
 @needs_root

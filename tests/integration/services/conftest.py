@@ -14,6 +14,7 @@ from janitor.settings import Settings, load_settings
 from janitor.stack.provision.foundation import ensure_foundation
 from tests.support.deployment import ROOT, database
 from tests.support.localcloud_server import LocalCloudServer
+from tests.support.packages import shared_packages
 from tests.support.postgres import TestDatabase
 
 __all__ = ["database"]
@@ -28,8 +29,9 @@ def secrets_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory, secrets_file: Path) -> Iterator[LocalCloudServer]:
     """One local cloud whose instances boot at once."""
-    home = tmp_path_factory.mktemp("cloud") / "home"
-    with LocalCloudServer(home, boot_delay=0.1, agent_delay=0.1, secrets_file=secrets_file) as server:
+    home, packages = tmp_path_factory.mktemp("cloud") / "home", shared_packages(tmp_path_factory)
+    quick = {"boot_delay": 0.1, "agent_delay": 0.1, "cache_dir": packages}
+    with LocalCloudServer(home, **quick, secrets_file=secrets_file) as server:
         yield server
 
 

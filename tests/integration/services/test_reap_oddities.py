@@ -122,15 +122,19 @@ def test_a_copy_of_an_instance_does_not_keep_its_row_alive(quick: Settings) -> N
 # Tags and notices that are forged
 
 
-@pytest.mark.parametrize("name", ["expires", "keep-until", "deadline"])
-@pytest.mark.parametrize("value", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-13-45", "²⁰²⁶", "Z"])
-def test_no_tag_stops_the_reaper(quick: Settings, name: str, value: str) -> None:
+def test_no_tag_stops_the_reaper(quick: Settings) -> None:
+    values = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-13-45", "²⁰²⁶", "Z"]
     first, healthy = launched(quick)
-    odd = start_stranger(quick, **{name: value})
+    odd = {
+        start_stranger(quick, **{name: value}): (name, value)
+        for name in ("expires", "keep-until", "deadline")
+        for value in values
+    }
     reap(quick)
     second_pass(quick)
-    assert gone(quick, odd)
-    assert row_of(quick, odd).origin is InstanceOrigin.ADOPTED
+    for instance_id, tag in odd.items():
+        assert gone(quick, instance_id), tag
+        assert row_of(quick, instance_id).origin is InstanceOrigin.ADOPTED, tag
     assert not gone(quick, healthy)
     assert latest(quick, first).state.is_live
 

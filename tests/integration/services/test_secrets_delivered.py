@@ -75,7 +75,7 @@ def watching_processes() -> Iterator[tuple[set[str], list[int]]]:
     arguments, holders, done = set(), [], threading.Event()
 
     def look() -> None:
-        while not done.wait(0.02):
+        while not done.wait(0.05):
             for process in Path("/proc").iterdir():
                 if process.name.isdigit():
                     try:

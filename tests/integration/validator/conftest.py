@@ -28,6 +28,7 @@ from janitor.protocol.terms.statuses import ReportStatus
 from janitor.validator.packaging import build_artefact
 from tests.support.docker_engine import WHY_NOT, docker_program
 from tests.support.docker_images import NoImageError, python_base
+from tests.support.packages import shared_packages
 
 WORKERS = Path(__file__).parents[3] / "infra" / "local" / "workers"
 PASSED_ON = ("SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -86,10 +87,7 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def package_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Packages are downloaded once per session: uv's cache serves all of its processes."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "packages"
-    folder.mkdir(exist_ok=True)
-    return folder
+    return shared_packages(tmp_path_factory) / "uv"
 
 
 def new_repository(
