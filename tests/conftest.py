@@ -6,7 +6,10 @@ the last one in a row.
 
 from __future__ import annotations
 
+import gc
 import signal
+from collections import defaultdict
+from collections.abc import Generator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,26 +17,14 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from localcloud.trees import spread_subfolders
+from tests.durations import seconds_of_modules
 from tests.selection import part_of
 
 TESTS = Path(__file__).resolve().parent
 NOT_FULL = "not full"
 """How `make test` and `make test-quick` say what they leave out."""
 TOGETHER = ("dags", "integration/stack")
-"""Folders whose modules share a whole stack: each stays in one process. The longest first, as they end last."""
-SLOWEST_FIRST = (
-    *TOGETHER,
-    "integration/services/test_sequential.py",
-    "integration/services/test_concluding.py",
-    "integration/cli/test_no_silence.py",
-    "integration/services",
-    "integration/killers",
-    "integration/validator",
-    "integration/localcloud",
-    "integration/agent",
-    "integration/cli",
-    "integration",
-)
+"""Folders whose modules share a whole stack: each stays in one process, which begins with it."""
 LAST_OF_ITS_FOLDER = ("tests/dags/test_history_pruning.py",)
 """What waits for something that the other tests of its folder bring along by taking their time."""
 
@@ -50,10 +41,33 @@ def group_of(nodeid: str) -> str:
     return shared or nodeid.split("::", 1)[0]
 
 
-def _rank(nodeid: str) -> tuple[int, bool]:
-    module = nodeid.split("::", 1)[0].removeprefix("tests/")
-    ranks = (place for place, each in enumerate(SLOWEST_FIRST) if module == each or module.startswith(f"{each}/"))
-    return next(ranks, len(SLOWEST_FIRST)), nodeid.startswith(LAST_OF_ITS_FOLDER)
+class Order:
+    """What is begun first: what shares a stack, then folder by folder what takes longest, and last what has no server.
+
+    A folder's modules share servers, which a process ends with the last one in a row. The modules of unit tests are
+    short: they fill what time is left in each process.
+    """
+
+    def __init__(self, seconds: Mapping[str, float]) -> None:
+        self._seconds = seconds
+        self._of_folders: defaultdict[str, float] = defaultdict(float)
+        for module, value in seconds.items():
+            self._of_folders[str(PurePosixPath(module).parent)] += value
+
+    def rank(self, nodeid: str) -> tuple[Any, ...]:
+        """By what the tests of a process are sorted."""
+        module = nodeid.split("::", 1)[0].removeprefix("tests/")
+        group = group_of(nodeid)
+        if group in TOGETHER:
+            return 0, TOGETHER.index(group), nodeid.startswith(LAST_OF_ITS_FOLDER)
+        folder = folder_of(nodeid)
+        return (
+            1 if folder.startswith("integration") else 2,
+            -self._of_folders.get(folder, 0.0),
+            folder,
+            -self._seconds.get(module, 0.0),
+            module,
+        )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -63,12 +77,24 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return part_of(f"tests/{collection_path.relative_to(TESTS).as_posix()}") is not None or None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while all modules are imported, nor later among what they made: none of it goes."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test` leaves out, and put the slowest folders first, so that they don't end alone."""
     for item in items:
         if part_of(item.nodeid) is not None:
             item.add_marker(pytest.mark.full)
-    items.sort(key=lambda item: _rank(item.nodeid))
+    order = Order(seconds_of_modules())
+    items.sort(key=lambda item: order.rank(item.nodeid))
 
 
 class FolderScheduling(LoadScopeScheduling):

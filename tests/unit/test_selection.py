@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NOT_FULL, TOGETHER, folder_of, group_of
+from tests.conftest import NOT_FULL, TOGETHER, Order, folder_of, group_of
+from tests.durations import seconds_of_modules, write
 from tests.selection import REST, Part, part_of
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -58,3 +59,26 @@ def test_what_shares_a_server_stays_in_one_process() -> None:
 def test_what_is_left_out_is_said_as_the_makefile_says_it() -> None:
     recipes = (TESTS.parent / "Makefile").read_text()
     assert recipes.count(f'-m "{NOT_FULL}"') == 2
+
+
+def test_what_shares_a_stack_is_begun_first_and_then_what_takes_longest() -> None:
+    order = Order({"integration/long/test_a.py": 9, "integration/long/test_b.py": 90, "unit/x/test_c.py": 200})
+    begun = [
+        "tests/dags/test_runs.py::test_x",
+        "tests/dags/test_history_pruning.py::test_x",
+        "tests/integration/stack/test_doctor.py::test_x",
+        "tests/integration/long/test_b.py::test_x",
+        "tests/integration/long/test_a.py::test_x",
+        "tests/integration/unknown/test_new.py::test_x",
+        "tests/unit/x/test_c.py::test_x",
+    ]
+    other_way_round = begun[::-1]
+    assert sorted(other_way_round, key=order.rank) == begun
+
+
+def test_the_durations_are_of_modules_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = seconds_of_modules()
+    assert [module for module in seconds if not (TESTS / module).is_file()] == []
+    monkeypatch.setattr("tests.durations.FILE", tmp_path / "durations.tsv")
+    write({**seconds, "unit/test_quick.py": 0.4})
+    assert seconds_of_modules() == seconds
