@@ -144,6 +144,7 @@ QUESTIONS = {
     "costs_of_runs": "named",
     "cost_parts_of_runs": "named",
     "usual_seconds": "named",
+    "spent_on_causes": "named",
     "shares of a validation": "select * from pool_shares where validation_id = any(%(validation_ids)s)",
     "a run with costs": "select * from validation_overview where run_id = %(run_id)s",
     "a run's summary": "select * from run_summary where run_id = %(run_id)s",
@@ -196,6 +197,7 @@ def asked_about(connection: Any) -> dict[str, Any]:
     found = connection.execute(
         "select validation_id, ledger_id from pool_shares where run_id = %s limit 3", (run_id,)
     ).fetchall()
+    now = datetime.now(timezone.utc)
     return {
         "run_id": run_id,
         "run_ids": [run_id],
@@ -205,8 +207,10 @@ def asked_about(connection: Any) -> dict[str, Any]:
         "organizations": ["acme", "acme"],
         "names": ["worker-0001", "worker-0002"],
         "count": 10,
-        "day": datetime.now(timezone.utc) - timedelta(days=2),
-        "news_ids": [],
+        "day": now - timedelta(days=2),
+        "signatures": [f"{1:016x}", None],
+        "since": [now - timedelta(days=20)] * 2,
+        "until": now,
     }
 
 
