@@ -10,8 +10,7 @@ from uuid import uuid4
 import pytest
 
 from janitor.settings import Settings, load_settings
-from janitor.stores.migrate import migrate
-from tests.support.postgres import TestDatabase, running_postgres
+from tests.support.postgres import TestDatabase, migrated_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,8 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="package")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDatabase]:
     """A real PostgreSQL with the product's schema."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as running:
-        migrate(running.owner_url)
+    with migrated_postgres(tmp_path_factory) as running:
         yield running
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import time
@@ -10,12 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from janitor.stack.postgres.server import SUPERUSER, EmbeddedPostgres
 from janitor.stack.state.layout import Layout
 from janitor.stack.state.ports import Ports, reserve
 from janitor.stack.state.secrets import StackSecrets, ensure_secrets
 from janitor.stack.state.stack_env import JANITOR_DATABASE, OWNER_ROLE, READER_ROLE, WRITER_ROLE, database_url
+from janitor.stores.migrate import migrate
 from tests.support.ports import free_ports
+from tests.support.session import shared_by_processes
 
 _READY_SECONDS = 180
 _QUICK = """\
@@ -38,9 +43,15 @@ class TestDatabase:
 
 
 class RunningServer:
-    """A server whose data lives in a folder; `start` it, and `stop` it at the end."""
+    """A server whose data lives in a folder; `start` it, and `stop` it at the end.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where it lives.
+        is_copy: There it is already, with its roles and databases.
+    """
+
+    def __init__(self, folder: Path, *, is_copy: bool = False) -> None:
+        self._has_databases = is_copy
         layout = Layout(folder)
         layout.create()
         self._secrets: StackSecrets = ensure_secrets(layout)
@@ -72,7 +83,8 @@ class RunningServer:
         )
         is_ready = self._server.wait_ready(self._ports, self._secrets, time.monotonic() + _READY_SECONDS)
         assert is_ready, "PostgreSQL did not start"
-        self._server.ensure_databases(self._ports, self._secrets)
+        if not self._has_databases:
+            self._server.ensure_databases(self._ports, self._secrets)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: SIGINT in order, SIGQUIT at once, as in a crash."""
@@ -97,3 +109,23 @@ def running_postgres(folder: Path) -> Iterator[TestDatabase]:
     """Start a server whose data lives in `folder`; it is stopped afterwards."""
     with restartable_postgres(folder) as server:
         yield server.database
+
+
+@contextmanager
+def migrated_postgres(factory: pytest.TempPathFactory) -> Iterator[TestDatabase]:
+    """Start a server with the product's schema: a copy of one that is made once for all processes of a session."""
+    original, folder = shared_by_processes(factory, "migrated"), factory.mktemp("postgres")
+    with (original / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (original / "whole").exists():
+            with running_postgres(original / "data") as database:
+                migrate(database.owner_url)
+            (original / "whole").touch()
+    # With its owner, who is not this user where this one is root.
+    subprocess.run(["cp", "--archive", f"{original / 'data'}/.", str(folder)], check=True)
+    server = RunningServer(folder, is_copy=True)
+    try:
+        server.start()
+        yield server.database
+    finally:
+        server.stop()

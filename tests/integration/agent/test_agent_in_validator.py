@@ -16,7 +16,7 @@ from janitor.validator.packaging import build_artefact
 from tests.integration.agent.conftest import needs_root, run, verdict
 from tests.integration.agent.endpoint import Endpoint
 from tests.integration.validator.conftest import new_repository, validators
-from tests.support.packages import shared_packages
+from tests.support.session import shared_packages
 
 KEY = "sk-key-that-nobody-may-see-0123456789abcdef"
 PROOF = {

@@ -10,11 +10,10 @@ import pytest
 
 from janitor.settings import Settings, load_settings
 from janitor.stack.provision.foundation import ensure_foundation
-from janitor.stores.migrate import migrate
 from tests.support.killers import Fleet, fleet_of
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.own_stack import as_own_stack
-from tests.support.postgres import running_postgres
+from tests.support.postgres import migrated_postgres
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,8 +27,7 @@ def killers_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClo
 @pytest.fixture(scope="package")
 def killers_settings(killers_cloud: LocalCloudServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of an embedded stack, so that its killers are made as `make up` makes them."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as database:
-        migrate(database.owner_url)
+    with migrated_postgres(tmp_path_factory) as database:
         state_dir = tmp_path_factory.mktemp("state")
         values = {
             "PATH": os.environ["PATH"],

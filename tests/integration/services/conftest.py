@@ -14,8 +14,8 @@ from janitor.settings import Settings, load_settings
 from janitor.stack.provision.foundation import ensure_foundation
 from tests.support.deployment import ROOT, database
 from tests.support.localcloud_server import LocalCloudServer
-from tests.support.packages import shared_packages
 from tests.support.postgres import TestDatabase
+from tests.support.session import shared_packages
 
 __all__ = ["database"]
 

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from janitor.stores.migrate import migrate
-from tests.support.postgres import TestDatabase, running_postgres
+from tests.support.postgres import TestDatabase, migrated_postgres
 
 
 @pytest.fixture(scope="package")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDatabase]:
     """A server with the product's schema."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as running:
-        migrate(running.owner_url)
+    with migrated_postgres(tmp_path_factory) as running:
         yield running

@@ -28,7 +28,7 @@ from janitor.protocol.terms.statuses import ReportStatus
 from janitor.validator.packaging import build_artefact
 from tests.support.docker_engine import WHY_NOT, docker_program
 from tests.support.docker_images import NoImageError, python_base
-from tests.support.packages import shared_packages
+from tests.support.session import shared_packages
 
 WORKERS = Path(__file__).parents[3] / "infra" / "local" / "workers"
 PASSED_ON = ("SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
