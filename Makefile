@@ -77,7 +77,13 @@ override REPAIR := $(value REPAIR)
 export RUN_IDS WORKERS REPOSITORIES MAX_COST_USD OLDER_THAN SQLITE REPAIR
 override POOL := $(value POOL)
 override REASON := $(value REASON)
-export POOL REASON
+override EVERY := $(value EVERY)
+override ONCE := $(value ONCE)
+override PROVIDER := $(value PROVIDER)
+override SPAWN := $(value SPAWN)
+override COUNT := $(value COUNT)
+override WAIT := $(value WAIT)
+export POOL REASON EVERY ONCE PROVIDER SPAWN COUNT WAIT
 override HERE := $(value HERE)
 override MAX_STEPS := $(value MAX_STEPS)
 override MAX_USD := $(value MAX_USD)
@@ -131,7 +137,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers run-janitor fetch-report runs follow rerun cancel check-parallel-status query-parallel-run query-db \
-	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain repair-demo list-worktrees cleanup-worktrees shards repairs pool pool-decisions pool-stop pool-resume breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench repair-bench crash-matrix \
+	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain repair-demo list-worktrees cleanup-worktrees shards repairs pool pool-decisions pool-stop pool-resume pool-run pool-test pool-test-task breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench repair-bench crash-matrix \
 	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
 help: ## list the targets
@@ -268,6 +274,15 @@ pool-stop: $(STAMP) ## stop a pool: nothing is spawned, and what it has drains [
 
 pool-resume: $(STAMP) ## let a pool go on that was stopped [POOL= REASON= ENV=]
 	$(JANITOR) pool resume $(REASON_OPTION) -- $${POOL:+"$$POOL"}
+
+pool-run: $(STAMP) ## make passes over the pools until Ctrl-C, as gpu_pool does every minute [ONCE=1 EVERY=30 ENV=]
+	$(JANITOR) pool run $$(case "$$ONCE" in ''|0|no|false) ;; *) echo --once;; esac) $${EVERY:+"--every=$$EVERY"}
+
+pool-test: $(STAMP) ## which of database, provider, channel and storage fails [PROVIDER= SPAWN=1 POOL= YES=1 JSON=1 ENV=]
+	$(JANITOR) pool test-connection $${PROVIDER:+"--provider=$$PROVIDER"} $$(case "$$SPAWN" in ''|0|no|false) ;; *) echo --spawn-test;; esac) $(POOL_OPTION) $(YES_OPTION) $(JSON_OPTION)
+
+pool-test-task: $(STAMP) ## queue tasks that prove that workers take them [COUNT= WAIT= POOL= JSON=1 ENV=]
+	$(JANITOR) pool test-task $${COUNT:+"--count=$$COUNT"} $${WAIT:+"--wait=$$WAIT"} $(POOL_OPTION) $(JSON_OPTION)
 
 breaker: $(STAMP) ## whether launches are paused [CLOSE=1 SCOPE= ENV=]
 	$(JANITOR) breaker $(CLOSE_OPTION) $(SCOPE_OPTION)

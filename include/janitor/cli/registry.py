@@ -140,9 +140,17 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
         "list": CommandEntry("pool.looks", "list_workers", "List the workers."),
         "queue": CommandEntry("pool.looks", "queue", "Show what waits, by trust domain, and who has what."),
         "decisions": CommandEntry("pool.looks", "decisions", "Say why there are as many workers as there are."),
+        "spawn": CommandEntry("pool.orders", "spawn", "Ask for workers."),
         "drain": CommandEntry("pool.orders", "drain", "Give workers nothing more; each ends after what it has."),
+        "terminate": CommandEntry("pool.orders", "terminate", "End a worker and verify it."),
         "stop": CommandEntry("pool.orders", "stop", "Stop a pool: nothing is spawned, and what it has drains."),
         "resume": CommandEntry("pool.orders", "resume", "Let a pool go on that was stopped."),
+        "retry": CommandEntry("pool.orders", "retry", "Give a task to another worker, or let it wait no longer."),
+        "run": CommandEntry("pool.passes", "run", "Make passes over the pools, one or one after the other."),
+        "test-task": CommandEntry("pool.probes", "test_task", "Queue tasks that prove that workers take them."),
+        "test-connection": CommandEntry(
+            "pool.probes", "test_connection", "Say which of database, provider, channel and storage fails."
+        ),
     },
 }
 """The commands of those above that are groups."""

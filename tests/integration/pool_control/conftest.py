@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from janitor.cli.main import main
+from janitor.services.provider import provider_of
 from janitor.settings import Settings, load_settings
+from janitor.stack.provision.foundation import ensure_foundation
+from janitor.stores import ledger
+from janitor.stores.database import transaction
 from tests.integration.pool_control.pools import Pools
+from tests.integration.services.conftest import cloud, secrets_file
 from tests.support.deployment import ROOT, database
 from tests.support.deployment import environment as bare_environment
+from tests.support.localcloud_server import LocalCloudServer
 from tests.support.postgres import TestDatabase
 
-__all__ = ["bare_environment", "database"]
+__all__ = ["bare_environment", "cloud", "database", "secrets_file"]
 
 CONFIG = """
 pools:
-  - {name: default, max: 2, idle_timeout_minutes: 5, drain_timeout_minutes: 7}
+  - {name: default, instance_types: [g5.xlarge], max: 2, idle_timeout_minutes: 5, drain_timeout_minutes: 7}
   - {name: large, instance_types: [g5.2xlarge], min: 0, max: 1}
 repositories:
   - {name: worker-a, organization: acme, prompt: look at it, pool: default}
@@ -66,3 +72,25 @@ def janitor(
         return code, out + err
 
     return run
+
+
+@pytest.fixture
+def clouded(
+    environment: dict[str, str], cloud: LocalCloudServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
+    """The deployment with a cloud of its own, also for the command; what a test leaves there is ended."""
+    environment |= {
+        "JANITOR_AWS_ENDPOINT_URL": cloud.endpoint_url,
+        "JANITOR_AWS_ACCESS_KEY_ID": cloud.access_key_id,
+        "JANITOR_AWS_SECRET_ACCESS_KEY": cloud.secret_access_key,
+        "JANITOR_ONLINE_TIMEOUT_SECONDS": "20",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings("local", environ=environment, project_root=ROOT)
+    ensure_foundation(settings)
+    yield settings
+    cloud.set_faults()
+    with transaction(settings.writer_url) as connection:
+        live = ledger.live_of_deployment(connection, settings.deployment)
+    provider_of(settings).terminate([row.instance_id for row in live if row.instance_id])

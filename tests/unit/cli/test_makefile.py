@@ -151,6 +151,13 @@ def test_every_target_is_phony() -> None:
         (["pool-decisions"], ["pool", "decisions"]),
         (["pool-stop", "POOL=default", "REASON=a b"], ["pool", "stop", "--reason=a b", "--", "default"]),
         (["pool-resume"], ["pool", "resume", "--"]),
+        (["pool-run", "ONCE=1"], ["pool", "run", "--once"]),
+        (["pool-run", "EVERY=5"], ["pool", "run", "--every=5"]),
+        (
+            ["pool-test", "PROVIDER=ec2", "SPAWN=1", "POOL=default", "YES=1"],
+            ["pool", "test-connection", "--provider=ec2", "--spawn-test", "--pool=default", "--yes"],
+        ),
+        (["pool-test-task", "COUNT=2", "WAIT=5"], ["pool", "test-task", "--count=2", "--wait=5"]),
         (["breaker"], ["breaker"]),
         (["notify", "DRY_RUN=1"], ["notify", "--dry-run"]),
         (["notify", "TEST=1", "UNDELIVERED=1"], ["notify", "--test", "--undelivered"]),

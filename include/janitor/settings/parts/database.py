@@ -19,6 +19,8 @@ class DatabaseSettings(DeploymentSettings):
     """Role that only reads; see `reader_url`."""
     owner_database_url: Annotated[SecretStr | None, Variable("JANITOR_OWNER_DATABASE_URL")] = None
     """Role that migrates; see `owner_url`."""
+    worker_database_url: Annotated[SecretStr | None, Variable("JANITOR_WORKER_DATABASE_URL")] = None
+    """Role of workers of a pool that claim for themselves, on hosts of your own; it may call five functions."""
 
     @property
     def writer_url(self) -> str:

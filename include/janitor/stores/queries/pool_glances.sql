@@ -49,3 +49,6 @@ select task_id, pool, state from tasks
 where deployment = :deployment and starts_with(task_id::text, :beginning)
 order by ended_at desc nulls first, queued_at, task_id
 limit 20;
+
+-- name: hurry_task(task_id)!
+update tasks set not_before = null where task_id = :task_id and state = 'queued';

@@ -16,6 +16,7 @@ from janitor.cli.session import shared_options
         "janitor pool decisions --last 5",
         "janitor pool drain 550e84",
         "janitor pool stop default --reason 'the night is over'",
+        "janitor pool run --every 30",
     ),
 )
 @shared_options
