@@ -151,6 +151,7 @@ GROUPS: dict[str, dict[str, CommandEntry]] = {
         "test-connection": CommandEntry(
             "pool.probes", "test_connection", "Say which of database, provider, channel and storage fails."
         ),
+        "worker": CommandEntry("pool.worker", "worker", "Serve a pool from this machine, which you trust."),
     },
 }
 """The commands of those above that are groups."""

@@ -65,6 +65,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "pool run": ("--once", "--json"),
     "pool test-task": ("--json",),
     "pool test-connection": ("--json",),
+    "pool worker": ("--pool", "default", "--json"),
     "breaker": (),
     "ami": ("--tidy",),
     "logs": ("worker-one",),

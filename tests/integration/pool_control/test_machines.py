@@ -214,9 +214,12 @@ def test_passes_go_on_until_a_signal(clouded: Settings, environment: dict[str, s
         text=True,
     )
     assert process.stdout is not None
-    seen = [process.stdout.readline() for _ in range(6)]
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    try:
+        seen = [process.stdout.readline() for _ in range(6)]
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert sum("no pool has anything to do" in line for line in seen) >= 2, seen
     assert process.returncode == ExitCode.TERMINATED
     assert "the next pass goes on with" in err
@@ -234,10 +237,13 @@ def test_a_pass_that_fails_is_told_and_the_next_one_comes(environment: dict[str,
     )
     assert process.stderr is not None
     failed = 0
-    while failed < 2:
-        line = process.stderr.readline()
-        assert line, "it ended"
-        failed += "the pass failed, and the next one is made" in line
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    try:
+        while failed < 2:
+            line = process.stderr.readline()
+            assert line, "it ended"
+            failed += "the pass failed, and the next one is made" in line
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == ExitCode.INTERRUPTED

@@ -40,6 +40,30 @@ def ending_signals_raise() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def ending_signals_set(event: threading.Event) -> Iterator[None]:
+    """Have the first Ctrl-C or ending signal set an event, for what ends by itself then; a second one raises."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        earlier = before[signal.Signals(number)] if event.is_set() else None
+        event.set()
+        if callable(earlier):
+            earlier(number, frame)
+
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def ending_signal_of(error: BaseException | None) -> int | None:
     """The signal behind an error, whatever it was wrapped into; None where it was none of ours."""
     seen: set[int] = set()

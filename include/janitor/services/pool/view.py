@@ -91,7 +91,7 @@ def _brake(settings: Settings, pool: Pool, now: datetime) -> Brake:
 def _watched_since(earlier: list[KeptDecision], now: datetime) -> datetime | None:
     """Since when a provider that answers was looked at without a pause; None: for long."""
     since = now
-    for one in earlier:
+    for one in (each for each in earlier if not each.is_order):
         if since - one.decided_at > _FOLLOWS_WITHIN or not one.inputs.get("is_provider_known"):
             return since
         since = one.decided_at

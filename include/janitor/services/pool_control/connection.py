@@ -14,7 +14,7 @@ import httpx
 from janitor.cloud import commands as ssm
 from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
-from janitor.domain.errors import CloudError, DatabaseError, JanitorError, SettingsError
+from janitor.domain.errors import CloudError, DatabaseError, JanitorError
 from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.domain.pool.pool import Provider
 from janitor.domain.watch.waits import waiting
@@ -24,7 +24,7 @@ from janitor.services.side_by_side import answers_of
 from janitor.settings import Settings
 from janitor.stores.database import transaction
 from janitor.stores.migrate import missing_migrations
-from janitor.stores.pool import stops
+from janitor.stores.pool import hosts, stops
 
 _PREFIX = "janitor-pool/test-connection"
 _VALID_FOR = timedelta(minutes=5)
@@ -121,13 +121,8 @@ def _mailbox(settings: Settings) -> str:
 
 def _hosts(settings: Settings) -> str:
     """A worker on a host of our own claims over the database, with a role of its own."""
-    url = settings.worker_database_url
-    if url is None:
-        raise SettingsError(
-            "JANITOR_WORKER_DATABASE_URL isn't set: `janitor pool worker` needs PostgreSQL's role that claims"
-        )
-    with transaction(url.get_secret_value()) as connection:
-        connection.execute("select 1")
+    with transaction(settings.worker_url) as connection:
+        hosts.beat(connection, uuid4(), settings.deployment, _PREFIX)  # of nobody: it changes nothing
     return "the role of workers that claim for themselves answers"
 
 

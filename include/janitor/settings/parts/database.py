@@ -36,3 +36,8 @@ class DatabaseSettings(DeploymentSettings):
     def owner_url(self) -> str:
         """Database URL of the role that migrates. Raises SettingsError when there is none."""
         return self._secret("owner_database_url")
+
+    @property
+    def worker_url(self) -> str:
+        """Database URL of the role of workers that claim for themselves. Raises SettingsError when there is none."""
+        return self._secret("worker_database_url")

@@ -305,6 +305,11 @@ class KeptDecision:
     actions: Sequence[Mapping[str, Any]]
     why: str
 
+    @property
+    def is_order(self) -> bool:
+        """Whether a person gave it, rather than a pass."""
+        return "requested_by" in self.inputs
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
