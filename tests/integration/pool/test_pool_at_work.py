@@ -30,7 +30,10 @@ def test_two_repositories_share_one_machine_that_is_gone_at_the_end(fleet: Fleet
         [first, second],
     )
     assert {each["machine"]["worker_id"] for each in reports} == {str(fleet.workers()[0].worker_id)}
-    assert sorted(each["machine"]["task_ordinal"] for each in reports) == [1, 2]
+    machines = sorted((each["machine"] for each in reports), key=lambda each: each["task_ordinal"])
+    assert [each["task_ordinal"] for each in machines] == [1, 2]
+    # What the look between the two has found; before the first there was nothing to find.
+    assert [each.get("warm") for each in machines] == [None, {"base_images": 0, "build_cache": False}]
     claims = fleet.rows(
         "select c.ordinal, c.ended_as, t.command_started_at - c.claimed_at as took from task_claims c"
         " join turns t using (fence) join workers w using (worker_id) where w.deployment = %s order by c.fence",

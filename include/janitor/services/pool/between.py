@@ -41,10 +41,10 @@ def make_ready(settings: Settings, worker_id: UUID) -> bool:
     """
     with transaction(settings.writer_url) as connection:
         worker = workers.get(connection, worker_id)
-        last = tasks.last_of_worker(connection, worker_id)
+        given, last = tasks.claims_made(connection, worker_id), tasks.last_of_worker(connection, worker_id)
     if worker is None or worker.instance_id is None or not is_between(worker):
         return False
-    judgement = _look(settings, worker, worker.instance_id, last)
+    judgement = _look(settings, worker, worker.instance_id, given=given, last=last)
     if judgement is None:
         return False
     with transaction(settings.writer_url) as connection:
@@ -61,15 +61,22 @@ def make_ready(settings: Settings, worker_id: UUID) -> bool:
         return workers.move(connection, worker_id, WorkerState.READY)
 
 
-def _look(settings: Settings, worker: WorkerRecord, instance_id: str, last: UUID | None) -> Judgement | None:
-    """What its machine has shown; None: it was asked, and hasn't answered yet."""
+def _look(
+    settings: Settings, worker: WorkerRecord, instance_id: str, *, given: int, last: UUID | None
+) -> Judgement | None:
+    """What its machine has shown; None: it was asked, and hasn't answered yet.
+
+    Each look has the number of the worker's claims, not of the tasks that were done: one that was given back ran there,
+    too, and what the machine answered before it says nothing of the machine after it.
+    """
     if worker.state is WorkerState.SPAWNING:
         if not scrub.begin_ready_check(settings, worker.worker_id, instance_id):
             return None
         return scrub.look(settings, worker.worker_id, instance_id, ordinal=0)
-    ordinal = worker.tasks_done
-    scrub.begin_scrub(settings, worker.worker_id, instance_id, ordinal=ordinal, validation_id=last)
-    return scrub.look(settings, worker.worker_id, instance_id, ordinal=ordinal)
+    if given == 0:
+        return None  # busy, and its claim isn't to be seen yet
+    scrub.begin_scrub(settings, worker.worker_id, instance_id, ordinal=given, validation_id=last)
+    return scrub.look(settings, worker.worker_id, instance_id, ordinal=given)
 
 
 def _give_up(connection: Connection, worker: WorkerRecord, fitness: Fitness) -> None:

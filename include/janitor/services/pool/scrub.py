@@ -80,7 +80,8 @@ def begin_scrub(
         settings: Of the deployment.
         worker_id: Whose machine.
         instance_id: Which.
-        ordinal: The task was its how-manieth, from 1.
+        ordinal: The task was its how-manieth that it was given, from 1, whatever became of those before. Two looks
+            under one number are one look.
         validation_id: What the task was about.
 
     Returns:

@@ -225,6 +225,12 @@ def of_validation(connection: Connection, validation_id: UUID) -> TaskRecord | N
     return TaskRecord.from_row(row) if row is not None else None
 
 
+def claims_made(connection: Connection, worker_id: UUID) -> int:
+    """How many tasks a worker was given, also those that it gave back."""
+    made: int = named_queries().claims_made_for_worker(connection, worker_id=worker_id)
+    return made
+
+
 def last_of_worker(connection: Connection, worker_id: UUID) -> UUID | None:
     """The validation that a worker had last; None: it had none."""
     found: UUID | None = named_queries().last_validation_of_worker(connection, worker_id=worker_id)
