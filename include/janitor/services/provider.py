@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from janitor.cloud.ec2.instances import Ec2
 from janitor.cloud.runpod.instances import Bootstrap, RunPod
+from janitor.cloud.runpod.mailbox import Mailbox
 from janitor.domain.errors import SettingsError
 from janitor.domain.launch.owner import Owner
 from janitor.domain.launch.provider import InstanceProvider, InstanceSeen
@@ -50,7 +51,7 @@ def runpod_of(settings: Settings, bootstrap: Bootstrap | None = None) -> RunPod:
 
     Args:
         settings: Of the environment.
-        bootstrap: The address of a pod's mailbox, by the pod's name; asked for when a pod is made.
+        bootstrap: The address of a pod's mailbox, asked for when the pod is made; None: it waits for its end.
 
     Raises:
         SettingsError: No key is set.
@@ -65,14 +66,14 @@ def has_runpod(settings: Settings) -> bool:
 
 
 def provider_named(settings: Settings, provider: Provider) -> InstanceProvider:
-    """The provider of a pool's machines.
+    """The provider of a pool's machines. Pods that it launches have a mailbox in the deployment's bucket.
 
     Raises:
         SettingsError: Nothing is set for it, or its machines are nobody's instances.
         CloudError: Its key's secret can't be read.
     """
     if provider is Provider.RUNPOD:
-        return runpod_of(settings)
+        return runpod_of(settings, lambda name, lives_until: Mailbox(settings, name).open(lives_until))
     if provider is Provider.LOCAL:
         raise SettingsError(
             "workers of the provider local are processes of their host: nobody launches instances for them"

@@ -277,7 +277,7 @@ def test_without_a_key_it_waits_to_be_ended(mailbox: Mailbox, tmp_path: Path) ->
 def test_a_pod_carries_out_its_orders_and_is_gone(runpod: RunPodBench, mailbox: Mailbox) -> None:
     mailbox.hold(1)
     mailbox.order(0, CURIOUS.replace("SECONDS", "60"))
-    provider = runpod_of(runpod.settings, lambda name: f"{mailbox.url('/bootstrap')}?of={name}")
+    provider = runpod_of(runpod.settings, lambda name, _until: f"{mailbox.url('/bootstrap')}?of={name}")
     mailbox.files[f"/bootstrap?of={_name(runpod)}"] = mailbox.files["/bootstrap"]
     instance_id = provider.launch(provider.launch_parameters(runpod.request(owner_id=_OWNER)))
     outcome = mailbox.outcome(0)

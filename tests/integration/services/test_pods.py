@@ -56,7 +56,7 @@ def both(quick: Settings, server: RunPodServer) -> Iterator[Settings]:
         assert server.ask("DELETE", f"/v2/pods/{pod['id']}")[0] == 204
 
 
-def pod(settings: Settings, *, lives: timedelta) -> str:
+def pod_request(settings: Settings, *, lives: timedelta) -> LaunchRequest:
     """A worker's pod."""
     now = datetime.now(timezone.utc)
     identity = LaunchIdentity(
@@ -70,22 +70,23 @@ def pod(settings: Settings, *, lives: timedelta) -> str:
         expires_at=now + lives,
         intent_at=now,
     )
-    runpod = runpod_of(settings)
-    return runpod.launch(
-        runpod.launch_parameters(
-            LaunchRequest(
-                client_token=identity.client_token,
-                generation=1,
-                source=LaunchSource(image="x"),
-                tags=identity.tags,
-                instance_type="NVIDIA L4",
-                market=Market.ON_DEMAND,
-                subnet_id=None,
-                user_data="",
-                ends_itself_at=now + lives,
-            )
-        )
+    return LaunchRequest(
+        client_token=identity.client_token,
+        generation=1,
+        source=LaunchSource(image="x"),
+        tags=identity.tags,
+        instance_type="NVIDIA L4",
+        market=Market.ON_DEMAND,
+        subnet_id=None,
+        user_data="",
+        ends_itself_at=now + lives,
     )
+
+
+def pod(settings: Settings, *, lives: timedelta) -> str:
+    """One that nothing in the ledger is of."""
+    runpod = runpod_of(settings)
+    return runpod.launch(runpod.launch_parameters(pod_request(settings, lives=lives)))
 
 
 # By the ledger
@@ -106,6 +107,10 @@ def test_a_pod_is_intended_launched_adopted_and_ended_by_the_ledger(both: Settin
     assert row.launch_parameters["name"] == f"janitor-{both.deployment}-{ordering.owner.id.hex[:8]}-1"
     terms = read(both, "select price_usd_hour, volume_gib from janitor.instances where instance_id = %s", pod_id)
     assert [(term["price_usd_hour"], term["volume_gib"]) for term in terms] == [(Decimal("0.39"), 60)]
+    # It has a mailbox, whose address is in no ledger.
+    env = server.ask("GET", f"/v2/pods/{pod_id}")[1]["env"]
+    assert "janitor-orders" in env["JANITOR_BOOTSTRAP_URL"]
+    assert "JANITOR_BOOTSTRAP_URL" not in row.launch_parameters["env"]
     # Whoever comes later finds it, and an instance of EC2's is no concern of it.
     step = advance_launch(at, ordering)
     assert step == Launched(instance_id=pod_id, adopted=True)

@@ -41,8 +41,8 @@ _LOOKS = 3
 
 log = LineLogger(__name__)
 
-Bootstrap = Callable[[str], str]
-"""The name of a pod → a short-lived address at which its guard finds its mailbox."""
+Bootstrap = Callable[[str, datetime], str]
+"""The name of a pod, and until when it lives → a short-lived address at which its guard finds its mailbox."""
 
 
 class RunPod:
@@ -162,7 +162,7 @@ class RunPod:
             if found is not None:
                 return found
         if self._bootstrap is not None:
-            body["env"] = {**body["env"], BOOTSTRAP: self._bootstrap(name)}
+            body["env"] = {**body["env"], BOOTSTRAP: self._bootstrap(name, datetime.fromisoformat(body["env"][UNTIL]))}
         try:
             return pod_of(self._client.create("/pods", body)).id
         except RunPodError as exc:
