@@ -112,6 +112,11 @@ def worker_comment_for(worker_id: UUID, ordinal: int) -> str:
     return f"janitor worker {worker_id} {ordinal}"
 
 
+def mailbox_prefix_for(deployment: str, pod_name: str) -> str:
+    """S3 prefix of a pod's orders and what came of them; the name has its owner and generation in it."""
+    return f"janitor-specs/pods/{deployment}/{pod_name}"
+
+
 def worker_key_for(worker_id: UUID, ordinal: int, file: WorkerFile) -> str:
     """S3 key of one file of a look at a worker's machine; beside the specs, which are orders as well."""
     return f"janitor-specs/workers/{worker_id}/{ordinal}.{file.value}"

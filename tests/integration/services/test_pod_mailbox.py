@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from janitor.cloud import storage
 from janitor.cloud.runpod.mailbox import MOST_ORDERS, Mailbox, PodFile, PodOutcome
 from janitor.cloud.session import CloudAccess
+from janitor.domain.identity import mailbox_prefix_for
 from janitor.guest import pod_guard
 from janitor.protocol.order.repository import RepositorySpec
 from janitor.protocol.order.spec import ValidationSpec
@@ -55,7 +56,7 @@ def kept(at: Settings) -> Callable[[bytes], PodFile]:
     """Puts something into storage; returns its address."""
 
     def keep(content: bytes) -> PodFile:
-        key = f"janitor-orders/{at.deployment}/files/{uuid4().hex}"
+        key = f"janitor-specs/pods/{at.deployment}/files/{uuid4().hex}"
         storage.put(CloudAccess.of(at), at.bucket, key, content)
         return address_of(at, key, hashlib.sha256(content).hexdigest())
 
@@ -99,7 +100,7 @@ def test_a_pod_carries_out_what_is_in_its_mailbox_and_goes(
 
 
 def test_the_validator_hands_in_its_report_from_a_pod(at: Settings, server: RunPodServer, tmp_path: Path) -> None:
-    access, key = CloudAccess.of(at), f"janitor-orders/{at.deployment}/report.json"
+    access, key = CloudAccess.of(at), f"janitor-specs/pods/{at.deployment}/report.json"
     spec = ValidationSpec(
         validation_id=str(uuid4()),
         run_id=str(uuid4()),
@@ -146,10 +147,9 @@ def test_the_validator_hands_in_its_report_from_a_pod(at: Settings, server: RunP
     ],
 )
 def test_what_is_no_outcome_is_none(at: Settings, content: bytes) -> None:
-    mailbox = Mailbox(at, f"janitor-{at.deployment}-{uuid4().hex[:8]}-1")
-    key = f"janitor-orders/{at.deployment}/{mailbox._folder.rpartition('/')[2]}/outcomes/0.json"
-    storage.put(CloudAccess.of(at), at.bucket, key, content)
-    assert mailbox.outcome(0, fence=1) is None
+    name = f"janitor-{at.deployment}-{uuid4().hex[:8]}-1"
+    storage.put(CloudAccess.of(at), at.bucket, f"{mailbox_prefix_for(at.deployment, name)}/outcomes/0.json", content)
+    assert Mailbox(at, name).outcome(0, fence=1) is None
 
 
 def test_a_mailbox_has_bounds(at: Settings) -> None:

@@ -109,7 +109,7 @@ def test_a_pod_is_intended_launched_adopted_and_ended_by_the_ledger(both: Settin
     assert [(term["price_usd_hour"], term["volume_gib"]) for term in terms] == [(Decimal("0.39"), 60)]
     # It has a mailbox, whose address is in no ledger.
     env = server.ask("GET", f"/v2/pods/{pod_id}")[1]["env"]
-    assert "janitor-orders" in env["JANITOR_BOOTSTRAP_URL"]
+    assert "janitor-specs/pods/" in env["JANITOR_BOOTSTRAP_URL"]
     assert "JANITOR_BOOTSTRAP_URL" not in row.launch_parameters["env"]
     # Whoever comes later finds it, and an instance of EC2's is no concern of it.
     step = advance_launch(at, ordering)

@@ -14,6 +14,7 @@ from typing import Any
 
 from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
+from janitor.domain.identity import mailbox_prefix_for
 from janitor.domain.log_lines import LineLogger
 from janitor.settings import Settings
 
@@ -21,7 +22,6 @@ BOOTSTRAP_LIFETIME = timedelta(minutes=30)
 """How long a pod has, from its create, until its guard must have asked for its mailbox: images are large."""
 MOST_ORDERS = 50
 _MOST_OUTCOME_BYTES = 512 << 10
-_PREFIX = "janitor-orders"
 
 log = LineLogger(__name__)
 
@@ -54,7 +54,7 @@ class Mailbox:
     def __init__(self, settings: Settings, pod_name: str) -> None:
         self._access = CloudAccess.of(settings)
         self._bucket = settings.bucket
-        self._folder = f"{_PREFIX}/{settings.deployment}/{pod_name}"
+        self._folder = mailbox_prefix_for(settings.deployment, pod_name)
 
     def open(self, lives_until: datetime, orders: int = MOST_ORDERS) -> str:
         """Make room for orders; returns the address that leads to them.
