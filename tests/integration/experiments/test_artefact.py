@@ -26,8 +26,18 @@ def commented(file: Path) -> None:
 
 def without_patches(file: Path) -> None:
     """As it was before it knew of patches."""
+    without(file, "checkout/patching")
+
+
+def without_reuse(file: Path) -> None:
+    """As it was before there were workers."""
+    without(file, "protocol/reuse")
+
+
+def without(file: Path, part: str) -> None:
+    """The same program without some of its files."""
     with zipfile.ZipFile(file) as archive:
-        kept = {each: archive.read(each) for each in archive.namelist() if "checkout/patching" not in each}
+        kept = {each: archive.read(each) for each in archive.namelist() if part not in each}
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in kept.items():
             archive.writestr(name, content)
@@ -60,6 +70,14 @@ def test_what_can_not_be_sent_is_replaced_by_this_versions(
 ) -> None:
     sha256 = stored(settings, tmp_path, change, under=under)
     assert artefact_like(settings, sha256) == ensure_artefact(settings)
+
+
+def test_one_that_can_not_be_told_of_workers_is_replaced_on_a_worker_alone(settings: Settings, tmp_path: Path) -> None:
+    sha256 = stored(settings, tmp_path, without_reuse)
+    assert artefact_like(settings, sha256).sha256 == sha256
+    assert artefact_like(settings, sha256, for_worker=True) == ensure_artefact(settings)
+    knowing = stored(settings, tmp_path, commented)
+    assert artefact_like(settings, knowing, for_worker=True).sha256 == knowing
 
 
 @pytest.mark.parametrize("sha256", [None, "b" * 64], ids=["not told", "gone"])

@@ -184,6 +184,16 @@ def test_without_a_first_look_nothing_is_kept(reused: Worker) -> None:
     assert look(reused.settings, stranger, reused.instance_id, ordinal=0) is None
 
 
+def test_a_first_look_of_another_version_compares_with_nothing(reused: Worker) -> None:
+    truth = reused.get(0, WorkerFile.FIRST_LOOK)
+    reused.put(0, WorkerFile.FIRST_LOOK, b'{"format": "janitor-reuse/9"}')
+    try:
+        assert not begin_scrub(reused.settings, reused.worker_id, reused.instance_id, ordinal=2)
+        assert reused.looked(2).fitness is Fitness.RECYCLE
+    finally:
+        reused.put(0, WorkerFile.FIRST_LOOK, truth)
+
+
 @pytest.fixture(scope="module")
 def reused(services_settings: Settings) -> Worker:
     """A worker after its first task."""

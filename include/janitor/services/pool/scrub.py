@@ -23,7 +23,6 @@ from janitor.cloud import commands as ssm
 from janitor.cloud import storage
 from janitor.cloud.session import CloudAccess
 from janitor.domain.deadlines import FETCH_LIFETIME
-from janitor.domain.errors import CloudError
 from janitor.domain.identity import WorkerFile, worker_comment_for, worker_key_for
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.pool.reuse import (
@@ -211,13 +210,14 @@ def _judged(settings: Settings, worker_id: UUID, ordinal: int, first: ReuseResul
 
 
 def _first_look(settings: Settings, worker_id: UUID) -> ReuseResult | None:
-    """The control side's own copy; None where none was kept."""
+    """The control side's own copy; None where none was kept, or none that this version reads."""
     key = worker_key_for(worker_id, 0, WorkerFile.FIRST_LOOK)
     content = storage.get(CloudAccess.of(settings), settings.bucket, key, at_most_bytes=RESULT_MAX_BYTES)
     try:
         return None if content is None else ReuseResult.from_json(content)
     except ReuseResultError as exc:
-        raise CloudError(f"s3://{settings.bucket}/{key} was kept by another version and can't be read: {exc}") from exc
+        log.warning("the first look at %s was kept by another version and can't be read: %s", key, exc)
+        return None
 
 
 def _put_address(settings: Settings, worker_id: UUID, ordinal: int, file: WorkerFile, valid_for: timedelta) -> str:

@@ -18,6 +18,8 @@ from janitor.validator.packaging import build_artefact
 _LARGEST_BYTES = 64 * 1024 * 1024
 _APPLIES_PATCHES = "janitor/validator/checkout/patching.py"
 """Of an artefact's files the one that those have which take a patch."""
+_KNOWS_WORKERS = "janitor/protocol/reuse/order.py"
+"""The one that those have which can be told of the pool's worker that they run on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +37,13 @@ def _built() -> tuple[str, bytes]:
         return info.sha256, info.path.read_bytes()
 
 
-def artefact_like(settings: Settings, sha256: str | None) -> StoredArtefact:
+def artefact_like(settings: Settings, sha256: str | None, *, for_worker: bool = False) -> StoredArtefact:
     """The artefact of an earlier report, so that one judge looks at both; this version's where that can't be.
 
     Args:
         settings: Of the deployment.
         sha256: Of the artefact; None: of no one in particular.
+        for_worker: Whether its spec says on which worker of a pool it runs.
 
     Raises:
         CloudError: S3 refused.
@@ -50,18 +53,19 @@ def artefact_like(settings: Settings, sha256: str | None) -> StoredArtefact:
         return ensure_artefact(settings)
     key = _key(sha256)
     content = storage.get(CloudAccess.of(settings), settings.bucket, key, at_most_bytes=_LARGEST_BYTES)
-    # What doesn't know of patches would refuse its spec.
-    if content is None or hashlib.sha256(content).hexdigest() != sha256 or not _knows_patches(content):
+    # What doesn't know of patches, or of workers, would refuse its spec.
+    needed = {_APPLIES_PATCHES, *([_KNOWS_WORKERS] if for_worker else [])}
+    if content is None or hashlib.sha256(content).hexdigest() != sha256 or not needed <= _files_of(content):
         return ensure_artefact(settings)
     return StoredArtefact(key=key, sha256=sha256)
 
 
-def _knows_patches(content: bytes) -> bool:
+def _files_of(content: bytes) -> frozenset[str]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return _APPLIES_PATCHES in archive.namelist()
+            return frozenset(archive.namelist())
     except zipfile.BadZipFile:
-        return False
+        return frozenset()
 
 
 def _key(sha256: str) -> str:

@@ -243,7 +243,7 @@ class Watch:
             return ensure_artefact(self._settings)
         with transaction(self._settings.writer_url) as connection:
             repeated = experiments.validator_of_repeated(connection, self._validation.run_id)
-        return artefact_like(self._settings, repeated)
+        return artefact_like(self._settings, repeated, for_worker=turns.is_of_worker(self._instance))
 
     def _send_new(self, comment: str) -> str | None:
         validation, instance, settings, now = self._validation, self._instance, self._settings, _now()
