@@ -16,7 +16,7 @@ from janitor.services.pool import scrub
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import Connection, transaction
-from janitor.stores.pool import tasks, workers
+from janitor.stores.pool import passes, tasks, workers
 from janitor.stores.pool.records import WorkerRecord
 
 log = LineLogger(__name__)
@@ -39,6 +39,12 @@ def make_ready(settings: Settings, worker_id: UUID) -> bool:
         CloudError: Its machine can't be asked.
         DatabaseError: Postgres can't be used.
     """
+    with passes.look_lock(settings.writer_url, worker_id) as free:
+        # Several wait for a worker at once, and its machine is asked once.
+        return free and _make_ready(settings, worker_id)
+
+
+def _make_ready(settings: Settings, worker_id: UUID) -> bool:
     with transaction(settings.writer_url) as connection:
         worker = workers.get(connection, worker_id)
         given, last = tasks.claims_made(connection, worker_id), tasks.last_of_worker(connection, worker_id)

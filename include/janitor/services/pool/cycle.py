@@ -24,7 +24,7 @@ from janitor.services.pool.assign import LEASE, assign_tasks
 from janitor.services.pool.between import is_between, make_ready
 from janitor.services.pool.ending import end_worker, is_to_be_ended
 from janitor.services.pool.known import Known, known_pools, pools_to_look_at
-from janitor.services.pool.machines import Machines, look_at_machines
+from janitor.services.pool.machines import Machines, keep_progress, look_at_machines
 from janitor.services.pool.release import Leaving, leave, release
 from janitor.services.pool.spawn import advance_spawn, is_without_machine
 from janitor.services.pool.view import plain, view_of
@@ -170,6 +170,8 @@ class _Pass:
         """Whatever is half done, and the clocks of those that show life."""
         with transaction(self._settings.writer_url) as connection:
             live = workers.live(connection, self._settings.deployment, pool.name)
+        if machines.is_known and pool.provider is not Provider.LOCAL:
+            keep_progress(self._settings, live)
         for worker in live:
             try:
                 said = self._carry_on_with(pool, worker, machines)
@@ -194,7 +196,7 @@ class _Pass:
             with transaction(settings.writer_url) as connection:
                 workers.keep_alive(connection, worker_id)
                 if worker.held is not None:
-                    tasks.renew(connection, worker.held, LEASE)
+                    passes.hold(connection, worker.held, LEASE)
         if worker.end_wanted is not None:
             return None
         if is_without_machine(worker) and self._known is not None and machines.is_known and pool.max_workers:

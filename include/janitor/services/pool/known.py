@@ -57,7 +57,8 @@ def pool_for(settings: Settings, plan: RepositoryPlan, timeout: timedelta, grace
         grace: And what comes after it.
 
     Raises:
-        LaunchRefusedError: The deployment has no such pool, or none of its workers lives long enough.
+        LaunchRefusedError: The deployment has no such pool, or its workers carry out no validations, or none lives long
+            enough.
         ConfigError: The deployment's configuration is wrong.
     """
     pool = known_pools(settings).pools.get(plan.pool or "")
@@ -65,6 +66,12 @@ def pool_for(settings: Settings, plan: RepositoryPlan, timeout: timedelta, grace
         raise LaunchRefusedError(
             ReasonCode.LAUNCH_CONFIG,
             f"the deployment has no pool {plan.pool}: pools are those of {settings.default_config}",
+        )
+    if pool.provider is Provider.LOCAL:
+        raise LaunchRefusedError(
+            ReasonCode.LAUNCH_CONFIG,
+            f"workers of pool {pool.name} are processes of a host of our own, which carry out no validations; give"
+            f" {plan.name} another pool",
         )
     if timeout + grace > pool.longest_task:
         raise LaunchRefusedError(

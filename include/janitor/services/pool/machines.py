@@ -1,27 +1,37 @@
-"""What a provider shows of its machines: one listing and one question for the agents, for all workers together."""
+"""What a provider shows of its machines, and logs of their tasks: a few questions for all workers together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 
 from janitor.cloud import commands as ssm
+from janitor.cloud.logs import search_group
 from janitor.cloud.session import CloudAccess
 from janitor.domain.errors import CloudError
 from janitor.domain.identity import TAG_DEPLOYMENT
 from janitor.domain.launch.provider import InstanceSeen
+from janitor.domain.log_lines import LineLogger
 from janitor.domain.pool.pool import Provider
 from janitor.domain.states import InstanceState, OwnerKind
+from janitor.protocol.progress import MARK
 from janitor.services.here import here
 from janitor.services.ledger.reconcile import observe_rows
 from janitor.services.provider import provider_of
 from janitor.settings import Settings
 from janitor.stores import ledger
 from janitor.stores.database import transaction
+from janitor.stores.pool import passes, tasks
 from janitor.stores.pool.records import WorkerRecord
 
+_PROGRESS_SINCE = timedelta(minutes=3)
+"""How far back a task's lines count: several passes may fail."""
+_MOST_PAGES = 5
 _USABLE = (InstanceState.PENDING, InstanceState.RUNNING)
 _ENDED = (InstanceState.TERMINATED, InstanceState.SHUTTING_DOWN, InstanceState.NOT_LAUNCHED)
+
+log = LineLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +94,26 @@ def _keep(settings: Settings, every: Sequence[InstanceSeen]) -> None:
     ]
     if rows:
         observe_rows(settings, rows, [one for one in every if one.state is not InstanceState.TERMINATED])
+
+
+def keep_progress(settings: Settings, workers: Sequence[WorkerRecord]) -> None:
+    """Keep that the tasks of these workers went on lately, where their logs have a line of it: one search for all.
+
+    Raises:
+        DatabaseError: Postgres can't be used.
+    """
+    at_work = {worker.validation_id: worker.held for worker in workers if worker.validation_id and worker.held}
+    if not at_work:
+        return
+    try:
+        since = datetime.now(timezone.utc) - _PROGRESS_SINCE
+        lines = search_group(CloudAccess.of(settings), settings.log_group, MARK, since, most_pages=_MOST_PAGES)
+    except CloudError as exc:
+        log.warning("whether the tasks go on can't be read from their logs: %s", exc)
+        return
+    shown = {line.stream for line in lines}
+    with transaction(settings.writer_url) as connection:
+        for validation_id, stream in passes.log_streams(connection, list(at_work)).items():
+            held = at_work[validation_id]
+            if stream in shown and held is not None:
+                tasks.keep_progress(connection, held)

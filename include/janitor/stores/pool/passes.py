@@ -14,6 +14,7 @@ import psycopg
 
 from janitor.domain.pool.pool import Provider
 from janitor.stores.database import Connection, open_connection
+from janitor.stores.pool.records import Held
 from janitor.stores.queries import named_queries
 
 
@@ -29,24 +30,37 @@ class Medians:
 def pass_lock(database_url: str, deployment: str) -> Iterator[bool]:
     """Hold the deployment's one place for a pass of its pools; yields whether it was free.
 
-    A session's lock, not a transaction's: nothing is locked but the name, and it is free again when the process dies.
+    Raises:
+        DatabaseError: Postgres can't be reached.
+    """
+    with _name_lock(database_url, f"janitor-pool/{deployment}") as free:
+        yield free
+
+
+@contextmanager
+def look_lock(database_url: str, worker_id: UUID) -> Iterator[bool]:
+    """Hold the one place for a look at a worker's machine; yields whether it was free. Who asks twice gets no answer.
 
     Raises:
         DatabaseError: Postgres can't be reached.
     """
+    with _name_lock(database_url, f"janitor-worker/{worker_id}") as free:
+        yield free
+
+
+@contextmanager
+def _name_lock(database_url: str, name: str) -> Iterator[bool]:
+    """A session's lock, not a transaction's: nothing is locked but the name, and it is free when the process dies."""
     with open_connection(database_url, application_name="janitor-pool", autocommit=True) as connection:
-        name = (deployment,)
-        row = connection.execute(
-            "select pg_try_advisory_lock(hashtextextended('janitor-pool/' || %s, 0))", name
-        ).fetchone()
+        row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)).fetchone()
         taken = bool(row and row[0])
         try:
             yield taken
         finally:
             if taken:
-                # The server notices a closed connection a little later: the next pass must not find it held.
+                # The server notices a closed connection a little later: the next one must not find it held.
                 with contextlib.suppress(psycopg.Error):
-                    connection.execute("select pg_advisory_unlock(hashtextextended('janitor-pool/' || %s, 0))", name)
+                    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
 
 
 def in_use(connection: Connection, deployment: str) -> dict[str, Provider | None]:
@@ -96,6 +110,23 @@ def medians(connection: Connection, deployment: str, pool: str) -> Medians:
     """How long its last boots and tasks took."""
     row = named_queries().pool_medians(connection, deployment=deployment, pool=pool)
     return Medians(boot=row["boot"], task=row["task"])
+
+
+def log_streams(connection: Connection, validation_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The log stream of each of these validations that has one."""
+    rows = named_queries().log_streams_of_validations(connection, validation_ids=list(validation_ids))
+    return {row["validation_id"]: row["log_stream"] for row in rows}
+
+
+def hold(connection: Connection, held: Held, lease: timedelta) -> bool:
+    """Hold on to a task for a worker that shows life; only a pass calls it, as passes alone end leases.
+
+    So a task whose lease ran out while no pass could be made, or no provider asked, stays where it is at work.
+    """
+    changed = named_queries().hold_task(
+        connection, task_id=held.task_id, worker_id=held.worker_id, fence=held.fence, lease=lease
+    )
+    return bool(changed)
 
 
 def has_report(connection: Connection, validation_id: UUID) -> bool:

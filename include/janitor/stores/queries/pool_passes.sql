@@ -56,6 +56,15 @@ select count(*) from task_claims where worker_id = :worker_id;
 select t.validation_id from task_claims c join tasks t using (task_id)
 where c.worker_id = :worker_id order by c.fence desc limit 1;
 
+-- name: log_streams_of_validations(validation_ids)
+select validation_id, log_stream from repository_validations
+where validation_id = any(:validation_ids) and log_stream is not null;
+
+-- name: hold_task(task_id, worker_id, fence, lease)!
+-- Also where its lease is over, as long as nobody has taken it back.
+update tasks set lease_until = clock_timestamp() + :lease
+where task_id = :task_id and worker_id = :worker_id and fence = :fence;
+
 -- name: has_report(validation_id)$
 select exists (select from validation_reports where validation_id = :validation_id);
 
