@@ -41,6 +41,7 @@ REST = (
             "dags/test_history_pruning.py",
             "dags/test_maintenance_run.py",
             "dags/test_pages.py",
+            "dags/test_pool_run.py",
             "dags/test_repair_demo.py",
             "dags/test_sequential_run.py",
             "integration/stack/test_stack_health.py",

@@ -5,6 +5,11 @@ The validator is the real one; the repositories don't exist, so that each valida
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -52,6 +57,8 @@ class Repository:
 
     name: str
     organization: str = "acme"
+    hangs: bool = False
+    """Whether its checkout never ends."""
 
 
 class Fleet:
@@ -69,7 +76,7 @@ class Fleet:
 
     def configure(self, **pool: Any) -> None:
         """Write the configuration; the pool's keys as in YAML, over defaults that fit a test."""
-        values = {"max": 2, "idle_timeout_minutes": 0.02, "heartbeat_timeout_seconds": 1.0, **pool}
+        values = {"max": 2, "idle_timeout_minutes": 0.02, "heartbeat_timeout_seconds": 3.0, **pool}
         self._pool = ", ".join(f"{key}: {str(value).lower()}" for key, value in values.items())
         self.path.write_text(self.config([Repository("worker-a")]))
 
@@ -77,10 +84,21 @@ class Fleet:
         """The configuration of a run of these repositories."""
         lines = (
             f"  - {{name: {each.name}, organization: {each.organization}, prompt: look at it,"
-            f' url: "file:///does-not-exist/{each.name}", gpu_required: false}}\n'
+            f' url: "{self._url(each)}", gpu_required: false}}\n'
             for each in repositories
         )
         return CONFIG.format(pool=self._pool) + "".join(lines)
+
+    def _url(self, repository: Repository) -> str:
+        if not repository.hangs:
+            return f"file:///does-not-exist/{repository.name}"
+        path = Path(tempfile.mkdtemp(prefix="janitor-hangs-"))
+        atexit.register(shutil.rmtree, path, ignore_errors=True)
+        subprocess.run(["git", "init", "--quiet", "--bare", path], check=True)
+        # Whoever reads its references waits for somebody who writes them.
+        os.mkfifo(path / "packed-refs", 0o666)
+        path.chmod(0o755)
+        return f"file://{path}"
 
     def run(self, *repositories: Repository) -> tuple[UUID, list[UUID]]:
         """Write a run; returns its id and those of its validations."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from janitor.domain.pool.states import TaskState, WorkerEnd, WorkerState
 from janitor.domain.states import TerminationReason, ValidationStatus
+from janitor.services.watch.watch import Watch
 from tests.integration.pool.fleet import Fleet, Repository
 
 STARTS_WITHIN = timedelta(seconds=5)
@@ -15,6 +16,14 @@ def test_two_repositories_share_one_machine_that_is_gone_at_the_end(fleet: Fleet
     fleet.configure(max=1)
     run_id, (first, second) = fleet.run(Repository("worker-a"), Repository("worker-b"))
     machine = fleet.hosted(first)
+    # Its validator's own lines are the clock of its progress.
+    fleet.until(Watch(fleet.settings, first).step, with_passes=False)
+    before = fleet.task(first).last_progress_at
+    fleet.passes()
+    after = fleet.task(first).last_progress_at
+    assert before is not None
+    assert after is not None
+    assert after > before
     assert fleet.watched(first).status is ValidationStatus.FAILED  # there is no such repository
     # The second one waits while the first has the machine: a machine has one task at a time.
     assert fleet.task(first).held is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
@@ -35,24 +35,25 @@ from tests.integration.pool.fleet import Fleet, Repository
 from tests.support.localcloud_server import LocalCloudServer
 
 
-def lose_once(fleet: Fleet, lost: list[str], times: int = 1) -> object:
+def losing(fleet: Fleet, lost: list[str]) -> Callable[[Watch], object]:
+    """Ends each machine on which a validation is at work."""
+
     def lose(watch: Watch) -> None:
         instance_id = watch.watched.instance_id
-        if watch.watched.command_id is not None and instance_id not in lost and len(lost) < times:
+        if watch.watched.command_id is not None and instance_id not in lost:
             lost.append(instance_id)
             provider_of(fleet.settings).terminate([instance_id])
 
     return lose
 
 
-def test_a_lost_machine_returns_its_task_and_nobody_is_blamed(fleet: Fleet, cloud: LocalCloudServer) -> None:
-    cloud.set_faults({"box": "hang", "times": 1})
+def test_a_lost_machine_returns_its_task_and_nobody_is_blamed(fleet: Fleet) -> None:
     run_id, (validation_id,) = fleet.run(Repository("worker-a"))
-    first, lost = fleet.hosted(validation_id), []
-    conclusion = fleet.watched(validation_id, lose_once(fleet, lost))
+    first = fleet.hosted(validation_id)
+    provider_of(fleet.settings).terminate([first])
+    conclusion = fleet.watched(validation_id)
     assert conclusion.status is ValidationStatus.FAILED
     assert conclusion.report is not None
-    assert lost == [first]
     task = fleet.task(validation_id)
     assert (task.attempts, task.state) == (1, TaskState.RUNNING)
     assert task.last_claim is not None
@@ -70,12 +71,11 @@ def test_a_lost_machine_returns_its_task_and_nobody_is_blamed(fleet: Fleet, clou
     assert ends == {WorkerEnd.LOST, WorkerEnd.IDLE}
 
 
-def test_a_task_that_takes_every_machine_with_it_is_poison(fleet: Fleet, cloud: LocalCloudServer) -> None:
-    cloud.set_faults({"box": "hang", "times": MOST_TURNS})
-    run_id, (poison, good) = fleet.run(Repository("worker-a"), Repository("worker-b", "other"))
+def test_a_task_that_takes_every_machine_with_it_is_poison(fleet: Fleet) -> None:
+    run_id, (poison, good) = fleet.run(Repository("worker-a", hangs=True), Repository("worker-b", "other"))
     lost: list[str] = []
     fleet.hosted(poison)
-    conclusion = fleet.watched(poison, lose_once(fleet, lost, times=99))
+    conclusion = fleet.watched(poison, losing(fleet, lost))
     assert (conclusion.status, conclusion.reason_code) == (ValidationStatus.ERROR, "instance_lost")
     assert len(lost) == MOST_TURNS
     fleet.released(poison)
@@ -152,10 +152,9 @@ def test_six_repositories_need_two_machines(fleet: Fleet) -> None:
     fleet.drained(run_id)
 
 
-def test_a_cancelled_run_ends_its_worker_and_no_other(fleet: Fleet, cloud: LocalCloudServer) -> None:
+def test_a_cancelled_run_ends_its_worker_and_no_other(fleet: Fleet) -> None:
     fleet.configure(max=2, tasks_per_worker_threshold=1)
-    cloud.set_faults({"box": "hang", "times": 1})
-    run_id, (working, waiting) = fleet.run(Repository("worker-a"), Repository("worker-b", "other"))
+    run_id, (working, waiting) = fleet.run(Repository("worker-a", hangs=True), Repository("worker-b", "other"))
     machine = fleet.hosted(working)
     fleet.hosted_later(waiting)
     with transaction(fleet.settings.writer_url) as connection:
@@ -200,31 +199,37 @@ def _dead_provider(cloud: LocalCloudServer) -> Iterator[None]:
 def test_while_the_provider_does_not_answer_nothing_is_concluded_and_nothing_spawned(
     fleet: Fleet, cloud: LocalCloudServer
 ) -> None:
-    run_id, (first, second) = fleet.run(Repository("worker-a"), Repository("worker-b", "other"))
-    machine = fleet.hosted(first)
+    run_id, (first, second) = fleet.run(Repository("worker-a", hangs=True), Repository("worker-b", "other"))
+    fleet.hosted(first)
     fleet.hosted_later(second)
+    held = fleet.task(first).held
+    assert held is not None
+    # For as long as it could matter: the lease is over, and no sign of life was seen for an hour.
     fleet.rows("update tasks set lease_until = clock_timestamp() where validation_id = %s returning task_id", first)
     fleet.rows(
         "update workers set last_alive_at = now() - interval '1 hour' where deployment = %s returning worker_id",
         fleet.settings.deployment,
     )
     cloud.set_faults({"api": "DescribeInstances", "code": "RequestLimitExceeded"})
+    before = {one.worker_id: one.suspect_since for one in fleet.workers()}
     for _ in range(2):
         report = fleet.passes()
         assert any("RequestLimitExceeded" in each for each in report.every_problem)
-    assert [(one.state, one.suspect_since, one.instance_id) for one in fleet.workers()] == [
-        (WorkerState.BUSY, None, machine)
-    ]
-    assert fleet.task(first).held is not None
+    assert {one.worker_id: one.suspect_since for one in fleet.workers()} == before
     cloud.set_faults()
-    for each in (first, second):
-        fleet.carried_out(each)
+    fleet.passes()
+    task = fleet.task(first)
+    assert (task.held, task.attempts) == (held, 1), "it works on it all the time"
+    assert task.lease_until is not None
+    assert task.lease_until > datetime.now(timezone.utc) + timedelta(minutes=5)
+    fleet.end_run(run_id)
     fleet.drained(run_id)
 
 
 def test_a_wrong_configuration_ends_nobody(fleet: Fleet) -> None:
     run_id, (validation_id,) = fleet.run(Repository("worker-a"))
     fleet.carried_out(validation_id)
+    fleet.until(lambda: fleet.workers()[0].state is WorkerState.READY)
     text = fleet.path.read_text()
     fleet.path.write_text(text.replace("max: 2", "max: -1"))
     fleet.end_run(run_id)
@@ -243,6 +248,10 @@ def test_who_can_not_be_carried_out_is_told_so(fleet: Fleet) -> None:
     fleet.path.write_text(fleet.path.read_text().replace("gpu", "cpu").replace("cpu_required", "gpu_required"))
     with pytest.raises(LaunchRefusedError, match="has no pool gpu"):
         advance_task(fleet.settings, first)
+    fleet.configure()
+    fleet.path.write_text(fleet.path.read_text().replace("instance_types: [g5.xlarge]", "provider: local"))
+    with pytest.raises(LaunchRefusedError, match="a host of our own"):
+        advance_task(fleet.settings, first)
     fleet.configure(max_lifetime_minutes=12, spawn_timeout_minutes=5)
     with pytest.raises((LaunchRefusedError, ConfigError), match=r"lives|may take"):
         advance_task(fleet.settings, first)
@@ -250,15 +259,17 @@ def test_who_can_not_be_carried_out_is_told_so(fleet: Fleet) -> None:
 
 
 def test_a_worker_gets_nothing_that_it_can_not_hold(fleet: Fleet) -> None:
+    fleet.configure(max=1)
     run_id, (first, second) = fleet.run(Repository("worker-a"), Repository("worker-b"))
     machine = fleet.hosted(first)
+    assert fleet.hosted_later(second) is None
     fleet.watched(first)
     # As if its life were nearly over: what it has left of it is less than the next one may take.
-    fleet.configure(max_lifetime_minutes=10.15, spawn_timeout_minutes=0.02)
+    fleet.configure(max=1, max_lifetime_minutes=10.15, spawn_timeout_minutes=0.02)
     fleet.released(first)
-    fleet.until(lambda: fleet.workers()[0].state is not WorkerState.BUSY)
+    fleet.until(lambda: machine not in {one.instance_id for one in fleet.workers() if one.state is WorkerState.BUSY})
     assert fleet.hosted_later(second) is None
-    fleet.configure()
+    fleet.configure(max=1)
     assert fleet.hosted(second) != machine
     assert fleet.ended_workers()[-1].end_reason is WorkerEnd.RECYCLED
     fleet.watched(second)
@@ -299,9 +310,8 @@ def test_one_pass_at_a_time_and_an_empty_pool_costs_nothing(fleet: Fleet) -> Non
     assert fleet.workers() == []
 
 
-def test_a_task_past_its_limit_that_nobody_ends_is_ended_with_its_worker(fleet: Fleet, cloud: LocalCloudServer) -> None:
-    cloud.set_faults({"box": "hang", "times": 1})
-    run_id, (validation_id,) = fleet.run(Repository("worker-a"))
+def test_a_task_past_its_limit_that_nobody_ends_is_ended_with_its_worker(fleet: Fleet) -> None:
+    run_id, (validation_id,) = fleet.run(Repository("worker-a", hangs=True))
     fleet.hosted(validation_id)
     late = datetime.now(timezone.utc) - timedelta(minutes=1)
     task_id: UUID = fleet.task(validation_id).task_id
