@@ -134,8 +134,13 @@ REST = (
     ),
     Part(
         name="pool in trouble",
-        paths=("integration/pool/test_pool_crashes.py", "integration/pool/test_pool_troubles.py"),
-        why="spawns and ends machines for each edge at which a pass is killed, and for each thing that goes wrong",
+        paths=(
+            "integration/killers/test_pool_machines.py",
+            "integration/pool/test_pool_crashes.py",
+            "integration/pool/test_pool_troubles.py",
+        ),
+        why="spawns and ends machines for each edge at which a pass is killed, for each thing that goes wrong, and for"
+        " each killer that is left alone with one",
         minutes=4,
     ),
     Part(

@@ -19,14 +19,18 @@ from uuid import uuid4
 from janitor.cloud.session import CloudAccess
 from janitor.domain.identity import TAG_DEPLOYMENT, TAG_EXPIRES
 from janitor.domain.launch.owner import Owner
+from janitor.domain.pool.pool import Pool
 from janitor.services.launch.advance import Launched, advance_launch
-from janitor.services.launch.orderer import ValidationOrderer
+from janitor.services.launch.orderer import Orderer, ValidationOrderer
+from janitor.services.pool.known import Known
+from janitor.services.pool.orderer import WorkerOrderer
 from janitor.services.provider import provider_of
 from janitor.services.reap.passes import reap_once
 from janitor.settings import Settings
 from janitor.stack.provision.killers import ensure_killers
 from janitor.stores import ledger
 from janitor.stores.database import transaction
+from janitor.stores.pool import workers
 from janitor.stores.records import InstanceRecord
 from tests.support.localcloud_server import health_of
 from tests.support.rows import insert_run
@@ -73,14 +77,25 @@ class Fleet:
                 " where validation_id = %s",
                 (timeout / timedelta(minutes=1), GRACE / timedelta(minutes=1), validation_id),
             )
-        step = advance_launch(self.settings, ValidationOrderer(validation_id))
+        return self._launched(ValidationOrderer(validation_id))
+
+    def launch_worker(self, timeout: timedelta = LONG_LIFE) -> InstanceRecord:
+        """Launch the machine of a pool's worker through the product, which may live for so long; wait until it runs."""
+        pool = Pool(name="gpu", instance_types=("g5.xlarge",), max_lifetime=timeout)
+        with transaction(self.settings.writer_url) as connection:
+            worker_id = workers.request(connection, self.settings.deployment, pool.name, pool.provider)
+        known = Known(pools={pool.name: pool}, grace=GRACE, most_instances=1, daily_usd=None)
+        return self._launched(WorkerOrderer(worker_id=worker_id, pool=pool, known=known))
+
+    def _launched(self, orderer: Orderer) -> InstanceRecord:
+        step = advance_launch(self.settings, orderer)
         assert isinstance(step, Launched), step
         self.launched.append(step.instance_id)
         deadline = time.monotonic() + BOOTS_WITHIN.total_seconds()
         while self.state(step.instance_id) == "pending":
             assert time.monotonic() < deadline, "it doesn't boot"
             time.sleep(_POLL_SECONDS)
-        return self.record(Owner.validation(validation_id))
+        return self.record(orderer.owner)
 
     def launch_plain(self, expires: datetime) -> str:
         """Run one instance that the ledger doesn't know, with the tags by which killers find it."""
