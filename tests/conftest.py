@@ -9,9 +9,9 @@ from __future__ import annotations
 import gc
 import signal
 from collections import defaultdict
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -19,6 +19,9 @@ from xdist.scheduler import LoadScopeScheduling
 from localcloud.trees import spread_subfolders
 from tests.durations import seconds_of_modules
 from tests.selection import part_of
+
+if TYPE_CHECKING:
+    from tests.support.quick_cloud import QuickCloud
 
 TESTS = Path(__file__).resolve().parent
 NOT_FULL = "not full"
@@ -125,3 +128,12 @@ def _interrupts_arrive() -> None:
 def _folders_of_tests_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests make and remove whole environments beside each other."""
     spread_subfolders(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def quick_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickCloud]:
+    """Started for whoever asks for it first: it takes seconds, of which unit tests need none."""
+    from tests.support.quick_cloud import running_quick_cloud
+
+    with running_quick_cloud(tmp_path_factory) as running:
+        yield running

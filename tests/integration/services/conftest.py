@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,24 +14,21 @@ from janitor.stack.provision.foundation import ensure_foundation
 from tests.support.deployment import ROOT, database
 from tests.support.localcloud_server import LocalCloudServer
 from tests.support.postgres import TestDatabase
-from tests.support.session import shared_packages
+from tests.support.quick_cloud import QuickCloud
 
 __all__ = ["database"]
 
 
 @pytest.fixture(scope="package")
-def secrets_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def secrets_file(quick_cloud: QuickCloud) -> Path:
     """What Secrets Manager holds, under whole names; nothing, unless a test writes it."""
-    return tmp_path_factory.mktemp("owner") / "secrets.env"
+    return quick_cloud.secrets_file
 
 
 @pytest.fixture(scope="package")
-def cloud(tmp_path_factory: pytest.TempPathFactory, secrets_file: Path) -> Iterator[LocalCloudServer]:
+def cloud(quick_cloud: QuickCloud) -> LocalCloudServer:
     """One local cloud whose instances boot at once."""
-    home, packages = tmp_path_factory.mktemp("cloud") / "home", shared_packages(tmp_path_factory)
-    quick = {"boot_delay": 0.1, "agent_delay": 0.1, "cache_dir": packages}
-    with LocalCloudServer(home, **quick, secrets_file=secrets_file) as server:
-        yield server
+    return quick_cloud.server
 
 
 @pytest.fixture(scope="package")

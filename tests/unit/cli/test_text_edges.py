@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -63,6 +64,9 @@ _SIMPLE: dict[Any, Any] = {
 }
 
 
+hints_of = cache(typing.get_type_hints)
+
+
 def poisoned(kind: Any, text: str) -> Any:
     """A value of the type in which every text is this one; enums, numbers and instants are well."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -82,7 +86,7 @@ def poisoned(kind: Any, text: str) -> Any:
         return {poisoned(arguments[0], text): poisoned(arguments[1], text)}
     if origin is not None and issubclass(origin, (Sequence, frozenset)):
         return tuple(poisoned(each, text) for each in arguments if each is not Ellipsis)
-    hints = typing.get_type_hints(kind)
+    hints = hints_of(kind)
     named = {each.name: poisoned(hints[each.name], text) for each in dataclasses.fields(kind) if each.init}
     return kind(**named)
 
@@ -282,6 +286,7 @@ def test_classes_are_known_whole() -> None:
     assert left == []
 
 
+@cache
 def calls_in(folder: str) -> list[tuple[str, ast.Call]]:
     """Every call in the modules of a folder of the product, with its file."""
     return [
