@@ -20,9 +20,9 @@ from janitor.domain.states import (
 )
 from janitor.services.launch.breaker import state as breakers
 from janitor.services.pool.cycle import run_pass
-from janitor.services.pool.give_back import MOST_TURNS
+from janitor.services.pool.give_back import MOST_TURNS, give_back
 from janitor.services.pool.queue import Over, advance_task
-from janitor.services.pool.release import release_run
+from janitor.services.pool.release import Leaving, release_run
 from janitor.services.provider import provider_of
 from janitor.services.reap.passes import reap_once
 from janitor.services.result.verdict import close_run
@@ -69,6 +69,23 @@ def test_a_lost_machine_returns_its_task_and_nobody_is_blamed(fleet: Fleet) -> N
     fleet.drained(run_id)
     ends = {worker.end_reason for worker in fleet.ended_workers()}
     assert ends == {WorkerEnd.LOST, WorkerEnd.IDLE}
+
+
+def test_a_report_counts_though_its_worker_was_given_up_meanwhile(fleet: Fleet) -> None:
+    run_id, (validation_id,) = fleet.run(Repository("worker-a"))
+    fleet.hosted(validation_id)
+    watch = Watch(fleet.settings, validation_id)
+    fleet.until(watch.step, with_passes=False)
+    held = fleet.task(validation_id).held
+    assert held is not None
+    with transaction(fleet.settings.writer_url) as connection:
+        assert give_back(connection, held, Leaving.LOST)
+    conclusion = fleet.watched(validation_id)
+    assert (conclusion.status, conclusion.report is None) == (ValidationStatus.FAILED, False)
+    fleet.released(validation_id)
+    assert fleet.task(validation_id).state is TaskState.DONE
+    fleet.drained(run_id)
+    assert [one.end_reason for one in fleet.ended_workers()] == [WorkerEnd.LOST]
 
 
 def test_a_task_that_takes_every_machine_with_it_is_poison(fleet: Fleet) -> None:

@@ -43,9 +43,11 @@ def goes_to_another(settings: Settings, watch: Watch, outcome: WatchOutcome) -> 
     if validation.status.is_final or validation.run_status.is_final or task is None or task.state.is_final:
         return False
     held = task.held
-    if held is None or not _is_on(settings, held, watch.ledger_id):
-        return True  # a pass saw it first
+    if held is not None and not _is_on(settings, held, watch.ledger_id):
+        return True  # a pass saw it first, and another worker has it
     expected = watch.conclude().conclusion
+    if held is None:
+        return expected.report is None  # a pass saw it first; what was handed in counts all the same
     follows = after_turn(
         outcome,
         has_report=expected.report is not None,
