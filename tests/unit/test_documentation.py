@@ -66,6 +66,7 @@ def test_links_lead_somewhere(document: str) -> None:
         assert "://" in target or (folder / target).exists(), f"{document} links to {target}"
 
 
+_LOCAL = ROOT / "infra" / "local"
 _COMMAND = re.compile(r"\bmake ([a-z][a-z-]+)((?: +[A-Z_]+=[^\s`#)]+)+)")
 _OWN = {"docs/notes/your-own-repository.md": {"my-worker"}}
 """Names that the reader's own config has."""
@@ -88,7 +89,9 @@ def _repositories(target: str, values: dict[str, str]) -> set[str]:
         return _names(SequentialConfig, values.get("REPOS_FILE", settings.default_repos_file))
     if target in ("validate-all-workers", "run", "estimate") or environment != "local":
         return _names(WorkersConfig, values.get("CONFIG", settings.default_config))
-    return {name for path in (ROOT / "infra" / "local").glob("*.yaml") for name in _names(SequentialConfig, str(path))}
+    # The list of the sequential run has keys of its own; what others say of pools says nothing in it.
+    models = {path: SequentialConfig if path.name == "repos.yaml" else WorkersConfig for path in _LOCAL.glob("*.yaml")}
+    return {name for path, model in models.items() for name in _names(model, str(path))}
 
 
 def _names(model: type[WorkersConfig], path: str) -> set[str]:

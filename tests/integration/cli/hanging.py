@@ -52,6 +52,7 @@ def environment_of(state: Path, port: int, **more: str) -> dict[str, str]:
         "JANITOR_DEPLOYMENT": "hanging",
         "JANITOR_DATABASE_URL": database.format(role="writer"),
         "JANITOR_READER_DATABASE_URL": database.format(role="reader"),
+        "JANITOR_WORKER_DATABASE_URL": database.format(role="worker"),
         "JANITOR_OWNER_DATABASE_URL": database.format(role="owner"),
         "JANITOR_AIRFLOW_URL": f"http://127.0.0.1:{port}",
         "JANITOR_AIRFLOW_USERNAME": "admin",

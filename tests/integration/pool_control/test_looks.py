@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from janitor.cli.exit_codes import ExitCode
+from janitor.cli.screens.rows import POOL, rows_of
 from janitor.domain.snapshot.alerts import AlertCode, alerts_of
 from janitor.services.snapshot.take import take_snapshot
 from janitor.stores.database import transaction
@@ -152,6 +153,28 @@ def test_a_snapshot_shows_the_pools_and_its_document_keeps_to_the_schema(pools: 
     assert document["pools"][0]["waiting"] == 1
     text = snapshot_text(snapshot, alerts_of(snapshot))
     assert "pool default: 1 busy; 1 waiting" in text
+
+
+def test_the_screen_has_a_pane_of_them(pools: Pools) -> None:
+    busy = pools.ready()
+    pools.queued()
+    claim = pools.claim(busy)
+    waiting = pools.queued(domain=None)
+    decided(pools, "1 waits: 1 wanted")
+    decided(pools, "nothing waits", pool="large")
+    snapshot = take_snapshot(pools.settings, ask_airflow=False)
+    worker, task, quiet = rows_of(POOL, snapshot, alerts_of(snapshot))
+    assert worker.cells[:3] == (f"worker {str(busy)[:8]}", "default", "busy")
+    assert worker.cells[3].startswith("acme/worker-a for ")
+    assert worker.log_of is not None
+    assert worker.log_of[0] == "acme/worker-a"
+    told = "\n".join(worker.details)
+    assert f"fence {claim.held.fence}" in told
+    assert "Last decision, " in told
+    assert f"  janitor pool terminate {str(busy)[:8]}" in told
+    assert (task.key, task.cells[2:4]) == (f"task:{waiting}", ("queued", "alone on a worker"))
+    assert (quiet.cells[0], quiet.cells[1], quiet.cells[3]) == ("no workers", "large", "nothing waits")
+    assert all(len(row.cells) == len(POOL.columns) for row in (worker, task, quiet))
 
 
 @pytest.mark.parametrize("command", ["status", "list", "queue", "decisions"])

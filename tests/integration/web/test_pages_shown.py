@@ -21,9 +21,11 @@ from janitor.domain.states import RunStatus
 from janitor.services.snapshot.take import take_snapshot
 from janitor.settings import Settings, load_settings
 from janitor.stores.database import transaction
+from janitor.stores.pool import decisions
 from janitor.views.text.snapshot import sentence
 from janitor.web.scripts import react_apps
 from tests.integration.evidence.test_causes import NEW, bad, good, launch
+from tests.integration.pool_control.pools import Pools
 from tests.integration.snapshot.test_snapshot import Past
 from tests.support.browser import Browser, Page, browser
 from tests.support.deployment import ROOT
@@ -83,7 +85,7 @@ def shown(
 ) -> Iterator[dict[str, Shown]]:
     """A deployment with a few nights, one with a fleet, one with nothing, one below a path."""
     folder = tmp_path_factory.mktemp("pages")
-    names = {"few": "few", "fleet": fleet, "none": "none", "below": "few", "long": "long"}
+    names = {"few": "few", "fleet": fleet, "none": "none", "below": "few", "long": "long", "pooled": "pooled"}
     found: dict[str, Shown] = {}
     with ExitStack() as stack:
         for name, deployment in names.items():
@@ -93,10 +95,23 @@ def shown(
             base = "/team/airflow/" if name == "below" else "/"
             found[name] = Shown(stack.enter_context(hosted(app, SCRIPT, base=base)), browser, settings)
         write_few_nights(found["few"].settings, database)
+        write_pool(found["pooled"].settings, database)
         history = History(found["long"].settings)
         history.run(bad(reason=LINE), other=bad(NEW, reason=LINE, repository="acme/worker-b"))
         found["long"].runs.extend(history.runs)
         yield found
+
+
+def write_pool(settings: Settings, database: TestDatabase) -> None:
+    """A worker at a task, an idle one, and a task that waits."""
+    pools = Pools(settings, database)
+    busy = pools.ready()
+    pools.queued()
+    pools.claim(busy)
+    pools.ready()
+    pools.queued(domain="organization:umbrella")
+    with transaction(settings.writer_url) as connection:
+        decisions.keep(connection, settings.deployment, "default", inputs={}, actions=[], why="2 wanted: <b>enough</b>")
 
 
 def write_few_nights(settings: Settings, database: TestDatabase) -> None:
@@ -121,6 +136,7 @@ VIEWS = {
     "few": ("v=today", "v=live", "v=fleet", "v=cost", "v=repo&r=acme/worker-a"),
     "fleet": ("v=today", "v=fleet", "v=fleet&rows=causes"),
     "none": ("v=today", "v=live", "v=fleet", "v=fleet&rows=causes", "v=cost"),
+    "pooled": ("v=live",),
 }
 
 
@@ -173,6 +189,17 @@ def test_today_tells_why(shown: dict[str, Shown]) -> None:
         assert said in page.text, said
     assert "&lt;img src=x" in page.dom, "a report's text is text"
     assert "<img" not in page.dom
+
+
+def test_live_shows_the_pools(shown: dict[str, Shown]) -> None:
+    page = shown["pooled"].open("v=live")
+    for said in (
+        *("default 1 busy, 1 ready; 1 waiting (the oldest for ", "$0.00 today", "ago: 2 wanted: "),
+        *("acme/worker-a for ", "idle for "),
+    ):
+        assert said in page.text, said
+    assert "&lt;b&gt;enough" in page.dom, "a reason is text"
+    assert "Pools" not in shown["none"].open("v=live").text
 
 
 def test_a_quiet_morning_says_what_it_rests_on(shown: dict[str, Shown]) -> None:

@@ -7,6 +7,7 @@ import { Fleet } from "./fleet.js";
 import { Cost } from "./cost.js";
 import { useKeptFocus, useNewView } from "./focus.js";
 import { Run } from "./details.js";
+import "./pools.js";
 import { Repository } from "./repository.js";
 import { Live, Tile, Today } from "./today.js";
 import { Guard, React, Router, STYLE, To, h, missing } from "./ui.js";

@@ -1,6 +1,7 @@
 // @ts-check
 // The answer of the morning: what broke, whether it is real, what it costs, whether anything leaks. Words are the server's.
 import { Acknowledge } from "./acknowledge.js";
+import { Pools } from "./pools.js";
 import { Block, Copy, To, Router, React, clock, dollars, h, span, useAnswer } from "./ui.js";
 
 /** One entry for each cause: repositories that broke by the same one stand together. */
@@ -115,7 +116,8 @@ export function Live() {
       h("tbody", null, data.instances.map((one) => h("tr", { key: one.instance_id ?? one.intent_at },
         h("td", null, one.instance_id ?? "no id yet"), h("td", null, `${one.instance_type} ${one.market}`), h("td", null, one.repository_name ?? "unknown"),
         h("td", null, dollars(one.cost_usd)),
-        [one.deadline_at, one.may_live_until, one.external_timer_at, one.guest_timer_at].map((at, which) => h("td", { key: which }, until(at, data.at)))))))) : h("p", { className: "jn-empty" }, "Nothing is alive.")));
+        [one.deadline_at, one.may_live_until, one.external_timer_at, one.guest_timer_at].map((at, which) => h("td", { key: which }, until(at, data.at)))))))) : h("p", { className: "jn-empty" }, "Nothing is alive."),
+    h(Pools, { pools: data.pools, now: data.at })));
 }
 
 function until(at, now) {
