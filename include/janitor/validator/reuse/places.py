@@ -16,8 +16,8 @@ from janitor.validator.settings import Settings
 
 _CONFIGURATION = (
     *("/etc", "/usr/local/etc", "/var/spool/cron", "/var/spool/at", "/var/lib/cloud/scripts"),
-    # What the next boot or the loader of programs obeys beside /etc.
-    *("/boot/grub/grub.cfg", "/lib/ld.so.preload"),
+    # What systemd, the next boot or the loader of programs obeys beside /etc.
+    *("/run/systemd/system", "/run/systemd/generator", "/boot/grub/grub.cfg", "/lib/ld.so.preload"),
 )
 _OF_A_HOME = (
     *(".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile", ".login", ".cshrc"),
