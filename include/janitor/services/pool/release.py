@@ -80,7 +80,8 @@ def release(settings: Settings, validation_id: UUID) -> str:
         if not tasks.finish(connection, held, state, {"status": validation.status.value}):
             return f"worker {held.worker_id} doesn't have it any more"
         leave(connection, held, leaving)
-    log.info("the task of %s is %s; its worker %s leaves it %s", validation_id, state.value, held, leaving.name)
+    said = (validation_id, state.value, held.worker_id, leaving.name.lower())
+    log.info("the task of %s is %s; its worker %s comes out of it %s", *said)
     if leaving is not Leaving.CLEAN:
         _stop_command(settings, validation)
         return f"worker {held.worker_id} gets no further task ({leaving.name.lower()})"
