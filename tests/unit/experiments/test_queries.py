@@ -16,7 +16,7 @@ WITH_EXPERIMENTS = {
     **dict.fromkeys(("complete_instances", "live_of_repository", "ledger_facts"), "instances"),
     **dict.fromkeys(("recent_launch_outcomes", "scopes_launched_since"), "launches"),
     **dict.fromkeys(("abandoned_validations", "open_runs", "lock_open_tasks_of_finished"), "what is left open"),
-    **dict.fromkeys(("settled_tasks", "pool_runs_under_way", "log_streams_of_validations"), "what is left open"),
+    **dict.fromkeys(("settled_tasks", "pool_runs_under_way"), "what is left open"),
     # Runs by their id, and the list of them, which says what each is.
     **dict.fromkeys(("running_run_summaries", "latest_run_summaries", "recent_run_ids", "find_run"), "list of runs"),
     **dict.fromkeys(("complete_runs", "complete_running_runs"), "list of runs"),
