@@ -137,7 +137,7 @@ LOG_FOLLOW_OPTION := $$(case "$$FOLLOW" in ''|0|no|false) ;; *) echo --follow;; 
 need = @test -n "$$$(1)" || { echo "usage: make $@ $(1)=$(2)" >&2; exit 2; }
 
 .PHONY: help run test test-quick test-full up down status validate-all-workers run-janitor fetch-report runs follow rerun cancel check-parallel-status query-parallel-run query-db \
-	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain repair-demo list-worktrees cleanup-worktrees shards repairs pool pool-decisions pool-stop pool-resume pool-run pool-test pool-test-task breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench repair-bench crash-matrix \
+	report failures culprit culprit-bench dashboard notify instances kill-all-workers terminate reap keep maintain repair-demo pool-demo list-worktrees cleanup-worktrees shards repairs pool pool-decisions pool-stop pool-resume pool-run pool-test pool-test-task breaker logs validate artefact accuracy check-config estimate waste db-migrate db-roles doctor completion setup lint format lock bench repair-bench crash-matrix \
 	lambda image audit check-workflows ci dotenv ami check-packer infra-plan infra-apply env-file destroy idle-cost check-terraform
 
 help: ## list the targets
@@ -265,6 +265,9 @@ repairs: $(STAMP) ## the repairs, or one with its patch [REPAIR= JSON=1 ENV=]
 
 pool: $(STAMP) ## the pools: what works, what waits, what is wrong, what it costs [POOL= JSON=1 ENV=]
 	$(JANITOR) pool status $(POOL_OPTION) $(JSON_OPTION)
+
+pool-demo: $(STAMP) ## six validations on the two workers of a pool, with times and costs, on the local stack
+	$(JANITOR) pool-demo
 
 pool-decisions: $(STAMP) ## why there are as many workers as there are [POOL= JSON=1 ENV=]
 	$(JANITOR) pool decisions $(POOL_OPTION) $(JSON_OPTION)

@@ -35,6 +35,11 @@ COMMANDS: dict[str, CommandEntry] = {
         "repair_demo",
         "Break an example by its upstream, name the release, repair it and prove it, on the local stack.",
     ),
+    "pool-demo": CommandEntry(
+        "pool.demo",
+        "pool_demo",
+        "Validate six repositories on a pool's two workers, and check what it promises, on the local stack.",
+    ),
     "up": CommandEntry("stack.stack", "up", "Start the local stack in the background."),
     "down": CommandEntry("stack.stack", "down", "Stop the local stack; its data stays."),
     "status": CommandEntry("stack.stack", "status", "Show the stack: what runs and answers, web UI and login."),

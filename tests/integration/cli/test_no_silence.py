@@ -26,6 +26,7 @@ CONFIG = "repositories:\n  - {name: worker-one, organization: acme, prompt: go}\
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "run": ("{config}",),
     "repair-demo": (),
+    "pool-demo": (),
     "up": (),
     "down": (),
     "status": ("--json",),
@@ -84,7 +85,18 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "completion": ("bash",),
     "doctor": ("--json",),
 }
-ASK_NOBODY = {"completion", "up", "down", "airflow", "validate", "check-config", "estimate", "doctor", "repair-demo"}
+ASK_NOBODY = {
+    "completion",
+    "up",
+    "down",
+    "airflow",
+    "validate",
+    "check-config",
+    "estimate",
+    "doctor",
+    "repair-demo",
+    "pool-demo",
+}
 """Commands that need no service of an external deployment (an estimate: without a day's budget), or refuse one."""
 
 
