@@ -203,7 +203,7 @@ class Fleet:
             return connection.execute(statement.encode(), values).fetchall()
 
     def require_nothing_left(self) -> None:
-        """No machine by EC2, no live row by the ledger, no worker and no task without an end."""
+        """No machine by EC2, no live row by the ledger, no worker or task without an end; each machine is paid."""
         assert [one.instance_id for one in self.machines() if one.state.value != "shutting-down"] == []
         statement = "select * from instances where deployment = %s and ended_at is null"
         assert self.rows(statement, self.settings.deployment) == []
@@ -214,6 +214,11 @@ class Fleet:
             "select from turns t join instances i using (ledger_id) where i.deployment = %s and t.ended_at is null"
         )
         assert self.rows(open_turns, self.settings.deployment) == []
+        unpaid = (
+            "select from instance_bills b where b.deployment = %s and b.total_usd is distinct from"
+            " (select sum(p.total_usd) from bills p where p.ledger_id = b.ledger_id)"
+        )
+        assert self.rows(unpaid, self.settings.deployment) == []
         held = "select from tasks where deployment = %s and state::text = any(%s)"
         assert self.rows(held, self.settings.deployment, [TaskState.CLAIMED.value, TaskState.RUNNING.value]) == []
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from janitor.domain.pool.states import TaskState, WorkerEnd, WorkerState
 from janitor.domain.states import TerminationReason, ValidationStatus
 from janitor.services.watch.watch import Watch
+from janitor.stores.costs import Cost, costs_of_runs, costs_of_validations
+from janitor.stores.database import transaction
 from tests.integration.pool.fleet import Fleet, Repository
 
 STARTS_WITHIN = timedelta(seconds=5)
@@ -56,5 +58,14 @@ def test_two_repositories_share_one_machine_that_is_gone_at_the_end(fleet: Fleet
     assert (worker.state, worker.end_reason, worker.tasks_done) == (WorkerState.TERMINATED, WorkerEnd.IDLE, 2)
     (row,) = fleet.rows("select * from instances where deployment = %s", fleet.settings.deployment)
     assert (row["termination_reason"], row["run_id"]) == (TerminationReason.IDLE.value, None)
+    # Between them they pay for all of it; boot and waiting are no time that nothing explains.
+    (bill,) = fleet.rows("select * from instance_costs where deployment = %s", fleet.settings.deployment)
+    with transaction(fleet.settings.reader_url) as connection:
+        paid = costs_of_validations(connection, [first, second])
+        assert costs_of_runs(connection, [run_id]) == {run_id: Cost(usd=bill["total_usd"])}
+    shares = [paid[each].usd or 0 for each in (first, second)]
+    assert all(shares)
+    assert sum(shares) == bill["total_usd"]
+    assert (bill["unexplained_usd"], bill["idle_usd"] > 0) == (0, True)
     why = fleet.rows("select why from pool_decisions where deployment = %s", fleet.settings.deployment)
     assert why
