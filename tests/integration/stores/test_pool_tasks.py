@@ -490,3 +490,27 @@ def test_decisions_are_kept_with_what_they_saw_and_stops_win(bench: Bench) -> No
         assert [(each.pool, each.stopped_by) for each in stops.stopped(connection, bench.deployment)] == [("p", "ann")]
         assert stops.resume(connection, bench.deployment, "p")
         assert not stops.resume(connection, bench.deployment, "p")
+
+
+def test_what_was_seen_of_a_worker_holds_until_it_is_moved_or_has_a_claim(bench: Bench) -> None:
+    def holds(seen: WorkerRecord) -> bool:
+        with transaction(bench.url) as connection:
+            return workers.lock_as_seen(connection, seen)
+
+    worker = bench.worker()
+    ready = worker_of(bench, worker)
+    assert holds(ready)
+    for _ in range(2):
+        bench.task()
+    first = bench.claimed(worker)
+    assert not holds(ready)
+    assert finish(bench, first)
+    between = worker_of(bench, worker)
+    assert holds(between)
+    with transaction(bench.url) as connection:
+        assert workers.move(connection, worker, WorkerState.READY)
+    assert not holds(between)
+    bench.claimed(worker)
+    # Busy as before, by another claim.
+    assert worker_of(bench, worker).state is between.state
+    assert not holds(between)

@@ -54,6 +54,9 @@ def _make_ready(settings: Settings, worker_id: UUID) -> bool:
     if judgement is None:
         return False
     with transaction(settings.writer_url) as connection:
+        if not workers.lock_as_seen(connection, worker):
+            # The lock of the look was lost with its connection, and another look was faster: it may be at work by now.
+            return False
         if judgement.fitness is not Fitness.KEEP:
             log.warning("worker %s gets no further task: %s", worker_id, judgement.reason)
             _give_up(connection, worker, judgement.fitness)

@@ -67,6 +67,18 @@ def ended(connection: Connection, deployment: str, pool: str | None = None, *, c
     return [WorkerRecord.from_row(row) for row in rows]
 
 
+def lock_as_seen(connection: Connection, seen: WorkerRecord) -> bool:
+    """Lock a worker's row until the transaction ends, if it is in the same state, after the same claim, as when seen.
+
+    Returns:
+        Whether it is; False: somebody has gone on with it meanwhile.
+    """
+    row = named_queries().lock_worker_as_seen(
+        connection, worker_id=seen.worker_id, state=seen.state.value, last_fence=seen.last_fence
+    )
+    return row is not None
+
+
 def move(connection: Connection, worker_id: UUID, to: WorkerState, *, end: WorkerEnd | None = None) -> bool:
     """Change a worker's state, if the rules allow it from the one that it is in.
 

@@ -22,6 +22,12 @@ left join lateral (select * from instances i where i.owner_kind = 'worker' and i
 where w.deployment = :deployment and ((:pool)::text is null or w.pool = :pool) and w.ended_at is null
 order by w.requested_at, w.worker_id;
 
+-- name: lock_worker_as_seen(worker_id, state, last_fence)^
+-- Whoever claims for it, or moves it, has its row: what was seen of it isn't so any more then.
+select true as is_so from workers
+where worker_id = :worker_id and state = :state::worker_state and last_fence is not distinct from :last_fence
+for no key update;
+
 -- name: move_worker(worker_id, to_state, end_reason)!
 -- Only where the rules allow it from the state that it is in, whatever that was when it was read.
 update workers w set state = :to_state::worker_state, end_reason = coalesce(w.end_reason, :end_reason::worker_end)
