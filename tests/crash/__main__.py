@@ -1,4 +1,4 @@
-"""`make crash-matrix`: kills every component at every edge of an instance's life, and looks at what is left.
+"""`make crash-matrix`: kills every component at every edge of an instance's life, and a pool's; says what is left.
 
 Each job starts a stack of its own in a folder of its own and tries cells on it, one after the other. Ends with 1 if a
 cell failed or could not be tried.
@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.crash import report
 from tests.crash.catalogue import all_cells
 from tests.crash.cells import Cell
+from tests.crash.repositories import write_pools
 from tests.crash.runner import Result, carry_out
 from tests.crash.stand import SHORT_SETTINGS, Stand
 from tests.support.stack import running_stack
@@ -79,7 +80,9 @@ def _try_all(cells: list[Cell], jobs: int, folder: Path) -> list[Result]:
 
 def _job(folder: Path, waiting: queue.Queue[tuple[int, Cell]], done: dict[int, Result], total: int) -> None:
     try:
-        with running_stack(folder / "state", SHORT_SETTINGS) as settings:
+        folder.mkdir(parents=True, exist_ok=True)
+        pools = {"JANITOR_DEFAULT_CONFIG": str(write_pools(folder / "pools.json"))}
+        with running_stack(folder / "state", {**SHORT_SETTINGS, **pools}) as settings:
             stand = Stand(settings, folder)
             while True:
                 try:

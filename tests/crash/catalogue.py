@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from janitor.domain.states import ValidationStatus
-from tests.crash.cells import SUCCESS, Act, Cell, Component, Edge, Fault
+from tests.crash.cells import INSTANCE_EDGES, SUCCESS, Act, Cell, Component, Edge, Fault
 from tests.crash.tables import own_tables
 
 _ERROR = frozenset({ValidationStatus.ERROR})
@@ -16,7 +16,6 @@ _SHORT = timedelta(seconds=25)
 _FOR_LIMIT = timedelta(seconds=45)
 
 _COMPONENTS = tuple(component for component in Component if component is not Component.FOR_GOOD)
-_ALL = tuple(Edge)
 
 _ACTS: Mapping[Act, tuple[Edge, ...]] = {
     Act.CLEAR_LAUNCH: (
@@ -27,9 +26,9 @@ _ACTS: Mapping[Act, tuple[Edge, ...]] = {
         Edge.DURING_TERMINATE,
     ),
     Act.CLEAR_VALIDATE: (Edge.BOOTING, Edge.RUNNING, Edge.DURING_RECORD, Edge.DURING_TERMINATE),
-    Act.MARK_FAILED: _ALL,
-    Act.MARK_SUCCESS: _ALL,
-    Act.DELETE_RUN: _ALL,
+    Act.MARK_FAILED: INSTANCE_EDGES,
+    Act.MARK_SUCCESS: INSTANCE_EDGES,
+    Act.DELETE_RUN: INSTANCE_EDGES,
     Act.PAUSE: (Edge.AFTER_INTENT, Edge.BOOTING, Edge.RUNNING, Edge.DURING_RECORD, Edge.DURING_TERMINATE),
     Act.SECOND_RUN: (Edge.BEFORE_INTENT, Edge.RUNNING),
 }
@@ -45,7 +44,7 @@ def all_cells() -> list[Cell]:
 
 
 def _kills() -> Iterator[Cell]:
-    for edge in Edge:
+    for edge in INSTANCE_EDGES:
         for component in _COMPONENTS:
             yield Cell(edge=edge, blow=component)
 

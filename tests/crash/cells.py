@@ -1,4 +1,4 @@
-"""What a cell of the matrix is: one edge of an instance's life, and one blow that falls there."""
+"""What a cell of the matrix is: one edge of an instance's or a worker's life, and one blow that falls there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from janitor.domain.states import RunKind, ValidationStatus
 
 
 class Edge(str, Enum):
-    """Where in an instance's life the blow falls, in the order of that life; the value is the row's title."""
+    """Where the blow falls, in the order of an instance's life, then of a worker's; the value is the row's title."""
 
     BEFORE_INTENT = "before intent"
     AFTER_INTENT = "after intent"
@@ -21,6 +21,21 @@ class Edge(str, Enum):
     RUNNING = "running"
     DURING_RECORD = "during record"
     DURING_TERMINATE = "during terminate"
+    POOL_SPAWN = "pool: spawn"
+    POOL_CLAIM = "pool: claim"
+    POOL_RUN = "pool: run"
+    POOL_FINISH = "pool: finish"
+    POOL_DRAIN = "pool: drain"
+    POOL_TERMINATE = "pool: terminate"
+
+    @property
+    def is_of_a_pool(self) -> bool:
+        """Whether a pool's worker has it, and no run's instance."""
+        return self.value.startswith("pool: ")
+
+
+INSTANCE_EDGES = tuple(edge for edge in Edge if not edge.is_of_a_pool)
+POOL_EDGES = tuple(edge for edge in Edge if edge.is_of_a_pool)
 
 
 class Blow(str, Enum):
@@ -107,6 +122,11 @@ class Cell:
         turns = " in turn" if self.kind is RunKind.SEQUENTIAL else ""
         several = f" ({self.repositories} repositories{turns})" if self.repositories > 1 else ""
         return f"{self.edge.value} / {self.blow.value}{several}"
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether the run's repositories are a pool's tasks."""
+        return self.edge.is_of_a_pool
 
     def matches(self, pattern: str) -> bool:
         """Whether a pattern (with wildcards, or a part of the name) means this cell."""

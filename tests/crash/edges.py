@@ -76,21 +76,21 @@ class Hold:
         )
 
 
-class _Locked(Hold):
+class Locked(Hold):
     """Held by a lock in Postgres, until somebody waits for it."""
 
     def __init__(self, stand: Stand, gate: Gate) -> None:
         super().__init__(stand, gate)
-        self._connection: psycopg.Connection[Any] | None = None
+        self.connection: psycopg.Connection[Any] | None = None
 
     def __enter__(self) -> Hold:
         super().__enter__()
-        self._connection = psycopg.connect(
+        self.connection = psycopg.connect(
             self.stand.settings.owner_url,
             connect_timeout=5,
             options="-c search_path=janitor,pg_catalog",
         )
-        self.lock(self._connection)
+        self.lock(self.connection)
         return self
 
     def lock(self, connection: psycopg.Connection[Any]) -> None:
@@ -99,22 +99,22 @@ class _Locked(Hold):
 
     def is_there(self, airflow_run_id: str) -> bool:
         """Whether somebody waits for the lock."""
-        assert self._connection is not None
-        own = self._connection.info.backend_pid
+        assert self.connection is not None
+        own = self.connection.info.backend_pid
         return bool(
             self.stand.rows("select pid from pg_locks where not granted and %s = any(pg_blocking_pids(pid))", own)
         )
 
     def release(self) -> None:
         """Give the lock up."""
-        if self._connection is not None:
+        if self.connection is not None:
             try:
-                self._connection.close()
+                self.connection.close()
             except psycopg.Error:
                 return  # Postgres was killed, and with it the lock
 
 
-class BeforeIntent(_Locked):
+class BeforeIntent(Locked):
     """before its intent"""
 
     def lock(self, connection: psycopg.Connection[Any]) -> None:
@@ -185,7 +185,7 @@ class Running(Hold):
         )
 
 
-class DuringRecord(_Locked):
+class DuringRecord(Locked):
     """being recorded"""
 
     gate_stays_shut = False

@@ -1,4 +1,4 @@
-"""The four invariants, judged by EC2, Postgres, S3 and Airflow after the dust has settled."""
+"""The invariants, judged by EC2, Postgres, S3 and Airflow after the dust has settled."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ class Facts:
     runs: list[dict[str, Any]] = field(default_factory=list)
     validations: list[dict[str, Any]] = field(default_factory=list)
     ledger: list[dict[str, Any]] = field(default_factory=list)
+    pool: list[str] = field(default_factory=list)
+    """What is open of its pool: workers, tasks, turns, in words."""
 
     @property
     def run_ids(self) -> set[str]:
@@ -59,6 +61,32 @@ def read_facts(stand: Stand, airflow_run_ids: list[str]) -> Facts:
     )
 
 
+def read_pool_facts(stand: Stand, airflow_run_ids: list[str]) -> Facts:
+    """The same of pooled runs: the ledger's rows are those of the workers that came since. Raises psycopg.Error."""
+    facts, deployment = read_facts(stand, airflow_run_ids), stand.settings.deployment
+    if facts.runs:
+        since = min(run["started_at"] for run in facts.runs)
+        facts.ledger = stand.rows(
+            "select i.* from instances i join workers w on i.owner_kind = 'worker' and i.owner_id = w.worker_id"
+            " where i.deployment = %s and w.requested_at >= %s order by i.ledger_id",
+            deployment,
+            since,
+        )
+    facts.pool = [
+        str(row["what"])
+        for row in stand.rows(
+            "select format('worker %%s is %%s', worker_id, state) as what from workers"
+            " where deployment = %s and ended_at is null"
+            " union all select format('task %%s is %%s', task_id, state) from tasks"
+            " where deployment = %s and ended_at is null"
+            " union all select format('turn %%s of %%s is open', t.number, t.validation_id) from turns t"
+            " join instances i using (ledger_id) where i.deployment = %s and t.ended_at is null",
+            *[deployment] * 3,
+        )
+    ]
+    return facts
+
+
 def unsettled(facts: Facts, instances: list[Sighting], *, planned: bool = True) -> list[str]:
     """What is still at work; empty when the dust has settled."""
     found = [f"run {run['run_id']} is {run['status']}" for run in facts.runs if run["status"] == "running"]
@@ -73,7 +101,7 @@ def unsettled(facts: Facts, instances: list[Sighting], *, planned: bool = True) 
         if row["state"] not in _CLOSED
     ]
     found += [f"EC2 shows {one.instance_id} as {one.state}" for one in instances if not one.is_gone]
-    return found
+    return found + facts.pool
 
 
 def judge(stand: Stand, cell: Cell, facts: Facts, observer: Observer, outage: Outage | None = None) -> list[str]:
@@ -82,7 +110,7 @@ def judge(stand: Stand, cell: Cell, facts: Facts, observer: Observer, outage: Ou
     Args:
         outage: How long the control plane was away, where the blow was a kill.
     """
-    instances = observer.instances_of(facts.run_ids)
+    instances = observer.machines_of_workers() if cell.is_pooled else observer.instances_of(facts.run_ids)
     return [
         *outlived(stand.settings.reap_interval, instances),
         *launched_twice(facts, observer.overlaps_of(facts.validation_ids), instances),
@@ -90,6 +118,7 @@ def judge(stand: Stand, cell: Cell, facts: Facts, observer: Observer, outage: Ou
         *differently_many(cell, instances),
         *(breach for one in facts.validations for breach in _report_lost(stand, one)),
         *ledger_differs(facts, instances),
+        *left_of_the_pool(facts),
     ]
 
 
@@ -214,3 +243,8 @@ def ledger_differs(facts: Facts, instances: list[Sighting]) -> Iterator[str]:
             yield f"(4) ledger row {row['ledger_id']} has no termination reason"
         if row["instance_id"] is not None and row["instance_id"] not in seen:
             yield f"(4) ledger row {row['ledger_id']} names {row['instance_id']}, which EC2 never showed"
+
+
+def left_of_the_pool(facts: Facts) -> Iterator[str]:
+    """(7) No worker, task or turn is without its end: a row that says so of nobody at work lies."""
+    yield from (f"(7) {one}" for one in facts.pool)

@@ -88,6 +88,12 @@ class Observer:
             found = [one for one in self._memory.sightings.values() if one.tags.get("janitor:run") in run_ids]
         return sorted(found, key=lambda one: one.first_seen_at)
 
+    def machines_of_workers(self) -> list[Sighting]:
+        """Every machine of a pool's worker that was seen alive, by their order."""
+        with self._lock:
+            found = [one for one in self._memory.sightings.values() if "janitor:worker" in one.tags]
+        return sorted((one for one in found if one.last_alive_at), key=lambda one: one.first_seen_at)
+
     def overlaps_of(self, validation_ids: set[str]) -> list[Overlap]:
         """The moments at which one of these validations had several instances."""
         with self._lock:

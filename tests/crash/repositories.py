@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import json
 import tempfile
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from bench.repositories import DOCKERFILE, SDK
@@ -14,6 +16,11 @@ from tests.crash.cells import Cell
 from tests.support.workers import WorkerRepository, make_repository, write_config
 
 GRACE = timedelta(seconds=3)
+_POOL: Mapping[str, Any] = {
+    "pools": [{"name": "gpu", "max": 1, "idle_timeout_minutes": 0.05, "max_lifetime_minutes": 60}],
+    "default_pool": "gpu",
+}
+"""One worker for all: who comes second waits for it."""
 _HANDLER = """\
 import os
 import time
@@ -66,8 +73,15 @@ def prepare(cell: Cell, folder: Path) -> tuple[Path, Gate]:
         default_timeout_minutes=cell.timeout.total_seconds() / 60,
         grace_minutes=GRACE.total_seconds() / 60,
         **market,
+        **(_POOL if cell.is_pooled else {}),
     )
     return config, gate
+
+
+def write_pools(path: Path) -> Path:
+    """Write a deployment's configuration, whose pools are those that pooled cells name."""
+    worker = WorkerRepository(name="of-nobody", path=path.parent / "of-nobody")
+    return write_config(path, [worker.entry()], grace_minutes=GRACE.total_seconds() / 60, **_POOL)
 
 
 def _make_worker(folder: Path, name: str, gate: Gate) -> WorkerRepository:

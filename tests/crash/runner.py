@@ -11,14 +11,16 @@ from urllib.parse import quote
 
 import httpx
 
+from janitor.services.pool.cycle import run_pass
 from tests.crash import people
 from tests.crash.cells import Act, Blow, Cell, Component, Edge, Fault
 from tests.crash.edges import HOLDS, Hold
 from tests.crash.faults import OUTAGE_SECONDS, interruption, rules_of
-from tests.crash.judge import SHUTDOWN, Facts, bound_of, judge, read_facts, unsettled
+from tests.crash.judge import SHUTDOWN, Facts, bound_of, judge, read_facts, read_pool_facts, unsettled
 from tests.crash.killers import freeze_boxes, kill
 from tests.crash.observer import Observer, Sighting
 from tests.crash.outage import OutageClock
+from tests.crash.pool import POOL_HOLDS
 from tests.crash.repositories import GRACE, prepare
 from tests.crash.stand import FaultUnknownError, Stand
 from tests.crash.tables import Scene, table_of
@@ -105,7 +107,7 @@ class _Trial:
         self.config, self.gate = prepare(cell, folder)
 
     def run(self) -> None:
-        with HOLDS[self.cell.edge](self.stand, self.gate) as hold:
+        with {**HOLDS, **POOL_HOLDS}[self.cell.edge](self.stand, self.gate) as hold:
             self._start_run()
             hold.await_moment(self.airflow_run_ids[0])
             self.result.at_blow = self._scene()
@@ -138,9 +140,10 @@ class _Trial:
 
     def _scene(self) -> list[str]:
         self.observer.look()
-        facts = read_facts(self.stand, self.airflow_run_ids)
+        facts = self._facts()
         return [
             *(f"{one['repository_name']}: {one['status']}" for one in facts.validations),
+            *facts.pool,
             *(f"ledger row: {row['state']} {row['instance_id'] or 'without id'}" for row in facts.ledger),
             *(f"EC2: {one.instance_id} {one.state}" for one in self._instances()),
         ]
@@ -254,7 +257,8 @@ class _Trial:
         while time.monotonic() < deadline:
             asked = datetime.now(timezone.utc)
             try:
-                facts = read_facts(self.stand, self.airflow_run_ids)
+                self._pass()
+                facts = self._facts()
                 why = unsettled(facts, self._instances()) + self._airflow_at_work()
             except DEAD as exc:
                 why = [f"{type(exc).__name__}: {exc}"]
@@ -266,9 +270,16 @@ class _Trial:
                 return facts
             time.sleep(_LOOK_EVERY.total_seconds())
         self.result.failures.append(f"(0) not settled {limit.total_seconds():.0f} s after the blow: {'; '.join(why)}")
-        return await_it(
-            lambda: read_facts(self.stand, self.airflow_run_ids), within=_PERSON_WITHIN, what="Postgres after all"
-        )
+        return await_it(self._facts, within=_PERSON_WITHIN, what="Postgres after all")
+
+    def _facts(self) -> Facts:
+        read = read_pool_facts if self.cell.is_pooled else read_facts
+        return read(self.stand, self.airflow_run_ids)
+
+    def _pass(self) -> None:
+        """Airflow makes its passes every minute; so that a cell takes less, one comes with each look."""
+        if self.cell.is_pooled:
+            run_pass(self.stand.settings)
 
     def _airflow_at_work(self) -> list[str]:
         """The runs that Airflow hasn't ended; a deleted one has."""
@@ -285,22 +296,29 @@ class _Trial:
         return found
 
     def _instances(self) -> list[Sighting]:
+        if self.cell.is_pooled:
+            return self.observer.machines_of_workers()
         return self.observer.instances_of(self.run_ids)
 
     def clean_up(self) -> None:
         """Leave nothing to the next cell: no fault, no instance, no run at work."""
         self.gate.open()
 
-        def cleaned() -> bool:
+        def cleaned() -> bool | None:
             self.stand.set_faults()
             people.tidy_up(self.stand, self.airflow_run_ids)
             self._end_instances()
-            return True
+            return self._end_pool()
 
         try:
             await_it(cleaned, within=_RECOVERY, what="cleaning up", every=_LOOK_EVERY)
         except NotInTimeError as exc:
             self.result.failures.append(f"(0) {exc}")
+
+    def _end_pool(self) -> bool | None:
+        """Of a cell that has failed, passes end what is left once its run is over; None: something is."""
+        self._pass()
+        return None if self.cell.is_pooled and self.airflow_run_ids and self._facts().pool else True
 
     def _end_instances(self) -> None:
         self.observer.look()

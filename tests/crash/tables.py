@@ -48,9 +48,9 @@ class Table:
 
 def own_tables() -> Sequence[Table]:
     """The tables, in the report's order."""
-    from tests.crash import in_turn, places, shards, silences
+    from tests.crash import in_turn, places, pool, shards, silences
 
-    return (silences.TABLE, places.TABLE, in_turn.TABLE, shards.TABLE)
+    return (silences.TABLE, places.TABLE, in_turn.TABLE, pool.TABLE, shards.TABLE)
 
 
 def table_of(blow: Blow) -> Table | None:

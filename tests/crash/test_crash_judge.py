@@ -19,6 +19,7 @@ from tests.crash.judge import (
     differently_many,
     launched_twice,
     ledger_differs,
+    left_of_the_pool,
     outlived,
     unsettled,
     verdict_missing,
@@ -178,3 +179,10 @@ def test_what_is_still_at_work() -> None:
     assert unsettled(_facts(), [ALIVE]) == ["EC2 shows i-1 as running"]
     assert unsettled(_facts(ledger=({**ROW, "state": "intent"},)), [])
     assert unsettled(Facts(), []) == ["no run is planned"]
+
+
+def test_what_is_left_of_a_pool_is_at_work_and_a_breach() -> None:
+    facts = replace(_facts(), pool=["worker w is draining"])
+    assert unsettled(facts, [ENDED]) == ["worker w is draining"]
+    assert list(left_of_the_pool(facts)) == ["(7) worker w is draining"]
+    assert list(left_of_the_pool(_facts())) == []
