@@ -2,7 +2,8 @@
 
 Both DAGs validate the same repositories with the same validator program on the same local cloud, one after the other on
 one stack. First repositories without a Dockerfile, so that the validation itself is over at once; then many whose
-handlers wait at the same time, polled every 15 s by both. Before that, on a database alone: what a fleet's history
+handlers wait at the same time, polled every 15 s by both. Then the same few on an instance each, and on one worker of a
+pool. Before that, on a database alone: what a fleet's history
 takes to be read.
 """
 
@@ -22,6 +23,7 @@ from uuid import UUID, uuid4
 from bench.faces import faces_table, measure_faces
 from bench.measurements import Measurement, table
 from bench.memory import PeakMemory
+from bench.pool import measure_pool, pool_configurations, pool_table
 from bench.reading import SIZES as FLEETS
 from bench.reading import measure_reading, reading_table
 from bench.repositories import Gate, instant_repository, waiting_repository
@@ -52,6 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=list(SIZES), help="repositories per run")
     parser.add_argument("--waiting", type=int, default=100, help="validations that wait at once; 0 leaves that out")
+    parser.add_argument("--pool", type=int, default=4, help="validations on a pool, 2 or more; 0 leaves that out")
     parser.add_argument("--no-reading", action="store_true", help="leave out what is read of a fleet's history")
     arguments = parser.parse_args()
     if not arguments.no_reading:
@@ -60,7 +63,9 @@ def main() -> int:
     if arguments.sizes:
         print(table(_instant(arguments.sizes)), flush=True)
     if arguments.waiting:
-        print("\n" + _waiting(arguments.waiting))
+        print("\n" + _waiting(arguments.waiting), flush=True)
+    if arguments.pool:
+        print("\n" + _pool(arguments.pool))
     return 0
 
 
@@ -95,6 +100,19 @@ def _one_waiting(dag_id: str, size: int) -> WaitingMeasurement:
             return measure_waiting(settings, dag_id, size, conf, gate)
         finally:
             gate.open()
+            down(settings, progress=lambda line: None)
+
+
+def _pool(size: int) -> str:
+    with tempfile.TemporaryDirectory(prefix="janitor-bench-") as name:
+        folder = Path(name)
+        own, pooled = pool_configurations(folder, instant_repository(folder / "repository"), size)
+        files = ("dags/validate_workers.py", "dags/gpu_pool.py")
+        settings = _settings(folder, files, {"JANITOR_DEFAULT_CONFIG": str(pooled)})
+        try:
+            settings = up(settings, progress=lambda line: print(line, file=sys.stderr, flush=True))
+            return pool_table(measure_pool(settings, own, pooled, size))
+        finally:
             down(settings, progress=lambda line: None)
 
 
