@@ -23,7 +23,7 @@ from tests.support.stack import running_stack
 from tests.support.workers import WorkerRepository, make_worker, write_config
 
 STARTS_WITHIN = timedelta(seconds=30)
-"""A machine with a load of 20 included; `tests/integration/pool` holds it to five."""
+"""A machine with a load of 20 included; `make pool-demo` holds it to five seconds."""
 POOL: dict[str, Any] = {"name": "gpu", "max": 1, "idle_timeout_minutes": 0.05, "max_lifetime_minutes": 60}
 
 
