@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -133,18 +134,21 @@ def writing(url: str) -> Iterator[psycopg.Connection[dict[str, object]]]:
         yield connection
 
 
-def start_claimer(bench: Bench, *, lease: timedelta, work: timedelta) -> subprocess.Popen[str]:
+def start_claimer(
+    bench: Bench, *, lease: timedelta, work: timedelta, at_least: timedelta = timedelta()
+) -> subprocess.Popen[str]:
     """Start a process that claims one task after another for a worker of its own, until it is killed or stale.
 
     It writes `claimed`, `finished` or `stale` for each; after `stale` it ends itself.
 
     Args:
         work: How long a task takes at most.
+        at_least: And at least.
     """
     order = json.dumps(
         {
             **{"url": bench.url, "owner_url": bench.owner_url, "deployment": bench.deployment, "pool": bench.pool},
-            **{"lease": lease.total_seconds(), "work": work.total_seconds()},
+            **{"lease": lease.total_seconds(), "work": [at_least.total_seconds(), work.total_seconds()]},
         }
     )
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{ROOT / 'include'}"}
@@ -164,7 +168,7 @@ def _say(word: str) -> None:
     print(word, flush=True)
 
 
-def main(order: dict[str, object]) -> int:
+def main(order: dict[str, Any]) -> int:
     """Claim, work, and leave an effect in the transaction that finishes; returns 3 where the claim was lost."""
     bench = Bench(
         url=str(order["url"]),
@@ -172,7 +176,7 @@ def main(order: dict[str, object]) -> int:
         deployment=str(order["deployment"]),
         pool=str(order["pool"]),
     )
-    lease, work = timedelta(seconds=float(str(order["lease"]))), float(str(order["work"]))
+    lease, (least, most) = timedelta(seconds=order["lease"]), order["work"]
     chance = random.Random()
     worker_id = bench.worker()
     with writing(bench.url) as connection:
@@ -186,7 +190,7 @@ def main(order: dict[str, object]) -> int:
             with connection.transaction():
                 is_held = tasks.begin(connection, claim.held)
             # The work.
-            time.sleep(chance.uniform(0, work))
+            time.sleep(chance.uniform(least, most))
             with connection.transaction():
                 is_held = is_held and _finish(connection, claim)
             if not is_held:

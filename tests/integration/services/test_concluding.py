@@ -291,7 +291,8 @@ def test_the_command_holds_nothing_of_the_spec(settings: Settings) -> None:
         assert secret not in text + order
     told = json.loads(order)
     assert told.pop("cache_volume") is None, "no validation of its own has one"
-    assert set(told) == {"validator", "spec", "sign_url"}
+    assert set(told) == {"validator", "spec", "sign_url", "words"}
+    assert told["words"] == ["run", "--spec", "-"]
     addresses = [told["validator"]["url"], told["spec"]["url"], told["sign_url"]]
     assert [urlsplit(each).path.split("/")[2] for each in addresses[1:]] == ["janitor-specs", "janitor-reports"]
     assert urlsplit(told["sign_url"]).path.endswith("/1.sign")

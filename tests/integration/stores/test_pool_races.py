@@ -101,7 +101,9 @@ def test_eight_claimers_of_five_hundred_tasks_of_whom_one_is_killed_each_second(
 
 def test_a_claimer_that_was_stopped_past_its_lease_stops_itself_and_has_no_effect(bench: Bench) -> None:
     bench.many_tasks(1)
-    stopped = start_claimer(bench, lease=timedelta(seconds=2), work=timedelta(seconds=1))
+    # Its work is longer than a loaded machine takes to stop it.
+    work = timedelta(seconds=6)
+    stopped = start_claimer(bench, lease=timedelta(seconds=2), work=work, at_least=work)
     try:
         assert stopped.stdout is not None
         assert stopped.stdout.readline() == "claimed\n"

@@ -87,7 +87,8 @@ def test_dead_docker_is_never_replaced_where_docker_is_demanded(context, tmp_pat
     assert "Cannot connect to the Docker daemon" in (finding.reason or "")
     assert [head.engine for head in told] == [None]
     assert made.cleanups.carry_out() == ([], [])
-    assert 2 <= time.monotonic() - began < 30
+    # Asked for as long as a further pause of two seconds fits, however long a loaded machine takes for each question.
+    assert 1 <= time.monotonic() - began < 30
 
 
 def test_docker_that_still_starts_is_waited_for(context, tmp_path):
