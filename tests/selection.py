@@ -112,22 +112,6 @@ REST = (
         minutes=5,
     ),
     Part(
-        name="kills",
-        paths=(
-            "dags/kills",
-            "integration/maintenance/test_commands.py",
-            "integration/maintenance/test_runs.py::test_a_killed_run_is_told_of_and_not_started_again_and_the_others_go_on",
-            "integration/maintenance/test_runs.py::test_a_run_that_takes_too_long_is_ended_and_the_others_go_on",
-            "integration/stack/test_stack_recovery.py::test_a_killed_stack_comes_up_with_its_data",
-            "integration/stack/test_stack_recovery.py::test_two_stacks_and_down_ends_all_of_one",
-            "integration/stack/test_stack_recovery.py::test_an_interrupted_up_leaves_nothing_that_the_next_cant_use",
-            "integration/maintenance/test_kills.py",
-            "integration/stack/test_stack_recovery.py::test_the_cause_is_shown_and_kept_and_not_what_it_brought_down",
-        ),
-        why="kills what runs, and waits until Airflow has noticed or starts anew; `make crash-matrix` tries every cell",
-        minutes=15,
-    ),
-    Part(
         name="pool",
         paths=(
             "integration/stores/test_pool_races.py"
@@ -173,35 +157,6 @@ REST = (
         minutes=5,
     ),
     Part(
-        name="Docker truth",
-        paths=(
-            "integration/validator/docker",
-            "integration/validator/test_validator_docker.py",
-            "integration/agent/test_agent_docker.py",
-            "integration/agent/test_agent_image.py",
-            "integration/culprit/test_docker_obeys.py",
-            "integration/reuse/test_reuse_engine.py",
-        ),
-        why="builds base images and asks a real engine what each broken worker does",
-        minutes=11,
-    ),
-    Part(
-        name="repairs",
-        paths=("integration/recipes/test_corpus.py::test_the_whole_corpus",),
-        why="validates each broken repository four times and more: `make test` repairs one of each kind",
-        minutes=14,
-    ),
-    Part(
-        name="workspaces",
-        paths=(
-            "integration/workspaces/test_leases.py::test_two_processes_race_for_long",
-            "integration/workspaces/test_hostile_repositories.py::test_a_hundred_thousand_files_come_and_go",
-            "integration/workspaces/test_dead_holders.py::test_killed_at_each_edge_nothing_is_left_after_a_sweep",
-        ),
-        why="stops and kills holders of a lease a hundred times over, and checks out a hundred thousand files",
-        minutes=5,
-    ),
-    Part(
         name="culprits",
         paths=(
             "integration/corpus/test_culprits.py::test_the_others",
@@ -243,6 +198,57 @@ REST = (
         minutes=3,
     ),
     Part(
+        name="browser",
+        paths=("integration/web/test_pages_shown.py",),
+        why="loads each page in a browser, in both themes, with a fleet of two hundred, and measures its contrasts",
+        minutes=3,
+    ),
+    Part(
+        name="kills",
+        paths=(
+            "dags/kills",
+            "integration/maintenance/test_commands.py",
+            "integration/maintenance/test_runs.py::test_a_killed_run_is_told_of_and_not_started_again_and_the_others_go_on",
+            "integration/maintenance/test_runs.py::test_a_run_that_takes_too_long_is_ended_and_the_others_go_on",
+            "integration/stack/test_stack_recovery.py::test_a_killed_stack_comes_up_with_its_data",
+            "integration/stack/test_stack_recovery.py::test_two_stacks_and_down_ends_all_of_one",
+            "integration/stack/test_stack_recovery.py::test_an_interrupted_up_leaves_nothing_that_the_next_cant_use",
+            "integration/maintenance/test_kills.py",
+            "integration/stack/test_stack_recovery.py::test_the_cause_is_shown_and_kept_and_not_what_it_brought_down",
+        ),
+        why="kills what runs, and waits until Airflow has noticed or starts anew; `make crash-matrix` tries every cell",
+        minutes=15,
+    ),
+    Part(
+        name="Docker truth",
+        paths=(
+            "integration/validator/docker",
+            "integration/validator/test_validator_docker.py",
+            "integration/agent/test_agent_docker.py",
+            "integration/agent/test_agent_image.py",
+            "integration/culprit/test_docker_obeys.py",
+            "integration/reuse/test_reuse_engine.py",
+        ),
+        why="builds base images and asks a real engine what each broken worker does",
+        minutes=11,
+    ),
+    Part(
+        name="repairs",
+        paths=("integration/recipes/test_corpus.py::test_the_whole_corpus",),
+        why="validates each broken repository four times and more: `make test` repairs one of each kind",
+        minutes=14,
+    ),
+    Part(
+        name="workspaces",
+        paths=(
+            "integration/workspaces/test_leases.py::test_two_processes_race_for_long",
+            "integration/workspaces/test_hostile_repositories.py::test_a_hundred_thousand_files_come_and_go",
+            "integration/workspaces/test_dead_holders.py::test_killed_at_each_edge_nothing_is_left_after_a_sweep",
+        ),
+        why="stops and kills holders of a lease a hundred times over, and checks out a hundred thousand files",
+        minutes=5,
+    ),
+    Part(
         name="Terraform",
         paths=("integration/infrastructure",),
         why="plans, applies and destroys a whole deployment with a provider that takes seconds for each call",
@@ -253,12 +259,6 @@ REST = (
         paths=("integration/machine",),
         why="mounts loop devices, starts engines of its own, and kills the bootstrap at each of its steps",
         minutes=5,
-    ),
-    Part(
-        name="browser",
-        paths=("integration/web/test_pages_shown.py",),
-        why="loads each page in a browser, in both themes, with a fleet of two hundred, and measures its contrasts",
-        minutes=3,
     ),
     Part(
         name="compose",
