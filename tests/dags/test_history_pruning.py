@@ -1,4 +1,4 @@
-"""Old passes of the reaper leave Airflow's history, beside a scheduler at work; everything else stays."""
+"""Old passes of the reaper and the pools leave Airflow's history, beside a scheduler at work; everything else stays."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ class History:
             states,
         )
 
+    def runs_before(self, dag_id: str, before: datetime) -> int:
+        query = "select count(*) from dag_run where dag_id = %s and start_date < %s"
+        return int(str(self.rows(query, dag_id, before)[0][0]))
+
     def tasks_of(self, dag_id: str) -> int:
         return int(str(self.rows("select count(*) from task_instance where dag_id = %s", dag_id)[0][0]))
 
@@ -72,7 +76,12 @@ def test_old_passes_go_and_everything_else_stays(
     old = eventually(passes(3), within=SOON)
     latest = old[-1][1]
     assert isinstance(latest, datetime)
-    assert history.prune(latest) == len(old) - 1
+    others = {dag_id: history.runs_before(dag_id, latest) for dag_id in PRUNED_DAGS[1:]}
+    pruned = history.prune(latest)
+    left_of_others = {dag_id: history.runs_before(dag_id, latest) for dag_id in PRUNED_DAGS[1:]}
+    # A DAG's last scheduled run always stays, old or not.
+    assert all(left_of_others[dag_id] <= 1 for dag_id in others), left_of_others
+    assert pruned == len(old) - 1 + sum(others.values()) - sum(left_of_others.values())
     left = {row[0] for row in history.runs_of(PRUNED_DAGS[0], ended=False)}
     assert old[-1][0] in left
     assert not left & {row[0] for row in old[:-1]}

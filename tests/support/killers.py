@@ -297,5 +297,11 @@ def kill_guest_timer(instance_id: str) -> None:
     while not (found := guest_timer_processes(instance_id)):
         assert time.monotonic() < deadline, f"{instance_id} has no guest timer: there was nothing to disable"
         time.sleep(_POLL_SECONDS)
-    for pid in found:
-        os.kill(pid, signal.SIGKILL)
+    while found:
+        assert time.monotonic() < deadline, f"the guest timer of {instance_id} can't be ended: {found}"
+        for pid in found:
+            # Its loop forks for each of its commands, and such a one may end by itself meanwhile.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS)
+        found = guest_timer_processes(instance_id)

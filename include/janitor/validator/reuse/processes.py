@@ -24,7 +24,6 @@ _UNIT_FOLDERS = tuple(
 )
 _OF_SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/snap/", "/opt/aws/")
 _SERVICE = re.compile(r"/system\.slice/(?:[\w.\\@:-]+/)*(?P<unit>[\w.\\@:-]+\.service)(?:/.*)?")
-_TEMPLATE = re.compile(r"@[^.]*\.service$")
 _STAYS_SECONDS = 0.2
 """What has ended by then was passing: a timer's `date`, a shell between two commands."""
 _PAUSE_SECONDS = 0.05
@@ -160,8 +159,14 @@ def _is_service(group: str, program: str) -> bool:
     if group == _group_of("self") and not is_agent(program):
         return False
     unit = match["unit"]
-    names = (unit, _TEMPLATE.sub("@.service", unit))
+    names = (unit, _template_of(unit))
     return any((folder / name).is_file() for folder in _UNIT_FOLDERS for name in names)
+
+
+def _template_of(unit: str) -> str:
+    """The file that a unit with an instance's name is of: `getty@tty1.service` is of `getty@.service`."""
+    name, at, _ = unit.partition("@")
+    return f"{name}@.service" if at else unit
 
 
 def _group_of(pid: str) -> str:
