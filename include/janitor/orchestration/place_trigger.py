@@ -13,7 +13,7 @@ from uuid import UUID
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from janitor.orchestration.place_poller import shared_place_poller
+from janitor.orchestration.pollers.places import shared_place_poller
 from janitor.orchestration.wiring import require_environment
 
 EARLIEST_EVENT = timedelta(seconds=15)

@@ -1,8 +1,8 @@
 """The trigger of a deferred validation: fires when there is something for the worker to do.
 
-All of them in one triggerer share one poller (`janitor.orchestration.poller`). A trigger fires at the absolute limit
-even if AWS can't be asked, so that the worker can say so. It never fires right after the deferral, when Airflow might
-not know the task as deferred yet.
+All of them in one triggerer share one poller (`janitor.orchestration.pollers.validations`). A trigger fires at the
+absolute limit even if AWS can't be asked, so that the worker can say so. It never fires right after the deferral, when
+Airflow might not know the task as deferred yet.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from janitor.domain.watch.watching import AwaitedSign, Watched
 from janitor.orchestration.place_trigger import EARLIEST_EVENT, seconds_until
-from janitor.orchestration.poller import shared_poller
+from janitor.orchestration.pollers.validations import shared_poller
 from janitor.orchestration.wiring import require_environment
 
 _LAST_LOOK = timedelta(seconds=30)

@@ -13,7 +13,7 @@ import pytest
 from janitor.domain.launch.owner import Owner
 from janitor.domain.states import InstanceState, TerminationReason, ValidationStatus
 from janitor.domain.watch.watching import Decision, Step, WatchOutcome
-from janitor.orchestration.poller import BatchedPoller
+from janitor.orchestration.pollers.validations import BatchedPoller
 from janitor.services.launch.replace import begin_replacement, is_replaceable
 from janitor.services.result.record import record_validation
 from janitor.services.watch.conclude import conclude_validation

@@ -11,7 +11,7 @@ from uuid import UUID
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from janitor.orchestration.place_trigger import EARLIEST_EVENT, seconds_until
-from janitor.orchestration.pool.poller import shared_worker_poller
+from janitor.orchestration.pollers.workers import shared_worker_poller
 from janitor.orchestration.wiring import require_environment
 
 

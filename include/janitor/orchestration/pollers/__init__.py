@@ -1,0 +1,1 @@
+"""Pollers of a triggerer: one for all who wait for the same kind of thing."""
