@@ -8,7 +8,6 @@ never drop a waiter.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -16,42 +15,23 @@ from functools import cache
 from janitor.domain.errors import CloudError, DatabaseError
 from janitor.domain.log_lines import LineLogger
 from janitor.domain.watch.watching import Decision, Step, Watched, decide
+from janitor.orchestration.pollers.waiters import Waiters, pause
 from janitor.orchestration.wiring import current_settings
 from janitor.services.watch.fleet_view import FleetView, look_at_fleet
 from janitor.services.watch.signs import keep_signs
-from janitor.settings import Settings
 
-_JITTER = 0.2
 _LONGEST_BACKOFF_FACTOR = 8
 
 log = LineLogger(__name__)
 
 
-class BatchedPoller:
-    """Waiters and the one task that serves them while there are any."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._waiting: dict[asyncio.Future[Decision], Watched] = {}
-        self._task: asyncio.Task[None] | None = None
-
-    async def wait(self, watched: Watched) -> Decision:
-        """Return the first decision that isn't WAIT."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Decision] = loop.create_future()
-        self._waiting[future] = watched
-        if self._task is None or self._task.done():
-            self._task = loop.create_task(self._serve())
-        try:
-            return await future
-        finally:
-            self._waiting.pop(future, None)
+class BatchedPoller(Waiters[Watched, Decision]):
+    """Each wants the first decision that isn't WAIT."""
 
     async def _serve(self) -> None:
         failures = 0
         while self._waiting:
-            interval = self._settings.poll_interval.total_seconds() * min(2**failures, _LONGEST_BACKOFF_FACTOR)
-            await asyncio.sleep(interval * (1 + random.uniform(-_JITTER, _JITTER)))  # noqa: S311  # jitter, no cryptography
+            await pause(self._settings.poll_interval * min(2**failures, _LONGEST_BACKOFF_FACTOR))
             try:
                 await self._round()
                 failures = 0
