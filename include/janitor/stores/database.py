@@ -7,7 +7,7 @@ open one, and it sets a statement timeout so that a lock held by somebody else c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -100,6 +100,27 @@ def open_connection(
             )
     except psycopg.OperationalError as exc:
         raise unusable(exc) from exc
+
+
+@contextmanager
+def name_lock(database_url: str, name: str, *, application_name: str) -> Iterator[bool]:
+    """Hold a name, if nobody else does; yields whether it was free.
+
+    A session's lock, not a transaction's: nothing is locked but the name, and it is free again when the process dies.
+
+    Raises:
+        DatabaseError: The server can't be reached.
+    """
+    with open_connection(database_url, application_name=application_name, autocommit=True) as connection:
+        row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)).fetchone()
+        taken = bool(row and row[0])
+        try:
+            yield taken
+        finally:
+            if taken:
+                # The server notices a closed connection a little later: the next one must not find it held.
+                with suppress(psycopg.Error):
+                    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
 
 
 NO_CONNECTION_LEFT = "Postgres has no connection left for this role"

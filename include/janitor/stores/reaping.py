@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg.types.json import Jsonb
 
 from janitor.domain.place import Place
@@ -24,7 +22,7 @@ from janitor.domain.states import (
     RunKind,
     RunStatus,
 )
-from janitor.stores.database import Connection, open_connection
+from janitor.stores.database import Connection, name_lock
 from janitor.stores.queries import named_queries
 from janitor.stores.records import InstanceRecord
 
@@ -72,24 +70,11 @@ class OpenRun:
 def pass_lock(database_url: str, deployment: str) -> Iterator[bool]:
     """Hold the deployment's one place for a pass of the reaper; yields whether it was free.
 
-    A session's lock, not a transaction's: nothing is locked but the name, and it is free again when the process dies.
-
     Raises:
         DatabaseError: Postgres can't be reached.
     """
-    with open_connection(database_url, application_name="janitor-reaper", autocommit=True) as connection:
-        name = (deployment,)
-        row = connection.execute(
-            "select pg_try_advisory_lock(hashtextextended('janitor-reaper/' || %s, 0))", name
-        ).fetchone()
-        taken = bool(row and row[0])
-        try:
-            yield taken
-        finally:
-            if taken:
-                # The server notices a closed connection a little later: the next pass must not find it held.
-                with contextlib.suppress(psycopg.Error):
-                    connection.execute("select pg_advisory_unlock(hashtextextended('janitor-reaper/' || %s, 0))", name)
+    with name_lock(database_url, f"janitor-reaper/{deployment}", application_name="janitor-reaper") as free:
+        yield free
 
 
 def facts_of(connection: Connection, deployment: str, instance_ids: Sequence[str]) -> list[LedgerFact]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +9,8 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-import psycopg
-
 from janitor.domain.pool.pool import Provider
-from janitor.stores.database import Connection, open_connection
+from janitor.stores.database import Connection, name_lock
 from janitor.stores.pool.records import Held
 from janitor.stores.queries import named_queries
 
@@ -33,7 +30,7 @@ def pass_lock(database_url: str, deployment: str) -> Iterator[bool]:
     Raises:
         DatabaseError: Postgres can't be reached.
     """
-    with _name_lock(database_url, f"janitor-pool/{deployment}") as free:
+    with name_lock(database_url, f"janitor-pool/{deployment}", application_name="janitor-pool") as free:
         yield free
 
 
@@ -44,23 +41,8 @@ def look_lock(database_url: str, worker_id: UUID) -> Iterator[bool]:
     Raises:
         DatabaseError: Postgres can't be reached.
     """
-    with _name_lock(database_url, f"janitor-worker/{worker_id}") as free:
+    with name_lock(database_url, f"janitor-worker/{worker_id}", application_name="janitor-pool") as free:
         yield free
-
-
-@contextmanager
-def _name_lock(database_url: str, name: str) -> Iterator[bool]:
-    """A session's lock, not a transaction's: nothing is locked but the name, and it is free when the process dies."""
-    with open_connection(database_url, application_name="janitor-pool", autocommit=True) as connection:
-        row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,)).fetchone()
-        taken = bool(row and row[0])
-        try:
-            yield taken
-        finally:
-            if taken:
-                # The server notices a closed connection a little later: the next one must not find it held.
-                with contextlib.suppress(psycopg.Error):
-                    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
 
 
 def in_use(connection: Connection, deployment: str) -> dict[str, Provider | None]:
