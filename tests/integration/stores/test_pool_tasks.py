@@ -10,7 +10,7 @@ import pytest
 
 from janitor.domain.pool.states import TaskKind, TaskState, WorkerEnd, WorkerState
 from janitor.stores.database import transaction
-from janitor.stores.pool import decisions, stops, tasks, workers
+from janitor.stores.pool import decisions, passes, stops, tasks, workers
 from janitor.stores.pool.records import Claim, NewTask, TaskRecord, WorkerRecord
 from tests.support.pool import LEASE, LIMIT, Bench, bench_in
 from tests.support.postgres import TestDatabase
@@ -301,9 +301,10 @@ def test_a_runs_tasks_are_cancelled_and_who_has_one_is_named(bench: Bench) -> No
     worker = bench.worker()
     claim = bench.claimed(worker)
     with transaction(bench.url) as connection:
-        ended = tasks.cancel_of_run(connection, run_id)
-        assert {each.task_id: each.held for each in ended} == {held.task_id: claim.held, waiting.task_id: None}
-        assert tasks.cancel_of_run(connection, run_id) == []
+        ended = [tasks.cancel_of_validation(connection, each) for each in passes.open_of_run(connection, run_id)]
+        found = {each.task_id: each.held for each in ended if each is not None}
+        assert found == {held.task_id: claim.held, waiting.task_id: None}
+        assert passes.open_of_run(connection, run_id) == []
     assert task_of(bench, foreign).state is TaskState.QUEUED
     assert not finish(bench, claim)
     assert (task_of(bench, held).state, task_of(bench, held).reason_code) == (TaskState.CANCELLED, "cancelled")
@@ -332,9 +333,13 @@ def test_tasks_whose_validation_has_ended_are_found(bench: Bench) -> None:
             task.validation_id,
         )
     with transaction(bench.url) as connection:
-        ended = tasks.end_of_finished(connection, bench.deployment)
-        assert {each.task_id: each.held for each in ended} == {held.task_id: claim.held, waiting.task_id: None}
-        assert tasks.end_of_finished(connection, bench.deployment) == []
+        ended = [
+            tasks.cancel_of_validation(connection, each, TaskState.DONE)
+            for each in passes.settled(connection, bench.deployment)
+        ]
+        found = {each.task_id: each.held for each in ended if each is not None}
+        assert found == {held.task_id: claim.held, waiting.task_id: None}
+        assert passes.settled(connection, bench.deployment) == []
     assert task_of(bench, other).state is TaskState.QUEUED
 
 

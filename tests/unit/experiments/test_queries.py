@@ -15,7 +15,7 @@ WITH_EXPERIMENTS = {
     **dict.fromkeys(("lease_terms", "settle_reservations", "cost_by_repository"), "money"),
     **dict.fromkeys(("complete_instances", "live_of_repository", "ledger_facts"), "instances"),
     **dict.fromkeys(("recent_launch_outcomes", "scopes_launched_since"), "launches"),
-    **dict.fromkeys(("abandoned_validations", "open_runs", "lock_open_tasks_of_finished"), "what is left open"),
+    **dict.fromkeys(("abandoned_validations", "open_runs"), "what is left open"),
     **dict.fromkeys(("settled_tasks", "pool_runs_under_way"), "what is left open"),
     # Runs by their id, and the list of them, which says what each is.
     **dict.fromkeys(("running_run_summaries", "latest_run_summaries", "recent_run_ids", "find_run"), "list of runs"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from janitor.domain.pool.durations import seconds_text
 from janitor.domain.pool.pool import Pool
 from janitor.domain.pool.states import WorkerState
 from janitor.domain.pool.view import Waiting, WorkerSeen
@@ -66,7 +67,7 @@ def refusal(worker: WorkerSeen, pool: Pool, now: datetime, *, trust_domain: str 
     if not is_trusted(worker, trust_domain):
         return "another one's code ran on it"
     if life_left(worker, pool, now) < limit:
-        return f"the {_seconds(life_left(worker, pool, now))} that it has left are too few"
+        return f"the {seconds_text(life_left(worker, pool, now))} that it has left are too few"
     return None
 
 
@@ -106,7 +107,3 @@ def is_too_old_for_all(worker: WorkerSeen, groups: Sequence[Waiting], pool: Pool
     """Whether something waits that it might have taken, and nothing of that fits into what is left of its life."""
     trusted = [group for group in groups if is_trusted(worker, group.trust_domain) and fits_ever(group, pool)]
     return bool(trusted) and all(life_left(worker, pool, now) < group.shortest for group in trusted)
-
-
-def _seconds(duration: timedelta) -> str:
-    return f"{duration.total_seconds():.0f} s"

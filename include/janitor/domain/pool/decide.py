@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from janitor.domain.pool.actions import Action, Decision, PoolAction
 from janitor.domain.pool.capacity import STARTING, WORKING, fits_ever
+from janitor.domain.pool.durations import seconds_text
 from janitor.domain.pool.health import health
 from janitor.domain.pool.pool import Pool
 from janitor.domain.pool.scaling import Need, Scale, expected_wait, in_the_way, scale_of, surplus, too_many
@@ -45,7 +46,7 @@ def decide(view: PoolView, pool: Pool, now: datetime) -> Decision:
     said = f"{scale.wanted} wanted, {why}"
     unfit = sum(group.count for group in view.waiting if not fits_ever(group, pool))
     if unfit:
-        said += f"; {unfit} may take longer than a worker lives, less its start ({_seconds(pool.longest_task)})"
+        said += f"; {unfit} may take longer than a worker lives, less its start ({seconds_text(pool.longest_task)})"
     return Decision(actions=tuple(actions), why=_told(view, said, actions), wanted=scale.wanted)
 
 
@@ -140,7 +141,7 @@ def _why_enough(view: PoolView, scale: Scale) -> str:
         return "nothing waits"
     wait = max(expected_wait(each.group.count, each.servers, view.task_median) for each in scale.needs)
     if any(each.wanted > each.spare for each in scale.needs):
-        return f"a wait of {_seconds(wait)} is no longer than a boot, {_seconds(view.boot_median)}"
+        return f"a wait of {seconds_text(wait)} is no longer than a boot, {seconds_text(view.boot_median)}"
     return "there are enough for what waits"
 
 
@@ -154,7 +155,7 @@ def _why_spawned(view: PoolView, pool: Pool, scale: Scale, staying: Sequence[Wor
     if not first.servers:
         return f"{first.group.count} wait that no worker may take"
     wait = expected_wait(first.group.count, first.servers, view.task_median)
-    return f"{first.group.count} would wait {_seconds(wait)}, and a boot takes {_seconds(view.boot_median)}"
+    return f"{first.group.count} would wait {seconds_text(wait)}, and a boot takes {seconds_text(view.boot_median)}"
 
 
 def _made_room(view: PoolView, pool: Pool, scale: Scale, actions: Sequence[Action], now: datetime) -> Iterator[Action]:
@@ -176,7 +177,7 @@ def _reduced_idle(
     staying = _staying(view, actions)
     found = surplus(staying, needs, view, pool, now)
     for each in found:
-        idle = _seconds(now - (each.idle_since or each.requested_at))
+        idle = seconds_text(now - (each.idle_since or each.requested_at))
         if each.surplus_since is None:
             yield Action(kind=PoolAction.MARK_SURPLUS, worker_id=each.worker_id, why=f"idle for {idle}")
         else:
@@ -196,7 +197,3 @@ def _told(view: PoolView, said: str, actions: Sequence[Action]) -> str:
     kinds = Counter(each.kind for each in actions if each.kind is not PoolAction.SPAWN)
     others = ", ".join(f"{kind.value} {count}" for kind, count in kinds.items())
     return f"{seen}: {said}{'; ' if others else ''}{others}"
-
-
-def _seconds(duration: timedelta) -> str:
-    return "for ever" if duration == timedelta.max else f"{duration.total_seconds():.0f} s"

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from janitor.domain.pool.actions import Action, PoolAction
 from janitor.domain.pool.capacity import STARTING, WORKING, is_spent, is_too_old_for_all
+from janitor.domain.pool.durations import seconds_text
 from janitor.domain.pool.pool import Pool
 from janitor.domain.pool.states import WorkerEnd, WorkerState
 from janitor.domain.pool.view import HeldTask, PoolView, WorkerSeen
@@ -43,7 +44,7 @@ def _mourned(worker: WorkerSeen, view: PoolView, pool: Pool, now: datetime) -> A
         return _about(worker, PoolAction.CLEAR, "it shows life again")
     if not view.is_provider_known or not (is_silent or is_gone):
         return None
-    said = f"no sign of life for {_seconds(silence)}"
+    said = f"no sign of life for {seconds_text(silence)}"
     if is_gone and (is_silent or worker.suspect_since is not None):
         why = f"its machine has ended, and {said}" if is_silent else "its machine has ended, at the second look too"
         return _about(worker, PoolAction.LOSE, why, WorkerEnd.LOST)
@@ -64,7 +65,7 @@ def _task_over(worker: WorkerSeen, pool: Pool, now: datetime) -> Action | None:
     """Its task's hard limit. Whoever waits for the task ends it before; this is for where nobody does any more."""
     if worker.task is None or now < _hard_limit(worker.task, pool):
         return None
-    why = f"its task's hard limit passed {_seconds(now - _hard_limit(worker.task, pool))} ago"
+    why = f"its task's hard limit passed {seconds_text(now - _hard_limit(worker.task, pool))} ago"
     return _about(worker, PoolAction.EXPIRE, why, None if worker.is_kept else WorkerEnd.RECYCLED)
 
 
@@ -89,7 +90,7 @@ def _over(worker: WorkerSeen, view: PoolView, pool: Pool, now: datetime) -> Acti
     if worker.state in STARTING:
         began = max(worker.requested_at, view.watched_since or worker.requested_at)
         if view.is_provider_known and now - began > pool.spawn_timeout:
-            why = f"it took no order in {_seconds(now - worker.requested_at)}"
+            why = f"it took no order in {seconds_text(now - worker.requested_at)}"
             return _about(worker, PoolAction.TERMINATE, why, WorkerEnd.SPAWN_TIMEOUT)
         return None
     if worker.state is WorkerState.DRAINING:
@@ -97,13 +98,15 @@ def _over(worker: WorkerSeen, view: PoolView, pool: Pool, now: datetime) -> Acti
         if worker.task is None:
             return _about(worker, PoolAction.TERMINATE, "it drained, and has no task", end)
         if worker.drain_deadline_at is not None and now >= worker.drain_deadline_at:
-            why = f"it drained for too long: its task is given back, {_seconds(now - worker.drain_deadline_at)} late"
+            why = (
+                f"it drained for too long: its task is given back, {seconds_text(now - worker.drain_deadline_at)} late"
+            )
             return _about(worker, PoolAction.TERMINATE, why, end)
         return None
     if worker.state is WorkerState.BUSY and worker.task is None:
         idle = now - (worker.last_task_ended_at or worker.requested_at)
         if idle > pool.drain_timeout:
-            why = f"its task ended {_seconds(idle)} ago, and it never was clean again"
+            why = f"its task ended {seconds_text(idle)} ago, and it never was clean again"
             return _about(worker, PoolAction.TERMINATE, why, WorkerEnd.RECYCLED)
     return None
 
@@ -114,7 +117,7 @@ def _recycled(worker: WorkerSeen, view: PoolView, pool: Pool, now: datetime) -> 
         return None
     if is_spent(worker, pool, now):
         said = "it was for one task" if worker.is_single_use else f"{worker.tasks_done} tasks of {pool.max_tasks}"
-        why = f"it has had its time: {said}, {_seconds(now - worker.requested_at)} old"
+        why = f"it has had its time: {said}, {seconds_text(now - worker.requested_at)} old"
         return _about(worker, PoolAction.DRAIN, why, WorkerEnd.RECYCLED)
     if is_too_old_for_all(worker, view.waiting, pool, now):
         return _about(
@@ -130,12 +133,8 @@ def _without_progress(worker: WorkerSeen, pool: Pool, now: datetime) -> Action |
     silence = now - (worker.task.last_progress_at or worker.task.claimed_at)
     if silence <= pool.no_progress_warning:
         return None
-    return _about(worker, PoolAction.WARN, f"its task made no progress for {_seconds(silence)}")
+    return _about(worker, PoolAction.WARN, f"its task made no progress for {seconds_text(silence)}")
 
 
 def _about(worker: WorkerSeen, kind: PoolAction, why: str, end: WorkerEnd | None = None) -> Action:
     return Action(kind=kind, why=why, worker_id=worker.worker_id, end=end)
-
-
-def _seconds(duration: timedelta) -> str:
-    return f"{duration.total_seconds():.0f} s"

@@ -47,7 +47,7 @@ def make_ready(settings: Settings, worker_id: UUID) -> bool:
 def _make_ready(settings: Settings, worker_id: UUID) -> bool:
     with transaction(settings.writer_url) as connection:
         worker = workers.get(connection, worker_id)
-        given, last = tasks.claims_made(connection, worker_id), tasks.last_of_worker(connection, worker_id)
+        given, last = tasks.given_to(connection, worker_id)
     if worker is None or worker.instance_id is None or not is_between(worker):
         return False
     judgement = _look(settings, worker, worker.instance_id, given=given, last=last)

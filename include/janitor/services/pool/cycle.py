@@ -194,9 +194,9 @@ class _Pass:
             return None  # it says itself that it lives
         if machines.shows_life(worker):
             with transaction(settings.writer_url) as connection:
-                workers.keep_alive(connection, worker_id)
-                if worker.held is not None:
+                if worker.held is not None:  # first: who ends leases locks a task before its worker
                     passes.hold(connection, worker.held, LEASE)
+                workers.keep_alive(connection, worker_id)
         if worker.end_wanted is not None:
             return None
         if is_without_machine(worker) and self._known is not None and machines.is_known and pool.max_workers:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from janitor.domain.errors import ConflictError
 from janitor.domain.pool.actions import PoolAction
 from janitor.domain.pool.pool import Pool
 from janitor.domain.pool.states import WorkerEnd, WorkerState
@@ -135,13 +134,3 @@ def keep_order(
     """Keep an order among the decisions, so that one list says why there are as many workers as there are."""
     actions = [] if kind is None else [{"kind": kind.value, "worker_id": str(each), "why": why} for each in worker_ids]
     decisions.keep(connection, settings.deployment, pool, inputs={"requested_by": by.user}, actions=actions, why=why)
-
-
-def require_live(worker: WorkerRecord) -> None:
-    """Refuse what can't be ordered of a worker that is over.
-
-    Raises:
-        ConflictError: It is.
-    """
-    if worker.over_since is not None:
-        raise ConflictError(f"worker {worker.worker_id} is {worker.state.value} already")

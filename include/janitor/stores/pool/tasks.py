@@ -168,11 +168,6 @@ def expire_waiting(connection: Connection, deployment: str) -> list[UUID]:
     return [row["task_id"] for row in named_queries().expire_waiting_tasks(connection, deployment=deployment)]
 
 
-def cancel_of_run(connection: Connection, run_id: UUID) -> list[EndedTask]:
-    """Cancel a run's open tasks. Who has one must be told to stop: its worker stays busy until it is moved on."""
-    return _end(connection, named_queries().lock_open_tasks_of_run(connection, run_id=run_id))
-
-
 def cancel_of_validation(
     connection: Connection, validation_id: UUID, state: TaskState = TaskState.CANCELLED
 ) -> EndedTask | None:
@@ -183,12 +178,6 @@ def cancel_of_validation(
     """
     rows = named_queries().lock_open_tasks_of_validation(connection, validation_id=validation_id)
     return next(iter(_end(connection, rows, state)), None)
-
-
-def end_of_finished(connection: Connection, deployment: str) -> list[EndedTask]:
-    """End as done the tasks whose validation got its end another way, as when its run was cancelled or settled."""
-    rows = named_queries().lock_open_tasks_of_finished(connection, deployment=deployment)
-    return _end(connection, rows, TaskState.DONE)
 
 
 def cancel(connection: Connection, task_id: UUID) -> EndedTask | None:
@@ -225,16 +214,10 @@ def of_validation(connection: Connection, validation_id: UUID) -> TaskRecord | N
     return TaskRecord.from_row(row) if row is not None else None
 
 
-def claims_made(connection: Connection, worker_id: UUID) -> int:
-    """How many tasks a worker was given, also those that it gave back."""
-    made: int = named_queries().claims_made_for_worker(connection, worker_id=worker_id)
-    return made
-
-
-def last_of_worker(connection: Connection, worker_id: UUID) -> UUID | None:
-    """The validation that a worker had last; None: it had none."""
-    found: UUID | None = named_queries().last_validation_of_worker(connection, worker_id=worker_id)
-    return found
+def given_to(connection: Connection, worker_id: UUID) -> tuple[int, UUID | None]:
+    """How many tasks a worker was given, also those that it gave back, and the validation of the last."""
+    row = named_queries().tasks_given_to_worker(connection, worker_id=worker_id)
+    return row["given"], row["last_validation_id"]
 
 
 def open_tasks(connection: Connection, deployment: str, pool: str | None = None) -> list[TaskRecord]:

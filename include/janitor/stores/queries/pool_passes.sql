@@ -48,13 +48,10 @@ select (select percentile_cont(0.5) within group (order by b.took)
               where t.deployment = :deployment and t.pool = :pool and c.ended_as = 'done' and t.kind = 'validation'
               order by c.fence desc limit 50) k) as task;
 
--- name: claims_made_for_worker(worker_id)$
+-- name: tasks_given_to_worker(worker_id)^
 -- Of every kind and whatever became of them: each may have left something on the worker's machine.
-select count(*) from task_claims where worker_id = :worker_id;
-
--- name: last_validation_of_worker(worker_id)$
-select t.validation_id from task_claims c join tasks t using (task_id)
-where c.worker_id = :worker_id order by c.fence desc limit 1;
+select count(*) as given, (array_agg(t.validation_id order by c.fence desc))[1] as last_validation_id
+from task_claims c join tasks t using (task_id) where c.worker_id = :worker_id;
 
 -- name: log_streams_of_validations(validation_ids)
 select validation_id, log_stream from repository_validations

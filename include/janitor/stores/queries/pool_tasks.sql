@@ -92,26 +92,12 @@ where t.task_id in (select task_id from tasks
                     for no key update skip locked)
 returning t.task_id, t.validation_id;
 
--- name: lock_open_tasks_of_run(run_id)
-select task_id, worker_id, fence from tasks
-where ended_at is null and validation_id in (select validation_id from repository_validations where run_id = :run_id)
-order by task_id
-for no key update;
-
 -- name: lock_open_tasks_of_validation(validation_id)
 select task_id, worker_id, fence from tasks where ended_at is null and validation_id = :validation_id
 for no key update;
 
 -- name: lock_open_task(task_id)
 select task_id, worker_id, fence from tasks where ended_at is null and task_id = :task_id for no key update;
-
--- name: lock_open_tasks_of_finished(deployment)
--- Their validation has got its end another way.
-select t.task_id, t.worker_id, t.fence from tasks t
-where t.deployment = :deployment and t.ended_at is null
-  and exists (select from repository_validations v where v.validation_id = t.validation_id and v.finished_at is not null)
-order by t.task_id
-for no key update of t skip locked;
 
 -- name: end_open_tasks(task_ids, state, reason_code)!
 update tasks set state = :state::task_state, reason_code = :reason_code
@@ -120,11 +106,3 @@ where task_id = any(:task_ids) and ended_at is null;
 -- name: count_task_ends(worker_ids)!
 update workers set last_task_ended_at = clock_timestamp(), tasks_done = tasks_done + 1
 where worker_id = any(:worker_ids);
-
--- name: claims_of_worker(worker_id)
-select c.*, t.kind, t.validation_id from task_claims c join tasks t using (task_id)
-where c.worker_id = :worker_id order by c.fence;
-
--- name: claims_of_task(task_id)
-select c.*, t.kind, t.validation_id from task_claims c join tasks t using (task_id)
-where c.task_id = :task_id order by c.fence;
