@@ -25,6 +25,7 @@ MODULES = (
     "janitor.orchestration.operators.terminate_operator",
     "janitor.orchestration.tasks",
     "janitor.orchestration.reap_tasks",
+    "janitor.orchestration.pool.tasks",
     "janitor.orchestration.operators.turns_operator",
     "janitor.orchestration.sequential_tasks",
 )

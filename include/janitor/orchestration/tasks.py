@@ -21,6 +21,7 @@ from janitor.orchestration.metrics import count_verdict
 from janitor.orchestration.telling import name_in_grid, note_run, tell_verdict
 from janitor.orchestration.wiring import (
     PLANNED_ENVIRONMENT,
+    PLANNED_POOL,
     current_settings,
     settings_for,
     settings_for_run,
@@ -89,6 +90,7 @@ def planned_entries(kind: RunKind) -> list[dict[str, str]]:
             "validation_id": str(one.validation_id),
             "repository": one.repository_name,
             PLANNED_ENVIRONMENT: settings.environment,
+            **({PLANNED_POOL: one.pool} if one.pool is not None else {}),
         }
         for one in planned
     ]

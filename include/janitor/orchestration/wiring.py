@@ -13,8 +13,8 @@ from typing import Any
 from janitor.domain.errors import WrongEnvironmentError
 from janitor.settings import DagSettings, Settings, component_environment, load_dag_settings, load_settings
 
-PLANNED_ENVIRONMENT = "environment"
-"""The key of what `plan` returns."""
+PLANNED_ENVIRONMENT, PLANNED_POOL = "environment", "pool"
+"""Keys of what `plan` returns; the second for a repository that a pool's workers validate, and for no other."""
 
 
 @cache

@@ -18,7 +18,7 @@ from janitor.domain.errors import CloudError, JanitorError, LaunchRefusedError
 from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.failures import as_airflow_failure
 from janitor.orchestration.operators.ec2_hook import SharedEc2Hook
-from janitor.orchestration.operators.pooled import await_worker
+from janitor.orchestration.operators.pooled import await_worker, is_pooled
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.wiring import current_settings, settings_for
 from janitor.protocol.terms.reason_codes import ReasonCode
@@ -26,7 +26,6 @@ from janitor.services.launch import advance as launching
 from janitor.services.launch.advance import Launched, NoPlace, NotYet
 from janitor.services.launch.orderer import Orderer, ValidationOrderer
 from janitor.services.ledger.reconcile import observe_deployment
-from janitor.services.pool.release import is_pooled
 from janitor.settings import Settings
 
 if TYPE_CHECKING:
@@ -88,12 +87,8 @@ class LaunchValidationOperator(EC2CreateInstanceOperator):
         """Whose instance it is."""
         return ValidationOrderer(UUID(self.planned["validation_id"]))
 
-    def _is_pooled(self, settings: Settings) -> bool:
-        """Whether a pool's worker is waited for, and nothing launched."""
-        return is_pooled(settings, UUID(self.planned["validation_id"]))
-
     def _launch(self, settings: Settings, context: Context) -> str:
-        if self._is_pooled(settings):
+        if is_pooled(self.planned):
             return await_worker(self, settings, UUID(self.planned["validation_id"]))
         orderer = self._orderer(settings, context)
         defer_at = time.monotonic() + settings.place_wait.total_seconds()

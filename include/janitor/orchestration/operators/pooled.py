@@ -6,6 +6,7 @@ What waits long waits in the triggerer. Where it stands is in Postgres, so that 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from airflow.sdk import BaseOperator
 from janitor.domain.errors import LaunchRefusedError
 from janitor.domain.log_lines import LineLogger
 from janitor.orchestration.pool.trigger import WorkerTrigger
+from janitor.orchestration.wiring import PLANNED_POOL
 from janitor.services.pool.queue import Hosted, Over, Queued, advance_task, host_again
 from janitor.settings import Settings
 
@@ -22,6 +24,11 @@ log = LineLogger(__name__)
 _POLL = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(minutes=5)
 """Deferred at a time: then it is asked again whether anybody will have it."""
+
+
+def is_pooled(planned: Mapping[str, str] | None) -> bool:
+    """Whether a pool's worker carries out what `plan` returned this entry for; None: it is for a whole run."""
+    return planned is not None and PLANNED_POOL in planned
 
 
 def await_worker(operator: BaseOperator, settings: Settings, validation_id: UUID) -> str:

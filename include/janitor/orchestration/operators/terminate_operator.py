@@ -20,9 +20,10 @@ from janitor.domain.log_lines import LineLogger
 from janitor.domain.states import TerminationReason
 from janitor.orchestration.failures import as_airflow_failure
 from janitor.orchestration.operators.ec2_hook import SharedEc2Hook
+from janitor.orchestration.operators.pooled import is_pooled
 from janitor.orchestration.wiring import settings_for, settings_for_run
 from janitor.services.ending import terminate as terminating
-from janitor.services.pool.release import is_pooled, release, release_run
+from janitor.services.pool.release import release, release_run
 from janitor.services.result.record import reason_to_terminate
 from janitor.settings import Settings
 
@@ -98,7 +99,7 @@ class TerminateValidationOperator(_TerminateScopeOperator):
         validation_id = UUID(self.planned["validation_id"])
         try:
             settings = settings_for(self.planned)
-            if is_pooled(settings, validation_id):
+            if is_pooled(self.planned):
                 # Its machine is its pool's, and may be somebody else's by now.
                 log.info("%s", release(settings, validation_id))
                 return []

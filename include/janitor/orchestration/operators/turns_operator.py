@@ -62,9 +62,6 @@ class LaunchRunOperator(LaunchValidationOperator):
     def _name(self, context: Context) -> None:
         """It is one task, without a name of its own in the grid."""
 
-    def _is_pooled(self, settings: Settings) -> bool:
-        return False
-
     def _orderer(self, settings: Settings, context: Context) -> Orderer:
         run_id = run_id_for(settings.deployment, context["dag_run"].run_id)
         return RunOrderer(run_id, cache_subnets(settings))

@@ -21,7 +21,7 @@ from janitor.domain.states import RunPurpose, ValidationStatus
 from janitor.domain.watch.watching import WatchOutcome
 from janitor.orchestration.failures import as_airflow_failure, failed_task
 from janitor.orchestration.log_link import ValidatorLogLink
-from janitor.orchestration.operators.pooled import await_next_worker
+from janitor.orchestration.operators.pooled import await_next_worker, is_pooled
 from janitor.orchestration.place_trigger import PlaceTrigger
 from janitor.orchestration.telling import name_in_grid, tell_verdict
 from janitor.orchestration.trigger import WatchTrigger
@@ -119,7 +119,8 @@ class ValidateOperator(BaseOperator):
 
     def _watch(self, settings: Settings, validation_id: UUID) -> Watch:
         """Watch the validation's instance; where a lost one is being replaced, see that through first."""
-        await_next_worker(self, settings, validation_id)
+        if is_pooled(self.planned):
+            await_next_worker(self, settings, validation_id)
         while is_being_replaced(settings, validation_id):
             try:
                 step = advance_replacement(settings, validation_id)

@@ -41,6 +41,8 @@ class PlannedValidation:
 
     validation_id: UUID
     repository_name: str
+    pool: str | None
+    """The pool whose workers carry it out; None: it has an instance of its own."""
 
 
 def is_stale(scheduled_for: datetime, now: datetime) -> bool:
@@ -159,6 +161,6 @@ def check_request(settings: Settings, request: RunRequest) -> int:
 
 def _planned(connection: Connection, run_id: UUID) -> list[PlannedValidation]:
     return [
-        PlannedValidation(validation_id=row["validation_id"], repository_name=row["repository_name"])
-        for row in named_queries().overviews_of_run(connection, run_id=run_id)
+        PlannedValidation(validation_id=row["validation_id"], repository_name=row["repository_name"], pool=row["pool"])
+        for row in named_queries().planned_of_run(connection, run_id=run_id)
     ]

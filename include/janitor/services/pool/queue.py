@@ -80,7 +80,7 @@ def advance_task(settings: Settings, validation_id: UUID) -> QueueStep:
 
 
 def host_again(settings: Settings, validation_id: UUID) -> QueueStep | None:
-    """How a pooled validation is whose task may have been given back; None: it isn't pooled.
+    """How a pooled validation is whose task may have been given back; None: it never had one.
 
     Raises:
         DatabaseError: Postgres can't be used.

@@ -47,16 +47,6 @@ class Leaving(Enum):
     LOST = (WorkerState.LOST, WorkerEnd.LOST)
 
 
-def is_pooled(settings: Settings, validation_id: UUID) -> bool:
-    """Whether a validation is carried out by a pool's workers, by its plan.
-
-    Raises:
-        DatabaseError: Postgres can't be used.
-    """
-    with transaction(settings.writer_url) as connection:
-        return validations.get_validation(connection, validation_id).plan.get("pool") is not None
-
-
 def release(settings: Settings, validation_id: UUID) -> str:
     """End the task of a validation that has or gets no more than it has; returns in words what became of its worker.
 

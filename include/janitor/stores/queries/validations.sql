@@ -6,6 +6,10 @@ where v.validation_id = :validation_id;
 -- name: overviews_of_run(run_id)
 select * from validation_overview where run_id = :run_id order by repository_index;
 
+-- name: planned_of_run(run_id)
+select validation_id, repository_name, plan ->> 'pool' as pool from repository_validations
+where run_id = :run_id order by repository_index;
+
 -- name: overview_of_validation(validation_id)
 select * from validation_overview where validation_id = :validation_id;
 
